@@ -1,0 +1,1 @@
+"""What the three functions share: shipped beside `main.py` in every function's archive."""

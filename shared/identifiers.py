@@ -1,0 +1,54 @@
+"""Identifiers that are computed: the same input names the same sale on every instance, for ever.
+
+Golden vectors in `tests/unit/test_identifiers.py` never change: a different hash would make a repeat a second sale.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.vas import Mode, Order, VasType
+
+ID_CHARACTERS = 32  # 128 bits of SHA-256, in hex
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the issuer and subject of a verified token."""
+
+    issuer: str
+    subject: str
+
+
+def hashed(*parts: str) -> str:
+    """An identifier of `parts`. Each goes in with its length, so that no two lists of parts read the same."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(4, "big"))
+        digest.update(data)
+    return digest.hexdigest()[:ID_CHARACTERS]
+
+
+def transaction_id(mode: Mode, caller: Caller, idempotency_key: str) -> str:
+    """The id of the one sale that this caller can make under this key, in this mode."""
+    return hashed("transaction", mode, caller.issuer, caller.subject, idempotency_key)
+
+
+def caller_id(mode: Mode, caller: Caller) -> str:
+    """A caller, as an index key."""
+    return hashed("caller", mode, caller.issuer, caller.subject)
+
+
+def account_key(mode: Mode, caller: Caller, order: Order) -> str | None:
+    """What makes two sales of a caller look alike: recipient and amount. `None` for a PIN or voucher, which have no recipient."""
+    if order.recipient is None:
+        return None
+    return hashed("account", mode, caller.issuer, caller.subject, order.vas_type, order.recipient, str(order.amount.cents))
+
+
+def fingerprint(vas_type: VasType, body: Mapping[str, object]) -> str:
+    """A hash of a purchase request as it was sent, field order and VAS aliases aside: a key is good for one request only."""
+    canonical = json.dumps(dict(body), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashed("request", vas_type, canonical)

@@ -1,0 +1,182 @@
+"""What one exchange with the supplier means: vended, rejected, or unknown; and the receipt of what was vended."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from shared.money import Money
+from shared.sts import StsToken
+
+KEPT_ANSWER_BYTES: Final = 64 * 1024
+
+
+class Reason(StrEnum):
+    """Why nothing was sold. The value is the problem's name, `/problems/<value>`; `shared/problem.py` says the rest."""
+
+    AMOUNT_ABOVE_MAXIMUM = "amount-above-maximum"
+    AMOUNT_BELOW_MINIMUM = "amount-below-minimum"
+    AMOUNT_REFUSED = "amount-refused"  # the utility took this amount for this meter amiss (1001)
+    ACCOUNT_REFUSED = "account-refused"
+    METER_UNKNOWN = "meter-unknown"
+    MOBILE_NUMBER_REFUSED = "mobile-number-refused"
+    POSSIBLE_DUPLICATE = "possible-duplicate"
+    PREVEND_EXPIRED = "prevend-expired"
+    PREVEND_REFUSED = "prevend-refused"
+    PREVEND_USED = "prevend-used"
+    PRICE_CHANGED = "price-changed"
+    PRODUCT_UNAVAILABLE = "product-unavailable"
+    SUPPLIER_BUSY = "supplier-busy"
+    TEMPORARILY_UNAVAILABLE = "temporarily-unavailable"
+
+
+class TokensDue(StrEnum):
+    """Whether the customer is owed something to type: an STS token, or the PIN of what is pinned."""
+
+    NONE = "none"  # an online meter, charges that used up the amount, pinless, bill payment
+    DELIVERED = "delivered"
+    PENDING = "pending"  # vended, but the token or PIN did not reach us yet
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """Whom the meter or account belongs to, as the supplier said it. Personal data, so `repr` is silent."""
+
+    name: str | None = field(default=None, repr=False)
+    address: str | None = field(default=None, repr=False)
+    message: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MeterDetails:
+    """The meter's STS settings, each as the supplier's text: SGC, KRN, TI, token technology, algorithm."""
+
+    supplier_group_code: str | None = None
+    key_revision_number: str | None = None
+    tariff_index: str | None = None
+    token_technology: str | None = None
+    algorithm: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A fixed cost or debt that the utility took from the amount."""
+
+    description: str | None
+    amount: Money | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What was delivered. `tokens` are in the order in which they must be typed.
+
+    `pin` and the tokens are bearer value and stay out of `repr`. `units` is as quoted, in `unit_type` (kWh when unsaid).
+    """
+
+    supplier_transaction_id: str
+    tokens_due: TokensDue = TokensDue.NONE
+    receipt_number: str | None = None
+    reference: str | None = None
+    tokens: tuple[StsToken, ...] = field(default=(), repr=False)
+    units: Decimal | None = None
+    unit_type: str | None = None
+    pin: str | None = field(default=None, repr=False)
+    serial_number: str | None = field(default=None, repr=False)
+    expiry_date: str | None = None
+    consumer: Consumer | None = field(default=None, repr=False)
+    meter: MeterDetails | None = None
+    charges: tuple[Charge, ...] = ()
+    instructions: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Vended:
+    """It was sold: final, and owed to the supplier."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Nothing was sold, and we can prove it.
+
+    `not_taken` is the stronger proof that the supplier did not even begin (no connection, or 401): the same request
+    may be sent again. `cause` is for our records, never for the caller.
+    """
+
+    reason: Reason
+    cause: str
+    not_taken: bool = False
+    minimum_amount: Money | None = None
+    retry_after_seconds: int | None = None
+    other_transaction_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may have been sold. Never resend: a second token is a second debt.
+
+    `sign_of_vend`: the supplier said something that only follows a sale (any 2xx), so absence elsewhere proves nothing.
+    """
+
+    cause: str
+    sign_of_vend: bool = False
+
+
+Outcome = Vended | Rejected | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """The supplier's words as they came, for audit: at most `KEPT_ANSWER_BYTES` of the body, and the hash of all of it.
+
+    `source` says which call was answered (`vend`, `reprint`, `settlement`). Holds tokens and personal data: never in `repr`.
+    """
+
+    source: str
+    received_at: datetime
+    status: int | None
+    content_type: str | None
+    body: bytes = field(repr=False)
+    size_bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, source: str, received_at: datetime, status: int | None, content_type: str | None, body: bytes) -> "RawAnswer":
+        kept_type = None if content_type is None else content_type[:100].encode("ascii", "replace").decode("ascii")
+        return cls(source, received_at, status, kept_type, body[:KEPT_ANSWER_BYTES], len(body), hashlib.sha256(body).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One exchange: what it means, and the words it came in (`None` when no answer arrived at all)."""
+
+    outcome: Outcome
+    raw: RawAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prevended:
+    """A confirmed meter or account: the supplier's id for it, and the conditions of a purchase."""
+
+    supplier_prevend_id: str
+    minimum_amount: Money | None = None
+    amount_due: Money | None = None
+    consumer: Consumer | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NoSuchTransaction:
+    """A reprint that says `TransactionDoesNotExist` (1003). Evidence only beside a control, and only when said twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """A reprint that says nothing about the sale: refused, busy, unreachable, or not understood."""
+
+    cause: str
+
+
+Reprinted = Vended | NoSuchTransaction | NoAnswer

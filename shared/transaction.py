@@ -1,0 +1,232 @@
+"""One sale: its states, what moves it, and what is still to be done about it. All pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, assert_never
+from zoneinfo import ZoneInfo
+
+from shared.identifiers import Caller, account_key
+from shared.outcome import Answer, Outcome, RawAnswer, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.vas import Mode, Order
+
+BUSINESS_TIME: Final = ZoneInfo("Africa/Johannesburg")
+SHARDS: Final = 16
+MOST_RAW_ANSWERS: Final = 8  # of 64 KiB each: a record stays below Firestore's 1 MiB
+MOST_HISTORY: Final = 200
+LONGEST_RETRY: Final = timedelta(hours=1)
+
+
+class State(StrEnum):
+    VENDING = "vending"  # on record; the request may be on the wire
+    IN_DOUBT = "in_doubt"  # it may have vended: only evidence moves it
+    VENDED = "vended"  # delivered, and owed to the supplier
+    REJECTED = "rejected"  # proven: nothing was vended
+
+
+NEXT: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
+    {
+        State.VENDING: frozenset({State.VENDED, State.REJECTED, State.IN_DOUBT}),
+        State.IN_DOUBT: frozenset({State.VENDED, State.REJECTED}),
+        State.VENDED: frozenset(),
+        State.REJECTED: frozenset(),
+    }
+)
+
+
+class EventName(StrEnum):
+    """What is announced about a sale."""
+
+    VENDED = "vended"
+    REJECTED = "rejected"
+    IN_DOUBT = "in_doubt"
+    NEEDS_REVIEW = "needs_review"
+    TOKENS = "tokens"
+    CONTRADICTED = "contradicted"
+
+
+class IllegalTransition(Exception):
+    """The state table does not allow the move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Why the sweep still looks at a sale: something is left to do, due at `due_at`. `account` is what the duplicate guard finds."""
+
+    shard: str
+    due_at: datetime
+    account: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One line of a sale's append-only history: what happened, by whom, and what they said. Never a token."""
+
+    at: datetime
+    what: str
+    by: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """A sale, from its claim to its end. Times are UTC; `day` is the business day of the claim.
+
+    `version` counts what a caller can see change; `nonce` names the commit that wrote the record, so that a commit whose
+    reply was lost is told from a competitor's. `revision` is the store's mark of the version read, not part of the record.
+    """
+
+    id: str
+    version: int
+    mode: Mode
+    caller: Caller
+    idempotency_key: str
+    fingerprint: str
+    order: Order
+    request_id: str
+    supplier_prevend_id: str | None
+    state: State
+    created_at: datetime
+    updated_at: datetime
+    day: date
+    send_by: datetime
+    lease_until: datetime
+    send_ended_at: datetime | None = None
+    outcome: Outcome | None = field(default=None, repr=False)
+    sign_of_vend: bool = False
+    attempts: int = 0
+    not_found_at: datetime | None = None
+    review_announced: bool = False
+    history: tuple[HistoryEntry, ...] = field(default=(), repr=False)
+    answers: tuple[RawAnswer, ...] = field(default=(), repr=False)
+    unannounced: tuple[EventName, ...] = ()
+    open: Open | None = None
+    nonce: str = ""
+    revision: str | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """What was delivered, once vended."""
+        return self.outcome.receipt if isinstance(self.outcome, Vended) else None
+
+    @property
+    def tokens_pending(self) -> bool:
+        return self.receipt is not None and self.receipt.tokens_due is TokensDue.PENDING
+
+    def is_abandoned(self, at: datetime) -> bool:
+        """Still `vending` after its lease: nobody is selling it any more, so it is treated as in doubt."""
+        return self.state is State.VENDING and at >= self.lease_until
+
+
+def business_day(at: datetime) -> date:
+    """The South African calendar day of a moment."""
+    return at.astimezone(BUSINESS_TIME).date()
+
+
+def shard_of(transaction_id: str, mode: Mode) -> str:
+    """Which of the mode's shards a sale is indexed under."""
+    return f"{mode}-{int(transaction_id[:4], 16) % SHARDS:02d}"
+
+
+def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    """The sale as `answer` leaves it, with whatever must now be announced.
+
+    An answer that agrees with an ended sale changes nothing, or adds tokens that were due. One that contradicts it leaves
+    the state alone, and is kept, noted and announced as `contradicted`. `by` names the source: `supplier`, `reprint`,
+    `settlement`, or a person.
+    """
+    match sale.state, answer.outcome:
+        case (State.VENDING | State.IN_DOUBT), Unknown() as unknown:
+            return _in_doubt(sale, unknown, answer.raw, at, by, retry_seconds)
+        case (State.VENDING | State.IN_DOUBT), (Vended() | Rejected()) as ending:
+            return _ended(sale, ending, answer.raw, at, by, retry_seconds)
+        case State.VENDED, Vended(receipt):
+            return _vended_again(sale, receipt, answer.raw, at, by, retry_seconds)
+        case State.VENDED, Rejected(cause=cause):
+            return _contradicted(sale, f"rejected: {cause}", answer.raw, at, by, retry_seconds)
+        case State.REJECTED, Vended():
+            return _contradicted(sale, "vended after rejection", answer.raw, at, by, retry_seconds)
+        case State.REJECTED, Unknown(cause=cause, sign_of_vend=True):
+            return _contradicted(sale, f"sign of a vend after rejection: {cause}", answer.raw, at, by, retry_seconds)
+        case (State.VENDED | State.REJECTED), _:
+            return sale
+        case _:
+            assert_never(sale.state)
+
+
+def announced(sale: Transaction, published: frozenset[EventName], *, at: datetime, retry_seconds: int) -> Transaction:
+    """The sale without the announcements that were made, and closed when nothing is left to do. Not a visible change."""
+    left = tuple(event for event in sale.unannounced if event not in published)
+    return with_open(replace(sale, unannounced=left), at + timedelta(seconds=retry_seconds))
+
+
+def with_open(sale: Transaction, due_at: datetime) -> Transaction:
+    """The sale with its place in the sweep's index: due at `due_at`, or gone when nothing is left to do."""
+    undone = sale.state in (State.VENDING, State.IN_DOUBT) or sale.unannounced or sale.tokens_pending
+    if not undone:
+        return replace(sale, open=None)
+    guarded = None if sale.state is State.REJECTED else account_key(sale.mode, sale.caller, sale.order)
+    return replace(sale, open=Open(shard_of(sale.id, sale.mode), due_at, guarded))
+
+
+def retry_delay(attempts: int, retry_seconds: int) -> timedelta:
+    """How long to wait after the given number of attempts: doubling from `retry_seconds`, at most an hour."""
+    return min(timedelta(seconds=retry_seconds * 2 ** min(attempts, 12)), LONGEST_RETRY)
+
+
+def noted(sale: Transaction, entry: HistoryEntry) -> Transaction:
+    """The sale with one more line of history; the first line and the newest ones are kept."""
+    history = (*sale.history, entry)
+    return replace(sale, history=history if len(history) <= MOST_HISTORY else (history[0], *history[-MOST_HISTORY + 1 :]))
+
+
+def _moved(sale: Transaction, state: State) -> Transaction:
+    if state not in NEXT[sale.state]:
+        raise IllegalTransition(f"{sale.state} -> {state}")
+    return replace(sale, state=state)
+
+
+def _changed(sale: Transaction, raw: RawAnswer | None, events: tuple[EventName, ...], entry: HistoryEntry, due_at: datetime) -> Transaction:
+    """One visible change: a new version, its history, its raw answer, its announcements."""
+    fresh = tuple(event for event in events if event not in sale.unannounced)
+    answers = sale.answers if raw is None else (*sale.answers[: MOST_RAW_ANSWERS - 1], raw)
+    changed = replace(sale, version=sale.version + 1, updated_at=entry.at, answers=answers, unannounced=(*sale.unannounced, *fresh))
+    return with_open(noted(changed, entry), due_at)
+
+
+def _ended(sale: Transaction, outcome: Vended | Rejected, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    vended = isinstance(outcome, Vended)
+    state, event = (State.VENDED, EventName.VENDED) if vended else (State.REJECTED, EventName.REJECTED)
+    moved = replace(_moved(sale, state), outcome=outcome, sign_of_vend=sale.sign_of_vend or vended)
+    note = None if isinstance(outcome, Vended) else outcome.cause
+    due_at = at + timedelta(seconds=retry_seconds)
+    return _changed(moved, raw, (event,), HistoryEntry(at, state.value, by, note), due_at)
+
+
+def _in_doubt(sale: Transaction, unknown: Unknown, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    signed = replace(sale, sign_of_vend=sale.sign_of_vend or unknown.sign_of_vend)
+    if sale.state is State.IN_DOUBT:  # nothing new, but a sign of a vend is never forgotten
+        return sale if signed == sale else _changed(signed, raw, (), HistoryEntry(at, "sign of a vend", by, unknown.cause), at)
+    moved = replace(_moved(signed, State.IN_DOUBT), outcome=unknown)
+    return _changed(moved, raw, (EventName.IN_DOUBT,), HistoryEntry(at, State.IN_DOUBT.value, by, unknown.cause), at)
+
+
+def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    known = sale.receipt
+    assert known is not None  # a vended sale has a receipt
+    if receipt.supplier_transaction_id != known.supplier_transaction_id:
+        return _contradicted(sale, "vended twice: another supplier id", raw, at, by, retry_seconds)
+    if known.tokens_due is not TokensDue.PENDING or receipt.tokens_due is TokensDue.PENDING:
+        return sale
+    whole = replace(sale, outcome=Vended(receipt))
+    entry = HistoryEntry(at, "tokens added", by)
+    return _changed(whole, raw, (EventName.TOKENS,), entry, at + timedelta(seconds=retry_seconds))
+
+
+def _contradicted(sale: Transaction, what: str, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    entry = HistoryEntry(at, EventName.CONTRADICTED.value, by, what)
+    if any((known.what, known.by, known.note) == (entry.what, entry.by, entry.note) for known in sale.history):
+        return sale  # said before
+    return _changed(sale, raw, (EventName.CONTRADICTED,), entry, at + timedelta(seconds=retry_seconds))

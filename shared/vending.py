@@ -1,0 +1,408 @@
+"""Prevend and purchase: the order of effects. **Look, prevend, record, send, record, announce.**
+
+Everything here awaits its ports (store, supplier, events) and nothing else: no task, lock, sleep or timeout. So a test can
+drive it step by step and crash it between any two steps.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from shared import logs
+from shared.catalogue import Product, fitted
+from shared.identifiers import Caller, account_key, transaction_id
+from shared.outcome import Answer, Prevended, Reason, Rejected
+from shared.prevend import Prevend
+from shared.store import Conflict, Store, StoreUnavailable
+from shared.transaction import EventName, HistoryEntry, State, Transaction, after, announced, business_day, with_open
+from shared.vas import PREVENDED, Mode, Order, VasType, last_four
+
+SENDS: Final = 2  # a request that was provably not taken may go out once more
+STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
+
+log = logs.logger(__name__)
+
+
+class Supplier(Protocol):
+    """What the core asks of MobileMart. A supplier's failure never raises: it is an outcome."""
+
+    async def ready(self) -> Rejected | None:
+        """Have an access token at hand that outlasts a sale. `None` when it is there."""
+
+    async def products(self, vas_type: VasType) -> tuple[Product, ...] | Rejected:
+        """The catalogue of one service."""
+
+    async def prevend(self, order: Order, request_id: str) -> Prevended | Rejected:
+        """Confirm a meter or account and an amount. Moves no money, so it may be asked again."""
+
+    async def vend(self, order: Order, supplier_prevend_id: str | None, request_id: str, send_within_seconds: float) -> Answer:
+        """One exchange, at most one request on the wire, none after `send_within_seconds`.
+
+        `Rejected.not_taken` only when the supplier provably did not begin with it.
+        """
+
+
+class EventsUnavailable(Exception):
+    """The announcement may not have been delivered: make it again later."""
+
+
+class Events(Protocol):
+    async def publish(self, event: EventName, sale: Transaction) -> None:
+        """Announce, at least once.
+
+        Raises:
+            EventsUnavailable: it may not have been delivered.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The settings of selling, in seconds; `docs/contract.md` says where each comes from."""
+
+    mode: Mode
+    utility_product_id: str | None = None
+    exchange_seconds: float = 60
+    send_window_seconds: float = 10
+    function_timeout_seconds: float = 220
+    lease_seconds: float = 240
+    retry_seconds: int = 60
+    prevend_valid_seconds: int = 900
+
+    @property
+    def latest_claim(self) -> timedelta:
+        """How long after its start a request may still claim: the exchange and half of what it leaves remain for the rest."""
+        return timedelta(seconds=(self.function_timeout_seconds - self.exchange_seconds) / 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseRequest:
+    """A valid request. It names a prevend, or says what it wants in `order`; never both."""
+
+    caller: Caller
+    idempotency_key: str
+    fingerprint: str
+    vas_type: VasType
+    order: Order | None = None
+    prevend_id: str | None = None
+    reference: str | None = None
+    allow_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Purchased:
+    """A sale as the caller is to see it. Not `on_record`: its outcome could not be stored, so it is not told either."""
+
+    transaction: Transaction
+    replayed: bool
+    on_record: bool = True
+
+
+class KeyReused(Exception):
+    """The idempotency key belongs to another request."""
+
+    def __init__(self, holder: Transaction) -> None:
+        super().__init__("idempotency key was used for another request")
+        self.holder = holder
+
+
+class RequestInProgress(Exception):
+    """The first request with this key is still running. Not a rejection."""
+
+    def __init__(self, running: Transaction) -> None:
+        super().__init__("the first request with this key is still running")
+        self.running = running
+
+
+class PrevendUnknown(Exception):
+    """No such prevend, or another caller's, mode's or service's. The key stays free."""
+
+
+class PrevendRefused(Exception):
+    """The supplier did not confirm the meter or account."""
+
+    def __init__(self, refusal: Rejected) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A purchase after its checks: ready to claim, or refused."""
+
+    order: Order
+    prevend: Prevend | None = None
+    supplier_prevend_id: str | None = None
+    refusal: Rejected | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vending:
+    """Selling, over its ports. `now` is aware UTC; `new_id` gives UUID4s of 36 characters."""
+
+    store: Store
+    supplier: Supplier
+    events: Events
+    rules: Rules
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    async def products(self, vas_type: VasType) -> tuple[Product, ...]:
+        """The catalogue of one service.
+
+        Raises:
+            PrevendRefused: the supplier did not give it.
+        """
+        products = await self._catalogue(vas_type)
+        if isinstance(products, Rejected):
+            raise PrevendRefused(products)
+        return products
+
+    async def prevend(self, caller: Caller, order: Order) -> Prevend:
+        """Confirm a meter or account and an amount with the supplier, and keep what it said for one purchase.
+
+        Raises:
+            PrevendRefused: the supplier, or its catalogue, said no, or did not answer.
+        """
+        order, confirmed = await self._confirm(order)
+        if isinstance(confirmed, Rejected):
+            raise PrevendRefused(confirmed)
+        at = self.now()
+        prevend = Prevend(
+            id=self.new_id(),
+            mode=self.rules.mode,
+            caller=caller,
+            order=order,
+            supplier_prevend_id=confirmed.supplier_prevend_id,
+            minimum_amount=confirmed.minimum_amount,
+            amount_due=confirmed.amount_due,
+            consumer=confirmed.consumer,
+            created_at=at,
+            expires_at=at + timedelta(seconds=self.rules.prevend_valid_seconds),
+        )
+        await self.store.add_prevend(prevend)
+        return prevend
+
+    async def purchase(self, asked: PurchaseRequest) -> Purchased:
+        """Vend at most once for the caller's key.
+
+        Raises:
+            KeyReused: the key belongs to another request.
+            RequestInProgress: another request with this key is selling right now.
+            PrevendUnknown: the prevend named is not there for this caller.
+            StoreUnavailable: before anything was sent; the same key may be used again.
+        """
+        started_at = self.now()
+        sale_id = transaction_id(self.rules.mode, asked.caller, asked.idempotency_key)
+        if (earlier := await self.store.find(sale_id)) is not None:
+            return self._repeat(earlier, asked)
+        draft = await self._draft(asked, started_at)
+        fresh = self._begin(sale_id, asked, draft)
+        try:
+            sale = await self._create(fresh, draft.prevend)
+        except _PrevendTaken as taken:  # by another key, between our look and our claim
+            fresh = self._begin(sale_id, asked, _Draft(draft.order, refusal=taken.refusal))
+            sale = await self._create(fresh, None)
+        if sale.nonce != fresh.nonce:  # another request with this key was first
+            return self._repeat(sale, asked)
+        if sale.state is State.REJECTED:
+            return Purchased(await self.announce(sale), replayed=False)
+        return await self._sell(sale)
+
+    async def find(self, caller: Caller, sale_id: str) -> Transaction | None:
+        """The caller's sale of that id; `None` for another caller's or another mode's."""
+        sale = await self.store.find(sale_id)
+        return sale if sale is not None and (sale.mode, sale.caller) == (self.rules.mode, caller) else None
+
+    async def find_by_key(self, caller: Caller, idempotency_key: str) -> Transaction | None:
+        """The caller's sale under that idempotency key."""
+        return await self.store.find(transaction_id(self.rules.mode, caller, idempotency_key))
+
+    async def learn(self, sale: Transaction, answer: Answer, *, by: str, send_ended_at: datetime | None = None) -> Transaction:
+        """Put what `answer` says on record, whatever else has happened to the sale meanwhile.
+
+        Raises:
+            StoreUnavailable: after several tries; the record may or may not have changed.
+        """
+        nonce = self.new_id()
+        before, failures = sale, 0
+        while True:
+            timed = before if send_ended_at is None else replace(before, send_ended_at=send_ended_at)
+            known = after(timed, answer, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
+            if known is timed:
+                return before
+            try:
+                return await self.store.advance(before, replace(known, nonce=nonce))
+            except StoreUnavailable:  # if it was written all the same, the next try conflicts with it
+                failures += 1
+                if failures == STORE_TRIES:
+                    raise
+            except Conflict:
+                before = await self._held(sale.id)
+                if before.nonce == nonce:
+                    return before
+
+    async def announce(self, sale: Transaction) -> Transaction:
+        """Publish what is unannounced, then forget exactly what was published. What fails here is left to the sweep."""
+        published: set[EventName] = set()
+        for event in sale.unannounced:
+            try:
+                await self.events.publish(event, sale)
+            except EventsUnavailable:
+                log.error("announcement failed", transaction_id=sale.id, event=event)
+                break
+            published.add(event)
+        if not published:
+            return sale
+        try:
+            return await self._forget(sale, frozenset(published))
+        except StoreUnavailable:
+            return sale
+
+    async def _forget(self, sale: Transaction, published: frozenset[EventName]) -> Transaction:
+        nonce, before = self.new_id(), sale
+        while published & set(before.unannounced):
+            left = replace(announced(before, published, at=self.now(), retry_seconds=self.rules.retry_seconds), nonce=nonce)
+            try:
+                return await self.store.advance(before, left)
+            except Conflict:
+                before = await self._held(sale.id)
+        return before
+
+    async def _held(self, sale_id: str) -> Transaction:
+        """A sale that is known to be on record."""
+        held = await self.store.find(sale_id)
+        if held is None:
+            raise StoreUnavailable("a recorded sale was not found")
+        return held
+
+    def _repeat(self, earlier: Transaction, asked: PurchaseRequest) -> Purchased:
+        if earlier.fingerprint != asked.fingerprint:
+            raise KeyReused(earlier)
+        if earlier.state is State.VENDING and not earlier.is_abandoned(self.now()):
+            raise RequestInProgress(earlier)
+        return Purchased(earlier, replayed=True)
+
+    async def _draft(self, asked: PurchaseRequest, started_at: datetime) -> _Draft:
+        """The checks between the look and the claim. Every refusal here is of a valid request, and goes on record."""
+        prevend = None
+        order = asked.order
+        if asked.prevend_id is not None:
+            prevend = await self.store.find_prevend(asked.prevend_id)
+            if prevend is None or (prevend.mode, prevend.caller, prevend.order.vas_type) != (self.rules.mode, asked.caller, asked.vas_type):
+                raise PrevendUnknown
+            order = replace(prevend.order, reference=asked.reference)
+        assert order is not None  # a request names a prevend or says what it wants
+        if prevend is not None and (refusal := self._prevend_fault(prevend)) is not None:
+            return _Draft(order, refusal=refusal)
+        account = account_key(self.rules.mode, asked.caller, order)
+        if account is not None and not asked.allow_duplicate and (twin := await self.store.find_open(account)) is not None:
+            return _Draft(order, refusal=Rejected(Reason.POSSIBLE_DUPLICATE, "an open sale looks the same", other_transaction_id=twin.id))
+        if (unready := await self.supplier.ready()) is not None:
+            return _Draft(order, refusal=unready)
+        minimum, supplier_prevend_id = None, None
+        if prevend is not None:
+            minimum, supplier_prevend_id = prevend.minimum_amount, prevend.supplier_prevend_id
+        else:
+            order, confirmed = await self._confirm(order)
+            if isinstance(confirmed, Rejected):
+                return _Draft(order, refusal=confirmed)
+            if confirmed is not None:
+                minimum, supplier_prevend_id = confirmed.minimum_amount, confirmed.supplier_prevend_id
+        if minimum is not None and order.amount < minimum:
+            return _Draft(order, refusal=Rejected(Reason.AMOUNT_BELOW_MINIMUM, "below the meter's minimum", minimum_amount=minimum))
+        if self.now() - started_at > self.rules.latest_claim:
+            return _Draft(order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "too late to begin"))
+        return _Draft(order, prevend, supplier_prevend_id)
+
+    async def _confirm(self, order: Order) -> tuple[Order, Prevended | Rejected | None]:
+        """The order with its product, and the supplier's prevend of it where its service has one."""
+        products = await self.supplier.products(order.vas_type)
+        chosen = products if isinstance(products, Rejected) else fitted(order, products, self.rules.utility_product_id)
+        if isinstance(chosen, Rejected):
+            return order, chosen
+        if order.vas_type not in PREVENDED:
+            return chosen, None
+        return chosen, await self.supplier.prevend(chosen, self.new_id())
+
+    def _prevend_fault(self, prevend: Prevend) -> Rejected | None:
+        if prevend.used_by is not None:
+            return Rejected(Reason.PREVEND_USED, "the prevend was bought", other_transaction_id=prevend.used_by)
+        if self.now() >= prevend.expires_at:
+            return Rejected(Reason.PREVEND_EXPIRED, "the prevend has expired")
+        return None
+
+    def _begin(self, sale_id: str, asked: PurchaseRequest, draft: _Draft) -> Transaction:
+        """The record that a claim writes: `vending`, or `rejected` from birth."""
+        at = self.now()
+        sale = Transaction(
+            id=sale_id,
+            version=1,
+            mode=self.rules.mode,
+            caller=asked.caller,
+            idempotency_key=asked.idempotency_key,
+            fingerprint=asked.fingerprint,
+            order=draft.order,
+            request_id=self.new_id(),
+            supplier_prevend_id=draft.supplier_prevend_id,
+            state=State.VENDING,
+            created_at=at,
+            updated_at=at,
+            day=business_day(at),
+            send_by=at + timedelta(seconds=self.rules.send_window_seconds),
+            lease_until=at + timedelta(seconds=self.rules.lease_seconds),
+            nonce=self.new_id(),
+        )
+        if draft.refusal is None:
+            return with_open(sale, sale.lease_until)
+        refused = after(sale, Answer(draft.refusal), at=at, by="us", retry_seconds=self.rules.retry_seconds)
+        return replace(refused, version=1)
+
+    async def _create(self, fresh: Transaction, prevend: Prevend | None) -> Transaction:
+        """`fresh` as stored, or the sale that holds its key; the nonce tells which.
+
+        Raises:
+            _PrevendTaken: another sale has used the prevend.
+            StoreUnavailable: it is not known whether the claim is on record; nothing has been sent.
+        """
+        try:
+            return await self.store.create(fresh, prevend)
+        except StoreUnavailable:
+            if (held := await self.store.find(fresh.id)) is None:
+                raise
+            return held
+        except Conflict:
+            if (held := await self.store.find(fresh.id)) is not None:
+                return held
+            if prevend is None or (now := await self.store.find_prevend(prevend.id)) is None:
+                raise StoreUnavailable("a conflicting record was not found") from None
+            raise _PrevendTaken(self._prevend_fault(now)) from None
+
+    async def _sell(self, sale: Transaction) -> Purchased:
+        answer = await self._send(sale)
+        try:
+            recorded = await self.learn(sale, answer, by="supplier", send_ended_at=self.now())
+        except StoreUnavailable:
+            log.critical("outcome not stored", transaction_id=sale.id, outcome=type(answer.outcome).__name__)
+            return Purchased(sale, replayed=False, on_record=False)
+        return Purchased(await self.announce(recorded), replayed=False)
+
+    async def _send(self, sale: Transaction) -> Answer:
+        """Send until the supplier has taken it, at most `SENDS` times and only inside the send window, under one request id."""
+        answer = Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "never sent"))
+        for _ in range(SENDS):
+            if await self.supplier.ready() is not None:
+                return answer
+            left_seconds = (sale.send_by - self.now()).total_seconds()
+            if left_seconds <= 0:
+                return answer
+            answer = await self.supplier.vend(sale.order, sale.supplier_prevend_id, sale.request_id, left_seconds)
+            if not (isinstance(answer.outcome, Rejected) and answer.outcome.not_taken):
+                return answer
+        return answer
+
+
+class _PrevendTaken(Exception):
+    def __init__(self, refusal: Rejected | None) -> None:
+        super().__init__("the prevend was taken")
+        self.refusal = refusal or Rejected(Reason.PREVEND_USED, "the prevend has changed")
