@@ -1,0 +1,57 @@
+import pytest
+
+from shared.catalogue import Product, fitted
+from shared.money import Money
+from shared.outcome import Reason, Rejected
+from shared.vas import Order, VasType
+
+FIXED = Product(VasType.AIRTIME, "fixed", "R50", fixed_amount=True, amount=Money(5000))
+OPEN = Product(VasType.AIRTIME, "open", "Any", minimum_amount=Money(200), maximum_amount=Money(50_000))
+PINNED = Product(VasType.AIRTIME, "pinned", "PIN", pinned=True)
+ELECTRICITY = Product(VasType.UTILITY, "electricity", "Electricity")
+
+
+def airtime(product, cents, *, pinned=False):
+    number = None if pinned else "27821234567"
+    return Order(vas_type=VasType.AIRTIME, amount=Money(cents), merchant_product_id=product, mobile_number=number, pinned=pinned)
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        (airtime("fixed", 4999), Reason.PRICE_CHANGED),
+        (airtime("fixed", 5001), Reason.PRICE_CHANGED),
+        (airtime("open", 199), Reason.AMOUNT_BELOW_MINIMUM),
+        (airtime("open", 50_001), Reason.AMOUNT_ABOVE_MAXIMUM),
+        (airtime("gone", 5000), Reason.PRODUCT_UNAVAILABLE),
+        (airtime("pinned", 5000), Reason.PRODUCT_UNAVAILABLE),
+        (airtime("open", 5000, pinned=True), Reason.PRODUCT_UNAVAILABLE),
+    ],
+)
+def test_what_the_catalogue_does_not_sell_is_refused(order, reason):
+    refusal = fitted(order, (FIXED, OPEN, PINNED), None)
+    assert isinstance(refusal, Rejected) and refusal.reason is reason
+
+
+@pytest.mark.parametrize("order", [airtime("fixed", 5000), airtime("open", 200), airtime("open", 50_000), airtime("pinned", 1, pinned=True)])
+def test_what_fits_is_left_as_it_is(order):
+    assert fitted(order, (FIXED, OPEN, PINNED), None) == order
+
+
+def test_a_minimum_is_named_in_the_refusal():
+    assert fitted(airtime("open", 1), (OPEN,), None).minimum_amount == Money(200)
+
+
+def electricity():
+    return Order(vas_type=VasType.UTILITY, amount=Money(100), merchant_product_id=None, meter_number="12345678901")
+
+
+def test_electricity_takes_the_only_product_or_the_configured_one():
+    other = Product(VasType.UTILITY, "other", "Metro")
+    assert fitted(electricity(), (ELECTRICITY,), None).merchant_product_id == "electricity"
+    assert fitted(electricity(), (ELECTRICITY, other), "other").merchant_product_id == "other"
+
+
+@pytest.mark.parametrize(("rows", "configured"), [((), None), ((ELECTRICITY, ELECTRICITY), None), ((ELECTRICITY,), "misspelt")])
+def test_electricity_is_not_guessed(rows, configured):
+    assert fitted(electricity(), rows, configured).reason is Reason.PRODUCT_UNAVAILABLE

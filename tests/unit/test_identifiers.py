@@ -1,0 +1,55 @@
+"""Golden vectors: these values are on record in production databases. They never change."""
+
+import pytest
+
+from shared.identifiers import Caller, account_key, caller_id, fingerprint, hashed, transaction_id
+from shared.money import Money
+from shared.vas import Mode, Order, VasType
+
+CALLER = Caller("https://issuer.example", "user-1")
+ORDER = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id="p", meter_number="12345678901")
+BODY = {"meterNumber": "12345678901", "amountCents": 10_000}
+
+
+def test_golden_transaction_ids():
+    assert transaction_id(Mode.LIVE, CALLER, "key-1") == "2c0f18d86321ff42b7fb80e9c935c0cb"
+    assert transaction_id(Mode.SIMULATED, CALLER, "key-1") == "e942eb3027c5e89c0b2b1aa45ff4aebd"
+
+
+def test_golden_caller_and_account_keys():
+    assert caller_id(Mode.LIVE, CALLER) == "208e340a371d84f5261e656e22c9a613"
+    assert account_key(Mode.LIVE, CALLER, ORDER) == "d5894078f1bdcb05d71f5f98da7520a5"
+
+
+def test_golden_fingerprints():
+    assert fingerprint(VasType.UTILITY, BODY) == "b6e45089b26d92e16c6650a55e866b79"
+    assert fingerprint(VasType.VOUCHER, {"merchantProductId": "a", "amountCents": 5, "reference": "Zoë"}) == "a86c557ec18d96bb2f9e2120984aae60"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (Mode.SIMULATED, CALLER, "key-1"),
+        (Mode.LIVE, Caller("https://issuer.example", "user-2"), "key-1"),
+        (Mode.LIVE, Caller("https://other.example", "user-1"), "key-1"),
+        (Mode.LIVE, CALLER, "key-2"),
+        (Mode.LIVE, Caller("https://issuer.exampleu", "ser-1"), "key-1"),
+    ],
+)
+def test_mode_issuer_subject_and_key_each_make_another_sale(other):
+    assert transaction_id(*other) != transaction_id(Mode.LIVE, CALLER, "key-1")
+
+
+def test_lengths_keep_parts_apart():
+    assert hashed("ab", "c") != hashed("a", "bc") != hashed("abc")
+
+
+def test_field_order_does_not_change_a_request_but_any_value_does():
+    assert fingerprint(VasType.UTILITY, dict(reversed(BODY.items()))) == fingerprint(VasType.UTILITY, BODY)
+    assert fingerprint(VasType.UTILITY, BODY | {"amountCents": 10_001}) != fingerprint(VasType.UTILITY, BODY)
+    assert fingerprint(VasType.UTILITY, BODY | {"reference": "r"}) != fingerprint(VasType.UTILITY, BODY)
+    assert fingerprint(VasType.BILL_PAYMENT, BODY) != fingerprint(VasType.UTILITY, BODY)
+
+
+def test_pins_have_no_recipient_to_be_a_duplicate_of():
+    assert account_key(Mode.LIVE, CALLER, Order(vas_type=VasType.VOUCHER, amount=Money(100), merchant_product_id="p")) is None

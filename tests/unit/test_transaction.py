@@ -1,0 +1,185 @@
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from shared.identifiers import Caller
+from shared.money import Money
+from shared.outcome import Answer, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.sts import StsToken, TokenKind
+from shared.transaction import (
+    MOST_HISTORY,
+    NEXT,
+    EventName,
+    HistoryEntry,
+    State,
+    Transaction,
+    after,
+    announced,
+    business_day,
+    noted,
+    retry_delay,
+    shard_of,
+    with_open,
+)
+from shared.vas import Mode, Order, VasType
+
+NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
+LATER = NOON + timedelta(minutes=5)
+TOKEN = StsToken(TokenKind.CREDIT, "00000000000012345678", Decimal("29.7"))
+DELIVERED = Vended(Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.DELIVERED, tokens=(TOKEN,)))
+PENDING = Vended(Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.PENDING))
+OTHER = Vended(Receipt(supplier_transaction_id="s-2", tokens_due=TokensDue.DELIVERED, tokens=(TOKEN,)))
+REFUSED = Rejected(Reason.AMOUNT_REFUSED, "1001")
+LOST = Unknown("ReadTimeout")
+SIGN = Unknown("2xx without a transaction id", sign_of_vend=True)
+RAW = RawAnswer.of("vend", NOON, 200, "application/json", b"{}")
+
+
+def sale(*answers):
+    fresh = Transaction(
+        id="00aa" * 8,
+        version=1,
+        mode=Mode.LIVE,
+        caller=Caller("i", "s"),
+        idempotency_key="k",
+        fingerprint="f",
+        order=Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id="p", meter_number="12345678901"),
+        request_id="r",
+        supplier_prevend_id="v",
+        state=State.VENDING,
+        created_at=NOON,
+        updated_at=NOON,
+        day=business_day(NOON),
+        send_by=NOON + timedelta(seconds=10),
+        lease_until=NOON + timedelta(seconds=240),
+    )
+    known = with_open(fresh, fresh.lease_until)
+    for outcome in answers:
+        known = learned(known, outcome)
+    return known
+
+
+def learned(known, outcome, by="supplier"):
+    return after(known, Answer(outcome, RAW), at=LATER, by=by, retry_seconds=60)
+
+
+@pytest.mark.parametrize(("outcome", "state", "event"), [
+    (DELIVERED, State.VENDED, EventName.VENDED),
+    (PENDING, State.VENDED, EventName.VENDED),
+    (REFUSED, State.REJECTED, EventName.REJECTED),
+    (LOST, State.IN_DOUBT, EventName.IN_DOUBT),
+])
+def test_an_answer_moves_a_sale_and_is_announced_in_the_same_record(outcome, state, event):
+    known = sale(outcome)
+    assert (known.state, known.unannounced, known.version, known.updated_at) == (state, (event,), 2, LATER)
+    assert known.outcome == outcome and known.answers == (RAW,)
+    assert [entry.what for entry in known.history] == [state.value]
+
+
+@pytest.mark.parametrize("evidence", [DELIVERED, REFUSED])
+def test_evidence_ends_a_doubt(evidence):
+    known = learned(sale(LOST), evidence)
+    assert known.state is (State.VENDED if evidence is DELIVERED else State.REJECTED)
+
+
+@pytest.mark.parametrize("first", [DELIVERED, PENDING, REFUSED])
+@pytest.mark.parametrize("late", [DELIVERED, PENDING, OTHER, REFUSED, LOST, SIGN])
+def test_ended_sales_never_change_state(first, late):
+    ended = sale(first)
+    assert learned(ended, late).state is ended.state
+
+
+@pytest.mark.parametrize(("first", "late"), [(DELIVERED, REFUSED), (REFUSED, DELIVERED), (DELIVERED, OTHER), (REFUSED, SIGN), (PENDING, OTHER)])
+def test_a_contradiction_is_kept_noted_and_announced_once(first, late):
+    once = learned(sale(first), late)
+    assert EventName.CONTRADICTED in once.unannounced and once.open is not None
+    assert once.history[-1].what == "contradicted" and len(once.answers) == 2
+    assert once.outcome == first
+    assert learned(once, late) is once
+
+
+@pytest.mark.parametrize(("first", "late"), [(DELIVERED, DELIVERED), (DELIVERED, PENDING), (DELIVERED, LOST), (REFUSED, REFUSED), (REFUSED, LOST), (LOST, LOST)])
+def test_what_agrees_or_says_nothing_changes_nothing(first, late):
+    known = sale(first)
+    assert learned(known, late) is known
+
+
+def test_tokens_that_were_due_are_added_once():
+    whole = learned(sale(PENDING), DELIVERED)
+    assert whole.receipt.tokens == (TOKEN,) and whole.unannounced == (EventName.VENDED, EventName.TOKENS)
+    assert learned(whole, DELIVERED) is whole
+
+
+def test_a_sign_of_a_vend_is_never_forgotten():
+    signed = learned(sale(LOST), SIGN)
+    assert signed.sign_of_vend and signed.state is State.IN_DOUBT
+    assert learned(signed, LOST) is signed
+
+
+def test_a_sale_is_open_until_nothing_is_left_to_do():
+    delivered, pending, doubtful = sale(DELIVERED), sale(PENDING), sale(LOST)
+    everything = frozenset(EventName)
+    assert announced(delivered, everything, at=LATER, retry_seconds=60).open is None
+    assert announced(pending, everything, at=LATER, retry_seconds=60).open is not None
+    assert announced(doubtful, everything, at=LATER, retry_seconds=60).open is not None
+
+
+def test_announcing_is_not_a_visible_change():
+    known = sale(DELIVERED)
+    quiet = announced(known, frozenset({EventName.VENDED}), at=LATER + timedelta(hours=1), retry_seconds=60)
+    assert (quiet.version, quiet.updated_at) == (known.version, known.updated_at)
+
+
+def test_only_what_was_published_is_forgotten():
+    whole = learned(sale(PENDING), DELIVERED)
+    assert announced(whole, frozenset({EventName.VENDED}), at=LATER, retry_seconds=60).unannounced == (EventName.TOKENS,)
+
+
+def test_a_rejected_sale_does_not_stand_in_the_way_of_the_next_one():
+    assert sale().open.account is not None
+    assert sale(LOST).open.account == sale().open.account
+    assert sale(REFUSED).open.account is None
+
+
+def test_a_doubt_is_due_at_once():
+    assert sale(LOST).open.due_at == LATER
+
+
+def test_abandoned_is_vending_past_its_lease():
+    known = sale()
+    assert not known.is_abandoned(known.lease_until - timedelta(microseconds=1))
+    assert known.is_abandoned(known.lease_until)
+    assert not sale(LOST).is_abandoned(known.lease_until)
+
+
+def test_the_state_table_ends_where_the_contract_says():
+    assert {state for state in State if not NEXT[state]} == {State.VENDED, State.REJECTED}
+    assert State.VENDING not in set().union(*NEXT.values())
+
+
+@pytest.mark.parametrize(("at", "day"), [
+    (datetime(2026, 4, 30, 21, 59, 59, tzinfo=UTC), date(2026, 4, 30)),
+    (datetime(2026, 4, 30, 22, 0, 0, tzinfo=UTC), date(2026, 5, 1)),
+])
+def test_the_business_day_turns_at_midnight_in_johannesburg(at, day):
+    assert business_day(at) == day
+
+
+def test_retries_wait_longer_each_time_up_to_an_hour():
+    delays = [retry_delay(attempts, 60).total_seconds() for attempts in range(9)]
+    assert delays == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+    assert retry_delay(10**6, 60) == timedelta(hours=1)
+
+
+def test_sixteen_shards_a_mode():
+    names = {shard_of(f"{number:04x}" + "0" * 28, Mode.LIVE) for number in range(65_536)}
+    assert len(names) == 16 and all(name.startswith("live-") for name in names)
+    assert shard_of("0001" * 8, Mode.SIMULATED) == "simulated-01"
+
+
+def test_records_stay_bounded():
+    known = sale(REFUSED)
+    for number in range(300):
+        known = noted(known, HistoryEntry(LATER, f"seen {number}", "test"))
+    assert len(known.history) == MOST_HISTORY and known.history[0].what == "rejected" and known.history[-1].what == "seen 299"

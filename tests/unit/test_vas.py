@@ -1,0 +1,55 @@
+import pytest
+
+from shared.money import Money
+from shared.vas import ACCOUNT_NUMBER, METER_NUMBER, Order, VasType, last_four, msisdn, vas_type_named
+
+
+@pytest.mark.parametrize(
+    ("name", "vas_type"),
+    [
+        ("utility", VasType.UTILITY),
+        ("electricity", VasType.UTILITY),
+        ("prepaidutility", VasType.UTILITY),
+        ("bill-payment", VasType.BILL_PAYMENT),
+        ("billpayment", VasType.BILL_PAYMENT),
+        ("bill_payment", VasType.BILL_PAYMENT),
+        ("airtime", VasType.AIRTIME),
+        ("data", VasType.DATA),
+        ("voucher", VasType.VOUCHER),
+        ("Utility", None),
+        ("", None),
+        ("prepaid-utility", None),
+    ],
+)
+def test_services_by_name_and_by_the_names_the_app_already_uses(name, vas_type):
+    assert vas_type_named(name) is vas_type
+
+
+@pytest.mark.parametrize("text", ["0821234567", "27821234567", "+27821234567"])
+def test_one_mobile_number_in_every_form(text):
+    assert msisdn(text) == "27821234567"
+
+
+@pytest.mark.parametrize("text", ["", "821234567", "0521234567", "08212345678", "2782123456", "0８21234567", "082 123 4567", "0821234567\n"])
+def test_what_is_no_south_african_mobile_number(text):
+    assert msisdn(text) is None
+
+
+@pytest.mark.parametrize("meter", ["12345678901", "01234567890", "1234567890123"])
+def test_meters_have_11_or_13_digits(meter):
+    assert METER_NUMBER.fullmatch(meter)
+
+
+@pytest.mark.parametrize("meter", ["1234567890", "123456789012", "12345678901234", "1234567890a", "١٢٣٤٥٦٧٨٩٠١", "12345678901\n"])
+def test_nothing_else_is_a_meter(meter):
+    assert not METER_NUMBER.fullmatch(meter)
+
+
+def test_accounts_have_5_to_20_digits():
+    assert [bool(ACCOUNT_NUMBER.fullmatch("1" * digits)) for digits in (4, 5, 20, 21)] == [False, True, True, False]
+
+
+def test_an_order_shows_four_digits_of_its_recipient():
+    order = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id="p", meter_number="12345678901")
+    assert "*8901" in repr(order) and "12345678901" not in repr(order)
+    assert last_four(None) is None
