@@ -1,0 +1,184 @@
+"""Drives the core one port call at a time, with `send(None)`: no event loop, no clock but ours, a crash wherever one is wanted."""
+
+import itertools
+import types
+from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.catalogue import Product
+from shared.identifiers import Caller
+from shared.money import Money
+from shared.outcome import Answer, Prevended, Receipt, Rejected, TokensDue, Vended
+from shared.prevend import Prevend
+from shared.sts import StsToken, TokenKind
+from shared.store import Conflict, StoreUnavailable
+from shared.transaction import EventName, Transaction
+from shared.vas import Mode, Order, VasType
+from shared.vending import EventsUnavailable, PurchaseRequest, Rules, Vending
+
+START = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
+CALLER = Caller("https://issuer.example", "user-1")
+METER = "12345678901"
+CATALOGUE = (Product(VasType.UTILITY, "electricity", "Electricity"),)
+
+
+@types.coroutine
+def boundary(name: str) -> Generator[str, None, None]:
+    """Where a step ends: the driver sees the name of the port call that comes next, and may never resume."""
+    yield name
+
+
+def run(coroutine: Coroutine[Any, Any, Any], *, stop_after: int | None = None) -> Any:
+    """Drive to the end, or crash at the given boundary (then `Crashed`)."""
+    for step in itertools.count():
+        try:
+            coroutine.send(None)
+        except StopIteration as ended:
+            return ended.value
+        if step == stop_after:
+            coroutine.close()
+            return Crashed
+    raise AssertionError
+
+
+def boundaries(make: Callable[[], Coroutine[Any, Any, Any]]) -> list[str]:
+    """The names of all port calls of one run, in order."""
+    coroutine, names = make(), []
+    while True:
+        try:
+            names.append(coroutine.send(None))
+        except StopIteration:
+            return names
+
+
+class Crashed:
+    """What a run that was cut short leaves in the caller's hands."""
+
+
+@dataclass
+class World:
+    """A store with Firestore's semantics, a supplier that vends, a topic, and a clock, all in memory.
+
+    Each port call is two boundaries: before it took effect, and after. `store_faults` maps the number of a store call (from 0)
+    to `"refused"` (nothing written, `StoreUnavailable`) or `"reply lost"` (written, `StoreUnavailable`).
+    """
+
+    now: datetime = START
+    sales: dict[str, Transaction] = field(default_factory=dict)
+    prevends: dict[str, Prevend] = field(default_factory=dict)
+    vends: list[str] = field(default_factory=list)
+    topic: list[tuple[str, EventName, str]] = field(default_factory=list)
+    answers: list[Any] = field(default_factory=list)
+    products_answer: Any = CATALOGUE
+    prevend_answer: Any = field(default_factory=lambda: Prevended("supplier-prevend", minimum_amount=Money(1000)))
+    ready_answers: list[Rejected | None] = field(default_factory=list)
+    topic_down: bool = False
+    store_faults: dict[int, str] = field(default_factory=dict)
+    store_calls: list[str] = field(default_factory=list)
+    ids: itertools.count = field(default_factory=lambda: itertools.count(1))
+    rules: Rules = field(default_factory=lambda: Rules(mode=Mode.LIVE))
+
+    @property
+    def vending(self) -> Vending:
+        return Vending(store=self, supplier=self, events=self, rules=self.rules, now=lambda: self.now, new_id=self.new_id)
+
+    def new_id(self) -> str:
+        return f"00000000-0000-4000-8000-{next(self.ids):012d}"
+
+    def wait(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    async def _effect(self, name: str, effect: Callable[[], Any]) -> Any:
+        fault = self.store_faults.get(len(self.store_calls))
+        self.store_calls.append(name)
+        await boundary(f"before {name}")
+        if fault == "refused":
+            raise StoreUnavailable(name)
+        value = effect()
+        await boundary(f"after {name}")
+        if fault == "reply lost":
+            raise StoreUnavailable(name)
+        return value
+
+    async def find(self, transaction_id: str) -> Transaction | None:
+        return await self._effect("find", lambda: self.sales.get(transaction_id))
+
+    async def find_prevend(self, prevend_id: str) -> Prevend | None:
+        return await self._effect("find_prevend", lambda: self.prevends.get(prevend_id))
+
+    async def find_open(self, account: str) -> Transaction | None:
+        def first() -> Transaction | None:
+            return next((sale for sale in self.sales.values() if sale.open and sale.open.account == account), None)
+
+        return await self._effect("find_open", first)
+
+    async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
+        def write() -> Transaction:
+            if fresh.id in self.sales or (prevend and self.prevends[prevend.id].revision != prevend.revision):
+                raise Conflict
+            if prevend:
+                self.prevends[prevend.id] = replace(prevend, used_by=fresh.id, revision=self.new_id())
+            self.sales[fresh.id] = replace(fresh, revision=self.new_id())
+            return self.sales[fresh.id]
+
+        return await self._effect("create", write)
+
+    async def advance(self, before: Transaction, after: Transaction) -> Transaction:
+        def write() -> Transaction:
+            if self.sales[before.id].revision != before.revision:
+                raise Conflict
+            self.sales[before.id] = replace(after, revision=self.new_id())
+            return self.sales[before.id]
+
+        return await self._effect("advance", write)
+
+    async def add_prevend(self, prevend: Prevend) -> None:
+        await self._effect("add_prevend", lambda: self.prevends.update({prevend.id: replace(prevend, revision=self.new_id())}))
+
+    async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> list[Transaction]:
+        raise AssertionError("selling does not list")
+
+    async def ready(self) -> Rejected | None:
+        await boundary("before ready")
+        return self.ready_answers.pop(0) if self.ready_answers else None
+
+    async def products(self, vas_type: VasType) -> Any:
+        await boundary("before products")
+        return self.products_answer
+
+    async def prevend(self, order: Order, request_id: str) -> Any:
+        await boundary("before prevend")
+        return self.prevend_answer
+
+    async def vend(self, order: Order, supplier_prevend_id: str | None, request_id: str, send_within_seconds: float) -> Answer:
+        """The next scripted answer, else a delivered token. An answer that is callable sees the order come in first."""
+        await boundary("before vend")
+        answer = self.answers.pop(0) if self.answers else delivered(request_id)
+        if callable(answer):
+            answer = answer()
+        if not isinstance(answer, Rejected):
+            self.vends.append(request_id)
+        await boundary("after vend")
+        return Answer(answer)
+
+    async def publish(self, event: EventName, sale: Transaction) -> None:
+        await boundary("before publish")
+        if self.topic_down:
+            raise EventsUnavailable
+        self.topic.append((sale.id, event, sale.state))
+        await boundary("after publish")
+
+
+def delivered(request_id: str) -> Vended:
+    """An answer with a token, as good as the supplier's."""
+    token = StsToken(TokenKind.CREDIT, f"{'0' * 12}{request_id[-8:]}")
+    return Vended(Receipt(supplier_transaction_id=f"supplier-{request_id}", tokens_due=TokensDue.DELIVERED, tokens=(token,)))
+
+
+def electricity(key: str = "key-1", *, cents: int = 10_000, caller: Caller = CALLER, **fields: Any) -> PurchaseRequest:
+    """A request for electricity on the one meter of these tests."""
+    order = Order(vas_type=VasType.UTILITY, amount=Money(cents), merchant_product_id=None, meter_number=METER)
+    asked: dict[str, Any] = {"order": order, "fingerprint": f"{METER}:{cents}", **fields}
+    return PurchaseRequest(caller=caller, idempotency_key=key, vas_type=VasType.UTILITY, **asked)

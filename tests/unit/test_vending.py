@@ -1,0 +1,341 @@
+"""The order of effects, step by step: what is promised when anything between two steps goes wrong."""
+
+from dataclasses import replace
+
+import pytest
+
+from shared.identifiers import Caller
+from shared.money import Money
+from shared.outcome import Reason, Rejected, Unknown
+from shared.store import StoreUnavailable
+from shared.transaction import EventName, State
+from shared.vas import Mode, Order, VasType
+from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress, Rules
+from tests.stepping import CALLER, METER, Crashed, World, boundaries, delivered, electricity, run
+
+REFUSED = Rejected(Reason.AMOUNT_REFUSED, "1001")
+NOT_TAKEN = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "no connection", not_taken=True)
+ORDER = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id=None, meter_number=METER)
+
+
+def bought(world, request):
+    return run(world.vending.purchase(request))
+
+
+def confirmed(world, **fields):
+    return run(world.vending.prevend(CALLER, replace(ORDER, **fields)))
+
+
+def by_prevend(prevend, key="key-1", caller=CALLER, vas_type=VasType.UTILITY):
+    return replace(electricity(key, order=None, prevend_id=prevend.id, fingerprint=prevend.id), caller=caller, vas_type=vas_type)
+
+
+def test_a_purchase_vends_records_and_announces_in_that_order():
+    names = boundaries(lambda: World().vending.purchase(electricity()))
+    assert [name for name in names if name.startswith("before")] == [
+        "before find",
+        "before find_open",
+        "before ready",
+        "before products",
+        "before prevend",
+        "before create",
+        "before ready",
+        "before vend",
+        "before advance",
+        "before publish",
+        "before advance",
+    ]
+
+
+def test_a_delivered_sale_is_closed_with_its_token():
+    world = World()
+    done = bought(world, electricity()).transaction
+    assert done.state is State.VENDED and done.receipt.tokens and done.open is None and done.unannounced == ()
+    assert world.sales[done.id] == done
+    assert world.topic == [(done.id, EventName.VENDED, State.VENDED)]
+
+
+def test_a_repeat_reads_once_and_does_nothing():
+    world = World()
+    first = bought(world, electricity())
+    world.store_calls.clear()
+    again = bought(world, electricity())
+    assert (again.transaction, again.replayed, first.replayed) == (first.transaction, True, False)
+    assert world.store_calls == ["find"] and len(world.vends) == 1
+
+
+@pytest.mark.parametrize("outcome", [Unknown("ReadTimeout"), Unknown("503")])
+def test_repeating_a_purchase_in_doubt_vends_nothing_more(outcome):
+    world = World(answers=[outcome])
+    first, again = bought(world, electricity()), bought(world, electricity())
+    assert first.transaction == again.transaction and first.transaction.state is State.IN_DOUBT
+    assert len(world.vends) == 1 and first.transaction.open is not None
+    assert [event for _, event, _ in world.topic] == [EventName.IN_DOUBT]
+
+
+def test_wherever_a_purchase_crashes_its_repeats_vend_at_most_once_and_never_call_a_vend_rejected():
+    steps = len(boundaries(lambda: World().vending.purchase(electricity())))
+    assert steps > 15
+    for crash in range(steps):
+        world = World()
+        assert run(world.vending.purchase(electricity()), stop_after=crash) is Crashed
+        for wait in (0, 300, 300):
+            world.wait(wait)
+            try:
+                bought(world, electricity())
+            except RequestInProgress:
+                assert wait == 0
+        assert len(world.vends) <= 1, crash
+        (sale,) = world.sales.values()
+        assert sale.state is State.VENDED or sale.open is not None, crash
+        assert not (world.vends and sale.state is State.REJECTED), crash
+
+
+def test_two_requests_with_one_key_interleaved_at_every_pair_of_steps_vend_once():
+    steps = len(boundaries(lambda: World().vending.purchase(electricity())))
+    for pause in range(steps):
+        world = World()
+        first, outcomes = world.vending.purchase(electricity()), []
+        for _ in range(pause + 1):
+            first.send(None)
+        for racer in (world.vending.purchase(electricity()), first):
+            try:
+                outcomes.append(run(racer).transaction)
+            except RequestInProgress as running:
+                outcomes.append(running.running)
+        assert len(world.vends) == 1, pause
+        assert len({sale.id for sale in outcomes}) == len({sale.request_id for sale in outcomes}) == 1, pause
+        assert world.sales[outcomes[0].id].state is State.VENDED, pause
+
+
+@pytest.mark.parametrize("fault", ["refused", "reply lost"])
+def test_a_store_that_fails_at_any_call_never_leads_to_a_second_vend_or_a_false_rejection(fault):
+    calls = World()
+    bought(calls, electricity())
+    for failing in range(len(calls.store_calls)):
+        world = World(store_faults={failing: fault})
+        try:
+            bought(world, electricity())
+        except StoreUnavailable:
+            assert not world.vends, (failing, "a 503 comes only before anything was sent")
+        for wait in (0, 300):
+            world.wait(wait)
+            try:
+                bought(world, electricity())
+            except RequestInProgress:
+                pass
+        (sale,) = world.sales.values()
+        assert len(world.vends) <= 1 and sale.state is not State.REJECTED, failing
+        assert sale.state is State.VENDED or sale.open is not None, failing
+
+
+def test_a_claim_whose_reply_was_lost_recognises_its_own_write():
+    claim = ["find", "find_open", "create"].index("create")
+    world = World(store_faults={claim: "reply lost"})
+    assert bought(world, electricity()).transaction.state is State.VENDED
+    assert world.store_calls[:4] == ["find", "find_open", "create", "find"]
+
+
+def test_an_outcome_whose_record_was_refused_twice_is_still_kept():
+    world = World(store_faults={3: "refused", 4: "refused"})
+    assert bought(world, electricity()).transaction.state is State.VENDED
+
+
+def test_an_outcome_that_cannot_be_stored_is_not_told():
+    world = World(store_faults=dict.fromkeys(range(3, 20), "refused"))
+    told = bought(world, electricity())
+    assert not told.on_record and told.transaction.state is State.VENDING and told.transaction.receipt is None
+    world.store_faults.clear()
+    with pytest.raises(RequestInProgress):
+        bought(world, electricity())
+    world.wait(240)
+    assert bought(world, electricity()).transaction.is_abandoned(world.now)
+    assert len(world.vends) == 1
+
+
+def test_a_request_that_was_provably_not_taken_goes_out_once_more_under_the_same_id():
+    world = World(answers=[NOT_TAKEN])
+    assert bought(world, electricity()).transaction.state is State.VENDED
+    assert len(world.vends) == 1
+
+
+def test_twice_not_taken_is_rejected():
+    world = World(answers=[NOT_TAKEN, NOT_TAKEN])
+    assert bought(world, electricity()).transaction.state is State.REJECTED and not world.vends
+
+
+def test_a_doubt_after_a_request_not_taken_stays_a_doubt():
+    world = World(answers=[NOT_TAKEN, Unknown("reset")])
+    assert bought(world, electricity()).transaction.state is State.IN_DOUBT
+
+
+def test_nothing_is_sent_after_the_send_window():
+    world = World()
+    frozen = world.vending.purchase(electricity())
+    while frozen.send(None) != "after create":
+        pass
+    world.wait(11)
+    thawed = run(frozen).transaction
+    assert thawed.state is State.REJECTED and not world.vends
+
+
+def test_no_second_send_after_the_send_window():
+    world = World()
+    world.answers = [lambda: (world.wait(11), NOT_TAKEN)[1]]
+    assert bought(world, electricity()).transaction.state is State.REJECTED and not world.vends
+
+
+def test_a_late_answer_ends_a_sale_that_was_put_in_doubt_meanwhile():
+    world = World()
+    slow = world.vending.purchase(electricity())
+    while slow.send(None) != "after vend":
+        pass
+    (sale,) = world.sales.values()
+    world.sales[sale.id] = replace(sale, state=State.IN_DOUBT, nonce="sweep", revision="sweep")
+    assert run(slow).transaction.state is State.VENDED
+
+
+def test_a_vend_that_arrives_after_a_rejection_is_never_silent():
+    world = World()
+    slow = world.vending.purchase(electricity())
+    while slow.send(None) != "after vend":
+        pass
+    (sale,) = world.sales.values()
+    world.sales[sale.id] = replace(sale, state=State.REJECTED, outcome=REFUSED, nonce="sweep", revision="sweep")
+    done = run(slow).transaction
+    assert done.state is State.REJECTED and done.history[-1].what == "contradicted"
+    assert [event for _, event, _ in world.topic] == [EventName.CONTRADICTED]
+
+
+def test_an_announcement_that_failed_is_left_to_the_sweep_and_the_sale_is_sold():
+    world = World(topic_down=True)
+    done = bought(world, electricity()).transaction
+    assert done.state is State.VENDED and done.unannounced == (EventName.VENDED,) and done.open is not None
+
+
+def test_what_was_not_published_is_not_forgotten():
+    world = World()
+    selling = world.vending.purchase(electricity())
+    while selling.send(None) != "after publish":
+        pass
+    (sale,) = world.sales.values()
+    world.sales[sale.id] = replace(sale, unannounced=(*sale.unannounced, EventName.CONTRADICTED), nonce="x", revision="x")
+    run(selling)
+    assert world.sales[sale.id].unannounced == (EventName.CONTRADICTED,)
+
+
+def test_a_key_is_good_for_one_request_and_one_caller():
+    world = World()
+    first = bought(world, electricity())
+    with pytest.raises(KeyReused):
+        bought(world, electricity(cents=20_000))
+    other = bought(world, electricity(caller=Caller("https://issuer.example", "user-2")))
+    assert other.transaction.id != first.transaction.id and len(world.vends) == 2
+
+
+@pytest.mark.parametrize(
+    ("world", "reason"),
+    [
+        (World(prevend_answer=Rejected(Reason.METER_UNKNOWN, "1016")), Reason.METER_UNKNOWN),
+        (World(products_answer=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "HTML")), Reason.TEMPORARILY_UNAVAILABLE),
+        (World(ready_answers=[Rejected(Reason.TEMPORARILY_UNAVAILABLE, "no token")]), Reason.TEMPORARILY_UNAVAILABLE),
+        (World(answers=[REFUSED]), Reason.AMOUNT_REFUSED),
+    ],
+)
+def test_a_refusal_binds_its_key_for_ever(world, reason):
+    refused = bought(world, electricity())
+    assert refused.transaction.state is State.REJECTED and refused.transaction.outcome.reason is reason
+    world.prevend_answer, world.products_answer = World().prevend_answer, World().products_answer
+    assert bought(world, electricity()).transaction == refused.transaction
+    assert not world.vends and [event for _, event, _ in world.topic] == [EventName.REJECTED]
+
+
+def test_an_amount_below_the_meters_minimum_is_refused_without_asking_for_a_vend():
+    world = World()
+    outcome = bought(world, electricity(cents=999)).transaction.outcome
+    assert (outcome.reason, outcome.minimum_amount) == (Reason.AMOUNT_BELOW_MINIMUM, Money(1000))
+
+
+def test_a_request_that_took_too_long_before_its_claim_sells_nothing():
+    world = World(rules=Rules(mode=Mode.LIVE, exchange_seconds=60, function_timeout_seconds=220))
+    slow = world.vending.purchase(electricity())
+    while slow.send(None) != "before prevend":
+        pass
+    world.wait(81)
+    assert run(slow).transaction.state is State.REJECTED and not world.vends
+
+
+def test_an_open_sale_of_the_same_meter_and_amount_stands_in_the_way_unless_a_duplicate_is_wanted():
+    world = World(answers=[Unknown("ReadTimeout")])
+    doubtful = bought(world, electricity()).transaction
+    refused = bought(world, electricity("key-2")).transaction
+    assert refused.outcome.reason is Reason.POSSIBLE_DUPLICATE and refused.outcome.other_transaction_id == doubtful.id
+    assert bought(world, electricity("key-3", allow_duplicate=True)).transaction.state is State.VENDED
+    assert bought(world, electricity("key-4", cents=10_100)).transaction.state is State.VENDED
+    assert bought(world, electricity("key-5", caller=Caller("i", "other"))).transaction.state is State.VENDED
+
+
+def test_a_prevend_is_bought_once():
+    world = World()
+    prevend = confirmed(world)
+    first = bought(world, by_prevend(prevend)).transaction
+    assert first.state is State.VENDED and first.supplier_prevend_id == "supplier-prevend"
+    second = bought(world, by_prevend(prevend, "key-2")).transaction
+    assert second.outcome.reason is Reason.PREVEND_USED and second.outcome.other_transaction_id == first.id
+    assert len(world.vends) == 1
+
+
+def test_two_keys_racing_for_one_prevend_vend_once_at_every_interleaving():
+    template = World()
+    prevend = confirmed(template)
+    steps = len(boundaries(lambda: template.vending.purchase(by_prevend(prevend))))
+    for pause in range(steps):
+        world = World()
+        prevend = confirmed(world)
+        first = world.vending.purchase(by_prevend(prevend))
+        for _ in range(pause + 1):
+            first.send(None)
+        results = [run(world.vending.purchase(by_prevend(prevend, "key-2"))).transaction, run(first).transaction]
+        assert len(world.vends) == 1 and sorted(sale.state for sale in results) == [State.REJECTED, State.VENDED], pause
+        loser = next(sale for sale in results if sale.state is State.REJECTED)
+        assert loser.outcome.reason in (Reason.PREVEND_USED, Reason.POSSIBLE_DUPLICATE)
+
+
+def test_an_expired_prevend_is_refused_on_record():
+    world = World()
+    prevend = confirmed(world)
+    world.wait(900)
+    assert bought(world, by_prevend(prevend)).transaction.outcome.reason is Reason.PREVEND_EXPIRED
+
+
+@pytest.mark.parametrize("change", [{"caller": Caller("i", "other")}, {"vas_type": VasType.BILL_PAYMENT}])
+def test_another_callers_or_services_prevend_is_unknown_and_leaves_the_key_free(change):
+    world = World()
+    prevend = confirmed(world)
+    with pytest.raises(PrevendUnknown):
+        bought(world, by_prevend(prevend, **change))
+    assert not world.sales
+
+
+def test_a_prevend_that_the_supplier_refuses_is_not_kept():
+    world = World(prevend_answer=Rejected(Reason.METER_UNKNOWN, "1016"))
+    with pytest.raises(PrevendRefused):
+        confirmed(world)
+    assert not world.prevends
+
+
+def test_a_caller_sees_only_its_own_sales():
+    world = World()
+    sale = bought(world, electricity()).transaction
+    stranger = Caller(CALLER.issuer, "stranger")
+    assert run(world.vending.find(CALLER, sale.id)) == sale
+    assert run(world.vending.find_by_key(CALLER, "key-1")) == sale
+    assert run(world.vending.find(stranger, sale.id)) is None
+    assert run(world.vending.find_by_key(stranger, "key-1")) is None
+
+
+def test_the_request_id_that_was_recorded_is_the_one_that_is_sent():
+    world = World()
+    sale = bought(world, electricity()).transaction
+    assert world.vends == [sale.request_id] and len(sale.request_id) == 36
+    assert sale.receipt == delivered(sale.request_id).receipt
