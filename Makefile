@@ -1,0 +1,60 @@
+# Everything is done from a bare checkout: each target makes .venv when it is missing and installs, with
+# hashes, what it needs. Nothing is installed again until the interpreter or a requirements file changes.
+#
+# PYTHON chooses the interpreter: `make test PYTHON=python3.11`. Without it, the first of these that runs.
+
+CANDIDATES := python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13.*/bin/python3.13 \
+	python3.12 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.12.*/bin/python3.12 \
+	python3.11 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.11.*/bin/python3.11 python3
+
+VENV := .venv
+INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# Stamps. The first one's name holds the choice of interpreter, so another choice makes another environment.
+PYTHON_MADE := $(VENV)/.made-with-$(or $(subst /,-,$(PYTHON)),default)
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+
+.PHONY: run test lint package openapi lock
+.DELETE_ON_ERROR:
+
+run: $(INSTALLED)
+	@$(VENV)/bin/python -m local
+
+test: lint
+	@$(VENV)/bin/python -m pytest
+
+lint: $(INSTALLED_DEV)
+	@$(VENV)/bin/ruff check --quiet
+	@$(VENV)/bin/ruff format --check --quiet
+	@$(VENV)/bin/mypy --no-error-summary
+
+package: $(PYTHON_MADE)
+	@$(VENV)/bin/python -m local.package
+
+openapi: $(INSTALLED)
+	@$(VENV)/bin/python -m local.openapi
+
+# Takes the newest versions that fit; --universal, because the functions run where no developer does.
+lock: $(INSTALLED_DEV)
+	@for name in requirements requirements-dev; do \
+	  $(VENV)/bin/uv pip compile $$name.in --output-file $$name.txt --upgrade --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet || exit 1; \
+	done
+
+# A candidate has to prove itself: a pyenv shim is on PATH even when it starts nothing, and Debian packs venv apart.
+$(PYTHON_MADE):
+	@for python in $(or $(PYTHON),$(CANDIDATES)); do \
+	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  echo "making $(VENV) with $$("$$python" --version)"; \
+	  "$$python" -m venv --clear $(VENV) && touch $@; exit; \
+	done; echo "$(or $(PYTHON),no python on PATH) is not a Python 3.11 or newer with venv: set PYTHON to one" >&2; exit 1
+
+$(INSTALLED): requirements.txt $(PYTHON_MADE)
+	@echo "installing $<"
+	@$(INSTALL) -r $<
+	@touch $@
+
+$(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
+	@echo "installing $<"
+	@$(INSTALL) -r $<
+	@touch $@
