@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.identifiers import Caller
-from shared.outcome import Consumer
 from shared.money import Money
+from shared.outcome import Consumer
 from shared.vas import Mode, Order
 
 

@@ -138,9 +138,9 @@ def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_sec
     `settlement`, or a person.
     """
     match sale.state, answer.outcome:
-        case (State.VENDING | State.IN_DOUBT), Unknown() as unknown:
+        case ((State.VENDING | State.IN_DOUBT), Unknown() as unknown):
             return _in_doubt(sale, unknown, answer.raw, at, by, retry_seconds)
-        case (State.VENDING | State.IN_DOUBT), (Vended() | Rejected()) as ending:
+        case ((State.VENDING | State.IN_DOUBT), (Vended() | Rejected()) as ending):
             return _ended(sale, ending, answer.raw, at, by, retry_seconds)
         case State.VENDED, Vended(receipt):
             return _vended_again(sale, receipt, answer.raw, at, by, retry_seconds)
@@ -150,7 +150,7 @@ def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_sec
             return _contradicted(sale, "vended after rejection", answer.raw, at, by, retry_seconds)
         case State.REJECTED, Unknown(cause=cause, sign_of_vend=True):
             return _contradicted(sale, f"sign of a vend after rejection: {cause}", answer.raw, at, by, retry_seconds)
-        case (State.VENDED | State.REJECTED), _:
+        case ((State.VENDED | State.REJECTED), _):
             return sale
         case _:
             assert_never(sale.state)

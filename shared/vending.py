@@ -15,64 +15,13 @@ from shared.identifiers import Caller, account_key, transaction_id
 from shared.outcome import Answer, Prevended, Reason, Rejected
 from shared.prevend import Prevend
 from shared.store import Conflict, Store, StoreUnavailable
-from shared.transaction import EventName, HistoryEntry, State, Transaction, after, announced, business_day, with_open
-from shared.vas import PREVENDED, Mode, Order, VasType, last_four
+from shared.transaction import EventName, State, Transaction, after, announced, business_day, with_open
+from shared.vas import PREVENDED, Mode, Order, VasType
 
 SENDS: Final = 2  # a request that was provably not taken may go out once more
 STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
 
 log = logs.logger(__name__)
-
-
-class Supplier(Protocol):
-    """What the core asks of MobileMart. A supplier's failure never raises: it is an outcome."""
-
-    async def ready(self) -> Rejected | None:
-        """Have an access token at hand that outlasts a sale. `None` when it is there."""
-
-    async def products(self, vas_type: VasType) -> tuple[Product, ...] | Rejected:
-        """The catalogue of one service."""
-
-    async def prevend(self, order: Order, request_id: str) -> Prevended | Rejected:
-        """Confirm a meter or account and an amount. Moves no money, so it may be asked again."""
-
-    async def vend(self, order: Order, supplier_prevend_id: str | None, request_id: str, send_within_seconds: float) -> Answer:
-        """One exchange, at most one request on the wire, none after `send_within_seconds`.
-
-        `Rejected.not_taken` only when the supplier provably did not begin with it.
-        """
-
-
-class EventsUnavailable(Exception):
-    """The announcement may not have been delivered: make it again later."""
-
-
-class Events(Protocol):
-    async def publish(self, event: EventName, sale: Transaction) -> None:
-        """Announce, at least once.
-
-        Raises:
-            EventsUnavailable: it may not have been delivered.
-        """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """The settings of selling, in seconds; `docs/contract.md` says where each comes from."""
-
-    mode: Mode
-    utility_product_id: str | None = None
-    exchange_seconds: float = 60
-    send_window_seconds: float = 10
-    function_timeout_seconds: float = 220
-    lease_seconds: float = 240
-    retry_seconds: int = 60
-    prevend_valid_seconds: int = 900
-
-    @property
-    def latest_claim(self) -> timedelta:
-        """How long after its start a request may still claim: the exchange and half of what it leaves remain for the rest."""
-        return timedelta(seconds=(self.function_timeout_seconds - self.exchange_seconds) / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,16 +85,8 @@ class _Draft:
     refusal: Rejected | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vending:
-    """Selling, over its ports. `now` is aware UTC; `new_id` gives UUID4s of 36 characters."""
-
-    store: Store
-    supplier: Supplier
-    events: Events
-    rules: Rules
-    now: Callable[[], datetime]
-    new_id: Callable[[], str]
+class Vending(Recording):
+    """Selling, over its ports."""
 
     async def products(self, vas_type: VasType) -> tuple[Product, ...]:
         """The catalogue of one service.
@@ -217,64 +158,6 @@ class Vending:
     async def find_by_key(self, caller: Caller, idempotency_key: str) -> Transaction | None:
         """The caller's sale under that idempotency key."""
         return await self.store.find(transaction_id(self.rules.mode, caller, idempotency_key))
-
-    async def learn(self, sale: Transaction, answer: Answer, *, by: str, send_ended_at: datetime | None = None) -> Transaction:
-        """Put what `answer` says on record, whatever else has happened to the sale meanwhile.
-
-        Raises:
-            StoreUnavailable: after several tries; the record may or may not have changed.
-        """
-        nonce = self.new_id()
-        before, failures = sale, 0
-        while True:
-            timed = before if send_ended_at is None else replace(before, send_ended_at=send_ended_at)
-            known = after(timed, answer, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
-            if known is timed:
-                return before
-            try:
-                return await self.store.advance(before, replace(known, nonce=nonce))
-            except StoreUnavailable:  # if it was written all the same, the next try conflicts with it
-                failures += 1
-                if failures == STORE_TRIES:
-                    raise
-            except Conflict:
-                before = await self._held(sale.id)
-                if before.nonce == nonce:
-                    return before
-
-    async def announce(self, sale: Transaction) -> Transaction:
-        """Publish what is unannounced, then forget exactly what was published. What fails here is left to the sweep."""
-        published: set[EventName] = set()
-        for event in sale.unannounced:
-            try:
-                await self.events.publish(event, sale)
-            except EventsUnavailable:
-                log.error("announcement failed", transaction_id=sale.id, event=event)
-                break
-            published.add(event)
-        if not published:
-            return sale
-        try:
-            return await self._forget(sale, frozenset(published))
-        except StoreUnavailable:
-            return sale
-
-    async def _forget(self, sale: Transaction, published: frozenset[EventName]) -> Transaction:
-        nonce, before = self.new_id(), sale
-        while published & set(before.unannounced):
-            left = replace(announced(before, published, at=self.now(), retry_seconds=self.rules.retry_seconds), nonce=nonce)
-            try:
-                return await self.store.advance(before, left)
-            except Conflict:
-                before = await self._held(sale.id)
-        return before
-
-    async def _held(self, sale_id: str) -> Transaction:
-        """A sale that is known to be on record."""
-        held = await self.store.find(sale_id)
-        if held is None:
-            raise StoreUnavailable("a recorded sale was not found")
-        return held
 
     def _repeat(self, earlier: Transaction, asked: PurchaseRequest) -> Purchased:
         if earlier.fingerprint != asked.fingerprint:
