@@ -180,3 +180,11 @@ class NoAnswer:
 
 
 Reprinted = Vended | NoSuchTransaction | NoAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Reprint:
+    """One reprint: what it says of the sale, and the words it came in (`None` when no answer arrived at all)."""
+
+    result: Reprinted
+    raw: RawAnswer | None = None

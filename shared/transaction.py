@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, assert_never
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from shared.identifiers import Caller, account_key
@@ -137,11 +137,11 @@ def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_sec
     the state alone, and is kept, noted and announced as `contradicted`. `by` names the source: `supplier`, `reprint`,
     `settlement`, or a person.
     """
+    if NEXT[sale.state]:
+        if isinstance(answer.outcome, Unknown):
+            return _in_doubt(sale, answer.outcome, answer.raw, at, by)
+        return _ended(sale, answer.outcome, answer.raw, at, by, retry_seconds)
     match sale.state, answer.outcome:
-        case ((State.VENDING | State.IN_DOUBT), Unknown() as unknown):
-            return _in_doubt(sale, unknown, answer.raw, at, by, retry_seconds)
-        case ((State.VENDING | State.IN_DOUBT), (Vended() | Rejected()) as ending):
-            return _ended(sale, ending, answer.raw, at, by, retry_seconds)
         case State.VENDED, Vended(receipt):
             return _vended_again(sale, receipt, answer.raw, at, by, retry_seconds)
         case State.VENDED, Rejected(cause=cause):
@@ -150,10 +150,8 @@ def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_sec
             return _contradicted(sale, "vended after rejection", answer.raw, at, by, retry_seconds)
         case State.REJECTED, Unknown(cause=cause, sign_of_vend=True):
             return _contradicted(sale, f"sign of a vend after rejection: {cause}", answer.raw, at, by, retry_seconds)
-        case ((State.VENDED | State.REJECTED), _):
-            return sale
         case _:
-            assert_never(sale.state)
+            return sale
 
 
 def announced(sale: Transaction, published: frozenset[EventName], *, at: datetime, retry_seconds: int) -> Transaction:
@@ -205,7 +203,7 @@ def _ended(sale: Transaction, outcome: Vended | Rejected, raw: RawAnswer | None,
     return _changed(moved, raw, (event,), HistoryEntry(at, state.value, by, note), due_at)
 
 
-def _in_doubt(sale: Transaction, unknown: Unknown, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
+def _in_doubt(sale: Transaction, unknown: Unknown, raw: RawAnswer | None, at: datetime, by: str) -> Transaction:
     signed = replace(sale, sign_of_vend=sale.sign_of_vend or unknown.sign_of_vend)
     if sale.state is State.IN_DOUBT:  # nothing new, but a sign of a vend is never forgotten
         return sale if signed == sale else _changed(signed, raw, (), HistoryEntry(at, "sign of a vend", by, unknown.cause), at)

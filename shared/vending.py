@@ -1,25 +1,24 @@
 """Prevend and purchase: the order of effects. **Look, prevend, record, send, record, announce.**
 
-Everything here awaits its ports (store, supplier, events) and nothing else: no task, lock, sleep or timeout. So a test can
-drive it step by step and crash it between any two steps.
+Everything here awaits its ports (`ports.py`, `store/`) and nothing else: no task, lock, sleep or timeout. So a test can drive it
+step by step and crash it between any two steps.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from shared import logs
 from shared.catalogue import Product, fitted
 from shared.identifiers import Caller, account_key, transaction_id
 from shared.outcome import Answer, Prevended, Reason, Rejected
 from shared.prevend import Prevend
-from shared.store import Conflict, Store, StoreUnavailable
-from shared.transaction import EventName, State, Transaction, after, announced, business_day, with_open
-from shared.vas import PREVENDED, Mode, Order, VasType
+from shared.recording import Recording
+from shared.store import Conflict, StoreUnavailable
+from shared.transaction import State, Transaction, after, business_day, with_open
+from shared.vas import PREVENDED, Order, VasType
 
 SENDS: Final = 2  # a request that was provably not taken may go out once more
-STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
 
 log = logs.logger(__name__)
 
@@ -88,13 +87,15 @@ class _Draft:
 class Vending(Recording):
     """Selling, over its ports."""
 
+    __slots__ = ()
+
     async def products(self, vas_type: VasType) -> tuple[Product, ...]:
         """The catalogue of one service.
 
         Raises:
             PrevendRefused: the supplier did not give it.
         """
-        products = await self._catalogue(vas_type)
+        products = await self.supplier.products(vas_type)
         if isinstance(products, Rejected):
             raise PrevendRefused(products)
         return products
@@ -105,7 +106,10 @@ class Vending(Recording):
         Raises:
             PrevendRefused: the supplier, or its catalogue, said no, or did not answer.
         """
-        order, confirmed = await self._confirm(order)
+        chosen = await self._fitted(order)
+        if isinstance(chosen, Rejected):
+            raise PrevendRefused(chosen)
+        confirmed = await self.supplier.prevend(chosen, self.new_id())
         if isinstance(confirmed, Rejected):
             raise PrevendRefused(confirmed)
         at = self.now()
@@ -113,7 +117,7 @@ class Vending(Recording):
             id=self.new_id(),
             mode=self.rules.mode,
             caller=caller,
-            order=order,
+            order=chosen,
             supplier_prevend_id=confirmed.supplier_prevend_id,
             minimum_amount=confirmed.minimum_amount,
             amount_due=confirmed.amount_due,
@@ -187,10 +191,14 @@ class Vending(Recording):
         if prevend is not None:
             minimum, supplier_prevend_id = prevend.minimum_amount, prevend.supplier_prevend_id
         else:
-            order, confirmed = await self._confirm(order)
-            if isinstance(confirmed, Rejected):
-                return _Draft(order, refusal=confirmed)
-            if confirmed is not None:
+            chosen = await self._fitted(order)
+            if isinstance(chosen, Rejected):
+                return _Draft(order, refusal=chosen)
+            order = chosen
+            if order.vas_type in PREVENDED:
+                confirmed = await self.supplier.prevend(order, self.new_id())
+                if isinstance(confirmed, Rejected):
+                    return _Draft(order, refusal=confirmed)
                 minimum, supplier_prevend_id = confirmed.minimum_amount, confirmed.supplier_prevend_id
         if minimum is not None and order.amount < minimum:
             return _Draft(order, refusal=Rejected(Reason.AMOUNT_BELOW_MINIMUM, "below the meter's minimum", minimum_amount=minimum))
@@ -198,15 +206,9 @@ class Vending(Recording):
             return _Draft(order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "too late to begin"))
         return _Draft(order, prevend, supplier_prevend_id)
 
-    async def _confirm(self, order: Order) -> tuple[Order, Prevended | Rejected | None]:
-        """The order with its product, and the supplier's prevend of it where its service has one."""
+    async def _fitted(self, order: Order) -> Order | Rejected:
         products = await self.supplier.products(order.vas_type)
-        chosen = products if isinstance(products, Rejected) else fitted(order, products, self.rules.utility_product_id)
-        if isinstance(chosen, Rejected):
-            return order, chosen
-        if order.vas_type not in PREVENDED:
-            return chosen, None
-        return chosen, await self.supplier.prevend(chosen, self.new_id())
+        return products if isinstance(products, Rejected) else fitted(order, products, self.rules.utility_product_id)
 
     def _prevend_fault(self, prevend: Prevend) -> Rejected | None:
         if prevend.used_by is not None:

@@ -11,12 +11,13 @@ from shared.catalogue import Product
 from shared.identifiers import Caller
 from shared.money import Money
 from shared.outcome import Answer, Prevended, Receipt, Rejected, TokensDue, Vended
+from shared.ports import EventsUnavailable, Rules
 from shared.prevend import Prevend
-from shared.sts import StsToken, TokenKind
 from shared.store import Conflict, StoreUnavailable
+from shared.sts import StsToken, TokenKind
 from shared.transaction import EventName, Transaction
 from shared.vas import Mode, Order, VasType
-from shared.vending import EventsUnavailable, PurchaseRequest, Rules, Vending
+from shared.vending import PurchaseRequest, Vending
 
 START = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
 CALLER = Caller("https://issuer.example", "user-1")

@@ -7,10 +7,11 @@ import pytest
 from shared.identifiers import Caller
 from shared.money import Money
 from shared.outcome import Reason, Rejected, Unknown
+from shared.ports import Rules
 from shared.store import StoreUnavailable
 from shared.transaction import EventName, State
 from shared.vas import Mode, Order, VasType
-from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress, Rules
+from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 from tests.stepping import CALLER, METER, Crashed, World, boundaries, delivered, electricity, run
 
 REFUSED = Rejected(Reason.AMOUNT_REFUSED, "1001")

@@ -1,0 +1,86 @@
+"""Putting what was learned of a sale on record, and announcing it: what selling and resolving have in common."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from shared import logs
+from shared.outcome import Answer
+from shared.ports import Events, EventsUnavailable, Rules, Supplier
+from shared.store import Conflict, Store, StoreUnavailable
+from shared.transaction import EventName, Transaction, after, announced
+
+STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
+
+log = logs.logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """The ports, and the two steps that end every effect. `now` is aware UTC; `new_id` gives UUID4s of 36 characters."""
+
+    store: Store
+    supplier: Supplier
+    events: Events
+    rules: Rules
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    async def learn(self, sale: Transaction, answer: Answer, *, by: str, send_ended_at: datetime | None = None) -> Transaction:
+        """Put what `answer` says on record, whatever else has happened to the sale meanwhile.
+
+        Raises:
+            StoreUnavailable: after several tries; the record may or may not have changed.
+        """
+        nonce = self.new_id()
+        before, failures = sale, 0
+        while True:
+            timed = before if send_ended_at is None else replace(before, send_ended_at=send_ended_at)
+            known = after(timed, answer, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
+            if known is timed:
+                return before
+            try:
+                return await self.store.advance(before, replace(known, nonce=nonce))
+            except StoreUnavailable:  # if it was written all the same, the next try conflicts with it
+                failures += 1
+                if failures == STORE_TRIES:
+                    raise
+            except Conflict:
+                before = await self._held(sale.id)
+                if before.nonce == nonce:
+                    return before
+
+    async def announce(self, sale: Transaction) -> Transaction:
+        """Publish what is unannounced, then forget exactly what was published. What fails here is left to the sweep."""
+        published: set[EventName] = set()
+        for event in sale.unannounced:
+            try:
+                await self.events.publish(event, sale)
+            except EventsUnavailable:
+                log.error("announcement failed", transaction_id=sale.id, event=event)
+                break
+            published.add(event)
+        if not published:
+            return sale
+        try:
+            return await self._forget(sale, frozenset(published))
+        except StoreUnavailable:
+            return sale
+
+    async def _forget(self, sale: Transaction, published: frozenset[EventName]) -> Transaction:
+        nonce, before = self.new_id(), sale
+        while published & set(before.unannounced):
+            left = replace(announced(before, published, at=self.now(), retry_seconds=self.rules.retry_seconds), nonce=nonce)
+            try:
+                return await self.store.advance(before, left)
+            except Conflict:
+                before = await self._held(sale.id)
+        return before
+
+    async def _held(self, sale_id: str) -> Transaction:
+        """A sale that is known to be on record."""
+        held = await self.store.find(sale_id)
+        if held is None:
+            raise StoreUnavailable("a recorded sale was not found")
+        return held
