@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from enum import Enum
+from enum import Enum, auto
+from functools import lru_cache
+from itertools import islice
 from traceback import walk_tb
 from typing import Final
 
@@ -44,6 +46,7 @@ _HARMLESS: Final = (  # identifiers that may hold long runs of digits by chance
     r"|(?=[0-9]*[a-fA-F])(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{40}|[0-9a-fA-F]{32}|[0-9a-fA-F]{16})"  # hashes; span and trace ids
     r")(?![0-9A-Za-z])"
 )
+_FEWEST_CHARACTERS: Final = 10  # of anything masked
 _SEPARATOR: Final = r"(?:%20|[\s+_\-\u2010-\u2015]){0,2}"  # how tokens and PINs are grouped, on slips and in URLs
 _TELLING: Final = re.compile(
     rf"(?P<harmless>{_HARMLESS})"
@@ -57,6 +60,14 @@ _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-
 _CLOUD_TRACE: Final = re.compile(r"([0-9a-fA-F]{32})(?:/([0-9]{1,20}))?(?:;.*)?")
 
 _trace: ContextVar[Mapping[str, str]] = ContextVar("trace", default={})  # noqa: B039 -- never written to
+
+
+class _Kind(Enum):
+    """What a field's name promises."""
+
+    PLAIN = auto()
+    PERSONAL = auto()
+    BEARER = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +132,7 @@ def traced(headers: Mapping[str, str], project: str | None = None) -> Iterator[N
 
 def masked(text: str) -> str:
     """`text` without bearer values; meters, accounts and mobile numbers keep their last four digits."""
-    return _TELLING.sub(_mask, text)
+    return _TELLING.sub(_mask, text) if len(text) >= _FEWEST_CHARACTERS else text
 
 
 class JsonFormatter(logging.Formatter):
@@ -202,29 +213,39 @@ def _plain(value: object, depth: int) -> object:
         case Mapping():
             return _plain_items(value, depth + 1)
         case list() | tuple() | set() | frozenset():
-            return [_plain(item, depth + 1) for item in list(value)[:_MOST_ITEMS]]
+            return [_plain(item, depth + 1) for item in islice(value, _MOST_ITEMS)]
         case _:
             return _plain_text(str(value))
 
 
 def _plain_items(fields: Mapping[str, object], depth: int) -> dict[str, object]:
-    return {_plain_text(str(name)): _plain_field(str(name), value, depth) for name, value in list(fields.items())[:_MOST_ITEMS]}
+    plain: dict[str, object] = {}
+    for key, value in islice(fields.items(), _MOST_ITEMS):
+        name, kind = _named(str(key))
+        if kind is _Kind.BEARER:
+            plain[name] = REFUSED
+        elif kind is _Kind.PERSONAL and value is not None:
+            plain[name] = [last_four(str(item)) for item in value] if isinstance(value, list | tuple) else last_four(str(value))
+        else:
+            plain[name] = _plain(value, depth)
+    return plain
 
 
-def _plain_field(name: str, value: object, depth: int) -> object:
+@lru_cache(maxsize=1024)
+def _named(name: str) -> tuple[str, _Kind]:
+    """A field's name as it leaves, and what kind of value the name promises."""
     words = [word.lower() for word in _WORDS.findall(name)]
     if not _BEARER.isdisjoint(words) and words[-1] not in _ABOUT:
-        return REFUSED
-    if "".join(words) not in _PERSONAL or value is None:
-        return _plain(value, depth)
-    if isinstance(value, list | tuple | set | frozenset):
-        return [last_four(str(item)) for item in list(value)[:_MOST_ITEMS]]
-    return last_four(str(value))
+        kind = _Kind.BEARER
+    else:
+        kind = _Kind.PERSONAL if "".join(words) in _PERSONAL else _Kind.PLAIN
+    return _plain_text(name), kind
 
 
 def _plain_text(text: str) -> str:
     """Masked before it is cut, so that no cut shortens a number out of the mask's sight; lone surrogates replaced."""
-    return masked(text)[:_MOST_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+    cut = masked(text)[:_MOST_CHARACTERS]
+    return cut if cut.isascii() else cut.encode("utf-8", "replace").decode("utf-8")
 
 
 def _exception(error: BaseException) -> list[str]:
