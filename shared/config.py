@@ -1,0 +1,364 @@
+"""Configuration: every variable of one process, read once at start. What is missing, malformed or contradictory stops it there.
+
+All faults are named at once. Secrets are never here, only the names under which Secret Manager has them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+from shared.money import Money
+from shared.ports import Rules
+from shared.variables import Variables, is_loopback, split_address
+from shared.vas import Mode
+
+PRODUCTION_URL: Final = "https://fulcrumswitch.com"
+UAT_URL: Final = "https://uat.fulcrumswitch.com"
+SIMULATOR_URL: Final = "http://simulator"  # in process: this name is never resolved
+
+_NOT_PRODUCTION: Final = frozenset({"uat.fulcrumswitch.com", "conformance.fulcrumswitch.com"})
+_NOT_THE_SWITCH: Final = frozenset({"api.mobilemart.co.za", "uat-api.mobilemart.co.za"})  # answers 200, with nothing, to any path
+_SUPPLIER_SECRETS: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")
+_NAMES: Final = frozenset(
+    {
+        *_SUPPLIER_SECRETS,
+        "MOBILEMART_LIVE_INTEGRATION",
+        "MOBILEMART_API_URL",
+        "MOBILEMART_TENDER_TYPE",
+        "MOBILEMART_UTILITY_PRODUCT_ID",
+        "MOBILEMART_REPRINT_BY",
+        "MOBILEMART_CONNECT_TIMEOUT_SECONDS",
+        "MOBILEMART_TIMEOUT_SECONDS",
+        "MOBILEMART_CALLS_PER_SECOND",
+        "OIDC_ISSUER",
+        "OIDC_AUDIENCE",
+        "OIDC_JWKS_URL",
+        "OIDC_SCOPE",
+    }
+)
+_PROJECT: Final = r"[a-z0-9][a-z0-9.:-]{1,100}"
+_SECRET_NAME: Final = rf"projects/{_PROJECT}/secrets/[\w-]{{1,255}}/versions/(latest|[1-9][0-9]*|[A-Za-z][\w-]*)"
+_EMULATORS: Final = ("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "SECRET_MANAGER_EMULATOR_HOST")
+_STORAGE_EMULATOR: Final = "STORAGE_EMULATOR_HOST"
+_DAY: Final = 86_400
+_MOST_CENTS: Final = 100_000_000  # a million rand: beyond any single sale
+
+
+class Environment(StrEnum):
+    LOCAL = "local"
+    UAT = "uat"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+class Function(StrEnum):
+    """The processes that there are; `LOCAL` is all three functions in one."""
+
+    PREVEND = "prevend"
+    PURCHASE = "purchase"
+    RECONCILE = "reconcile"
+    LOCAL = "local"
+
+
+class ReprintBy(StrEnum):
+    """What the supplier's reprint is asked by; `NONE`: it is not asked, and settlement files alone are the evidence."""
+
+    REQUEST_ID = "request_id"
+    TRANSACTION_ID = "transaction_id"
+    NONE = "none"
+
+
+class ConsumerDetails(StrEnum):
+    """How a consumer's name and address are shown in prevend answers and receipts."""
+
+    MASKED = "masked"  # J** D**
+    FULL = "full"
+
+
+class ConfigError(Exception):
+    """The configuration is refused. The text names every fault and quotes no value."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("configuration refused: " + "; ".join(faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierSecrets:
+    """The Secret Manager resource names of the supplier's credentials."""
+
+    client_id: str
+    client_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Oidc:
+    """Who vouches for callers, for whom, and with which keys. `scope`, when set, must be in every token."""
+
+    issuer: str
+    audience: str
+    jwks_url: str
+    scope: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings of one process. Times are whole seconds; the variable of each field is in `docs/contract.md`."""
+
+    function: Function
+    environment: Environment
+    mode: Mode
+    supplier_url: str
+    supplier_secrets: SupplierSecrets | None
+    tender_type: str
+    utility_product_id: str | None
+    reprint_by: ReprintBy
+    connect_timeout_seconds: int
+    exchange_timeout_seconds: int
+    calls_per_second: int
+    send_window_seconds: int
+    store_timeout_seconds: int
+    function_timeout_seconds: int
+    lease_seconds: int
+    in_doubt_minimum_age_seconds: int
+    resolve_interval_seconds: int
+    review_after_seconds: int
+    prevend_valid_seconds: int
+    minimum_amount: Money
+    maximum_amount: Money
+    consumer_details: ConsumerDetails
+    sqlite_path: str | None
+    project: str | None
+    firestore_database: str
+    events_topic: str | None
+    settlement_files: str | None
+    settlement_merchant: str | None
+    oidc: Oidc | None
+    cors_origins: tuple[str, ...]
+    secret_manager_emulator: str | None
+
+    def rules(self) -> Rules:
+        """The rules of selling. However wide the send window is set, what is sent can end before the function's timeout."""
+        return Rules(
+            mode=self.mode,
+            utility_product_id=self.utility_product_id,
+            exchange_seconds=self.exchange_timeout_seconds,
+            send_window_seconds=min(self.send_window_seconds, self.function_timeout_seconds - self.exchange_timeout_seconds),
+            function_timeout_seconds=self.function_timeout_seconds,
+            lease_seconds=self.lease_seconds,
+            retry_seconds=self.resolve_interval_seconds,
+            prevend_valid_seconds=self.prevend_valid_seconds,
+        )
+
+
+def load(environ: Mapping[str, str], function: str) -> Config:
+    """The configuration of `function` (`prevend`, `purchase`, `reconcile` or `local`). An empty variable counts as unset.
+
+    Raises:
+        ConfigError: naming every fault.
+        ValueError: there is no such function.
+    """
+    who = Function(function)
+    read = Variables(environ)
+    _refuse_misspelt(read)
+    environment = _environment(read, who)
+    mode = _mode(read, environment)
+    supplier_url, supplier_secrets = _supplier(read, environment, mode)
+    exchange_timeout, function_timeout, lease = _timeouts(read)
+    minimum_amount, maximum_amount = _amounts(read)
+    sqlite_path, project = _store(read, environment)
+    config = Config(
+        function=who,
+        environment=environment or Environment.LOCAL,
+        mode=mode or Mode.SIMULATED,
+        supplier_url=supplier_url or SIMULATOR_URL,
+        supplier_secrets=supplier_secrets,
+        tender_type=read.text("MOBILEMART_TENDER_TYPE", r"[A-Za-z]{1,40}", "letters") or "CreditCard",
+        utility_product_id=read.text("MOBILEMART_UTILITY_PRODUCT_ID", r"[!-~]{1,100}", "visible ASCII"),
+        reprint_by=read.choice("MOBILEMART_REPRINT_BY", ReprintBy.REQUEST_ID),
+        connect_timeout_seconds=read.number("MOBILEMART_CONNECT_TIMEOUT_SECONDS", 5, most=60),
+        exchange_timeout_seconds=exchange_timeout,
+        calls_per_second=read.number("MOBILEMART_CALLS_PER_SECOND", 5, most=1000),
+        send_window_seconds=read.number("SEND_WINDOW_SECONDS", 10, most=600),
+        store_timeout_seconds=read.number("STORE_TIMEOUT_SECONDS", 10, most=60),
+        function_timeout_seconds=function_timeout,
+        lease_seconds=lease,
+        in_doubt_minimum_age_seconds=read.number("IN_DOUBT_MINIMUM_AGE_SECONDS", 900, most=_DAY),
+        resolve_interval_seconds=read.number("RESOLVE_INTERVAL_SECONDS", 60, most=3600),
+        review_after_seconds=read.number("REVIEW_AFTER_SECONDS", 216_000, most=30 * _DAY),
+        prevend_valid_seconds=read.number("PREVEND_VALID_SECONDS", 900, most=_DAY),
+        minimum_amount=minimum_amount,
+        maximum_amount=maximum_amount,
+        consumer_details=read.choice("CONSUMER_DETAILS", ConsumerDetails.MASKED),
+        sqlite_path=sqlite_path,
+        project=project,
+        firestore_database=read.text("FIRESTORE_DATABASE", r"\(default\)|[a-z][a-z0-9-]{1,62}", "a database id") or "(default)",
+        events_topic=_events_topic(read, environment, who),
+        settlement_files=_settlement_files(read, environment, who),
+        settlement_merchant=read.text("SETTLEMENT_MERCHANT", r"[A-Za-z0-9_-]{1,100}", "our name in file names, without dots"),
+        oidc=_oidc(read, environment, who),
+        cors_origins=_cors_origins(read, environment),
+        secret_manager_emulator=_emulators(read, environment).get("SECRET_MANAGER_EMULATOR_HOST"),
+    )
+    if read.faults:
+        raise ConfigError(read.faults)
+    return config
+
+
+def _refuse_misspelt(read: Variables) -> None:
+    """A misspelt variable would silently be its default."""
+    for name in sorted(read.given):
+        if name.startswith(("MOBILEMART_", "OIDC_")) and name not in _NAMES:
+            likely = get_close_matches(name, _NAMES, n=1)
+            read.refuse(name, f"is no variable of this system{f': is {likely[0]} meant?' if likely else ''}")
+
+
+def _environment(read: Variables, who: Function) -> Environment | None:
+    environment = read.required_choice("ENVIRONMENT", Environment)
+    if who is Function.LOCAL and environment not in {None, Environment.LOCAL}:
+        read.refuse("ENVIRONMENT", "must be local for the local process")
+    return environment
+
+
+def _clear(environment: Environment | None) -> bool:
+    """Whether this machine may be talked to in the clear: for tests and emulators, so never in production."""
+    return environment is not Environment.PRODUCTION
+
+
+def _mode(read: Variables, environment: Environment | None) -> Mode | None:
+    name = "MOBILEMART_LIVE_INTEGRATION"
+    match read.given.get(name):
+        case "true":
+            return Mode.LIVE
+        case "false":
+            if environment is Environment.PRODUCTION:
+                read.refuse(name, "must be true in production: simulated tokens are worth nothing")
+            return Mode.SIMULATED
+        case given:
+            read.refuse(name, f"{'is required' if given is None else 'must be'}: true (sells for money) or false (simulated)")
+            return None
+
+
+def _supplier(read: Variables, environment: Environment | None, mode: Mode | None) -> tuple[str | None, SupplierSecrets | None]:
+    """Where the supplier is, and under which names its credentials are kept."""
+    url = _supplier_url(read, environment)
+    meaning = "a Secret Manager resource name: projects/PROJECT/secrets/SECRET/versions/VERSION"
+    client_id, client_secret = (read.text(name, _SECRET_NAME, meaning) for name in _SUPPLIER_SECRETS)
+    if mode is Mode.SIMULATED:
+        for name in ("MOBILEMART_API_URL", *_SUPPLIER_SECRETS):
+            if name in read.given:
+                read.refuse(name, "contradicts MOBILEMART_LIVE_INTEGRATION=false: a simulation reaches no supplier")
+        return None, None
+    if mode is Mode.LIVE:
+        for name in _SUPPLIER_SECRETS:
+            read.require(name, "with MOBILEMART_LIVE_INTEGRATION=true")
+        if environment is Environment.LOCAL:
+            read.require("MOBILEMART_API_URL", "with MOBILEMART_LIVE_INTEGRATION=true and ENVIRONMENT=local")
+    return url, SupplierSecrets(client_id, client_secret) if client_id and client_secret else None
+
+
+def _supplier_url(read: Variables, environment: Environment | None) -> str | None:
+    name = "MOBILEMART_API_URL"
+    if name not in read.given:
+        return PRODUCTION_URL if environment is Environment.PRODUCTION else UAT_URL
+    url = read.address(name, clear=_clear(environment))
+    parts = None if url is None else urlsplit(url)
+    if parts is None:
+        return None
+    host = (parts.hostname or "").rstrip(".")
+    if parts.path not in {"", "/"}:
+        read.refuse(name, "must be the switch's scheme and host only, without a path")
+    if host in _NOT_THE_SWITCH:
+        read.refuse(name, f"must be the Fulcrum switch, which {host} is not: it answers 200 to anything")
+    if environment is Environment.PRODUCTION and (host in _NOT_PRODUCTION or is_loopback(host)):
+        read.refuse(name, "must be the production switch in production, not loopback, UAT or conformance")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _timeouts(read: Variables) -> tuple[int, int, int]:
+    """An exchange ends inside its function's time, and the function inside the lease: nothing sent outlives the claim."""
+    exchange = read.number("MOBILEMART_TIMEOUT_SECONDS", 60, most=600)
+    function = read.number("FUNCTION_TIMEOUT_SECONDS", 220, most=3600)
+    lease = read.number("VENDING_LEASE_SECONDS", 240, most=_DAY)
+    if not exchange < function:
+        read.refuse("MOBILEMART_TIMEOUT_SECONDS", f"must be less than FUNCTION_TIMEOUT_SECONDS ({exchange} is not below {function})")
+    if not function < lease:
+        read.refuse("FUNCTION_TIMEOUT_SECONDS", f"must be less than VENDING_LEASE_SECONDS ({function} is not below {lease})")
+    return exchange, function, lease
+
+
+def _amounts(read: Variables) -> tuple[Money, Money]:
+    minimum = read.number("MINIMUM_AMOUNT_CENTS", 100, most=_MOST_CENTS)
+    maximum = read.number("MAXIMUM_AMOUNT_CENTS", 500_000, most=_MOST_CENTS)
+    if minimum > maximum:
+        read.refuse("MINIMUM_AMOUNT_CENTS", f"must be at most MAXIMUM_AMOUNT_CENTS ({minimum} is above {maximum})")
+    return Money(minimum), Money(maximum)
+
+
+def _store(read: Variables, environment: Environment | None) -> tuple[str | None, str | None]:
+    """The SQLite file, if that is the store, and the project."""
+    project = read.text("GOOGLE_CLOUD_PROJECT", _PROJECT, "a project id")
+    store = read.text("TRANSACTION_STORE", r"firestore|sqlite:///.+", "firestore or sqlite:///path") or "firestore"
+    if store == "firestore":
+        if "K_SERVICE" not in read.given:  # set by Cloud Run, whose metadata server knows the project
+            read.require("GOOGLE_CLOUD_PROJECT", "with TRANSACTION_STORE=firestore")
+        return None, project
+    if environment not in {None, Environment.LOCAL}:
+        read.refuse("TRANSACTION_STORE", "must be firestore unless ENVIRONMENT=local: a file is gone with its instance")
+    return store.removeprefix("sqlite:///"), project
+
+
+def _events_topic(read: Variables, environment: Environment | None, who: Function) -> str | None:
+    name = "EVENTS_TOPIC"
+    if environment not in {None, Environment.LOCAL} and who in {Function.PURCHASE, Function.RECONCILE}:
+        read.require(name, "unless ENVIRONMENT=local")
+    return read.text(name, rf"projects/{_PROJECT}/topics/[A-Za-z][\w.~+%-]{{2,254}}", "projects/PROJECT/topics/TOPIC")
+
+
+def _settlement_files(read: Variables, environment: Environment | None, who: Function) -> str | None:
+    """Required in production only: elsewhere the supplier may deliver none, and each day is then reported as without a file."""
+    name = "SETTLEMENT_FILES"
+    if environment is Environment.PRODUCTION and who is Function.RECONCILE:
+        read.require(name, "in production")
+    return read.text(name, r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?|file:///.+", "gs://bucket/prefix or file:///folder")
+
+
+def _oidc(read: Variables, environment: Environment | None, who: Function) -> Oidc | None:
+    needed = environment not in {None, Environment.LOCAL} and who in {Function.PREVEND, Function.PURCHASE}
+    where = "unless ENVIRONMENT=local" if needed else "when another OIDC_ variable is set"
+    if needed or any(name.startswith("OIDC_") for name in read.given):
+        for name in ("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL"):
+            read.require(name, where)
+    issuer = read.address("OIDC_ISSUER", clear=_clear(environment))
+    audience = read.text("OIDC_AUDIENCE", r"[!-~]{1,500}", "the audience of the tokens, in visible ASCII")
+    jwks_url = read.address("OIDC_JWKS_URL", clear=_clear(environment))
+    scope = read.text("OIDC_SCOPE", r"[!#-\[\]-~]{1,200}", "one scope, without spaces")
+    return Oidc(issuer, audience, jwks_url, scope) if issuer and audience and jwks_url else None
+
+
+def _cors_origins(read: Variables, environment: Environment | None) -> tuple[str, ...]:
+    name = "CORS_ORIGINS"
+    origins = tuple(origin.strip() for origin in read.given.get(name, "").split(",") if origin.strip())
+    for origin in origins:
+        parts = split_address(origin)
+        if parts is None or origin != f"{parts.scheme}://{parts.netloc}".lower() or parts.scheme not in {"https", "http"}:
+            read.refuse(name, "must be origins, each https://host with at most a port, and never *")
+        elif parts.scheme == "http" and not (_clear(environment) and is_loopback(parts.hostname)):
+            read.refuse(name, "must be https:// origins; http:// is accepted for loopback only, and not in production")
+    return origins
+
+
+def _emulators(read: Variables, environment: Environment | None) -> dict[str, str]:
+    """The emulators given. The client libraries look for theirs themselves, so one in production would be used."""
+    given = {name: value for name in (*_EMULATORS, _STORAGE_EMULATOR) if (value := read.given.get(name))}
+    for name, value in given.items():
+        is_storage = name == _STORAGE_EMULATOR
+        parts = split_address(value if is_storage else f"//{value}")
+        if environment is Environment.PRODUCTION:
+            read.refuse(name, "must not be set in production: what is sold into an emulator is forgotten")
+        elif parts is None or parts.port is None or parts.path.strip("/") or not is_loopback(parts.hostname):
+            read.refuse(name, "must be http://host:port on loopback" if is_storage else "must be host:port on loopback")
+    return given
