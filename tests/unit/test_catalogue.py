@@ -33,7 +33,9 @@ def test_what_the_catalogue_does_not_sell_is_refused(order, reason):
     assert isinstance(refusal, Rejected) and refusal.reason is reason
 
 
-@pytest.mark.parametrize("order", [airtime("fixed", 5000), airtime("open", 200), airtime("open", 50_000), airtime("pinned", 1, pinned=True)])
+@pytest.mark.parametrize(
+    "order", [airtime("fixed", 5000), airtime("open", 200), airtime("open", 50_000), airtime("pinned", 1, pinned=True)]
+)
 def test_what_fits_is_left_as_it_is(order):
     assert fitted(order, (FIXED, OPEN, PINNED), None) == order
 

@@ -23,7 +23,9 @@ def test_golden_caller_and_account_keys():
 
 def test_golden_fingerprints():
     assert fingerprint(VasType.UTILITY, BODY) == "b6e45089b26d92e16c6650a55e866b79"
-    assert fingerprint(VasType.VOUCHER, {"merchantProductId": "a", "amountCents": 5, "reference": "Zoë"}) == "a86c557ec18d96bb2f9e2120984aae60"
+    assert (
+        fingerprint(VasType.VOUCHER, {"merchantProductId": "a", "amountCents": 5, "reference": "Zoë"}) == "a86c557ec18d96bb2f9e2120984aae60"
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ def test_twenty_digits_are_a_token_however_they_are_grouped(text):
     assert token_number(text) == NUMBER
 
 
-@pytest.mark.parametrize("text", ["", NUMBER[1:], NUMBER + "0", "RCP0001", "TOKEN_PENDING", "٠" * 20, NUMBER[:-1] + "²", None, 10**19, [NUMBER], "0 " * 40])
+@pytest.mark.parametrize(
+    "text", ["", NUMBER[1:], NUMBER + "0", "RCP0001", "TOKEN_PENDING", "٠" * 20, NUMBER[:-1] + "²", None, 10**19, [NUMBER], "0 " * 40]
+)
 def test_nothing_else_is_a_token(text):
     assert token_number(text) is None
 

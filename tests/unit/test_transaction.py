@@ -64,12 +64,15 @@ def learned(known, outcome, by="supplier"):
     return after(known, Answer(outcome, RAW), at=LATER, by=by, retry_seconds=60)
 
 
-@pytest.mark.parametrize(("outcome", "state", "event"), [
-    (DELIVERED, State.VENDED, EventName.VENDED),
-    (PENDING, State.VENDED, EventName.VENDED),
-    (REFUSED, State.REJECTED, EventName.REJECTED),
-    (LOST, State.IN_DOUBT, EventName.IN_DOUBT),
-])
+@pytest.mark.parametrize(
+    ("outcome", "state", "event"),
+    [
+        (DELIVERED, State.VENDED, EventName.VENDED),
+        (PENDING, State.VENDED, EventName.VENDED),
+        (REFUSED, State.REJECTED, EventName.REJECTED),
+        (LOST, State.IN_DOUBT, EventName.IN_DOUBT),
+    ],
+)
 def test_an_answer_moves_a_sale_and_is_announced_in_the_same_record(outcome, state, event):
     known = sale(outcome)
     assert (known.state, known.unannounced, known.version, known.updated_at) == (state, (event,), 2, LATER)
@@ -90,7 +93,9 @@ def test_ended_sales_never_change_state(first, late):
     assert learned(ended, late).state is ended.state
 
 
-@pytest.mark.parametrize(("first", "late"), [(DELIVERED, REFUSED), (REFUSED, DELIVERED), (DELIVERED, OTHER), (REFUSED, SIGN), (PENDING, OTHER)])
+@pytest.mark.parametrize(
+    ("first", "late"), [(DELIVERED, REFUSED), (REFUSED, DELIVERED), (DELIVERED, OTHER), (REFUSED, SIGN), (PENDING, OTHER)]
+)
 def test_a_contradiction_is_kept_noted_and_announced_once(first, late):
     once = learned(sale(first), late)
     assert EventName.CONTRADICTED in once.unannounced and once.open is not None
@@ -99,7 +104,9 @@ def test_a_contradiction_is_kept_noted_and_announced_once(first, late):
     assert learned(once, late) is once
 
 
-@pytest.mark.parametrize(("first", "late"), [(DELIVERED, DELIVERED), (DELIVERED, PENDING), (DELIVERED, LOST), (REFUSED, REFUSED), (REFUSED, LOST), (LOST, LOST)])
+@pytest.mark.parametrize(
+    ("first", "late"), [(DELIVERED, DELIVERED), (DELIVERED, PENDING), (DELIVERED, LOST), (REFUSED, REFUSED), (REFUSED, LOST), (LOST, LOST)]
+)
 def test_what_agrees_or_says_nothing_changes_nothing(first, late):
     known = sale(first)
     assert learned(known, late) is known
@@ -158,10 +165,13 @@ def test_the_state_table_ends_where_the_contract_says():
     assert State.VENDING not in set().union(*NEXT.values())
 
 
-@pytest.mark.parametrize(("at", "day"), [
-    (datetime(2026, 4, 30, 21, 59, 59, tzinfo=UTC), date(2026, 4, 30)),
-    (datetime(2026, 4, 30, 22, 0, 0, tzinfo=UTC), date(2026, 5, 1)),
-])
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        (datetime(2026, 4, 30, 21, 59, 59, tzinfo=UTC), date(2026, 4, 30)),
+        (datetime(2026, 4, 30, 22, 0, 0, tzinfo=UTC), date(2026, 5, 1)),
+    ],
+)
 def test_the_business_day_turns_at_midnight_in_johannesburg(at, day):
     assert business_day(at) == day
 

@@ -30,7 +30,9 @@ def test_one_mobile_number_in_every_form(text):
     assert msisdn(text) == "27821234567"
 
 
-@pytest.mark.parametrize("text", ["", "821234567", "0521234567", "08212345678", "2782123456", "0８21234567", "082 123 4567", "0821234567\n"])
+@pytest.mark.parametrize(
+    "text", ["", "821234567", "0521234567", "08212345678", "2782123456", "0８21234567", "082 123 4567", "0821234567\n"]
+)
 def test_what_is_no_south_african_mobile_number(text):
     assert msisdn(text) is None
 
