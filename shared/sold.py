@@ -1,0 +1,63 @@
+"""A sale as settlement sees it: small enough that a day of them fits in memory."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from shared.money import Money
+from shared.transaction import State, Transaction
+from shared.vas import Order, VasType, last_four
+
+CONVENIENCE_FEE = "convenience fee"  # the name that a bill's receipt gives to what its payment costs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sold:
+    """What settlement compares of a sale.
+
+    `recipient` is the meter, account or mobile number, if it has one. `token_due`: when this is vended, a token or PIN is
+    owed that we do not hold. `fee` is the convenience fee that a bill's receipt named. Times are UTC; `day` is the business
+    day of the claim.
+    """
+
+    id: str
+    request_id: str
+    state: State
+    amount: Money
+    vas_type: VasType
+    recipient: str | None
+    supplier_transaction_id: str | None
+    day: date
+    created_at: datetime
+    send_ended_at: datetime | None
+    sign_of_vend: bool
+    token_due: bool
+    fee: Money
+
+    @classmethod
+    def of(cls, sale: Transaction) -> "Sold":
+        receipt = sale.receipt
+        charges = () if receipt is None else receipt.charges
+        fees = (charge.amount.cents for charge in charges if charge.description == CONVENIENCE_FEE and charge.amount is not None)
+        return cls(
+            id=sale.id,
+            request_id=sale.request_id,
+            state=sale.state,
+            amount=sale.order.amount,
+            vas_type=sale.order.vas_type,
+            recipient=sale.order.recipient,
+            supplier_transaction_id=None if receipt is None else receipt.supplier_transaction_id,
+            day=sale.day,
+            created_at=sale.created_at,
+            send_ended_at=sale.send_ended_at,
+            sign_of_vend=sale.sign_of_vend,
+            token_due=brings_token(sale.order) if receipt is None else sale.tokens_pending,
+            fee=Money(sum(fees)),
+        )
+
+    def __repr__(self) -> str:
+        return f"Sold({self.id}, {self.state.value}, {self.vas_type.value}, {self.amount}, to={last_four(self.recipient)})"
+
+
+def brings_token(order: Order) -> bool:
+    """Whether a sale of this kind brings something to type: an STS token, a PIN, or a voucher's serial number."""
+    return order.pinned or order.vas_type in (VasType.UTILITY, VasType.VOUCHER)
