@@ -57,6 +57,8 @@ class Rules:
     lease_seconds: float = 240
     retry_seconds: int = 60
     prevend_valid_seconds: int = 900
+    minimum_age_seconds: int = 900
+    review_after_seconds: int = 216_000
 
     @property
     def latest_claim(self) -> timedelta:

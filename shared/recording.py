@@ -33,23 +33,13 @@ class Recording:
         Raises:
             StoreUnavailable: after several tries; the record may or may not have changed.
         """
-        nonce = self.new_id()
-        before, failures = sale, 0
-        while True:
-            timed = before if send_ended_at is None else replace(before, send_ended_at=send_ended_at)
-            known = after(timed, answer, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
-            if known is timed:
-                return before
-            try:
-                return await self.store.advance(before, replace(known, nonce=nonce))
-            except StoreUnavailable:  # if it was written all the same, the next try conflicts with it
-                failures += 1
-                if failures == STORE_TRIES:
-                    raise
-            except Conflict:
-                before = await self._held(sale.id)
-                if before.nonce == nonce:
-                    return before
+
+        def learned(known: Transaction) -> Transaction:
+            timed = known if send_ended_at is None else replace(known, send_ended_at=send_ended_at)
+            changed = after(timed, answer, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
+            return known if changed is timed else changed
+
+        return await self.change(sale, learned)
 
     async def announce(self, sale: Transaction) -> Transaction:
         """Publish what is unannounced, then forget exactly what was published. What fails here is left to the sweep."""
@@ -58,25 +48,39 @@ class Recording:
             try:
                 await self.events.publish(event, sale)
             except EventsUnavailable:
-                log.error("announcement failed", transaction_id=sale.id, event=event)
+                log.error("events not announced", transaction_id=sale.id, event=event)
                 break
             published.add(event)
-        if not published:
-            return sale
+        said = frozenset(published)
         try:
-            return await self._forget(sale, frozenset(published))
-        except StoreUnavailable:
+            return await self.change(sale, lambda known: announced(known, said))
+        except StoreUnavailable:  # announced again by the sweep: consumers drop repeats
             return sale
 
-    async def _forget(self, sale: Transaction, published: frozenset[EventName]) -> Transaction:
-        nonce, before = self.new_id(), sale
-        while published & set(before.unannounced):
-            left = replace(announced(before, published, at=self.now(), retry_seconds=self.rules.retry_seconds), nonce=nonce)
+    async def change(self, sale: Transaction, changed: Callable[[Transaction], Transaction]) -> Transaction:
+        """Put `changed(sale)` on record, or what it makes of the sale as somebody else has left it meanwhile.
+
+        `changed` is pure, and returns what it was given where there is nothing to change; then nothing is written.
+
+        Raises:
+            StoreUnavailable: after several tries; the record may or may not have changed.
+        """
+        nonce = self.new_id()
+        before, failures = sale, 0
+        while True:
+            wanted = changed(before)
+            if wanted is before:
+                return before
             try:
-                return await self.store.advance(before, left)
+                return await self.store.advance(before, replace(wanted, nonce=nonce))
+            except StoreUnavailable:  # if it was written all the same, the next try conflicts with it
+                failures += 1
+                if failures == STORE_TRIES:
+                    raise
             except Conflict:
                 before = await self._held(sale.id)
-        return before
+                if before.nonce == nonce:
+                    return before
 
     async def _held(self, sale_id: str) -> Transaction:
         """A sale that is known to be on record."""

@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from shared.identifiers import Caller, account_key
-from shared.outcome import Answer, Outcome, RawAnswer, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.outcome import Answer, Outcome, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.vas import Mode, Order
 
 BUSINESS_TIME: Final = ZoneInfo("Africa/Johannesburg")
@@ -127,7 +127,12 @@ def business_day(at: datetime) -> date:
 
 def shard_of(transaction_id: str, mode: Mode) -> str:
     """Which of the mode's shards a sale is indexed under."""
-    return f"{mode}-{int(transaction_id[:4], 16) % SHARDS:02d}"
+    return shard_name(mode, int(transaction_id[:4], 16) % SHARDS)
+
+
+def shard_name(mode: Mode, shard: int) -> str:
+    """`live-07`: the mode is part of every index key."""
+    return f"{mode}-{shard:02d}"
 
 
 def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_seconds: int) -> Transaction:
@@ -154,10 +159,12 @@ def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_sec
             return sale
 
 
-def announced(sale: Transaction, published: frozenset[EventName], *, at: datetime, retry_seconds: int) -> Transaction:
+def announced(sale: Transaction, published: frozenset[EventName]) -> Transaction:
     """The sale without the announcements that were made, and closed when nothing is left to do. Not a visible change."""
     left = tuple(event for event in sale.unannounced if event not in published)
-    return with_open(replace(sale, unannounced=left), at + timedelta(seconds=retry_seconds))
+    if left == sale.unannounced or sale.open is None:
+        return sale
+    return with_open(replace(sale, unannounced=left), sale.open.due_at)
 
 
 def with_open(sale: Transaction, due_at: datetime) -> Transaction:
@@ -167,6 +174,50 @@ def with_open(sale: Transaction, due_at: datetime) -> Transaction:
         return replace(sale, open=None)
     guarded = None if sale.state is State.REJECTED else account_key(sale.mode, sale.caller, sale.order)
     return replace(sale, open=Open(shard_of(sale.id, sale.mode), due_at, guarded))
+
+
+def not_found(sale: Transaction, raw: RawAnswer | None, *, at: datetime, minimum_age_seconds: int, retry_seconds: int) -> Transaction:
+    """The sale after a reprint asked for at `at` said, beside a control, that it does not exist.
+
+    That ends a sale when said twice, `retry_seconds` apart, both after the minimum age, and only where no sign of a vend
+    was ever seen.
+    """
+    if sale.state is not State.IN_DOUBT or sale.sign_of_vend or at < of_age_at(sale, minimum_age_seconds):
+        return sale
+    if sale.not_found_at is None:
+        return replace(sale, not_found_at=at)
+    if at - sale.not_found_at < timedelta(seconds=retry_seconds):
+        return sale
+    never = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "does not exist at the supplier, said twice")
+    return after(sale, Answer(never, raw), at=at, by="reprint", retry_seconds=retry_seconds)
+
+
+def of_age_at(sale: Transaction, minimum_age_seconds: int) -> datetime:
+    """From when on "does not exist" may count: the supplier starts no vend that long after it received the request."""
+    return (sale.send_ended_at or sale.lease_until) + timedelta(seconds=minimum_age_seconds)
+
+
+def tried(sale: Transaction, *, at: datetime, minimum_age_seconds: int, review_after_seconds: int, retry_seconds: int) -> Transaction:
+    """The sale after a try that did not finish it: due again later, and announced once as a person's when it is too old."""
+    if sale.open is None:
+        return sale
+    due_at = at + retry_delay(sale.attempts, retry_seconds)
+    if sale.not_found_at is not None and sale.state is State.IN_DOUBT:
+        due_at = at + timedelta(seconds=retry_seconds)
+    elif at < (of_age := of_age_at(sale, minimum_age_seconds)):
+        due_at = min(due_at, of_age)
+    waited = with_open(replace(sale, attempts=sale.attempts + 1), due_at)
+    if sale.review_announced or at < sale.created_at + timedelta(seconds=review_after_seconds):
+        return waited
+    entry = HistoryEntry(at, EventName.NEEDS_REVIEW.value, "sweep")
+    return _changed(replace(waited, review_announced=True), None, (EventName.NEEDS_REVIEW,), entry, due_at)
+
+
+def claimed_twice(
+    sale: Transaction, supplier_transaction_id: str, raw: RawAnswer | None, *, at: datetime, retry_seconds: int
+) -> Transaction:
+    """The sale after a reprint named a vend that another sale holds: no evidence, and never silent."""
+    return _contradicted(sale, f"another sale holds {supplier_transaction_id}", raw, at, "reprint", retry_seconds)
 
 
 def retry_delay(attempts: int, retry_seconds: int) -> timedelta:

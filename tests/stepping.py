@@ -2,7 +2,7 @@
 
 import itertools
 import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,12 +10,13 @@ from typing import Any
 from shared.catalogue import Product
 from shared.identifiers import Caller
 from shared.money import Money
-from shared.outcome import Answer, Prevended, Receipt, Rejected, TokensDue, Vended
+from shared.outcome import Answer, NoSuchTransaction, Prevended, Receipt, Rejected, Reprint, TokensDue, Vended
 from shared.ports import EventsUnavailable, Rules
 from shared.prevend import Prevend
-from shared.store import Conflict, StoreUnavailable
+from shared.reconciling import Sweeping
+from shared.store import Conflict, LookupBy, StoreUnavailable
 from shared.sts import StsToken, TokenKind
-from shared.transaction import EventName, Transaction
+from shared.transaction import EventName, State, Transaction, shard_name
 from shared.vas import Mode, Order, VasType
 from shared.vending import PurchaseRequest, Vending
 
@@ -58,6 +59,11 @@ class Crashed:
     """What a run that was cut short leaves in the caller's hands."""
 
 
+async def one_by_one(coroutines: Iterable[Coroutine[Any, Any, Any]], at_most: int) -> list[Any]:
+    """The port `each`, without an event loop."""
+    return [await coroutine for coroutine in coroutines]
+
+
 @dataclass
 class World:
     """A store with Firestore's semantics, a supplier that vends, a topic, and a clock, all in memory.
@@ -73,6 +79,9 @@ class World:
     topic: list[tuple[str, EventName, str]] = field(default_factory=list)
     answers: list[Any] = field(default_factory=list)
     products_answer: Any = CATALOGUE
+    reprints: list[Any] = field(default_factory=list)
+    reprint_knows: bool = True
+    asked_again: list[str] = field(default_factory=list)
     prevend_answer: Any = field(default_factory=lambda: Prevended("supplier-prevend", minimum_amount=Money(1000)))
     ready_answers: list[Rejected | None] = field(default_factory=list)
     topic_down: bool = False
@@ -84,6 +93,10 @@ class World:
     @property
     def vending(self) -> Vending:
         return Vending(store=self, supplier=self, events=self, rules=self.rules, now=lambda: self.now, new_id=self.new_id)
+
+    @property
+    def sweeping(self) -> Sweeping:
+        return Sweeping(store=self, supplier=self, events=self, rules=self.rules, now=lambda: self.now, new_id=self.new_id, each=one_by_one)
 
     def new_id(self) -> str:
         return f"00000000-0000-4000-8000-{next(self.ids):012d}"
@@ -163,6 +176,38 @@ class World:
             self.vends.append(request_id)
         await boundary("after vend")
         return Answer(answer)
+
+    async def reprint(self, sale: Transaction) -> Reprint:
+        """The next scripted result, else what is true: the vend if there was one."""
+        await boundary("before reprint")
+        self.asked_again.append(sale.id)
+        if self.reprints:
+            return Reprint(self.reprints.pop(0))
+        if not self.reprint_knows:
+            return Reprint(NoSuchTransaction())
+        return Reprint(delivered(sale.request_id) if sale.request_id in self.vends else NoSuchTransaction())
+
+    async def due(self, mode: Mode, shard: int, at: datetime, at_most: int) -> list[Transaction]:
+        def read() -> list[Transaction]:
+            sales = [
+                sale for sale in self.sales.values() if sale.open and sale.open.shard == shard_name(mode, shard) and sale.open.due_at <= at
+            ]
+            return sorted(sales, key=lambda sale: sale.open.due_at if sale.open else at)[:at_most]
+
+        return await self._effect("due", read)
+
+    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> list[Transaction]:
+        def read() -> list[Transaction]:
+            assert by is LookupBy.SUPPLIER_TRANSACTION_ID
+            return [sale for sale in self.sales.values() if sale.receipt and sale.receipt.supplier_transaction_id == value]
+
+        return await self._effect("lookup", read)
+
+    async def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> list[Transaction]:
+        def read() -> list[Transaction]:
+            return [sale for sale in self.sales.values() if sale.state is State.VENDED and sale.order.vas_type is vas_type]
+
+        return await self._effect("vended_lately", read)
 
     async def publish(self, event: EventName, sale: Transaction) -> None:
         await boundary("before publish")

@@ -127,20 +127,20 @@ def test_a_sign_of_a_vend_is_never_forgotten():
 def test_a_sale_is_open_until_nothing_is_left_to_do():
     delivered, pending, doubtful = sale(DELIVERED), sale(PENDING), sale(LOST)
     everything = frozenset(EventName)
-    assert announced(delivered, everything, at=LATER, retry_seconds=60).open is None
-    assert announced(pending, everything, at=LATER, retry_seconds=60).open is not None
-    assert announced(doubtful, everything, at=LATER, retry_seconds=60).open is not None
+    assert announced(delivered, everything).open is None
+    assert announced(pending, everything).open is not None
+    assert announced(doubtful, everything).open is not None
 
 
 def test_announcing_is_not_a_visible_change():
     known = sale(DELIVERED)
-    quiet = announced(known, frozenset({EventName.VENDED}), at=LATER + timedelta(hours=1), retry_seconds=60)
+    quiet = announced(known, frozenset({EventName.VENDED}))
     assert (quiet.version, quiet.updated_at) == (known.version, known.updated_at)
 
 
 def test_only_what_was_published_is_forgotten():
     whole = learned(sale(PENDING), DELIVERED)
-    assert announced(whole, frozenset({EventName.VENDED}), at=LATER, retry_seconds=60).unannounced == (EventName.TOKENS,)
+    assert announced(whole, frozenset({EventName.VENDED})).unannounced == (EventName.TOKENS,)
 
 
 def test_a_rejected_sale_does_not_stand_in_the_way_of_the_next_one():
@@ -149,8 +149,9 @@ def test_a_rejected_sale_does_not_stand_in_the_way_of_the_next_one():
     assert sale(REFUSED).open.account is None
 
 
-def test_a_doubt_is_due_at_once():
+def test_a_doubt_is_due_at_once_announced_or_not():
     assert sale(LOST).open.due_at == LATER
+    assert announced(sale(LOST), frozenset(EventName)).open.due_at == LATER
 
 
 def test_abandoned_is_vending_past_its_lease():

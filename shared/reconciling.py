@@ -1,0 +1,101 @@
+"""Reconciling many sales: the sweep that ends what is open.
+
+Like selling, it awaits its ports and nothing else; many sales at once go through the port `each`.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Final
+
+from shared import logs
+from shared.resolving import Resolving
+from shared.store import StoreUnavailable
+from shared.transaction import SHARDS, State, Transaction
+from shared.vas import VasType
+
+AT_ONCE: Final = 16
+MOST_DUE: Final = 100  # of one shard, in one sweep: what is left is oldest first in the next
+
+Each = Callable[[Iterable[Coroutine[Any, Any, Any]], int], Awaitable[list[Any]]]
+"""Runs coroutines, at most so many at once, and gives their results in order. The first error ends it when all have ended."""
+
+log = logs.logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What one sweep did, in sales; `announced` in sales with events published, `left` for the next sweep."""
+
+    examined: int
+    vended: int
+    rejected: int
+    still_in_doubt: int
+    needs_review: int
+    announced: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweeping(Resolving):
+    """Resolves whatever is due, over the ports."""
+
+    each: Each
+
+    async def sweep(self, until: datetime) -> Swept:
+        """Resolve what is due, oldest first, and begin with no sale after `until`.
+
+        Raises:
+            StoreUnavailable: what is due could not be read.
+        """
+        at = self.now()
+        shards = await self.each((self._due(number, at) for number in range(SHARDS)), AT_ONCE)
+        due = sorted((sale for shard in shards for sale in shard), key=_due_at)
+        control = _Controls(self)
+        results = await self.each((self._one(sale, control, until) for sale in due), AT_ONCE)
+        return _summed([tally for tally in results if tally is not None], left=results.count(None))
+
+    async def _due(self, number: int, at: datetime) -> Sequence[Transaction]:
+        return await self.store.due(self.rules.mode, number, at, MOST_DUE)
+
+    async def _one(self, before: Transaction, control: "_Controls", until: datetime) -> Counter[str] | None:
+        if self.now() >= until:
+            return None
+        try:
+            sale = await self.resolve(before, control)
+        except StoreUnavailable:
+            log.error("sweep could not store", transaction_id=before.id)
+            return None
+        was_open = before.state in (State.VENDING, State.IN_DOUBT)
+        return Counter(
+            examined=1,
+            vended=was_open and sale.state is State.VENDED,
+            rejected=was_open and sale.state is State.REJECTED,
+            still_in_doubt=sale.state is State.IN_DOUBT,
+            needs_review=sale.review_announced,
+            announced=not sale.unannounced and (bool(before.unannounced) or sale.version > before.version),
+        )
+
+
+class _Controls:
+    """One sweep's controls, each asked for once, and only when a "does not exist" needs it."""
+
+    def __init__(self, resolving: Resolving) -> None:
+        self._resolving = resolving
+        self._known: dict[VasType, bool] = {}
+
+    async def __call__(self, vas_type: VasType) -> bool:
+        if vas_type not in self._known:
+            self._known[vas_type] = await self._resolving.control(vas_type)
+        return self._known[vas_type]
+
+
+def _due_at(sale: Transaction) -> datetime:
+    assert sale.open is not None  # only open sales are due
+    return sale.open.due_at
+
+
+def _summed(tallies: Iterable[Counter[str]], *, left: int) -> Swept:
+    total: Counter[str] = sum(tallies, Counter())
+    return Swept(**{field.name: left if field.name == "left" else total[field.name] for field in fields(Swept)})

@@ -1,0 +1,253 @@
+"""What ends a doubt, and what does not: the rules of evidence, one by one."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from shared.outcome import NoAnswer, Receipt, TokensDue, Unknown, Vended
+from shared.ports import Rules
+from shared.transaction import EventName, State
+from shared.vas import Mode
+from tests.stepping import World, boundaries, delivered, electricity, run
+
+LOST = Unknown("ReadTimeout")
+SIGN = Unknown("2xx without a transaction id", sign_of_vend=True)
+MINUTE = 60
+AGE = 900
+
+
+def never_vended(world, key="key-1", outcome=LOST):
+    """A sale in doubt that the supplier never heard of."""
+    world.answers.append(outcome)
+    sale = run(world.vending.purchase(electricity(key, allow_duplicate=True))).transaction
+    world.vends.remove(sale.request_id)
+    return sale
+
+
+def lost_reply(world, key="key-1"):
+    """A sale in doubt that the supplier did vend."""
+    world.answers.append(LOST)
+    return run(world.vending.purchase(electricity(key, allow_duplicate=True))).transaction
+
+
+def control_sale(world):
+    """A sale known to have vended: what makes a "does not exist" believable."""
+    return run(world.vending.purchase(electricity("control", cents=5000))).transaction
+
+
+def swept(world, seconds=3600):
+    return run(world.sweeping.sweep(world.now.replace(year=2027)))
+
+
+def sweep_at(world, *waits):
+    for wait in waits:
+        world.wait(wait)
+        swept(world)
+
+
+def test_a_lost_reply_is_found_at_once_and_its_token_announced():
+    world = World()
+    sale = lost_reply(world)
+    result = swept(world)
+    assert (result.examined, result.vended, result.still_in_doubt, result.announced, result.left) == (1, 1, 0, 1, 0)
+    ended = world.sales[sale.id]
+    assert ended.state is State.VENDED and ended.receipt.tokens and ended.open is None
+    assert [event for _, event, _ in world.topic] == [EventName.IN_DOUBT, EventName.VENDED]
+    assert len(world.vends) == 1
+
+
+def test_what_never_vended_is_rejected_when_said_twice_after_the_minimum_age_beside_a_control():
+    world = World()
+    control_sale(world)
+    sale = never_vended(world)
+    sweep_at(world, AGE)
+    assert world.sales[sale.id].state is State.IN_DOUBT
+    sweep_at(world, MINUTE)
+    assert world.sales[sale.id].state is State.REJECTED
+
+
+def test_does_not_exist_is_not_believed_before_the_minimum_age():
+    world = World()
+    control_sale(world)
+    sale = never_vended(world)
+    for _ in range(14):
+        sweep_at(world, MINUTE)
+    assert world.sales[sale.id].not_found_at is None and world.sales[sale.id].state is State.IN_DOUBT
+
+
+def test_does_not_exist_is_not_believed_when_said_once():
+    world = World()
+    control_sale(world)
+    sale = never_vended(world)
+    sweep_at(world, AGE, 0, 1, MINUTE - 2)
+    assert world.sales[sale.id].state is State.IN_DOUBT
+
+
+def test_does_not_exist_proves_nothing_without_a_control():
+    world = World()
+    sale = never_vended(world)
+    sweep_at(world, AGE, *[2 * 3600] * 5)
+    assert world.sales[sale.id].state is State.IN_DOUBT
+
+
+def test_a_reprint_that_knows_nothing_proves_nothing():
+    world = World()
+    control_sale(world)
+    sale = lost_reply(world)
+    world.reprint_knows = False
+    sweep_at(world, AGE, *[2 * 3600] * 5)
+    assert world.sales[sale.id].state is State.IN_DOUBT
+
+
+def test_does_not_exist_never_stands_against_a_sign_of_a_vend():
+    world = World()
+    control_sale(world)
+    sale = never_vended(world, outcome=SIGN)
+    sweep_at(world, AGE, *[2 * 3600] * 5)
+    assert world.sales[sale.id].state is State.IN_DOUBT
+
+
+@pytest.mark.parametrize("cause", ["1012", "429", "401", "timeout"])
+def test_no_answer_is_no_evidence(cause):
+    world = World()
+    control_sale(world)
+    sale = never_vended(world)
+    world.reprints = [NoAnswer(cause)] * 20
+    sweep_at(world, AGE, *[2 * 3600] * 5)
+    assert world.sales[sale.id].state is State.IN_DOUBT and world.sales[sale.id].not_found_at is None
+
+
+def test_tries_grow_apart_up_to_an_hour_and_never_stop():
+    world = World()
+    sale = never_vended(world)
+    tries = []
+    for _ in range(60 * 24):
+        before = len(world.asked_again)
+        sweep_at(world, MINUTE)
+        if len(world.asked_again) > before:
+            tries.append(int((world.now - sale.created_at).total_seconds()) // MINUTE)
+    gaps = [after - before for before, after in itertools.pairwise(tries)]
+    assert tries[0] == 1 and gaps[-3:] == [60, 60, 60] and len(tries) > 20
+
+
+def test_an_old_doubt_goes_to_a_person_once_and_is_still_tried():
+    world = World(rules=Rules(mode=Mode.LIVE, review_after_seconds=7200))
+    sale = lost_reply(world)
+    world.reprint_knows = False
+    sweep_at(world, *[3600] * 6)
+    assert [event for _, event, _ in world.topic].count(EventName.NEEDS_REVIEW) == 1
+    world.reprint_knows = True
+    sweep_at(world, 3600)
+    assert world.sales[sale.id].state is State.VENDED
+
+
+def test_a_sale_abandoned_while_vending_is_put_in_doubt_and_resolved():
+    world = World()
+    crashed = world.vending.purchase(electricity())
+    while crashed.send(None) != "after vend":
+        pass
+    crashed.close()
+    sweep_at(world, 239)
+    (sale,) = world.sales.values()
+    assert sale.state is State.VENDING
+    sweep_at(world, 1)
+    (sale,) = world.sales.values()
+    assert sale.state is State.VENDED and [entry.what for entry in sale.history] == ["in_doubt", "vended"]
+
+
+def test_tokens_that_are_due_are_fetched_and_announced():
+    world = World()
+    pending = Vended(Receipt(supplier_transaction_id="supplier-00000000-0000-4000-8000-000000000002", tokens_due=TokensDue.PENDING))
+    world.answers = [pending]
+    sale = run(world.vending.purchase(electricity())).transaction
+    assert sale.tokens_pending and sale.open is not None
+    world.reprints = [delivered("00000000-0000-4000-8000-000000000002")]
+    sweep_at(world, MINUTE)
+    ended = world.sales[sale.id]
+    assert ended.receipt.tokens and ended.open is None
+    assert [event for _, event, _ in world.topic] == [EventName.VENDED, EventName.TOKENS]
+
+
+def test_a_vend_that_another_sale_holds_is_no_evidence_and_never_silent():
+    world = World()
+    other = control_sale(world)
+    sale = lost_reply(world)
+    world.reprints = [Vended(other.receipt)]
+    swept(world)
+    doubtful = world.sales[sale.id]
+    assert doubtful.state is State.IN_DOUBT and doubtful.history[-1].what == "contradicted"
+    assert (sale.id, EventName.CONTRADICTED, State.IN_DOUBT) in world.topic
+
+
+def test_what_was_not_announced_is_announced_by_the_sweep():
+    world = World(topic_down=True)
+    sale = run(world.vending.purchase(electricity())).transaction
+    world.topic_down = False
+    world.wait(MINUTE)
+    assert swept(world).announced == 1
+    assert world.topic == [(sale.id, EventName.VENDED, State.VENDED)] and world.sales[sale.id].open is None
+
+
+def test_nothing_is_begun_after_the_deadline_and_what_is_left_is_said():
+    world = World()
+    for number in range(5):
+        lost_reply(world, f"key-{number}")
+    result = run(world.sweeping.sweep(world.now))
+    assert (result.examined, result.left) == (0, 5)
+    assert swept(world).vended == 5
+
+
+def test_a_sweep_asks_for_one_control_of_a_service():
+    world = World()
+    control = control_sale(world)
+    for number in range(4):
+        never_vended(world, f"key-{number}")
+    world.asked_again.clear()
+    sweep_at(world, AGE)
+    assert world.asked_again.count(control.id) == 1
+
+
+def test_wherever_a_sweep_crashes_the_next_one_finishes():
+    def prepared():
+        world = World()
+        lost_reply(world)
+        return world
+
+    steps = len(boundaries(lambda: prepared().sweeping.sweep(World().now.replace(year=2027))))
+    for crash in range(steps):
+        world = prepared()
+        run(world.sweeping.sweep(world.now.replace(year=2027)), stop_after=crash)
+        sweep_at(world, MINUTE, MINUTE)
+        (sale,) = world.sales.values()
+        assert sale.state is State.VENDED and sale.open is None, crash
+        assert {event for _, event, _ in world.topic} == {EventName.IN_DOUBT, EventName.VENDED}, crash
+
+
+def test_two_sweeps_at_once_do_no_harm_at_any_interleaving():
+    def prepared():
+        world = World()
+        lost_reply(world)
+        return world
+
+    late = World().now.replace(year=2027)
+    for pause in range(len(boundaries(lambda: prepared().sweeping.sweep(late)))):
+        world = prepared()
+        first = world.sweeping.sweep(late)
+        for _ in range(pause + 1):
+            first.send(None)
+        run(world.sweeping.sweep(late))
+        run(first)
+        (sale,) = world.sales.values()
+        assert sale.state is State.VENDED and sale.open is None and sale.version == 3, pause
+
+
+def test_a_late_sign_of_a_vend_undoes_what_silence_had_begun_to_prove():
+    world = World()
+    control_sale(world)
+    sale = never_vended(world)
+    sweep_at(world, AGE)
+    assert world.sales[sale.id].not_found_at is not None
+    world.sales[sale.id] = replace(world.sales[sale.id], sign_of_vend=True)
+    sweep_at(world, MINUTE)
+    assert world.sales[sale.id].state is State.IN_DOUBT
