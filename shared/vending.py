@@ -11,7 +11,7 @@ from typing import Final
 from shared import logs
 from shared.catalogue import Product, fitted
 from shared.identifiers import Caller, account_key, transaction_id
-from shared.outcome import Answer, Prevended, Reason, Rejected
+from shared.outcome import Answer, Reason, Rejected
 from shared.prevend import Prevend
 from shared.recording import Recording
 from shared.store import Conflict, StoreUnavailable
