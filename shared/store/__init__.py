@@ -1,15 +1,23 @@
-"""Where sales are kept: one protocol, two implementations (`firestore.py`, `sqlite.py`)."""
+"""Where sales are kept: the protocols, and two implementations of them (`firestore.py`, `sqlite.py`)."""
 
+from collections.abc import AsyncIterator, Sequence
+from datetime import date, datetime
+from enum import StrEnum
 from typing import Protocol
 
 from shared.identifiers import Caller
 from shared.prevend import Prevend
+from shared.sold import Sold
 from shared.transaction import Transaction
-from shared.vas import Mode
+from shared.vas import Mode, VasType
 
 
 class StoreUnavailable(Exception):
     """The store did not answer in time. A read tells nothing; a write may or may not have happened."""
+
+
+class UnreadableRecord(StoreUnavailable):
+    """A record holds what this code does not know: a newer version wrote it, and only that version may change it."""
 
 
 class Conflict(Exception):
@@ -19,8 +27,16 @@ class Conflict(Exception):
     """
 
 
+class LookupBy(StrEnum):
+    """What a sale can be looked up by, besides its id."""
+
+    REQUEST_ID = "request_id"
+    SUPPLIER_TRANSACTION_ID = "supplier_transaction_id"
+    METER_NUMBER = "meter_number"
+
+
 class Store(Protocol):
-    """Every method takes at most `STORE_TIMEOUT_SECONDS` and may raise `StoreUnavailable`."""
+    """What selling needs. Every method takes at most `STORE_TIMEOUT_SECONDS` and may raise `StoreUnavailable`."""
 
     async def find(self, transaction_id: str) -> Transaction | None:
         """The sale of that id. One document read."""
@@ -51,5 +67,24 @@ class Store(Protocol):
     async def add_prevend(self, prevend: Prevend) -> None:
         """Keep a new prevend until it has expired."""
 
-    async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> list[Transaction]:
+    async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction]:
         """The caller's sales of a business day (`YYYY-MM-DD`), in the order of their ids, after the id `cursor`."""
+
+
+class Books(Store, Protocol):
+    """What reconciling needs besides: many sales at once. Each page of a long answer has the time of one call."""
+
+    async def due(self, mode: Mode, shard: int, at: datetime, at_most: int) -> Sequence[Transaction]:
+        """Open sales of a shard (from 0 to `SHARDS` - 1) that are due at that time, the longest due first.
+
+        A record that cannot be read is reported and left out: it must not keep the others waiting.
+        """
+
+    def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold]:
+        """Every sale of a shard's business day, in the order of their ids. What is sold meanwhile may be missed."""
+
+    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction]:
+        """The sales that have that request id, supplier transaction id or meter number, newest first."""
+
+    async def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Sequence[Transaction]:
+        """Up to three sales of a service that are known to have vended, claimed in the week up to `at`, newest first."""
