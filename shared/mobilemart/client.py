@@ -1,0 +1,186 @@
+"""The supplier, as the core asks it: one client for the network and for the simulator. Its failures never raise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+import httpx
+
+from shared import logs
+from shared.catalogue import Product
+from shared.mobilemart.access import Access, GetCredentials
+from shared.mobilemart.answers import Heard, NoReply, Reply, is_foreign, read_prevend, read_products, read_reprint, read_vend
+from shared.mobilemart.error_codes import FLOAT_EXHAUSTED, MERCHANT_ERROR
+from shared.mobilemart.exchange import MOST_ANSWER_BYTES, Exchange
+from shared.mobilemart.single_flight import SingleFlight
+from shared.mobilemart.wire import Call, ReprintBy, mobile_form, prevend_call, products_call, reprint_call, vend_call
+from shared.outcome import Answer, NoAnswer, Prevended, RawAnswer, Reason, Rejected, Reprinted
+from shared.transaction import Transaction
+from shared.vas import Mode, Order, VasType
+
+PRODUCTS_KEPT: Final = timedelta(minutes=15)
+MOST_LIST_BYTES: Final = 8 * MOST_ANSWER_BYTES  # the largest list seen is a third of a megabyte
+TOKEN_SECONDS: Final = 10.0
+NOT_MODIFIED: Final = 304
+FORBIDDEN: Final = 403
+
+log = logs.logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to speak with the switch at `base_url`. Times are in seconds; `timeout_seconds` bounds a whole exchange."""
+
+    base_url: str
+    mode: Mode
+    tender_type: str = "CreditCard"
+    reprint_by: ReprintBy = ReprintBy.REQUEST_ID
+    connect_timeout_seconds: float = 5
+    timeout_seconds: float = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Catalogue:
+    products: tuple[Product, ...]
+    etag: str | None
+    good_until: datetime
+
+
+class MobileMart:
+    """The supplier over `transport`: `exchange.live_transport()`, or the simulator's.
+
+    It holds one access token, the catalogues and the pooled connections, and belongs to one event loop. `now` is aware UTC.
+    """
+
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport, settings: Settings, credentials: GetCredentials, now: Callable[[], datetime]
+    ) -> None:
+        self._settings = settings
+        self._now = now
+        self._exchange = Exchange(transport, settings.base_url)
+        self._access = Access(self._ask_for_token, credentials, now, settings.mode)
+        self._mobile_form = mobile_form(settings.base_url)
+        self._catalogues: dict[VasType, _Catalogue] = {}
+        self._fetches = {vas_type: SingleFlight(partial(self._fetch_products, vas_type)) for vas_type in VasType}
+
+    async def ready(self) -> Rejected | None:
+        """Have an access token at hand that outlasts a sale. `None` when it is there."""
+        token = await self._access.token()
+        return token if isinstance(token, Rejected) else None
+
+    async def products(self, vas_type: VasType) -> tuple[Product, ...] | Rejected:
+        """The catalogue of one service, at most 15 minutes old."""
+        kept = self._catalogues.get(vas_type)
+        if kept is not None and self._now() < kept.good_until:
+            return kept.products
+        return await self._fetches[vas_type]()
+
+    async def prevend(self, order: Order, request_id: str) -> Prevended | Rejected:
+        """Confirm a meter or account and an amount. Moves no money."""
+        heard = await self._read(prevend_call(order, request_id))
+        return heard if isinstance(heard, Rejected) else read_prevend(heard, order, self._settings.mode)
+
+    async def vend(self, order: Order, supplier_prevend_id: str | None, request_id: str, send_within_seconds: float) -> Answer:
+        """Sell: one request on the wire at most, none after `send_within_seconds`.
+
+        It uses the token at hand. A refused token is dropped, and the answer is `Rejected.not_taken`: whether it is sent
+        again is the caller's decision.
+        """
+        token = self._access.at_hand()
+        if token is None or send_within_seconds <= 0:
+            cause = "no access token at hand" if token is None else "too late to send"
+            return Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, cause, not_taken=True))
+        call = vend_call(order, supplier_prevend_id, request_id, self._settings.tender_type, self._mobile_form)
+        heard = await self._exchange(
+            call,
+            access_token=token,
+            seconds=self._settings.timeout_seconds,
+            connect_seconds=min(self._settings.connect_timeout_seconds, send_within_seconds),
+        )
+        self._noticed(call, token, heard)
+        return Answer(read_vend(heard, order, self._settings.mode), self._kept("vend", heard))
+
+    async def reprint(self, sale: Transaction) -> tuple[Reprinted, RawAnswer | None]:
+        """What the supplier says became of a sale, and its words. It moves no money."""
+        held = sale.receipt.supplier_transaction_id if sale.receipt is not None else None
+        call = reprint_call(sale.order.vas_type, self._settings.reprint_by, sale.request_id, held)
+        if call is None:
+            return NoAnswer("nothing to ask a reprint by"), None
+        heard = await self._read(call)
+        if isinstance(heard, Rejected):
+            return NoAnswer(heard.cause), None
+        asked_for = held if self._settings.reprint_by is ReprintBy.TRANSACTION_ID else None
+        return read_reprint(heard, sale.order, self._settings.mode, asked_for), self._kept("reprint", heard)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._exchange.aclose()
+
+    async def _fetch_products(self, vas_type: VasType) -> tuple[Product, ...] | Rejected:
+        kept = self._catalogues.get(vas_type)
+        heard = await self._read(products_call(vas_type), etag=kept.etag if kept is not None else None, most_bytes=MOST_LIST_BYTES)
+        if isinstance(heard, Rejected):
+            return heard
+        good_until = self._now() + PRODUCTS_KEPT
+        if kept is not None and isinstance(heard, Reply) and heard.status == NOT_MODIFIED:
+            self._catalogues[vas_type] = _Catalogue(kept.products, kept.etag, good_until)
+            return kept.products
+        products = read_products(heard, vas_type, self._settings.mode)
+        if not isinstance(products, Rejected):
+            self._catalogues[vas_type] = _Catalogue(products, heard.etag if isinstance(heard, Reply) else None, good_until)
+        return products
+
+    async def _read(self, call: Call, *, etag: str | None = None, most_bytes: int = MOST_ANSWER_BYTES) -> Heard | Rejected:
+        """Ask what moves no money, once more with a new token where the first was refused."""
+        heard: Heard = NoReply("not asked")
+        for _ in range(2):
+            token = await self._access.token()
+            if isinstance(token, Rejected):
+                return token
+            heard = await self._exchange(
+                call,
+                access_token=token,
+                etag=etag,
+                seconds=self._settings.timeout_seconds,
+                connect_seconds=self._settings.connect_timeout_seconds,
+                most_bytes=most_bytes,
+            )
+            self._noticed(call, token, heard)
+            if isinstance(heard, NoReply) or not heard.is_unauthenticated:
+                break
+        return heard
+
+    async def _ask_for_token(self, call: Call) -> Heard:
+        connect_seconds = min(self._settings.connect_timeout_seconds, TOKEN_SECONDS)
+        heard = await self._exchange(call, seconds=TOKEN_SECONDS, connect_seconds=connect_seconds)
+        self._alarmed(call, heard)
+        return heard
+
+    def _noticed(self, call: Call, token: str, heard: Heard) -> None:
+        if isinstance(heard, Reply) and heard.is_unauthenticated:
+            self._access.drop(token)
+        self._alarmed(call, heard)
+
+    def _alarmed(self, call: Call, heard: Heard) -> None:
+        """Log what a person should see. Never a body."""
+        if isinstance(heard, NoReply):
+            log.warning("supplier not heard", path=call.path, cause=heard.cause)
+        elif is_foreign(heard, self._settings.mode):
+            log.error("supplier says simulated", path=call.path, answer=heard.description)
+        elif heard.code == FLOAT_EXHAUSTED:
+            log.critical("float exhausted", path=call.path)
+        elif heard.code == MERCHANT_ERROR:
+            log.error("supplier refuses the request", path=call.path, answer=heard.description)
+        elif heard.status == FORBIDDEN:
+            log.error("supplier forbids", path=call.path, answer=heard.description)
+        elif heard.is_success and heard.json is None:
+            log.error("supplier answered no JSON", path=call.path, answer=heard.description)
+        elif heard.code is not None and heard.meaning is None:
+            log.error("unknown supplier code", path=call.path, answer=heard.description)
+
+    def _kept(self, source: str, heard: Heard) -> RawAnswer | None:
+        if isinstance(heard, NoReply):
+            return None
+        return RawAnswer.of(source, self._now(), heard.status, heard.content_type, heard.body)

@@ -1,0 +1,94 @@
+"""What the supplier's error codes and statuses mean: the one table. **A new code is one line in `CODES`.**
+
+A code that is not here, or stands on an answer that is not a 4xx, proves nothing: a vend that got it is in doubt.
+Source: the supplier's code list 1000 to 1103, of which only these are known by name; `docs/mobilemart.md`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from shared.outcome import Reason
+from shared.vas import VasType
+
+RECIPIENT_REFUSED: Final[Mapping[VasType, Reason]] = MappingProxyType(
+    {
+        VasType.UTILITY: Reason.METER_UNKNOWN,
+        VasType.BILL_PAYMENT: Reason.ACCOUNT_REFUSED,
+        VasType.AIRTIME: Reason.MOBILE_NUMBER_REFUSED,
+        VasType.DATA: Reason.MOBILE_NUMBER_REFUSED,
+        VasType.VOUCHER: Reason.ACCOUNT_REFUSED,
+    }
+)
+"""Refused for the meter, account or number itself: which of them depends on the service."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What a code or status says. `vend` is `None` where it does not prove that nothing was sold.
+
+    `not_taken`: refused before it was looked at, so the same request may be sent again.
+    """
+
+    name: str
+    vend: Reason | Mapping[VasType, Reason] | None
+    prevend: Reason | Mapping[VasType, Reason]
+    not_taken: bool = False
+
+    def reason(self, vas_type: VasType) -> Reason | None:
+        """Why a vend of that service was rejected; `None` where it may have been made all the same."""
+        return _of(self.vend, vas_type) if self.vend is not None else None
+
+    def prevend_reason(self, vas_type: VasType) -> Reason:
+        """Why a prevend of that service was refused."""
+        return _of(self.prevend, vas_type)
+
+
+FLOAT_EXHAUSTED: Final = 1008
+MERCHANT_ERROR: Final = 1010
+TRANSACTION_DOES_NOT_EXIST: Final = 1003
+
+CODES: Final[Mapping[int, Meaning]] = MappingProxyType(
+    {
+        1000: Meaning(name="ProductDoesNotExist", vend=Reason.PRODUCT_UNAVAILABLE, prevend=Reason.PRODUCT_UNAVAILABLE),
+        1001: Meaning(name="AmountInvalid", vend=Reason.AMOUNT_REFUSED, prevend=Reason.AMOUNT_REFUSED),
+        1002: Meaning(name="CannotSourceProduct", vend=Reason.TEMPORARILY_UNAVAILABLE, prevend=Reason.TEMPORARILY_UNAVAILABLE),
+        # On a purchase it may say "no such prevend", or that the prevend was used up, perhaps by this very sale: no proof.
+        1003: Meaning(name="TransactionDoesNotExist", vend=None, prevend=Reason.PREVEND_REFUSED),
+        1006: Meaning(
+            name="UserNotAuthenticated",
+            vend=Reason.TEMPORARILY_UNAVAILABLE,
+            prevend=Reason.TEMPORARILY_UNAVAILABLE,
+            not_taken=True,
+        ),
+        # Our prefunded float is empty: nothing that the customer did.
+        1008: Meaning(name="MerchantCreditLimitReached", vend=Reason.TEMPORARILY_UNAVAILABLE, prevend=Reason.TEMPORARILY_UNAVAILABLE),
+        # The request failed validation: on a vend a fault of ours, on a prevend perhaps the meter's form.
+        1010: Meaning(name="MerchantError", vend=Reason.TEMPORARILY_UNAVAILABLE, prevend=Reason.PREVEND_REFUSED),
+        1011: Meaning(name="ProductNotAvailable", vend=Reason.PRODUCT_UNAVAILABLE, prevend=Reason.PRODUCT_UNAVAILABLE),
+        # Said of reprints only; on a vend it makes no sense, and so proves nothing.
+        1012: Meaning(name="ReprintNotAllowed", vend=None, prevend=Reason.PREVEND_REFUSED),
+        1013: Meaning(name="MobileNumberInvalid", vend=Reason.MOBILE_NUMBER_REFUSED, prevend=Reason.PREVEND_REFUSED),
+        1016: Meaning(name="ConsumerAccountError", vend=RECIPIENT_REFUSED, prevend=RECIPIENT_REFUSED),
+    }
+)
+
+STATUSES: Final[Mapping[int, Meaning]] = MappingProxyType(
+    {
+        401: Meaning(name="Unauthorized", vend=Reason.TEMPORARILY_UNAVAILABLE, prevend=Reason.TEMPORARILY_UNAVAILABLE, not_taken=True),
+        429: Meaning(name="TooManyRequests", vend=Reason.SUPPLIER_BUSY, prevend=Reason.SUPPLIER_BUSY),
+    }
+)
+"""Statuses that say enough by themselves, whatever their body."""
+
+
+def meaning(status: int, code: int | None) -> Meaning | None:
+    """What an answer of this status and error code means; `None` when it is not in the table."""
+    if status in STATUSES:
+        return STATUSES[status]
+    return CODES.get(code) if code is not None and 400 <= status < 500 else None
+
+
+def _of(reason: Reason | Mapping[VasType, Reason], vas_type: VasType) -> Reason:
+    return reason if isinstance(reason, Reason) else reason[vas_type]
