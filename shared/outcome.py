@@ -103,12 +103,14 @@ class Rejected:
     """Nothing was sold, and we can prove it.
 
     `not_taken` is the stronger proof that the supplier did not even begin (no connection, or 401): the same request
-    may be sent again. `cause` is for our records, never for the caller.
+    may be sent again. `float_exhausted`: the account that we prefund is empty, so no other sale can succeed either.
+    `cause` is for our records, never for the caller.
     """
 
     reason: Reason
     cause: str
     not_taken: bool = False
+    float_exhausted: bool = False
     minimum_amount: Money | None = None
     retry_after_seconds: int | None = None
     other_transaction_id: str | None = None

@@ -1,0 +1,113 @@
+"""The selling brake: set by a person, or by itself; released by a person, or by its time."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from shared.brake import ITSELF, RUN_OF_DOUBTS, Brake, Pause
+from shared.outcome import Reason, Receipt, Rejected, Unknown, Vended
+from shared.store import Conflict, StoreUnavailable
+from shared.vas import VasType
+from tests.stepping import run
+
+NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
+LOST = Unknown("ReadTimeout")
+SOLD = Vended(Receipt(supplier_transaction_id="s"))
+EMPTY = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1008", float_exhausted=True)
+BUSY = Rejected(Reason.SUPPLIER_BUSY, "429")
+
+
+@dataclass
+class Record:
+    """The one record, as a store keeps it."""
+
+    held: dict = field(default_factory=dict)
+    revision: int = 0
+    reads: int = 0
+    down: bool = False
+
+    async def pauses(self):
+        self.reads += 1
+        if self.down:
+            raise StoreUnavailable
+        return self.held, str(self.revision)
+
+    async def replace_pauses(self, pauses, revision):
+        if revision != str(self.revision):
+            raise Conflict
+        self.held, self.revision = dict(pauses), self.revision + 1
+
+
+@dataclass
+class Instance:
+    record: Record
+    at: datetime = NOON
+    brake: Brake = field(init=False)
+
+    def __post_init__(self):
+        self.brake = Brake(self.record, lambda: self.at)
+
+    def stops(self, vas_type=VasType.UTILITY):
+        return run(self.brake.stops(vas_type))
+
+    def notices(self, outcome, times=1, vas_type=VasType.UTILITY):
+        for _ in range(times):
+            run(self.brake.notice(vas_type, outcome))
+
+
+def test_an_empty_float_pauses_everything_for_minutes_everywhere():
+    record = Record()
+    Instance(record).notices(EMPTY)
+    other = Instance(record)
+    assert all(other.stops(vas_type) for vas_type in VasType)
+    other.at += timedelta(minutes=5)
+    assert not any(other.stops(vas_type) for vas_type in VasType)
+
+
+def test_a_run_of_doubts_pauses_its_service_only():
+    instance = Instance(Record())
+    instance.notices(LOST, RUN_OF_DOUBTS - 1)
+    assert not instance.stops()
+    instance.notices(LOST)
+    assert instance.stops() and not instance.stops(VasType.AIRTIME)
+    assert instance.record.held[VasType.UTILITY].by == ITSELF
+
+
+def test_any_answer_ends_a_run_of_doubts():
+    instance = Instance(Record())
+    for answer in (SOLD, BUSY):
+        instance.notices(LOST, RUN_OF_DOUBTS - 1)
+        instance.notices(answer)
+    assert not instance.stops() and not instance.record.held
+
+
+def test_the_brake_never_shortens_a_pause_that_a_person_set():
+    instance = Instance(Record())
+    run(instance.brake.set({VasType.UTILITY: Pause("maintenance", None, "person@example.com", NOON)}))
+    instance.notices(EMPTY)
+    instance.at += timedelta(days=1)
+    assert instance.stops() and not instance.stops(VasType.DATA)
+
+
+def test_a_person_releases_what_the_brake_has_set():
+    instance = Instance(Record())
+    instance.notices(EMPTY)
+    assert run(instance.brake.set({})) == {}
+    assert not instance.stops()
+
+
+def test_a_decision_elsewhere_is_known_within_ten_seconds_and_read_no_more_often():
+    record = Record()
+    here, there = Instance(record), Instance(record)
+    assert not here.stops() and not here.stops()
+    assert record.reads == 1
+    run(there.brake.set({VasType.UTILITY: Pause("stop", None, "person@example.com", NOON)}))
+    here.at += timedelta(seconds=9)
+    assert not here.stops()
+    here.at += timedelta(seconds=1)
+    assert here.stops()
+
+
+def test_a_store_that_is_down_never_makes_noticing_fail():
+    instance = Instance(Record(down=True))
+    instance.notices(EMPTY)
+    instance.notices(LOST, RUN_OF_DOUBTS)
