@@ -90,9 +90,7 @@ class Verifier:
             raise Unauthenticated(_reason(error)) from None
 
     async def _key(self, key_id: str | None) -> jwt.PyJWK:
-        if self._clock() >= self._stale_at:
-            await self._read()
-        elif self._named(key_id) is None and self._may_reread():
+        if self._clock() >= self._stale_at or (self._named(key_id) is None and self._may_reread()):
             await self._read()
         if (key := self._named(key_id)) is None:
             raise Unauthenticated("the token's signing key is unknown")
