@@ -18,7 +18,7 @@ from shared.identifiers import Caller
 LOCAL_ISSUER: Final = "local"
 UNKNOWN_OPERATOR: Final = "unknown"
 
-_ALGORITHMS: Final = frozenset({"RS256", "ES256"})  # both public-key: a key that verifies cannot sign
+_ALGORITHMS: Final = ("RS256", "ES256")  # both public-key: a key that verifies cannot sign
 _LEAST_RSA_BITS: Final = 2048
 _MOST_TOKEN_CHARACTERS: Final = 8192
 _LEEWAY_SECONDS: Final = 30

@@ -1,0 +1,412 @@
+"""Callers by real tokens and real keys, against an issuer on a socket."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+import traceback
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from shared.config import Oidc
+from shared.identifiers import Caller
+from shared.identity import IdentityUnavailable, MissingScope, Unauthenticated, Verifier, local_caller, local_operator, operator
+
+AUDIENCE = "https://vas.example"
+ISSUER = "https://issuer.example/tenant"
+RSA_KEY = rsa.generate_private_key(65537, 2048)
+OTHER_RSA_KEY = rsa.generate_private_key(65537, 2048)
+SHORT_RSA_KEY = rsa.generate_private_key(65537, 1024)
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+ABSENT = object()
+
+
+def public(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, **members: str) -> dict[str, Any]:
+    """A key as a JWKS document lists it."""
+    algorithm = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+    return {**algorithm.to_jwk(key.public_key(), as_dict=True), **members}
+
+
+def token(key: Any = RSA_KEY, kid: str | None = "rsa-1", algorithm: str = "RS256", **changes: object) -> str:
+    """A signed token. Its times (`iat`, `nbf`, `exp`) are given in seconds from now."""
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "wallet-7", "iat": 0, "exp": 300, **changes}
+    present = {name: value for name, value in claims.items() if value is not ABSENT}
+    now = int(time.time())
+    times = {name: now + value for name in ("iat", "nbf", "exp") if isinstance(value := present.get(name), int)}
+    return jwt.encode({**present, **times}, key, algorithm=algorithm, headers={} if kid is None else {"kid": kid})
+
+
+def unsigned(header: object, **changes: object) -> str:
+    """A token put together by hand, since no library would sign it."""
+    _, claims, _ = token(**changes).split(".")
+    return f"{base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b'=').decode()}.{claims}."
+
+
+class Issuer:
+    """An issuer's JWKS address: what it publishes, and how often it was asked."""
+
+    def __init__(self) -> None:
+        self.keys: object = [public(RSA_KEY, kid="rsa-1", use="sig", alg="RS256"), public(EC_KEY, kid="ec-1")]
+        self.status = 200
+        self.asked = 0
+        self.was_asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.url = ""
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.asked += 1
+        self.was_asked.set()
+        await self.may_answer.wait()
+        body = json.dumps({"keys": self.keys})
+        writer.write(f"HTTP/1.1 {self.status} -\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode())
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    issuer = Issuer()
+    async with await asyncio.start_server(issuer.answer, "127.0.0.1", 0) as server:
+        issuer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/jwks"
+        yield issuer
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(verify=False) as client:
+        yield client
+
+
+@pytest.fixture
+def verifier(issuer: Issuer, http: httpx.AsyncClient, clock: Clock) -> Verifier:
+    return Verifier(Oidc(ISSUER, AUDIENCE, issuer.url, scope=None), http, clock)
+
+
+def bearing(token: str) -> httpx.Headers:
+    return httpx.Headers({"Authorization": f"Bearer {token}"}, encoding="latin-1")
+
+
+async def refused(verifier: Verifier, token: str) -> str:
+    """The reason for which `token` is refused; neither it nor its causes quote the token."""
+    with pytest.raises(Unauthenticated) as error:
+        await verifier.caller(bearing(token))
+    told = "".join(traceback.format_exception_only(error.value))
+    assert not any(part in told for part in token.split(".") if part)
+    assert error.value.__suppress_context__ or error.value.__context__ is None
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        {},
+        {"key": EC_KEY, "kid": "ec-1", "algorithm": "ES256"},
+        {"aud": [AUDIENCE, "another"]},
+        {"iat": 20},  # clocks differ
+        {"exp": -10},
+    ],
+)
+async def test_a_valid_token_names_its_caller_by_issuer_and_subject(verifier, good):
+    assert await verifier.caller(bearing(token(**good))) == Caller(ISSUER, "wallet-7")
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ({"aud": "https://elsewhere.example"}, "the token is for another audience"),
+        ({"aud": []}, "the token lacks a claim"),
+        ({"aud": ABSENT}, "the token lacks a claim"),
+        ({"iss": "https://evil.example"}, "the token is from another issuer"),
+        ({"iss": ISSUER + "/"}, "the token is from another issuer"),
+        ({"iss": ABSENT}, "the token lacks a claim"),
+        ({"exp": -60}, "the token has expired"),
+        ({"exp": ABSENT}, "the token lacks a claim"),
+        ({"iat": 3600}, "the token is not valid yet"),
+        ({"iat": ABSENT}, "the token lacks a claim"),
+        ({"nbf": 3600}, "the token is not valid yet"),
+        ({"sub": ABSENT}, "the token lacks a claim"),
+        ({"sub": ""}, "the token's subject is malformed"),
+        ({"sub": "a\nb"}, "the token's subject is malformed"),
+        ({"sub": "x" * 256}, "the token's subject is malformed"),
+    ],
+)
+async def test_a_token_with_a_wrong_claim_is_refused(verifier, bad, reason):
+    assert await refused(verifier, token(**bad)) == reason
+
+
+@pytest.mark.parametrize("bad", [{"exp": "soon"}, {"exp": float("inf")}, {"sub": 7}, {"iat": [1]}])
+async def test_a_token_with_a_nonsensical_claim_is_refused(verifier, bad):
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "wallet-7", "iat": 1, "exp": int(time.time()) + 300, **bad}
+    signed = jwt.api_jws.PyJWS().encode(json.dumps(claims).encode(), RSA_KEY, algorithm="RS256", headers={"kid": "rsa-1"})
+
+    assert await refused(verifier, signed)
+
+
+async def test_a_token_signed_with_another_key_under_a_known_name_is_refused(verifier):
+    assert await refused(verifier, token(OTHER_RSA_KEY)) == "the token's signature is wrong"
+
+
+async def test_a_changed_token_is_refused(verifier):
+    header, claims, signature = token().split(".")
+    _, other_claims, _ = token(sub="wallet-8").split(".")
+
+    assert await refused(verifier, f"{header}.{other_claims}.{signature}") == "the token's signature is wrong"
+    assert await refused(verifier, f"{header}.{claims}.") == "the token's signature is wrong"
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "RS1", "", None, 7, ["RS256"]])
+async def test_an_algorithm_that_proves_nothing_is_refused_before_any_key_is_read(verifier, issuer, algorithm):
+    assert await refused(verifier, unsigned({"typ": "JWT", "alg": algorithm, "kid": "rsa-1"}))
+    assert issuer.asked == 0
+
+
+async def test_the_public_key_used_as_a_shared_secret_is_refused(verifier):
+    pem = RSA_KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    forged = unsigned({"typ": "JWT", "alg": "HS256", "kid": "rsa-1"}).rstrip(".")
+    signature = base64.urlsafe_b64encode(hmac.new(pem, forged.encode(), hashlib.sha256).digest()).rstrip(b"=").decode()
+
+    assert await refused(verifier, f"{forged}.{signature}") == "the token's algorithm is not accepted"
+
+
+async def test_a_key_is_good_for_its_own_algorithm_only(verifier):
+    assert await refused(verifier, token(EC_KEY, "rsa-1", "ES256")) == "the token's algorithm is not accepted"
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        public(RSA_KEY, kid="rsa-1", use="enc"),
+        public(RSA_KEY, kid="rsa-1", alg="RS512"),
+        {**jwt.algorithms.RSAAlgorithm.to_jwk(RSA_KEY, as_dict=True), "kid": "rsa-1"},  # the private half as well
+        {"kty": "oct", "kid": "rsa-1", "k": "c2VjcmV0"},
+        {"kty": "RSA", "kid": "rsa-1", "n": "!", "e": "AQAB"},
+        {"kty": "unheard of", "kid": "rsa-1"},
+        "no object",
+    ],
+)
+async def test_a_key_that_may_not_sign_tokens_is_passed_over_and_the_others_serve(verifier, issuer, listed):
+    issuer.keys = [listed, public(EC_KEY, kid="ec-1")]
+
+    assert await refused(verifier, token()) == "the token's signing key is unknown"
+    assert await verifier.caller(bearing(token(EC_KEY, "ec-1", "ES256")))
+
+
+@pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
+async def test_a_short_key_is_not_trusted(verifier, issuer):
+    issuer.keys = [public(SHORT_RSA_KEY, kid="short"), public(EC_KEY, kid="ec-1")]
+
+    assert await refused(verifier, token(SHORT_RSA_KEY, "short")) == "the token's signing key is unknown"
+
+
+@pytest.mark.parametrize(
+    "garbage", ["x", "a.b.c", "....", "é.é.é", "e30.e30.e30", "[" * 5000, base64.b64encode(b"[" * 5000).decode() + ".e30.e30"]
+)
+async def test_garbage_is_refused_without_asking_the_issuer(verifier, issuer, garbage):
+    with pytest.raises(Unauthenticated, match=r"malformed|algorithm"):
+        await verifier.caller(bearing(garbage))
+    assert issuer.asked == 0
+
+
+async def test_a_huge_token_is_not_even_parsed(verifier, issuer):
+    assert await refused(verifier, token(padding="x" * 8000)) == "the token is too long"
+    assert issuer.asked == 0
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": ""}, {"Authorization": "Bearer"}, {"Authorization": "Basic dXNlcjpwYXNz"}])
+async def test_without_a_bearer_token_there_is_no_caller(verifier, headers):
+    with pytest.raises(Unauthenticated, match="a bearer token is required"):
+        await verifier.caller(httpx.Headers(headers))
+
+
+@pytest.mark.parametrize(
+    ("granted", "may_buy"),
+    [
+        ({"scope": "vas.purchase"}, True),
+        ({"scope": "openid vas.purchase email"}, True),
+        ({"scp": ["openid", "vas.purchase"]}, True),
+        ({"scp": "openid vas.purchase"}, True),
+        ({}, False),
+        ({"scope": ""}, False),
+        ({"scope": "vas.purchase.all vas"}, False),
+        ({"scp": ["VAS.PURCHASE"]}, False),
+        ({"scope": {"vas.purchase": True}}, False),
+        ({"scp": [7, None]}, False),
+    ],
+)
+async def test_where_a_scope_is_asked_for_every_token_must_carry_it(issuer, http, granted, may_buy):
+    verifier = Verifier(Oidc(ISSUER, AUDIENCE, issuer.url, scope="vas.purchase"), http)
+
+    if may_buy:
+        assert await verifier.caller(bearing(token(**granted))) == Caller(ISSUER, "wallet-7")
+    else:
+        with pytest.raises(MissingScope):
+            await verifier.caller(bearing(token(**granted)))
+
+
+async def test_an_issuer_with_a_single_key_need_not_name_it(verifier, issuer):
+    issuer.keys = [public(RSA_KEY)]
+
+    assert await verifier.caller(bearing(token(kid=None)))
+
+
+async def test_among_several_keys_an_unnamed_one_is_not_guessed(verifier):
+    assert await refused(verifier, token(kid=None)) == "the token's signing key is unknown"
+
+
+async def test_many_requests_at_once_ask_the_issuer_once(verifier, issuer):
+    await asyncio.gather(*(verifier.caller(bearing(token())) for _ in range(50)))
+
+    assert issuer.asked == 1
+
+
+async def test_keys_are_kept_for_an_hour_and_then_read_again(verifier, issuer, clock):
+    await verifier.caller(bearing(token()))
+    clock.seconds += 3599
+    await verifier.caller(bearing(token()))
+    assert issuer.asked == 1
+
+    issuer.keys = [public(EC_KEY, kid="ec-1")]  # the other one is withdrawn
+    clock.seconds += 1
+    assert await refused(verifier, token()) == "the token's signing key is unknown"
+    assert issuer.asked == 2
+
+
+async def test_a_new_key_is_found_at_once(verifier, issuer):
+    await verifier.caller(bearing(token()))
+    issuer.keys = [public(OTHER_RSA_KEY, kid="rsa-2")]
+
+    assert await verifier.caller(bearing(token(OTHER_RSA_KEY, "rsa-2")))
+    assert issuer.asked == 2
+
+
+async def test_tokens_with_invented_keys_do_not_make_us_hammer_the_issuer(verifier, issuer, clock):
+    await verifier.caller(bearing(token()))
+    for number in range(20):
+        assert await refused(verifier, token(kid=f"invented-{number}")) == "the token's signing key is unknown"
+    assert issuer.asked == 2
+
+    clock.seconds += 10
+    await refused(verifier, token(kid="invented-again"))
+    assert issuer.asked == 3
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status": 500}, {"status": 302}, {"keys": []}, {"keys": "none"}, {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}]
+)
+async def test_without_keys_nobody_is_refused_as_unknown(verifier, issuer, answer):
+    for name, value in answer.items():
+        setattr(issuer, name, value)
+
+    with pytest.raises(IdentityUnavailable):
+        await verifier.caller(bearing(token()))
+
+
+async def test_an_unreachable_issuer_is_asked_again_by_the_next_request(verifier, issuer):
+    good_keys, issuer.keys = issuer.keys, None
+    with pytest.raises(IdentityUnavailable):
+        await verifier.caller(bearing(token()))
+    issuer.keys = good_keys
+
+    assert await verifier.caller(bearing(token()))
+
+
+async def test_a_refused_connection_is_an_unavailable_issuer(http):
+    verifier = Verifier(Oidc(ISSUER, AUDIENCE, "http://127.0.0.1:1/jwks", scope=None), http)
+
+    with pytest.raises(IdentityUnavailable):
+        await verifier.caller(bearing(token()))
+
+
+async def test_known_keys_serve_while_the_issuer_is_down(verifier, issuer):
+    await verifier.caller(bearing(token()))
+    issuer.status = 503
+
+    assert await verifier.caller(bearing(token()))
+    with pytest.raises(IdentityUnavailable):  # it may be a new key: that cannot be said now
+        await verifier.caller(bearing(token(kid="rsa-2")))
+    assert await verifier.caller(bearing(token()))
+
+
+async def test_a_caller_who_gives_up_does_not_end_the_reading_for_the_others(verifier, issuer):
+    issuer.may_answer.clear()
+    impatient = asyncio.create_task(verifier.caller(bearing(token())))
+    patient = asyncio.create_task(verifier.caller(bearing(token())))
+    await issuer.was_asked.wait()
+    impatient.cancel()
+    issuer.may_answer.set()
+
+    assert await patient == Caller(ISSUER, "wallet-7")
+    assert issuer.asked == 1
+
+
+async def test_locally_the_caller_is_whoever_the_header_says():
+    assert await local_caller(httpx.Headers()) == Caller("local", "local")
+    assert await local_caller(httpx.Headers({"X-Caller": "thandi"})) == Caller("local", "thandi")
+    assert local_operator(httpx.Headers({"X-Caller": "thandi"})) == "thandi"
+
+
+@pytest.mark.parametrize("name", ["", "two words", "x" * 256])
+async def test_a_malformed_local_caller_is_refused(name):
+    with pytest.raises(Unauthenticated):
+        await local_caller(httpx.Headers({"X-Caller": name}))
+
+
+def checked_by_cloud_run(**claims: object) -> str:
+    """A token as Cloud Run passes it on."""
+    header, body, _ = token(**claims).split(".")
+    return f"{header}.{body}.SIGNATURE_REMOVED_BY_GOOGLE"
+
+
+def test_an_operator_is_named_by_the_token_that_cloud_run_checked():
+    headers = bearing(checked_by_cloud_run(email="ops@example.com"))
+
+    assert operator(headers) == "ops@example.com"
+
+
+def test_beside_the_checked_header_the_unchecked_one_names_nobody():
+    forged = f"Bearer {checked_by_cloud_run(email='boss@example.com')}"
+
+    for checked, name in [(checked_by_cloud_run(email="ops@example.com"), "ops@example.com"), ("nonsense", "unknown")]:
+        assert operator(httpx.Headers({"X-Serverless-Authorization": f"Bearer {checked}", "Authorization": forged})) == name
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer ",
+        "Bearer a.b.c",
+        "Bearer " + "x" * 100_000,
+        "Bearer " + base64.b64encode(b"[" * 5000).decode() + ".e30.e30",
+        f"Bearer {checked_by_cloud_run()}",
+        f"Bearer {checked_by_cloud_run(email=7)}",
+        f"Bearer {checked_by_cloud_run(email='no address')}",
+        f"Bearer {checked_by_cloud_run(email='a@b' + chr(10) + 'c')}",
+    ],
+)
+def test_a_token_that_names_nobody_leaves_the_operator_unknown(authorization):
+    assert operator(httpx.Headers({} if authorization is None else {"Authorization": authorization})) == "unknown"
