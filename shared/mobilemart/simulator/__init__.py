@@ -1,0 +1,42 @@
+"""A Fulcrum switch to develop and test against: the supplier's wire over ASGI, with scenarios by recipient and faults by script.
+
+Nothing here sells anything. `docs/simulated-mode.md` says what it plays.
+"""
+
+from shared.mobilemart.simulator.app import ConnectionCut, Simulator
+from shared.mobilemart.simulator.behaviour import (
+    SIMULATED_CLIENT_ID,
+    SIMULATED_CLIENT_SECRET,
+    STANDARD,
+    Behaviour,
+    RepeatedRequestId,
+    ReprintBy,
+)
+from shared.mobilemart.simulator.books import Vend
+from shared.mobilemart.simulator.faults import Effect, Fault
+from shared.mobilemart.simulator.ledger import Ledger, MemoryLedger
+from shared.mobilemart.simulator.scenarios import PLAIN, SCENARIOS, Scenario, Told, product_id
+from shared.mobilemart.simulator.services import Leg, Service
+
+__all__ = [
+    "PLAIN",
+    "SCENARIOS",
+    "SIMULATED_CLIENT_ID",
+    "SIMULATED_CLIENT_SECRET",
+    "STANDARD",
+    "Behaviour",
+    "ConnectionCut",
+    "Effect",
+    "Fault",
+    "Ledger",
+    "Leg",
+    "MemoryLedger",
+    "RepeatedRequestId",
+    "ReprintBy",
+    "Scenario",
+    "Service",
+    "Simulator",
+    "Told",
+    "Vend",
+    "product_id",
+]

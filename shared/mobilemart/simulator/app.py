@@ -1,0 +1,239 @@
+"""The simulated switch as an ASGI app: its wire, and nothing of what it does behind it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+import httpx
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from shared.identifiers import hashed
+from shared.mobilemart.simulator import access, catalogue
+from shared.mobilemart.simulator.answers import NOT_ALLOWED, UNAUTHORISED, WEB_PAGE, Refused, Reply, error, trace_id
+from shared.mobilemart.simulator.behaviour import STANDARD, Behaviour
+from shared.mobilemart.simulator.books import Books, Vend
+from shared.mobilemart.simulator.faults import IDLE, Effect, Fault, Script, instead, spoilt
+from shared.mobilemart.simulator.fields import MERCHANT_ERROR, Fields
+from shared.mobilemart.simulator.ledger import Ledger
+from shared.mobilemart.simulator.services import ROUTES, Leg, Route, Service
+from shared.mobilemart.simulator.switch import Job, Switch
+from shared.vas import VasType
+
+DRIPS: Final = 64
+
+_decode_body: Final = msgspec.json.Decoder(dict[str, object], float_hook=Decimal).decode
+
+
+class ConnectionCut(httpx.RemoteProtocolError):
+    """The answer is lost. In process, this is what the client sees of it: the same kind of exception as over a socket."""
+
+    def __init__(self) -> None:
+        super().__init__("the simulated switch cut the connection")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, read to its end."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    base_url: str
+    at: datetime
+
+    @property
+    def route(self) -> Route | None:
+        return ROUTES.get((self.method, self.path))
+
+    @property
+    def leg(self) -> Leg | None:
+        return None if self.route is None else self.route.leg
+
+    @property
+    def trace_id(self) -> str:
+        return trace_id(self.method, self.path, str(sorted(self.query.items())), hashed(self.body.hex()), self.at.isoformat())
+
+    @property
+    def fields(self) -> Fields:
+        """The query of a GET, the JSON body of a POST.
+
+        Raises:
+            Refused: the body is not a JSON object.
+        """
+        if self.method == "GET":
+            return Fields(self.query, text_amounts=True)
+        try:
+            return Fields(_decode_body(self.body), text_amounts=False)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise Refused(MERCHANT_ERROR, "The request body is invalid.") from None
+
+
+class Simulator:
+    """A Fulcrum switch. Simulators that share a ledger are one supplier; a script of faults belongs to the one it was given to.
+
+    `delay` awaits a number of seconds: a test may pass one that is shorter.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        behaviour: Behaviour = STANDARD,
+        faults: Sequence[Fault] = (),
+        now: Callable[[], datetime],
+        delay: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._books = Books(ledger)
+        self._behaviour = behaviour
+        self._switch = Switch(self._books, behaviour, now)
+        self._script = Script(faults)
+        self._now = now
+        self._delay = delay
+
+    def script(self, *faults: Fault) -> None:
+        """Let these go wrong with the next calls, after those already waiting."""
+        self._script.add(faults)
+
+    async def vends(self) -> list[Vend]:
+        """All that was vended, oldest first, whatever became of the answers."""
+        return await self._books.vends()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"  # a server takes that as: no lifespan events here
+        call = await _read(Request(scope, receive), self._now())
+        if self._behaviour.answer_seconds:
+            await self._delay(self._behaviour.answer_seconds)
+        reply, effect = await self._exchange(call)
+        if self._behaviour.marked:
+            reply = reply.marked()
+        await self._deliver(spoilt(reply, effect), effect, scope, receive, send)
+
+    async def _exchange(self, call: Call) -> tuple[Reply, Effect | None]:
+        """The switch's answer, and what is to go wrong with it."""
+        scripted = self._script.strike(call.leg, call.path)
+        if scripted is not None and scripted.effect in IDLE:
+            return instead(scripted, call.base_url, call.trace_id), scripted.effect
+        fault = scripted
+        try:
+            job = await self._understood(call)
+            if isinstance(job, Reply):
+                return job, _effect(fault)
+            fault = scripted or job.scenario.fault(call.leg)
+            if fault is not None and fault.effect in IDLE:
+                return instead(fault, call.base_url, call.trace_id), fault.effect
+            return Reply(await job.do(self._moment(call, fault))), _effect(fault)
+        except Refused as refused:
+            return error(refused, call.base_url, call.trace_id), _effect(fault)
+
+    async def _understood(self, call: Call) -> Job | Reply:
+        """The job in a call, or the answer to a call that is not about a sale.
+
+        Raises:
+            Refused: it is about a sale, and the switch will not have it.
+        """
+        match call.route:
+            case None:
+                return WEB_PAGE if call.method in ("GET", "HEAD") else NOT_ALLOWED
+            case Route(Leg.TOKEN):
+                return access.answer(call.body, self._behaviour, call.at)
+            case _ if not access.is_authorised(call.headers.get("authorization"), call.at):
+                return UNAUTHORISED
+            case Route(Leg.LIST, VasType() as vas_type):
+                return _unless_known(catalogue.listed(vas_type, call.fields.optional_text("contentCreator")), call)
+            case Route(Leg.CREATORS, VasType() as vas_type):
+                return _unless_known(catalogue.creators(vas_type), call)
+            case Route(Leg.PREVEND, Service() as service):
+                return await self._switch.prevend(service, call.fields)
+            case Route(Leg.PURCHASE, Service() as service):
+                return await self._switch.purchase(service, call.fields)
+            case Route(Leg.REPRINT, VasType() as vas_type):
+                return await self._switch.reprint(vas_type, call.fields)
+            case route:
+                raise AssertionError(f"no answer for {route}")
+
+    def _moment(self, call: Call, fault: Fault | None) -> datetime:
+        """As of when the job is done."""
+        late = _effect(fault) is Effect.VENDS_LATE
+        return call.at + timedelta(seconds=self._behaviour.late_seconds if late else 0)
+
+    async def _deliver(self, reply: Reply, effect: Effect | None, scope: Scope, receive: Receive, send: Send) -> None:
+        match effect:
+            case Effect.REPLY_LOST | Effect.LOST_BEFORE:
+                await _cut(send)
+            case Effect.SILENT | Effect.VENDS_LATE:
+                await _client_gone(receive)
+            case Effect.DRIPPED:
+                await self._drip(reply, send)
+            case _:
+                if effect in (Effect.SLOW, Effect.LATE):
+                    await self._delay(self._behaviour.slow_seconds if effect is Effect.SLOW else self._behaviour.late_seconds)
+                await Response(reply.body, reply.status, _headers(reply))(scope, receive, send)
+
+    async def _drip(self, reply: Reply, send: Send) -> None:
+        """Answer piece by piece: no pause is long, and the whole takes `late_seconds`."""
+        headers = {**_headers(reply), "content-length": str(len(reply.body))}
+        raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": reply.status, "headers": raw_headers})
+        size = len(reply.body) // DRIPS + 1
+        for at in range(0, len(reply.body), size):
+            await self._delay(self._behaviour.late_seconds / DRIPS)
+            await send({"type": "http.response.body", "body": reply.body[at : at + size], "more_body": True})
+        await send({"type": "http.response.body"})
+
+
+async def _read(request: Request, at: datetime) -> Call:
+    return Call(
+        method=request.method,
+        path=request.url.path,
+        query=request.query_params,
+        headers=request.headers,
+        body=await request.body(),
+        base_url=str(request.base_url).rstrip("/"),
+        at=at,
+    )
+
+
+async def _cut(send: Send) -> None:
+    """End the connection without a byte of an answer.
+
+    ASGI has no word for that. But a server refuses this header only once it counts the answer as begun, so it can do nothing
+    but close. The in-process transport takes any header: there the loss is raised.
+    """
+    try:
+        await send({"type": "http.response.start", "status": 502, "headers": [(b"\n", b"")]})
+    except Exception:
+        return
+    raise ConnectionCut
+
+
+async def _client_gone(receive: Receive) -> None:
+    """Wait until the client gives up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _effect(fault: Fault | None) -> Effect | None:
+    return None if fault is None else fault.effect
+
+
+def _headers(reply: Reply) -> dict[str, str]:
+    content_type = {} if reply.content_type is None else {"content-type": reply.content_type}
+    return {**content_type, "x-powered-by": "ASP.NET", **reply.headers}
+
+
+def _unless_known(rows: list[Any], call: Call) -> Reply:
+    """A list with its ETag; 304 when the caller has it already."""
+    reply = Reply(rows)
+    etag = f'"{hashed(reply.body.decode())}"'
+    known = {tag.strip().removeprefix("W/") for tag in call.headers.get("if-none-match", "").split(",")}
+    if known & {etag, "*"}:
+        return Reply(b"", 304, None, {"etag": etag})
+    return replace(reply, headers={"etag": etag})

@@ -1,0 +1,96 @@
+"""The simulated catalogue: a few plain products, and one per scenario of what has no recipient (PINs and vouchers)."""
+
+from typing import Any, Final
+
+from shared.catalogue import Product
+from shared.mobilemart.simulator.scenarios import PRODUCT_PREFIXES, SCENARIOS, Scenario, product_id
+from shared.mobilemart.simulator.services import PINNED, Service
+from shared.money import Money
+from shared.vas import VasType
+
+_HUNDRED_RAND: Final = Money(10_000)
+
+
+def _product(service: Service, number: int, name: str, creator: str, fixed: Money | None, least: int = 100, most: int = 500_000) -> Product:
+    """A product of one price, or one of any price between the bounds, in cents."""
+    return Product(
+        service.vas_type,
+        product_id(service, number),
+        name,
+        creator,
+        pinned=service.pinned,
+        fixed_amount=fixed is not None,
+        amount=fixed,
+        minimum_amount=None if fixed else Money(least),
+        maximum_amount=None if fixed else Money(most),
+    )
+
+
+def _of_scenario(service: Service, scenario: Scenario) -> Product:
+    fixed = _HUNDRED_RAND if service is Service.DATA_PINNED else None  # a data PIN's purchase has no amount
+    return _product(service, scenario.number, f"Simulated: {scenario.name}", "vodacom", fixed)
+
+
+PRODUCTS: Final[tuple[Product, ...]] = (
+    Product(VasType.UTILITY, product_id(Service.UTILITY, 0), "Electricity"),
+    _product(Service.BILL_PAYMENT, 0, "Simulated Municipality", "municipal", None),
+    _product(Service.BILL_PAYMENT, 1, "Simulated Television", "telcos", None, 5_000, 300_000),
+    _product(Service.BILL_PAYMENT, 2, "Simulated Clothing Account", "retailcredit", None),
+    _product(Service.AIRTIME_PINLESS, 0, "Vodacom Airtime", "vodacom", None, 200, 500_000),
+    _product(Service.AIRTIME_PINLESS, 1, "MTN Airtime", "mtn", None, 200, 100_000),
+    _product(Service.AIRTIME_PINLESS, 2, "Cell C Airtime", "cellc", None, 500, 100_000),
+    _product(Service.AIRTIME_PINLESS, 3, "Telkom Airtime R50", "telkom", Money(5_000)),
+    _product(Service.DATA_PINLESS, 0, "Vodacom 1 GB", "vodacom", _HUNDRED_RAND),
+    _product(Service.DATA_PINLESS, 1, "MTN 500 MB", "mtn", Money(4_900)),
+    _product(Service.DATA_PINLESS, 2, "Telkom 10 GB", "telkom", Money(29_900)),
+    *(_of_scenario(service, scenario) for scenario in SCENARIOS for service in Service if service in PINNED & scenario.services),
+)
+
+_BY_ID: Final = {product.merchant_product_id: product for product in PRODUCTS}
+
+
+def product_named(merchant_product_id: str, service: Service) -> Product | None:
+    """The product of that id, where this service sells it."""
+    product = _BY_ID.get(merchant_product_id)
+    sold = product is not None and merchant_product_id.rstrip("0123456789") == PRODUCT_PREFIXES[service]
+    return product if sold else None
+
+
+def listed(vas_type: VasType, content_creator: str | None = None) -> list[dict[str, Any]]:
+    """A product list, each service with its own fields; amounts in rand. Creators are compared without case and spaces."""
+    filtered = content_creator if vas_type in (VasType.DATA, VasType.VOUCHER) else None
+    return [_row(product) for product in PRODUCTS if product.vas_type is vas_type and _is_by(product, filtered)]
+
+
+def creators(vas_type: VasType) -> list[str]:
+    """The content creators of a service, each once."""
+    return sorted({product.content_creator for product in PRODUCTS if product.vas_type is vas_type and product.content_creator})
+
+
+def _row(product: Product) -> dict[str, Any]:
+    if product.vas_type is VasType.UTILITY:
+        return {"merchantProductId": product.merchant_product_id, "name": product.name}
+    row: dict[str, Any] = {
+        "merchantProductId": product.merchant_product_id,
+        "productName": product.name,
+        "contentCreator": product.content_creator,
+        "pinned": product.pinned,
+        "fixedAmount": product.fixed_amount,
+        "amount": _rand(product.amount) or 0,
+        "minimumAmount": _rand(product.minimum_amount),
+        "maximumAmount": _rand(product.maximum_amount),
+    }
+    absent = {VasType.VOUCHER: {"pinned"}, VasType.BILL_PAYMENT: {"fixedAmount", "amount"}}.get(product.vas_type, set())
+    return {name: value for name, value in row.items() if name not in absent}
+
+
+def _rand(money: Money | None) -> Any:
+    return None if money is None else money.rand
+
+
+def _is_by(product: Product, content_creator: str | None) -> bool:
+    return content_creator is None or _folded(product.content_creator or "") == _folded(content_creator)
+
+
+def _folded(text: str) -> str:
+    return "".join(text.split()).casefold()

@@ -1,0 +1,146 @@
+"""What can go wrong with an exchange. A scenario's faults strike every time, a script's the next calls; they are the same thing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from shared.mobilemart.simulator.answers import BAD_GATEWAY, EMPTY_PAGE, UNAUTHORISED, WEB_PAGE, Refused, Reply, error, rate_limited
+from shared.mobilemart.simulator.services import Leg
+
+MEBIBYTE: Final = 1 << 20
+DEPTH: Final = 100_000  # of nested arrays: past the recursion limit of any reader
+
+
+class Effect(StrEnum):
+    """What the fault does."""
+
+    # The switch does nothing, and this is what comes back:
+    REFUSED = "refused"  # an error with the fault's code
+    RATE_LIMITED = "rate-limited"  # 429
+    UNAUTHORISED = "unauthorised"  # 401
+    FAILED_BEFORE = "failed-before"  # 502
+    LOST_BEFORE = "lost-before"  # the connection is cut
+    WRONG_HOST = "wrong-host"  # an empty page, status 200
+
+    # The switch does what it was asked to, and then its answer
+    SLOW = "slow"  # comes after `slow_seconds`
+    LATE = "late"  # comes after `late_seconds`
+    DRIPPED = "dripped"  # comes in small pieces over `late_seconds`
+    REPLY_LOST = "reply-lost"  # never comes: the connection is cut
+    SILENT = "silent"  # never comes: the connection stays open
+    VENDS_LATE = "vends-late"  # never comes, and the vend is on the books only `late_seconds` later
+    FAILED_AFTER = "failed-after"  # is a 502
+    PAGE_AFTER = "page-after"  # is the web app's page, status 200
+    CUT_JSON = "cut-json"  # ends in the middle of its JSON
+    NO_TRANSACTION_ID = "no-transaction-id"  # lacks its `transactionId`
+    WRONG_AMOUNT = "wrong-amount"  # speaks of ten rand more
+    LONE_SURROGATE = "lone-surrogate"  # holds half a character
+    NUL = "nul"  # holds a NUL character
+    DEEPLY_NESTED = "deeply-nested"  # holds arrays in arrays, 100 000 deep
+    ONE_MEBIBYTE = "one-mebibyte"  # holds a text of that size
+    TWO_MEBIBYTES = "two-mebibytes"
+
+
+IDLE: Final = frozenset(
+    {Effect.REFUSED, Effect.RATE_LIMITED, Effect.UNAUTHORISED, Effect.FAILED_BEFORE, Effect.LOST_BEFORE, Effect.WRONG_HOST}
+)
+"""The effects under which the switch does nothing at all."""
+
+_FRAGMENTS: Final = {  # raw JSON, because no encoder would write it
+    Effect.LONE_SURROGATE: b'"\\ud800"',
+    Effect.NUL: b'"a\\u0000b"',
+    Effect.DEEPLY_NESTED: b"[" * DEPTH + b"]" * DEPTH,
+    Effect.ONE_MEBIBYTE: b'"' + b"x" * MEBIBYTE + b'"',
+    Effect.TWO_MEBIBYTES: b'"' + b"x" * (2 * MEBIBYTE) + b'"',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong on a leg, or on one path (`on` then begins with a slash), or on every call (`None`).
+
+    In a script it strikes the next `times` matching calls, all of them when `None`; a scenario's strikes always. `code` is
+    the error's, for `REFUSED`.
+    """
+
+    effect: Effect
+    on: str | None = Leg.PURCHASE
+    times: int | None = 1
+    code: int = 1010
+
+    def strikes(self, leg: Leg | None, path: str) -> bool:
+        return self.on is None or self.on in (leg, path)
+
+
+class Script:
+    """Faults that wait for the next calls of one simulator, in the order in which they were given."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self._waiting = list(faults)
+
+    def add(self, faults: Iterable[Fault]) -> None:
+        self._waiting.extend(faults)
+
+    def strike(self, leg: Leg | None, path: str) -> Fault | None:
+        """The first fault for such a call, counted down."""
+        for at, fault in enumerate(self._waiting):
+            if fault.strikes(leg, path):
+                if fault.times is not None:
+                    self._waiting[at : at + 1] = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+                return fault
+        return None
+
+
+def instead(fault: Fault, base_url: str, trace_id: str) -> Reply:
+    """What an idle fault answers."""
+    match fault.effect:
+        case Effect.REFUSED:
+            return error(Refused(fault.code), base_url, trace_id)
+        case Effect.RATE_LIMITED:
+            return rate_limited(trace_id)
+        case Effect.UNAUTHORISED:
+            return UNAUTHORISED
+        case Effect.WRONG_HOST:
+            return EMPTY_PAGE
+        case _:
+            return BAD_GATEWAY
+
+
+def spoilt(reply: Reply, effect: Effect | None) -> Reply:
+    """The answer as the fault leaves it; its delivery (late, dripped, lost) is not decided here."""
+    content = reply.content
+    match effect:
+        case Effect.FAILED_AFTER:
+            return replace(BAD_GATEWAY, headers=reply.headers)
+        case Effect.PAGE_AFTER:
+            return replace(WEB_PAGE, headers=reply.headers)
+        case Effect.CUT_JSON:
+            return replace(reply, content=reply.body[: len(reply.body) // 2])
+        case Effect.NO_TRANSACTION_ID if isinstance(content, dict):
+            return replace(reply, content={name: value for name, value in content.items() if name != "transactionId"})
+        case Effect.WRONG_AMOUNT if isinstance(content, dict):
+            return replace(reply, content=_with_amount(content, 10))
+        case _ if effect in _FRAGMENTS and isinstance(content, dict):
+            return replace(reply, content=_with_text(content, msgspec.Raw(_FRAGMENTS[effect])))
+        case _:
+            return reply
+
+
+def _with_amount(body: dict[str, Any], more_rand: int) -> dict[str, Any]:
+    if "additionalDetails" not in body:
+        return {**body, "amount": body["amount"] + more_rand}
+    details = body["additionalDetails"]
+    return {**body, "additionalDetails": {**details, "productAmount": str(Decimal(details["productAmount"]) + more_rand)}}
+
+
+def _with_text(body: dict[str, Any], text: msgspec.Raw) -> dict[str, Any]:
+    """`text` where the answer has words for the customer, or its reference."""
+    details = body.get("additionalDetails", {})
+    for name in ("instructions", "productInstructions"):
+        if name in details:
+            return {**body, "additionalDetails": {**details, name: text}}
+    return {**body, "referenceNumber" if "referenceNumber" in body else "reference": text}

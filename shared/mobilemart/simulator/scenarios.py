@@ -1,0 +1,276 @@
+"""The scenarios: what the switch does for which meter, account, mobile number or product. One table.
+
+A scenario has one number under every service: meter `99000000041`, account `990000041`, mobile `0820000041` and voucher
+`SimVoucher0000000041` all play scenario 41. Every other valid recipient is plain.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from shared.mobilemart.simulator.behaviour import RepeatedRequestId
+from shared.mobilemart.simulator.faults import Effect, Fault
+from shared.mobilemart.simulator.goods import PLAIN_GOODS, Goods, TokenShape
+from shared.mobilemart.simulator.services import PINNED, PREVENDED, Leg, Service
+from shared.money import Money
+from shared.vas import Order, msisdn
+
+METER_PREFIX: Final = "990000000"
+ACCOUNT_PREFIX: Final = "9900000"
+MOBILE_PREFIX: Final = "08200000"
+PRODUCT_PREFIXES: Final[Mapping[Service, str]] = MappingProxyType(
+    {
+        Service.UTILITY: "SimUtility",
+        Service.BILL_PAYMENT: "SimBiller",
+        Service.AIRTIME_PINLESS: "SimAirtime",
+        Service.AIRTIME_PINNED: "SimAirtimePin",
+        Service.DATA_PINLESS: "SimData",
+        Service.DATA_PINNED: "SimDataPin",
+        Service.VOUCHER: "SimVoucher",
+    }
+)
+PRODUCT_ID_CHARACTERS: Final = 20
+MINIMUM_CENTS: Final = 1_000
+ARREARS_MINIMUM_CENTS: Final = 33_926
+
+ALL: Final = frozenset(Service)
+UTILITY: Final = frozenset({Service.UTILITY})
+
+
+class Told(StrEnum):
+    """What the purchase's answer tells."""
+
+    OUTCOME = "outcome"  # whether it vended, and what
+    UNREADABLE = "unreadable"  # the same, in words that a client may not be able to read
+    NOTHING = "nothing"  # no answer in time, or none that says whether it vended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What happens to a sale. `vends` and `told` say how a purchase of `amount_cents` ends, with the plain `Behaviour`."""
+
+    number: int
+    name: str
+    says: str
+    services: frozenset[Service] = ALL
+    vends: bool = True
+    told: Told = Told.OUTCOME
+    amount_cents: int = 10_000
+    faults: tuple[Fault, ...] = ()
+    goods: Goods = PLAIN_GOODS
+    minimum_cents: int = MINIMUM_CENTS  # what the prevend says
+    refused_below_cents: int = 0  # what the purchase then does, with 1001
+    prevend_used_up: bool = False
+    repeated_request_id: RepeatedRequestId | None = None
+    reprint_lag_seconds: float = 0
+
+    @property
+    def answer_lost(self) -> bool:
+        """Whether the client cannot tell from the answer that something was sold, or not."""
+        return self.told is Told.NOTHING
+
+    @property
+    def reprint_knows(self) -> bool:
+        """Whether a reprint will sooner or later show what was vended, as it was."""
+        return self.vends and not any(fault.on == Leg.REPRINT for fault in self.faults)
+
+    def fault(self, leg: Leg | None) -> Fault | None:
+        return next((fault for fault in self.faults if fault.on == leg), None)
+
+    def key(self, service: Service) -> str:
+        """The meter, account, mobile number or product that plays this scenario."""
+        match service:
+            case Service.UTILITY:
+                return f"{METER_PREFIX}{self.number:02d}"
+            case Service.BILL_PAYMENT:
+                return f"{ACCOUNT_PREFIX}{self.number:02d}"
+            case Service.AIRTIME_PINLESS | Service.DATA_PINLESS:
+                return f"{MOBILE_PREFIX}{self.number:02d}"
+            case _:
+                return product_id(service, self.number)
+
+    def order(self, service: Service) -> Order:
+        """An order that plays this scenario."""
+        key = self.key(service)
+        return Order(
+            vas_type=service.vas_type,
+            amount=Money(self.amount_cents),
+            merchant_product_id=key if service in PINNED else product_id(service, 0),
+            meter_number=key if service is Service.UTILITY else None,
+            account_number=key if service is Service.BILL_PAYMENT else None,
+            mobile_number=msisdn(key) if service in (Service.AIRTIME_PINLESS, Service.DATA_PINLESS) else None,
+            pinned=service in (Service.AIRTIME_PINNED, Service.DATA_PINNED),
+        )
+
+
+def product_id(service: Service, number: int) -> str:
+    """A product's id: 20 characters, opaque to clients."""
+    prefix = PRODUCT_PREFIXES[service]
+    return f"{prefix}{number:0{PRODUCT_ID_CHARACTERS - len(prefix)}d}"
+
+
+def _refused(number: int, code: int, why: str, told: Told = Told.OUTCOME) -> Scenario:
+    says = f"The purchase is refused with {code}: {why}."
+    return Scenario(number=number, name=f"refused-{code}", says=says, vends=False, told=told, faults=(Fault(Effect.REFUSED, code=code),))
+
+
+def _after(number: int, effect: Effect, says: str, told: Told = Told.NOTHING) -> Scenario:
+    """It vends, and then something goes wrong with the answer."""
+    return Scenario(number=number, name=effect.value, says=says, told=told, faults=(Fault(effect),))
+
+
+def _before(number: int, effect: Effect, says: str, told: Told) -> Scenario:
+    """Something goes wrong, and it does not vend."""
+    return Scenario(number=number, name=effect.value, says=says, vends=False, told=told, faults=(Fault(effect),))
+
+
+def _shape(number: int, shape: TokenShape, says: str) -> Scenario:
+    return Scenario(number=number, name=f"tokens-{shape.value}", says=says, services=UTILITY, goods=Goods(token_shape=shape))
+
+
+def _electricity(number: int, name: str, says: str, goods: Goods) -> Scenario:
+    return Scenario(number=number, name=name, says=says, services=UTILITY, goods=goods)
+
+
+def _lost(number: int, name: str, says: str, *more: Fault, lag: float = 0, repeated: RepeatedRequestId | None = None) -> Scenario:
+    """The answer is lost after vending, and what the client may try next goes wrong too."""
+    faults = (Fault(Effect.REPLY_LOST), *more)
+    return Scenario(
+        number=number, name=name, says=says, told=Told.NOTHING, faults=faults, reprint_lag_seconds=lag, repeated_request_id=repeated
+    )
+
+
+SCENARIOS: Final[tuple[Scenario, ...]] = (
+    Scenario(number=0, name="plain", says="Everything works."),
+    _electricity(1, "free-units", "A free token of 50 kWh comes before the credit token.", Goods(free_units=True)),
+    _electricity(2, "key-change", "Two key change tokens come before the credit token.", Goods(key_change=True)),
+    _electricity(
+        3,
+        "key-change-and-free",
+        "Two key change tokens, then a free token, then the credit token.",
+        Goods(key_change=True, free_units=True),
+    ),
+    _electricity(4, "arrears", "40 % of the amount goes to arrears (in `fixedCosts`), the rest to units.", Goods(charged_percent=40)),
+    _electricity(5, "all-debt", "The whole amount goes to arrears: no units, and no token is due.", Goods(charged_percent=100)),
+    _electricity(6, "online-meter", "The meter is online: units, and no token is due.", Goods(online_meter=True)),
+    Scenario(
+        number=7,
+        name="minimum-339",
+        says="The prevend says a minimum of R339.26, and a purchase below it is refused with 1001.",
+        services=UTILITY,
+        amount_cents=40_000,
+        minimum_cents=ARREARS_MINIMUM_CENTS,
+        refused_below_cents=ARREARS_MINIMUM_CENTS,
+    ),
+    Scenario(
+        number=8,
+        name="minimum-untrue",
+        says="The prevend says a minimum of R10, but a purchase below R30 is refused with 1001.",
+        services=UTILITY,
+        vends=False,
+        amount_cents=2_000,
+        refused_below_cents=3_000,
+    ),
+    Scenario(
+        number=9,
+        name="unknown",
+        says="The prevend is refused with 1016: no such meter or account.",
+        services=PREVENDED,
+        vends=False,
+        faults=(Fault(Effect.REFUSED, on=Leg.PREVEND, code=1016),),
+    ),
+    Scenario(
+        number=10,
+        name="slow-prevend",
+        says="The prevend takes 35 seconds; then everything works.",
+        services=PREVENDED,
+        faults=(Fault(Effect.SLOW, on=Leg.PREVEND),),
+    ),
+    Scenario(
+        number=11,
+        name="prevend-fails",
+        says="The prevend ends in a 502.",
+        services=PREVENDED,
+        vends=False,
+        faults=(Fault(Effect.FAILED_BEFORE, on=Leg.PREVEND),),
+    ),
+    Scenario(
+        number=12,
+        name="prevend-used-up",
+        says="The prevend succeeds, but the purchase finds it used up (1003).",
+        services=PREVENDED,
+        vends=False,
+        told=Told.NOTHING,
+        prevend_used_up=True,
+    ),
+    Scenario(
+        number=13,
+        name="convenience-fee",
+        says="A convenience fee of R5.50 is on the answer.",
+        services=frozenset({Service.BILL_PAYMENT}),
+        goods=Goods(convenience_fee=True),
+    ),
+    Scenario(number=14, name="no-pin", says="The answer has a serial number and no PIN.", services=PINNED, goods=Goods(pin=False)),
+    _refused(20, 1000, "the product does not exist"),
+    _refused(21, 1001, "the amount is invalid"),
+    _refused(22, 1002, "the product cannot be sourced"),
+    _refused(23, 1003, "the transaction does not exist, which proves nothing", Told.NOTHING),
+    _refused(24, 1008, "the merchant's credit is used up"),
+    _refused(25, 1010, "a merchant error"),
+    _refused(26, 1011, "the product is not available"),
+    _refused(27, 1013, "the mobile number is invalid"),
+    _refused(28, 1016, "a consumer account error"),
+    _refused(29, 1099, "a code that nobody has documented", Told.NOTHING),
+    _before(30, Effect.RATE_LIMITED, "The purchase is answered with 429.", Told.OUTCOME),
+    _before(31, Effect.UNAUTHORISED, "The purchase is answered with 401, however new the access token.", Told.OUTCOME),
+    _before(32, Effect.FAILED_BEFORE, "The purchase ends in a 502, and nothing is vended.", Told.NOTHING),
+    _before(33, Effect.LOST_BEFORE, "The connection is cut, and nothing is vended.", Told.NOTHING),
+    _before(34, Effect.WRONG_HOST, "An empty page comes back with status 200, and nothing is vended.", Told.NOTHING),
+    _after(40, Effect.REPLY_LOST, "The connection is cut after vending."),
+    _after(41, Effect.FAILED_AFTER, "A 502 comes back after vending."),
+    _after(42, Effect.PAGE_AFTER, "The web app's page comes back after vending, with status 200."),
+    _after(43, Effect.CUT_JSON, "Half of the JSON comes back after vending."),
+    _after(44, Effect.LATE, "The answer comes 90 seconds after vending."),
+    _after(45, Effect.SILENT, "No answer ever comes after vending, and the connection stays open."),
+    _after(46, Effect.VENDS_LATE, "No answer comes, and the vend happens only 90 seconds after the request."),
+    _after(47, Effect.DRIPPED, "The answer drips in over 90 seconds after vending."),
+    _after(48, Effect.NO_TRANSACTION_ID, "The answer after vending lacks its `transactionId`."),
+    _lost(50, "reprint-lags", "The reply is lost, and a reprint says 1003 for the next 120 seconds.", lag=120),
+    _lost(
+        51, "reprint-never-knows", "The reply is lost, and a reprint always says 1003.", Fault(Effect.REFUSED, on=Leg.REPRINT, code=1003)
+    ),
+    _lost(52, "reprint-not-allowed", "The reply is lost, and a reprint says 1012.", Fault(Effect.REFUSED, on=Leg.REPRINT, code=1012)),
+    _lost(53, "reprint-differs", "The reply is lost, and a reprint speaks of R10 more.", Fault(Effect.WRONG_AMOUNT, on=Leg.REPRINT)),
+    _lost(54, "repeat-rejected", "The reply is lost, and a repeat of its `requestId` is refused with 1010.", repeated="reject"),
+    _lost(55, "repeat-replayed", "The reply is lost, and a repeat of its `requestId` is the same vend.", repeated="replay"),
+    _lost(56, "repeat-vends-again", "The reply is lost, and a repeat of its `requestId` vends again.", repeated="vend_again"),
+    _shape(60, TokenShape.VALUE, "The digits are under `value`."),
+    _shape(61, TokenShape.TOKEN_VALUE, "The digits are under `tokenValue`."),
+    _shape(62, TokenShape.PIN, "The digits are under `pin`."),
+    _shape(63, TokenShape.STRINGS, "The tokens are bare strings."),
+    _shape(64, TokenShape.GROUPED, "The digits come in groups of four."),
+    _shape(65, TokenShape.NINETEEN_DIGITS, "The token has 19 digits; a reprint delivers it whole."),
+    _shape(66, TokenShape.EMPTY, "The token array is empty; a reprint delivers the token."),
+    _shape(67, TokenShape.MISSING, "There is no token array; a reprint delivers the token."),
+    _after(70, Effect.LONE_SURROGATE, "A text in the answer holds half a character (a lone surrogate).", Told.UNREADABLE),
+    _after(71, Effect.NUL, "A text in the answer holds a NUL character.", Told.UNREADABLE),
+    _after(72, Effect.DEEPLY_NESTED, "The answer holds arrays nested 100 000 deep.", Told.UNREADABLE),
+    _after(73, Effect.ONE_MEBIBYTE, "The answer holds a text of 1 MiB.", Told.UNREADABLE),
+    _after(74, Effect.TWO_MEBIBYTES, "The answer holds a text of 2 MiB.", Told.UNREADABLE),
+)
+PLAIN: Final = SCENARIOS[0]
+
+_BY_NUMBER: Final = {scenario.number: scenario for scenario in SCENARIOS}
+
+
+def scenario_numbered(number: int) -> Scenario:
+    return _BY_NUMBER[number]
+
+
+def scenario_of(service: Service, key: str) -> Scenario:
+    """The scenario that a meter, account, local mobile number or product plays under this service; plain for any other."""
+    number = int(key[-2:]) if key[-2:].isdecimal() else 0
+    scenario = _BY_NUMBER.get(number, PLAIN)
+    return scenario if service in scenario.services and scenario.key(service) == key else PLAIN

@@ -1,0 +1,208 @@
+"""What the switch does: confirm, vend, show again. It knows its books and the clock, and nothing of HTTP."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from shared.catalogue import Product
+from shared.identifiers import hashed
+from shared.mobilemart.simulator.answers import Refused
+from shared.mobilemart.simulator.behaviour import Behaviour
+from shared.mobilemart.simulator.books import Books, Confirmed, Deal, Vend, sold
+from shared.mobilemart.simulator.catalogue import product_named
+from shared.mobilemart.simulator.fields import MERCHANT_ERROR, Fields
+from shared.mobilemart.simulator.goods import TokenShape
+from shared.mobilemart.simulator.scenarios import Scenario, scenario_numbered, scenario_of
+from shared.mobilemart.simulator.services import PINLESS, PREVENDED, Service
+from shared.mobilemart.simulator.slips import confirmation, slip
+from shared.vas import ACCOUNT_NUMBER, METER_NUMBER, VasType, msisdn
+
+PRODUCT_DOES_NOT_EXIST: Final = 1000
+AMOUNT_INVALID: Final = 1001
+TRANSACTION_DOES_NOT_EXIST: Final = 1003
+MOBILE_NUMBER_INVALID: Final = 1013
+
+TENDER_TYPE: Final = "CreditCard"  # the only one of ten that was ever seen to work
+PROVIDER: Final = "SimOperator"
+SOMEONE_ELSE: Final = "another request"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A request that the switch has understood: the scenario it belongs to, and how to do it.
+
+    `do(at)` does it as of that moment and returns the answer; it may raise `Refused`.
+    """
+
+    scenario: Scenario
+    do: Callable[[datetime], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Each method reads a request and returns the job in it, or raises `Refused`. Nothing is done before the job is."""
+
+    books: Books
+    behaviour: Behaviour
+    now: Callable[[], datetime]
+
+    async def prevend(self, service: Service, fields: Fields) -> Job:
+        """Confirm a meter or account."""
+        product_id, request_id = fields.text("MerchantProductId"), fields.request_id()
+        if service is Service.UTILITY:
+            recipient, amount_cents = fields.text("MeterNumber", METER_NUMBER.fullmatch), fields.amount_cents()
+        else:
+            recipient, amount_cents = fields.text("AccountNumber", ACCOUNT_NUMBER.fullmatch), fields.optional_amount_cents() or 0
+        fields.check()
+        scenario = scenario_of(service, recipient)
+        deal = _deal(service, scenario, _product(product_id, service), amount_cents, recipient)
+
+        async def do(at: datetime) -> dict[str, Any]:
+            confirmed = await self._confirm(deal, request_id, at)
+            if scenario.prevend_used_up:
+                await self.books.use_up(confirmed, SOMEONE_ELSE)
+            return confirmation(confirmed)
+
+        return Job(scenario, do)
+
+    async def purchase(self, service: Service, fields: Fields) -> Job:
+        """Vend."""
+        request_id = fields.request_id()
+        tender_type = fields.text("TenderType", lambda value: value == TENDER_TYPE)
+        if service in PREVENDED:
+            confirmed = await self._confirmed(service, fields)
+            deal = confirmed.deal
+        else:
+            confirmed, deal = None, _direct(service, fields)
+        scenario = scenario_numbered(deal.scenario)
+
+        async def do(at: datetime) -> dict[str, Any]:
+            if deal.amount_cents < scenario.refused_below_cents:
+                raise Refused(AMOUNT_INVALID)
+            if confirmed is not None and self.behaviour.prevend_used_once and not await self.books.use_up(confirmed, request_id):
+                raise Refused(TRANSACTION_DOES_NOT_EXIST)
+            return slip(await self._vend(deal, request_id, tender_type, at), scenario.goods.token_shape)
+
+        return Job(scenario, do)
+
+    async def reprint(self, vas_type: VasType, fields: Fields) -> Job:
+        """Show a vend again, tokens and all."""
+        vend = await self._found(fields)
+        if vend is None or vend.vas_type is not vas_type:
+            raise Refused(TRANSACTION_DOES_NOT_EXIST)
+        lag = timedelta(seconds=max(self.behaviour.reprint_lag_seconds, vend.scenario.reprint_lag_seconds))
+
+        async def do(at: datetime) -> dict[str, Any]:
+            if at < vend.at + lag:
+                raise Refused(TRANSACTION_DOES_NOT_EXIST)
+            return slip(vend, TokenShape.TOKEN)
+
+        return Job(vend.scenario, do)
+
+    async def _confirm(self, deal: Deal, request_id: str, at: datetime) -> Confirmed:
+        """Put it on the books; under a repeated request id, once more."""
+        copy = 1
+        while not await self.books.confirm(confirmed := Confirmed(_guid("prevend", request_id, str(copy)), at, deal)):
+            copy += 1
+        return confirmed
+
+    async def _vend(self, deal: Deal, request_id: str, tender_type: str, at: datetime) -> Vend:
+        """Put it on the books, unless there is a vend under this request id: then as the behaviour says."""
+        repeated = scenario_numbered(deal.scenario).repeated_request_id or self.behaviour.repeated_request_id
+        copy = 1
+        while not await self.books.book(vend := sold(deal, request_id, copy, _guid("vend", request_id, str(copy)), tender_type, at)):
+            if repeated == "reject":
+                raise Refused(MERCHANT_ERROR, "RequestId has been used")
+            if repeated == "replay" and (first := await self.books.vend_by_request(request_id)) is not None:
+                return first
+            copy += 1
+        return vend
+
+    async def _confirmed(self, service: Service, fields: Fields) -> Confirmed:
+        """The prevend that a purchase names, with the amount that is to be paid."""
+        transaction_id = fields.text("PrevendTransactionId")
+        paid_cents = fields.amount_cents() if service is Service.BILL_PAYMENT else None
+        fields.check()
+        confirmed = await self.books.confirmed(transaction_id)
+        if confirmed is None or confirmed.deal.service is not service:
+            raise Refused(TRANSACTION_DOES_NOT_EXIST)
+        if self.now() >= confirmed.at + timedelta(seconds=self.behaviour.prevend_valid_seconds):
+            raise Refused(TRANSACTION_DOES_NOT_EXIST)
+        if paid_cents is None:
+            return confirmed
+        paid = _price_cents(_product(confirmed.deal.merchant_product_id, service), paid_cents)
+        return replace(confirmed, deal=replace(confirmed.deal, amount_cents=paid))
+
+    async def _found(self, fields: Fields) -> Vend | None:
+        """The vend that a reprint asks for, by what this switch looks sales up by."""
+        by = self.behaviour.reprint_by
+        request_id = fields.optional_text("RequestId") if by in ("request_id", "both") else None
+        transaction_id = fields.optional_text("TransactionId") if by in ("transaction_id", "both") else None
+        if request_id is not None:
+            return await self.books.vend_by_request(request_id)
+        if transaction_id is not None:
+            return await self.books.vend_by_transaction(transaction_id)
+        if by == "none":
+            return None
+        raise Refused(MERCHANT_ERROR, f"{'TransactionId' if by == 'transaction_id' else 'RequestId'} is required")
+
+
+def _direct(service: Service, fields: Fields) -> Deal:
+    """What a purchase without a prevend asks for. The schema for data has no amount, so one that is sent means nothing."""
+    product_id = fields.text("MerchantProductId")
+    mobile_number = fields.text("MobileNumber") if service in PINLESS else None
+    asked_cents = fields.optional_amount_cents() if service.vas_type is not VasType.DATA else None
+    fields.check()
+    product = _product(product_id, service)
+    key = product_id if mobile_number is None else _local(mobile_number)
+    return _deal(service, scenario_of(service, key), product, _price_cents(product, asked_cents), mobile_number)
+
+
+def _deal(service: Service, scenario: Scenario, product: Product, amount_cents: int, recipient: str | None) -> Deal:
+    return Deal(
+        service=service,
+        scenario=scenario.number,
+        merchant_product_id=product.merchant_product_id,
+        product_name=product.name,
+        content_creator=product.content_creator or PROVIDER,
+        amount_cents=amount_cents,
+        meter_number=recipient if service is Service.UTILITY else None,
+        account_number=recipient if service is Service.BILL_PAYMENT else None,
+        mobile_number=recipient if service in PINLESS else None,
+    )
+
+
+def _product(product_id: str, service: Service) -> Product:
+    product = product_named(product_id, service)
+    if product is None:
+        raise Refused(PRODUCT_DOES_NOT_EXIST)
+    return product
+
+
+def _price_cents(product: Product, asked_cents: int | None) -> int:
+    """What is to be paid: the product's price, or what was asked for where it has none."""
+    if product.amount is not None:
+        if asked_cents not in (None, product.amount.cents):
+            raise Refused(AMOUNT_INVALID)
+        return product.amount.cents
+    if asked_cents is None:
+        raise Refused(MERCHANT_ERROR, "Amount is required")
+    least, most = product.minimum_amount, product.maximum_amount
+    if (least is not None and asked_cents < least.cents) or (most is not None and asked_cents > most.cents):
+        raise Refused(AMOUNT_INVALID)
+    return asked_cents
+
+
+def _local(mobile_number: str) -> str:
+    """The number as `0821234567`. The switch takes that form and `27821234567`, and refuses a plus."""
+    international = msisdn(mobile_number)
+    if international is None or mobile_number.startswith("+"):
+        raise Refused(MOBILE_NUMBER_INVALID, msisdn=mobile_number)
+    return f"0{international.removeprefix('27')}"
+
+
+def _guid(*parts: str) -> str:
+    """A GUID that follows from its parts."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, hashed("simulated", *parts)))
