@@ -1,0 +1,192 @@
+locals {
+  # Concurrency is a bound on memory, not on work: nearly all of a sale is waiting for the supplier, up to a minute, so an
+  # instance that took few at a time would mean hundreds of idle instances whenever the supplier is slow, while one event
+  # loop on one vCPU holds them all. 250 sales of well under a megabyte each, beside some 150 MiB of interpreter and
+  # libraries, leave half of 1 GiB free; a prevend holds less. Estimates to start from, not measurements.
+  functions = {
+    prevend = {
+      description      = "Checks a meter or account and an amount with the supplier."
+      available_memory = "512M"
+      concurrency      = 250
+      invokers         = { anyone = "allUsers" } # the function itself checks the caller's OIDC token
+    }
+    purchase = {
+      description      = "Sells, at most once for each idempotency key."
+      available_memory = "1G"
+      concurrency      = 250
+      invokers         = { anyone = "allUsers" } # the function itself checks the caller's OIDC token
+    }
+    reconcile = {
+      description      = "Ends what is in doubt, and compares each day with the supplier's settlement file."
+      available_memory = "1G"
+      concurrency      = 20 # the Scheduler and a few people; a settlement file is in memory while it is compared
+      invokers = {
+        operators = "group:${var.operators_group}"
+        scheduler = google_service_account.scheduler.member
+      }
+    }
+  }
+
+  # What the functions are told. A null is left out, and the code's own default holds.
+  environment = {
+    all = {
+      ENVIRONMENT                 = var.environment
+      FIRESTORE_DATABASE          = google_firestore_database.this.name
+      FUNCTION_TIMEOUT_SECONDS    = tostring(var.function_timeout_seconds)
+      GOOGLE_CLOUD_PROJECT        = var.project
+      LOG_EXECUTION_ID            = "true"
+      MOBILEMART_API_URL          = var.mobilemart_api_url
+      MOBILEMART_LIVE_INTEGRATION = tostring(var.mobilemart_live_integration)
+      MOBILEMART_TIMEOUT_SECONDS  = tostring(var.mobilemart_timeout_seconds)
+      VENDING_LEASE_SECONDS       = tostring(var.vending_lease_seconds)
+
+      # Names, not values: the client reads the newest version itself, so a rotation needs no redeploy.
+      MOBILEMART_CLIENT_ID_SECRET     = lookup(local.secret_versions, "client_id", null)
+      MOBILEMART_CLIENT_SECRET_SECRET = lookup(local.secret_versions, "client_secret", null)
+    }
+    callers = {
+      CORS_ORIGINS  = length(var.cors_origins) == 0 ? null : join(",", var.cors_origins)
+      OIDC_AUDIENCE = var.oidc.audience
+      OIDC_ISSUER   = var.oidc.issuer
+      OIDC_JWKS_URL = var.oidc.jwks_url
+      OIDC_SCOPE    = var.oidc.scope
+    }
+    events = {
+      EVENTS_TOPIC = "projects/${var.project}/topics/${google_pubsub_topic.transactions.name}"
+    }
+    settlement = {
+      SETTLEMENT_FILES    = "gs://${google_storage_bucket.settlement.name}/"
+      SETTLEMENT_MERCHANT = var.settlement_merchant
+    }
+  }
+
+  environment_variables = {
+    prevend   = merge(local.environment.all, local.environment.callers)
+    purchase  = merge(local.environment.all, local.environment.callers, local.environment.events)
+    reconcile = merge(local.environment.all, local.environment.events, local.environment.settlement)
+  }
+}
+
+module "function" {
+  source   = "./modules/function"
+  for_each = local.functions
+
+  name                  = each.key
+  description           = each.value.description
+  location              = var.region
+  archive               = "${var.archives}/${each.key}.zip"
+  archives_bucket       = google_storage_bucket.functions.name
+  docker_repository     = google_artifact_registry_repository.functions.id
+  build_service_account = local.account_names.builder
+  service_account       = google_service_account.function[each.key].email
+  available_memory      = each.value.available_memory
+  concurrency           = each.value.concurrency
+  instances             = var.instances[each.key]
+  environment_variables = { for name, value in local.environment_variables[each.key] : name => value if value != null }
+  settings              = var.settings
+  invokers              = each.value.invokers
+
+  supplier_timeout_seconds = var.mobilemart_timeout_seconds
+  timeout_seconds          = var.function_timeout_seconds # outlasts the supplier's: no vend unrecorded
+  lease_seconds            = var.vending_lease_seconds
+
+  # An image cannot be built, nor a first request served, without these.
+  depends_on = [
+    google_artifact_registry_repository_iam_member.builder,
+    google_project_iam_member.builder_sources,
+    google_project_iam_member.firestore_user,
+    google_project_iam_member.log_writer,
+    google_pubsub_topic_iam_member.publisher,
+    google_secret_manager_secret_iam_member.reader,
+    google_storage_bucket_iam_member.functions_builder,
+    google_storage_bucket_iam_member.settlement_reader,
+  ]
+}
+
+# `gcloud run services proxy` looks the service up before it calls it.
+resource "google_cloud_run_v2_service_iam_member" "operators_view" {
+  name     = module.function["reconcile"].name
+  location = var.region
+  role     = "roles/run.viewer"
+  member   = "group:${var.operators_group}"
+}
+
+# Where the archives lie from which the functions are built.
+resource "google_storage_bucket" "functions" {
+  name                        = "${var.project}-functions"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = !local.keep_data
+  depends_on                  = [google_project_service.required]
+
+  versioning {
+    enabled = true
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_noncurrent_time = 90
+      with_state                 = "ARCHIVED"
+    }
+  }
+}
+
+resource "google_storage_bucket_iam_member" "functions_builder" {
+  bucket = google_storage_bucket.functions.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.builder.member
+}
+
+resource "google_storage_bucket_iam_member" "functions_deployer" {
+  bucket = google_storage_bucket.functions.name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.deployer.member
+}
+
+# The platform copies the archive into a bucket of its own making before it builds; that bucket's name is fixed.
+resource "google_project_iam_member" "builder_sources" {
+  project = var.project
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.builder.member
+
+  condition {
+    title      = "only-function-sources"
+    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-${var.region}\")"
+  }
+}
+
+# Where the images lie that are built from them.
+resource "google_artifact_registry_repository" "functions" {
+  repository_id = "functions"
+  description   = "Images of the functions, built from their archives"
+  location      = var.region
+  format        = "DOCKER"
+  depends_on    = [google_project_service.required]
+
+  cleanup_policies {
+    id     = "keep-the-newest"
+    action = "KEEP"
+    most_recent_versions {
+      keep_count = 10
+    }
+  }
+
+  cleanup_policies {
+    id     = "delete-the-old"
+    action = "DELETE"
+    condition {
+      older_than = "7776000s" # 90 days
+    }
+  }
+}
+
+resource "google_artifact_registry_repository_iam_member" "builder" {
+  repository = google_artifact_registry_repository.functions.name
+  location   = var.region
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.builder.member
+}

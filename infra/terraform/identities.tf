@@ -1,0 +1,67 @@
+# Who acts, and what each may do project-wide because the API knows no narrower place. All other grants stand beside the
+# resource that they are about. Nobody has a key, a basic role or a default account.
+
+resource "google_service_account" "function" {
+  for_each = local.functions
+
+  account_id   = each.key
+  display_name = "Runs the function ${each.key}"
+  depends_on   = [google_project_service.required]
+}
+
+resource "google_service_account" "scheduler" {
+  account_id   = "scheduler"
+  display_name = "Calls reconcile by the clock"
+  depends_on   = [google_project_service.required]
+}
+
+resource "google_service_account" "builder" {
+  account_id   = "builder"
+  display_name = "Tests, packages and plans, and builds the functions' images; changes nothing that runs"
+  depends_on   = [google_project_service.required]
+}
+
+resource "google_service_account" "deployer" {
+  account_id   = "deployer"
+  display_name = "Applies plans"
+  depends_on   = [google_project_service.required]
+}
+
+locals {
+  # Known while planning, which the accounts' own ids are not.
+  accounts = merge(
+    { for name, account in google_service_account.function : name => account.email },
+    {
+      builder   = google_service_account.builder.email
+      deployer  = google_service_account.deployer.email
+      scheduler = google_service_account.scheduler.email
+    },
+  )
+  account_names = { for name, email in local.accounts : name => "projects/${var.project}/serviceAccounts/${email}" }
+}
+
+# Firestore has no policies of its own; the condition ties the role to our database.
+resource "google_project_iam_member" "firestore_user" {
+  for_each = google_service_account.function
+
+  project = var.project
+  role    = "roles/datastore.user"
+  member  = each.value.member
+
+  condition {
+    title      = "only-our-database"
+    expression = "resource.name == \"projects/${var.project}/databases/${google_firestore_database.this.name}\""
+  }
+}
+
+# Cloud Logging takes log entries for a project as a whole. Functions need no such role: the platform reads their output.
+resource "google_project_iam_member" "log_writer" {
+  for_each = {
+    builder  = google_service_account.builder.member
+    deployer = google_service_account.deployer.member
+  }
+
+  project = var.project
+  role    = "roles/logging.logWriter"
+  member  = each.value
+}

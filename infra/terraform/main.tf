@@ -1,0 +1,45 @@
+provider "google" {
+  project = var.project
+  region  = var.region
+
+  default_labels = {
+    application = "vas-gateway"
+    environment = var.environment
+  }
+}
+
+data "google_project" "this" {
+  project_id = var.project
+}
+
+locals {
+  live = var.mobilemart_live_integration
+
+  # Whoever keeps production sales must be able to get them back; a simulation may be thrown away.
+  keep_data = local.live
+
+  # The agents of Google's own services, which act in this project under these names.
+  pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+}
+
+resource "google_project_service" "required" {
+  for_each = toset([
+    "artifactregistry.googleapis.com",
+    "cloudbuild.googleapis.com",
+    "cloudfunctions.googleapis.com",
+    "cloudresourcemanager.googleapis.com",
+    "cloudscheduler.googleapis.com",
+    "firestore.googleapis.com",
+    "iam.googleapis.com",
+    "logging.googleapis.com",
+    "monitoring.googleapis.com",
+    "pubsub.googleapis.com",
+    "run.googleapis.com",
+    "secretmanager.googleapis.com",
+    "serviceusage.googleapis.com",
+    "storage.googleapis.com",
+  ])
+
+  service            = each.key
+  disable_on_destroy = false # other things in the project may need it
+}

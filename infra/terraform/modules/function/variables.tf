@@ -1,0 +1,94 @@
+variable "archive" {
+  description = "Path of the function's archive."
+  type        = string
+}
+
+variable "archives_bucket" {
+  description = "Name of the bucket that archives are put into."
+  type        = string
+}
+
+variable "available_memory" {
+  description = "Memory of one instance, such as 512M."
+  type        = string
+}
+
+variable "build_service_account" {
+  description = "Full name of the account that builds the image."
+  type        = string
+}
+
+variable "concurrency" {
+  description = "Requests that one instance takes at a time."
+  type        = number
+
+  validation {
+    condition     = 1 <= var.concurrency && var.concurrency <= 1000
+    error_message = "concurrency must be from 1 to 1000, which is Cloud Run's limit."
+  }
+}
+
+variable "description" {
+  description = "What the function does, in a sentence."
+  type        = string
+}
+
+variable "docker_repository" {
+  description = "Full name of the repository that images are kept in."
+  type        = string
+}
+
+variable "environment_variables" {
+  description = "What the function is told; without nulls."
+  type        = map(string)
+}
+
+variable "instances" {
+  description = "How many instances there are at least and at most."
+  type        = object({ minimum = number, maximum = number })
+}
+
+variable "invokers" {
+  description = "IAM members that may call the function, by a short name."
+  type        = map(string)
+}
+
+variable "lease_seconds" {
+  description = "After this long an unfinished sale counts as abandoned."
+  type        = number
+}
+
+variable "location" {
+  description = "Region of the function."
+  type        = string
+}
+
+variable "name" {
+  description = "Name of the function, of its entry point, and of its Cloud Run service."
+  type        = string
+}
+
+variable "service_account" {
+  description = "E-mail of the account that the function runs as."
+  type        = string
+}
+
+variable "settings" {
+  description = "Further environment variables, none of which environment_variables holds."
+  type        = map(string)
+}
+
+variable "supplier_timeout_seconds" {
+  description = "How long one exchange with the supplier may take."
+  type        = number
+}
+
+variable "timeout_seconds" {
+  description = "How long a request may take."
+  type        = number
+
+  validation {
+    condition     = 1 <= var.timeout_seconds && var.timeout_seconds <= 3600
+    error_message = "timeout_seconds must be from 1 to 3600, which is Cloud Run's limit."
+  }
+}

@@ -1,0 +1,331 @@
+# What wakes somebody. The code says what happened in a fixed message (jsonPayload.message); each of these messages has a
+# metric that counts it and an alert that says what it means and what to do first. This is the only place of their names
+# outside the code, and a test compares the two.
+
+locals {
+  log_events = {
+    contradiction = {
+      message  = "contradiction after an end"
+      severity = "CRITICAL"
+      means    = "The supplier says something else about a sale than the end that we gave it: it may be billed though we called it rejected, or vended twice."
+      do       = "Open the sale in reconcile (GET /transactions/{id}). Its history and raw answers are kept. The loss is the merchant's: never take the customer's money again. Close the discrepancy with a note."
+    }
+    discrepancy = {
+      message  = "discrepancy found"
+      severity = "ERROR"
+      means    = "A settlement file and our records differ about a day."
+      do       = "Open the day's report (GET /reports/{day}.html), look at each open discrepancy, take it up with the supplier, and close it with a decision."
+    }
+    events_not_announced = {
+      message  = "events not announced"
+      severity = "ERROR"
+      means    = "Pub/Sub did not take an event. The sale is right; wallets do not know of it yet."
+      do       = "Nothing, if it stops: the sweep announces it every minute. If it goes on, look at the topic's permissions and at Pub/Sub's status."
+    }
+    file_missing = {
+      message  = "settlement file missing"
+      severity = "WARNING"
+      means    = "A day's settlement file has not come."
+      do       = "Look into the settlement bucket and at the relay that fills it; then ask the supplier for the file. Sales that only a file can end stay in doubt until it comes."
+    }
+    file_refused = {
+      message  = "settlement file refused"
+      severity = "ERROR"
+      means    = "A settlement file breaks the agreed format. Nothing of it was used."
+      do       = "POST /settle?day=... names the first ten faults. Ask the supplier for a corrected file; do not edit it."
+    }
+    float_exhausted = {
+      message  = "float exhausted"
+      severity = "CRITICAL"
+      means    = "The prepaid balance with the supplier is used up: it refuses every sale."
+      do       = "Top up the float. Selling pauses itself for minutes at a time and resumes by itself."
+    }
+    in_doubt = {
+      message  = "in doubt too long"
+      severity = "CRITICAL"
+      means    = "Nobody can tell whether a sale vended, and it is now on a person's list."
+      do       = "Open the sale in reconcile and ask the supplier about its request id. Then decide (POST /transactions/{id}/resolution) with a note. Never sell it again to find out."
+    }
+    outcome_not_stored = {
+      message  = "outcome not stored"
+      severity = "CRITICAL"
+      means    = "The supplier answered a sale, and Firestore did not take the answer. The caller was told 202."
+      do       = "Look at Firestore's status. The sweep asks the supplier again once the lease has run out; watch that the sale ends."
+    }
+    selling_paused = {
+      message  = "selling paused"
+      severity = "ERROR"
+      means    = "A service is not being sold: the brake was pulled, by a person or by a run of unknown outcomes."
+      do       = "GET /selling says what is paused, why and until when. Look at the supplier's latency and at what is in doubt before it is released."
+    }
+    supplier_says_simulated = {
+      message  = "supplier says simulated"
+      severity = "CRITICAL"
+      means    = "A live function got an answer that is marked as simulated. It was not delivered as a token."
+      do       = "Pause selling (POST /selling). Compare MOBILEMART_API_URL with what was deployed."
+    }
+    tokens_pending = {
+      message  = "tokens pending"
+      severity = "WARNING"
+      means    = "A sale is vended and owed, and its tokens have not come."
+      do       = "The sweep and the settlement keep asking. If the customer is waiting, ask the supplier by its transaction id, and add the tokens (POST /transactions/{id}/resolution)."
+    }
+  }
+
+  # What the code measures: the message that carries it, and the field.
+  log_measures = {
+    supplier_latency = {
+      message     = "supplier answered"
+      field       = "elapsed_ms"
+      unit        = "ms"
+      description = "How long exchanges with the supplier take."
+    }
+    sales_in_doubt = {
+      message     = "swept"
+      field       = "still_in_doubt"
+      unit        = "1"
+      description = "Sales whose outcome is unknown, at each sweep."
+    }
+  }
+
+  our_services   = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", [for name in keys(local.functions) : "\"${name}\""])})"
+  our_revisions  = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = one_of(${join(", ", [for name in keys(local.functions) : "\"${name}\""])})"
+  their_channels = concat(var.notification_channels, [for channel in google_monitoring_notification_channel.email : channel.name])
+  runs           = { sweep = "600s", settle = "46800s" } # how long each may be silent; settle runs three times a day, six and twelve hours apart
+}
+
+resource "google_monitoring_notification_channel" "email" {
+  for_each = var.alert_emails
+
+  display_name = each.key
+  type         = "email"
+  labels       = { email_address = each.key }
+  depends_on   = [google_project_service.required]
+}
+
+resource "google_logging_metric" "event" {
+  for_each = local.log_events
+
+  name        = "vas/${each.key}"
+  description = each.value.means
+  filter      = "${local.our_services} AND jsonPayload.message=\"${each.value.message}\""
+  depends_on  = [google_project_service.required]
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+  }
+}
+
+resource "google_logging_metric" "measure" {
+  for_each = local.log_measures
+
+  name            = "vas/${each.key}"
+  description     = each.value.description
+  filter          = "${local.our_services} AND jsonPayload.message=\"${each.value.message}\""
+  value_extractor = "EXTRACT(jsonPayload.${each.value.field})"
+  depends_on      = [google_project_service.required]
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "DISTRIBUTION"
+    unit        = each.value.unit
+  }
+
+  bucket_options {
+    exponential_buckets {
+      growth_factor      = 1.4
+      num_finite_buckets = 40 # up to 1.4^40, which is 700 seconds in milliseconds
+      scale              = 1
+    }
+  }
+}
+
+# A run that ended well, as Cloud Run itself has logged it: this needs no word of the code.
+resource "google_logging_metric" "run" {
+  for_each = local.runs
+
+  name        = "vas/ran_${each.key}"
+  description = "Runs of ${each.key} that ended well."
+  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"reconcile\" AND log_id(\"run.googleapis.com/requests\") AND httpRequest.requestUrl=~\"/${each.key}$\" AND httpRequest.status=200"
+  depends_on  = [google_project_service.required]
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+  }
+}
+
+resource "google_monitoring_alert_policy" "event" {
+  for_each = local.log_events
+
+  display_name          = "${var.environment}: ${each.value.message}"
+  combiner              = "OR"
+  severity              = each.value.severity
+  notification_channels = local.their_channels
+
+  conditions {
+    display_name = each.value.message
+    condition_threshold {
+      filter          = "${local.our_revisions} AND metric.type = \"logging.googleapis.com/user/${google_logging_metric.event[each.key].name}\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 0
+      duration        = "0s"
+      aggregations {
+        alignment_period     = "60s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+      }
+    }
+  }
+
+  documentation {
+    subject = "${var.environment}: ${each.value.message}"
+    content = "${each.value.means}\n\n**First:** ${each.value.do}"
+  }
+
+  alert_strategy {
+    auto_close = "86400s"
+  }
+}
+
+resource "google_monitoring_alert_policy" "run_missing" {
+  for_each = local.runs
+
+  display_name          = "${var.environment}: ${each.key} did not run"
+  combiner              = "OR"
+  severity              = "CRITICAL"
+  notification_channels = local.their_channels
+
+  conditions {
+    display_name = "no ${each.key} has ended well for ${each.value}"
+    condition_absent {
+      filter   = "resource.type = \"cloud_run_revision\" AND metric.type = \"logging.googleapis.com/user/${google_logging_metric.run[each.key].name}\""
+      duration = each.value
+      aggregations {
+        alignment_period     = "60s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+      }
+    }
+  }
+
+  documentation {
+    content = "While ${each.key} does not run, nothing in doubt is resolved.\n\n**First:** look at the job `${each.key}` in Cloud Scheduler and at the log of the function `reconcile`; `gcloud scheduler jobs run ${each.key} --location=${var.region}` starts one by hand."
+  }
+
+  alert_strategy {
+    auto_close = "86400s"
+  }
+}
+
+resource "google_monitoring_alert_policy" "server_errors" {
+  display_name          = "${var.environment}: more than 2% of requests fail"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = local.their_channels
+
+  conditions {
+    display_name = "5xx answers of a function, of all its answers"
+    condition_threshold {
+      filter             = "${local.our_revisions} AND metric.type = \"run.googleapis.com/request_count\" AND metric.labels.response_code_class = \"5xx\""
+      denominator_filter = "${local.our_revisions} AND metric.type = \"run.googleapis.com/request_count\""
+      comparison         = "COMPARISON_GT"
+      threshold_value    = 0.02
+      duration           = "300s"
+      aggregations {
+        alignment_period     = "300s"
+        per_series_aligner   = "ALIGN_RATE"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.labels.service_name"]
+      }
+      denominator_aggregations {
+        alignment_period     = "300s"
+        per_series_aligner   = "ALIGN_RATE"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.labels.service_name"]
+      }
+    }
+  }
+
+  documentation {
+    content = "A 5xx never carries an outcome: callers repeat with the same key, and nothing is sold twice.\n\n**First:** look at the function's log for the cause; after a deployment, roll back (docs/deploying.md)."
+  }
+}
+
+resource "google_monitoring_alert_policy" "supplier_slow" {
+  display_name          = "${var.environment}: the supplier is slow"
+  combiner              = "OR"
+  severity              = "WARNING"
+  notification_channels = local.their_channels
+
+  conditions {
+    display_name = "one exchange in twenty takes more than half of its deadline"
+    condition_threshold {
+      filter          = "${local.our_revisions} AND metric.type = \"logging.googleapis.com/user/${google_logging_metric.measure["supplier_latency"].name}\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = var.mobilemart_timeout_seconds * 1000 / 2
+      duration        = "300s"
+      aggregations {
+        alignment_period     = "300s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_PERCENTILE_95"
+      }
+    }
+  }
+
+  documentation {
+    content = "What passes the deadline is in doubt, and may be billed all the same.\n\n**First:** look at the dashboard for what is in doubt; ask the supplier; pause selling (POST /selling) if doubts pile up."
+  }
+}
+
+resource "google_monitoring_alert_policy" "sales_in_doubt" {
+  display_name          = "${var.environment}: many sales are in doubt"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = local.their_channels
+
+  conditions {
+    display_name = "more than 10 sales in doubt, for a quarter of an hour"
+    condition_threshold {
+      filter          = "${local.our_revisions} AND metric.type = \"logging.googleapis.com/user/${google_logging_metric.measure["sales_in_doubt"].name}\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 10
+      duration        = "900s"
+      aggregations {
+        alignment_period     = "300s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_PERCENTILE_99"
+      }
+    }
+  }
+
+  documentation {
+    content = "Each is a liability until there is evidence.\n\n**First:** is the supplier slow or down? Pause selling (POST /selling) before more come; the sweep resolves what it can."
+  }
+}
+
+resource "google_monitoring_alert_policy" "dead_letters" {
+  display_name          = "${var.environment}: events that nobody could process"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = local.their_channels
+
+  conditions {
+    display_name = "messages in ${google_pubsub_subscription.dead.name}"
+    condition_threshold {
+      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${google_pubsub_subscription.dead.name}\" AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 0
+      duration        = "0s"
+      aggregations {
+        alignment_period   = "60s"
+        per_series_aligner = "ALIGN_MAX"
+      }
+    }
+  }
+
+  documentation {
+    content = "The wallet refused an event twenty times: money may be reserved that should be captured or released.\n\n**First:** the wallet's log; then `gcloud pubsub subscriptions pull ${google_pubsub_subscription.dead.name}` without acknowledging, and publish it again once the wallet is mended."
+  }
+}

@@ -1,0 +1,293 @@
+# How a commit comes to run. `check` tests it and makes a plan, which is kept; `apply` applies that very plan, after a person
+# has approved it everywhere but in uat. The builder that made the plan can change nothing that runs; the deployer that
+# applies it can read neither a sale nor a secret, and cannot widen its own role: a change to the two roles below, or to the
+# deployer's own grants, is applied by a person.
+
+locals {
+  needs_approval = var.environment != "uat"
+
+  # To compare the plan with the project, and nothing else: no data, no secret, no log.
+  planning_permissions = [
+    "artifactregistry.repositories.get",
+    "artifactregistry.repositories.getIamPolicy",
+    "cloudbuild.builds.get",
+    "cloudbuild.builds.list",
+    "cloudfunctions.functions.get",
+    "cloudscheduler.jobs.get",
+    "datastore.backupSchedules.get",
+    "datastore.backupSchedules.list",
+    "datastore.databases.getMetadata",
+    "datastore.indexes.get",
+    "datastore.indexes.list",
+    "datastore.operations.get",
+    "iam.roles.get",
+    "iam.serviceAccounts.get",
+    "iam.serviceAccounts.getIamPolicy",
+    "logging.logMetrics.get",
+    "monitoring.alertPolicies.get",
+    "monitoring.dashboards.get",
+    "monitoring.notificationChannels.get",
+    "pubsub.subscriptions.get",
+    "pubsub.subscriptions.getIamPolicy",
+    "pubsub.topics.get",
+    "pubsub.topics.getIamPolicy",
+    "resourcemanager.projects.get",
+    "resourcemanager.projects.getIamPolicy",
+    "run.services.get",
+    "run.services.getIamPolicy",
+    "secretmanager.secrets.get",
+    "secretmanager.secrets.getIamPolicy",
+    "serviceusage.services.get",
+    "serviceusage.services.list",
+    "storage.buckets.get",
+    "storage.buckets.getIamPolicy",
+  ]
+
+  # To make a plan come true. Reading secrets, sales, messages or files, making keys and changing roles are not among these.
+  applying_permissions = [
+    "artifactregistry.repositories.create",
+    "artifactregistry.repositories.delete",
+    "artifactregistry.repositories.setIamPolicy",
+    "artifactregistry.repositories.update",
+    "cloudbuild.builds.create",
+    "cloudbuild.builds.update",
+    "cloudbuild.repositories.get",
+    "cloudfunctions.functions.create",
+    "cloudfunctions.functions.delete",
+    "cloudfunctions.functions.update",
+    "cloudfunctions.operations.get",
+    "cloudfunctions.operations.list",
+    "cloudscheduler.jobs.create",
+    "cloudscheduler.jobs.delete",
+    "cloudscheduler.jobs.enable",
+    "cloudscheduler.jobs.pause",
+    "cloudscheduler.jobs.update",
+    "datastore.backupSchedules.create",
+    "datastore.backupSchedules.delete",
+    "datastore.backupSchedules.update",
+    "datastore.databases.create",
+    "datastore.databases.update",
+    "datastore.indexes.create",
+    "datastore.indexes.delete",
+    "datastore.indexes.update",
+    "iam.serviceAccounts.create",
+    "iam.serviceAccounts.delete",
+    "iam.serviceAccounts.setIamPolicy",
+    "iam.serviceAccounts.update",
+    "logging.logMetrics.create",
+    "logging.logMetrics.delete",
+    "logging.logMetrics.update",
+    "monitoring.alertPolicies.create",
+    "monitoring.alertPolicies.delete",
+    "monitoring.alertPolicies.update",
+    "monitoring.dashboards.create",
+    "monitoring.dashboards.delete",
+    "monitoring.dashboards.update",
+    "monitoring.notificationChannels.create",
+    "monitoring.notificationChannels.delete",
+    "monitoring.notificationChannels.update",
+    "pubsub.subscriptions.create",
+    "pubsub.subscriptions.delete",
+    "pubsub.subscriptions.setIamPolicy",
+    "pubsub.subscriptions.update",
+    "pubsub.topics.attachSubscription",
+    "pubsub.topics.create",
+    "pubsub.topics.delete",
+    "pubsub.topics.setIamPolicy",
+    "pubsub.topics.update",
+    "run.operations.get",
+    "run.services.setIamPolicy",
+    "secretmanager.secrets.create",
+    "secretmanager.secrets.delete",
+    "secretmanager.secrets.setIamPolicy",
+    "secretmanager.secrets.update",
+    "serviceusage.services.enable",
+    "storage.buckets.create",
+    "storage.buckets.delete",
+    "storage.buckets.setIamPolicy",
+    "storage.buckets.update",
+  ]
+
+  # What this configuration grants on the project; the deployer may grant and take away these and no others.
+  project_roles = [
+    "roles/datastore.user",
+    "roles/logging.logWriter",
+    "roles/storage.objectViewer",
+  ]
+
+  actors = ["builder", "deployer", "prevend", "purchase", "reconcile", "scheduler"]
+}
+
+resource "google_project_iam_custom_role" "planner" {
+  role_id     = "vasGatewayPlanner"
+  title       = "VAS gateway: plan"
+  description = "Reads what a plan is compared with"
+  permissions = local.planning_permissions
+}
+
+resource "google_project_iam_custom_role" "applier" {
+  role_id     = "vasGatewayApplier"
+  title       = "VAS gateway: apply"
+  description = "Makes what a plan holds"
+  permissions = local.applying_permissions
+}
+
+resource "google_project_iam_member" "planner" {
+  for_each = {
+    builder  = google_service_account.builder.member
+    deployer = google_service_account.deployer.member
+  }
+
+  project = var.project
+  role    = "projects/${var.project}/roles/${google_project_iam_custom_role.planner.role_id}"
+  member  = each.value
+}
+
+resource "google_project_iam_member" "applier" {
+  project = var.project
+  role    = "projects/${var.project}/roles/${google_project_iam_custom_role.applier.role_id}"
+  member  = google_service_account.deployer.member
+}
+
+resource "google_project_iam_member" "deployer_grants" {
+  project = var.project
+  role    = "roles/resourcemanager.projectIamAdmin"
+  member  = google_service_account.deployer.member
+
+  condition {
+    title      = "only-the-roles-of-the-gateway"
+    expression = "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly(${jsonencode(local.project_roles)})"
+  }
+}
+
+# Whoever gives a function, a job or a trigger an account must be allowed to act as that account.
+resource "google_service_account_iam_member" "deployer_acts_as" {
+  for_each = toset(local.actors)
+
+  service_account_id = local.account_names[each.key]
+  role               = "roles/iam.serviceAccountUser"
+  member             = google_service_account.deployer.member
+}
+
+# Plans and archives by commit. Nothing here is ever overwritten: what was approved is what is applied.
+resource "google_storage_bucket" "pipeline" {
+  name                        = "${var.project}-pipeline"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = !local.keep_data
+  depends_on                  = [google_project_service.required]
+
+  versioning {
+    enabled = true
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age        = 365
+      with_state = "ANY"
+    }
+  }
+}
+
+resource "google_storage_bucket_iam_member" "pipeline_builder" {
+  bucket = google_storage_bucket.pipeline.name
+  role   = "roles/storage.objectCreator"
+  member = google_service_account.builder.member
+}
+
+resource "google_storage_bucket_iam_member" "pipeline_deployer" {
+  bucket = google_storage_bucket.pipeline.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.deployer.member
+}
+
+resource "google_storage_bucket_iam_member" "state_builder" {
+  bucket = var.state_bucket
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.builder.member
+}
+
+resource "google_storage_bucket_iam_member" "state_deployer" {
+  bucket = var.state_bucket
+  role   = "roles/storage.objectUser"
+  member = google_service_account.deployer.member
+}
+
+# Says that there is a plan to apply.
+resource "google_pubsub_topic" "plans" {
+  name       = "plans"
+  depends_on = [google_project_service.required]
+
+  message_storage_policy {
+    allowed_persistence_regions = [var.region]
+    enforce_in_transit          = true
+  }
+}
+
+resource "google_pubsub_topic_iam_member" "plans_builder" {
+  topic  = google_pubsub_topic.plans.name
+  role   = "roles/pubsub.publisher"
+  member = google_service_account.builder.member
+}
+
+resource "google_cloudbuild_trigger" "check" {
+  name               = "check"
+  description        = "Tests, packages and plans for ${var.environment}"
+  location           = var.region
+  service_account    = local.account_names.builder
+  filename           = "cloudbuild.yaml"
+  include_build_logs = "INCLUDE_BUILD_LOGS_WITH_STATUS"
+
+  repository_event_config {
+    repository = var.repository
+    push {
+      branch = var.release.branch
+      tag    = var.release.tag
+    }
+  }
+
+  substitutions = {
+    _ENVIRONMENT = var.environment
+    _PIPELINE    = google_storage_bucket.pipeline.name
+    _PLANS       = google_pubsub_topic.plans.name
+  }
+}
+
+resource "google_cloudbuild_trigger" "apply" {
+  name            = "apply"
+  description     = "Applies a plan to ${var.environment}${local.needs_approval ? ", once it is approved" : ""}"
+  location        = var.region
+  service_account = local.account_names.deployer
+
+  approval_config {
+    approval_required = local.needs_approval
+  }
+
+  pubsub_config {
+    topic = google_pubsub_topic.plans.id
+  }
+
+  git_file_source {
+    path       = "cloudbuild.apply.yaml"
+    repository = var.repository
+    revision   = "refs/heads/main"
+    repo_type  = "GITHUB"
+  }
+
+  source_to_build {
+    repository = var.repository
+    ref        = "refs/heads/main"
+    repo_type  = "GITHUB"
+  }
+
+  substitutions = {
+    _COMMIT      = "$(body.message.attributes.commit)"
+    _ENVIRONMENT = var.environment
+    _PIPELINE    = google_storage_bucket.pipeline.name
+    _PLAN        = "$(body.message.attributes.plan)"
+  }
+}

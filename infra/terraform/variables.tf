@@ -1,0 +1,268 @@
+variable "alert_emails" {
+  description = "Addresses that alerts are sent to."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for address in var.alert_emails : can(regex("^[^@ ]+@[^@ ]+[.][a-z]+$", address))])
+    error_message = "alert_emails must hold e-mail addresses only."
+  }
+}
+
+variable "archives" {
+  description = "Folder of the functions' archives, NAME.zip each, as `make package` leaves them."
+  type        = string
+  default     = "../../build"
+}
+
+variable "cors_origins" {
+  description = "Origins whose pages may call prevend and purchase from a browser."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for origin in var.cors_origins : can(regex("^https://[a-z0-9.-]+(:[0-9]+)?$", origin))])
+    error_message = "cors_origins must each be https://host with at most a port; * would let any page sell."
+  }
+}
+
+variable "environment" {
+  description = "Which environment this is: uat, staging or production."
+  type        = string
+
+  validation {
+    condition     = contains(["uat", "staging", "production"], var.environment)
+    error_message = "environment must be uat, staging or production."
+  }
+}
+
+variable "events_retention_days" {
+  description = "Days for which every event can be read again, by a wallet that subscribes later or has lost some."
+  type        = number
+  default     = 31
+
+  validation {
+    condition     = var.events_retention_days >= 7 && var.events_retention_days <= 31
+    error_message = "events_retention_days must be from 7 to 31, the most that Pub/Sub keeps."
+  }
+}
+
+variable "firestore_database" {
+  description = "Name of the Firestore database."
+  type        = string
+  default     = "(default)"
+}
+
+variable "firestore_location" {
+  description = "Where sales are kept; the region of the functions, unless that region has no Firestore."
+  type        = string
+  default     = null
+}
+
+variable "function_timeout_seconds" {
+  description = "How long a request may take: longer than the supplier, shorter than the lease."
+  type        = number
+  default     = 220
+}
+
+variable "instances" {
+  description = "How many instances of each function there are at least and at most."
+  type = object({
+    prevend   = object({ minimum = number, maximum = number })
+    purchase  = object({ minimum = number, maximum = number })
+    reconcile = object({ minimum = number, maximum = number })
+  })
+
+  validation {
+    condition     = alltrue([for count in values(var.instances) : 0 <= count.minimum && count.minimum <= count.maximum && 1 <= count.maximum])
+    error_message = "instances must have 0 <= minimum <= maximum, and a maximum of 1 or more."
+  }
+}
+
+variable "mobilemart_api_url" {
+  description = "The supplier's switch, where it is not the environment's usual one; live only."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.mobilemart_api_url == null || can(regex("^https://[a-z0-9.-]+(:[0-9]+)?$", var.mobilemart_api_url))
+    error_message = "mobilemart_api_url must be https://host with at most a port."
+  }
+
+  validation {
+    condition     = var.mobilemart_api_url == null || var.mobilemart_live_integration
+    error_message = "mobilemart_api_url contradicts mobilemart_live_integration = false: a simulation reaches no supplier."
+  }
+
+  validation {
+    condition = var.mobilemart_api_url == null || var.environment != "production" || !can(
+      regex("^https://(uat|conformance)[.-]|^https://(localhost|127[.])", var.mobilemart_api_url)
+    )
+    error_message = "mobilemart_api_url is a UAT, conformance or loopback address, which production must not sell through."
+  }
+}
+
+variable "mobilemart_live_integration" {
+  description = "true sells for money through MobileMart; false sells through the simulator. There is no default."
+  type        = bool
+
+  validation {
+    condition     = var.mobilemart_live_integration || var.environment != "production"
+    error_message = "mobilemart_live_integration must be true in production: simulated tokens are worth nothing."
+  }
+}
+
+variable "mobilemart_secrets" {
+  description = "Secret Manager ids of the supplier's OAuth credentials; required when live, and only then."
+  type = object({
+    client_id     = string
+    client_secret = string
+  })
+  default = null
+
+  validation {
+    condition     = var.mobilemart_secrets != null || !var.mobilemart_live_integration
+    error_message = "mobilemart_secrets is required with mobilemart_live_integration = true: live without credentials cannot sell."
+  }
+
+  validation {
+    condition     = var.mobilemart_secrets == null || var.mobilemart_live_integration
+    error_message = "mobilemart_secrets contradicts mobilemart_live_integration = false: a simulation has no credentials."
+  }
+}
+
+variable "mobilemart_timeout_seconds" {
+  description = "How long one exchange with the supplier may take."
+  type        = number
+  default     = 60
+}
+
+variable "notification_channels" {
+  description = "Resource names of further notification channels, such as a pager made by hand because it holds a key."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[0-9]+$", name))])
+    error_message = "notification_channels must be projects/PROJECT/notificationChannels/NUMBER."
+  }
+
+  validation {
+    condition     = !var.mobilemart_live_integration || length(var.notification_channels) + length(var.alert_emails) > 0
+    error_message = "notification_channels or alert_emails must name someone when live: a sale in doubt is owed to a person."
+  }
+}
+
+variable "oidc" {
+  description = "Who vouches for the callers of prevend and purchase, for which audience, with which keys; scope is optional."
+  type = object({
+    audience = string
+    issuer   = string
+    jwks_url = string
+    scope    = optional(string)
+  })
+
+  validation {
+    condition     = startswith(var.oidc.issuer, "https://") && startswith(var.oidc.jwks_url, "https://")
+    error_message = "oidc.issuer and oidc.jwks_url must be https:// addresses."
+  }
+
+  validation {
+    condition     = var.oidc.audience != ""
+    error_message = "oidc.audience must not be empty: tokens made for others would be accepted."
+  }
+}
+
+variable "operators_group" {
+  description = "E-mail of the Google group whose members may use reconcile."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^@: ]+@[^@: ]+[.][a-z]+$", var.operators_group))
+    error_message = "operators_group must be the e-mail of a group, without a group: prefix."
+  }
+}
+
+variable "project" {
+  description = "Project id; each environment has a project of its own."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "project must be a project id, not a number or a name."
+  }
+}
+
+variable "region" {
+  description = "Where everything runs. Johannesburg is near the callers, and keeps personal data in South Africa (POPIA)."
+  type        = string
+  default     = "africa-south1"
+}
+
+variable "release" {
+  description = "What makes a plan for this environment: a push to branches, or to tags, that match the regular expression."
+  type = object({
+    branch = optional(string)
+    tag    = optional(string)
+  })
+
+  validation {
+    condition     = (var.release.branch == null) != (var.release.tag == null)
+    error_message = "release must have either branch or tag."
+  }
+}
+
+variable "repository" {
+  description = "The source, as connected to Cloud Build: projects/PROJECT/locations/REGION/connections/NAME/repositories/NAME."
+  type        = string
+
+  validation {
+    condition     = can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.repository))
+    error_message = "repository must be projects/PROJECT/locations/REGION/connections/NAME/repositories/NAME."
+  }
+}
+
+variable "settings" {
+  description = "Further environment variables of the functions, by name; docs/contract.md lists them."
+  type        = map(string)
+  default     = {}
+}
+
+variable "settlement_merchant" {
+  description = "Our name in the names of settlement files, where one bucket receives several merchants' files."
+  type        = string
+  default     = null
+}
+
+variable "settlement_retention_days" {
+  description = "Days for which a settlement file can be neither changed nor deleted. Tax records are kept for five years."
+  type        = number
+  default     = 1827
+
+  validation {
+    condition     = var.settlement_retention_days >= 1
+    error_message = "settlement_retention_days must be 1 or more."
+  }
+}
+
+variable "settlement_writer" {
+  description = "Who brings the settlement files into the bucket, as an IAM member such as serviceAccount:relay@...; may be none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.settlement_writer == null || can(regex("^(serviceAccount|group|user):[^:]+$", var.settlement_writer))
+    error_message = "settlement_writer must be serviceAccount:, group: or user: and an e-mail; never allUsers."
+  }
+}
+
+variable "state_bucket" {
+  description = "The bucket that holds this configuration's state; made by hand, before everything else."
+  type        = string
+}
+
+variable "vending_lease_seconds" {
+  description = "After this long an unfinished sale counts as abandoned."
+  type        = number
+  default     = 240
+}
