@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from shared.catalogue import Product
-from shared.mobilemart.error_codes import CODES, TRANSACTION_DOES_NOT_EXIST, Meaning, meaning
+from shared.mobilemart.error_codes import CODES, NEVER_EVIDENCE, TRANSACTION_DOES_NOT_EXIST, Meaning, meaning
 from shared.mobilemart.fields import exact, json_value, members, rand, text
 from shared.mobilemart.receipts import amount_said, read_consumer, read_receipt, recipients_said
 from shared.outcome import (
@@ -136,7 +136,7 @@ def read_vend(heard: Heard, order: Order, mode: Mode) -> Outcome:
         return Rejected(Reason.TEMPORARILY_UNAVAILABLE, heard.cause, not_taken=True) if heard.never_sent else Unknown(heard.cause)
     if is_foreign(heard, mode):
         return Unknown(SAYS_SIMULATED, sign_of_vend=heard.is_success)
-    known = heard.meaning
+    known = None if heard.status in NEVER_EVIDENCE else heard.meaning
     if known is not None and (reason := known.reason(order.vas_type)) is not None:
         return replace(refused(heard, reason), not_taken=known.not_taken)
     if (receipt := read_receipt(heard.delivered, order)) is not None:

@@ -10,13 +10,14 @@ import httpx
 
 from shared import logs
 from shared.catalogue import Product
+from shared.config import ReprintBy
 from shared.mobilemart.access import Access, GetCredentials
 from shared.mobilemart.answers import Heard, NoReply, Reply, is_foreign, read_prevend, read_products, read_reprint, read_vend
 from shared.mobilemart.error_codes import FLOAT_EXHAUSTED, MERCHANT_ERROR
 from shared.mobilemart.exchange import MOST_ANSWER_BYTES, Exchange
 from shared.mobilemart.single_flight import SingleFlight
-from shared.mobilemart.wire import Call, ReprintBy, mobile_form, prevend_call, products_call, reprint_call, vend_call
-from shared.outcome import Answer, NoAnswer, Prevended, RawAnswer, Reason, Rejected, Reprinted
+from shared.mobilemart.wire import Call, mobile_form, prevend_call, products_call, reprint_call, vend_call
+from shared.outcome import Answer, NoAnswer, Prevended, RawAnswer, Reason, Rejected, Reprint
 from shared.transaction import Transaction
 from shared.vas import Mode, Order, VasType
 
@@ -102,17 +103,17 @@ class MobileMart:
         self._noticed(call, token, heard)
         return Answer(read_vend(heard, order, self._settings.mode), self._kept("vend", heard))
 
-    async def reprint(self, sale: Transaction) -> tuple[Reprinted, RawAnswer | None]:
-        """What the supplier says became of a sale, and its words. It moves no money."""
+    async def reprint(self, sale: Transaction) -> Reprint:
+        """Ask for a past vend again, by the id that is configured. A vend that does not match the sale is no answer."""
         held = sale.receipt.supplier_transaction_id if sale.receipt is not None else None
         call = reprint_call(sale.order.vas_type, self._settings.reprint_by, sale.request_id, held)
         if call is None:
-            return NoAnswer("nothing to ask a reprint by"), None
+            return Reprint(NoAnswer("nothing to ask a reprint by"))
         heard = await self._read(call)
         if isinstance(heard, Rejected):
-            return NoAnswer(heard.cause), None
+            return Reprint(NoAnswer(heard.cause))
         asked_for = held if self._settings.reprint_by is ReprintBy.TRANSACTION_ID else None
-        return read_reprint(heard, sale.order, self._settings.mode, asked_for), self._kept("reprint", heard)
+        return Reprint(read_reprint(heard, sale.order, self._settings.mode, asked_for), self._kept("reprint", heard))
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -45,6 +45,9 @@ class Meaning:
         return _of(self.prevend, vas_type)
 
 
+NEVER_EVIDENCE: Final = frozenset({404, 405})
+"""What the switch answers on a path that it does not know, whatever else stands in the body: on a vend, no proof."""
+
 FLOAT_EXHAUSTED: Final = 1008
 MERCHANT_ERROR: Final = 1010
 TRANSACTION_DOES_NOT_EXIST: Final = 1003

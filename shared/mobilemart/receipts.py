@@ -76,20 +76,16 @@ def _common(supplier_id: str, sold: Mapping[str, object]) -> Receipt:
 
 
 def read_consumer(said: Mapping[str, object]) -> Consumer | None:
-    """Whom `said` names under `consumerDetails`."""
+    """Whom `said` names under `consumerDetails`, or as the holder of a billed account."""
     details = members(said.get("consumerDetails"))
-    consumer = Consumer(text(details.get("name")), text(details.get("address")), text(details.get("message")))
+    name = first_text(details.get("name"), said.get("accountHolder"))
+    consumer = Consumer(name, text(details.get("address")), text(details.get("message")))
     return consumer if consumer != Consumer() else None
 
 
 def _with_bill(receipt: Receipt, sold: Mapping[str, object]) -> Receipt:
-    holder = text(sold.get("accountHolder"))
     fee = rand(sold.get("convenienceFee"))
-    return replace(
-        receipt,
-        consumer=receipt.consumer or (Consumer(name=holder) if holder else None),
-        charges=(Charge("convenience fee", fee),) if fee is not None and fee.cents else (),
-    )
+    return replace(receipt, charges=(Charge("convenience fee", fee),)) if fee is not None and fee.cents else receipt
 
 
 def _with_pin(receipt: Receipt, sold: Mapping[str, object], vas_type: VasType) -> Receipt:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from shared.config import ReprintBy
 from shared.vas import Order, VasType
 
 JSON: Final = "application/json"
@@ -27,14 +28,6 @@ class MobileForm(StrEnum):
 
     LOCAL = "local"  # 0821234567
     INTERNATIONAL = "international"  # 27821234567
-
-
-class ReprintBy(StrEnum):
-    """What a reprint is looked up by (`MOBILEMART_REPRINT_BY`): the supplier has not said."""
-
-    REQUEST_ID = "request_id"
-    TRANSACTION_ID = "transaction_id"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,253 @@
+"""What was delivered: every shape in which the supplier may write a token, a PIN, a charge or a text."""
+
+from decimal import Decimal
+
+import pytest
+
+from shared.mobilemart.receipts import MOST_CHARGES, MOST_TOKENS, read_receipt
+from shared.money import Money
+from shared.outcome import Charge, Consumer, MeterDetails, Receipt, TokensDue
+from shared.sts import TokenKind
+from shared.vas import Order, VasType
+
+ELECTRICITY = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id="ELEC", meter_number="12345678901")
+BILL = Order(vas_type=VasType.BILL_PAYMENT, amount=Money(45_050), merchant_product_id="BILL", account_number="135609708")
+AIRTIME = Order(vas_type=VasType.AIRTIME, amount=Money(500), merchant_product_id="AIR", mobile_number="27821234567")
+DATA_PIN = Order(vas_type=VasType.DATA, amount=Money(2_900), merchant_product_id="DATAPIN", pinned=True)
+VOUCHER = Order(vas_type=VasType.VOUCHER, amount=Money(5_000), merchant_product_id="VOUCHER")
+
+FIRST, SECOND, THIRD = "00000000000011110001", "00000000000022220002", "00000000000033330003"
+
+
+def receipt(order: Order, details: object = None, **sold: object) -> Receipt:
+    read = read_receipt({"transactionId": "T-1", "additionalDetails": details} | sold, order)
+    assert read is not None
+    return read
+
+
+def tokens(said: object, **details: object) -> tuple[TokensDue, list[tuple[TokenKind, str, Decimal | None]]]:
+    read = receipt(ELECTRICITY, {"tokens": said} | details)
+    return read.tokens_due, [(token.kind, token.number, token.units) for token in read.tokens]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [{"token": FIRST}],
+        [{"value": FIRST}],
+        [{"tokenValue": FIRST}],
+        [{"pin": FIRST}],
+        [{"token": None, "value": "29.70", "tokenValue": "", "pin": FIRST}],
+        [{"token": FIRST, "value": "29.70"}],
+        [FIRST],
+        ["0000 0000 0000 1111 0001"],
+        ["0000-0000-0000-1111-0001"],
+        [{"token": " 0000 0000 0000 1111 0001\n"}],
+        {"token": FIRST},
+        FIRST,
+    ],
+    ids=repr,
+)
+def test_a_lone_token_is_read_in_every_shape_and_is_the_credit_token(said: object) -> None:
+    assert tokens(said) == (TokensDue.DELIVERED, [(TokenKind.CREDIT, FIRST, None)])
+
+
+def test_several_tokens_keep_their_order_their_kinds_and_their_units() -> None:
+    said = [
+        {"token": FIRST, "type": "KeyChange"},
+        {"token": SECOND, "description": "Free Basic Electricity", "kWh": 50},
+        {"token": THIRD, "tokenType": "Credit", "units": "29.7"},
+    ]
+
+    assert tokens(said) == (
+        TokensDue.DELIVERED,
+        [
+            (TokenKind.KEY_CHANGE, FIRST, None),
+            (TokenKind.FREE, SECOND, Decimal(50)),
+            (TokenKind.CREDIT, THIRD, Decimal("29.7")),
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("named", "kind"),
+    [
+        ("KCT1", TokenKind.KEY_CHANGE),
+        ("key change token 2", TokenKind.KEY_CHANGE),
+        ("FBE", TokenKind.FREE),
+        ("Free basic electricity", TokenKind.FREE),
+        ("CREDIT", TokenKind.CREDIT),
+        ("Electricity", TokenKind.CREDIT),
+        ("Clear tamper", TokenKind.OTHER),
+        ("", TokenKind.CREDIT),
+        (7, TokenKind.CREDIT),
+    ],
+)
+def test_a_kind_is_read_from_its_name_and_a_new_name_is_another_kind(named: object, kind: TokenKind) -> None:
+    assert tokens([{"token": FIRST, "type": named}]) == (TokensDue.DELIVERED, [(kind, FIRST, None)])
+
+
+def test_of_several_tokens_only_the_single_unnamed_one_is_taken_for_the_credit_token() -> None:
+    key_changes = [{"token": FIRST, "type": "KCT"}, {"token": SECOND, "type": "KCT"}]
+
+    assert [kind for kind, _, _ in tokens([*key_changes, THIRD])[1]] == [TokenKind.KEY_CHANGE, TokenKind.KEY_CHANGE, TokenKind.CREDIT]
+    assert [kind for kind, _, _ in tokens([FIRST, SECOND, THIRD])[1]] == [TokenKind.OTHER] * 3
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        FIRST[:19],
+        FIRST + "0",
+        "RCP0001",
+        "TOKEN_PENDING",
+        "",
+        None,
+        int(FIRST),
+        12345678901234567890,
+        {},
+        {"token": FIRST[:19]},
+        {"receiptNumber": FIRST},
+        {"token": FIRST, "value": SECOND},
+        [FIRST],
+        "٠" * 20,
+    ],
+    ids=repr,
+)
+def test_one_token_that_cannot_be_read_leaves_the_sale_undelivered_and_the_others_readable(malformed: object) -> None:
+    assert tokens([malformed]) == (TokensDue.PENDING, [])
+    due, read = tokens([{"token": THIRD, "type": "Credit"}, malformed])
+    assert (due, [number for _, number, _ in read]) == (TokensDue.PENDING, [THIRD])
+    assert tokens([malformed], onlineMeter=True)[0] is TokensDue.PENDING
+
+
+@pytest.mark.parametrize("said", [None, [], "absent"])
+def test_without_tokens_they_are_pending_and_nothing_stands_in_for_them(said: object) -> None:
+    details: dict[str, object] = {"receiptNumber": FIRST, "reference": SECOND} | ({} if said == "absent" else {"tokens": said})
+
+    read = receipt(ELECTRICITY, details)
+
+    assert (read.tokens_due, read.tokens) == (TokensDue.PENDING, ())
+    assert (read.receipt_number, read.reference) == (FIRST, SECOND)
+
+
+def test_an_online_meter_is_owed_no_token() -> None:
+    assert tokens([], onlineMeter=True) == (TokensDue.NONE, [])
+    assert tokens([FIRST], onlineMeter=True)[0] is TokensDue.DELIVERED
+    assert tokens([], onlineMeter="true")[0] is TokensDue.PENDING
+
+
+@pytest.mark.parametrize(
+    ("costs", "due"),
+    [
+        ([{"description": "Arrears", "amount": 100}], TokensDue.NONE),
+        ([{"description": "Arrears", "amount": "60.50"}, {"name": "Service", "value": Decimal("39.5")}], TokensDue.NONE),
+        ([{"description": "Arrears", "amount": "99.99"}], TokensDue.PENDING),
+        ([{"description": "Arrears", "amount": 100}, {"description": "unreadable"}], TokensDue.PENDING),
+        ([], TokensDue.PENDING),
+        ("100.00", TokensDue.PENDING),
+    ],
+)
+def test_no_token_is_due_where_charges_are_known_to_use_up_the_amount(costs: object, due: TokensDue) -> None:
+    assert tokens([], fixedCosts=costs)[0] is due
+
+
+def test_charges_are_on_the_receipt() -> None:
+    costs = [{"description": "Arrears", "amount": Decimal("40.00")}, {"name": "Fee"}, 7]
+
+    assert receipt(ELECTRICITY, {"fixedCosts": costs}).charges == (Charge("Arrears", Money(4000)), Charge("Fee", None), Charge(None, None))
+
+
+def test_an_electricity_receipt_carries_all_that_the_slip_needs() -> None:
+    details = {
+        "reference": "REF0001",
+        "receiptNumber": "RCP0001",
+        "tokens": [{"token": FIRST, "units": "29.7"}],
+        "consumerDetails": {"name": "TEST CONSUMER", "address": "1 TEST ROAD", "message": ""},
+        "supplierGroupCode": "000001",
+        "keyRevisionNumber": "2",
+        "tariffIndex": "01",
+        "tokenTechCode": "02",
+        "algorithmCode": "07",
+        "onlineMeter": False,
+        "unitType": "KWH",
+        "instructions": "Type it in.",
+    }
+
+    read = receipt(ELECTRICITY, details)
+
+    assert (read.receipt_number, read.reference, read.units, read.unit_type) == ("RCP0001", "REF0001", Decimal("29.7"), "KWH")
+    assert read.consumer == Consumer("TEST CONSUMER", "1 TEST ROAD")
+    assert read.meter == MeterDetails("000001", "2", "01", "02", "07")
+    assert read.instructions == "Type it in."
+
+
+def test_units_are_quoted_and_never_added_up() -> None:
+    two = [{"token": FIRST, "units": 1}, {"token": SECOND, "units": 2}]
+
+    assert receipt(ELECTRICITY, {"tokens": two}).units is None
+    assert receipt(ELECTRICITY, {"tokens": two, "units": "3.1"}).units == Decimal("3.1")
+
+
+@pytest.mark.parametrize("units", [-1, "-1", "NaN", "1e5", True, "29,7", 10**40, Decimal("1E+400"), Decimal("1E-400"), [], "1_000"])
+def test_units_that_are_no_quantity_are_left_out(units: object) -> None:
+    assert tokens([{"token": FIRST, "units": units}]) == (TokensDue.DELIVERED, [(TokenKind.CREDIT, FIRST, None)])
+
+
+@pytest.mark.parametrize("order", [DATA_PIN, VOUCHER], ids=["data PIN", "voucher"])
+def test_a_pin_delivers_what_is_pinned(order: Order) -> None:
+    details = {"pin": "12345678901234", "serialNumber": "S-1", "referenceNumber": "R-1", "productInstructions": "Dial *100#."}
+
+    read = receipt(order, details, expiryDate="2027-05-01T00:00:00+02:00")
+
+    assert (read.tokens_due, read.pin, read.serial_number, read.reference) == (TokensDue.DELIVERED, "12345678901234", "S-1", "R-1")
+    assert (read.expiry_date, read.instructions) == ("2027-05-01T00:00:00+02:00", "Dial *100#.")
+
+
+@pytest.mark.parametrize("pin", [None, "", "absent"])
+def test_without_a_pin_a_voucher_is_its_serial_number_and_anything_else_is_pending(pin: object) -> None:
+    details: dict[str, object] = {"serialNumber": "S-1", "referenceNumber": "R-1"} | ({} if pin == "absent" else {"pin": pin})
+
+    assert (receipt(VOUCHER, details).tokens_due, receipt(VOUCHER, details).pin) == (TokensDue.DELIVERED, None)
+    assert receipt(DATA_PIN, details).tokens_due is TokensDue.PENDING
+    assert receipt(VOUCHER, {"referenceNumber": "R-1"}).tokens_due is TokensDue.PENDING
+
+
+@pytest.mark.parametrize("pin", [12345678901234, "1" * 101, "1234\x00", "1234\ud800", {}, False])
+def test_a_pin_that_cannot_be_read_is_pending_and_never_cut_or_guessed(pin: object) -> None:
+    for order in (DATA_PIN, VOUCHER):
+        read = receipt(order, {"pin": pin, "serialNumber": "S-1"})
+        assert (read.tokens_due, read.pin) == (TokensDue.PENDING, None)
+
+
+def test_a_bill_payment_names_its_holder_and_its_fee_and_owes_nothing_to_type() -> None:
+    read = receipt(BILL, accountHolder="A HOLDER", convenienceFee=Decimal("5.50"), reference="R-9")
+
+    assert (read.tokens_due, read.consumer, read.reference) == (TokensDue.NONE, Consumer("A HOLDER"), "R-9")
+    assert read.charges == (Charge("convenience fee", Money(550)),)
+    assert receipt(BILL, convenienceFee=0).charges == ()
+
+
+def test_a_top_up_owes_nothing_to_type() -> None:
+    read = receipt(AIRTIME, referenceNumber="R-2", mobileNumber="27821234567")
+
+    assert (read.tokens_due, read.reference, read.pin, read.tokens) == (TokensDue.NONE, "R-2", None, ())
+
+
+@pytest.mark.parametrize("value", ["a\x00b", "\ud800", "", "   ", 7, None, [], {}])
+def test_a_text_that_no_store_could_hold_is_left_out(value: object) -> None:
+    read = receipt(
+        ELECTRICITY, {"receiptNumber": value, "instructions": value, "consumerDetails": {"name": value}, "supplierGroupCode": value}
+    )
+
+    assert (read.receipt_number, read.instructions, read.consumer, read.meter) == (None, None, None, None)
+
+
+def test_a_receipt_stays_small_whatever_is_answered() -> None:
+    many = {"tokens": [FIRST] * 5000, "fixedCosts": [{"description": "d" * 5000, "amount": 1}] * 5000, "instructions": "é" * 50_000}
+
+    read = receipt(ELECTRICITY, many)
+
+    assert (len(read.tokens), read.tokens_due) == (MOST_TOKENS, TokensDue.PENDING)
+    assert len(read.charges) == MOST_CHARGES
+    assert len(repr(read.charges)) + len(read.instructions or "") < 20_000
