@@ -1,0 +1,373 @@
+"""The supplier's settlement file ("recon file") v1.1: a strict reader that streams. Pure.
+
+`H|version|CCYYMMDD`, then one `D` line of 24 positions per sale, then `T|count of all lines`; `|` between fields, LF or CRLF,
+UTF-8. A file is believed whole or not at all: lines are handed out while it is read, so that a million of them never lie in
+memory, but whoever takes them may act on none before the last one was handed out without `FileRefused`.
+
+Source: the supplier's "Merchant Recon Spec" v1.1 as restated in `docs/settlement.md`, with its open questions.
+"""
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from itertools import chain
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from shared.transaction import BUSINESS_TIME
+from shared.vas import VasType, last_four
+
+SUCCESSFUL: Final = "Successful"
+BINNED: Final = "Binned"
+
+FILE_VAS_TYPES: Final = MappingProxyType(
+    {
+        "Airtime": VasType.AIRTIME,
+        "Data": VasType.DATA,
+        "Voucher": VasType.VOUCHER,
+        "Bill Payment": VasType.BILL_PAYMENT,
+        "Utility": VasType.UTILITY,
+    }
+)
+
+MOST_FAULTS: Final = 10
+LONGEST_LINE_BYTES: Final = 16 * 1024  # longer than any valid line: 24 fields of 128 characters of 4 bytes
+PIECE_BYTES: Final = 128 * 1024  # what is parsed at once; its lines are all that lies in memory
+
+
+class Line(NamedTuple):
+    """One detail line: its fields in the file's order, as the texts that stood there; the properties give their values.
+
+    The record id and the tender PAN are left out: a card number is never kept.
+    """
+
+    vas_type: str
+    vas_category: str
+    provider: str
+    transaction_id: str  # the supplier's
+    merchant_id: str  # ours: presumably the request id; may be empty
+    transaction_type: str
+    status: str
+    date: str
+    time: str
+    tender_type: str
+    amount: str  # cents
+    barcode: str
+    product_name: str
+    serial_number: str
+    msisdn: str
+    account_number: str
+    meter_number: str
+    unit_type: str
+    units: str
+    municipality: str
+    free_basic_electricity: str
+    free_basic_units: str
+
+    @property
+    def cents(self) -> int:
+        return int(self.amount)
+
+    @property
+    def service(self) -> VasType:
+        return FILE_VAS_TYPES[self.vas_type]
+
+    @property
+    def at(self) -> datetime:
+        """The moment of the sale, UTC; the file says it in South African time."""
+        said = datetime.strptime(self.date + self.time, "%Y%m%d%H%M%S")  # noqa: DTZ007 - its zone is put on below
+        return said.replace(tzinfo=BUSINESS_TIME).astimezone(UTC)
+
+    @property
+    def recipient(self) -> str:
+        """The meter, account or mobile number, as its service has one; empty where nothing was said."""
+        return self[RECIPIENT_FIELD[self.vas_type]]
+
+    def __repr__(self) -> str:
+        to = last_four(self.recipient or None)
+        return f"Line({self.vas_type}, {self.transaction_id}, {self.merchant_id}, {self.status}, {self.amount}, to={to})"
+
+
+RECIPIENT_FIELD: Final = MappingProxyType(
+    {
+        "Airtime": Line._fields.index("msisdn"),
+        "Data": Line._fields.index("msisdn"),
+        "Voucher": Line._fields.index("msisdn"),
+        "Bill Payment": Line._fields.index("account_number"),
+        "Utility": Line._fields.index("meter_number"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Where a file breaks the format. Quotes nothing that stands there: a field too many and it would be a card number."""
+
+    line: int
+    message: str
+    field: int | None = None  # its position, counted from 0 as the specification does
+    name: str | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.line}" if self.field is None else f"line {self.line}, field {self.field} ({self.name})"
+        return f"{where}: {self.message}"
+
+
+class FileRefused(Exception):
+    """The file breaks the format. `faults` are the first ten."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    pattern: str
+    rule: str
+
+
+_CHARACTER: Final = r"[^|\x00-\x1f\x7f]"
+_HEX: Final = "[0-9A-Fa-f]"
+_TEXT: Final = f"{_CHARACTER}{{1,128}}", "1 to 128 characters, none of them a control character"
+_OPTIONAL: Final = f"{_CHARACTER}{{0,128}}", "at most 128 characters, none of them a control character"
+
+_FIELDS: Final = (  # behind the record id
+    _Field("VAS type", "|".join(FILE_VAS_TYPES), "one of " + ", ".join(FILE_VAS_TYPES)),
+    _Field("VAS category", *_TEXT),
+    _Field("provider", *_TEXT),
+    _Field("Fulcrum transaction id", f"{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}", "a GUID"),
+    _Field("merchant transaction id", *_OPTIONAL),
+    _Field("transaction type", "Payment|Purchase", "Payment or Purchase"),
+    _Field("transaction status", *_TEXT),  # one that we do not know is a discrepancy, not a broken file
+    _Field("date", "[0-9]{8}", "a day as CCYYMMDD"),
+    _Field("time", "(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]", "a time as HHMMSS"),
+    _Field("tender type", *_OPTIONAL),
+    _Field("amount", "-?[0-9]{1,15}", "whole cents: at most 15 digits, behind a minus where negative"),
+    _Field("barcode", *_OPTIONAL),
+    _Field("product name", *_TEXT),
+    _Field("serial number", *_OPTIONAL),
+    _Field("MSISDN", *_OPTIONAL),
+    _Field("account number", *_OPTIONAL),
+    _Field("meter number", *_OPTIONAL),
+    _Field("unit type", *_OPTIONAL),
+    _Field("units", *_OPTIONAL),
+    _Field("municipality", *_OPTIONAL),
+    _Field("free basic electricity", *_OPTIONAL),
+    _Field("FBE units", *_OPTIONAL),
+    _Field("tender PAN", *_OPTIONAL),
+)
+_DATE_FIELD: Final = 1 + Line._fields.index("date")
+
+_VAS_TYPE: Final = itemgetter(0)  # empty in a row that is no detail line
+_KIND: Final = itemgetter(0, Line._fields.index("status"))
+_AMOUNT: Final = itemgetter(Line._fields.index("amount"))
+_DATE: Final = itemgetter(Line._fields.index("date"))
+_line: Final = partial(tuple.__new__, Line)  # what `Line._make` does, without a Python frame for each of a million lines
+
+_HEADER: Final = re.compile(r"H\|([^|\x00-\x1f\x7f]{1,16})\|([0-9]{8})")
+_TRAILER: Final = re.compile(r"T\|([0-9]{1,12})")
+# A whole line at once, all its fields but the tender PAN as groups; whatever is no such line matches too, as empty groups.
+_DETAIL: Final = re.compile(
+    "D" + "".join(rf"\|({field.pattern})" for field in _FIELDS[:-1]) + rf"\|(?:{_FIELDS[-1].pattern})\r?\n|[^\n]*\n"
+)
+
+_FILE_NAME: Final = re.compile(r"FULCRUM\.MERCHANT\.(.+)\.RECON\.([0-9]{8,17})\.txt", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """What a file's name says. `stamp` is 8 to 17 digits of unknown form: of two, the greater is taken to be the later."""
+
+    merchant: str
+    stamp: str
+
+
+def file_name(name: str) -> FileName | None:
+    """The parts of `FULCRUM.MERCHANT.<NAME>.RECON.<DATETIME>.txt`; `None` for any other name."""
+    match = _FILE_NAME.fullmatch(name)
+    return FileName(match[1], match[2]) if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A number of lines or sales, and the sum of their amounts in cents."""
+
+    rows: int = 0
+    cents: int = 0
+
+    def __add__(self, other: "Total") -> "Total":
+        return Total(self.rows + other.rows, self.cents + other.cents)
+
+    def __sub__(self, other: "Total") -> "Total":
+        return Total(self.rows - other.rows, self.cents - other.cents)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A file that was read to its end and broke no rule. `all` is over its detail lines, `successful` over those billed."""
+
+    name: str
+    sha256: str
+    all: Total
+    successful: Mapping[VasType, Total]
+
+
+class SettlementFile:
+    """One pass over a file's bytes, in whatever chunks they come.
+
+    >>> file = SettlementFile([b"H|1|20260501\\nT|2\\n"])
+    >>> file.day.isoformat(), list(file), file.summary.all
+    ('2026-05-01', [], Total(rows=0, cents=0))
+
+    `day` is the header's, `name` only goes into the summary.
+
+    Raises:
+        FileRefused: the first line is no header; while iterating, at the tenth fault or at the end.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], name: str = "") -> None:
+        self.name = name
+        self._sha256 = hashlib.sha256()
+        self._faults: list[Fault] = []
+        self._number = 1  # of the next line
+        self._trailer: tuple[int, int] | None = None  # its line number, and the count that it gives
+        self._rows: Counter[tuple[str, str]] = Counter()  # by VAS type and status
+        self._cents: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._real_days: set[str] = set()
+        self._summary: Summary | None = None
+        self._pieces = map(self._decoded, self._whole_lines(chunks))
+        head, _, self._first_piece = next(self._pieces, "").removeprefix("\ufeff").partition("\n")  # .NET writes a byte order mark
+        match = _HEADER.fullmatch(head.removesuffix("\r"))
+        day = _day(match[2]) if match else None
+        if match is None or day is None:
+            raise FileRefused((Fault(1, "must be the header H|version|CCYYMMDD"),))
+        self.version, self.day = match[1], day
+        self._number = 2
+
+    @property
+    def summary(self) -> Summary:
+        """What the whole file is; there only once every line has been handed out and none was refused."""
+        if self._summary is None:
+            raise ValueError("the file has not been read to its end")
+        return self._summary
+
+    def __iter__(self) -> Iterator[Line]:
+        return chain.from_iterable(self._blocks())
+
+    def _blocks(self) -> Iterator[list[Line]]:
+        for text in chain((self._first_piece,), self._pieces):
+            lines = self._lines(text)
+            if not self._faults:  # behind a fault nothing is handed out, but the other faults are still looked for
+                self._count(lines)
+                yield lines
+        self._summary = self._verdict()
+
+    def _count(self, lines: list[Line]) -> None:
+        self._rows.update(map(_KIND, lines))
+        for kind, cents in zip(map(_KIND, lines), map(int, map(_AMOUNT, lines)), strict=True):
+            self._cents[kind] += cents
+
+    def _lines(self, text: str) -> list[Line]:
+        """The detail lines of whole lines of text, every other line having been judged."""
+        rows = _DETAIL.findall(text)
+        lines = list(map(_line, filter(_VAS_TYPE, rows)))
+        if len(lines) < len(rows):
+            texts = text.split("\n")
+            for at, row in enumerate(rows):
+                if not _VAS_TYPE(row):
+                    self._judge(self._number + at, texts[at].removesuffix("\r"))
+        if not self._real_days.issuperset(days := set(map(_DATE, lines))):
+            self._judge_days(rows, days)
+        self._number += len(rows)
+        return lines
+
+    def _judge(self, number: int, text: str) -> None:
+        """A line that is no detail line: the trailer, or at fault."""
+        trailer = _TRAILER.fullmatch(text)
+        if trailer and self._trailer is None:
+            self._trailer = number, int(trailer[1])
+        else:
+            self._refuse(*_faults_of(number, text))
+
+    def _judge_days(self, rows: list[tuple[str, ...]], days: set[str]) -> None:
+        """Eight digits are not yet a day: the calendar decides."""
+        real = {text for text in days if _day(text) is not None}
+        self._real_days |= real
+        for at, row in enumerate(rows):
+            if _VAS_TYPE(row) and _DATE(row) not in real:
+                self._refuse(_fault(self._number + at, _DATE_FIELD))
+
+    def _verdict(self) -> Summary:
+        last = self._number - 1
+        if self._trailer is None:
+            self._refuse(Fault(last + 1, "the trailer T|count is missing"))
+        else:
+            at, count = self._trailer
+            if at != last:
+                self._refuse(Fault(at + 1, "stands behind the trailer"))
+            if count != at:
+                self._refuse(Fault(at, f"the trailer counts {count} lines, but is line {at}"))
+        if self._faults:
+            raise FileRefused(tuple(self._faults))
+        totals = {kind: Total(rows, self._cents[kind]) for kind, rows in self._rows.items()}
+        successful = {service: totals.get((text, SUCCESSFUL), Total()) for text, service in FILE_VAS_TYPES.items()}
+        return Summary(self.name, self._sha256.hexdigest(), sum(totals.values(), Total()), MappingProxyType(successful))
+
+    def _refuse(self, *faults: Fault) -> None:
+        self._faults = [*self._faults, *faults][:MOST_FAULTS]
+        if len(self._faults) == MOST_FAULTS:
+            raise FileRefused(tuple(self._faults))
+
+    def _decoded(self, piece: bytes) -> str:
+        try:
+            return piece.decode("utf-8")
+        except UnicodeDecodeError as error:
+            self._refuse(Fault(self._number + piece.count(b"\n", 0, error.start), "is not UTF-8"))
+            return piece.decode("utf-8", "replace")
+
+    def _whole_lines(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The bytes, cut behind line ends into pieces of about `PIECE_BYTES`. A last line needs no line end."""
+        rest = b""
+        for chunk in chunks:
+            self._sha256.update(chunk)
+            for start in range(0, len(chunk), PIECE_BYTES):
+                rest += chunk[start : start + PIECE_BYTES]
+                cut = rest.rfind(b"\n") + 1
+                if len(rest) - cut > LONGEST_LINE_BYTES:
+                    number = self._number + rest.count(b"\n")
+                    raise FileRefused((*self._faults, Fault(number, f"is longer than {LONGEST_LINE_BYTES} bytes")))
+                if cut:
+                    yield rest[:cut]
+                    rest = rest[cut:]
+        if rest:
+            yield rest + b"\n"
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return None
+
+
+def _fault(line: int, position: int) -> Fault:
+    field = _FIELDS[position - 1]
+    return Fault(line, f"must be {field.rule}", position, field.name)
+
+
+def _faults_of(line: int, text: str) -> tuple[Fault, ...]:
+    """What is wrong with a line that is neither a detail line nor the trailer."""
+    record, *fields = text.split("|")
+    if record != "D":
+        return (Fault(line, "is no detail line, which begins with D"),)
+    if len(fields) != len(_FIELDS):
+        return (Fault(line, f"has {len(fields) + 1} positions, not {len(_FIELDS) + 1}"),)
+    wrong = (at for at, (field, value) in enumerate(zip(_FIELDS, fields, strict=True), 1) if not re.fullmatch(field.pattern, value))
+    return tuple(_fault(line, position) for position in wrong)

@@ -1,0 +1,132 @@
+"""The supplier's settlement file v1.1, written as the supplier writes it, with whatever faults are planted. Pure.
+
+For the simulator and the tests: what is written here without a fault, `settlement_file` reads.
+"""
+
+import itertools
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from shared.mobilemart.settlement_file import BINNED, FILE_VAS_TYPES, RECIPIENT_FIELD, SUCCESSFUL, Line
+from shared.transaction import BUSINESS_TIME
+from shared.vas import VasType
+
+_VAS_TEXTS: Final = MappingProxyType({service: text for text, service in FILE_VAS_TYPES.items()})
+_PLANTED: Final = uuid.UUID("6f1d7c52-8a0b-5e64-9d41-3c2b7a90e518")  # namespace of the ids of planted lines
+
+
+class Plant(StrEnum):
+    """What can be wrong with what a well-formed file says."""
+
+    MISSING = "missing"  # the line is left out
+    EXTRA = "extra"  # a line besides, of a sale that was never made
+    DUPLICATE = "duplicate"  # the line a second time
+    TWICE = "twice"  # a second vend under the same merchant id
+    AMOUNT = "amount"  # a cent too much
+    RECIPIENT = "recipient"  # another meter, account or number
+    BINNED = "binned"
+    UNKNOWN_STATUS = "unknown_status"
+    REVERSED = "reversed"  # a negative line besides
+    OTHER_MERCHANT_ID = "other_merchant_id"  # field 5 carries an id that we do not know
+    NO_MERCHANT_ID = "no_merchant_id"
+    SUPPLIER_ID_TWICE = "supplier_id_twice"  # field 5 carries what field 4 does
+
+
+def detail(
+    *,
+    service: VasType,
+    transaction_id: str,
+    merchant_id: str,
+    at: datetime,
+    cents: int,
+    recipient: str = "",
+    category: str = "Services",
+    provider: str = "SimOperator",
+    product_name: str = "Simulated product",
+    status: str = SUCCESSFUL,
+    tender_type: str = "Credit Card",
+) -> Line:
+    """A detail line from values; `at` is aware, and written in South African time. What is not given stays empty."""
+    local = at.astimezone(BUSINESS_TIME)
+    fields = dict.fromkeys(Line._fields, "")
+    fields[Line._fields[RECIPIENT_FIELD[_VAS_TEXTS[service]]]] = recipient
+    fields |= {
+        "vas_type": _VAS_TEXTS[service],
+        "vas_category": category,
+        "provider": provider,
+        "transaction_id": transaction_id,
+        "merchant_id": merchant_id,
+        "transaction_type": "Purchase" if service is VasType.UTILITY else "Payment",
+        "status": status,
+        "date": f"{local:%Y%m%d}",
+        "time": f"{local:%H%M%S}",
+        "tender_type": tender_type,
+        "amount": str(cents),
+        "product_name": product_name,
+    }
+    return Line(**fields)
+
+
+def written(
+    day: date, lines: Iterable[Line], *, version: str = "1", line_end: str = "\n", miscounted_by: int = 0, tender_pan: str = ""
+) -> Iterator[bytes]:
+    """The file of a business day, a line at a time. `miscounted_by` is what the trailer's count is wrong by."""
+    count = itertools.count(2)
+    yield f"H|{version}|{day:%Y%m%d}{line_end}".encode()
+    for line in lines:
+        next(count)
+        yield f"{line_text(line)}|{tender_pan}{line_end}".encode()
+    yield f"T|{next(count) + miscounted_by}{line_end}".encode()
+
+
+def line_text(line: Line) -> str:
+    """A detail line as it stands in a file, without its tender PAN."""
+    return "|".join(("D", *line))
+
+
+def planted(lines: Iterable[Line], plants: Mapping[int, Plant]) -> Iterator[Line]:
+    """The lines with a fault at each of the given positions, counted from 0. The same plants give the same lines."""
+    for at, line in enumerate(lines):
+        yield from (line,) if at not in plants else _planted(line, plants[at])
+
+
+def _planted(line: Line, plant: Plant) -> tuple[Line, ...]:
+    other_id = str(uuid.uuid5(_PLANTED, f"{line.transaction_id} {plant}"))
+    match plant:
+        case Plant.MISSING:
+            return ()
+        case Plant.EXTRA:
+            return line, line._replace(transaction_id=other_id, merchant_id=str(uuid.uuid5(_PLANTED, other_id)))
+        case Plant.DUPLICATE:
+            return line, line
+        case Plant.TWICE:
+            return line, line._replace(transaction_id=other_id)
+        case Plant.REVERSED:
+            return line, line._replace(amount=str(-line.cents))
+        case _:
+            return (line._replace(**_changes(line, plant, other_id)),)
+
+
+def _changes(line: Line, plant: Plant, other_id: str) -> dict[str, str]:
+    match plant:
+        case Plant.AMOUNT:
+            return {"amount": str(line.cents + 1)}
+        case Plant.RECIPIENT:
+            last = (int(line.recipient[-1:] or "0") + 1) % 10
+            return {Line._fields[RECIPIENT_FIELD[line.vas_type]]: f"{line.recipient[:-1]}{last}"}
+        case Plant.BINNED:
+            return {"status": BINNED}
+        case Plant.UNKNOWN_STATUS:
+            return {"status": "Pending"}
+        case Plant.OTHER_MERCHANT_ID:
+            return {"merchant_id": other_id}
+        case Plant.NO_MERCHANT_ID:
+            return {"merchant_id": ""}
+        case Plant.SUPPLIER_ID_TWICE:
+            return {"merchant_id": line.transaction_id}
+        case _:
+            raise ValueError(f"{plant} adds or removes lines")
