@@ -1,0 +1,290 @@
+"""The edge: what is read from an HTTP request, and how answers leave. What every function does the same is here.
+
+Nothing in here cancels a handler, and neither does the server when its client goes away: a sale that has begun is finished
+and recorded whether or not anybody still listens.
+"""
+
+import json
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
+from functools import wraps
+from math import ceil
+from typing import Any, Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from shared import logs
+from shared.bodies import invalid
+from shared.config import Config, ConsumerDetails
+from shared.identity import IdentityUnavailable, MissingScope, Unauthenticated
+from shared.outcome import Reason, Rejected
+from shared.problem import KINDS, Fault, Problem, of_refusal
+from shared.shown import HealthBody, encoded, transaction_body
+from shared.store import StoreUnavailable
+from shared.transaction import State, Transaction
+from shared.vas import VasType, vas_type_named
+from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, Purchased, RequestInProgress
+
+MOST_BODY_BYTES: Final = 16 * 1024
+SEEN_BY_BROWSERS: Final = "Idempotent-Replayed, Location, Retry-After"
+
+_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
+_JSON: Final = re.compile(r"application/json\s*(?:;\s*charset\s*=\s*\"?utf-8\"?\s*)?", re.IGNORECASE)
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+log = logs.logger(__name__)
+
+
+def answers_problems(config: Config) -> Callable[[Handler], Handler]:
+    """Make a function of HTTP: whatever it raises becomes a problem, and no answer is kept by a cache.
+
+    What nobody expected is logged by its type and place, never with its text, and answered as `internal`.
+    """
+
+    def decorate(handler: Handler) -> Handler:
+        @wraps(handler)
+        async def edge(request: Request) -> Response:
+            with logs.traced(request.headers, config.project):
+                response = _preflight(request, config) or await _answered(handler, request)
+            response.headers["Cache-Control"] = "no-store"
+            return _shared_with_origin(request, response, config)
+
+        return edge
+
+    return decorate
+
+
+def path(request: Request) -> tuple[str, ...]:
+    """The segments of the path below the function's root, wherever that is mounted."""
+    below = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return tuple(below.removeprefix("/").split("/"))
+
+
+def allow(request: Request, *methods: str) -> str:
+    """The request's method, which has to be one of these. `HEAD` is `GET` without the body, which the server leaves out.
+
+    Raises:
+        Problem: `method-not-allowed`.
+    """
+    method = "GET" if request.method == "HEAD" else str(request.method)
+    if method not in methods:
+        allowed = [name for each in methods for name in ((each, "HEAD") if each == "GET" else (each,))]
+        raise Problem(Fault.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(allowed)})
+    return method
+
+
+def vas_type(name: str) -> VasType:
+    """The service of that name.
+
+    Raises:
+        Problem: `not-found`.
+    """
+    named = vas_type_named(name)
+    if named is None:
+        raise Problem(Fault.NOT_FOUND, detail="There is no such service or path.")
+    return named
+
+
+def idempotency_key(request: Request) -> str:
+    """The caller's name for this purchase.
+
+    Raises:
+        Problem: `idempotency-key-missing` or `idempotency-key-malformed`.
+    """
+    match request.headers.getlist("idempotency-key"):
+        case []:
+            raise Problem(Fault.IDEMPOTENCY_KEY_MISSING)
+        case [key] if _KEY.fullmatch(key):
+            return key
+        case _:
+            raise Problem(Fault.IDEMPOTENCY_KEY_MALFORMED)
+
+
+async def json_object(request: Request) -> Mapping[str, object]:
+    """The JSON object in the body.
+
+    Raises:
+        Problem: `too-large`, `not-json`, or `body-invalid`.
+    """
+    raw = await _body(request)
+    if not raw:
+        raise invalid([("", "a JSON object is required")])
+    content_type = request.headers.get("content-type", "")
+    if not _JSON.fullmatch(content_type.strip()) or request.headers.get("content-encoding", "identity") != "identity":
+        raise Problem(Fault.NOT_JSON)
+    try:
+        body = json.loads(raw.decode(), object_pairs_hook=_unrepeated, parse_constant=_refused)
+        encoded(body)  # what cannot be sent back cannot be stored either: lone surrogates, numbers beyond all bounds
+    except Problem:
+        raise
+    except (ValueError, RecursionError):
+        raise invalid([("", "must be valid JSON in UTF-8")]) from None
+    if not isinstance(body, dict):
+        raise invalid([("", "must be a JSON object")])
+    return body
+
+
+def query(request: Request, *names: str) -> dict[str, str]:
+    """The query parameters, each given at most once, and none but these.
+
+    Raises:
+        Problem: `body-invalid`, naming every parameter at fault.
+    """
+    given = request.query_params.multi_items()
+    counted = [name for name, _ in given]
+    faults = {name: "is given more than once" for name in counted if counted.count(name) > 1}
+    faults |= {name: "is not expected in this request" for name in counted if name not in names}
+    if faults:
+        raise invalid(list(faults.items()))
+    return dict(given)
+
+
+def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer in JSON."""
+    return Response(encoded(body), status, headers, "application/json")
+
+
+def health(config: Config) -> Response:
+    """That the function runs, and where its sales go."""
+    body: HealthBody = {"status": "ok", "environment": config.environment, "mode": config.mode}
+    return answer(body)
+
+
+def location(request: Request, sale: Transaction) -> str:
+    """Where a sale can be read, below the root at which the function is mounted."""
+    return f"{request.scope.get('root_path', '')}{_instance(sale)}"
+
+
+def purchased(request: Request, sold: Purchased, at: datetime, details: ConsumerDetails) -> Response:
+    """The answer to a purchase. A repeat of one that has ended gets the same bytes, and is told that it is a repeat."""
+    sale = sold.transaction
+    replayed = {"Idempotent-Replayed": "true"} if sold.replayed else {}
+    headers = {"Location": location(request, sale), **replayed}
+    match sale.state, sale.outcome:
+        case State.VENDED, _:
+            return answer(transaction_body(sale, State.VENDED, details), 201, headers)
+        case State.REJECTED, Rejected() as rejected:
+            response = problem(_rejection(sale, rejected))
+            response.headers.update(replayed)
+            return response
+        case _:  # in doubt, abandoned, or vended and not yet on record: to the caller it is all one
+            headers["Retry-After"] = str(_seconds_left(sale, at))
+            return answer(transaction_body(sale, State.IN_DOUBT, details), 202, headers)
+
+
+def _rejection(sale: Transaction, rejected: Rejected) -> Problem:
+    """A purchase that sold nothing. A possible duplicate's and a used prevend's problem names the *other* sale."""
+    other = rejected.other_transaction_id
+    return of_refusal(rejected, state=sale.state, transactionId=other or sale.id, instance=_instance(sale))
+
+
+def _seconds_left(sale: Transaction, at: datetime) -> int:
+    """Until somebody next tries to end the sale."""
+    return 1 if sale.open is None else max(1, ceil((sale.open.due_at - at).total_seconds()))
+
+
+def problem(refusal: Problem) -> Response:
+    """A refusal as RFC 9457 has it, with what it says about waiting in the header too."""
+    headers = dict(refusal.headers)
+    wait = refusal.members.get("retryAfterSeconds")
+    if wait is not None:
+        headers.setdefault("Retry-After", str(wait))
+    return Response(encoded(refusal.body()), refusal.kind.status, headers, "application/problem+json")
+
+
+async def _answered(handler: Handler, request: Request) -> Response:
+    try:
+        return await handler(request)
+    except Problem as refusal:
+        return problem(refusal)
+    except ClientDisconnect:  # while it was still sending: nothing has begun, and nobody reads this
+        return problem(Problem(Fault.BODY_INVALID))
+    except Exception as error:
+        return problem(_problem_of(request, error))
+
+
+def _problem_of(request: Request, error: Exception) -> Problem:
+    match error:
+        case KeyReused(holder=holder):
+            detail = f"This Idempotency-Key was first used for another request, of {holder.order.amount}."
+            return Problem(Fault.IDEMPOTENCY_KEY_REUSED, detail=detail, instance=_instance(holder))
+        case RequestInProgress(running=sale):
+            headers = {"Location": location(request, sale)}
+            return Problem(Fault.REQUEST_IN_PROGRESS, headers=headers, transactionId=sale.id, instance=_instance(sale))
+        case PrevendUnknown():
+            return Problem(Fault.PREVEND_UNKNOWN)
+        case PrevendRefused(refusal=Rejected(reason=Reason.TEMPORARILY_UNAVAILABLE) as refusal):
+            wait = refusal.retry_after_seconds or KINDS[Fault.SUPPLIER_UNAVAILABLE].retry_after_seconds
+            return Problem(Fault.SUPPLIER_UNAVAILABLE, retryAfterSeconds=wait)
+        case PrevendRefused(refusal=refusal):
+            return of_refusal(refusal)
+        case Unauthenticated():
+            challenge = 'Bearer error="invalid_token"' if "authorization" in request.headers else "Bearer"
+            return Problem(Fault.UNAUTHENTICATED, detail=f"Refused: {error}.", headers={"WWW-Authenticate": challenge})
+        case MissingScope():
+            return Problem(Fault.FORBIDDEN, headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
+        case IdentityUnavailable():
+            return Problem(Fault.IDENTITY_UNAVAILABLE)
+        case StoreUnavailable():
+            log.error("store unavailable", cause=error)
+            return Problem(Fault.STORE_UNAVAILABLE)
+        case _:
+            log.critical("request failed", cause=error, method=request.method)
+            return Problem(Fault.INTERNAL)
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body, refused as soon as it is known to be too large."""
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and (len(declared) > 15 or int(declared) > MOST_BODY_BYTES):
+        raise Problem(Fault.TOO_LARGE)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BODY_BYTES:
+            raise Problem(Fault.TOO_LARGE)
+    return bytes(body)
+
+
+def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object whose fields are each there once: of two, we and whoever checks before us might each believe another."""
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise invalid([(name, "is given more than once") for name in named if names.count(name) > 1])
+    return named
+
+
+def _refused(constant: str) -> object:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _instance(sale: Transaction) -> str:
+    return f"/transactions/{sale.id}"
+
+
+def _preflight(request: Request, config: Config) -> Response | None:
+    """The answer to a browser that asks whether a page of a known origin may send its request."""
+    asks = request.method == "OPTIONS" and "access-control-request-method" in request.headers
+    if not asks or request.headers.get("origin") not in config.cors_origins:
+        return None
+    headers = {
+        "Access-Control-Allow-Methods": "GET, POST",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
+        "Access-Control-Max-Age": "600",
+    }
+    return Response(status_code=204, headers=headers)
+
+
+def _shared_with_origin(request: Request, response: Response, config: Config) -> Response:
+    if not config.cors_origins:
+        return response
+    response.headers["Vary"] = "Origin"
+    origin = request.headers.get("origin", "")
+    if origin in config.cors_origins:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = SEEN_BY_BROWSERS
+    return response
