@@ -5,7 +5,6 @@ All faults are named at once. Secrets are never here, only the names under which
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
@@ -39,7 +38,7 @@ _NAMES: Final = frozenset(
         "OIDC_SCOPE",
     }
 )
-_PROJECT: Final = r"[a-z0-9][a-z0-9.:-]{1,100}"
+_PROJECT: Final = r"[a-z0-9][a-z0-9.:-]{0,100}"
 _SECRET_NAME: Final = rf"projects/{_PROJECT}/secrets/[\w-]{{1,255}}/versions/(latest|[1-9][0-9]*|[A-Za-z][\w-]*)"
 _EMULATORS: Final = ("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "SECRET_MANAGER_EMULATOR_HOST")
 _STORAGE_EMULATOR: Final = "STORAGE_EMULATOR_HOST"
@@ -138,6 +137,8 @@ class Config:
     settlement_merchant: str | None
     oidc: Oidc | None
     cors_origins: tuple[str, ...]
+    firestore_emulator: str | None
+    pubsub_emulator: str | None
     secret_manager_emulator: str | None
 
     def rules(self) -> Rules:
@@ -170,6 +171,7 @@ def load(environ: Mapping[str, str], function: str) -> Config:
     exchange_timeout, function_timeout, lease = _timeouts(read)
     minimum_amount, maximum_amount = _amounts(read)
     sqlite_path, project = _store(read, environment)
+    emulators = _emulators(read, environment)
     config = Config(
         function=who,
         environment=environment or Environment.LOCAL,
@@ -201,7 +203,9 @@ def load(environ: Mapping[str, str], function: str) -> Config:
         settlement_merchant=read.text("SETTLEMENT_MERCHANT", r"[A-Za-z0-9_-]{1,100}", "our name in file names, without dots"),
         oidc=_oidc(read, environment, who),
         cors_origins=_cors_origins(read, environment),
-        secret_manager_emulator=_emulators(read, environment).get("SECRET_MANAGER_EMULATOR_HOST"),
+        firestore_emulator=emulators.get("FIRESTORE_EMULATOR_HOST"),
+        pubsub_emulator=emulators.get("PUBSUB_EMULATOR_HOST"),
+        secret_manager_emulator=emulators.get("SECRET_MANAGER_EMULATOR_HOST"),
     )
     if read.faults:
         raise ConfigError(read.faults)
@@ -212,8 +216,7 @@ def _refuse_misspelt(read: Variables) -> None:
     """A misspelt variable would silently be its default."""
     for name in sorted(read.given):
         if name.startswith(("MOBILEMART_", "OIDC_")) and name not in _NAMES:
-            likely = get_close_matches(name, _NAMES, n=1)
-            read.refuse(name, f"is no variable of this system{f': is {likely[0]} meant?' if likely else ''}")
+            read.refuse(name, "is not a variable of this system: is it misspelt?")
 
 
 def _environment(read: Variables, who: Function) -> Environment | None:
@@ -301,14 +304,18 @@ def _amounts(read: Variables) -> tuple[Money, Money]:
 def _store(read: Variables, environment: Environment | None) -> tuple[str | None, str | None]:
     """The SQLite file, if that is the store, and the project."""
     project = read.text("GOOGLE_CLOUD_PROJECT", _PROJECT, "a project id")
-    store = read.text("TRANSACTION_STORE", r"firestore|sqlite:///.+", "firestore or sqlite:///path") or "firestore"
-    if store == "firestore":
-        if "K_SERVICE" not in read.given:  # set by Cloud Run, whose metadata server knows the project
-            read.require("GOOGLE_CLOUD_PROJECT", "with TRANSACTION_STORE=firestore")
-        return None, project
-    if environment not in {None, Environment.LOCAL}:
-        read.refuse("TRANSACTION_STORE", "must be firestore unless ENVIRONMENT=local: a file is gone with its instance")
-    return store.removeprefix("sqlite:///"), project
+    name, sqlite_path = "TRANSACTION_STORE", None
+    match read.given.get(name, "firestore").split(":///", 1):
+        case ["firestore"]:
+            if "K_SERVICE" not in read.given:  # set by Cloud Run, whose metadata server knows the project
+                read.require("GOOGLE_CLOUD_PROJECT", f"with {name}=firestore")
+        case ["sqlite", path] if path:
+            sqlite_path = path
+            if environment not in {None, Environment.LOCAL}:
+                read.refuse(name, "must be firestore unless ENVIRONMENT=local: a file is gone with its instance")
+        case _:
+            read.refuse(name, "must be firestore or sqlite:///path")
+    return sqlite_path, project
 
 
 def _events_topic(read: Variables, environment: Environment | None, who: Function) -> str | None:

@@ -3,6 +3,9 @@
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from shared.config import SupplierSecrets
+from shared.mobilemart.access import Credentials, GetCredentials
+
 if TYPE_CHECKING:
     from google.cloud.secretmanager_v1 import SecretManagerServiceAsyncClient, SecretPayload
 
@@ -47,6 +50,15 @@ class Secrets:
         if self._client is None:
             self._client = _client(self._emulator)
         return self._client
+
+
+def supplier_credentials(secrets: Secrets, names: SupplierSecrets) -> GetCredentials:
+    """What the supplier's client asks for our credentials. It keeps what it was given, so every asking is a reading."""
+
+    async def read(fresh: bool) -> Credentials:
+        return Credentials(*await asyncio.gather(secrets.read(names.client_id), secrets.read(names.client_secret)))
+
+    return read
 
 
 def _client(emulator: str | None) -> "SecretManagerServiceAsyncClient":

@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from shared.secrets import Secrets, SecretUnavailable
+from shared.config import SupplierSecrets
+from shared.mobilemart.access import Credentials
+from shared.secrets import Secrets, SecretUnavailable, supplier_credentials
 from tests.stand_ins.secret_manager import Fault, SecretManager, secret_manager
 
 NAME = "projects/p/secrets/mobilemart-client-secret/versions/latest"
@@ -77,6 +79,16 @@ async def test_the_service_serves_again_after_a_failure(secrets, service):
     service.fault = None
 
     assert await secrets.read(NAME) == VALUE
+
+
+async def test_the_supplier_client_gets_both_credentials_and_after_a_rotation_the_new_ones(secrets, service):
+    names = SupplierSecrets(NAME.replace("client-secret", "client-id"), NAME)
+    service.secrets[names.client_id] = b"wallet"
+    credentials = supplier_credentials(secrets, names)
+    first = await credentials(False)
+    service.secrets[NAME] = b"rotated"
+
+    assert (first, await credentials(True)) == (Credentials("wallet", VALUE), Credentials("wallet", "rotated"))
 
 
 async def refuses(secrets: Secrets, name: str) -> None:
