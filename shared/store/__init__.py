@@ -1,15 +1,18 @@
 """Where sales are kept: the protocols, and two implementations of them (`firestore.py`, `sqlite.py`)."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold
 from shared.transaction import Transaction
 from shared.vas import Mode, VasType
+
+CONTROLS: Final = 3
+CONTROLS_WITHIN: Final = timedelta(days=7)
 
 
 class StoreUnavailable(Exception):
@@ -87,4 +90,4 @@ class Books(Store, Protocol):
         """The sales that have that request id, supplier transaction id or meter number, newest first."""
 
     async def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Sequence[Transaction]:
-        """Up to three sales of a service that are known to have vended, claimed in the week up to `at`, newest first."""
+        """Up to `CONTROLS` sales of a service that are known to have vended, claimed within `CONTROLS_WITHIN` up to `at`, newest first."""

@@ -1,0 +1,245 @@
+"""A sale or a prevend as a document, the one form that every store keeps.
+
+A document is made of what Firestore has natively: dicts, lists, text, integers, booleans, bytes and times. What a store
+finds by stands at its top, and `record` holds the whole; `docs/firestore.md` describes the layout.
+
+The form of `record` follows from the dataclasses. What is `None` or an empty tuple is not stored; a field that is absent is
+`None`, empty, or else the default in code. So a field may be added with a default, and none may be renamed or removed while
+records hold it. A field or value that this code does not know is refused: the next write would drop it.
+"""
+
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+from shared import logs
+from shared.identifiers import Caller, caller_id, hashed
+from shared.money import Money
+from shared.prevend import Prevend
+from shared.store import LookupBy, UnreadableRecord
+from shared.transaction import Open, State, Transaction, shard_of
+from shared.vas import Mode, VasType
+
+PREVEND_KEPT: Final = timedelta(days=1)  # after its expiry: a late purchase is told "expired", not "unknown"
+
+Document = dict[str, Any]
+
+log = logs.logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    """How the values of one type are stored, and read."""
+
+    encode: Callable[[Any], Any]
+    decode: Callable[[Any], Any]
+
+
+def transaction_document(sale: Transaction) -> Document:
+    """The document of a sale. `open` is there only while something is left to do."""
+    document: Document = {
+        "record": _SALE.encode(sale),
+        "dayShard": day_shard(shard_of(sale.id, sale.mode), sale.day),
+        "callerDay": caller_day(sale.mode, sale.caller, sale.day.isoformat()),
+        "createdAt": _utc(sale.created_at),
+        "keys": _keys(sale),
+    }
+    if sale.open is not None:
+        document["open"] = {"shard": sale.open.shard, "dueAt": _utc(sale.open.due_at), "account": sale.open.account}
+    return document
+
+
+def transaction_of(document: Mapping[str, Any], revision: str | None) -> Transaction:
+    """The sale that a document holds.
+
+    Raises:
+        UnreadableRecord: a newer version of this code wrote it.
+    """
+    try:
+        sale: Transaction = _SALE.decode(document["record"])
+        return replace(sale, open=_open(document.get("open")), revision=revision)
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        raise UnreadableRecord("a sale holds what this version does not know") from None  # the cause may quote a token
+
+
+def readable(documents: Iterable[tuple[str, Mapping[str, Any], str]]) -> list[Transaction]:
+    """The sales of (id, document, revision) that can be read. Each other one is reported: it must not keep these waiting."""
+    sales = []
+    for transaction_id, document, revision in documents:
+        try:
+            sales.append(transaction_of(document, revision))
+        except UnreadableRecord:
+            log.critical("record not readable", transaction_id=transaction_id)
+    return sales
+
+
+def prevend_document(prevend: Prevend) -> Document:
+    """The document of a prevend. It may be deleted after `expireAt`."""
+    return {"record": _PREVEND.encode(prevend), "expireAt": _utc(prevend.expires_at) + PREVEND_KEPT}
+
+
+def prevend_of(document: Mapping[str, Any], revision: str | None) -> Prevend:
+    """The prevend that a document holds.
+
+    Raises:
+        UnreadableRecord: a newer version of this code wrote it.
+    """
+    try:
+        prevend: Prevend = _PREVEND.decode(document["record"])
+        return replace(prevend, revision=revision)
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        raise UnreadableRecord("a prevend holds what this version does not know") from None
+
+
+def day_shard(shard: str, day: date) -> str:
+    """`live-03-2026-05-01`: what settlement reads a business day by."""
+    return f"{shard}-{day.isoformat()}"
+
+
+def caller_day(mode: Mode, caller: Caller, day: str) -> str:
+    """What a caller's sales of a business day (`YYYY-MM-DD`) are listed by."""
+    return f"{caller_id(mode, caller)}-{day}"
+
+
+def lookup_key(mode: Mode, by: LookupBy, value: str) -> str:
+    """What a sale is looked up by. A hash: whatever the supplier calls its transactions, the key has one length."""
+    return f"{mode}-{by}-{hashed(value)}"
+
+
+def vended_key(shard: str, vas_type: VasType) -> str:
+    """What finds the vended sales of a service. In shards: one key for all would be one hot end of the index."""
+    return f"{shard}-vended-{vas_type}"
+
+
+def _keys(sale: Transaction) -> list[str]:
+    keys = [lookup_key(sale.mode, LookupBy.REQUEST_ID, sale.request_id)]
+    if sale.order.meter_number is not None:
+        keys.append(lookup_key(sale.mode, LookupBy.METER_NUMBER, sale.order.meter_number))
+    if sale.receipt is not None:
+        keys.append(lookup_key(sale.mode, LookupBy.SUPPLIER_TRANSACTION_ID, sale.receipt.supplier_transaction_id))
+    if sale.state is State.VENDED:
+        keys.append(vended_key(shard_of(sale.id, sale.mode), sale.order.vas_type))
+    return keys
+
+
+def _open(document: Mapping[str, Any] | None) -> Open | None:
+    return None if document is None else Open(document["shard"], _moment(document["dueAt"]), document["account"])
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return moment.astimezone(UTC)
+
+
+def _moment(stored: datetime | str) -> datetime:
+    """Text in what was JSON meanwhile."""
+    return stored if isinstance(stored, datetime) else datetime.fromisoformat(stored)
+
+
+def _body(stored: bytes | str) -> bytes:
+    """Base64 in what was JSON meanwhile."""
+    return stored if isinstance(stored, bytes) else b64decode(stored, validate=True)
+
+
+def _text(text: str) -> str:
+    """As UTF-8 can hold it: a lone surrogate, which JSON can smuggle in, becomes its escape, and the commit succeeds."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _integer(number: int) -> int | str:
+    """Text where it is beyond 64 bits, which is the most that Firestore has."""
+    return number if -(2**63) <= number < 2**63 else str(number)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_LEAVES: Final[Mapping[Any, _Codec]] = MappingProxyType(
+    {
+        str: _Codec(_text, _as_it_is),
+        bool: _Codec(_as_it_is, _as_it_is),
+        int: _Codec(_integer, int),
+        bytes: _Codec(_as_it_is, _body),
+        datetime: _Codec(_utc, _moment),
+        date: _Codec(date.isoformat, date.fromisoformat),
+        Decimal: _Codec(str, Decimal),
+        Money: _Codec(lambda money: money.cents, Money),
+    }
+)
+
+
+def _codec(hint: Any) -> _Codec:
+    """The codec of a field's type. `None` never reaches it."""
+    if hint in _LEAVES:
+        return _LEAVES[hint]
+    if get_origin(hint) is tuple:  # of any length, all of one type
+        return _sequence(_codec(get_args(hint)[0]))
+    if isinstance(hint, UnionType):
+        kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+        return _codec(kinds[0]) if len(kinds) == 1 else _one_of(kinds)
+    if issubclass(hint, Enum):
+        return _Codec(lambda member: member.value, hint)
+    return _record(hint)
+
+
+def _sequence(item: _Codec) -> _Codec:
+    encode, decode = item.encode, item.decode
+    return _Codec(lambda items: [encode(each) for each in items], lambda stored: tuple(decode(each) for each in stored))
+
+
+def _one_of(kinds: list[type]) -> _Codec:
+    """One of several dataclasses, told apart by `type`."""
+    named = {kind.__name__.lower(): _codec(kind) for kind in kinds}
+    names = {kind: kind.__name__.lower() for kind in kinds}
+
+    def encode(value: Any) -> Document:
+        name = names[type(value)]
+        return {"type": name, **named[name].encode(value)}
+
+    def decode(stored: Document) -> Any:
+        return named[stored["type"]].decode({name: value for name, value in stored.items() if name != "type"})
+
+    return _Codec(encode, decode)
+
+
+def _record(kind: type, *, without: frozenset[str] = frozenset()) -> _Codec:
+    """A dataclass as a dict of those of its fields that say something. The fields `without` are read as their defaults."""
+    hints = get_type_hints(kind)
+    codecs = {field.name: _codec(hints[field.name]) for field in fields(kind) if field.name not in without}
+    encoders = tuple((name, codec.encode) for name, codec in codecs.items())
+    decoders = {name: codec.decode for name, codec in codecs.items()}
+    absent: Document = {name: () if get_origin(hints[name]) is tuple else None for name in codecs if _may_be_absent(hints[name])}
+
+    def encode(value: Any) -> Document:
+        document: Document = {}
+        for name, encode_field in encoders:
+            item = getattr(value, name)
+            if item is not None and item != ():
+                document[name] = encode_field(item)
+        return document
+
+    def decode(stored: Document) -> Any:
+        found = {name: decoders[name](item) for name, item in stored.items()}  # KeyError: a field that we do not know
+        return kind(**(absent | found))
+
+    return _Codec(encode, decode)
+
+
+def _may_be_absent(hint: Any) -> bool:
+    return get_origin(hint) is tuple or NoneType in get_args(hint)
+
+
+_SALE: Final = _record(Transaction, without=frozenset({"open", "revision"}))
+_PREVEND: Final = _record(Prevend, without=frozenset({"revision"}))
+
+SETTLED_BY: Final = tuple(
+    f"record.{field.name}" for field in fields(Transaction) if field.name not in {"open", "revision", "history", "answers"}
+)
+"""The paths of what settlement reads: a sale without its bulk, which is its history and the raw answers."""

@@ -1,0 +1,352 @@
+"""The store on Firestore: creates and preconditions, one commit each, never a transaction that reads.
+
+It speaks the generated client and its protobuf messages. The client above that one takes twice the CPU per call, and shows a
+document's update time as a `datetime`, whose microseconds are no exact precondition. `docs/firestore.md` has the layout, the
+queries, and the indexes that they need.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, NamedTuple, Self, TypeVar
+
+import google.auth
+import grpc.aio
+from google.api_core import exceptions, retry_async
+from google.cloud.firestore_v1 import types
+from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
+
+from shared.identifiers import Caller
+from shared.prevend import Prevend
+from shared.sold import Sold
+from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, StoreUnavailable
+from shared.store.document import (
+    SETTLED_BY,
+    Document,
+    caller_day,
+    day_shard,
+    lookup_key,
+    prevend_document,
+    prevend_of,
+    readable,
+    transaction_document,
+    transaction_of,
+    vended_key,
+)
+from shared.store.protobuf import document_of, fill, value_of
+from shared.transaction import SHARDS, Transaction, shard_name
+from shared.vas import Mode, VasType
+
+SALES: Final = "transactions"
+PREVENDS: Final = "prevends"
+SIMULATOR: Final = "simulator"
+SIMULATOR_KEPT: Final = timedelta(days=30)
+PAGE: Final = 500  # documents of one read while a long answer is collected
+
+CHANNEL_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", -1),  # a page of sales with their raw answers passes gRPC's 4 MB
+    ("grpc.max_send_message_length", -1),
+    ("grpc.keepalive_time_ms", 30_000),  # a connection that died in silence is noticed
+    ("grpc.max_reconnect_backoff_ms", 5_000),  # instead of two minutes, in which every call would fail
+)
+
+_SCOPES: Final = ("https://www.googleapis.com/auth/datastore",)
+_DOCUMENT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,128}", re.ASCII)
+_AFTER_ANY_KEY: Final = "\x7f"  # sorts after every character of a simulator's key
+
+_CommitRequest: Final[Any] = types.CommitRequest.pb()
+_BatchGetRequest: Final[Any] = types.BatchGetDocumentsRequest.pb()
+_RunQueryRequest: Final[Any] = types.RunQueryRequest.pb()
+_Query: Final[Any] = types.StructuredQuery.pb()
+_Write: Final[Any] = types.Write.pb()
+
+Answered = TypeVar("Answered")
+
+
+class Found(NamedTuple):
+    """A document as it was read. `revision` is the exact update time, in seconds with nine decimals."""
+
+    id: str
+    document: Document
+    revision: str
+
+
+class Database:
+    """One Firestore database. Every call has one bound in time, the library's retries included."""
+
+    def __init__(self, api: FirestoreAsyncClient, project: str, database: str, timeout_seconds: float) -> None:
+        self._api = api
+        self._name = f"projects/{project}/databases/{database}"
+        self._timeout_seconds = timeout_seconds
+        self._options: dict[str, Any] = {
+            "retry": None,  # ours goes around the whole of a streamed answer
+            "timeout": timeout_seconds,
+            "metadata": (("google-cloud-resource-prefix", self._name),),
+        }
+
+    async def close(self) -> None:
+        await self._api.transport.close()
+
+    def path(self, collection: str, document_id: str = "") -> str:
+        return f"{self._name}/documents/{collection}/{document_id}"
+
+    def write(self, collection: str, document_id: str, document: Document, **precondition: Any) -> Any:
+        """A write of the whole document, under `exists=False`, `update_time=...` or no precondition."""
+        write = _Write(current_document=precondition or None)
+        write.update.name = self.path(collection, document_id)
+        fill(write.update.fields, document)
+        return write
+
+    async def commit(self, *writes: Any, retried: bool = True) -> list[str]:
+        """Make all the writes or none; the revisions of the documents written.
+
+        Raises:
+            Conflict: a precondition failed, perhaps against an earlier try of this very commit.
+            StoreUnavailable: it is not known whether they were made. Firestore's "aborted" is one of these: it says that
+                others were busy with the documents, not that they changed them.
+        """
+        request = types.CommitRequest.wrap(_CommitRequest(database=self._name, writes=writes))
+        try:
+            response = await self._bounded(lambda: self._api.commit(request=request, **self._options), retried=retried)
+        except StoreUnavailable as unavailable:
+            if isinstance(unavailable.__cause__, exceptions.AlreadyExists | exceptions.FailedPrecondition | exceptions.NotFound):
+                raise Conflict(type(unavailable.__cause__).__name__) from None
+            raise
+        return [_revision(result.update_time) for result in types.CommitResponse.pb(response).write_results]
+
+    async def get(self, collection: str, document_id: str) -> Found | None:
+        """One document. Read as a batch of one: there, a missing document differs from a missing database."""
+        path = self.path(collection, document_id)
+        request = types.BatchGetDocumentsRequest.wrap(_BatchGetRequest(database=self._name, documents=[path]))
+
+        async def read() -> Found | None:
+            stream = await self._api.batch_get_documents(request=request, **self._options)
+            answers = [types.BatchGetDocumentsResponse.pb(answer) async for answer in stream]
+            if not answers:
+                raise ConnectionError("an answer that says nothing")
+            return _found(answers[0].found) if answers[0].HasField("found") else None
+
+        return await self._bounded(read)
+
+    async def query(self, collection: str, **clauses: Any) -> list[Found]:
+        """The documents of a structured query over one collection."""
+        query = _Query(from_=[{"collection_id": collection}], **clauses)
+        request = types.RunQueryRequest.wrap(_RunQueryRequest(parent=f"{self._name}/documents", structured_query=query))
+
+        async def read() -> list[Found]:
+            stream = await self._api.run_query(request=request, **self._options)
+            answers = [types.RunQueryResponse.pb(answer) async for answer in stream]
+            return [_found(answer.document) for answer in answers if answer.HasField("document")]
+
+        return await self._bounded(read)
+
+    async def _bounded(self, call: Callable[[], Awaitable[Answered]], *, retried: bool = True) -> Answered:
+        again = retry_async.AsyncRetry(_WORTH_ANOTHER_TRY, initial=0.05, maximum=1, multiplier=2, timeout=self._timeout_seconds)
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await (again(call)() if retried else call())
+        except Exception as error:  # of API, transport, credentials or time: a call of unknown effect
+            raise StoreUnavailable(type(error).__name__) from error
+
+
+class FirestoreStore:
+    """Sales and prevends in Firestore. Implements `shared.store.Books`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    async def open(cls, project: str, database: str, *, timeout_seconds: float, emulator_host: str | None = None) -> Self:
+        """Connect to a project's database, or to the emulator at `host:port`. No call is made yet.
+
+        Raises:
+            StoreUnavailable: no credentials were found.
+        """
+        return cls(Database(await _api(emulator_host), project, database, timeout_seconds))
+
+    async def close(self) -> None:
+        """Close the connections. The simulator's ledger shares them."""
+        await self._database.close()
+
+    @property
+    def ledger(self) -> "FirestoreLedger":
+        """The simulator's memory in the same database."""
+        return FirestoreLedger(self._database)
+
+    async def find(self, transaction_id: str) -> Transaction | None:
+        found = await self._get(SALES, transaction_id)
+        return None if found is None else transaction_of(found.document, found.revision)
+
+    async def find_prevend(self, prevend_id: str) -> Prevend | None:
+        found = await self._get(PREVENDS, prevend_id)
+        return None if found is None else prevend_of(found.document, found.revision)
+
+    async def find_open(self, account: str) -> Transaction | None:
+        found = await self._database.query(SALES, where=_where("open.account", "EQUAL", account), limit={"value": 1})
+        return transaction_of(found[0].document, found[0].revision) if found else None
+
+    async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
+        writes = [self._database.write(SALES, fresh.id, transaction_document(fresh), exists=False)]
+        if prevend is not None:
+            used = prevend_document(replace(prevend, used_by=fresh.id))
+            writes.append(self._database.write(PREVENDS, prevend.id, used, update_time=_update_time(prevend.revision)))
+        revision, *_ = await self._database.commit(*writes)
+        return replace(fresh, revision=revision)
+
+    async def advance(self, before: Transaction, after: Transaction) -> Transaction:
+        write = self._database.write(SALES, before.id, transaction_document(after), update_time=_update_time(before.revision))
+        (revision,) = await self._database.commit(write)
+        return replace(after, revision=revision)
+
+    async def add_prevend(self, prevend: Prevend) -> None:
+        # Without a precondition: its id is random, and a repeat by the retry writes the same again.
+        await self._database.commit(self._database.write(PREVENDS, prevend.id, prevend_document(prevend)))
+
+    async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction]:
+        found = await self._page(_where("callerDay", "EQUAL", caller_day(mode, caller, day)), cursor, at_most)
+        return [transaction_of(each.document, each.revision) for each in found]
+
+    async def due(self, mode: Mode, shard: int, at: datetime, at_most: int) -> Sequence[Transaction]:
+        where = _all(_where("open.shard", "EQUAL", shard_name(mode, shard)), _where("open.dueAt", "LESS_THAN_OR_EQUAL", at))
+        return readable(await self._database.query(SALES, where=where, order_by=[_by("open.dueAt", "ASCENDING")], limit={"value": at_most}))
+
+    async def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold]:
+        where = _where("dayShard", "EQUAL", day_shard(shard_name(mode, shard), day))
+        cursor = None
+        while page := await self._page(where, cursor, PAGE, select={"fields": [{"field_path": path} for path in SETTLED_BY]}):
+            for each in page:
+                yield Sold.of(transaction_of(each.document, each.revision))
+            if len(page) < PAGE:
+                return
+            cursor = page[-1].id
+
+    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction]:
+        where = _where("keys", "ARRAY_CONTAINS", lookup_key(mode, by, value))
+        return await self._newest(where, at_most)
+
+    async def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Sequence[Transaction]:
+        keys = [vended_key(shard_name(mode, number), vas_type) for number in range(SHARDS)]
+        where = _all(
+            _where("keys", "ARRAY_CONTAINS_ANY", keys),
+            _where("createdAt", "GREATER_THAN", at - CONTROLS_WITHIN),
+            _where("createdAt", "LESS_THAN_OR_EQUAL", at),
+        )
+        return await self._newest(where, CONTROLS)
+
+    async def _get(self, collection: str, document_id: str) -> Found | None:
+        """A caller may name a document as it likes: what can be no id of ours names none."""
+        return await self._database.get(collection, document_id) if _DOCUMENT_ID.fullmatch(document_id) else None
+
+    async def _newest(self, where: Document, at_most: int) -> list[Transaction]:
+        found = await self._database.query(SALES, where=where, order_by=[_by("createdAt", "DESCENDING")], limit={"value": at_most})
+        return [transaction_of(each.document, each.revision) for each in found]
+
+    async def _page(self, where: Document, cursor: str | None, at_most: int, **clauses: Any) -> list[Found]:
+        """Sales in the order of their ids, after the id `cursor`."""
+        if cursor is not None:
+            clauses["start_at"] = {"values": [{"reference_value": self._database.path(SALES, cursor)}], "before": False}
+        order_by = [_by("__name__", "ASCENDING")]
+        return await self._database.query(SALES, where=where, order_by=order_by, limit={"value": at_most}, **clauses)
+
+
+class FirestoreLedger:
+    """The simulator's memory: JSON by key, for thirty days. Keys have up to 200 characters of `[A-Za-z0-9:_.-]`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, key: str) -> dict[str, Any] | None:
+        found = await self._database.get(SIMULATOR, _ledger_id(key))
+        return None if found is None else _ledger_value(found)
+
+    async def add(self, key: str, value: Mapping[str, Any]) -> bool:
+        """Keep a value under a new key; false when the key is taken. Not tried again by itself: it would meet its own write."""
+        try:
+            await self._database.commit(self._write(key, value, exists=False), retried=False)
+        except Conflict:
+            return False
+        return True
+
+    async def put(self, key: str, value: Mapping[str, Any]) -> None:
+        await self._database.commit(self._write(key, value))
+
+    async def starting_with(self, prefix: str) -> list[dict[str, Any]]:
+        """The values whose keys start so, in the order of the keys."""
+        first, last = ({"reference_value": self._database.path(SIMULATOR, _ledger_id(key))} for key in (prefix, prefix + _AFTER_ANY_KEY))
+        found = await self._database.query(
+            SIMULATOR,
+            order_by=[_by("__name__", "ASCENDING")],
+            start_at={"values": [first], "before": True},
+            end_at={"values": [last], "before": True},
+        )
+        return [_ledger_value(each) for each in found]
+
+    def _write(self, key: str, value: Mapping[str, Any], **precondition: Any) -> Any:
+        document = {"value": json.dumps(value), "expireAt": datetime.now(UTC) + SIMULATOR_KEPT}
+        return self._database.write(SIMULATOR, _ledger_id(key), document, **precondition)
+
+
+async def _api(emulator_host: str | None) -> FirestoreAsyncClient:
+    if emulator_host is not None:
+        return connected(grpc.aio.insecure_channel(emulator_host, options=CHANNEL_OPTIONS))
+    try:  # in a thread: it may read files, and ask the metadata server
+        credentials, _ = await asyncio.to_thread(google.auth.default, scopes=_SCOPES)
+    except google.auth.exceptions.GoogleAuthError as error:
+        raise StoreUnavailable(type(error).__name__) from error
+    host = FirestoreAsyncClient.DEFAULT_ENDPOINT
+    return connected(FirestoreGrpcAsyncIOTransport.create_channel(host, credentials=credentials, options=CHANNEL_OPTIONS))
+
+
+def connected(channel: grpc.aio.Channel) -> FirestoreAsyncClient:
+    """The client over a channel."""
+    return FirestoreAsyncClient(transport=FirestoreGrpcAsyncIOTransport(channel=channel))
+
+
+def _where(path: str, operator: str, value: Any) -> Document:
+    return {"field_filter": {"field": {"field_path": path}, "op": operator, "value": value_of(value)}}
+
+
+def _all(*filters: Document) -> Document:
+    return {"composite_filter": {"op": "AND", "filters": filters}}
+
+
+def _by(path: str, direction: str) -> Document:
+    return {"field": {"field_path": path}, "direction": direction}
+
+
+def _found(document: Any) -> Found:
+    return Found(document.name.rpartition("/")[2], document_of(document.fields), _revision(document.update_time))
+
+
+def _revision(update_time: Any) -> str:
+    return f"{update_time.seconds}.{update_time.nanos:09d}"
+
+
+def _update_time(revision: str | None) -> Document:
+    """The precondition for a record as it was read. Without one there would be no guard at all, so it is not optional."""
+    if revision is None:
+        raise ValueError("the record was not read from a store")
+    seconds, _, nanos = revision.partition(".")
+    return {"seconds": int(seconds), "nanos": int(nanos)}
+
+
+def _ledger_id(key: str) -> str:
+    """Keys may be `.`, `..` or `__x__`, which no document may be called."""
+    return f":{key}"
+
+
+def _ledger_value(found: Found) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(found.document["value"])
+    return value
+
+
+_WORTH_ANOTHER_TRY: Final = retry_async.if_exception_type(
+    exceptions.Aborted,
+    exceptions.InternalServerError,
+    exceptions.ResourceExhausted,
+    exceptions.ServiceUnavailable,
+)

@@ -1,0 +1,280 @@
+"""The store in one SQLite file, for a machine of one's own: the same documents and the same promises as on Firestore.
+
+Every call is one function on the one thread that owns the connection. So no statement runs between those of another call, nothing
+uncommitted is ever read, and a caller that gives up leaves no transaction open behind it.
+"""
+
+import asyncio
+import json
+import sqlite3
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any, Final, Self, TypeVar
+
+from shared.identifiers import Caller
+from shared.prevend import Prevend
+from shared.sold import Sold
+from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, StoreUnavailable
+from shared.store.document import (
+    Document,
+    caller_day,
+    day_shard,
+    lookup_key,
+    prevend_document,
+    prevend_of,
+    readable,
+    transaction_document,
+    transaction_of,
+    vended_key,
+)
+from shared.transaction import SHARDS, Transaction, shard_name
+from shared.vas import Mode, VasType
+
+PAGE: Final = 500  # rows of one read while a long answer is collected
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS transactions (
+    id TEXT PRIMARY KEY, revision INTEGER NOT NULL, document TEXT NOT NULL, day_shard TEXT NOT NULL, caller_day TEXT NOT NULL,
+    open_shard TEXT, open_due_at TEXT, open_account TEXT
+);
+CREATE INDEX IF NOT EXISTS transactions_due ON transactions (open_shard, open_due_at) WHERE open_shard IS NOT NULL;
+CREATE INDEX IF NOT EXISTS transactions_open ON transactions (open_account) WHERE open_account IS NOT NULL;
+CREATE INDEX IF NOT EXISTS transactions_of_day ON transactions (day_shard, id);
+CREATE INDEX IF NOT EXISTS transactions_of_caller ON transactions (caller_day, id);
+CREATE TABLE IF NOT EXISTS transaction_keys (
+    key TEXT NOT NULL, created_at TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (key, created_at, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS prevends (id TEXT PRIMARY KEY, revision INTEGER NOT NULL, document TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS simulator (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_INSERT: Final = """
+INSERT OR IGNORE INTO transactions (id, revision, document, day_shard, caller_day, open_shard, open_due_at, open_account)
+VALUES (:id, 1, :document, :day_shard, :caller_day, :open_shard, :open_due_at, :open_account)
+"""
+_UPDATE: Final = """
+UPDATE transactions SET revision = revision + 1, document = :document,
+    open_shard = :open_shard, open_due_at = :open_due_at, open_account = :open_account
+WHERE id = :id AND revision = :revision
+"""
+_SELECT: Final = "SELECT id, document, revision FROM transactions"
+_BY_KEY: Final = "SELECT DISTINCT id, document, revision, created_at FROM transaction_keys JOIN transactions USING (id)"
+
+Row = tuple[str, str, int]
+Answered = TypeVar("Answered")
+
+
+class Connection:
+    """A connection and the thread that owns it. Every call has one bound in time."""
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
+        self._sqlite: sqlite3.Connection
+
+    async def open(self, path: str) -> None:
+        await self._call(lambda: self._connect(path))
+
+    async def close(self) -> None:
+        await self._call(self._sqlite.close)
+        self._thread.shutdown()
+
+    async def read(self, statement: str, *values: object) -> list[Any]:
+        """The rows that one statement selects."""
+        return await self._call(lambda: self._sqlite.execute(statement, values).fetchall())
+
+    async def commit(self, work: Callable[[sqlite3.Connection], Answered]) -> Answered:
+        """What `work` returns, once all that it wrote is on disk; where it raises, nothing is."""
+
+        def transaction() -> Answered:
+            with self._sqlite:
+                self._sqlite.execute("BEGIN IMMEDIATE")
+                return work(self._sqlite)
+
+        return await self._call(transaction)
+
+    def _connect(self, path: str) -> None:
+        self._sqlite = sqlite3.connect(path, timeout=self._timeout_seconds, isolation_level=None)
+        self._sqlite.execute("PRAGMA journal_mode = WAL")
+        self._sqlite.execute("PRAGMA synchronous = FULL")
+        self._sqlite.executescript(_SCHEMA)
+
+    async def _call(self, work: Callable[[], Answered]) -> Answered:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except (sqlite3.Error, TimeoutError) as error:
+            raise StoreUnavailable(type(error).__name__) from error
+
+
+class SqliteStore:
+    """Sales and prevends in SQLite. Implements `shared.store.Books`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    async def open(cls, path: str, *, timeout_seconds: float) -> Self:
+        """Open the file at `path`, or `:memory:`; what it lacks is created.
+
+        Raises:
+            StoreUnavailable: it cannot be opened.
+        """
+        connection = Connection(timeout_seconds)
+        await connection.open(path)
+        return cls(connection)
+
+    async def close(self) -> None:
+        """Close the file. The simulator's ledger shares it."""
+        await self._connection.close()
+
+    @property
+    def ledger(self) -> "SqliteLedger":
+        """The simulator's memory in the same file."""
+        return SqliteLedger(self._connection)
+
+    async def find(self, transaction_id: str) -> Transaction | None:
+        return _first(await self._connection.read(f"{_SELECT} WHERE id = ?", _key(transaction_id)))
+
+    async def find_prevend(self, prevend_id: str) -> Prevend | None:
+        rows = await self._connection.read("SELECT document, revision FROM prevends WHERE id = ?", _key(prevend_id))
+        return prevend_of(json.loads(rows[0][0]), str(rows[0][1])) if rows else None
+
+    async def find_open(self, account: str) -> Transaction | None:
+        return _first(await self._connection.read(f"{_SELECT} WHERE open_account = ? LIMIT 1", account))
+
+    async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
+        def work(sqlite: sqlite3.Connection) -> None:
+            _write(sqlite, _INSERT, fresh)
+            if prevend is not None:
+                used = _json(prevend_document(replace(prevend, used_by=fresh.id)))
+                statement = "UPDATE prevends SET document = ?, revision = revision + 1 WHERE id = ? AND revision = ?"
+                _written(sqlite.execute(statement, (used, prevend.id, _read_at(prevend.revision))))
+
+        await self._connection.commit(work)
+        return replace(fresh, revision="1")
+
+    async def advance(self, before: Transaction, after: Transaction) -> Transaction:
+        revision = _read_at(before.revision)
+        await self._connection.commit(lambda sqlite: _write(sqlite, _UPDATE, after, revision=revision))
+        return replace(after, revision=str(revision + 1))
+
+    async def add_prevend(self, prevend: Prevend) -> None:
+        statement = "INSERT INTO prevends (id, revision, document) VALUES (?, 1, ?)"
+        await self._connection.commit(lambda sqlite: sqlite.execute(statement, (prevend.id, _json(prevend_document(prevend)))))
+
+    async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction]:
+        statement = f"{_SELECT} WHERE caller_day = ? AND id > ? ORDER BY id LIMIT ?"
+        return _sales(await self._connection.read(statement, caller_day(mode, caller, day), cursor or "", at_most))
+
+    async def due(self, mode: Mode, shard: int, at: datetime, at_most: int) -> Sequence[Transaction]:
+        statement = f"{_SELECT} WHERE open_shard = ? AND open_due_at <= ? ORDER BY open_due_at LIMIT ?"
+        rows: list[Row] = await self._connection.read(statement, shard_name(mode, shard), _sortable(at), at_most)
+        return readable((row[0], json.loads(row[1]), str(row[2])) for row in rows)
+
+    async def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold]:
+        statement = f"{_SELECT} WHERE day_shard = ? AND id > ? ORDER BY id LIMIT ?"
+        cursor = ""
+        while page := _sales(await self._connection.read(statement, day_shard(shard_name(mode, shard), day), cursor, PAGE)):
+            for sale in page:
+                yield Sold.of(sale)
+            cursor = page[-1].id
+
+    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction]:
+        statement = f"{_BY_KEY} WHERE key = ? ORDER BY created_at DESC LIMIT ?"
+        return _sales(await self._connection.read(statement, lookup_key(mode, by, value), at_most))
+
+    async def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Sequence[Transaction]:
+        keys = [vended_key(shard_name(mode, number), vas_type) for number in range(SHARDS)]
+        within = "created_at > ? AND created_at <= ? ORDER BY created_at DESC LIMIT ?"
+        statement = f"{_BY_KEY} WHERE key IN ({', '.join('?' * SHARDS)}) AND {within}"
+        return _sales(await self._connection.read(statement, *keys, _sortable(at - CONTROLS_WITHIN), _sortable(at), CONTROLS))
+
+
+class SqliteLedger:
+    """The simulator's memory: JSON by key. Keys have up to 200 characters of `[A-Za-z0-9:_.-]`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def get(self, key: str) -> dict[str, Any] | None:
+        rows = await self._connection.read("SELECT value FROM simulator WHERE key = ?", key)
+        return json.loads(rows[0][0]) if rows else None
+
+    async def add(self, key: str, value: Mapping[str, Any]) -> bool:
+        """Keep a value under a new key; false when the key is taken."""
+        return await self._write("INSERT OR IGNORE INTO simulator (key, value) VALUES (?, ?)", key, value)
+
+    async def put(self, key: str, value: Mapping[str, Any]) -> None:
+        await self._write("INSERT OR REPLACE INTO simulator (key, value) VALUES (?, ?)", key, value)
+
+    async def starting_with(self, prefix: str) -> list[dict[str, Any]]:
+        """The values whose keys start so, in the order of the keys."""
+        rows = await self._connection.read("SELECT value FROM simulator WHERE substr(key, 1, ?) = ? ORDER BY key", len(prefix), prefix)
+        return [json.loads(row[0]) for row in rows]
+
+    async def _write(self, statement: str, key: str, value: Mapping[str, Any]) -> bool:
+        return await self._connection.commit(lambda sqlite: sqlite.execute(statement, (key, json.dumps(value))).rowcount == 1)
+
+
+def _write(sqlite: sqlite3.Connection, statement: str, sale: Transaction, **values: object) -> None:
+    """Insert or update a sale, with its keys. A sale only ever gains keys."""
+    document = transaction_document(sale)
+    row = {
+        "id": sale.id,
+        "document": _json(document),
+        "day_shard": document["dayShard"],
+        "caller_day": document["callerDay"],
+        "open_shard": sale.open and sale.open.shard,
+        "open_due_at": sale.open and _sortable(sale.open.due_at),
+        "open_account": sale.open and sale.open.account,
+    }
+    _written(sqlite.execute(statement, row | values))
+    keys = [(key, _sortable(sale.created_at), sale.id) for key in document["keys"]]
+    sqlite.executemany("INSERT OR IGNORE INTO transaction_keys (key, created_at, id) VALUES (?, ?, ?)", keys)
+
+
+def _written(cursor: sqlite3.Cursor) -> None:
+    if cursor.rowcount != 1:
+        raise Conflict
+
+
+def _read_at(revision: str | None) -> int:
+    if revision is None:
+        raise ValueError("the record was not read from a store")
+    return int(revision)
+
+
+def _key(text: str) -> str:
+    """An id as a caller may have named it. A lone surrogate cannot be bound, and is in no id of ours."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _sales(rows: list[Any]) -> list[Transaction]:
+    return [transaction_of(json.loads(row[1]), str(row[2])) for row in rows]
+
+
+def _first(rows: list[Any]) -> Transaction | None:
+    return _sales(rows)[0] if rows else None
+
+
+def _json(document: Document) -> str:
+    return json.dumps(document, default=_as_text, separators=(",", ":"))
+
+
+def _as_text(value: object) -> str:
+    """What JSON lacks. `document.py` reads it back by the type that a field has."""
+    match value:
+        case datetime():
+            return value.isoformat()
+        case bytes():
+            return b64encode(value).decode("ascii")
+        case _:
+            raise TypeError(f"not storable: {type(value).__name__}")
+
+
+def _sortable(moment: datetime) -> str:
+    """Text of one length, in the order of time: all times here are UTC."""
+    return moment.isoformat(timespec="microseconds")
