@@ -6,8 +6,8 @@ and recorded whether or not anybody still listens.
 
 import json
 import re
-from collections.abc import Callable, Coroutine, Mapping
-from datetime import datetime
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from datetime import date, datetime
 from functools import wraps
 from math import ceil
 from typing import Any, Final
@@ -15,21 +15,25 @@ from typing import Any, Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from shared import logs
-from shared.bodies import invalid
-from shared.config import Config, ConsumerDetails
+from shared import bodies, logs
+from shared.config import Config
+from shared.identifiers import Caller
 from shared.identity import IdentityUnavailable, MissingScope, Unauthenticated
 from shared.outcome import Reason, Rejected
 from shared.problem import KINDS, Fault, Problem, of_refusal
-from shared.shown import HealthBody, encoded, transaction_body
+from shared.shown import DayBody, HealthBody, TransactionBody, encoded, state_shown, transaction_body
 from shared.store import StoreUnavailable
 from shared.transaction import State, Transaction
-from shared.vas import VasType, vas_type_named
-from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, Purchased, RequestInProgress
+from shared.vas import Order, VasType, vas_type_named
+from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, Purchased, PurchaseRequest, RequestInProgress, Vending
 
 MOST_BODY_BYTES: Final = 16 * 1024
 SEEN_BY_BROWSERS: Final = "Idempotent-Replayed, Location, Retry-After"
 
+PAGE: Final = 100  # sales of a day in one answer
+
+_CENTS: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
+_SALE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
 _JSON: Final = re.compile(r"application/json\s*(?:;\s*charset\s*=\s*\"?utf-8\"?\s*)?", re.IGNORECASE)
 
@@ -76,16 +80,35 @@ def allow(request: Request, *methods: str) -> str:
     return method
 
 
-def vas_type(name: str) -> VasType:
-    """The service of that name.
+def vas_type(name: str, among: Collection[VasType] = tuple(VasType)) -> VasType:
+    """The service of that name, which has to be one of these.
 
     Raises:
         Problem: `not-found`.
     """
     named = vas_type_named(name)
-    if named is None:
-        raise Problem(Fault.NOT_FOUND, detail="There is no such service or path.")
+    if named is None or named not in among:
+        raise no_such_path()
     return named
+
+
+def sale_id(text: str) -> str:
+    """A transaction id from a path.
+
+    Raises:
+        Problem: `not-found`, since no sale has such an id.
+    """
+    if not _SALE_ID.fullmatch(text):
+        raise no_such_sale()
+    return text
+
+
+def no_such_sale() -> Problem:
+    return Problem(Fault.NOT_FOUND, detail="This caller has no such sale.")
+
+
+def no_such_path() -> Problem:
+    return Problem(Fault.NOT_FOUND, detail="There is no such service or path.")
 
 
 def idempotency_key(request: Request) -> str:
@@ -111,7 +134,7 @@ async def json_object(request: Request) -> Mapping[str, object]:
     """
     raw = await _body(request)
     if not raw:
-        raise invalid([("", "a JSON object is required")])
+        raise bodies.invalid([("", "a JSON object is required")])
     content_type = request.headers.get("content-type", "")
     if not _JSON.fullmatch(content_type.strip()) or request.headers.get("content-encoding", "identity") != "identity":
         raise Problem(Fault.NOT_JSON)
@@ -121,9 +144,9 @@ async def json_object(request: Request) -> Mapping[str, object]:
     except Problem:
         raise
     except (ValueError, RecursionError):
-        raise invalid([("", "must be valid JSON in UTF-8")]) from None
+        raise bodies.invalid([("", "must be valid JSON in UTF-8")]) from None
     if not isinstance(body, dict):
-        raise invalid([("", "must be a JSON object")])
+        raise bodies.invalid([("", "must be a JSON object")])
     return body
 
 
@@ -138,8 +161,46 @@ def query(request: Request, *names: str) -> dict[str, str]:
     faults = {name: "is given more than once" for name in counted if counted.count(name) > 1}
     faults |= {name: "is not expected in this request" for name in counted if name not in names}
     if faults:
-        raise invalid(list(faults.items()))
+        raise bodies.invalid(list(faults.items()))
     return dict(given)
+
+
+async def prevend_order(request: Request, vas_type: VasType, config: Config) -> Order:
+    """What is to be confirmed: from the body, or from the query of a `GET`.
+
+    Raises:
+        Problem: whatever is wrong with the request.
+    """
+    body = await json_object(request) if request.method == "POST" else _query_object(request)
+    return bodies.prevend_order(vas_type, body, _limits(config))
+
+
+async def purchase_request(request: Request, vas_type: VasType, caller: Caller, config: Config) -> PurchaseRequest:
+    """What is to be bought.
+
+    Raises:
+        Problem: whatever is wrong with the request.
+    """
+    key = idempotency_key(request)
+    body = await json_object(request)
+    return bodies.purchase_request(vas_type, body, _limits(config), caller=caller, idempotency_key=key)
+
+
+async def sales(request: Request, caller: Caller, vending: Vending, config: Config) -> Response:
+    """The caller's sale under an idempotency key, or a page of the caller's sales of a day.
+
+    Raises:
+        Problem: `body-invalid`, or `not-found` where no request with that key has been accepted yet.
+    """
+    match query(request, "idempotencyKey", "day", "cursor"):
+        case {"idempotencyKey": key, **others} if not others:
+            if not _KEY.fullmatch(key):
+                raise bodies.invalid([("idempotencyKey", "must be 1 to 255 visible ASCII characters")])
+            return sale(await vending.find_by_key(caller, key), vending.now(), config)
+        case {"day": day, **others} if "idempotencyKey" not in others:
+            return await _day(caller, day, others.get("cursor"), vending, config)
+        case _:
+            raise bodies.invalid([("idempotencyKey", "either this or day is required")])
 
 
 def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -153,26 +214,67 @@ def health(config: Config) -> Response:
     return answer(body)
 
 
-def location(request: Request, sale: Transaction) -> str:
-    """Where a sale can be read, below the root at which the function is mounted."""
-    return f"{request.scope.get('root_path', '')}{_instance(sale)}"
+def sale(found: Transaction | None, at: datetime, config: Config) -> Response:
+    """A sale that was asked for, whatever its state.
+
+    Raises:
+        Problem: `not-found`.
+    """
+    if found is None:
+        raise no_such_sale()
+    return answer(_shown(found, at, config))
 
 
-def purchased(request: Request, sold: Purchased, at: datetime, details: ConsumerDetails) -> Response:
+def purchased(request: Request, sold: Purchased, at: datetime, config: Config) -> Response:
     """The answer to a purchase. A repeat of one that has ended gets the same bytes, and is told that it is a repeat."""
     sale = sold.transaction
     replayed = {"Idempotent-Replayed": "true"} if sold.replayed else {}
-    headers = {"Location": location(request, sale), **replayed}
+    headers = {"Location": _location(request, sale), **replayed}
     match sale.state, sale.outcome:
         case State.VENDED, _:
-            return answer(transaction_body(sale, State.VENDED, details), 201, headers)
+            return answer(_shown(sale, at, config), 201, headers)
         case State.REJECTED, Rejected() as rejected:
             response = problem(_rejection(sale, rejected))
             response.headers.update(replayed)
             return response
         case _:  # in doubt, abandoned, or vended and not yet on record: to the caller it is all one
             headers["Retry-After"] = str(_seconds_left(sale, at))
-            return answer(transaction_body(sale, State.IN_DOUBT, details), 202, headers)
+            return answer(transaction_body(sale, State.IN_DOUBT, config.consumer_details), 202, headers)
+
+
+def problem(refusal: Problem) -> Response:
+    """A refusal as RFC 9457 has it, with what it says about waiting in the header too."""
+    headers = dict(refusal.headers)
+    wait = refusal.members.get("retryAfterSeconds")
+    if wait is not None:
+        headers.setdefault("Retry-After", str(wait))
+    return Response(encoded(refusal.body()), refusal.kind.status, headers, "application/problem+json")
+
+
+def _shown(sale: Transaction, at: datetime, config: Config) -> TransactionBody:
+    return transaction_body(sale, state_shown(sale, at), config.consumer_details)
+
+
+async def _day(caller: Caller, day: str, cursor: str | None, vending: Vending, config: Config) -> Response:
+    faults = [] if _is_day(day) else [("day", "must be a day: YYYY-MM-DD")]
+    if cursor is not None and not _SALE_ID.fullmatch(cursor):
+        faults.append(("cursor", "must be the cursor of the page before"))
+    if faults:
+        raise bodies.invalid(faults)
+    found = await vending.store.of_caller(config.mode, caller, day, cursor, PAGE + 1)
+    page, at = found[:PAGE], vending.now()
+    body: DayBody = {
+        "transactions": [_shown(sale, at, config) for sale in page],
+        "cursor": page[-1].id if len(found) > PAGE else None,
+    }
+    return answer(body)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _rejection(sale: Transaction, rejected: Rejected) -> Problem:
@@ -186,13 +288,20 @@ def _seconds_left(sale: Transaction, at: datetime) -> int:
     return 1 if sale.open is None else max(1, ceil((sale.open.due_at - at).total_seconds()))
 
 
-def problem(refusal: Problem) -> Response:
-    """A refusal as RFC 9457 has it, with what it says about waiting in the header too."""
-    headers = dict(refusal.headers)
-    wait = refusal.members.get("retryAfterSeconds")
-    if wait is not None:
-        headers.setdefault("Retry-After", str(wait))
-    return Response(encoded(refusal.body()), refusal.kind.status, headers, "application/problem+json")
+def _limits(config: Config) -> bodies.Limits:
+    return bodies.Limits(config.minimum_amount, config.maximum_amount)
+
+
+def _query_object(request: Request) -> Mapping[str, object]:
+    """The query parameters as a body: an amount in a URL has no type, so digits are a number here."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    asked = query(request, *names)
+    return {name: int(text) if name == "amountCents" and _CENTS.fullmatch(text) else text for name, text in asked.items()}
+
+
+def _location(request: Request, sale: Transaction) -> str:
+    """Where a sale can be read, below the root at which the function is mounted."""
+    return f"{request.scope.get('root_path', '')}{_instance(sale)}"
 
 
 async def _answered(handler: Handler, request: Request) -> Response:
@@ -212,7 +321,7 @@ def _problem_of(request: Request, error: Exception) -> Problem:
             detail = f"This Idempotency-Key was first used for another request, of {holder.order.amount}."
             return Problem(Fault.IDEMPOTENCY_KEY_REUSED, detail=detail, instance=_instance(holder))
         case RequestInProgress(running=sale):
-            headers = {"Location": location(request, sale)}
+            headers = {"Location": _location(request, sale)}
             return Problem(Fault.REQUEST_IN_PROGRESS, headers=headers, transactionId=sale.id, instance=_instance(sale))
         case PrevendUnknown():
             return Problem(Fault.PREVEND_UNKNOWN)
@@ -254,7 +363,7 @@ def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
     named = dict(pairs)
     if len(named) < len(pairs):
         names = [name for name, _ in pairs]
-        raise invalid([(name, "is given more than once") for name in named if names.count(name) > 1])
+        raise bodies.invalid([(name, "is given more than once") for name in named if names.count(name) > 1])
     return named
 
 

@@ -326,9 +326,8 @@ def test_an_unknown_store_is_refused(store):
     assert faults({**LOCAL, "TRANSACTION_STORE": store}) == {"TRANSACTION_STORE"}
 
 
-def test_firestore_needs_a_project_unless_cloud_run_knows_it():
+def test_firestore_needs_a_project():
     assert faults(without(UAT, "GOOGLE_CLOUD_PROJECT")) == {"GOOGLE_CLOUD_PROJECT"}
-    assert faults({**without(UAT, "GOOGLE_CLOUD_PROJECT"), "K_SERVICE": "purchase"}) == set()
 
 
 @pytest.mark.parametrize("function", ["purchase", "reconcile"])

@@ -1,0 +1,35 @@
+"""purchase: POST what is wanted, and get one vend per Idempotency-Key."""
+
+import functions_framework.aio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared import api, wiring
+
+wired = wiring.configure("purchase")
+
+
+@functions_framework.aio.http
+@api.answers_problems(wired.config)
+async def purchase(request: Request) -> Response:
+    match api.path(request):
+        case ("health",):
+            api.allow(request, "GET")
+            return api.health(wired.config)
+        case ("transactions",):
+            api.allow(request, "GET")
+            caller = await wired.caller(request.headers)
+            return await api.sales(request, caller, await wired.vending(), wired.config)
+        case ("transactions", transaction_id):
+            api.allow(request, "GET")
+            caller = await wired.caller(request.headers)
+            vending = await wired.vending()
+            return api.sale(await vending.find(caller, api.sale_id(transaction_id)), vending.now(), wired.config)
+        case (name,):
+            vas_type = api.vas_type(name)
+            api.allow(request, "POST")
+            asked = await api.purchase_request(request, vas_type, await wired.caller(request.headers), wired.config)
+            vending = await wired.vending()
+            return api.purchased(request, await vending.purchase(asked), vending.now(), wired.config)
+        case _:
+            raise api.no_such_path()

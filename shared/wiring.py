@@ -1,0 +1,198 @@
+"""Wiring: what a process is made of, put together once from its configuration.
+
+The configuration is read when a function is loaded, so that a bad one stops it there. Everything else is made with the first
+request, inside the loop that will use it, and what that request does not need is not even imported.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Protocol
+from uuid import uuid4
+
+import httpx
+
+from shared import identity, logs
+from shared.config import Config, Function, SupplierSecrets, load
+from shared.events import LogEvents, PubSubEvents
+from shared.identifiers import Caller
+from shared.mobilemart.access import Credentials, GetCredentials
+from shared.mobilemart.client import MobileMart, Settings
+from shared.mobilemart.exchange import live_transport
+from shared.mobilemart.simulator.ledger import Ledger
+from shared.mobilemart.single_flight import SingleFlight
+from shared.secrets import Secrets
+from shared.store import Books
+from shared.vas import Mode
+from shared.vending import Vending
+
+
+class _Opened(Books, Protocol):
+    """A store as it is opened here: with room for the simulator's books, and to be closed."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The core's ports to the world, all belonging to one event loop."""
+
+    store: Books
+    supplier: MobileMart
+    events: LogEvents | PubSubEvents
+
+
+class Wiring:
+    """A process over one configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._ports: Ports | None = None
+        self._open = SingleFlight(self._opened)
+        self._identify: Callable[[Mapping[str, str]], Awaitable[Caller]] | None = None
+        self._to_close: list[Callable[[], Awaitable[None]]] = []
+
+    async def vending(self) -> Vending:
+        """Selling, over this process's ports.
+
+        Raises:
+            StoreUnavailable: the store could not be reached.
+        """
+        ports = await self.ports()
+        return Vending(store=ports.store, supplier=ports.supplier, events=ports.events, rules=self.config.rules(), now=now, new_id=new_id)
+
+    async def ports(self) -> Ports:
+        """The ports, made for the first who asks.
+
+        Raises:
+            StoreUnavailable: the store could not be reached.
+        """
+        return self._ports or await self._open()
+
+    async def caller(self, headers: Mapping[str, str]) -> Caller:
+        """Who sent the request with these headers.
+
+        Raises:
+            Unauthenticated, MissingScope, IdentityUnavailable: as `identity` has them.
+        """
+        if self._identify is None:
+            self._identify = self._identifier()
+        return await self._identify(headers)
+
+    async def close(self) -> None:
+        """Give up every connection."""
+        while self._to_close:
+            await self._to_close.pop()()
+        self._ports = self._identify = None
+
+    def _identifier(self) -> Callable[[Mapping[str, str]], Awaitable[Caller]]:
+        if self.config.oidc is None:
+            return identity.local_caller
+        http = httpx.AsyncClient(transport=live_transport(), trust_env=False)
+        self._to_close.append(http.aclose)
+        return identity.Verifier(self.config.oidc, http).caller
+
+    async def _opened(self) -> Ports:
+        store = await self._store()
+        self._to_close.append(store.close)
+        supplier = MobileMart(self._transport(store.ledger), self._settings(), self._credentials(), now)
+        self._to_close.append(supplier.aclose)
+        self._ports = Ports(store, supplier, self._events())
+        return self._ports
+
+    async def _store(self) -> _Opened:
+        config = self.config
+        if config.sqlite_path is not None:
+            from shared.store.sqlite import SqliteStore
+
+            return await SqliteStore.open(config.sqlite_path, timeout_seconds=config.store_timeout_seconds)
+        from shared.store.firestore import FirestoreStore
+
+        assert config.project is not None  # the configuration requires it with Firestore
+        return await FirestoreStore.open(
+            config.project,
+            config.firestore_database,
+            timeout_seconds=config.store_timeout_seconds,
+            emulator_host=config.firestore_emulator,
+        )
+
+    def _transport(self, ledger: Ledger) -> httpx.AsyncBaseTransport:
+        """The one difference between selling and pretending to."""
+        if self.config.mode is Mode.LIVE:
+            return live_transport()
+        from shared.mobilemart.simulator import Simulator
+
+        return httpx.ASGITransport(Simulator(ledger, now=now))
+
+    def _settings(self) -> Settings:
+        config = self.config
+        return Settings(
+            base_url=config.supplier_url,
+            mode=config.mode,
+            tender_type=config.tender_type,
+            reprint_by=config.reprint_by,
+            connect_timeout_seconds=config.connect_timeout_seconds,
+            timeout_seconds=config.exchange_timeout_seconds,
+        )
+
+    def _credentials(self) -> GetCredentials:
+        if self.config.supplier_secrets is None:
+            return _simulated_credentials
+        secrets = Secrets(self.config.secret_manager_emulator)
+        self._to_close.append(secrets.close)
+        return _from(secrets, self.config.supplier_secrets)
+
+    def _events(self) -> LogEvents | PubSubEvents:
+        config = self.config
+        if config.events_topic is None:
+            return LogEvents()
+        events = PubSubEvents(config.events_topic, config.consumer_details, config.pubsub_emulator)
+        self._to_close.append(events.close)
+        return events
+
+
+_processes: Final[dict[Function, Wiring]] = {}
+
+
+def configure(function: str) -> Wiring:
+    """The wiring of a function that is being loaded, from the environment's variables.
+
+    In a process that was configured as `local`, which is all functions in one, it is that process's wiring.
+
+    Raises:
+        ConfigError: naming every fault.
+    """
+    if Function.LOCAL in _processes:
+        return _processes[Function.LOCAL]
+    logs.configure()
+    wired = Wiring(load(os.environ, function))
+    _processes[wired.config.function] = wired
+    return wired
+
+
+def now() -> datetime:
+    """This moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A UUID4: 36 characters, as long as the supplier takes."""
+    return str(uuid4())
+
+
+def _from(secrets: Secrets, names: SupplierSecrets) -> GetCredentials:
+    async def read(_refused: bool) -> Credentials:  # anew each time, which is every two hours: a rotation needs no more
+        return Credentials(*await asyncio.gather(secrets.read(names.client_id), secrets.read(names.client_secret)))
+
+    return read
+
+
+async def _simulated_credentials(_refused: bool) -> Credentials:
+    from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET
+
+    return Credentials(SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET)
