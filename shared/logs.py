@@ -141,8 +141,8 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         try:
             return self._line(record, _message(record), getattr(record, "fields", {}))
-        except Exception as error:  # a value whose own methods fail: the line is lost, the event is not
-            return self._line(record, "log line not written", {"cause": type(error).__name__})
+        except Exception as error:  # a value whose own methods fail: the fields are lost, the event is not
+            return self._line(record, _said(record.msg), {"unsaid": type(error).__name__})
 
     def _line(self, record: logging.LogRecord, message: str, fields: Mapping[str, object]) -> str:
         line = {
@@ -174,7 +174,7 @@ def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception:
-        return str(record.msg)
+        return _said(record.msg)
 
 
 def _mask(match: re.Match[str]) -> str:
@@ -215,7 +215,15 @@ def _plain(value: object, depth: int) -> object:
         case list() | tuple() | set() | frozenset():
             return [_plain(item, depth + 1) for item in islice(value, _MOST_ITEMS)]
         case _:
-            return _plain_text(str(value))
+            return _plain_text(_said(value))
+
+
+def _said(value: object) -> str:
+    """A value in its own words, or its type where it has none."""
+    try:
+        return str(value)
+    except Exception:
+        return type(value).__name__
 
 
 def _plain_items(fields: Mapping[str, object], depth: int) -> dict[str, object]:
@@ -271,8 +279,10 @@ def _trace_fields(headers: Mapping[str, str], project: str | None) -> dict[str, 
     if w3c := _TRACEPARENT.fullmatch(headers.get("traceparent", "")):
         trace, span = w3c[1], w3c[2]
     elif cloud := _CLOUD_TRACE.fullmatch(headers.get("x-cloud-trace-context", "")):
-        trace, span = cloud[1].lower(), f"{int(cloud[2] or 0):016x}"[-16:]
+        trace, span = cloud[1].lower(), f"{int(cloud[2] or 0):016x}"
     else:
         return {}
-    named = f"projects/{project}/traces/{trace}" if project else trace
-    return {"logging.googleapis.com/trace": named, "logging.googleapis.com/spanId": span}
+    fields = {"logging.googleapis.com/trace": f"projects/{project}/traces/{trace}" if project else trace}
+    if 0 < int(span, 16) < 2**64:
+        fields["logging.googleapis.com/spanId"] = span
+    return fields if int(trace, 16) else {}
