@@ -1,0 +1,263 @@
+"""The stored form of sales and prevends: exact both ways, in Firestore's values and in JSON, and readable for ever."""
+
+import json
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from types import NoneType, UnionType
+from typing import get_args, get_origin, get_type_hints
+
+import pytest
+from google.cloud.firestore_v1 import types
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.identifiers import Caller
+from shared.money import Money
+from shared.outcome import RawAnswer, Receipt, TokensDue, Unknown, Vended
+from shared.prevend import Prevend
+from shared.sold import Sold
+from shared.store import LookupBy, StoreUnavailable, UnreadableRecord
+from shared.store.document import (
+    PREVEND_KEPT,
+    SETTLED_BY,
+    lookup_key,
+    prevend_document,
+    prevend_of,
+    readable,
+    transaction_document,
+    transaction_of,
+)
+from shared.store.protobuf import document_of, fill
+from shared.store.sqlite import _json
+from shared.sts import StsToken, TokenKind
+from shared.transaction import EventName, HistoryEntry, State, Transaction, with_open
+from shared.vas import Mode, Order, VasType
+
+NOON = datetime(2026, 5, 1, 10, 0, 0, 123456, tzinfo=UTC)
+
+LEAVES = {
+    str: st.text(),
+    bool: st.booleans(),
+    int: st.integers(),
+    bytes: st.binary(),
+    datetime: st.datetimes(timezones=st.just(UTC)),
+    date: st.dates(),
+    Decimal: st.decimals(allow_nan=False),
+    Money: st.builds(Money, st.integers(-(10**15), 10**15)),
+    StsToken: st.builds(
+        StsToken, st.sampled_from(TokenKind), st.from_regex(r"[0-9]{20}", fullmatch=True), st.none() | st.decimals(allow_nan=False)
+    ),
+}
+
+
+def anything(hint):
+    """Every value that a type allows, however odd."""
+    if hint in LEAVES:
+        return LEAVES[hint]
+    if get_origin(hint) is tuple:
+        return st.lists(anything(get_args(hint)[0]), max_size=3).map(tuple)
+    if isinstance(hint, UnionType):
+        return st.one_of(*(st.none() if kind is NoneType else anything(kind) for kind in get_args(hint)))
+    if hasattr(hint, "__members__"):
+        return st.sampled_from(hint)
+    hints = get_type_hints(hint)
+    return st.builds(hint, **{field.name: anything(hints[field.name]) for field in fields(hint) if field.name != "revision"})
+
+
+ANY_SALE = st.builds(replace, anything(Transaction), id=st.from_regex(r"[0-9a-f]{32}", fullmatch=True))
+
+
+def through_firestore(document):
+    message = types.Document.pb()()
+    fill(message.fields, document)
+    return document_of(type(message).FromString(message.SerializeToString()).fields)
+
+
+def through_json(document):
+    return json.loads(_json(document))
+
+
+@pytest.mark.parametrize("through", [through_firestore, through_json])
+@settings(deadline=None)
+@given(sale=ANY_SALE)
+def test_a_sale_comes_back_exactly(through, sale):
+    assert transaction_of(through(transaction_document(sale)), None) == sale
+
+
+@pytest.mark.parametrize("through", [through_firestore, through_json])
+@settings(deadline=None, max_examples=30)
+@given(prevend=anything(Prevend).filter(lambda prevend: prevend.expires_at < datetime.max.replace(tzinfo=UTC) - PREVEND_KEPT))
+def test_a_prevend_comes_back_exactly(through, prevend):
+    assert prevend_of(through(prevend_document(prevend)), None) == prevend
+
+
+TOKEN = "00000000000012345678"
+SALE = with_open(
+    Transaction(
+        id="00ff" + "ab" * 14,
+        version=2,
+        mode=Mode.SIMULATED,
+        caller=Caller("https://issuer.example", "user-1"),
+        idempotency_key="key-1",
+        fingerprint="cd" * 16,
+        order=Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id="electricity", meter_number="12345678901"),
+        request_id="3f1d6c1e-2b4f-4f0a-8a53-0a6a1c2d3e4f",
+        supplier_prevend_id=None,
+        state=State.VENDED,
+        created_at=NOON,
+        updated_at=NOON,
+        day=date(2026, 5, 1),
+        send_by=NOON,
+        lease_until=NOON,
+        outcome=Vended(
+            Receipt(
+                supplier_transaction_id="supplier-1",
+                tokens_due=TokensDue.DELIVERED,
+                tokens=(StsToken(TokenKind.CREDIT, TOKEN, Decimal("29.70")),),
+            )
+        ),
+        sign_of_vend=True,
+        history=(HistoryEntry(NOON, "vended", "supplier"),),
+        answers=(RawAnswer.of("vend", NOON, 200, "application/json", b"\x00\xff"),),
+        unannounced=(EventName.VENDED,),
+        nonce="n-1",
+    ),
+    NOON,
+)
+STORED = {
+    "record": {
+        "id": "00ffabababababababababababababab",
+        "version": 2,
+        "mode": "simulated",
+        "caller": {"issuer": "https://issuer.example", "subject": "user-1"},
+        "idempotency_key": "key-1",
+        "fingerprint": "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd",
+        "order": {
+            "vas_type": "utility",
+            "amount": 10000,
+            "merchant_product_id": "electricity",
+            "meter_number": "12345678901",
+            "pinned": False,
+        },
+        "request_id": "3f1d6c1e-2b4f-4f0a-8a53-0a6a1c2d3e4f",
+        "state": "vended",
+        "created_at": NOON,
+        "updated_at": NOON,
+        "day": "2026-05-01",
+        "send_by": NOON,
+        "lease_until": NOON,
+        "outcome": {
+            "type": "vended",
+            "receipt": {
+                "supplier_transaction_id": "supplier-1",
+                "tokens_due": "delivered",
+                "tokens": [{"kind": "credit", "number": TOKEN, "units": "29.70"}],
+            },
+        },
+        "sign_of_vend": True,
+        "attempts": 0,
+        "review_announced": False,
+        "history": [{"at": NOON, "what": "vended", "by": "supplier"}],
+        "answers": [
+            {
+                "source": "vend",
+                "received_at": NOON,
+                "status": 200,
+                "content_type": "application/json",
+                "body": b"\x00\xff",
+                "size_bytes": 2,
+                "sha256": "06eb7d6a69ee19e5fbdf749018d3d2abfa04bcbd1365db312eb86dc7169389b8",
+            }
+        ],
+        "unannounced": ["vended"],
+        "nonce": "n-1",
+    },
+    "dayShard": "simulated-15-2026-05-01",
+    "callerDay": "a6731e827fd4c0773f37026b3fdfc04c-2026-05-01",
+    "createdAt": NOON,
+    "keys": [
+        "simulated-request_id-74220fa397f382c2c900c68b606c1641",
+        "simulated-meter_number-aa8c32437962fbebcdac10a6b8dc72b1",
+        "simulated-supplier_transaction_id-7579bdadce1e699e250a7940ab4f07b1",
+        "simulated-15-vended-utility",
+    ],
+    "open": {"shard": "simulated-15", "dueAt": NOON, "account": "d087620fcf48ae244807c254459c8141"},
+}
+
+
+def test_the_stored_form_never_changes():
+    """Golden: records in this form are out there. A field may be added; what is here must stay readable as it is."""
+    assert transaction_document(SALE) == STORED
+    assert transaction_of(STORED, "1.5") == SALE
+
+
+def with_record(**changed):
+    return {**STORED, "record": STORED["record"] | changed}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"discount": 5},
+        {"state": "half_vended"},
+        {"outcome": {"type": "swapped", "number": TOKEN}},
+        {"outcome": {"type": "vended", "receipt": {"supplier_transaction_id": "s", "tokens": [{"kind": "credit", "number": TOKEN + "1"}]}}},
+    ],
+)
+def test_what_a_newer_version_wrote_is_refused_as_unavailable_and_not_quoted(changed):
+    with pytest.raises(UnreadableRecord) as refused:
+        transaction_of(with_record(**changed), None)
+    assert isinstance(refused.value, StoreUnavailable)
+    assert TOKEN not in str(refused.value)
+    assert refused.value.__cause__ is None and refused.value.__suppress_context__
+
+
+def test_a_record_from_before_a_field_was_added_takes_its_default():
+    record = {name: value for name, value in STORED["record"].items() if name != "sign_of_vend"}
+    assert transaction_of({**STORED, "record": record}, None) == replace(SALE, sign_of_vend=False)
+
+
+def test_a_record_that_cannot_be_read_is_reported_and_keeps_no_other_waiting(caplog):
+    sales = readable([("sale-1", with_record(discount=5), "1.0"), ("sale-2", STORED, "1.1")])
+    assert sales == [SALE] and sales[0].revision == "1.1"
+    assert [(line.levelname, line.fields) for line in caplog.records] == [("CRITICAL", {"transaction_id": "sale-1"})]
+
+
+def test_text_that_utf8_cannot_hold_is_stored_as_its_escape():
+    hostile = replace(SALE, outcome=Unknown("lost \ud800 here \x00 ⚡"))
+    for through in (through_firestore, through_json):
+        assert transaction_of(through(transaction_document(hostile)), None).outcome == Unknown("lost \\ud800 here \x00 ⚡")
+
+
+def test_a_time_without_its_zone_is_refused():
+    with pytest.raises(ValueError, match="zone"):
+        transaction_document(replace(SALE, updated_at=NOON.replace(tzinfo=None)))
+
+
+def test_a_time_in_another_zone_is_stored_in_utc():
+    local = replace(SALE, created_at=NOON.astimezone(timezone(timedelta(hours=2))))
+    document = transaction_document(local)
+    assert document == STORED and document["createdAt"].tzinfo is UTC
+
+
+def test_every_key_that_finds_a_sale_has_its_mode_in_it():
+    one, other = (transaction_document(replace(SALE, mode=mode, open=None)) for mode in Mode)
+    assert one["dayShard"] != other["dayShard"]
+    assert one["callerDay"] != other["callerDay"]
+    assert not set(one["keys"]) & set(other["keys"])
+
+
+def test_keys_hold_no_meter_number_and_have_one_length_whatever_the_supplier_says():
+    long = replace(SALE, outcome=Vended(Receipt(supplier_transaction_id="s" * 100_000)))
+    keys = transaction_document(long)["keys"]
+    assert lookup_key(Mode.SIMULATED, LookupBy.SUPPLIER_TRANSACTION_ID, "s" * 100_000) in keys
+    assert max(map(len, keys)) < 100
+    assert "12345678901" not in "".join(keys)
+
+
+def test_settlement_reads_all_that_it_compares_and_none_of_the_bulk():
+    read = {path.removeprefix("record.") for path in SETTLED_BY}
+    projected = {"record": {name: value for name, value in STORED["record"].items() if name in read}}
+    assert Sold.of(transaction_of(projected, None)) == Sold.of(SALE)
+    assert not {"history", "answers"} & read
