@@ -1,0 +1,91 @@
+"""`make run`: the whole system on this machine, simulated, with one demonstration purchase and its receipt."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+import uvicorn
+
+from local.slip import slip
+from shared.config import ConfigError
+
+HOST: Final = "127.0.0.1"
+METER: Final = "12345678901"
+DEFAULTS: Final = {
+    "ENVIRONMENT": "local",
+    "MOBILEMART_LIVE_INTEGRATION": "false",
+    "TRANSACTION_STORE": "sqlite:///.local/transactions.db",
+}
+NEXT_STEPS: Final = """\
+Buy another one:
+
+  curl {url}/prevend/electricity -H 'Content-Type: application/json' \\
+    -d '{{"meterNumber": "{meter}", "amountCents": 10000}}'
+
+  curl {url}/purchase/electricity -H 'Content-Type: application/json' -H 'Idempotency-Key: my-first' \\
+    -d '{{"meterNumber": "{meter}", "amountCents": 20000}}'
+
+  curl '{url}/purchase/transactions?idempotencyKey=my-first'
+
+The same key again gives the same token and vends nothing. Other meters do other things: docs/simulated-mode.md
+Serving on {url} until interrupted.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until interrupted; with `--once`, end after the demonstration."""
+    parser = argparse.ArgumentParser(prog="python -m local", description="The whole system on this machine, simulated.")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--once", action="store_true", help="end after the demonstration purchase")
+    options = parser.parse_args(arguments)
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    if os.environ["TRANSACTION_STORE"] == DEFAULTS["TRANSACTION_STORE"]:
+        Path(".local").mkdir(exist_ok=True)
+    from local.app import app
+
+    try:
+        server = uvicorn.Server(uvicorn.Config(app(), host=HOST, port=options.port, access_log=False, log_level="warning"))
+    except ConfigError as error:
+        sys.exit(str(error))
+    asyncio.run(_serve(server, f"http://{HOST}:{options.port}", once=options.once))
+
+
+async def _serve(server: uvicorn.Server, url: str, *, once: bool) -> None:
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+        if serving.done():
+            await serving
+            return
+    print(slip(await _demonstration(url)))
+    if once:
+        server.should_exit = True
+    else:
+        print(NEXT_STEPS.format(url=url, meter=METER), flush=True)
+    await serving
+
+
+async def _demonstration(url: str) -> Mapping[str, Any]:
+    """One purchase of R100.00 of electricity, over HTTP like anybody else's."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as http:
+        prevend = await http.post("/prevend/electricity", json={"meterNumber": METER, "amountCents": 10_000})
+        prevend.raise_for_status()
+        bought = await http.post(
+            "/purchase/electricity",
+            json={"prevendId": prevend.json()["prevendId"], "reference": "demonstration"},
+            headers={"Idempotency-Key": str(uuid4())},
+        )
+        bought.raise_for_status()
+        sale: Mapping[str, Any] = bought.json()
+        return sale
+
+
+if __name__ == "__main__":
+    main()
