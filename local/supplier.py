@@ -6,7 +6,9 @@ Besides the supplier's own paths it has two for a person or a test: `GET /_contr
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final, get_args
@@ -17,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.mobilemart.simulator import STANDARD, Behaviour, Fault, MemoryLedger, RepeatedRequestId, ReprintBy, Simulator
+from shared.mobilemart.simulator import STANDARD, Behaviour, Fault, MemoryLedger, RepeatedRequestId, ReprintBy, Simulator, Vend
 
 HOST: Final = "127.0.0.1"
 CONTROL: Final = "/_control/"
@@ -38,7 +40,7 @@ class Supplier:
     async def _control(self, request: Request) -> Response:
         match request.method, request.url.path.removeprefix(CONTROL):
             case "GET", "vends":
-                return Response(msgspec.json.encode(await self.simulator.vends()), media_type="application/json")
+                return Response(msgspec.json.encode([_shown(vend) for vend in await self.simulator.vends()]), media_type="application/json")
             case "POST", "faults":
                 try:
                     faults = msgspec.json.decode(await request.body(), type=list[Fault])
@@ -50,32 +52,51 @@ class Supplier:
                 return Response(status_code=404)
 
 
-def server(app: ASGIApp, port: int) -> uvicorn.Server:
-    """A server on this machine only. It writes no access log: queries carry meter numbers."""
-    return uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, access_log=False, log_level="critical", lifespan="off"))
+def _shown(vend: Vend) -> dict[str, object]:
+    """A vend with what is asked of it most beside its record."""
+    said = {"vas_type": vend.vas_type, "amount_cents": vend.amount_cents, "recipient": vend.recipient}
+    return {**said, **msgspec.to_builtins(vend)}
+
+
+class Server(uvicorn.Server):
+    """`app` on a port of this machine, a free one when it is 0. Tells its base address to `started`.
+
+    It writes no access log: queries carry meter numbers.
+    """
+
+    def __init__(self, app: ASGIApp, port: int, started: Callable[[str], object]) -> None:
+        super().__init__(uvicorn.Config(app, host=HOST, port=port, access_log=False, log_level="warning", lifespan="off"))
+        logging.getLogger("uvicorn.error").addFilter(_is_no_cut)
+        self._started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._started(f"http://{HOST}:{self.servers[0].sockets[0].getsockname()[1]}")
+
+
+def _is_no_cut(record: logging.LogRecord) -> bool:
+    """Whether a record is worth reading: a connection that the simulator cuts on purpose is not."""
+    return record.msg != "ASGI callable returned without completing response."
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[str]:
-    """`app` on a free port, as long as the block runs. Gives its base address."""
-    running = server(app, 0)
-    task = asyncio.create_task(running.serve())
+async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+    """`app` on a port of this machine, a free one when it is 0, as long as the block runs. Gives its base address."""
+    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    server = Server(app, port, address.set_result)
+    running = asyncio.create_task(server.serve())
     try:
-        while not running.started:
-            await asyncio.sleep(0.005)
-            if task.done():
-                await task
-        port = running.servers[0].sockets[0].getsockname()[1]
-        yield f"http://{HOST}:{port}"
+        yield await address
     finally:
-        running.force_exit = running.should_exit = True
-        await task
+        server.force_exit = server.should_exit = True
+        await running
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m local.supplier", description="The simulated supplier on 127.0.0.1.")
-    parser.add_argument("--port", type=int, default=9000)
+    parser.add_argument("--port", type=int, default=9000, help="0 for a free one")
     parser.add_argument("--unmarked", action="store_true", help="answers do not say that they are simulated: plays a live switch")
     parser.add_argument("--reprint-by", choices=get_args(ReprintBy), default=STANDARD.reprint_by)
     parser.add_argument("--repeated-request-id", choices=get_args(RepeatedRequestId), default=STANDARD.repeated_request_id)
@@ -90,8 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         late_seconds=options.late_seconds,
     )
     simulator = Simulator(MemoryLedger(), behaviour=behaviour, now=lambda: datetime.now(UTC))
-    print(f"simulated supplier on http://{HOST}:{options.port}", flush=True)
-    server(Supplier(simulator), options.port).run()
+    Server(Supplier(simulator), options.port, lambda base_url: print(f"simulated supplier on {base_url}", flush=True)).run()
 
 
 if __name__ == "__main__":

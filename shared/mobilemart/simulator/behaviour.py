@@ -1,6 +1,6 @@
 """How the simulated switch behaves where the real one's behaviour is unknown, or where a test needs it otherwise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 RepeatedRequestId = Literal["reject", "replay", "vend_again"]
@@ -22,7 +22,7 @@ class Behaviour:
 
     marked: bool = True
     client_id: str = SIMULATED_CLIENT_ID
-    client_secret: str = SIMULATED_CLIENT_SECRET
+    client_secret: str = field(default=SIMULATED_CLIENT_SECRET, repr=False)
     access_token_seconds: int = 7200
     repeated_request_id: RepeatedRequestId = "reject"
     reprint_by: ReprintBy = "both"

@@ -1,0 +1,263 @@
+"""Every scenario does what its row in the table says, under every service that has it; and the documentation lists them all."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.mobilemart.simulator import PLAIN, SCENARIOS, MemoryLedger, Scenario, Service, Simulator, Told
+from shared.vas import ACCOUNT_NUMBER, METER_NUMBER, MOBILE_NUMBER
+from tests.stand_ins.merchant import Merchant, abandoned, exactly
+
+NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
+LONGEST_DEADLINE_SECONDS = 60.0
+NEVER_ANSWERED = ("silent", "vends-late")
+NO_PROOF = (1003, 1099)
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "simulated-mode.md"
+
+
+def _played(*, vended_only: bool = False) -> list[Any]:
+    """Every scenario under every service that has it, as parameters of a test."""
+    chosen = (scenario for scenario in SCENARIOS if scenario.vends or not vended_only)
+    return [
+        pytest.param(scenario, service, id=f"{scenario.name}-{service}") for scenario in chosen for service in sorted(scenario.services)
+    ]
+
+
+class Switch:
+    """A simulator whose pauses take no time and are added up."""
+
+    def __init__(self) -> None:
+        self.paused_seconds = 0.0
+        self.ledger = MemoryLedger()
+        self.simulator = Simulator(self.ledger, now=lambda: NOON, delay=self._pause)
+
+    async def _pause(self, seconds: float) -> None:
+        self.paused_seconds += seconds
+
+    @asynccontextmanager
+    async def merchant(self) -> AsyncIterator[Merchant]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(self.simulator), base_url="http://simulator") as http:
+            merchant = Merchant(http)
+            await merchant.log_in()
+            yield merchant
+
+
+@pytest.fixture
+def switch() -> Switch:
+    return Switch()
+
+
+def named(name: str) -> Scenario:
+    return next(scenario for scenario in SCENARIOS if scenario.name == name)
+
+
+async def delivered(switch: Switch, name: str, service: Service = Service.UTILITY) -> dict[str, Any]:
+    """The details of what the scenario delivers."""
+    async with switch.merchant() as merchant:
+        details: dict[str, Any] = exactly(await merchant.play(named(name), service))["additionalDetails"]
+    return details
+
+
+@pytest.mark.parametrize(("scenario", "service"), _played())
+async def test_a_scenario_vends_and_tells_as_its_row_says(switch: Switch, scenario: Scenario, service: Service) -> None:
+    async with switch.merchant() as merchant:
+        answer = await _heard(switch, merchant, scenario, service)
+
+    assert len(await switch.simulator.vends()) == (1 if scenario.vends else 0)
+    match scenario.told:
+        case Told.OUTCOME:
+            assert _outcome(answer) == ("vended" if scenario.vends else "refused")
+        case Told.NOTHING:
+            assert _outcome(answer) is None
+        case Told.UNREADABLE:
+            assert answer is not None and answer.status_code == 200
+
+
+async def _heard(switch: Switch, merchant: Merchant, scenario: Scenario, service: Service) -> httpx.Response | None:
+    """The answer to what the scenario is about, as a client with a deadline hears it."""
+    if scenario.name in NEVER_ANSWERED:
+        await abandoned(merchant.play(scenario, service, "ours"), switch.simulator)
+        return None
+    try:
+        response = await merchant.play(scenario, service, "ours")
+    except httpx.RemoteProtocolError:
+        return None
+    return response if switch.paused_seconds < LONGEST_DEADLINE_SECONDS else None
+
+
+def _outcome(response: httpx.Response | None) -> str | None:
+    """What an answer proves: `vended`, `refused`, or nothing."""
+    if response is None or response.headers.get("content-type") == "text/html":
+        return "refused" if response is not None and response.status_code == 502 and "prevend" in str(response.url) else None
+    if response.status_code in (401, 429):
+        return "refused"
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    if response.is_success:
+        return "vended" if "transactionId" in body else None
+    return "refused" if response.status_code == 400 and body["fulcrumErrorCode"] not in NO_PROOF else None
+
+
+@pytest.mark.parametrize(("scenario", "service"), _played(vended_only=True))
+async def test_a_reprint_shows_what_a_scenario_vended_or_its_row_says_otherwise(
+    switch: Switch, scenario: Scenario, service: Service
+) -> None:
+    async with switch.merchant() as merchant:
+        await _heard(switch, merchant, scenario, service)
+        later = Simulator(switch.ledger, now=lambda: datetime(2026, 5, 1, 11, 0, tzinfo=UTC))
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(later), base_url="http://simulator", headers=merchant.http.headers
+        ) as http:
+            shown = await Merchant(http).reprint(service, requestId="ours")
+
+    [vend] = await switch.simulator.vends()
+    amounts = re.findall(r"\"(?:amount|productAmount)\":\"?([0-9.]+)", shown.text)
+    as_it_was = shown.is_success and shown.json()["transactionId"] == vend.transaction_id and f"{vend.amount_cents / 100:.2f}" in amounts
+    assert as_it_was == scenario.reprint_knows
+    assert all(token.number in shown.text for token in vend.tokens) == shown.is_success or not vend.tokens
+
+
+def test_there_are_many_scenarios_each_with_its_own_number_name_and_keys() -> None:
+    keys = [(service, scenario.key(service)) for scenario in SCENARIOS for service in scenario.services]
+
+    assert len(SCENARIOS) >= 30
+    assert len({scenario.number for scenario in SCENARIOS}) == len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS)
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize(("scenario", "service"), _played())
+def test_the_key_of_a_scenario_is_a_valid_recipient_or_product(scenario: Scenario, service: Service) -> None:
+    form = {
+        Service.UTILITY: METER_NUMBER,
+        Service.BILL_PAYMENT: ACCOUNT_NUMBER,
+        Service.AIRTIME_PINLESS: MOBILE_NUMBER,
+        Service.DATA_PINLESS: MOBILE_NUMBER,
+    }.get(service, re.compile("[A-Za-z0-9]{20}"))
+
+    assert form.fullmatch(scenario.key(service))
+
+
+@pytest.mark.parametrize("meter", ["12345678901", "99000000099", "9900000004000", "01234567840"])
+async def test_any_other_meter_is_plain(switch: Switch, meter: str) -> None:
+    query = {"meterNumber": meter, "merchantProductId": "SimUtility0000000000", "requestId": "a", "amount": "100"}
+    async with switch.merchant() as merchant:
+        prevend = (await merchant.http.get("/v1/utility/prevend", params=query)).json()
+        answer = await merchant.purchase(Service.UTILITY, PLAIN.order(Service.UTILITY), prevend_id=prevend["transactionId"])
+
+    assert len(answer.json()["additionalDetails"]["tokens"]) == 1
+
+
+async def test_tokens_come_in_the_order_in_which_they_are_typed(switch: Switch) -> None:
+    tokens = (await delivered(switch, "key-change-and-free"))["tokens"]
+
+    assert [token["type"] for token in tokens] == ["KeyChange", "KeyChange", "FreeBasicElectricity", "Credit"]
+
+
+async def test_arrears_are_taken_from_the_amount(switch: Switch) -> None:
+    details = await delivered(switch, "arrears")
+
+    assert [charge["amount"] for charge in details["fixedCosts"]] == [40]
+    assert str(details["units"]) == "17.8"  # of R60
+
+
+async def test_no_token_is_due_when_all_goes_to_arrears(switch: Switch) -> None:
+    details = await delivered(switch, "all-debt")
+
+    assert (details["tokens"], details["units"]) == ([], 0)
+    assert [charge["amount"] for charge in details["fixedCosts"]] == [100]
+
+
+async def test_no_token_is_due_on_an_online_meter(switch: Switch) -> None:
+    details = await delivered(switch, "online-meter")
+
+    assert (details["tokens"], details["onlineMeter"]) == ([], True)
+
+
+@pytest.mark.parametrize("key", ["value", "tokenValue", "pin"])
+async def test_digits_come_under_each_key_that_a_client_should_know(switch: Switch, key: str) -> None:
+    [token] = (await delivered(switch, f"tokens-{key}"))["tokens"]
+
+    assert re.fullmatch("[0-9]{20}", token[key])
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("strings", "[0-9]{20}"), ("grouped", "([0-9]{4} ){4}[0-9]{4}"), ("nineteen-digits", "[0-9]{19}")]
+)
+async def test_tokens_come_in_each_shape_that_a_client_should_know(switch: Switch, name: str, form: str) -> None:
+    [token] = (await delivered(switch, f"tokens-{name}"))["tokens"]
+
+    assert re.fullmatch(form, token if isinstance(token, str) else token["token"])
+
+
+async def test_tokens_can_be_empty_or_missing(switch: Switch) -> None:
+    empty, missing = await delivered(switch, "tokens-empty"), await delivered(switch, "tokens-missing")
+
+    assert empty["tokens"] == []
+    assert "tokens" not in missing
+
+
+async def test_a_voucher_can_have_a_serial_number_and_no_pin(switch: Switch) -> None:
+    details = await delivered(switch, "no-pin", Service.VOUCHER)
+
+    assert "pin" not in details
+    assert details["serialNumber"]
+
+
+async def test_a_bill_payment_can_have_a_convenience_fee(switch: Switch) -> None:
+    async with switch.merchant() as merchant:
+        answer = exactly(await merchant.play(named("convenience-fee"), Service.BILL_PAYMENT))
+
+    assert str(answer["convenienceFee"]) == "5.50"
+
+
+@pytest.mark.parametrize(("name", "minimum"), [("plain", "10.00"), ("minimum-339", "339.26"), ("minimum-untrue", "10.00")])
+async def test_a_prevend_says_the_meters_minimum_even_for_less(switch: Switch, name: str, minimum: str) -> None:
+    order = PLAIN.order(Service.UTILITY)
+    query = {"meterNumber": named(name).key(Service.UTILITY), "merchantProductId": order.merchant_product_id or "", "requestId": "a"}
+    async with switch.merchant() as merchant:
+        answer = await merchant.http.get("/v1/utility/prevend", params={**query, "amount": "5"})
+
+    assert answer.status_code == 200
+    assert str(exactly(answer)["minimumPurchaseAmount"]) == minimum
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("slow-prevend", 35), ("late", 90), ("dripped", 90)])
+async def test_a_slow_answer_takes_as_long_as_it_says(switch: Switch, name: str, seconds: int) -> None:
+    async with switch.merchant() as merchant:
+        await merchant.play(named(name), Service.UTILITY)
+
+    assert switch.paused_seconds == pytest.approx(seconds, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "vends", "code"), [("repeat-rejected", 1, 1010), ("repeat-replayed", 1, None), ("repeat-vends-again", 2, None)]
+)
+async def test_a_repeat_after_a_lost_reply_does_what_the_scenario_says(switch: Switch, name: str, vends: int, code: int | None) -> None:
+    order = named(name).order(Service.UTILITY)
+    async with switch.merchant() as merchant:
+        prevend_id = (await merchant.prevend(Service.UTILITY, order)).json()["transactionId"]
+        for _ in range(2):
+            with pytest.raises(httpx.RemoteProtocolError):
+                await merchant.purchase(Service.UTILITY, order, prevend_id=prevend_id, request_id="same")
+
+    assert len(await switch.simulator.vends()) == vends
+
+
+def test_the_documentation_lists_the_scenarios() -> None:
+    rows = [line for line in DOCUMENTATION.read_text("utf-8").splitlines() if re.match(r"\| [0-9]{2} \|", line)]
+
+    assert rows == [_row(scenario) for scenario in SCENARIOS]
+
+
+def _row(scenario: Scenario) -> str:
+    services = "all" if scenario.services == frozenset(Service) else ", ".join(name for name in Service if name in scenario.services)
+    vends = "yes" if scenario.vends else "no"
+    return f"| {scenario.number:02d} | {scenario.name} | {scenario.says} | {services} | {vends} | {scenario.told} |"
