@@ -1,0 +1,131 @@
+"""Events: published to a real topic in the promised form, at least once, and never holding a sale up for long."""
+
+import json
+import logging
+import socket
+import time
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
+from grpc.aio import insecure_channel
+
+from shared import logs
+from shared.config import ConsumerDetails
+from shared.events import LogEvents, PubSubEvents
+from shared.ports import EventsUnavailable
+from shared.shown import event_body
+from shared.transaction import EventName
+from tests.sales import METER, PINNED_ORDER, PINNED_RECEIPT, RECEIPT, in_doubt, vended
+
+MASKED = ConsumerDetails.MASKED
+
+
+class Topic:
+    """A topic of its own with one subscriber, on the emulator."""
+
+    def __init__(self, emulator: str) -> None:
+        project = f"projects/demo-{uuid.uuid4().hex[:12]}"
+        self.name = f"{project}/topics/transactions"
+        self._subscription = f"{project}/subscriptions/wallet"
+        self._publisher = PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=insecure_channel(emulator)))
+        self._subscriber = SubscriberAsyncClient(transport=SubscriberGrpcAsyncIOTransport(channel=insecure_channel(emulator)))
+
+    async def create(self) -> None:
+        await self._publisher.create_topic(name=self.name)
+        await self._subscriber.create_subscription(
+            {"name": self._subscription, "topic": self.name, "enable_message_ordering": True, "ack_deadline_seconds": 60}
+        )
+
+    async def received(self, count: int):
+        """The messages, in the order in which they come."""
+        messages = []
+        while len(messages) < count:
+            pulled = await self._subscriber.pull({"subscription": self._subscription, "max_messages": 10})
+            messages += [each.message for each in pulled.received_messages]
+            if pulled.received_messages:
+                await self._subscriber.acknowledge(
+                    subscription=self._subscription, ack_ids=[each.ack_id for each in pulled.received_messages]
+                )
+        return messages
+
+    async def close(self) -> None:
+        await self._publisher.transport.close()
+        await self._subscriber.transport.close()
+
+
+@pytest.fixture
+async def topic(pubsub_emulator: str) -> AsyncIterator[Topic]:
+    topic = Topic(pubsub_emulator)
+    await topic.create()
+    yield topic
+    await topic.close()
+
+
+async def test_a_message_is_the_sale_with_the_events_name_and_id(topic, pubsub_emulator):
+    events, sale = PubSubEvents(topic.name, MASKED, pubsub_emulator), vended()
+    await events.publish(EventName.VENDED, sale)
+    await events.close()
+
+    [message] = await topic.received(1)
+    assert json.loads(message.data) == json.loads(json.dumps(event_body(EventName.VENDED, sale, MASKED)))
+    assert dict(message.attributes) == {"event": "vended", "vasType": "utility", "simulated": "true"}
+    assert message.ordering_key == sale.id
+
+
+async def test_the_events_of_a_sale_arrive_in_the_order_in_which_they_happened(topic, pubsub_emulator):
+    events, sale = PubSubEvents(topic.name, MASKED, pubsub_emulator), in_doubt()
+    for event in (EventName.IN_DOUBT, EventName.NEEDS_REVIEW, EventName.REJECTED):
+        await events.publish(event, sale)
+    await events.close()
+
+    assert [message.attributes["event"] for message in await topic.received(3)] == ["in_doubt", "needs_review", "rejected"]
+
+
+async def test_a_topic_that_does_not_exist_is_an_announcement_not_made(topic, pubsub_emulator):
+    events = PubSubEvents(f"{topic.name}-of-another", MASKED, pubsub_emulator)
+    with pytest.raises(EventsUnavailable) as error:
+        await events.publish(EventName.VENDED, vended())
+    await events.close()
+    assert METER not in str(error.value)
+
+
+@pytest.mark.parametrize("listening", [True, False])
+async def test_a_topic_that_does_not_answer_is_given_up_within_the_bound(listening):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        if listening:  # connections are taken, and nothing ever comes
+            silent.listen()
+        events = PubSubEvents("projects/demo/topics/transactions", MASKED, f"127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=0.5)
+        started = time.monotonic()
+        with pytest.raises(EventsUnavailable):
+            await events.publish(EventName.VENDED, vended())
+        assert time.monotonic() - started < 2
+        await events.close()
+
+
+async def test_a_publisher_recovers_with_its_topic(topic, pubsub_emulator):
+    events = PubSubEvents(f"{topic.name}-late", MASKED, pubsub_emulator)
+    with pytest.raises(EventsUnavailable):
+        await events.publish(EventName.VENDED, vended())
+    late = Topic(pubsub_emulator)
+    late.name = f"{topic.name}-late"
+    await late.create()
+    await events.publish(EventName.VENDED, vended())
+    assert len(await late.received(1)) == 1
+    await late.close()
+    await events.close()
+
+
+async def test_the_log_gets_the_event_and_nothing_that_is_worth_anything(caplog):
+    caplog.set_level(logging.INFO, "gateway")
+    for sale in (vended(), vended(PINNED_RECEIPT, order=PINNED_ORDER)):
+        await LogEvents().publish(EventName.VENDED, sale)
+
+    lines = [json.loads(logs.JsonFormatter().format(record)) for record in caplog.records]
+    assert [(line["event_id"], line["state"]) for line in lines] == [(f"{vended().id}:vended", "vended")] * 2
+    secrets = {METER, "Jane", "Main", PINNED_RECEIPT.pin, PINNED_RECEIPT.serial_number, *(token.number for token in RECEIPT.tokens)}
+    assert not any(secret in json.dumps(lines) for secret in secrets)

@@ -1,0 +1,121 @@
+"""What callers see of a sale: everything that the contract names, and nothing that is not theirs to see."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from shared.config import ConsumerDetails
+from shared.money import Money
+from shared.outcome import Reason, Rejected
+from shared.shown import encoded, event_body, masked, state_shown, transaction_body
+from shared.transaction import EventName, State
+from tests.sales import NOON, PINNED_ORDER, PINNED_RECEIPT, in_doubt, rejected, vended, vending
+
+FULL, MASKED = ConsumerDetails.FULL, ConsumerDetails.MASKED
+
+
+def shown(sale, details=MASKED):
+    return json.loads(encoded(transaction_body(sale, sale.state, details)))
+
+
+def test_a_vended_sale_shows_all_that_was_delivered():
+    sale = vended()
+    assert shown(sale, FULL) == {
+        "transactionId": sale.id,
+        "version": 2,
+        "vasType": "utility",
+        "state": "vended",
+        "amountCents": 10000,
+        "merchantProductId": "electricity",
+        "meterNumber": "12345678901",
+        "reference": "basket 7",
+        "simulated": True,
+        "createdAt": "2026-05-01T10:00:00.000000Z",
+        "updatedAt": "2026-05-01T10:00:01.000000Z",
+        "receipt": {
+            "supplierTransactionId": "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10",
+            "receiptNumber": "RCP0001",
+            "reference": "REF0001",
+            "tokensDue": "delivered",
+            "tokens": [
+                {"kind": "key_change", "number": "00000000000087654321", "units": None},
+                {"kind": "credit", "number": "00000000000012345678", "units": "29.70"},
+            ],
+            "units": "29.70",
+            "unitType": "kWh",
+            "pin": None,
+            "serialNumber": None,
+            "expiryDate": None,
+            "consumer": {"name": "Jane Doe", "address": "12 Main Road", "message": "Arrears are due"},
+            "meter": {
+                "supplierGroupCode": "000001",
+                "keyRevisionNumber": "2",
+                "tariffIndex": "01",
+                "tokenTechnology": "02",
+                "algorithm": "07",
+            },
+            "charges": [{"description": "service", "amountCents": 550}, {"description": None, "amountCents": None}],
+            "instructions": "Type the tokens in order.",
+        },
+        "problem": None,
+    }
+
+
+def test_a_pin_is_shown_and_no_recipient_is_invented():
+    body = shown(vended(PINNED_RECEIPT, order=PINNED_ORDER))
+    assert (body["receipt"]["pin"], body["receipt"]["serialNumber"]) == ("12345678901234", "sn-99887766")
+    assert not {"meterNumber", "accountNumber", "mobileNumber"} & set(body)
+
+
+def test_masked_details_keep_a_letter_of_each_word_and_no_length():
+    consumer = shown(vended())["receipt"]["consumer"]
+    assert consumer == {"name": "J** D**", "address": "1** M** R**", "message": None}
+
+
+@pytest.mark.parametrize(("text", "kept"), [("", ""), ("   ", ""), ("Li", "L**"), ("van der\tMerwe", "v** d** M**"), ("😀é", "😀**")])
+def test_masking_takes_any_text(text, kept):
+    assert masked(text) == kept
+
+
+def test_a_rejected_sale_says_why_without_the_suppliers_words():
+    body = shown(rejected(Rejected(Reason.AMOUNT_BELOW_MINIMUM, "1001 from the switch", minimum_amount=Money(33_926))))
+    assert (body["state"], body["receipt"]) == ("rejected", None)
+    assert body["problem"] == {
+        "type": "/problems/amount-below-minimum",
+        "title": "Amount too small",
+        "detail": "At least R339.26 has to be bought at once.",
+        "retry": "change",
+        "minimumAmountCents": 33926,
+    }
+
+
+def test_a_duplicate_names_the_other_sale_and_any_other_rejection_none():
+    duplicate = rejected(Rejected(Reason.POSSIBLE_DUPLICATE, "twin", other_transaction_id="f" * 32))
+    assert shown(duplicate)["problem"]["transactionId"] == "f" * 32
+    assert "transactionId" not in shown(rejected(Rejected(Reason.PREVEND_EXPIRED, "late")))["problem"]
+
+
+def test_a_sale_in_doubt_shows_neither_a_receipt_nor_a_problem():
+    body = shown(in_doubt())
+    assert (body["state"], body["receipt"], body["problem"]) == ("in_doubt", None, None)
+
+
+def test_a_sale_that_nobody_sells_any_more_is_shown_in_doubt():
+    sale = vending()
+    assert state_shown(sale, NOON + timedelta(seconds=239)) is State.VENDING
+    assert state_shown(sale, NOON + timedelta(seconds=240)) is State.IN_DOUBT
+    assert state_shown(vended(), NOON + timedelta(days=9)) is State.VENDED
+
+
+def test_the_same_record_is_always_the_same_bytes():
+    assert len({encoded(transaction_body(vended(), State.VENDED, MASKED)) for _ in range(3)}) == 1
+
+
+def test_an_event_is_the_sale_under_a_name_that_a_repeat_has_too():
+    sale = vended()
+    assert event_body(EventName.VENDED, sale, MASKED) == {
+        **transaction_body(sale, State.VENDED, MASKED),
+        "eventId": f"{sale.id}:vended",
+        "event": "vended",
+    }
