@@ -5,11 +5,11 @@ The codes and statuses that decide are in `error_codes.py`; what was delivered i
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from shared.catalogue import Product
-from shared.mobilemart.error_codes import CODES, NEVER_EVIDENCE, TRANSACTION_DOES_NOT_EXIST, Meaning, meaning
+from shared.mobilemart.error_codes import CODES, FLOAT_EXHAUSTED, NEVER_EVIDENCE, TRANSACTION_DOES_NOT_EXIST, Meaning, meaning
 from shared.mobilemart.fields import exact, json_value, members, rand, text
 from shared.mobilemart.receipts import amount_said, read_consumer, read_receipt, recipients_said
 from shared.outcome import (
@@ -138,7 +138,7 @@ def read_vend(heard: Heard, order: Order, mode: Mode) -> Outcome:
         return Unknown(SAYS_SIMULATED, sign_of_vend=heard.is_success)
     known = None if heard.status in NEVER_EVIDENCE else heard.meaning
     if known is not None and (reason := known.reason(order.vas_type)) is not None:
-        return replace(refused(heard, reason), not_taken=known.not_taken)
+        return refused(heard, reason)
     if (receipt := read_receipt(heard.delivered, order)) is not None:
         return Vended(receipt)
     return Unknown(heard.description, sign_of_vend=heard.is_success)
@@ -205,9 +205,14 @@ def is_foreign(reply: Reply, mode: Mode) -> bool:
 
 
 def refused(reply: Reply, reason: Reason) -> Rejected:
-    """Rejected by that answer, with the wait that it asks for."""
-    wait = reply.wait_seconds if reason is Reason.SUPPLIER_BUSY else None
-    return Rejected(reason, reply.description, retry_after_seconds=wait)
+    """Rejected by that answer, with all that it says of what to do next."""
+    return Rejected(
+        reason,
+        reply.description,
+        not_taken=reply.is_unauthenticated,
+        float_exhausted=reply.meaning is CODES[FLOAT_EXHAUSTED],
+        retry_after_seconds=reply.wait_seconds if reason is Reason.SUPPLIER_BUSY else None,
+    )
 
 
 def _mismatch(receipt: Receipt, said: Mapping[str, object], order: Order, asked_for: str | None) -> str | None:

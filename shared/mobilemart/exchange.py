@@ -47,7 +47,8 @@ class Exchange:
             async with asyncio.timeout(seconds):  # read timeouts are per chunk: a drip passes them
                 response = await self._transport.handle_async_request(self._request(call, access_token, etag, connect_seconds))
                 try:
-                    async for chunk in response.aiter_raw():
+                    assert isinstance(response.stream, httpx.AsyncByteStream)  # of an asynchronous transport
+                    async for chunk in response.stream:  # undecoded
                         body += chunk
                         if len(body) > most_bytes:
                             fault = f"over {most_bytes} bytes"
@@ -118,5 +119,6 @@ class _Request(aiohttp.ClientRequest):
 
 def _named(error: BaseException) -> str:
     """The exception's type and its cause's, never its text, which may quote an address with a meter number in it."""
-    cause = error.__cause__
-    return type(error).__name__ if cause is None else f"{type(error).__name__} from {type(cause).__name__}"
+    if error.__cause__ is None or isinstance(error, TimeoutError):
+        return type(error).__name__
+    return f"{type(error).__name__} from {type(error.__cause__).__name__}"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.catalogue import Product
 from shared.mobilemart.answers import (
     SAYS_SIMULATED,
     Heard,
@@ -426,8 +427,10 @@ def test_every_other_answer_to_a_reprint_is_none(heard: Heard) -> None:
 # --- product lists
 
 
-def listed(value: object, vas_type: VasType = VasType.DATA) -> object:
-    return read_products(answer(200, value), vas_type, Mode.LIVE)
+def listed(value: object, vas_type: VasType = VasType.DATA) -> tuple[Product, ...]:
+    products = read_products(answer(200, value), vas_type, Mode.LIVE)
+    assert not isinstance(products, Rejected)
+    return products
 
 
 def test_a_product_list_reads_the_fields_of_each_service() -> None:
@@ -442,7 +445,7 @@ def test_a_product_list_reads_the_fields_of_each_service() -> None:
     open_amount = {"merchantProductId": "cD4", "productName": "Top-up", "contentCreator": "mtn", "pinned": True, "fixedAmount": False}
     limits = {"amount": None, "minimumAmount": 2, "maximumAmount": 500}
 
-    first, second = listed([fixed, open_amount | limits])  # type: ignore[misc]
+    first, second = listed([fixed, open_amount | limits])
 
     assert (first.merchant_product_id, first.name, first.content_creator, first.pinned, first.fixed_amount) == (
         "aB3",
@@ -454,7 +457,7 @@ def test_a_product_list_reads_the_fields_of_each_service() -> None:
     assert (first.amount, first.minimum_amount, first.maximum_amount) == (Money(2900), None, None)
     assert (second.pinned, second.fixed_amount, second.amount) == (True, False, None)
     assert (second.minimum_amount, second.maximum_amount) == (Money(200), Money(50_000))
-    (only,) = listed([{"merchantProductId": "eF5", "name": "Electricity"}], VasType.UTILITY)  # type: ignore[misc]
+    (only,) = listed([{"merchantProductId": "eF5", "name": "Electricity"}], VasType.UTILITY)
     assert (only.vas_type, only.name) == (VasType.UTILITY, "Electricity")
 
 
@@ -464,12 +467,12 @@ def test_a_row_that_cannot_be_sold_is_left_out() -> None:
 
     rows = listed([good, {"productName": "no id"}, {"merchantProductId": "no name"}, unpriced, None, 7, "row"])
 
-    assert [row.merchant_product_id for row in rows] == ["aB3"]  # type: ignore[attr-defined]
+    assert [row.merchant_product_id for row in rows] == ["aB3"]
 
 
 @pytest.mark.parametrize("key", ["products", "data", "items"])
 def test_a_wrapped_list_is_read_too(key: str) -> None:
-    assert len(listed({key: [{"merchantProductId": "a", "productName": "b"}]})) == 1  # type: ignore[arg-type]
+    assert len(listed({key: [{"merchantProductId": "a", "productName": "b"}]})) == 1
 
 
 @pytest.mark.parametrize(
@@ -519,7 +522,7 @@ def assert_storable(shown: str) -> None:
     shown.encode()
 
 
-@pytest.mark.parametrize("body", HOSTILE, ids=[body[:24] for body in HOSTILE])
+@pytest.mark.parametrize("body", HOSTILE, ids=[repr(body[:24]) for body in HOSTILE])
 @pytest.mark.parametrize("status", [200, 400, 500])
 def test_no_body_however_hostile_raises(status: int, body: bytes) -> None:
     read_in_every_way(Reply.of(status, {"content-type": "application/json"}, body))
@@ -528,8 +531,20 @@ def test_no_body_however_hostile_raises(status: int, body: bytes) -> None:
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)  # surrogates and NUL included
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | any_text
 names = st.sampled_from(
-    "transactionId additionalDetails tokens token value pin units type fixedCosts amount consumerDetails name fulcrumErrorCode "
-    "errorCode detail simulated serialNumber productAmount onlineMeter products".split()
+    [
+        *("transactionId", "additionalDetails", "tokens", "token", "value", "pin", "units", "type", "fixedCosts", "amount", "products"),
+        *(
+            "consumerDetails",
+            "name",
+            "fulcrumErrorCode",
+            "errorCode",
+            "detail",
+            "simulated",
+            "serialNumber",
+            "productAmount",
+            "onlineMeter",
+        ),
+    ]
 )
 json_values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=8), max_leaves=25)
 bodies = st.binary(max_size=200) | st.builds(lambda value: json.dumps(value).encode(), json_values)
