@@ -123,13 +123,13 @@ class Simulator:
             return instead(scripted, call.base_url, call.trace_id), scripted.effect
         fault = scripted
         try:
-            job = await self._understood(call)
-            if isinstance(job, Reply):
-                return job, _effect(fault)
-            fault = scripted or job.scenario.fault(call.leg)
+            understood = await self._understood(call)
+            if isinstance(understood, Reply):
+                return understood, _effect(fault)
+            fault = scripted or understood.scenario.fault(call.leg)
             if fault is not None and fault.effect in IDLE:
                 return instead(fault, call.base_url, call.trace_id), fault.effect
-            return Reply(await job.do(self._moment(call, fault))), _effect(fault)
+            return Reply(await understood.do(self._moment(call, fault))), _effect(fault)
         except Refused as refused:
             return error(refused, call.base_url, call.trace_id), _effect(fault)
 
