@@ -19,34 +19,36 @@ resource "google_firestore_backup_schedule" "daily" {
 }
 
 locals {
-  # What the store asks for by more than one field. docs/firestore.md has the queries; a test compares them with this.
+  # What the store asks for by more than one field. A test compares this with the queries that the store sends.
   firestore_composite_indexes = {
-    due = { collection = "transactions", fields = ["open.shard", "open.dueAt"] } # the sweep: what is due in a shard, oldest first
+    due    = ["open.shard ASCENDING", "open.dueAt ASCENDING"] # the sweep: what is due in a shard, oldest first
+    lookup = ["keys CONTAINS", "createdAt DESCENDING"]        # an operator's search, and a vended sale of a service, newest first
   }
 
-  # What it asks for by one field: only this kind of entry is kept for it.
-  firestore_single_indexes = {
-    "transactions/open.account" = { order = "ASCENDING", array_config = null } # the guard against duplicates
-    "transactions/dayShard"     = { order = "ASCENDING", array_config = null } # the settlement of a day
-    "transactions/callerDay"    = { order = "ASCENDING", array_config = null } # a caller's list of a day
-    "transactions/keys"         = { order = null, array_config = "CONTAINS" }  # an operator's search
-  }
+  # What it asks for by one field alone: only this kind of entry is kept for it.
+  firestore_single_indexes = toset([
+    "callerDay",    # a caller's list of a day
+    "dayShard",     # the settlement of a day
+    "open.account", # the guard against duplicates
+  ])
 
-  # What is never asked for. A time that only grows is indexed at one end, at no more than about 500 writes a second; and
-  # the record itself is one value that nobody searches inside.
+  # What is never asked for by itself. An index on a time that only grows takes no more than about 500 writes a second, and
+  # the record is one value inside which nobody searches.
   firestore_unindexed = toset([
     "discrepancies/record",
     "prevends/expireAt",
     "prevends/record",
     "settlements/record",
-    "simulator/expireAt",
-    "simulator/record",
+    "transactions/createdAt",
+    "transactions/keys",
     "transactions/open.dueAt",
     "transactions/open.shard",
     "transactions/record",
+    "simulator/expireAt",
+    "simulator/value",
   ])
 
-  # Documents that delete themselves at the time in that field; the code checks the time as well, for deletion is not prompt.
+  # Documents that delete themselves after the time in that field; the code checks the time as well, for that is not prompt.
   firestore_expiring = toset(["prevends/expireAt", "simulator/expireAt"])
 }
 
@@ -54,13 +56,14 @@ resource "google_firestore_index" "this" {
   for_each = local.firestore_composite_indexes
 
   database   = google_firestore_database.this.name
-  collection = each.value.collection
+  collection = "transactions"
 
   dynamic "fields" {
-    for_each = each.value.fields
+    for_each = [for field in each.value : split(" ", field)]
     content {
-      field_path = fields.value
-      order      = "ASCENDING"
+      field_path   = fields.value[0]
+      order        = fields.value[1] == "CONTAINS" ? null : fields.value[1]
+      array_config = fields.value[1] == "CONTAINS" ? "CONTAINS" : null
     }
   }
 }
@@ -69,13 +72,12 @@ resource "google_firestore_field" "indexed" {
   for_each = local.firestore_single_indexes
 
   database   = google_firestore_database.this.name
-  collection = split("/", each.key)[0]
-  field      = split("/", each.key)[1]
+  collection = "transactions"
+  field      = each.key
 
   index_config {
     indexes {
-      order        = each.value.order
-      array_config = each.value.array_config
+      order = "ASCENDING"
     }
   }
 }

@@ -185,7 +185,7 @@ resource "google_artifact_registry_repository" "functions" {
 }
 
 resource "google_artifact_registry_repository_iam_member" "builder" {
-  repository = google_artifact_registry_repository.functions.name
+  repository = google_artifact_registry_repository.functions.repository_id
   location   = var.region
   role       = "roles/artifactregistry.writer"
   member     = google_service_account.builder.member

@@ -10,6 +10,12 @@ locals {
       means    = "The supplier says something else about a sale than the end that we gave it: it may be billed though we called it rejected, or vended twice."
       do       = "Open the sale in reconcile (GET /transactions/{id}). Its history and raw answers are kept. The loss is the merchant's: never take the customer's money again. Close the discrepancy with a note."
     }
+    credentials_refused = {
+      message  = "supplier refuses our credentials"
+      severity = "CRITICAL"
+      means    = "The supplier does not accept our client id and secret: nothing can be sold."
+      do       = "Compare the newest versions in Secret Manager with what the supplier gave; add a version that is right. No redeploy is needed."
+    }
     discrepancy = {
       message  = "discrepancy found"
       severity = "ERROR"
@@ -51,6 +57,12 @@ locals {
       severity = "CRITICAL"
       means    = "The supplier answered a sale, and Firestore did not take the answer. The caller was told 202."
       do       = "Look at Firestore's status. The sweep asks the supplier again once the lease has run out; watch that the sale ends."
+    }
+    record_unreadable = {
+      message  = "record not readable"
+      severity = "CRITICAL"
+      means    = "A sale on record was written by a newer version of the code than the one that runs; it is left alone until then."
+      do       = "Deploy the newer version again. A rollback across a change of the record is not possible."
     }
     selling_paused = {
       message  = "selling paused"

@@ -12,9 +12,9 @@ resource "google_storage_bucket" "settlement" {
     enabled = true
   }
 
-  # Google accepts versions and retention on one bucket: no version can be removed before its time. A simulation's can.
+  # Nobody is granted deletion; this holds even for whoever grants it to himself. A simulation's files may go.
   dynamic "retention_policy" {
-    for_each = local.keep_data ? [var.settlement_retention_days * 86400] : []
+    for_each = local.keep_data && var.settlement_retention_days > 0 ? [var.settlement_retention_days * 86400] : []
     content {
       retention_period = tostring(retention_policy.value)
     }

@@ -10,7 +10,7 @@ variable "alert_emails" {
 }
 
 variable "archives" {
-  description = "Folder of the functions' archives, NAME.zip each, as `make package` leaves them."
+  description = "Folder of the functions' archives, NAME.zip each. Always the same one: another path is another object to the provider."
   type        = string
   default     = "../../build"
 }
@@ -240,8 +240,8 @@ variable "settlement_retention_days" {
   default     = 1827
 
   validation {
-    condition     = var.settlement_retention_days >= 1
-    error_message = "settlement_retention_days must be 1 or more."
+    condition     = var.settlement_retention_days >= 0
+    error_message = "settlement_retention_days must be 0, for no retention policy, or more."
   }
 }
 

@@ -1,0 +1,360 @@
+"""What must hold of every plan, whoever changed what. Each policy says what breaks it, with the address at fault.
+
+`python -m tests.infra.policies PLAN.json` asks the same of a real plan; the pipeline does, before it keeps one.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from shared import config
+from tests.infra.plan import Plan, Resource
+
+FUNCTIONS: Final = ("prevend", "purchase", "reconcile")
+ACCOUNTS: Final = (*FUNCTIONS, "builder", "deployer", "scheduler")
+PUBLIC: Final = ("allUsers", "allAuthenticatedUsers")
+SECRET_VARIABLES: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")
+LONGEST_ATTEMPT_SECONDS: Final = 1800  # of a Scheduler job with an HTTP target
+SHA256_ZIP: Final = re.compile(r"(\w+)-[0-9a-f]{64}\.zip")
+
+# Every role that may be granted, by the kind of thing that it is granted on. On the project: only with the condition that
+# ties it to one thing, where there is one. Where no name stands, it is one of our own roles.
+GRANTABLE: Final = {
+    "artifact_registry_repository_iam_member": {"roles/artifactregistry.writer"},
+    "cloud_run_v2_service_iam_member": {"roles/run.invoker", "roles/run.viewer"},
+    "pubsub_subscription_iam_member": {"roles/pubsub.subscriber"},
+    "pubsub_topic_iam_member": {"roles/pubsub.publisher"},
+    "secret_manager_secret_iam_member": {"roles/secretmanager.secretAccessor"},
+    "service_account_iam_member": {"roles/iam.serviceAccountUser"},
+    "storage_bucket_iam_member": {"roles/storage.objectCreator", "roles/storage.objectUser", "roles/storage.objectViewer"},
+    "project_iam_member": {
+        "roles/datastore.user",
+        "roles/logging.logWriter",
+        "roles/resourcemanager.projectIamAdmin",
+        "roles/storage.objectViewer",
+        "vasGatewayApplier",
+        "vasGatewayPlanner",
+    },
+}
+CONDITIONAL: Final = {
+    "roles/datastore.user": "databases/",
+    "roles/resourcemanager.projectIamAdmin": "modifiedGrantsByRole",
+    "roles/storage.objectViewer": "gcf-v2-sources-",
+}
+
+# Reading what is sold, taking another's identity, and widening one's own role: in no role of ours.
+NEVER_PERMITTED: Final = re.compile(
+    r"secretmanager\.versions\.(access|add)|datastore\.entities\..*|storage\.objects\..*|pubsub\.\w+\.(consume|publish)"
+    r"|iam\.roles\.(create|update|delete)|iam\.serviceAccountKeys\..*|iam\.serviceAccounts\.(actAs|getAccessToken|signBlob|signJwt)"
+    r"|resourcemanager\.projects\.setIamPolicy|run\.routes\.invoke|cloudbuild\.builds\.approve|.*\*.*"
+)
+
+# The grants without which something does not work, as (type, target, role, account); a target is found in the address or name.
+NEEDED: Final = (
+    *(("project_iam_member", name, "roles/datastore.user", name) for name in FUNCTIONS),
+    ("pubsub_topic_iam_member", "transactions", "roles/pubsub.publisher", "purchase"),
+    ("pubsub_topic_iam_member", "transactions", "roles/pubsub.publisher", "reconcile"),
+    ("pubsub_topic_iam_member", "plans", "roles/pubsub.publisher", "builder"),
+    ("storage_bucket_iam_member", "settlement", "roles/storage.objectViewer", "reconcile"),
+    ("storage_bucket_iam_member", "functions", "roles/storage.objectViewer", "builder"),
+    ("storage_bucket_iam_member", "functions", "roles/storage.objectUser", "deployer"),
+    ("storage_bucket_iam_member", "pipeline", "roles/storage.objectCreator", "builder"),
+    ("storage_bucket_iam_member", "pipeline", "roles/storage.objectViewer", "deployer"),
+    ("storage_bucket_iam_member", "state", "roles/storage.objectViewer", "builder"),
+    ("storage_bucket_iam_member", "state", "roles/storage.objectUser", "deployer"),
+    ("artifact_registry_repository_iam_member", "functions", "roles/artifactregistry.writer", "builder"),
+    *(("service_account_iam_member", f"{name}@", "roles/iam.serviceAccountUser", "deployer") for name in ACCOUNTS),
+)
+TARGETS: Final = ("name", "topic", "subscription", "bucket", "repository", "service_account_id", "secret_id")
+
+Policy = Callable[[Plan], Iterator[str]]
+
+
+def broken(plan: Plan) -> list[str]:
+    """Everything that the plan does against the policies."""
+    return [f"{policy.__name__}: {fault}" for policy in POLICIES for fault in policy(plan)]
+
+
+def grants(plan: Plan) -> tuple[Resource, ...]:
+    """Every grant of a role to somebody."""
+    return tuple(resource for resource in plan.resources if "_iam_" in resource.type and "member" in resource.values)
+
+
+def only_prevend_and_purchase_are_public(plan: Plan) -> Iterator[str]:
+    """And reconcile is invoked by exactly the Scheduler and the operators."""
+    invokers: dict[str, set[str]] = {name: set() for name in FUNCTIONS}
+    for grant in grants(plan):
+        member, role, name = grant["member"], grant["role"], grant["name"]
+        if role == "roles/run.invoker":
+            invokers.setdefault(name, set()).add(member)
+        if member in PUBLIC and (role, name) not in {("roles/run.invoker", "prevend"), ("roles/run.invoker", "purchase")}:
+            yield f"{grant.address} opens {name or grant.type} to {member}"
+    expected = {"prevend": {"allUsers"}, "purchase": {"allUsers"}}
+    expected["reconcile"] = {plan.account("scheduler"), f"group:{plan.variables['operators_group']}"}
+    for name in sorted(invokers.keys() | expected.keys()):
+        if invokers.get(name) != expected.get(name):
+            yield f"{name} is invoked by {sorted(invokers.get(name, ()))}, not by {sorted(expected.get(name, ()))}"
+
+
+def ingress_is_said(plan: Plan) -> Iterator[str]:
+    """In so many words, in the configuration: the provider's silent default is to let everybody in."""
+    module = plan.configuration["module_calls"]["function"]["module"]
+    for resource in (*module["resources"], *plan.configuration["resources"]):
+        if resource["type"] == "google_cloudfunctions2_function":
+            (service,) = resource["expressions"]["service_config"]
+            if "ingress_settings" not in service:
+                yield f"{resource['address']} does not say its ingress_settings"
+
+
+def every_function_is_itself(plan: Plan) -> Iterator[str]:
+    """There are three; each runs as an account of its own, on the agreed runtime, from an archive named by its content."""
+    functions = plan.functions()
+    if set(functions) != set(FUNCTIONS):
+        yield f"the functions are {sorted(functions)}"
+    for name, function in functions.items():
+        account, archive = function["service_config.0.service_account_email"], function["build_config.0.source.0.storage_source.0.object"]
+        if f"serviceAccount:{account}" != plan.account(name):
+            yield f"{function.address} runs as {account}, which is not its own account"
+        if function["build_config.0.runtime"] != "python313" or function["build_config.0.entry_point"] != name:
+            yield f"{function.address} is not built for python313 with the entry point {name}"
+        if not (named := SHA256_ZIP.fullmatch(archive or "")) or named[1] != name:
+            yield f"{function.address} is built from {archive}, which is not named by its function and SHA-256"
+        if not str(function["build_config.0.service_account"]).endswith(plan.account("builder").removeprefix("serviceAccount:")):
+            yield f"{function.address} is not built by the builder"
+
+
+def roles_are_listed(plan: Plan) -> Iterator[str]:
+    """No role but those above, nowhere but there, and on the project only as narrow as it can be."""
+    for grant in grants(plan):
+        kind, role = grant.type.removeprefix("google_"), str(grant["role"])
+        known = role.removeprefix(f"projects/{plan.project}/roles/")
+        if known not in GRANTABLE.get(kind, ()):
+            yield f"{grant.address} grants {role}, which is not listed for {kind}"
+        if kind == "project_iam_member" and known in CONDITIONAL:
+            expression = grant["condition.0.expression"] or ""
+            if CONDITIONAL[known] not in expression:
+                yield f"{grant.address} grants {role} on the whole project, without its condition"
+    for role in plan.of("project_iam_custom_role"):
+        for permission in role["permissions"]:
+            if NEVER_PERMITTED.fullmatch(permission):
+                yield f"{role.address} permits {permission}"
+
+
+def accounts_are_ours(plan: Plan) -> Iterator[str]:
+    """Six accounts, none of them a default one, and no keys."""
+    names = {account["account_id"] for account in plan.of("service_account")}
+    if names != set(ACCOUNTS):
+        yield f"the accounts are {sorted(names)}, not {sorted(ACCOUNTS)}"
+    for grant in grants(plan):
+        if re.search(r"-compute@developer|@appspot|@cloudbuild", str(grant["member"])):
+            yield f"{grant.address} grants to a default account, {grant['member']}"
+    for resource in plan.resources:
+        if resource.type == "google_service_account_key" or re.search(r"_iam_(binding|policy)$", resource.type):
+            yield f"{resource.address} is a {resource.type}: keys are stolen, and bindings take away what others granted"
+
+
+def needed_grants_are_there(plan: Plan) -> Iterator[str]:
+    held = [(grant, *(str(grant[target]) for target in TARGETS)) for grant in grants(plan)]
+    for kind, target, role, account in NEEDED:
+        if not any(
+            grant.type == f"google_{kind}"
+            and grant["role"] == role
+            and grant["member"] == plan.account(account)
+            and (grant.key == target or any(target in name for name in names))
+            for grant, *names in held
+        ):
+            yield f"{account} lacks {role} on {target} ({kind})"
+
+
+def secrets_are_for_live_functions_only(plan: Plan) -> Iterator[str]:
+    """Live: two containers, each readable by the three functions and nobody else, and named to them. Simulated: nothing."""
+    secrets = {secret["secret_id"] for secret in plan.of("secret_manager_secret")}
+    expected = set(plan.variables["mobilemart_secrets"].values()) if plan.live else set()
+    if secrets != expected:
+        yield f"the secrets are {sorted(secrets)}, not {sorted(expected)}"
+    readers = {(grant["secret_id"], grant["member"]) for grant in plan.of("secret_manager_secret_iam_member")}
+    needed = {(secret, plan.account(name)) for secret in expected for name in FUNCTIONS}
+    for secret, member in sorted(readers - needed):
+        yield f"{member} may read the secret {secret}, which it does not need"
+    for secret, member in sorted(needed - readers):
+        yield f"{member} may not read the secret {secret}, which it needs"
+    for resource in plan.of("secret_manager_secret_version"):
+        yield f"{resource.address} puts a secret's value into the state"
+    for name, function in plan.functions().items():
+        variables = function["service_config.0.environment_variables"] or {}
+        named = {variables[variable].split("/")[3] for variable in SECRET_VARIABLES if variable in variables}
+        if named != expected:
+            yield f"{name} is told the secrets {sorted(named)}, not {sorted(expected)}"
+
+
+def production_is_live(plan: Plan) -> Iterator[str]:
+    for name, function in plan.functions().items():
+        variables = function["service_config.0.environment_variables"] or {}
+        if variables.get("ENVIRONMENT") != plan.environment:
+            yield f"{name} runs in {plan.environment} and is told ENVIRONMENT={variables.get('ENVIRONMENT')}"
+        if plan.environment == "production" and variables.get("MOBILEMART_LIVE_INTEGRATION") != "true":
+            yield f"{name} is simulated in production"
+
+
+def deadlines_nest(plan: Plan) -> Iterator[str]:
+    """Supplier < function < lease, and the Scheduler waits longer than the function may take."""
+    for name, function in plan.functions().items():
+        variables = function["service_config.0.environment_variables"] or {}
+        timeout = function["service_config.0.timeout_seconds"]
+        supplier, told, lease = (
+            int(variables.get(variable, 0))
+            for variable in ("MOBILEMART_TIMEOUT_SECONDS", "FUNCTION_TIMEOUT_SECONDS", "VENDING_LEASE_SECONDS")
+        )
+        if timeout != told:
+            yield f"{name} is cut off after {timeout} s and believes it has {told} s"
+        if not 0 < supplier < timeout < lease:
+            yield f"{name} has deadlines that do not nest: supplier {supplier} s, function {timeout} s, lease {lease} s"
+    reconcile = plan.functions().get("reconcile")
+    for job in plan.of("cloud_scheduler_job"):
+        attempt = int(str(job["attempt_deadline"]).removesuffix("s"))
+        if reconcile is not None and not reconcile["service_config.0.timeout_seconds"] < attempt <= LONGEST_ATTEMPT_SECONDS:
+            yield f"{job.address} gives up after {attempt} s, while reconcile may still be running"
+
+
+def the_code_accepts_its_environment(plan: Plan) -> Iterator[str]:
+    for name, function in plan.functions().items():
+        try:
+            loaded = config.load(function["service_config.0.environment_variables"], name)
+        except config.ConfigError as refused:
+            yield f"{name} would not start: {refused}"
+        else:
+            if (loaded.mode == "live") != plan.live:
+                yield f"{name} would start {loaded.mode}"
+
+
+def data_is_kept(plan: Plan) -> Iterator[str]:
+    """Where money is made: recovery to a point in time, daily backups, protection from deletion, files that stay."""
+    for database in plan.of("firestore_database"):
+        if database["type"] != "FIRESTORE_NATIVE":
+            yield f"{database.address} is not FIRESTORE_NATIVE"
+        if plan.live and database["point_in_time_recovery_enablement"] != "POINT_IN_TIME_RECOVERY_ENABLED":
+            yield f"{database.address} has no point-in-time recovery"
+        if plan.live and database["delete_protection_state"] != "DELETE_PROTECTION_ENABLED":
+            yield f"{database.address} can be deleted"
+    if plan.live and not any(schedule["daily_recurrence"] for schedule in plan.of("firestore_backup_schedule")):
+        yield "there is no daily backup of Firestore"
+    for bucket in plan.of("storage_bucket"):
+        if not bucket["uniform_bucket_level_access"] or bucket["public_access_prevention"] != "enforced":
+            yield f"{bucket.address} could be made public, object by object"
+        if not bucket["versioning.0.enabled"]:
+            yield f"{bucket.address} forgets what is overwritten"
+        if plan.live and bucket["force_destroy"]:
+            yield f"{bucket.address} can be destroyed with what is in it"
+        if plan.live and bucket["name"].endswith("-settlement") and not bucket["retention_policy.0.retention_period"]:
+            yield f"{bucket.address} has no retention"
+
+
+def events_are_kept(plan: Plan) -> Iterator[str]:
+    """Every event can be read by whoever subscribes later, and what nobody can process is set aside, not lost."""
+    subscriptions = plan.of("pubsub_subscription")
+    archive = next((each for each in subscriptions if each["name"] == "transactions-archive"), None)
+    if archive is None or not archive["retain_acked_messages"]:
+        yield "no subscription keeps every event"
+    for subscription in subscriptions:
+        if subscription["expiration_policy.0.ttl"] != "":
+            yield f"{subscription.address} expires when nobody reads it"
+    dead = {each["name"] for each in plan.of("pubsub_topic") if each["name"].endswith("-dead")}
+    if not dead <= {each["name"] for each in subscriptions}:
+        yield "a dead letter topic without a subscription drops what it gets"
+    agents = {(each.type, each["role"]) for each in grants(plan) if "gcp-sa-pubsub" in str(each["member"])}
+    for kind, role in (("topic", "publisher"), ("subscription", "subscriber")):
+        if (f"google_pubsub_{kind}_iam_member", f"roles/pubsub.{role}") not in agents:
+            yield f"Pub/Sub's agent may not dead-letter: it lacks roles/pubsub.{role} on the {kind}"
+
+
+def jobs_run_as_the_scheduler(plan: Plan) -> Iterator[str]:
+    jobs = {job["name"]: job for job in plan.of("cloud_scheduler_job")}
+    if set(jobs) != {"sweep", "settle"}:
+        yield f"the jobs are {sorted(jobs)}"
+    for job in jobs.values():
+        email = job["http_target.0.oidc_token.0.service_account_email"]
+        if f"serviceAccount:{email}" != plan.account("scheduler"):
+            yield f"{job.address} calls as {email}, not as the scheduler"
+        if not job["retry_config.0.retry_count"]:
+            yield f"{job.address} is not retried"
+        if job["paused"]:
+            yield f"{job.address} is paused"
+
+
+def alerts_reach_somebody(plan: Plan) -> Iterator[str]:
+    """Every count of a log event has an alert, and every alert a reader and something to do."""
+    alerts = plan.of("monitoring_alert_policy")
+    if plan.live and not (plan.of("monitoring_notification_channel") or plan.variables.get("notification_channels")):
+        yield "alerts go nowhere"
+    watched = " ".join(json.dumps(alert["conditions"]) for alert in alerts)
+    for metric in plan.of("logging_metric"):
+        if f"/user/{metric['name']}\\" not in watched:
+            yield f"{metric.address} is counted and alerts nobody"
+    for alert in alerts:
+        if alert["enabled"] is False or not alert["documentation.0.content"]:
+            yield f"{alert.address} is off, or does not say what to do"
+
+
+def deployments_are_approved(plan: Plan) -> Iterator[str]:
+    triggers = {trigger["name"]: trigger for trigger in plan.of("cloudbuild_trigger")}
+    for name, actor in (("check", "builder"), ("apply", "deployer")):
+        trigger = triggers.get(name)
+        if trigger is None:
+            yield f"there is no trigger {name}"
+        elif not str(trigger["service_account"]).endswith(plan.account(actor).removeprefix("serviceAccount:")):
+            yield f"{trigger.address} does not run as the {actor}"
+    apply = triggers.get("apply")
+    if apply is not None and plan.environment != "uat" and not apply["approval_config.0.approval_required"]:
+        yield f"{apply.address} deploys to {plan.environment} without approval"
+
+
+def everything_is_in_the_region(plan: Plan) -> Iterator[str]:
+    """Personal data stays in South Africa, or wherever the variable says."""
+    region, firestore = plan.variables["region"], plan.variables.get("firestore_location")
+    for resource in plan.resources:
+        for key in ("location", "region", "location_id"):
+            place = resource[key]
+            if place is not None and place.lower() not in {region, firestore}:  # the API writes some in capitals
+                yield f"{resource.address} is in {place}, not in {region}"
+    for topic in plan.of("pubsub_topic"):
+        if topic["message_storage_policy.0.allowed_persistence_regions"] != [region]:
+            yield f"{topic.address} may keep messages outside {region}"
+    for secret in plan.of("secret_manager_secret"):
+        if secret["replication.0.user_managed.0.replicas.0.location"] != region:
+            yield f"{secret.address} is kept outside {region}"
+
+
+POLICIES: Final[tuple[Policy, ...]] = (
+    only_prevend_and_purchase_are_public,
+    ingress_is_said,
+    every_function_is_itself,
+    roles_are_listed,
+    accounts_are_ours,
+    needed_grants_are_there,
+    secrets_are_for_live_functions_only,
+    production_is_live,
+    deadlines_nest,
+    the_code_accepts_its_environment,
+    data_is_kept,
+    events_are_kept,
+    jobs_run_as_the_scheduler,
+    alerts_reach_somebody,
+    deployments_are_approved,
+    everything_is_in_the_region,
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print what is broken in a plan that `terraform show -json` has written; 1 when something is."""
+    (path,) = arguments
+    faults = broken(Plan.read(json.loads(Path(path).read_text())))
+    for fault in faults:
+        print(fault)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

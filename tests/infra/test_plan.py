@@ -1,0 +1,146 @@
+"""Each environment's plan: what is in it, what holds of it, and what a change of the code changes."""
+
+import os
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from local import package
+from tests.infra import inventory, policies, queries
+from tests.infra.conftest import NewWorkspace, Planned
+from tests.infra.indexes import uncovered
+from tests.infra.plan import Plan
+from tests.infra.workspace import CONFIGURATION, ENVIRONMENTS, ROOT, Workspace
+
+FUNCTIONS: Final = ("prevend", "purchase", "reconcile")
+
+
+def test_the_configuration_is_laid_out_as_terraform_lays_it_out(terraform: None) -> None:
+    environment = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull}
+    command = ["terraform", "fmt", "-check", "-diff", "-recursive", str(CONFIGURATION)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_terraform_accepts_the_configuration(new_workspace: NewWorkspace) -> None:
+    workspace = new_workspace()
+    workspace.run("init", "-backend=false", "-no-color")
+    assert "Success!" in workspace.run("validate", "-no-color")
+
+
+def test_variables_refuse_what_contradicts_itself(new_workspace: NewWorkspace) -> None:
+    workspace = new_workspace()
+    workspace.run("init", "-backend=false", "-no-color")
+    said = workspace.run("test", "-no-color", "-var-file=environments/production.tfvars")
+    assert "0 failed" in said and "Success!" in said
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_plan_holds_what_the_inventory_says(planned: Planned, environment: str) -> None:
+    addresses = {resource.address for resource in planned(environment).resources}
+    assert sorted(addresses) == sorted(inventory.expected(environment))
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_plan_keeps_every_policy(planned: Planned, environment: str) -> None:
+    assert policies.broken(planned(environment)) == []
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("method", queries.ASKED)
+async def test_an_index_of_the_plan_answers_what_the_store_asks(planned: Planned, environment: str, method: str) -> None:
+    sent = await queries.sent(queries.ASKED[method])
+    assert sent
+    assert list(uncovered(planned(environment), sent)) == []
+
+
+def test_every_query_of_the_store_is_known() -> None:
+    assert queries.methods() == queries.ASKED.keys() | queries.BY_ID
+
+
+def test_what_is_never_asked_for_by_itself_is_not_indexed(planned: Planned) -> None:
+    """Writes of a time that only grows would be bound to 500 a second, and a record of 1 MiB has more entries than are allowed."""
+    fields = {
+        (field["collection"], field["field"]): field["index_config.0.indexes"] for field in planned("production").of("firestore_field")
+    }
+    for bound in (("transactions", "record"), ("transactions", "createdAt"), ("transactions", "open.dueAt"), ("prevends", "expireAt")):
+        assert fields[bound] == []
+
+
+def test_what_expires_deletes_itself(planned: Planned) -> None:
+    expiring = {(field["collection"], field["field"]) for field in planned("uat").of("firestore_field") if field["ttl_config"]}
+    assert expiring == {("prevends", "expireAt"), ("simulator", "expireAt")}
+
+
+def test_archives_hold_the_requirements_that_the_build_installs(archives: Path) -> None:
+    for name in FUNCTIONS:
+        with zipfile.ZipFile(archives / f"{name}.zip") as archive:
+            assert {"main.py", "requirements.txt", "shared/__init__.py"} <= set(archive.namelist())
+            assert b"\nfunctions-framework==" in archive.read("requirements.txt")
+
+
+@pytest.fixture(scope="module")
+def staging(new_workspace: NewWorkspace, archives: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Staging, as it is after a first apply, with archives of its own."""
+    own = shutil.copytree(archives, tmp_path_factory.mktemp("deployed") / "build")
+    workspace = replace(new_workspace(), archives=own)
+    workspace.plan("staging")
+    workspace.apply()
+    return workspace
+
+
+@pytest.fixture
+def applied(staging: Workspace, archives: Path) -> Iterator[Workspace]:
+    """Staging, with whatever archives the test before has made put back."""
+    yield staging
+    shutil.copytree(archives, staging.archives, dirs_exist_ok=True)
+
+
+def test_changing_nothing_changes_nothing(applied: Workspace) -> None:
+    assert Plan.read(applied.plan("staging")).changes == {}
+
+
+def test_a_line_in_the_shared_code_changes_the_three_archives_and_nothing_else(
+    applied: Workspace, planned: Planned, tmp_path: Path
+) -> None:
+    repackage(applied, tmp_path, "shared/money.py")
+    changed = Plan.read(applied.plan("staging"))
+    assert changed.changes == {
+        **{f'module.function["{name}"].google_storage_bucket_object.archive': {"create", "delete"} for name in FUNCTIONS},
+        **{f'module.function["{name}"].google_cloudfunctions2_function.this': {"update"} for name in FUNCTIONS},
+    }
+    for name in FUNCTIONS:
+        now, then = (plan.functions()[name]["service_config.0.environment_variables"] for plan in (changed, planned("staging")))
+        assert now == then
+
+
+def test_a_line_of_one_function_changes_that_function_only(applied: Workspace, tmp_path: Path) -> None:
+    repackage(applied, tmp_path, "functions/prevend/main.py")
+    assert Plan.read(applied.plan("staging")).changes.keys() == {
+        'module.function["prevend"].google_storage_bucket_object.archive',
+        'module.function["prevend"].google_cloudfunctions2_function.this',
+    }
+
+
+def test_a_function_that_is_made_anew_gets_its_callers_back(applied: Workspace) -> None:
+    """Its Cloud Run service is a new one then, with a policy that lets nobody in."""
+    changed = Plan.read(applied.plan("staging", '-replace=module.function["reconcile"].google_cloudfunctions2_function.this')).changes
+    for caller in ("operators", "scheduler"):
+        address = f'module.function["reconcile"].google_cloud_run_v2_service_iam_member.invoker["{caller}"]'
+        assert changed[address] == {"create", "delete"}
+
+
+def repackage(workspace: Workspace, folder: Path, touched: str) -> None:
+    """Put archives in place that are made of this checkout with one line more in one file."""
+    for part in ("functions", "shared"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "requirements.txt", folder)
+    with (folder / touched).open("a") as file:
+        file.write("# one line more\n")
+    list(package.write(workspace.archives, folder))

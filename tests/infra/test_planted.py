@@ -1,0 +1,278 @@
+"""Errors, planted one by one: each must be caught by something, in words that name it. What catches nothing protects nothing."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+
+from tests.infra import policies, queries
+from tests.infra.conftest import NewWorkspace
+from tests.infra.indexes import uncovered
+from tests.infra.plan import Plan
+from tests.infra.workspace import TerraformRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """A text of the configuration replaced by a worse one, and the words in which it is caught."""
+
+    what: str
+    file: str
+    old: str
+    new: str
+    caught: str
+
+    def __str__(self) -> str:
+        return self.what
+
+
+# What Terraform and the provider's schema see.
+MALFORMED: Final = (
+    Error(
+        "a misspelt argument",
+        "modules/function/main.tf",
+        "timeout_seconds                  =",
+        "timeout_secs                     =",
+        'An argument named "timeout_secs" is not expected here',
+    ),
+    Error(
+        "a word that is none of the choices",
+        "modules/function/main.tf",
+        '"ALLOW_ALL"',
+        '"ALLOW_EVERYBODY"',
+        "ingress_settings is 'ALLOW_EVERYBODY'",
+    ),
+    Error("a missing argument", "events.tf", '  name       = "transactions-dead"\n', "", 'The argument "name" is required'),
+    Error(
+        "a missing block",
+        "secrets.tf",
+        "    user_managed {\n      replicas {\n        location = var.region\n      }\n    }\n",
+        "",
+        "exactly one of auto, user_managed: none given",
+    ),
+    Error("text for a number", "functions.tf", "keep_count = 10", 'keep_count = "ten"', 'attribute "keep_count": a number is required'),
+    Error(
+        "an attribute that there is not",
+        "scheduler.tf",
+        'audience              = module.function["reconcile"].uri',
+        'audience              = module.function["reconcile"].url',
+        'does not have an attribute named "url"',
+    ),
+    Error(
+        "two where one is allowed",
+        "firestore.tf",
+        "  daily_recurrence {}\n",
+        '  daily_recurrence {}\n\n  weekly_recurrence {\n    day = "SUNDAY"\n  }\n',
+        "exactly one of daily_recurrence, weekly_recurrence",
+    ),
+    Error(
+        "a name that the API would refuse",
+        "identities.tf",
+        'account_id   = "builder"',
+        'account_id   = "build"',
+        "account_id is 'build', which does not match",
+    ),
+)
+
+# What the configuration itself refuses, given on the command line.
+CONTRADICTORY: Final = (
+    ("production simulated", ["-var=mobilemart_live_integration=false"], "mobilemart_live_integration must be true in production"),
+    (
+        "production with a UAT address",
+        ["-var=mobilemart_api_url=https://uat.fulcrumswitch.com"],
+        "mobilemart_api_url is a UAT, conformance or loopback",
+    ),
+    ("live without secrets", ["-var=mobilemart_secrets=null"], "mobilemart_secrets is required"),
+    ("a supplier slower than the function", ["-var=mobilemart_timeout_seconds=300"], "The deadlines do not nest: the supplier's (300 s)"),
+    ("a lease shorter than the function", ["-var=vending_lease_seconds=200"], "The deadlines do not nest: the function's (220 s)"),
+    (
+        "a setting behind Terraform's back",
+        ['-var=settings={"ENVIRONMENT"="uat"}'],
+        "settings holds what has a variable of its own: ENVIRONMENT",
+    ),
+)
+
+# What is well formed and wrong: the policies see it. These are planted together, so that one plan shows them all.
+WRONG: Final = (
+    Error(
+        "a public reconcile",
+        "functions.tf",
+        "scheduler = google_service_account.scheduler.member",
+        'scheduler = "allUsers"',
+        "opens reconcile to allUsers",
+    ),
+    Error(
+        "an ingress that nobody has decided",
+        "modules/function/main.tf",
+        '    ingress_settings                 = "ALLOW_ALL" # callers, operators and the Scheduler all come from outside; IAM and OIDC decide\n',
+        "",
+        "google_cloudfunctions2_function.this does not say its ingress_settings",
+    ),
+    Error(
+        "a shared account",
+        "functions.tf",
+        "service_account       = google_service_account.function[each.key].email",
+        'service_account       = google_service_account.function["prevend"].email',
+        'module.function["purchase"].google_cloudfunctions2_function.this runs as prevend@',
+    ),
+    Error(
+        "a basic role",
+        "identities.tf",
+        '"roles/logging.logWriter"',
+        '"roles/editor"',
+        'log_writer["deployer"] grants roles/editor, which is not listed',
+    ),
+    Error(
+        "a role on the whole project",
+        "identities.tf",
+        'resource.name == \\"projects/${var.project}/databases/${google_firestore_database.this.name}\\"',
+        "true",
+        'firestore_user["purchase"] grants roles/datastore.user on the whole project',
+    ),
+    Error(
+        "a deployer that reads secrets",
+        "pipeline.tf",
+        '    "serviceusage.services.enable",\n',
+        '    "serviceusage.services.enable",\n    "secretmanager.versions.access",\n',
+        "google_project_iam_custom_role.applier permits secretmanager.versions.access",
+    ),
+    Error(
+        "a missing grant",
+        "events.tf",
+        'toset(["purchase", "reconcile"])',
+        'toset(["purchase"])',
+        "reconcile lacks roles/pubsub.publisher on transactions",
+    ),
+    Error(
+        "a secret in the wrong hands",
+        "secrets.tf",
+        "google_service_account.function[each.value.function].member",
+        "google_service_account.builder.member",
+        "serviceAccount:builder@wallet-vas-production.iam.gserviceaccount.com may read the secret mobilemart-client-id",
+    ),
+    Error(
+        "a Scheduler that gives up early",
+        "scheduler.tf",
+        "var.function_timeout_seconds + 20",
+        "var.function_timeout_seconds - 20",
+        "gives up after 200 s",
+    ),
+    Error(
+        "a function that misjudges its time",
+        "functions.tf",
+        "tostring(var.function_timeout_seconds)",
+        '"100"',
+        "purchase is cut off after 220 s and believes it has 100 s",
+    ),
+    Error(
+        "a variable that the code needs",
+        "functions.tf",
+        "      OIDC_AUDIENCE = var.oidc.audience\n",
+        "",
+        "prevend would not start: configuration refused: OIDC_AUDIENCE is required",
+    ),
+    Error(
+        "sales that cannot be recovered",
+        "firestore.tf",
+        '"POINT_IN_TIME_RECOVERY_ENABLED" :',
+        '"POINT_IN_TIME_RECOVERY_DISABLED" :',
+        "google_firestore_database.this has no point-in-time recovery",
+    ),
+    Error("no backups", "firestore.tf", "count = local.keep_data ? 1 : 0", "count = 0", "there is no daily backup of Firestore"),
+    Error(
+        "a missing index",
+        "firestore.tf",
+        '    due    = ["open.shard ASCENDING", "open.dueAt ASCENDING"]',
+        '    due    = ["open.dueAt ASCENDING", "open.shard ASCENDING"]',
+        "no index of the plan answers the query of transactions by [('open.shard', 'ASCENDING')] then [('open.dueAt', 'ASCENDING')]",
+    ),
+    Error(
+        "an index that is asked for and taken away",
+        "firestore.tf",
+        '    "transactions/createdAt",\n',
+        '    "transactions/createdAt",\n    "transactions/dayShard",\n',
+        "a query of transactions needs a single-field index on [('dayShard', 'ASCENDING')], which the plan takes away",
+    ),
+    Error(
+        "dead letters that nobody may move",
+        "events.tf",
+        '"roles/pubsub.subscriber"',
+        '"roles/pubsub.viewer"',
+        "it lacks roles/pubsub.subscriber on the subscription",
+    ),
+    Error(
+        "an archive that forgets",
+        "events.tf",
+        "retain_acked_messages      = true",
+        "retain_acked_messages      = false",
+        "no subscription keeps every event",
+    ),
+    Error(
+        "a bucket that may be made public",
+        "settlement.tf",
+        '"enforced"',
+        '"inherited"',
+        "google_storage_bucket.settlement could be made public",
+    ),
+    Error(
+        "an alarm that wakes nobody",
+        "monitoring.tf",
+        'resource "google_monitoring_alert_policy" "run_missing" {\n  for_each = local.runs',
+        'resource "google_monitoring_alert_policy" "run_missing" {\n  for_each = { sweep = local.runs.sweep }',
+        'google_logging_metric.run["settle"] is counted and alerts nobody',
+    ),
+    Error(
+        "a production that nobody approves",
+        "pipeline.tf",
+        'needs_approval = var.environment != "uat"',
+        'needs_approval = var.environment == "uat"',
+        "deploys to production without approval",
+    ),
+    Error(
+        "sales kept abroad",
+        "firestore.tf",
+        "coalesce(var.firestore_location, var.region)",
+        '"nam5"',
+        "google_firestore_database.this is in nam5, not in africa-south1",
+    ),
+    Error(
+        "an archive that is overwritten",
+        "modules/function/main.tf",
+        '"${var.name}-${local.sha256}.zip"',
+        '"${var.name}.zip"',
+        "is built from purchase.zip, which is not named by its function and SHA-256",
+    ),
+)
+
+
+@pytest.mark.parametrize("error", MALFORMED, ids=str)
+def test_terraform_refuses(new_workspace: NewWorkspace, error: Error) -> None:
+    workspace = new_workspace()
+    workspace.edit(error.file, error.old, error.new)
+    workspace.run("init", "-backend=false", "-no-color")
+    with pytest.raises(TerraformRefused) as refused:
+        workspace.run("validate", "-no-color")
+    assert error.caught in str(refused.value)
+
+
+@pytest.mark.parametrize(("arguments", "caught"), [pytest.param(arguments, caught, id=what) for what, arguments, caught in CONTRADICTORY])
+def test_the_configuration_refuses(new_workspace: NewWorkspace, arguments: list[str], caught: str) -> None:
+    with pytest.raises(TerraformRefused) as refused:
+        new_workspace().plan("production", *arguments)
+    assert caught in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def faults(new_workspace: NewWorkspace) -> list[str]:
+    """All that the policies say of a production with everything wrong at once."""
+    workspace = new_workspace()
+    for error in WRONG:
+        workspace.edit(error.file, error.old, error.new)
+    plan = Plan.read(workspace.plan("production"))
+    return [*policies.broken(plan), *uncovered(plan, asyncio.run(queries.all_sent()))]
+
+
+@pytest.mark.parametrize("error", WRONG, ids=str)
+def test_the_policies_see(faults: list[str], error: Error) -> None:
+    assert [fault for fault in faults if error.caught in fault], faults
