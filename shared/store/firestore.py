@@ -1,8 +1,7 @@
 """The store on Firestore: creates and preconditions, one commit each, never a transaction that reads.
 
-It speaks the generated client and its protobuf messages. The client above that one takes twice the CPU per call, and shows a
-document's update time as a `datetime`, whose microseconds are no exact precondition. `docs/firestore.md` has the layout, the
-queries, and the indexes that they need.
+It speaks the generated client and its protobuf messages: the client above that one takes twice the CPU per call, and tries
+again without regard to our bound in time. `docs/firestore.md` has the layout, the queries, and the indexes that they need.
 """
 
 import asyncio
@@ -16,6 +15,7 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 import google.auth
 import grpc.aio
 from google.api_core import exceptions, retry_async
+from google.auth.exceptions import GoogleAuthError
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
@@ -295,7 +295,7 @@ async def _api(emulator_host: str | None) -> FirestoreAsyncClient:
         return connected(grpc.aio.insecure_channel(emulator_host, options=CHANNEL_OPTIONS))
     try:  # in a thread: it may read files, and ask the metadata server
         credentials, _ = await asyncio.to_thread(google.auth.default, scopes=_SCOPES)
-    except google.auth.exceptions.GoogleAuthError as error:
+    except GoogleAuthError as error:
         raise StoreUnavailable(type(error).__name__) from error
     host = FirestoreAsyncClient.DEFAULT_ENDPOINT
     return connected(FirestoreGrpcAsyncIOTransport.create_channel(host, credentials=credentials, options=CHANNEL_OPTIONS))

@@ -75,7 +75,11 @@ class Connection:
         self._sqlite: sqlite3.Connection
 
     async def open(self, path: str) -> None:
-        await self._call(lambda: self._connect(path))
+        try:
+            await self._call(lambda: self._connect(path))
+        except StoreUnavailable:
+            self._thread.shutdown(wait=False)
+            raise
 
     async def close(self) -> None:
         await self._call(self._sqlite.close)
@@ -96,10 +100,16 @@ class Connection:
         return await self._call(transaction)
 
     def _connect(self, path: str) -> None:
-        self._sqlite = sqlite3.connect(path, timeout=self._timeout_seconds, isolation_level=None)
-        self._sqlite.execute("PRAGMA journal_mode = WAL")
-        self._sqlite.execute("PRAGMA synchronous = FULL")
-        self._sqlite.executescript(_SCHEMA)
+        # Waits for another process's lock for half the bound: what is given up is then not written later either.
+        sqlite = sqlite3.connect(path, timeout=self._timeout_seconds / 2, isolation_level=None)
+        try:
+            sqlite.execute("PRAGMA journal_mode = WAL")
+            sqlite.execute("PRAGMA synchronous = FULL")
+            sqlite.executescript(_SCHEMA)
+        except sqlite3.Error:
+            sqlite.close()
+            raise
+        self._sqlite = sqlite
 
     async def _call(self, work: Callable[[], Answered]) -> Answered:
         try:
