@@ -7,12 +7,12 @@ by its time. Like selling, it awaits its ports and nothing else.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final
 
 from shared import logs
 from shared.outcome import Outcome, Rejected, Unknown
-from shared.store import Conflict, StoreUnavailable
-from shared.vas import VasType
+from shared.store import Conflict, Paper, PaperKind, Papers, StoreUnavailable
+from shared.vas import Mode, VasType
 
 KNOWN_FOR: Final = timedelta(seconds=10)
 FLOAT_PAUSE: Final = timedelta(minutes=5)
@@ -39,20 +39,6 @@ class Pause:
 Pauses = Mapping[VasType, Pause]
 
 
-class Controls(Protocol):
-    """Where the pauses are kept: one record for all instances and functions."""
-
-    async def pauses(self) -> tuple[Pauses, str | None]:
-        """The pauses on record, expired ones included, and the revision to replace them at; `None` when there is no record."""
-
-    async def replace_pauses(self, pauses: Pauses, revision: str | None) -> None:
-        """Put `pauses` on record.
-
-        Raises:
-            Conflict: the record is no longer at that revision.
-        """
-
-
 def in_force(pauses: Pauses, at: datetime) -> dict[VasType, Pause]:
     """The pauses that hold at that time."""
     return {vas_type: pause for vas_type, pause in pauses.items() if pause.holds(at)}
@@ -60,9 +46,13 @@ def in_force(pauses: Pauses, at: datetime) -> dict[VasType, Pause]:
 
 @dataclass(slots=True)
 class Brake:
-    """One instance's view of the brake: what it read at most `KNOWN_FOR` ago, and its own run of doubts."""
+    """One instance's view of the brake: what it read at most `KNOWN_FOR` ago, and its own run of doubts.
 
-    controls: Controls
+    The pauses are one paper, `<mode>-selling`, for all instances and functions.
+    """
+
+    papers: Papers
+    mode: Mode
     now: Callable[[], datetime]
     _known: Pauses = field(default_factory=dict)
     _known_at: datetime | None = None
@@ -75,8 +65,7 @@ class Brake:
             StoreUnavailable: it is not known.
         """
         if self._known_at is None or self.now() - self._known_at >= KNOWN_FOR:
-            self._known, _ = await self.controls.pauses()
-            self._known_at = self.now()
+            self._keep((await self._read())[0])
         return vas_type in in_force(self._known, self.now())
 
     async def notice(self, vas_type: VasType, outcome: Outcome) -> None:
@@ -98,9 +87,8 @@ class Brake:
             StoreUnavailable: it may or may not have been stored.
             Conflict: somebody else decided at the same time.
         """
-        _, revision = await self.controls.pauses()
-        await self.controls.replace_pauses(pauses, revision)
-        self._known, self._known_at = pauses, self.now()
+        _, revision = await self._read()
+        await self._write(pauses, revision)
         if pauses:
             log.error("selling paused", vas_types=sorted(pauses))
         return in_force(pauses, self.now())
@@ -108,13 +96,41 @@ class Brake:
     async def _pause(self, vas_types: Iterable[VasType], reason: str, for_long: timedelta) -> None:
         """Pause services for a while, and leave alone whatever a longer pause holds already."""
         at = self.now()
-        pauses, revision = await self.controls.pauses()
+        pauses, revision = await self._read()
         held = in_force(pauses, at)
         fresh = Pause(reason, at + for_long, ITSELF, at)
         added = {vas_type: fresh for vas_type in vas_types if vas_type not in held}
         if not added:
             return
-        await self.controls.replace_pauses({**held, **added}, revision)
-        self._known, self._known_at = {**held, **added}, at
+        await self._write({**held, **added}, revision)
         self._doubts.clear()
         log.error("selling paused", vas_types=sorted(added), reason=reason)
+
+    async def _read(self) -> tuple[Pauses, str | None]:
+        paper = await self.papers.read_paper(PaperKind.CONTROLS, self._paper_id)
+        return (_pauses(paper.body), paper.revision) if paper is not None else ({}, None)
+
+    async def _write(self, pauses: Pauses, revision: str | None) -> None:
+        body = {vas_type.value: _body(pause) for vas_type, pause in pauses.items()}
+        await self.papers.write_paper(PaperKind.CONTROLS, Paper(self._paper_id, body, revision=revision))
+        self._keep(pauses)
+
+    def _keep(self, pauses: Pauses) -> None:
+        self._known, self._known_at = pauses, self.now()
+
+    @property
+    def _paper_id(self) -> str:
+        return f"{self.mode}-selling"
+
+
+def _body(pause: Pause) -> dict[str, str | None]:
+    until = None if pause.until is None else pause.until.isoformat()
+    return {"reason": pause.reason, "until": until, "by": pause.by, "at": pause.at.isoformat()}
+
+
+def _pauses(body: Mapping[str, Mapping[str, Any]]) -> dict[VasType, Pause]:
+    return {VasType(name): _pause(**said) for name, said in body.items()}
+
+
+def _pause(reason: str, until: str | None, by: str, at: str) -> Pause:
+    return Pause(reason, None if until is None else datetime.fromisoformat(until), by, datetime.fromisoformat(at))

@@ -1,9 +1,10 @@
 """Where sales are kept: the protocols, and two implementations of them (`firestore.py`, `sqlite.py`)."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from shared.identifiers import Caller
 from shared.prevend import Prevend
@@ -91,3 +92,41 @@ class Books(Store, Protocol):
 
     async def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Sequence[Transaction]:
         """Up to `CONTROLS` sales of a service that are known to have vended, claimed within `CONTROLS_WITHIN` up to `at`, newest first."""
+
+
+class PaperKind(StrEnum):
+    """The collections of small documents that reconciling keeps."""
+
+    SETTLEMENTS = "settlements"
+    DISCREPANCIES = "discrepancies"
+    CONTROLS = "controls"
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A small JSON document. `id` starts with its mode. `mark` is what it can be listed by; `revision` as in `Transaction`."""
+
+    id: str
+    body: Mapping[str, Any]
+    mark: str | None = None
+    revision: str | None = field(default=None, compare=False, repr=False)
+
+
+class Papers(Protocol):
+    """Settled days, discrepancies and controls. Every method may raise `StoreUnavailable`."""
+
+    async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
+        """The paper of that id. One document read."""
+
+    async def write_paper(self, kind: PaperKind, paper: Paper) -> Paper:
+        """Create the paper, or, when it carries a revision, replace the one that was read.
+
+        Returns:
+            `paper`, with its revision.
+
+        Raises:
+            Conflict: the id is taken, or the paper has changed since it was read.
+        """
+
+    async def marked_papers(self, kind: PaperKind, mark: str) -> Sequence[Paper]:
+        """All papers with that mark, in the order of their ids."""

@@ -1,12 +1,14 @@
 """The selling brake: set by a person, or by itself; released by a person, or by its time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from shared.brake import ITSELF, RUN_OF_DOUBTS, Brake, Pause
 from shared.outcome import Reason, Receipt, Rejected, Unknown, Vended
-from shared.store import Conflict, StoreUnavailable
-from shared.vas import VasType
+from shared.store import Conflict, Paper, StoreUnavailable
+from shared.vas import Mode, VasType
 from tests.stepping import run
 
 NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
@@ -18,23 +20,23 @@ BUSY = Rejected(Reason.SUPPLIER_BUSY, "429")
 
 @dataclass
 class Record:
-    """The one record, as a store keeps it."""
+    """The one paper, as a store keeps it."""
 
-    held: dict = field(default_factory=dict)
-    revision: int = 0
+    held: Paper | None = None
     reads: int = 0
     down: bool = False
 
-    async def pauses(self):
+    async def read_paper(self, kind, paper_id):
         self.reads += 1
         if self.down:
             raise StoreUnavailable
-        return self.held, str(self.revision)
+        return self.held
 
-    async def replace_pauses(self, pauses, revision):
-        if revision != str(self.revision):
+    async def write_paper(self, kind, paper):
+        if paper.revision != (self.held.revision if self.held else None):
             raise Conflict
-        self.held, self.revision = dict(pauses), self.revision + 1
+        self.held = replace(paper, revision=str(int(paper.revision or 0) + 1))
+        return self.held
 
 
 @dataclass
@@ -44,7 +46,7 @@ class Instance:
     brake: Brake = field(init=False)
 
     def __post_init__(self):
-        self.brake = Brake(self.record, lambda: self.at)
+        self.brake = Brake(self.record, Mode.LIVE, lambda: self.at)
 
     def stops(self, vas_type=VasType.UTILITY):
         return run(self.brake.stops(vas_type))
@@ -69,7 +71,7 @@ def test_a_run_of_doubts_pauses_its_service_only():
     assert not instance.stops()
     instance.notices(LOST)
     assert instance.stops() and not instance.stops(VasType.AIRTIME)
-    assert instance.record.held[VasType.UTILITY].by == ITSELF
+    assert instance.record.held.body["utility"]["by"] == ITSELF
 
 
 def test_any_answer_ends_a_run_of_doubts():
@@ -77,7 +79,7 @@ def test_any_answer_ends_a_run_of_doubts():
     for answer in (SOLD, BUSY):
         instance.notices(LOST, RUN_OF_DOUBTS - 1)
         instance.notices(answer)
-    assert not instance.stops() and not instance.record.held
+    assert not instance.stops() and instance.record.held is None
 
 
 def test_the_brake_never_shortens_a_pause_that_a_person_set():
@@ -111,3 +113,20 @@ def test_a_store_that_is_down_never_makes_noticing_fail():
     instance = Instance(Record(down=True))
     instance.notices(EMPTY)
     instance.notices(LOST, RUN_OF_DOUBTS)
+
+
+def test_two_decisions_at_once_do_not_overwrite_each_other():
+    record = Record()
+    here = Instance(record)
+    run(here.brake.set({VasType.UTILITY: Pause("one", None, "person@example.com", NOON)}))
+    deciding = here.brake._pause((VasType.DATA,), "run", timedelta(minutes=2))
+    stale = record.held
+    run(Instance(record).brake.set({}))
+    record.read_paper = lambda kind, paper_id: _answer(stale)
+    with pytest.raises(Conflict):
+        run(deciding)
+    assert record.held.body == {}
+
+
+async def _answer(paper):
+    return paper
