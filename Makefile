@@ -14,7 +14,7 @@ PYTHON_MADE := $(VENV)/.made-with-$(or $(subst /,-,$(PYTHON)),default)
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: run test lint package openapi lock
+.PHONY: run test lint package openapi plan lock
 .DELETE_ON_ERROR:
 
 run: $(INSTALLED)
@@ -33,6 +33,15 @@ package: $(PYTHON_MADE)
 
 openapi: $(INSTALLED)
 	@$(VENV)/bin/python -m local.openapi
+
+# What an environment would change, with the real provider: `make plan ENV=uat`, by someone who may read that project.
+plan: package $(INSTALLED)
+	@test -f infra/terraform/environments/$(ENV).tfvars || { echo "ENV must be uat, staging or production" >&2; exit 1; }
+	@cd infra/terraform && export TF_DATA_DIR=.terraform/$(ENV) && \
+	  terraform init -input=false -backend-config=environments/$(ENV).gcs.tfbackend && \
+	  terraform plan -input=false -lock=false -var-file=environments/$(ENV).tfvars -out=$(ENV).tfplan && \
+	  terraform show -json $(ENV).tfplan > ../../build/$(ENV).plan.json
+	@$(VENV)/bin/python -m tests.infra.policies build/$(ENV).plan.json
 
 # Takes the newest versions that fit; --universal, because the functions run where no developer does.
 lock: $(INSTALLED_DEV)

@@ -15,6 +15,7 @@ EVENTS: Final = (
     "in_doubt",
     "outcome_not_stored",
     "record_unreadable",
+    "request_failed",
     "selling_paused",
     "supplier_says_simulated",
     "tokens_pending",
@@ -61,7 +62,7 @@ EVERYWHERE: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "google_firestore_index.this": ("due", "lookup"),
     "google_logging_metric.event": EVENTS,
-    "google_logging_metric.measure": ("sales_in_doubt", "supplier_latency"),
+    "google_logging_metric.measure": ("sales_in_doubt",),
     "google_logging_metric.run": ("settle", "sweep"),
     "google_monitoring_alert_policy.dead_letters": (),
     "google_monitoring_alert_policy.event": EVENTS,
@@ -127,7 +128,7 @@ LIVE_ENVIRONMENTS: Final = ("staging", "production")
 
 def expected(environment: str) -> set[str]:
     """The addresses of everything in an environment's plan."""
-    parts = EVERYWHERE | (LIVE if environment in LIVE_ENVIRONMENTS else {})
+    parts = {**EVERYWHERE, **(LIVE if environment in LIVE_ENVIRONMENTS else {})}
     return {*_addresses(parts), f'google_monitoring_notification_channel.email["{ALERTED[environment]}"]'}
 
 

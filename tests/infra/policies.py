@@ -52,7 +52,7 @@ NEVER_PERMITTED: Final = re.compile(
     r"|resourcemanager\.projects\.setIamPolicy|run\.routes\.invoke|cloudbuild\.builds\.approve|.*\*.*"
 )
 
-# The grants without which something does not work, as (type, target, role, account); a target is found in the address or name.
+# The grants without which something does not work, as (type, target, role, account). A target is the grant's key, or a part of its name.
 NEEDED: Final = (
     *(("project_iam_member", name, "roles/datastore.user", name) for name in FUNCTIONS),
     ("pubsub_topic_iam_member", "transactions", "roles/pubsub.publisher", "purchase"),
@@ -137,10 +137,10 @@ def roles_are_listed(plan: Plan) -> Iterator[str]:
             expression = grant["condition.0.expression"] or ""
             if CONDITIONAL[known] not in expression:
                 yield f"{grant.address} grants {role} on the whole project, without its condition"
-    for role in plan.of("project_iam_custom_role"):
-        for permission in role["permissions"]:
+    for ours in plan.of("project_iam_custom_role"):
+        for permission in ours["permissions"]:
             if NEVER_PERMITTED.fullmatch(permission):
-                yield f"{role.address} permits {permission}"
+                yield f"{ours.address} permits {permission}"
 
 
 def accounts_are_ours(plan: Plan) -> Iterator[str]:
@@ -157,16 +157,14 @@ def accounts_are_ours(plan: Plan) -> Iterator[str]:
 
 
 def needed_grants_are_there(plan: Plan) -> Iterator[str]:
-    held = [(grant, *(str(grant[target]) for target in TARGETS)) for grant in grants(plan)]
     for kind, target, role, account in NEEDED:
-        if not any(
-            grant.type == f"google_{kind}"
-            and grant["role"] == role
-            and grant["member"] == plan.account(account)
-            and (grant.key == target or any(target in name for name in names))
-            for grant, *names in held
-        ):
+        held = [grant for grant in grants(plan) if (grant["role"], grant["member"]) == (role, plan.account(account))]
+        if not any(grant.type == f"google_{kind}" and _is_about(grant, target) for grant in held):
             yield f"{account} lacks {role} on {target} ({kind})"
+
+
+def _is_about(grant: Resource, target: str) -> bool:
+    return grant.key == target or any(target in str(grant[name]) for name in TARGETS)
 
 
 def secrets_are_for_live_functions_only(plan: Plan) -> Iterator[str]:

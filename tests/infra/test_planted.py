@@ -105,7 +105,7 @@ WRONG: Final = (
     Error(
         "an ingress that nobody has decided",
         "modules/function/main.tf",
-        '    ingress_settings                 = "ALLOW_ALL" # callers, operators and the Scheduler all come from outside; IAM and OIDC decide\n',
+        '    ingress_settings                 = "ALLOW_ALL" # all who may call come from outside: IAM and OIDC decide\n',
         "",
         "google_cloudfunctions2_function.this does not say its ingress_settings",
     ),

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,7 +102,7 @@ class _Provider:
         return {}
 
 
-def _handlers(provider: _Provider) -> Mapping[str, grpc.RpcMethodHandler]:
+def _handlers(provider: _Provider) -> dict[str, "grpc.RpcMethodHandler[Any, Any]"]:
     """A handler for each method of the protocol, found by its name in snake case."""
     handlers = {}
     for method in pb.DESCRIPTOR.services_by_name["Provider"].methods:

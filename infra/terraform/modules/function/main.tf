@@ -36,7 +36,7 @@ resource "google_cloudfunctions2_function" "this" {
     available_cpu                    = "1" # more than one request at a time needs a whole one
     available_memory                 = var.available_memory
     environment_variables            = merge(var.settings, var.environment_variables)
-    ingress_settings                 = "ALLOW_ALL" # callers, operators and the Scheduler all come from outside; IAM and OIDC decide
+    ingress_settings                 = "ALLOW_ALL" # all who may call come from outside: IAM and OIDC decide
     max_instance_count               = var.instances.maximum
     max_instance_request_concurrency = var.concurrency
     min_instance_count               = var.instances.minimum

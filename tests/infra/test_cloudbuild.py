@@ -1,0 +1,109 @@
+"""The build files: well formed, and kept to rules that Cloud Build itself does not check before it runs them."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.infra.conftest import Planned
+from tests.infra.workspace import ENVIRONMENTS, ROOT
+
+FILES: Final = ("cloudbuild.yaml", "cloudbuild.apply.yaml")
+FILLED: Final = {"BUILD_ID", "COMMIT_SHA", "LOCATION", "PROJECT_ID"}  # by Cloud Build, where a trigger starts it
+SHELL: Final = re.compile(r"\$\{?([A-Z_]+)")
+FULL_VERSION: Final = re.compile(r"@sha256:[0-9a-f]{64}$|:\d+\.\d+\.\d+(-[a-z]+)?$")
+
+
+def read(file: str) -> dict[str, Any]:
+    build: dict[str, Any] = YAML(typ="safe").load(ROOT / file)
+    return build
+
+
+def faults(build: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a build, beyond its form."""
+    options, declared, steps = build.get("options", {}), build.get("substitutions", {}), build.get("steps", [])
+    if options.get("logging") != "CLOUD_LOGGING_ONLY":
+        yield "logging is not CLOUD_LOGGING_ONLY, which an account of our own needs"
+    if options.get("substitutionOption") != "MUST_MATCH":
+        yield "substitutionOption is not MUST_MATCH: a misspelt substitution would be empty"
+    if not options.get("automapSubstitutions"):
+        yield "automapSubstitutions is off: scripts would see no substitution"
+    for name in declared:
+        if not re.fullmatch(r"_[A-Z0-9_]+", name):
+            yield f"the substitution {name} does not begin with _ in capitals"
+    used = set()
+    seen: set[str] = set()
+    for step in steps:
+        name, image, script = step.get("id", "a step without id"), step.get("name", ""), step.get("script", "")
+        if name in seen:
+            yield f"there are two steps {name}"
+        if not FULL_VERSION.search(image):
+            yield f"{name} runs on {image}, which is not pinned to a version or digest"
+        if "waitFor" not in step:
+            yield f"{name} does not say what it waits for"
+        for awaited in set(step.get("waitFor", [])) - seen - {"-"}:
+            yield f"{name} waits for {awaited}, which is no step before it"
+        if not re.match(r"#!/bin/(ba)?sh\nset -eu(o pipefail)?\n", script):
+            yield f"{name} goes on after a command that failed"
+        if re.search(r"set -\w*x|secrets? versions access|print-access-token|\benv$|printenv", script, re.MULTILINE):
+            yield f"{name} could write a secret into the log"
+        used |= {word for word in SHELL.findall(script) if word.startswith("_")}
+        used |= {word for word in SHELL.findall(script) if word in FILLED}
+        seen.add(name)
+    for name in sorted(used - set(declared) - FILLED):
+        yield f"{name} is used and not declared"
+    for name in sorted(set(declared) - used):
+        yield f"{name} is declared and not used"
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_build_file_has_the_form_that_cloud_build_reads(file: str) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.cloudbuild", str(ROOT / file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_build_file_keeps_our_rules(file: str) -> None:
+    assert list(faults(read(file))) == []
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_triggers_give_what_the_build_files_take(planned: Planned, environment: str) -> None:
+    """With MUST_MATCH, one too many fails the build; one too few would leave a default that is meant for nobody."""
+    triggers = {trigger["name"]: trigger for trigger in planned(environment).of("cloudbuild_trigger")}
+    assert triggers["check"]["filename"] == FILES[0]
+    assert set(triggers["check"]["substitutions"]) == set(read(FILES[0])["substitutions"]) - {"_COMMIT"}
+    assert triggers["apply"]["git_file_source.0.path"] == FILES[1]
+    assert set(triggers["apply"]["substitutions"]) == set(read(FILES[1])["substitutions"])
+
+
+PLANTED: Final = (
+    ("waitFor: [plan]", "waitFor: [plans]", "policies waits for plans, which is no step before it"),
+    ("$_PIPELINE", "$_PIPLINE", "_PIPLINE is used and not declared"),
+    ('_PLANS: ""', 'PLANS: ""', "the substitution PLANS does not begin with _"),
+    ("hashicorp/terraform:1.11.4", "hashicorp/terraform:latest", "runs on hashicorp/terraform:latest, which is not pinned"),
+    ("logging: CLOUD_LOGGING_ONLY", "logging: LEGACY", "logging is not CLOUD_LOGGING_ONLY"),
+    ("set -euo pipefail", "set -x", "could write a secret into the log"),
+    ("MUST_MATCH", "ALLOW_LOOSE", "substitutionOption is not MUST_MATCH"),
+    ("id: policies", "id: plan", "there are two steps plan"),
+)
+
+
+@pytest.mark.parametrize(("old", "new", "caught"), [pytest.param(*planted, id=planted[2]) for planted in PLANTED])
+def test_an_error_planted_in_a_build_file_is_caught(old: str, new: str, caught: str) -> None:
+    text = (ROOT / FILES[0]).read_text()
+    assert old in text
+    assert any(caught in fault for fault in faults(YAML(typ="safe").load(text.replace(old, new))))
+
+
+def test_an_unknown_key_in_a_build_file_is_caught(tmp_path: Path) -> None:
+    (tmp_path / "cloudbuild.yaml").write_text((ROOT / FILES[0]).read_text().replace("machineType", "machineTipe"))
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.cloudbuild", str(tmp_path / "cloudbuild.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "machineTipe" in done.stdout
