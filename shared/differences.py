@@ -1,0 +1,184 @@
+"""What differs between our sales of a day and its file: each difference once, for a person. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from shared.identifiers import hashed
+from shared.matching import ONE_DAY, DayView, Filed, Known, Verdict
+from shared.mobilemart.settlement_file import BINNED, Line
+from shared.settled_day import Discrepancy, Kind, Severity
+from shared.sold import Sold
+from shared.transaction import State
+from shared.vas import Mode, last_four
+
+SEVERITY: Final[Mapping[Kind, Severity]] = MappingProxyType(
+    {
+        Kind.VENDED_TWICE: Severity.CRITICAL,
+        Kind.CLAIMED_TWICE: Severity.CRITICAL,
+        Kind.VENDED_AFTER_REJECTION: Severity.CRITICAL,
+        Kind.MISSING_HERE: Severity.CRITICAL,
+        Kind.DUPLICATE_LINE: Severity.CRITICAL,
+        Kind.AMOUNT_DIFFERS: Severity.CRITICAL,
+        Kind.ACCOUNT_DIFFERS: Severity.CRITICAL,
+        Kind.MISSING_AT_SUPPLIER: Severity.WARNING,
+        Kind.STATE_DIFFERS: Severity.WARNING,
+        Kind.NEGATIVE_LINE: Severity.WARNING,
+        Kind.UNKNOWN_STATUS: Severity.WARNING,
+        Kind.LATE_POSTING: Severity.INFO,
+    }
+)
+
+_KIND_OF: Final[Mapping[Verdict, Kind]] = MappingProxyType(
+    {
+        Verdict.STRANGER: Kind.MISSING_HERE,
+        Verdict.DUPLICATE: Kind.DUPLICATE_LINE,
+        Verdict.TWICE: Kind.VENDED_TWICE,
+        Verdict.CLAIMED: Kind.CLAIMED_TWICE,
+        Verdict.NEGATIVE: Kind.NEGATIVE_LINE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A discrepancy before it has its id."""
+
+    kind: Kind
+    known: Known | None
+    filed: Filed | None
+    severity: Severity
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The request id and the supplier's id that make it this difference and no other."""
+        line = None if self.filed is None else self.filed.line
+        request_id = self.known.sale.request_id if self.known else line.merchant_id if line else ""
+        return request_id, line.transaction_id if line else ""
+
+
+class Differences:
+    """The differences of one day."""
+
+    def __init__(self, view: DayView, mode: Mode) -> None:
+        self.view, self.mode, self.matching = view, mode, view.matching
+
+    def all(self) -> tuple[Discrepancy, ...]:
+        found = [*self._in_lines(), *self._in_bills(), *self._in_sales(), *self._contested()]
+        order = {kind: at for at, kind in enumerate(Kind)}
+        found.sort(key=lambda one: (order[one.kind], one.key, one.filed.number if one.filed else 0))
+        seen: Counter[tuple[Kind, tuple[str, str]]] = Counter()
+        discrepancies = []
+        for one in found:
+            seen[one.kind, one.key] += 1
+            nth = seen[one.kind, one.key]
+            discrepancies.append(self._discrepancy(one, nth))
+        return tuple(discrepancies)
+
+    def _discrepancy(self, found: _Found, nth: int) -> Discrepancy:
+        repeated = (str(nth),) if nth > 1 else ()
+        return Discrepancy(
+            id=hashed("discrepancy", self.mode, self.view.day.isoformat(), found.kind, *found.key, *repeated),
+            day=self.view.day,
+            kind=found.kind,
+            severity=found.severity,
+            transaction_id=found.known.sale.id if found.known else None,
+            ours=_ours(found.known.sale) if found.known else None,
+            theirs=_theirs(found.filed) if found.filed else None,
+        )
+
+    def _in_lines(self) -> Iterator[_Found]:
+        """What is wrong with lines that bill no sale for the first time."""
+        for filed, verdict, known in self.view.judged:
+            if verdict is not Verdict.NOT_BILLED:
+                yield self._found(_KIND_OF[verdict], known, filed)
+            elif filed.line.status != BINNED:
+                yield self._found(Kind.UNKNOWN_STATUS, known, filed)
+            elif known is None:
+                yield _Found(Kind.MISSING_HERE, None, filed, Severity.WARNING)
+
+    def _in_bills(self) -> Iterator[_Found]:
+        """What a line says otherwise than the sale that it bills."""
+        for known in self.view.billed:
+            if known.bill is not None:
+                for kind in self.of_bill(known, known.bill):
+                    yield self._found(kind, known, known.bill)
+
+    def of_bill(self, known: Known, bill: Filed) -> Iterator[Kind]:
+        line, sale, matching = bill.line, known.sale, self.matching
+        if sale.state is State.REJECTED:
+            yield Kind.VENDED_AFTER_REJECTION
+        if line.cents != known.cents:
+            yield Kind.AMOUNT_DIFFERS
+        if known.is_misfiled or matching.goes_elsewhere(known, line):
+            yield Kind.ACCOUNT_DIFFERS
+        if abs(bill.day - sale.day) > ONE_DAY:
+            yield Kind.LATE_POSTING
+        if matching.holder(line) not in (None, known):
+            yield Kind.CLAIMED_TWICE
+        elif self._has_other_supplier_id(known, line):
+            yield Kind.VENDED_TWICE
+
+    def _has_other_supplier_id(self, known: Known, line: Line) -> bool:
+        held = (known.sale.supplier_transaction_id or "").lower()
+        others = self.matching.contested | {"", self.matching.supplier_id(line), line.merchant_id.lower()}
+        return held not in others  # of a contested id it is said once that two sales claim it
+
+    def _in_sales(self) -> Iterator[_Found]:
+        """Sales that we call vended and no line bills."""
+        for known in self.view.own:
+            if not known.is_vended or known.billed_in is not None or self.view.is_carried_out(known):
+                continue
+            unbilled = known.unbilled_lines
+            binned = next((filed for filed in unbilled if filed.line.status == BINNED), None)
+            if binned is not None:
+                yield self._found(Kind.STATE_DIFFERS, known, binned)
+            elif not unbilled:  # an unknown status was reported with its line
+                yield self._found(Kind.MISSING_AT_SUPPLIER, known, None)
+
+    def _contested(self) -> Iterator[_Found]:
+        """Supplier ids that several of our sales hold: it is said of the later ones, which came to an id that was taken."""
+        first: dict[str, Known] = {}
+        if not self.matching.contested:
+            return
+        for known in sorted(self.matching.known, key=lambda known: (known.sale.created_at, known.sale.id)):
+            held = (known.sale.supplier_transaction_id or "").lower()
+            if held in self.matching.contested and first.setdefault(held, known) is not known and known.sale.day == self.view.day:
+                yield self._found(Kind.CLAIMED_TWICE, known, None)
+
+    def _found(self, kind: Kind, known: Known | None, filed: Filed | None) -> _Found:
+        readings = self.matching.readings
+        if kind is Kind.STATE_DIFFERS and readings.binned_is_charged:
+            return _Found(kind, known, filed, Severity.CRITICAL)
+        if kind is Kind.NEGATIVE_LINE and readings.reversals_are_expected and known is not None:
+            return _Found(kind, known, filed, Severity.INFO)
+        return _Found(kind, known, filed, SEVERITY[kind])
+
+
+def _ours(sale: Sold) -> dict[str, object]:
+    return {
+        "requestId": sale.request_id,
+        "supplierTransactionId": sale.supplier_transaction_id,
+        "state": sale.state.value,
+        "vasType": sale.vas_type.value,
+        "amountCents": sale.amount.cents,
+        "recipient": last_four(sale.recipient),
+        "day": sale.day.isoformat(),
+    }
+
+
+def _theirs(filed: Filed) -> dict[str, object]:
+    line = filed.line
+    return {
+        "line": filed.number,
+        "supplierTransactionId": line.transaction_id,
+        "merchantTransactionId": line.merchant_id,
+        "status": line.status,
+        "vasType": line.service.value,
+        "amountCents": line.cents,
+        "recipient": last_four(line.recipient or None),
+        "at": line.at.isoformat().replace("+00:00", "Z"),
+        "productName": line.product_name,
+    }

@@ -1,0 +1,322 @@
+"""Which line of the supplier's files bills which of our sales. Pure; by ids alone, with no tolerance and nothing fuzzy.
+
+A line that agrees with its sale in everything leaves nothing behind but a mark on the sale, so a truthful file costs no memory.
+Every other line is kept, and judged when all files were read: so a line that agrees goes before one that does not.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from shared.mobilemart.settlement_file import FILE_VAS_TYPES, RECIPIENT_FIELD, SUCCESSFUL, Line, SettlementFile, Summary
+from shared.sold import Sold
+from shared.transaction import State
+from shared.vas import VasType, msisdn
+
+ONE_DAY: Final = timedelta(days=1)
+FILE_TEXTS: Final = {service: text for text, service in FILE_VAS_TYPES.items()}
+
+
+class MerchantId(StrEnum):
+    """Which id of a sale field 5 of a line carries."""
+
+    REQUEST_ID = "request_id"
+    SUPPLIER_ID = "supplier_id"  # then field 4 is a number of the file's own
+    UNKNOWN = "unknown"  # whichever it matches: a request id first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """How the uncertain parts of the supplier's files are read: one setting each, until the supplier has answered.
+
+    `binned_is_charged` and `reversals_are_expected` (negative lines) say only how grave such a line is; neither kind is ever
+    evidence, whatever is set. `fee_is_on_top`: a bill's line bills its convenience fee besides the amount.
+    """
+
+    merchant_id: MerchantId = MerchantId.UNKNOWN
+    binned_is_charged: bool = False
+    reversals_are_expected: bool = False
+    fee_is_on_top: bool = False
+
+
+class Filed(NamedTuple):
+    """A line, and where it stands."""
+
+    day: date
+    number: int
+    line: Line
+
+
+class Verdict(StrEnum):
+    """Why a kept line is not a sale's first billing."""
+
+    STRANGER = "stranger"  # names no sale of ours
+    DUPLICATE = "duplicate"  # the same supplier id again
+    TWICE = "twice"  # a second supplier id for one sale
+    CLAIMED = "claimed"  # a second billing of one sale, under a supplier id that another sale of ours holds
+    NEGATIVE = "negative"
+    NOT_BILLED = "not_billed"  # `Binned`, or a status that we do not know
+
+
+class Judged(NamedTuple):
+    """A kept line, what it is, and the sale that it names."""
+
+    filed: Filed
+    verdict: Verdict
+    known: "Known | None"
+
+
+@dataclass(slots=True, eq=False)
+class Known:
+    """One of our sales and what the files say of it.
+
+    `cents` is what its line should bill, `plain` the supplier id, status, amount and VAS type of a line that agrees.
+    `billed_in` is the day of the file that bills it; `bill` is that line, kept only where there is more to say about it.
+    """
+
+    sale: Sold
+    cents: int
+    plain: tuple[str | None, str, str, str]
+    plain_day: date | None  # a line of another day's file always needs a second look, and so does a sale not known as vended
+    recipients: tuple[str, ...] | None  # what a line may say; `None`: anything, for what is pinned goes to nobody
+    billed_in: date | None = None
+    bill: Filed | None = None
+    named_by: tuple[Filed, ...] = ()  # the lines that name it and do not bill it
+
+    @property
+    def is_vended(self) -> bool:
+        """By our records, or proven by the line that bills it."""
+        return self.sale.state is State.VENDED or (self.billed_in is not None and self.sale.state is not State.REJECTED)
+
+    @property
+    def is_misfiled(self) -> bool:
+        """Whether the line that bills it names another service."""
+        return self.bill is not None and self.bill.line.service is not self.sale.vas_type
+
+    @property
+    def is_billed_vend(self) -> bool:
+        """Whether it is vended, and a line bills it as what it is."""
+        return self.billed_in is not None and self.is_vended and not self.is_misfiled
+
+    @property
+    def unbilled_lines(self) -> tuple[Filed, ...]:
+        """The lines that name it with another status than `Successful`."""
+        return tuple(filed for filed in self.named_by if filed.line.status != SUCCESSFUL)
+
+
+@dataclass(slots=True)
+class Matching:
+    """Our sales, and the files' lines laid to them.
+
+    `controls` are the files that billed at least one vended sale by its request id. `unexplained` holds, per file, the
+    service and amount, without its sign, of every line that might really be another sale's.
+    """
+
+    readings: Readings
+    known: list[Known] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    files: dict[date, Summary] = field(default_factory=dict)
+    controls: set[date] = field(default_factory=set)
+    unexplained: dict[date, set[tuple[VasType, int]]] = field(default_factory=dict)
+    contested: set[str] = field(default_factory=set)  # supplier ids that two of our sales hold
+    _by_request: dict[str, Known] = field(default_factory=dict)
+    _by_supplier: dict[str, Known] = field(default_factory=dict)
+
+    def supplier_id(self, line: Line) -> str:
+        """The supplier's id of the sale that a line bills, in lower case."""
+        return line[self._supplier_field].lower()
+
+    def holder(self, line: Line) -> Known | None:
+        """The sale that holds the supplier id of a line."""
+        held = self._by_supplier.get(self.supplier_id(line))
+        if held is None and self.readings.merchant_id is MerchantId.UNKNOWN:
+            return self._by_supplier.get(line.merchant_id.lower())
+        return held
+
+    def named(self, line: Line) -> Known | None:
+        """The sale that a line names: by our request id, else by the supplier's id."""
+        return self._by_request.get(line.merchant_id.lower()) or self.holder(line)
+
+    @property
+    def _supplier_field(self) -> int:
+        name = "merchant_id" if self.readings.merchant_id is MerchantId.SUPPLIER_ID else "transaction_id"
+        return Line._fields.index(name)
+
+    def _know(self, sale: Sold) -> None:
+        key = sale.request_id.lower()
+        if key in self._by_request:
+            return  # given twice: among its day's sales, and looked up
+        cents = sale.amount.cents + (sale.fee.cents if self.readings.fee_is_on_top else 0)
+        known = Known(
+            sale=sale,
+            cents=cents,
+            plain=(sale.supplier_transaction_id, SUCCESSFUL, str(cents), FILE_TEXTS[sale.vas_type]),
+            plain_day=sale.day if sale.state is State.VENDED else None,
+            recipients=_spellings(sale.recipient),
+        )
+        self.known.append(known)
+        self._by_request[key] = known
+        if sale.supplier_transaction_id is not None:
+            held = sale.supplier_transaction_id.lower()
+            if self._by_supplier.setdefault(held, known) is not known:
+                self.contested.add(held)
+
+    def _read(self, file: SettlementFile) -> Iterator[Filed]:
+        """Lay a file's lines to our sales; what does not agree, or is not yet to be decided, comes out."""
+        day = file.day
+        by_request = {} if self.readings.merchant_id is MerchantId.SUPPLIER_ID else self._by_request
+        by_supplier, supplier_field = self._by_supplier, self._supplier_field
+        for number, line in enumerate(file, 2):
+            known = by_request.get(line.merchant_id) or by_supplier.get(line[supplier_field])
+            if (
+                known is not None
+                and known.billed_in is None
+                and known.plain_day == day
+                and known.plain == (line[supplier_field], line.status, line.amount, line.vas_type)
+                and (known.recipients is None or line[RECIPIENT_FIELD[line.vas_type]] in known.recipients)
+            ):
+                known.billed_in = day
+                if day not in self.controls and line.merchant_id == known.sale.request_id:
+                    self.controls.add(day)
+            elif not self._agrees(filed := Filed(day, number, line)):
+                yield filed
+
+    def _agrees(self, filed: Filed) -> bool:
+        """The second look: whether the line is the first billing of a sale, and agrees with it. Then it is laid to it."""
+        line = filed.line
+        known = self.named(line)
+        if known is None or known.billed_in is not None or line.status != SUCCESSFUL or self.differs(known, line):
+            return False
+        self._lay(filed, known)
+        return True
+
+    def differs(self, known: Known, line: Line) -> bool:
+        """Whether a line says anything else about a sale than we do."""
+        held = known.sale.supplier_transaction_id
+        return (
+            line.cents != known.cents
+            or line.vas_type != known.plain[3]
+            or self.goes_elsewhere(known, line)
+            or (held is not None and held.lower() not in (self.supplier_id(line), line.merchant_id.lower()))
+            or self.holder(line) not in (None, known)
+        )
+
+    def goes_elsewhere(self, known: Known, line: Line) -> bool:
+        """Whether a line names another recipient."""
+        return known.recipients is not None and line.recipient not in known.recipients
+
+    def _lay(self, filed: Filed, known: Known) -> None:
+        known.billed_in = filed.day
+        if known.sale.state is not State.VENDED or known.sale.day != filed.day or self.differs(known, filed.line):
+            known.bill = filed
+        if known.sale.state is not State.REJECTED and filed.line.merchant_id.lower() == known.sale.request_id.lower():
+            self.controls.add(filed.day)
+        self._by_supplier.setdefault(self.supplier_id(filed.line), known)
+
+    def _judge(self, filed: Filed, strangers: set[str]) -> None:
+        """What a kept line is, now that every line that agrees has been laid to its sale."""
+        line = filed.line
+        known = self.named(line)
+        first = known is not None and known.billed_in is None and line.status == SUCCESSFUL and line.cents >= 0
+        if known is not None and first:
+            self._lay(filed, known)
+            explained = not self.differs(known, line)
+        else:
+            verdict = self._verdict(line, known, strangers)
+            self.judged.append(Judged(filed, verdict, known))
+            if known is not None:
+                known.named_by = (*known.named_by, filed)
+            explained = (
+                known is not None
+                and verdict in (Verdict.NEGATIVE, Verdict.NOT_BILLED)
+                and not self.differs(known, line._replace(amount=str(abs(line.cents))))
+            )
+        if not explained:
+            self.unexplained.setdefault(filed.day, set()).add((line.service, abs(line.cents)))
+
+    def _verdict(self, line: Line, known: Known | None, strangers: set[str]) -> Verdict:
+        if line.cents < 0:
+            return Verdict.NEGATIVE
+        if line.status != SUCCESSFUL:
+            return Verdict.NOT_BILLED
+        supplier_id = self.supplier_id(line)
+        if known is None:
+            if supplier_id in strangers:
+                return Verdict.DUPLICATE
+            strangers.add(supplier_id)
+            return Verdict.STRANGER
+        if supplier_id == self._billed_as(known):
+            return Verdict.DUPLICATE
+        return Verdict.TWICE if self.holder(line) in (None, known) else Verdict.CLAIMED
+
+    def _billed_as(self, known: Known) -> str | None:
+        """The supplier id under which a billed sale was billed."""
+        return self.supplier_id(known.bill.line) if known.bill else (known.sale.supplier_transaction_id or "").lower()
+
+
+def match(sold: Iterable[Sold], files: Iterable[SettlementFile], readings: Readings) -> Matching:
+    """Lay every line of the files to the sale that it bills.
+
+    Raises:
+        FileRefused: a file breaks the format.
+        ValueError: two files are of the same day.
+    """
+    matching = Matching(readings)
+    for sale in sold:
+        matching._know(sale)
+    kept: list[Filed] = []
+    for file in sorted(files, key=lambda file: file.day):
+        if file.day in matching.files:
+            raise ValueError(f"two settlement files of {file.day}")
+        kept.extend(matching._read(file))
+        matching.files[file.day] = file.summary
+    strangers: set[str] = set()
+    for filed in kept:
+        matching._judge(filed, strangers)
+    return matching
+
+
+class DayView:
+    """One day's view of a matching. A line belongs to the day of its file, a sale to its own.
+
+    Almost every sale is *plain*: of this day, vended, and billed by a line of this day that agrees. Their cents are in `plain`;
+    `own` are the day's other sales, `billed` all others that the day's file bills, `judged` its lines that bill none.
+    """
+
+    def __init__(self, day: date, matching: Matching) -> None:
+        self.day, self.matching = day, matching
+        self.plain: dict[VasType, list[int]] = {service: [] for service in VasType}
+        self.without_token: list[Known] = []
+        rest: list[Known] = []
+        for known in matching.known:
+            if known.bill is None and known.billed_in == day:
+                self.plain[known.sale.vas_type].append(known.cents)
+            else:
+                rest.append(known)
+            if known.sale.token_due:
+                self.without_token.append(known)
+        self.own = [known for known in rest if known.sale.day == day]
+        self.billed = [known for known in rest if known.billed_in == day]
+        self.judged = [one for one in matching.judged if one.filed.day == day]
+        self._waits = not {day, day + ONE_DAY} <= matching.files.keys()
+
+    @property
+    def rest(self) -> list[Known]:
+        """Sales of this day, or billed in its file, that are not plain."""
+        return [*self.own, *(known for known in self.billed if known.sale.day != self.day)]
+
+    def is_carried_out(self, known: Known) -> bool:
+        """Whether another day's file bills a sale of this day, or may yet do so: while a file is missing, the sale waits."""
+        if known.billed_in is not None:
+            return known.billed_in != self.day and known.is_billed_vend
+        return known.is_vended and self._waits and not known.unbilled_lines
+
+
+def _spellings(recipient: str | None) -> tuple[str, ...] | None:
+    """What a line may say of a recipient: nothing, or its number, a mobile number in any of its forms."""
+    if recipient is None:
+        return None
+    number = msisdn(recipient)
+    return ("", recipient) if number is None else ("", recipient, number, f"0{number[2:]}", f"+{number}")

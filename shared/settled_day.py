@@ -1,0 +1,253 @@
+"""A business day's settlement as it is kept and shown: what was found, and that every cent is accounted for. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from shared.mobilemart.settlement_file import Line, Summary, Total
+from shared.outcome import Receipt, TokensDue
+from shared.transaction import State
+from shared.vas import VasType
+
+OPEN: Final = "open"  # the status of a discrepancy that nobody has decided on
+
+
+class Kind(StrEnum):
+    """What can differ between our sales and the supplier's file."""
+
+    VENDED_TWICE = "vended_twice"  # one request id, two supplier ids
+    CLAIMED_TWICE = "claimed_twice"  # one supplier id, two sales of ours
+    VENDED_AFTER_REJECTION = "vended_after_rejection"
+    MISSING_HERE = "missing_here"
+    DUPLICATE_LINE = "duplicate_line"  # the same supplier id again
+    AMOUNT_DIFFERS = "amount_differs"
+    ACCOUNT_DIFFERS = "account_differs"  # or the service
+    MISSING_AT_SUPPLIER = "missing_at_supplier"
+    STATE_DIFFERS = "state_differs"  # vended here, `Binned` there
+    NEGATIVE_LINE = "negative_line"
+    UNKNOWN_STATUS = "unknown_status"
+    LATE_POSTING = "late_posting"  # by more than one business day
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Status(StrEnum):
+    """How a day stands. `PROVISIONAL`: the next day's file may still bill what this day's does not."""
+
+    PROVISIONAL = "provisional"
+    BALANCED = "balanced"
+    DISCREPANCIES = "discrepancies"
+    FILE_MISSING = "file_missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discrepancy:
+    """One difference, for a person. `ours` and `theirs` are its two sides, numbers masked; `None` where a side is missing.
+
+    `id` is the same whenever the same difference of the same day is found again.
+    """
+
+    id: str
+    day: date
+    kind: Kind
+    severity: Severity
+    transaction_id: str | None
+    ours: Mapping[str, object] | None
+    theirs: Mapping[str, object] | None
+    status: str = OPEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """A vended sale that another day's file bills. `billed_on` is `None` while that file is not there."""
+
+    transaction_id: str
+    request_id: str
+    vas_type: VasType
+    amount_cents: int
+    sold_on: date
+    billed_on: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A line that proves a vend of which our record says otherwise: to be learned as the supplier's word.
+
+    It ends a sale that is open, and contradicts one that has ended. Never shown: the line holds whole numbers.
+    """
+
+    transaction_id: str
+    supplier_transaction_id: str
+    token_due: bool
+    ends_sale: bool
+    line: Line = field(repr=False)
+
+    @property
+    def receipt(self) -> Receipt:
+        """What is known of the delivery: its token, where one is due, is still to be recovered."""
+        return Receipt(
+            supplier_transaction_id=self.supplier_transaction_id,
+            tokens_due=TokensDue.PENDING if self.token_due else TokensDue.NONE,
+            serial_number=self.line.serial_number or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Healed:
+    """A sale in doubt that the files bring to its end: `vended` by a line, `rejected` by their silence."""
+
+    transaction_id: str
+    state: State
+    supplier_transaction_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StillOpen:
+    """A sale of the day of which the files prove nothing."""
+
+    transaction_id: str
+    state: State
+    vas_type: VasType
+    amount_cents: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenToRecover:
+    """A vended sale whose token or PIN never reached us."""
+
+    transaction_id: str
+    supplier_transaction_id: str | None
+    vas_type: VasType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conservation:
+    """One service's books. Every term is counted on its own, so the residue is 0 only if nothing was lost between them.
+
+    `missing_at_supplier` includes sales whose only line is not `Successful` or names another service; that line, where it is
+    `Successful`, is among the `extra_lines`. `differences` is what billed lines are above our amounts, in cents.
+    """
+
+    vas_type: VasType
+    file_successful: Total
+    our_vended: Total
+    carried_out: Total
+    carried_in: Total
+    missing_here: Total
+    billed_though_rejected: Total
+    extra_lines: Total
+    missing_at_supplier: Total
+    differences: Total
+
+    @property
+    def residue(self) -> Total:
+        """What the terms leave unexplained of the file: zero rows and zero cents."""
+        ours = self.our_vended - self.carried_out + self.carried_in - self.missing_at_supplier
+        theirs = self.missing_here + self.billed_though_rejected + self.extra_lines
+        return self.file_successful - ours - theirs - self.differences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledDay:
+    """A day's comparison, frozen. What only the run needs (`proofs`, `absent`, `strangers`) is not part of what is kept.
+
+    `proofs` and `absent` (ids of sales that may be called rejected) are to be put on record. `strangers` are lines that name
+    no sale that was given: if one names an older sale of ours, compare again with that sale, and with its day's files.
+    """
+
+    day: date
+    status: Status
+    file: Summary | None
+    matched: Total
+    carried_out: tuple[Carried, ...]
+    carried_in: tuple[Carried, ...]
+    discrepancies: tuple[Discrepancy, ...]
+    conservation: tuple[Conservation, ...]
+    healed: tuple[Healed, ...]
+    open: tuple[StillOpen, ...]
+    tokens_to_recover: tuple[TokenToRecover, ...]
+    proofs: tuple[Proof, ...]
+    absent: tuple[str, ...]
+    strangers: tuple[Line, ...] = field(repr=False)
+
+    def reviewed(self, decisions: Mapping[str, str], earlier: Iterable[Discrepancy]) -> "SettledDay":
+        """The day with what people have decided (by discrepancy id), and with the open discrepancies of earlier days."""
+        own = tuple(replace(found, status=decisions.get(found.id, found.status)) for found in self.discrepancies)
+        carried = sorted((found for found in earlier if found.day < self.day), key=lambda found: (found.day, found.id))
+        ended = self.status in (Status.BALANCED, Status.DISCREPANCIES)
+        return replace(self, discrepancies=(*carried, *own), status=ended_status(own) if ended else self.status)
+
+
+def ended_status(discrepancies: Iterable[Discrepancy]) -> Status:
+    """How a day stands when all its files were in."""
+    return Status.DISCREPANCIES if any(found.status == OPEN for found in discrepancies) else Status.BALANCED
+
+
+Json = dict[str, Any]
+
+
+def next_version(day: SettledDay, previous: Json | None) -> Json:
+    """The day as it is kept and answered. It is `previous` itself when there is nothing new to write.
+
+    What earlier runs healed stays listed: their sales are found ended by now.
+    """
+    fresh = _json(day)
+    if previous is not None:
+        known = {healed["transactionId"] for healed in fresh["healed"]}
+        kept = [healed for healed in previous["healed"] if healed["transactionId"] not in known]
+        fresh["healed"] = sorted([*fresh["healed"], *kept], key=lambda healed: healed["transactionId"])
+        if fresh | {"version": previous["version"]} == previous:
+            return previous
+        fresh["version"] = previous["version"] + 1
+    return fresh
+
+
+def _json(day: SettledDay) -> Json:
+    file = day.file and {"name": day.file.name, "sha256": day.file.sha256, "rows": day.file.all.rows, "totalCents": day.file.all.cents}
+    return {
+        "day": day.day.isoformat(),
+        "version": 1,
+        "status": day.status.value,
+        "file": file,
+        "matched": {"rows": day.matched.rows, "totalCents": day.matched.cents},
+        "carriedOut": [_object(carried) for carried in day.carried_out],
+        "carriedIn": [_object(carried) for carried in day.carried_in],
+        "discrepancies": [_object(found) for found in day.discrepancies],
+        "conservation": [_object(books) | {"residue": _object(books.residue)} for books in day.conservation],
+        "healed": [_object(healed) for healed in day.healed],
+        "open": [_object(sale) for sale in day.open],
+        "tokensToRecover": [_object(sale) for sale in day.tokens_to_recover],
+    }
+
+
+def _object(record: Any) -> Json:
+    """A record as a JSON object, its fields in camelCase."""
+    return {_camel(one.name): _value(getattr(record, one.name)) for one in fields(record)}
+
+
+def _value(value: object) -> object:
+    match value:
+        case Total():
+            return {"rows": value.rows, "cents": value.cents}
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case StrEnum():
+            return value.value
+        case Mapping():
+            return {key: _value(held) for key, held in value.items()}
+        case _:
+            return value
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

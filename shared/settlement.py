@@ -1,0 +1,235 @@
+"""Settlement: our sales of a business day compared with what the supplier bills for it. Pure.
+
+`compare` decides and `settled_day` holds what it decided; nothing here reads a store or writes anything. `docs/settlement.md`
+says in which order the reading, comparing and recording goes.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Final
+
+from shared.differences import Differences
+from shared.matching import ONE_DAY, DayView, Known, Readings, Verdict, match
+from shared.mobilemart.settlement_file import SUCCESSFUL, Line, SettlementFile, Total
+from shared.settled_day import (
+    Carried,
+    Conservation,
+    Discrepancy,
+    Healed,
+    Kind,
+    Proof,
+    SettledDay,
+    Status,
+    StillOpen,
+    TokenToRecover,
+    ended_status,
+)
+from shared.silence import proves_absence
+from shared.sold import Sold
+from shared.transaction import State
+from shared.vas import Mode, VasType
+
+OPEN_STATES: Final = (State.VENDING, State.IN_DOUBT)
+
+
+def files_needed(day: date, sold: Iterable[Sold] = ()) -> frozenset[date]:
+    """The days whose files settle a day: its neighbours' too, and those around the older sales that its lines name."""
+    days = {day, *(sale.day for sale in sold)}
+    return frozenset(one + offset for one in days for offset in (-ONE_DAY, ONE_DAY * 0, ONE_DAY))
+
+
+def compare(day: date, sold: Iterable[Sold], files: Iterable[SettlementFile], *, mode: Mode, today: date, readings: Readings) -> SettledDay:
+    """Every difference between our sales and the files, both ways, by id; amounts have no tolerance.
+
+    Args:
+        day: the business day that is settled.
+        sold: every sale of that day and of both its neighbours, and whatever older ones its lines named the last time.
+        files: those of `files_needed` that there are, unread.
+        today: the business day of the run: that of a day that is not over is no evidence of absence.
+
+    Raises:
+        FileRefused: a file breaks the format; then nothing was found out.
+        ValueError: two files are of the same day.
+    """
+    view = DayView(day, match(sold, files, readings))
+    return _Comparison(view, Differences(view, mode), today).settled()
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """What one day's view comes to."""
+
+    view: DayView
+    differences: Differences
+    today: date
+
+    def settled(self) -> SettledDay:
+        view = self.view
+        discrepancies = self.differences.all()
+        absent = tuple(sorted(known.sale.id for known in view.own if proves_absence(known, view.matching, self.today)))
+        proofs = tuple(sorted(self._proofs(), key=lambda proof: (proof.transaction_id, proof.supplier_transaction_id)))
+        return SettledDay(
+            day=view.day,
+            status=self._status(discrepancies),
+            file=view.matching.files.get(view.day),
+            matched=self._matched(),
+            carried_out=_carried(known for known in view.own if view.is_carried_out(known)),
+            carried_in=_carried(known for known in view.billed if known.is_billed_vend and known.sale.day != view.day),
+            discrepancies=discrepancies,
+            conservation=self._conservation(),
+            healed=_healed(proofs, absent),
+            open=self._open(frozenset(absent)),
+            tokens_to_recover=self._tokens_to_recover(),
+            proofs=proofs,
+            absent=absent,
+            strangers=self._strangers(),
+        )
+
+    def _status(self, discrepancies: Iterable[Discrepancy]) -> Status:
+        files = self.view.matching.files
+        if self.view.day not in files:
+            return Status.FILE_MISSING
+        if self.view.day >= self.today or self.view.day + ONE_DAY not in files:
+            return Status.PROVISIONAL
+        return ended_status(discrepancies)
+
+    def _matched(self) -> Total:
+        """The lines that bill a vended sale of this day, or one that was carried in."""
+        plain = [cents for amounts in self.view.plain.values() for cents in amounts]
+        others = [known.bill.line.cents for known in self.view.billed if known.is_billed_vend and known.bill is not None]
+        return _sum([*plain, *others])
+
+    def _conservation(self) -> tuple[Conservation, ...]:
+        file = self.view.matching.files.get(self.view.day)
+        books = _Books()
+        for service, amounts in self.view.plain.items():
+            books.add(service, "our_vended", _sum(amounts))
+        for known in self.view.own:
+            self._book_sale(books, known)
+        for known in self.view.billed:
+            self._book_bill(books, known)
+        for filed, verdict, _ in self.view.judged:
+            if filed.line.status == SUCCESSFUL:
+                term = "missing_here" if verdict is Verdict.STRANGER else "extra_lines"
+                books.add(filed.line.service, term, Total(1, filed.line.cents))
+        return tuple(books.of(service, file.successful[service] if file else Total()) for service in VasType)
+
+    def _book_sale(self, books: "_Books", known: Known) -> None:
+        if not known.is_vended:
+            return
+        service, amount = known.sale.vas_type, Total(1, known.cents)
+        books.add(service, "our_vended", amount)
+        if self.view.is_carried_out(known):
+            books.add(service, "carried_out", amount)
+        elif not known.is_billed_vend:
+            books.add(service, "missing_at_supplier", amount)
+
+    def _book_bill(self, books: "_Books", known: Known) -> None:
+        assert known.bill is not None  # only a plain sale's line is not kept
+        line = known.bill.line
+        if not known.is_vended:
+            books.add(line.service, "billed_though_rejected", Total(1, line.cents))
+        elif known.is_misfiled:
+            books.add(line.service, "extra_lines", Total(1, line.cents))
+        else:
+            books.add(line.service, "differences", Total(0, line.cents - known.cents))
+            if known.sale.day != self.view.day:
+                books.add(line.service, "carried_in", Total(1, known.cents))
+
+    def _proofs(self) -> Iterator[Proof]:
+        for known in self.view.rest:
+            if known.bill is not None and self.view.day in (known.bill.day, known.sale.day):
+                kinds = set(self.differences.of_bill(known, known.bill))
+                if known.sale.state is not State.VENDED or Kind.VENDED_TWICE in kinds:
+                    yield self._proof(known, known.bill.line)
+        for filed, verdict, named in self.view.judged:
+            if named is not None and verdict in (Verdict.TWICE, Verdict.CLAIMED):
+                yield self._proof(named, filed.line)
+
+    def _proof(self, known: Known, line: Line) -> Proof:
+        return Proof(
+            transaction_id=known.sale.id,
+            supplier_transaction_id=self.view.matching.supplier_id(line),
+            token_due=known.sale.token_due,
+            ends_sale=known.bill is not None and known.bill.line is line and known.sale.state in OPEN_STATES,
+            line=line,
+        )
+
+    def _open(self, absent: frozenset[str]) -> tuple[StillOpen, ...]:
+        still = (known.sale for known in self.view.own if known.sale.state in OPEN_STATES and known.billed_in is None)
+        left = sorted((sale for sale in still if sale.id not in absent), key=lambda sale: sale.id)
+        return tuple(
+            StillOpen(
+                transaction_id=sale.id,
+                state=sale.state,
+                vas_type=sale.vas_type,
+                amount_cents=sale.amount.cents,
+                created_at=sale.created_at,
+            )
+            for sale in left
+        )
+
+    def _tokens_to_recover(self) -> tuple[TokenToRecover, ...]:
+        found = []
+        for known in self.view.without_token:
+            if known.is_vended and self.view.day in (known.sale.day, known.billed_in):
+                said = None if known.bill is None else self.view.matching.supplier_id(known.bill.line)
+                supplier_id = known.sale.supplier_transaction_id or said
+                found.append(TokenToRecover(known.sale.id, supplier_id, known.sale.vas_type))
+        return tuple(sorted(found, key=lambda sale: sale.transaction_id))
+
+    def _strangers(self) -> tuple[Line, ...]:
+        """Lines of this day that no sale explains, and those of other days behind which a silent sale of this day may hide."""
+        silent = {
+            (known.sale.vas_type, known.cents) for known in self.view.own if known.sale.state in OPEN_STATES and known.billed_in is None
+        }
+        return tuple(
+            filed.line
+            for filed, _, known in self.view.matching.judged
+            if known is None and (filed.day == self.view.day or (filed.line.service, abs(filed.line.cents)) in silent)
+        )
+
+
+class _Books:
+    """The terms of the conservation equation, being added up."""
+
+    def __init__(self) -> None:
+        self._terms: defaultdict[VasType, defaultdict[str, Total]] = defaultdict(lambda: defaultdict(Total))
+
+    def add(self, service: VasType, term: str, amount: Total) -> None:
+        self._terms[service][term] += amount
+
+    def of(self, service: VasType, file_successful: Total) -> Conservation:
+        terms = self._terms[service]
+        return Conservation(vas_type=service, file_successful=file_successful, **{term: terms[term] for term in _TERMS})
+
+
+_TERMS: Final = tuple(field.name for field in fields(Conservation) if field.name not in ("vas_type", "file_successful"))
+
+
+def _sum(amounts: Iterable[int]) -> Total:
+    cents = list(amounts)
+    return Total(len(cents), sum(cents))
+
+
+def _carried(knowns: Iterable[Known]) -> tuple[Carried, ...]:
+    carried = (
+        Carried(
+            transaction_id=known.sale.id,
+            request_id=known.sale.request_id,
+            vas_type=known.sale.vas_type,
+            amount_cents=known.cents,
+            sold_on=known.sale.day,
+            billed_on=known.billed_in,
+        )
+        for known in knowns
+    )
+    return tuple(sorted(carried, key=lambda one: one.transaction_id))
+
+
+def _healed(proofs: Iterable[Proof], absent: Iterable[str]) -> tuple[Healed, ...]:
+    vended = (Healed(proof.transaction_id, State.VENDED, proof.supplier_transaction_id) for proof in proofs if proof.ends_sale)
+    rejected = (Healed(sale_id, State.REJECTED, None) for sale_id in absent)
+    return tuple(sorted((*vended, *rejected), key=lambda healed: healed.transaction_id))
