@@ -3,41 +3,52 @@
 locals {
   metric_of_log = { for key, metric in merge(google_logging_metric.event, google_logging_metric.measure, google_logging_metric.run) : key => "metric.type=\"logging.googleapis.com/user/${metric.name}\" resource.type=\"cloud_run_revision\"" }
 
-  requests = "metric.type=\"run.googleapis.com/request_count\" resource.type=\"cloud_run_revision\""
+  run_metric = { for name in ["request_count", "request_latencies", "container/instance_count"] : name => "metric.type=\"run.googleapis.com/${name}\" resource.type=\"cloud_run_revision\"" }
 
-  # title, width and height in a grid of 12, and what it shows
+  by_function = ["resource.label.service_name"]
+
+  # Each tile: where it stands in a grid of 12 (x, y, width, height), and its lines, which say what departs from line_as_usual.
+  line_as_usual = { aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = [], legend = "" }
   tiles = [
     {
-      x     = 0, y = 0, width = 12, height = 4, title = "What should not happen (anything above zero has an alert that says what to do)"
-      lines = [for key, event in local.log_events : { filter = local.metric_of_log[key], aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = [], legend = event.message }]
+      title = "What should not happen: anything above zero has an alert that says what to do"
+      at    = [0, 0, 12, 4]
+      lines = [for key, event in local.log_events : { filter = local.metric_of_log[key], legend = event.message }]
     },
     {
-      x     = 0, y = 4, width = 6, height = 4, title = "Requests a second, by function and class of answer"
-      lines = [{ filter = local.requests, aligner = "ALIGN_RATE", reducer = "REDUCE_SUM", by = ["resource.label.service_name", "metric.label.response_code_class"], legend = "" }]
+      title = "Requests a second, by function and class of answer"
+      at    = [0, 4, 6, 4]
+      lines = [{ filter = local.run_metric["request_count"], aligner = "ALIGN_RATE", by = concat(local.by_function, ["metric.label.response_code_class"]) }]
     },
     {
-      x     = 6, y = 4, width = 6, height = 4, title = "Sales in doubt, at each sweep"
-      lines = [{ filter = local.metric_of_log["sales_in_doubt"], aligner = "ALIGN_DELTA", reducer = "REDUCE_PERCENTILE_99", by = [], legend = "in doubt" }]
+      title = "Sales that a sweep has left in doubt"
+      at    = [6, 4, 6, 4]
+      lines = [{ filter = local.metric_of_log["sales_in_doubt"], reducer = "REDUCE_PERCENTILE_99", legend = "in doubt" }]
     },
     {
-      x     = 0, y = 8, width = 6, height = 4, title = "Supplier: milliseconds of an exchange"
-      lines = [for percent in [50, 95, 99] : { filter = local.metric_of_log["supplier_latency"], aligner = "ALIGN_DELTA", reducer = "REDUCE_PERCENTILE_${percent}", by = [], legend = "${percent}%" }]
+      title = "Selling: milliseconds of a purchase, nearly all of it the supplier's"
+      at    = [0, 8, 6, 4]
+      lines = [for percent in [50, 95, 99] : { filter = "${local.run_metric["request_latencies"]} resource.label.service_name=\"purchase\"", reducer = "REDUCE_PERCENTILE_${percent}", legend = "${percent}%" }]
     },
     {
-      x     = 6, y = 8, width = 6, height = 4, title = "Functions: milliseconds of a request, 95%"
-      lines = [{ filter = "metric.type=\"run.googleapis.com/request_latencies\" resource.type=\"cloud_run_revision\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_PERCENTILE_95", by = ["resource.label.service_name"], legend = "" }]
+      title = "All functions: milliseconds of a request, 95%"
+      at    = [6, 8, 6, 4]
+      lines = [{ filter = local.run_metric["request_latencies"], reducer = "REDUCE_PERCENTILE_95", by = local.by_function }]
     },
     {
-      x     = 0, y = 12, width = 4, height = 4, title = "Instances"
-      lines = [{ filter = "metric.type=\"run.googleapis.com/container/instance_count\" resource.type=\"cloud_run_revision\"", aligner = "ALIGN_MAX", reducer = "REDUCE_SUM", by = ["resource.label.service_name", "metric.label.state"], legend = "" }]
+      title = "Instances"
+      at    = [0, 12, 4, 4]
+      lines = [{ filter = local.run_metric["container/instance_count"], aligner = "ALIGN_MAX", by = concat(local.by_function, ["metric.label.state"]) }]
     },
     {
-      x     = 4, y = 12, width = 4, height = 4, title = "Runs of sweep and settle that ended well"
-      lines = [for key in keys(local.runs) : { filter = local.metric_of_log[key], aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = [], legend = key }]
+      title = "Runs of sweep and settle that ended well"
+      at    = [4, 12, 4, 4]
+      lines = [for key in keys(local.runs) : { filter = local.metric_of_log[key], legend = key }]
     },
     {
-      x     = 8, y = 12, width = 4, height = 4, title = "Events waiting for the wallet, and dead ones"
-      lines = [{ filter = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" resource.type=\"pubsub_subscription\"", aligner = "ALIGN_MAX", reducer = "REDUCE_SUM", by = ["resource.label.subscription_id"], legend = "" }]
+      title = "Events that wait for the wallet, and dead ones"
+      at    = [8, 12, 4, 4]
+      lines = [{ filter = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" resource.type=\"pubsub_subscription\"", aligner = "ALIGN_MAX", by = ["resource.label.subscription_id"] }]
     },
   ]
 }
@@ -49,14 +60,14 @@ resource "google_monitoring_dashboard" "night" {
       columns = 12
       tiles = concat(
         [for tile in local.tiles : {
-          xPos   = tile.x
-          yPos   = tile.y
-          width  = tile.width
-          height = tile.height
+          xPos   = tile.at[0]
+          yPos   = tile.at[1]
+          width  = tile.at[2]
+          height = tile.at[3]
           widget = {
             title = tile.title
             xyChart = {
-              dataSets = [for line in tile.lines : {
+              dataSets = [for line in [for each in tile.lines : merge(local.line_as_usual, each)] : {
                 plotType       = "LINE"
                 targetAxis     = "Y1"
                 legendTemplate = line.legend

@@ -34,7 +34,8 @@ def test_what_is_measured_is_a_field_of_its_line(planned: Planned) -> None:
     for metric in planned("production").of("logging_metric"):
         if metric["value_extractor"]:
             (message,), (name,) = LISTENED_FOR.findall(metric["filter"]), EXTRACTED.findall(metric["value_extractor"])
-            assert name in {field.name for field in fields(Swept)} and message == "swept"
+            assert message == "swept"
+            assert name in {field.name for field in fields(Swept)}
 
 
 def test_what_the_code_calls_critical_has_an_alert(planned: Planned) -> None:
