@@ -12,6 +12,7 @@ from shared.catalogue import Product
 from shared.mobilemart.error_codes import CODES, FLOAT_EXHAUSTED, NEVER_EVIDENCE, TRANSACTION_DOES_NOT_EXIST, Meaning, meaning
 from shared.mobilemart.fields import exact, json_value, members, rand, text
 from shared.mobilemart.receipts import amount_said, read_consumer, read_receipt, recipients_said
+from shared.money import Money
 from shared.outcome import (
     NoAnswer,
     NoSuchTransaction,
@@ -240,7 +241,7 @@ def _rows(value: object) -> Sequence[object] | None:
 def _product(vas_type: VasType, row: Mapping[str, object]) -> Product | None:
     product_id = exact(row.get("merchantProductId"))
     name = text(row.get("productName")) or text(row.get("name"))
-    fixed, amount = row.get("fixedAmount") is True, rand(row.get("amount"))
+    fixed, amount = row.get("fixedAmount") is True, _price(row.get("amount"))
     if product_id is None or name is None or (fixed and amount is None):  # a fixed price that we cannot read cannot be kept
         return None
     return Product(
@@ -251,6 +252,12 @@ def _product(vas_type: VasType, row: Mapping[str, object]) -> Product | None:
         pinned=row.get("pinned") is True,
         fixed_amount=fixed,
         amount=amount,
-        minimum_amount=rand(row.get("minimumAmount")),
-        maximum_amount=rand(row.get("maximumAmount")),
+        minimum_amount=_price(row.get("minimumAmount")),
+        maximum_amount=_price(row.get("maximumAmount")),
     )
+
+
+def _price(value: object) -> Money | None:
+    """An amount above zero: a list writes 0, or null, where it means that there is none."""
+    price = rand(value)
+    return price if price is not None and price.cents > 0 else None

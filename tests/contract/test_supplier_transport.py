@@ -5,6 +5,7 @@ import json
 import logging
 import socket
 import ssl
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -26,10 +27,11 @@ from shared.identifiers import Caller
 from shared.mobilemart.access import Credentials, GetCredentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.exchange import IDLE_SECONDS, live_transport, never_connected
+from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, MemoryLedger, Simulator
 from shared.money import Money
 from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Prevended, Reason, Rejected, Reprint, TokensDue, Unknown, Vended
 from shared.transaction import State, Transaction
-from shared.vas import Mode, Order, VasType
+from shared.vas import PREVENDED, Mode, Order, VasType
 from tests.stand_ins.switch_on_a_socket import (
     SOLD,
     Asked,
@@ -259,6 +261,22 @@ async def test_nothing_is_sent_when_the_send_window_has_passed() -> None:
     async with Switch(SELLS) as switch:
         assert not_taken(await sold_at(switch.url, send_within_seconds=0))
         assert switch.asked == []
+
+
+@pytest.mark.parametrize(("connect", "send_within", "longest"), [(5, 10, 5), (5, 0.3, 0.3), (30, 20, 19), (6, 20, 5), (5.5, 5.2, 5)])
+async def test_no_wait_for_a_connection_outlasts_the_send_window(connect: float, send_within: float, longest: float) -> None:
+    """aiohttp rounds waits of more than 5 s up to the next second of its clock, so those are asked for a second shorter."""
+    waits = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        waits.append(request.extensions["timeout"])
+        return httpx.Response(200, json=SOLD | {"access_token": "t", "expires_in": 7200})
+
+    async with client("http://switch", transport=httpx.MockTransport(answer), connect_timeout_seconds=connect) as supplier:
+        assert await supplier.ready() is None
+        await supplier.vend(AIRTIME, None, REQUEST_ID, send_within)
+
+    assert waits[-1] == {"connect": longest, "pool": longest, "read": None, "write": None}
 
 
 async def test_without_a_token_at_hand_nothing_is_sent() -> None:
@@ -621,6 +639,41 @@ async def test_a_reprint_carries_its_words() -> None:
 
 
 # --- in process, and alarms
+
+
+@pytest.mark.parametrize(
+    ("vas_type", "pinned"),
+    [(vas_type, False) for vas_type in VasType] + [(VasType.AIRTIME, True), (VasType.DATA, True)],
+)
+async def test_the_same_client_sells_everything_in_process(vas_type: VasType, pinned: bool) -> None:
+    async def credentials(_: bool) -> Credentials:
+        return Credentials(SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET)
+
+    transport = httpx.ASGITransport(Simulator(MemoryLedger(), now=Clock()))
+    async with client("http://simulator", transport=transport, mode=Mode.SIMULATED, vault=credentials) as supplier:
+        products = await supplier.products(vas_type)
+        assert not isinstance(products, Rejected)
+        product = next(row for row in products if row.pinned == pinned)
+        order = Order(
+            vas_type=vas_type,
+            amount=product.amount or Money(10_000),
+            merchant_product_id=product.merchant_product_id,
+            meter_number="12345678901" if vas_type is VasType.UTILITY else None,
+            account_number="135609708" if vas_type is VasType.BILL_PAYMENT else None,
+            mobile_number="27820012345" if vas_type in (VasType.AIRTIME, VasType.DATA) and not pinned else None,
+            pinned=pinned,
+        )
+        prevend_id = None
+        if vas_type in PREVENDED:
+            prevended = await supplier.prevend(order, str(uuid.uuid4()))
+            assert isinstance(prevended, Prevended)
+            prevend_id = prevended.supplier_prevend_id
+        answer = await supplier.vend(order, prevend_id, str(uuid.uuid4()), 5)
+
+    assert isinstance(answer.outcome, Vended)
+    typed = vas_type in (VasType.UTILITY, VasType.VOUCHER) or pinned
+    assert answer.outcome.receipt.tokens_due is (TokensDue.DELIVERED if typed else TokensDue.NONE)
+    assert all(token.is_simulated for token in answer.outcome.receipt.tokens)
 
 
 async def test_the_deadline_holds_over_the_in_process_transport_too() -> None:

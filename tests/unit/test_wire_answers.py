@@ -443,7 +443,7 @@ def test_a_product_list_reads_the_fields_of_each_service() -> None:
         "amount": 29.00,
     }
     open_amount = {"merchantProductId": "cD4", "productName": "Top-up", "contentCreator": "mtn", "pinned": True, "fixedAmount": False}
-    limits = {"amount": None, "minimumAmount": 2, "maximumAmount": 500}
+    limits = {"amount": 0, "minimumAmount": 2, "maximumAmount": 500}
 
     first, second = listed([fixed, open_amount | limits])
 
@@ -465,7 +465,9 @@ def test_a_row_that_cannot_be_sold_is_left_out() -> None:
     good = {"merchantProductId": "aB3", "productName": "1 GB"}
     unpriced = {"merchantProductId": "x", "productName": "fixed, price unread", "fixedAmount": True, "amount": "29,00"}
 
-    rows = listed([good, {"productName": "no id"}, {"merchantProductId": "no name"}, unpriced, None, 7, "row"])
+    free = {"merchantProductId": "y", "productName": "fixed, without a price", "fixedAmount": True, "amount": 0}
+
+    rows = listed([good, {"productName": "no id"}, {"merchantProductId": "no name"}, unpriced, free, None, 7, "row"])
 
     assert [row.merchant_product_id for row in rows] == ["aB3"]
 
