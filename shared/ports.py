@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from shared.catalogue import Product
-from shared.outcome import Answer, Prevended, Rejected, Reprint
+from shared.outcome import Answer, Outcome, Prevended, Rejected, Reprint
 from shared.transaction import EventName, Transaction
 from shared.vas import Mode, Order, VasType
 
@@ -64,3 +64,13 @@ class Rules:
     def latest_claim(self) -> timedelta:
         """How long after its start a request may still claim: the exchange and half of what it leaves remain for the rest."""
         return timedelta(seconds=(self.function_timeout_seconds - self.exchange_seconds) / 2)
+
+
+class SellingBrake(Protocol):
+    """Whether selling goes on. `brake.py` is the one implementation; the core only asks and tells."""
+
+    async def stops(self, vas_type: VasType) -> bool:
+        """Whether this service is not to be sold now. May raise `StoreUnavailable`."""
+
+    async def notice(self, vas_type: VasType, outcome: Outcome) -> None:
+        """Hear how a vend ended. Never raises."""

@@ -9,7 +9,7 @@ from shared import logs
 from shared.outcome import Answer
 from shared.ports import Events, EventsUnavailable, Rules, Supplier
 from shared.store import Conflict, Store, StoreUnavailable
-from shared.transaction import EventName, Transaction, after, announced
+from shared.transaction import EventName, State, Transaction, after, announced
 
 STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
 
@@ -72,7 +72,9 @@ class Recording:
             if wanted is before:
                 return before
             try:
-                return await self.store.advance(before, replace(wanted, nonce=nonce))
+                stored = await self.store.advance(before, replace(wanted, nonce=nonce))
+                _tell(before, stored)
+                return stored
             except StoreUnavailable:  # if it was written all the same, the next try conflicts with it
                 failures += 1
                 if failures == STORE_TRIES:
@@ -88,3 +90,12 @@ class Recording:
         if held is None:
             raise StoreUnavailable("a recorded sale was not found")
         return held
+
+
+def _tell(before: Transaction, stored: Transaction) -> None:
+    """Say what a person should hear of a change."""
+    told = {"transaction_id": stored.id, "vas_type": stored.order.vas_type, "amount_cents": stored.order.amount.cents}
+    if EventName.CONTRADICTED in set(stored.unannounced) - set(before.unannounced):
+        log.critical("contradiction after an end", **told, state=stored.state, note=stored.history[-1].note)
+    elif stored.state is State.IN_DOUBT and before.state is not State.IN_DOUBT:
+        log.warning("vend in doubt", **told, cause=stored.history[-1].note)

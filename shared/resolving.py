@@ -75,7 +75,6 @@ class Resolving(Recording):
         holders = await self.store.lookup(self.rules.mode, LookupBy.SUPPLIER_TRANSACTION_ID, supplier_id)
         if all(holder.id == sale.id for holder in holders):
             return await self.learn(sale, Answer(Vended(receipt), reprint.raw), by="reprint")
-        log.critical("contradiction after an end", transaction_id=sale.id, kind="claimed_twice")
         retry_seconds = self.rules.retry_seconds
         return await self.change(
             sale, lambda known: claimed_twice(known, supplier_id, reprint.raw, at=self.now(), retry_seconds=retry_seconds)

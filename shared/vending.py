@@ -12,6 +12,7 @@ from shared import logs
 from shared.catalogue import Product, fitted
 from shared.identifiers import Caller, account_key, transaction_id
 from shared.outcome import Answer, Reason, Rejected
+from shared.ports import SellingBrake
 from shared.prevend import Prevend
 from shared.recording import Recording
 from shared.store import Conflict, StoreUnavailable
@@ -84,10 +85,11 @@ class _Draft:
     refusal: Rejected | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vending(Recording):
     """Selling, over its ports."""
 
-    __slots__ = ()
+    brake: SellingBrake
 
     async def products(self, vas_type: VasType) -> tuple[Product, ...]:
         """The catalogue of one service.
@@ -185,6 +187,8 @@ class Vending(Recording):
         account = account_key(self.rules.mode, asked.caller, order)
         if account is not None and not asked.allow_duplicate and (twin := await self.store.find_open(account)) is not None:
             return _Draft(order, refusal=Rejected(Reason.POSSIBLE_DUPLICATE, "an open sale looks the same", other_transaction_id=twin.id))
+        if await self.brake.stops(order.vas_type):
+            return _Draft(order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "selling is paused"))
         if (unready := await self.supplier.ready()) is not None:
             return _Draft(order, refusal=unready)
         minimum, supplier_prevend_id = None, None
@@ -270,7 +274,9 @@ class Vending(Recording):
         except StoreUnavailable:
             log.critical("outcome not stored", transaction_id=sale.id, outcome=type(answer.outcome).__name__)
             return Purchased(sale, replayed=False, on_record=False)
-        return Purchased(await self.announce(recorded), replayed=False)
+        announced = await self.announce(recorded)
+        await self.brake.notice(sale.order.vas_type, answer.outcome)
+        return Purchased(announced, replayed=False)
 
     async def _send(self, sale: Transaction) -> Answer:
         """Send until the supplier has taken it, at most `SENDS` times and only inside the send window, under one request id."""

@@ -15,6 +15,7 @@ from uuid import uuid4
 import httpx
 
 from shared import identity, logs
+from shared.brake import Brake
 from shared.config import Config, Function, SupplierSecrets, load
 from shared.events import LogEvents, PubSubEvents
 from shared.identifiers import Caller
@@ -24,12 +25,12 @@ from shared.mobilemart.exchange import live_transport
 from shared.mobilemart.simulator.ledger import Ledger
 from shared.mobilemart.single_flight import SingleFlight
 from shared.secrets import Secrets
-from shared.store import Books
+from shared.store import Books, Papers
 from shared.vas import Mode
 from shared.vending import Vending
 
 
-class _Opened(Books, Protocol):
+class _Opened(Books, Papers, Protocol):
     """A store as it is opened here: with room for the simulator's books, and to be closed."""
 
     @property
@@ -45,6 +46,7 @@ class Ports:
     store: Books
     supplier: MobileMart
     events: LogEvents | PubSubEvents
+    brake: Brake
 
 
 class Wiring:
@@ -64,7 +66,15 @@ class Wiring:
             StoreUnavailable: the store could not be reached.
         """
         ports = await self.ports()
-        return Vending(store=ports.store, supplier=ports.supplier, events=ports.events, rules=self.config.rules(), now=now, new_id=new_id)
+        return Vending(
+            store=ports.store,
+            supplier=ports.supplier,
+            events=ports.events,
+            rules=self.config.rules(),
+            now=now,
+            new_id=new_id,
+            brake=ports.brake,
+        )
 
     async def ports(self) -> Ports:
         """The ports, made for the first who asks.
@@ -102,7 +112,7 @@ class Wiring:
         self._to_close.append(store.close)
         supplier = MobileMart(self._transport(store.ledger), self._settings(), self._credentials(), now)
         self._to_close.append(supplier.aclose)
-        self._ports = Ports(store, supplier, self._events())
+        self._ports = Ports(store, supplier, self._events(), Brake(store, self.config.mode, now))
         return self._ports
 
     async def _store(self) -> _Opened:

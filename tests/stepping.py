@@ -10,7 +10,7 @@ from typing import Any
 from shared.catalogue import Product
 from shared.identifiers import Caller
 from shared.money import Money
-from shared.outcome import Answer, NoSuchTransaction, Prevended, Receipt, Rejected, Reprint, TokensDue, Vended
+from shared.outcome import Answer, NoSuchTransaction, Outcome, Prevended, Receipt, Rejected, Reprint, TokensDue, Vended
 from shared.ports import EventsUnavailable, Rules
 from shared.prevend import Prevend
 from shared.reconciling import Sweeping
@@ -85,6 +85,8 @@ class World:
     prevend_answer: Any = field(default_factory=lambda: Prevended("supplier-prevend", minimum_amount=Money(1000)))
     ready_answers: list[Rejected | None] = field(default_factory=list)
     topic_down: bool = False
+    paused: set[VasType] = field(default_factory=set)
+    noticed: list[Outcome] = field(default_factory=list)
     store_faults: dict[int, str] = field(default_factory=dict)
     store_calls: list[str] = field(default_factory=list)
     ids: itertools.count = field(default_factory=lambda: itertools.count(1))
@@ -92,7 +94,7 @@ class World:
 
     @property
     def vending(self) -> Vending:
-        return Vending(store=self, supplier=self, events=self, rules=self.rules, now=lambda: self.now, new_id=self.new_id)
+        return Vending(store=self, supplier=self, events=self, rules=self.rules, now=lambda: self.now, new_id=self.new_id, brake=self)
 
     @property
     def sweeping(self) -> Sweeping:
@@ -208,6 +210,14 @@ class World:
             return [sale for sale in self.sales.values() if sale.state is State.VENDED and sale.order.vas_type is vas_type]
 
         return await self._effect("vended_lately", read)
+
+    async def stops(self, vas_type: VasType) -> bool:
+        await boundary("before stops")
+        return vas_type in self.paused
+
+    async def notice(self, vas_type: VasType, outcome: Outcome) -> None:
+        await boundary("before notice")
+        self.noticed.append(outcome)
 
     async def publish(self, event: EventName, sale: Transaction) -> None:
         await boundary("before publish")

@@ -7,6 +7,7 @@ again without regard to our bound in time. `docs/firestore.md` has the layout, t
 import asyncio
 import json
 import re
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -23,7 +24,7 @@ from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrp
 from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold
-from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, StoreUnavailable
+from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
 from shared.store.document import (
     SETTLED_BY,
     Document,
@@ -154,7 +155,7 @@ class Database:
 
 
 class FirestoreStore:
-    """Sales and prevends in Firestore. Implements `shared.store.Books`."""
+    """Sales and prevends in Firestore. Implements `shared.store.Books` and `Papers`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -236,6 +237,23 @@ class FirestoreStore:
             _where("createdAt", "LESS_THAN_OR_EQUAL", at),
         )
         return await self._newest(where, CONTROLS)
+
+    async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
+        found = await self._get(kind, paper_id)
+        return None if found is None else _paper(found)
+
+    async def write_paper(self, kind: PaperKind, paper: Paper) -> Paper:
+        document: Document = {"json": zlib.compress(json.dumps(paper.body, separators=(",", ":")).encode())}
+        if paper.mark is not None:
+            document["mark"] = paper.mark
+        precondition = {"exists": False} if paper.revision is None else {"update_time": _update_time(paper.revision)}
+        # Not tried again by itself: it would meet its own write.
+        (revision,) = await self._database.commit(self._database.write(kind, paper.id, document, **precondition), retried=False)
+        return replace(paper, revision=revision)
+
+    async def marked_papers(self, kind: PaperKind, mark: str) -> Sequence[Paper]:
+        where, order_by = _where("mark", "EQUAL", mark), [_by("__name__", "ASCENDING")]
+        return [_paper(found) for found in await self._database.query(kind, where=where, order_by=order_by)]
 
     async def _get(self, collection: str, document_id: str) -> Found | None:
         """A caller may name a document as it likes: what can be no id of ours names none."""
@@ -332,6 +350,12 @@ def _update_time(revision: str | None) -> Document:
         raise ValueError("the record was not read from a store")
     seconds, _, nanos = revision.partition(".")
     return {"seconds": int(seconds), "nanos": int(nanos)}
+
+
+def _paper(found: Found) -> Paper:
+    """A paper's body is compressed: a bad day's thousands of discrepancies stay below a document's 1 MiB."""
+    document = found.document
+    return Paper(found.id, json.loads(zlib.decompress(document["json"])), document.get("mark"), found.revision)
 
 
 def _ledger_id(key: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final, Self, TypeVar
 from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold
-from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, StoreUnavailable
+from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
 from shared.store.document import (
     Document,
     caller_day,
@@ -48,6 +48,10 @@ CREATE TABLE IF NOT EXISTS transaction_keys (
     key TEXT NOT NULL, created_at TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (key, created_at, id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS prevends (id TEXT PRIMARY KEY, revision INTEGER NOT NULL, document TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS papers (
+    kind TEXT NOT NULL, id TEXT NOT NULL, revision INTEGER NOT NULL, body TEXT NOT NULL, mark TEXT, PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS papers_marked ON papers (kind, mark, id) WHERE mark IS NOT NULL;
 CREATE TABLE IF NOT EXISTS simulator (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _INSERT: Final = """
@@ -61,6 +65,7 @@ WHERE id = :id AND revision = :revision
 """
 _SELECT: Final = "SELECT id, document, revision FROM transactions"
 _BY_KEY: Final = "SELECT DISTINCT id, document, revision, created_at FROM transaction_keys JOIN transactions USING (id)"
+_PAPERS: Final = "SELECT id, body, mark, revision FROM papers WHERE kind = ?"
 
 Row = tuple[str, str, int]
 Answered = TypeVar("Answered")
@@ -120,7 +125,7 @@ class Connection:
 
 
 class SqliteStore:
-    """Sales and prevends in SQLite. Implements `shared.store.Books`."""
+    """Sales and prevends in SQLite. Implements `shared.store.Books` and `Papers`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -202,6 +207,25 @@ class SqliteStore:
         statement = f"{_BY_KEY} WHERE key IN ({', '.join('?' * SHARDS)}) AND {within}"
         return _sales(await self._connection.read(statement, *keys, _sortable(at - CONTROLS_WITHIN), _sortable(at), CONTROLS))
 
+    async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
+        rows = await self._connection.read(f"{_PAPERS} AND id = ?", kind, _key(paper_id))
+        return _paper(*rows[0]) if rows else None
+
+    async def write_paper(self, kind: PaperKind, paper: Paper) -> Paper:
+        body = json.dumps(paper.body, separators=(",", ":"))
+        if paper.revision is None:
+            statement = "INSERT OR IGNORE INTO papers (body, mark, kind, id, revision) VALUES (?, ?, ?, ?, ? + 1)"
+        else:
+            statement = "UPDATE papers SET body = ?, mark = ?, revision = revision + 1 WHERE kind = ? AND id = ? AND revision = ?"
+        revision = int(paper.revision or 0)
+        values = (body, paper.mark, kind, paper.id, revision)
+        await self._connection.commit(lambda sqlite: _written(sqlite.execute(statement, values)))
+        return replace(paper, revision=str(revision + 1))
+
+    async def marked_papers(self, kind: PaperKind, mark: str) -> Sequence[Paper]:
+        rows = await self._connection.read(f"{_PAPERS} AND mark = ? ORDER BY id", kind, mark)
+        return [_paper(*row) for row in rows]
+
 
 class SqliteLedger:
     """The simulator's memory: JSON by key. Keys have up to 200 characters of `[A-Za-z0-9:_.-]`."""
@@ -268,6 +292,10 @@ def _sales(rows: list[Any]) -> list[Transaction]:
 
 def _first(rows: list[Any]) -> Transaction | None:
     return _sales(rows)[0] if rows else None
+
+
+def _paper(paper_id: str, body: str, mark: str | None, revision: int) -> Paper:
+    return Paper(paper_id, json.loads(body), mark, str(revision))
 
 
 def _json(document: Document) -> str:

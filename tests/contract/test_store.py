@@ -432,8 +432,20 @@ class Topic:
         return None
 
 
+class Released:
+    """A brake that nobody has set."""
+
+    async def stops(self, vas_type):
+        return False
+
+    async def notice(self, vas_type, outcome):
+        pass
+
+
 def vending(store, switch):
-    return Vending(store=store, supplier=switch, events=Topic(), rules=RULES, now=lambda: datetime.now(UTC), new_id=new_id)
+    return Vending(
+        store=store, supplier=switch, events=Topic(), rules=RULES, now=lambda: datetime.now(UTC), new_id=new_id, brake=Released()
+    )
 
 
 def electricity(key="key-1", **fields):

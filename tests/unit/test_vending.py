@@ -37,6 +37,7 @@ def test_a_purchase_vends_records_and_announces_in_that_order():
     assert [name for name in names if name.startswith("before")] == [
         "before find",
         "before find_open",
+        "before stops",
         "before ready",
         "before products",
         "before prevend",
@@ -46,6 +47,7 @@ def test_a_purchase_vends_records_and_announces_in_that_order():
         "before advance",
         "before publish",
         "before advance",
+        "before notice",
     ]
 
 
@@ -339,3 +341,19 @@ def test_the_request_id_that_was_recorded_is_the_one_that_is_sent():
     sale = bought(world, electricity()).transaction
     assert world.vends == [sale.request_id] and len(sale.request_id) == 36
     assert sale.receipt == delivered(sale.request_id).receipt
+
+
+def test_a_paused_service_is_refused_on_record_without_asking_the_supplier():
+    world = World(paused={VasType.UTILITY})
+    refused = bought(world, electricity()).transaction
+    assert refused.outcome.reason is Reason.TEMPORARILY_UNAVAILABLE and not world.vends
+    world.paused.clear()
+    assert bought(world, electricity()).transaction == refused
+    assert bought(world, electricity("key-2")).transaction.state is State.VENDED
+
+
+@pytest.mark.parametrize("outcome", [REFUSED, Unknown("ReadTimeout")])
+def test_the_brake_hears_how_every_vend_ended(outcome):
+    world = World(answers=[outcome])
+    bought(world, electricity())
+    assert world.noticed == [outcome]

@@ -1,0 +1,39 @@
+"""Papers: small documents, on both stores alike."""
+
+import pytest
+
+from shared.store import Conflict, Paper, PaperKind
+from tests.contract.test_store import outcomes, store  # noqa: F401 -- a fixture
+
+DAY = Paper("live-2026-05-01", {"day": "2026-05-01", "matched": {"rows": 3, "totalCents": 30_000}, "note": "Zoë 🙂"}, "live")
+
+
+async def test_a_paper_is_read_as_it_was_written(store):  # noqa: F811
+    written = await store.write_paper(PaperKind.SETTLEMENTS, DAY)
+    found = await store.read_paper(PaperKind.SETTLEMENTS, DAY.id)
+    assert found == DAY and found.revision == written.revision is not None
+    assert await store.read_paper(PaperKind.DISCREPANCIES, DAY.id) is None
+    assert await store.read_paper(PaperKind.SETTLEMENTS, "live-2026-05-02") is None
+
+
+async def test_a_paper_is_replaced_only_as_it_was_read(store):  # noqa: F811
+    first = await store.write_paper(PaperKind.SETTLEMENTS, DAY)
+    second = await store.write_paper(PaperKind.SETTLEMENTS, Paper(DAY.id, {"day": "2"}, None, first.revision))
+    for stale in (first, DAY):
+        with pytest.raises(Conflict):
+            await store.write_paper(PaperKind.SETTLEMENTS, stale)
+    assert await store.read_paper(PaperKind.SETTLEMENTS, DAY.id) == second
+
+
+async def test_sixteen_writers_of_one_paper_have_one_winner(store):  # noqa: F811
+    results = await outcomes(*(store.write_paper(PaperKind.CONTROLS, Paper("live-selling", {"n": number})) for number in range(16)))
+    assert results == {"Paper": 1, "Conflict": 15}
+
+
+async def test_papers_are_listed_by_their_mark_in_the_order_of_their_ids(store):  # noqa: F811
+    for number, mark in ((3, "live-open"), (1, "live-open"), (2, "simulated-open"), (4, None)):
+        await store.write_paper(PaperKind.DISCREPANCIES, Paper(f"d-{number}", {"n": number}, mark))
+    listed = await store.marked_papers(PaperKind.DISCREPANCIES, "live-open")
+    assert [paper.body["n"] for paper in listed] == [1, 3]
+    await store.write_paper(PaperKind.DISCREPANCIES, Paper("d-1", {"n": 1}, None, listed[0].revision))
+    assert [paper.id for paper in await store.marked_papers(PaperKind.DISCREPANCIES, "live-open")] == ["d-3"]
