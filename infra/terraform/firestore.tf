@@ -27,25 +27,29 @@ locals {
 
   # What it asks for by one field alone: only this kind of entry is kept for it.
   firestore_single_indexes = toset([
-    "callerDay",    # a caller's list of a day
-    "dayShard",     # the settlement of a day
-    "open.account", # the guard against duplicates
+    "controls/mark", # papers of reconciling, by what they are listed by
+    "discrepancies/mark",
+    "settlements/mark",
+    "transactions/callerDay",    # a caller's list of a day
+    "transactions/dayShard",     # the settlement of a day
+    "transactions/open.account", # the guard against duplicates
   ])
 
   # What is never asked for by itself. An index on a time that only grows takes no more than about 500 writes a second, and
   # the record is one value inside which nobody searches.
   firestore_unindexed = toset([
-    "discrepancies/record",
+    "controls/json",
+    "discrepancies/json",
     "prevends/expireAt",
     "prevends/record",
-    "settlements/record",
+    "settlements/json",
+    "simulator/expireAt",
+    "simulator/value",
     "transactions/createdAt",
     "transactions/keys",
     "transactions/open.dueAt",
     "transactions/open.shard",
     "transactions/record",
-    "simulator/expireAt",
-    "simulator/value",
   ])
 
   # Documents that delete themselves after the time in that field; the code checks the time as well, for that is not prompt.
@@ -72,8 +76,8 @@ resource "google_firestore_field" "indexed" {
   for_each = local.firestore_single_indexes
 
   database   = google_firestore_database.this.name
-  collection = "transactions"
-  field      = each.key
+  collection = split("/", each.key)[0]
+  field      = split("/", each.key)[1]
 
   index_config {
     indexes {

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, Final
 
 import grpc.aio
@@ -10,7 +11,7 @@ from google.cloud.firestore_v1 import types
 from google.protobuf import json_format
 
 from shared.identifiers import Caller
-from shared.store import LookupBy, firestore
+from shared.store import LookupBy, PaperKind, firestore
 from shared.store.firestore import FirestoreStore
 from shared.vas import Mode, VasType
 from tests.infra.indexes import Query
@@ -27,7 +28,11 @@ async def _drained(stream: AsyncIterator[Any]) -> list[Any]:
     return [each async for each in stream]
 
 
-# What is asked by fields, by class and method; a cursor adds a start, and needs the same index.
+def _marked(kind: PaperKind, store: FirestoreStore) -> Awaitable[Any]:
+    return store.marked_papers(kind, "live-open")
+
+
+# What is asked by fields, by class and method (and collection, where it has several); a cursor adds a start, and needs the same index.
 ASKED: Final[Mapping[str, Ask]] = {
     "FirestoreStore.find_open": lambda store: store.find_open("account"),
     "FirestoreStore.of_caller": lambda store: store.of_caller(Mode.LIVE, CALLER, DAY.isoformat(), CURSOR, 10),
@@ -35,13 +40,17 @@ ASKED: Final[Mapping[str, Ask]] = {
     "FirestoreStore.of_day": lambda store: _drained(store.of_day(Mode.LIVE, DAY, 3)),
     "FirestoreStore.lookup": lambda store: store.lookup(Mode.LIVE, LookupBy.METER_NUMBER, "04123456789"),
     "FirestoreStore.vended_lately": lambda store: store.vended_lately(Mode.LIVE, VasType.UTILITY, NOON),
+    **{f"FirestoreStore.marked_papers {kind}": partial(_marked, kind) for kind in PaperKind},
     "FirestoreLedger.starting_with": lambda store: store.ledger.starting_with("vend:"),
 }
 
 # What names its documents, and so needs no index.
 BY_ID: Final = frozenset(
     {
-        *(f"FirestoreStore.{name}" for name in ("open", "close", "find", "find_prevend", "create", "advance", "add_prevend", "ledger")),
+        *(
+            f"FirestoreStore.{name}"
+            for name in ("open", "close", "find", "find_prevend", "create", "advance", "add_prevend", "ledger", "read_paper", "write_paper")
+        ),
         *(f"FirestoreLedger.{name}" for name in ("get", "add", "put")),
     }
 )
