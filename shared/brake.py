@@ -15,7 +15,7 @@ from shared.store import Conflict, Paper, PaperKind, Papers, StoreUnavailable
 from shared.vas import Mode, VasType
 
 KNOWN_FOR: Final = timedelta(seconds=10)
-FLOAT_PAUSE: Final = timedelta(minutes=5)
+FLOAT_PAUSE: Final = timedelta(minutes=2)
 DOUBT_PAUSE: Final = timedelta(minutes=2)
 RUN_OF_DOUBTS: Final = 20  # in a row, of one service, in one instance: an outage, not bad luck
 ITSELF: Final = "brake"
