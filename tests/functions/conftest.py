@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from shared.store.sqlite import SqliteStore
-from tests.functions.running import SIMULATED, running
+from tests.functions.running import SIMULATED, client_of
 from tests.functions.wallet import Wallet
 
 
@@ -27,8 +27,7 @@ def purchase(sales_file: Path) -> Iterator[httpx.Client]:
 
 
 def _serving(name: str, sales_file: Path) -> Iterator[httpx.Client]:
-    store = f"sqlite:///{sales_file}"
-    with running(name, **SIMULATED, TRANSACTION_STORE=store) as function, httpx.Client(base_url=function.url, timeout=30) as client:
+    with client_of(name, **SIMULATED, TRANSACTION_STORE=f"sqlite:///{sales_file}") as client:
         yield client
 
 

@@ -35,8 +35,14 @@ class Function:
         try:
             return self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self.kill()
             return self.process.wait()
+
+    def kill(self) -> None:
+        """End it at once, with its workers."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 @contextmanager
@@ -51,7 +57,14 @@ def running(name: str, **environ: str) -> Iterator[Function]:
             assert _is_ready(function), f"{name} did not start:\n{said.read_text(errors='replace')[-3000:]}"
             yield function
         finally:
-            function.stop()
+            function.kill()
+
+
+@contextmanager
+def client_of(name: str, **environ: str) -> Iterator[httpx.Client]:
+    """A client of the function while it runs."""
+    with running(name, **environ) as function, httpx.Client(base_url=function.url, timeout=30) as client:
+        yield client
 
 
 def started(name: str, said: Path, **environ: str) -> subprocess.Popen[bytes]:

@@ -1,0 +1,165 @@
+"""The process: a bad configuration stops it, a client that leaves does not end a sale, and neither does the end of the instance."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.supplier import serving
+from shared.identifiers import Caller, transaction_id
+from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, Behaviour, MemoryLedger, Simulator
+from shared.store.sqlite import SqliteStore
+from shared.transaction import State, Transaction
+from shared.vas import Mode
+from tests.functions.running import SIMULATED, STOP_SECONDS, Function, running, started
+from tests.functions.wallet import AIRTIME, METER, new_key, problem, sale
+from tests.stand_ins.secret_manager import secret_manager
+
+SECRETS = {"id": "projects/demo/secrets/id/versions/latest", "secret": "projects/demo/secrets/secret/versions/latest"}
+
+
+class HeldSwitch:
+    """A live supplier on a socket that takes a purchase and answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+        self.simulator = Simulator(MemoryLedger(), behaviour=Behaviour(marked=False), now=lambda: datetime.now(UTC))
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["path"].endswith("/pinless"):
+            self.asked.set()
+            await self.may_answer.wait()
+        await self.simulator(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def secrets() -> Iterator[str]:
+    values = {SECRETS["id"]: SIMULATED_CLIENT_ID.encode(), SECRETS["secret"]: SIMULATED_CLIENT_SECRET.encode()}
+    with secret_manager(values) as service:
+        yield service.address
+
+
+@asynccontextmanager
+async def selling_live(store: Path, secrets: str) -> AsyncIterator[tuple[Function, HeldSwitch]]:
+    """purchase in live mode, over sockets only: the supplier's and Secret Manager's."""
+    switch = HeldSwitch()
+    async with serving(switch) as url:
+        environ = {
+            "ENVIRONMENT": "local",
+            "MOBILEMART_LIVE_INTEGRATION": "true",
+            "MOBILEMART_API_URL": url,
+            "MOBILEMART_CLIENT_ID_SECRET": SECRETS["id"],
+            "MOBILEMART_CLIENT_SECRET_SECRET": SECRETS["secret"],
+            "SECRET_MANAGER_EMULATOR_HOST": secrets,
+            "TRANSACTION_STORE": f"sqlite:///{store}",
+        }
+        manager = running("purchase", **environ)
+        function = await asyncio.to_thread(manager.__enter__)
+        try:
+            yield function, switch
+        finally:
+            await asyncio.to_thread(manager.__exit__, None, None, None)
+
+
+async def ended(store: Path, key: str) -> Transaction:
+    """The sale of that key, once it has ended."""
+    opened = await SqliteStore.open(str(store), timeout_seconds=10)
+    try:
+        async with asyncio.timeout(10):
+            while (
+                sale := await opened.find(transaction_id(Mode.LIVE, Caller("local", "local"), key))
+            ) is None or sale.state is State.VENDING:
+                await asyncio.sleep(0.02)
+    finally:
+        await opened.close()
+    return sale
+
+
+def order(function: Function, key: str) -> bytes:
+    body = json.dumps(AIRTIME).encode()
+    head = f"Host: x\r\nContent-Type: application/json\r\nIdempotency-Key: {key}\r\nContent-Length: {len(body)}"
+    return f"POST /airtime HTTP/1.1\r\n{head}\r\n\r\n".encode() + body
+
+
+async def test_it_sells_live_over_sockets_with_secrets_that_are_read_when_needed(tmp_path, secrets):
+    async with selling_live(tmp_path / "sales.sqlite", secrets) as (function, switch), httpx.AsyncClient(base_url=function.url) as client:
+        switch.may_answer.set()
+        sold = sale(await client.post("/airtime", json=AIRTIME, headers={"Idempotency-Key": new_key()}), 201)
+
+    assert (sold["state"], sold["simulated"]) == ("vended", False)
+    assert [vend.transaction_id for vend in await switch.simulator.vends()] == [sold["receipt"]["supplierTransactionId"]]
+
+
+async def test_a_sale_whose_client_has_left_is_finished_and_recorded(tmp_path, secrets):
+    key, store = new_key(), tmp_path / "sales.sqlite"
+    async with selling_live(store, secrets) as (function, switch):
+        _, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(function.url).port)
+        writer.write(order(function, key))
+        await switch.asked.wait()
+        writer.transport.abort()
+        async with httpx.AsyncClient(base_url=function.url) as client:  # answered after the server has seen the first one go
+            problem(await client.post("/airtime", json=AIRTIME, headers={"Idempotency-Key": key}), 409, "request-in-progress")
+        switch.may_answer.set()
+        assert (await ended(store, key)).state is State.VENDED
+
+
+async def test_an_instance_that_is_told_to_end_finishes_its_sales_first(tmp_path, secrets):
+    key, store = new_key(), tmp_path / "sales.sqlite"
+    async with selling_live(store, secrets) as (function, switch):
+        reader, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(function.url).port)
+        writer.write(order(function, key))
+        await switch.asked.wait()
+        stopping = asyncio.create_task(asyncio.to_thread(function.stop))
+        while await takes_requests(function):
+            await asyncio.sleep(0.02)
+        switch.may_answer.set()
+        assert b" 201 " in await reader.readline()
+        await stopping
+        writer.close()
+    assert (await ended(store, key)).state is State.VENDED
+
+
+async def takes_requests(function: Function) -> bool:
+    """Whether the instance still takes new requests: no longer, once it has begun to end."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(function.url).port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True
+
+
+def test_a_store_that_cannot_be_reached_leaves_the_key_free(tmp_path):
+    environ = {**SIMULATED, "GOOGLE_CLOUD_PROJECT": "demo-project", "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1", "STORE_TIMEOUT_SECONDS": "1"}
+    with running("purchase", **environ) as function, httpx.Client(base_url=function.url, timeout=30) as client:
+        started_at = time.monotonic()
+        problem(client.post("/utility", json=METER, headers={"Idempotency-Key": new_key()}), 503, "store-unavailable")
+        assert time.monotonic() - started_at < 5
+        problem(client.get(f"/transactions/{'0' * 32}"), 503, "store-unavailable")
+        logged = function.said.read_text()
+    assert "store unavailable" in logged
+    assert METER["meterNumber"] not in logged
+
+
+@pytest.mark.parametrize("name", ["prevend", "purchase"])
+def test_a_bad_configuration_stops_the_function_and_names_every_fault(tmp_path, name):
+    said = tmp_path / "said"
+    process = started(name, said, ENVIRONMENT="production", MOBILEMART_LIVE_INTEGRATION="yes", MINIMUM_AMOUNT_CENTS="1.5")
+    assert process.wait(STOP_SECONDS) != 0
+    for fault in ("MOBILEMART_LIVE_INTEGRATION", "MINIMUM_AMOUNT_CENTS", "GOOGLE_CLOUD_PROJECT", "OIDC_ISSUER"):
+        assert fault in said.read_text()
+
+
+def test_what_is_logged_of_a_sale_is_worth_nothing(tmp_path):
+    with running("purchase", **SIMULATED, TRANSACTION_STORE=f"sqlite:///{tmp_path / 'sales.sqlite'}") as function:
+        body = {**METER, "meterNumber": "99000000003"}
+        sold = sale(httpx.post(f"{function.url}/utility", json=body, headers={"Idempotency-Key": new_key()}, timeout=30), 201)
+        logged = function.said.read_text()
+    assert sold["transactionId"] in logged
+    assert not any(secret in logged for secret in (body["meterNumber"], *(token["number"] for token in sold["receipt"]["tokens"])))

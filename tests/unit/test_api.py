@@ -1,0 +1,106 @@
+"""The edge, without a server: what nobody expected still leaves as a problem, and says nothing."""
+
+import asyncio
+import json
+import logging
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from shared import api, logs
+from shared.config import load
+from shared.store import StoreUnavailable
+from shared.vending import Purchased
+from tests.sales import NOON, in_doubt, vended, vending
+
+CONFIG = load({"ENVIRONMENT": "local", "MOBILEMART_LIVE_INTEGRATION": "false", "TRANSACTION_STORE": "sqlite:///none"}, "purchase")
+
+
+def client_of(handler, mounted_at: str = "") -> httpx.AsyncClient:
+    """A client of a function, mounted where a host likes."""
+    endpoint = api.answers_problems(CONFIG)(handler)
+    routes = [Mount(mounted_at, routes=[Route("/{path:path}", endpoint, methods=["GET", "POST"])])]
+    return httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=routes)), base_url="http://function")
+
+
+async def test_what_nobody_expected_is_a_problem_that_tells_nothing_and_is_logged_without_its_text(caplog):
+    async def broken(request: Request) -> Response:
+        raise RuntimeError("token 00000000000012345678 of meter 12345678901")
+
+    response = await client_of(broken).get("/x")
+    [record] = caplog.records
+    line = logs.JsonFormatter().format(record)
+
+    assert (response.status_code, response.json()["type"], response.json()["retry"]) == (500, "/problems/internal", "same-key")
+    assert "state" not in response.json()
+    assert response.headers["cache-control"] == "no-store"
+    assert record.levelno == logging.CRITICAL and "RuntimeError" in line and "broken" in line
+    assert not any(number in text for number in ("12345678", "78901") for text in (response.text, line))
+
+
+async def test_a_store_that_is_away_is_a_problem_under_the_same_key(caplog):
+    async def storing(request: Request) -> Response:
+        raise StoreUnavailable("deadline exceeded at 10.0.0.7")
+
+    response = await client_of(storing).get("/x")
+    assert (response.status_code, response.json()["type"], response.headers["retry-after"]) == (503, "/problems/store-unavailable", "5")
+    assert "10.0.0.7" not in response.text
+
+
+async def test_a_function_knows_its_paths_wherever_it_is_mounted():
+    async def told(request: Request) -> Response:
+        return api.answer(list(api.path(request)))
+
+    for mounted_at in ("", "/purchase", "/api/purchase"):
+        assert (await client_of(told, mounted_at).get(f"{mounted_at}/transactions/7c9e")).json() == ["transactions", "7c9e"]
+
+
+async def test_a_location_leads_back_to_where_the_function_is_mounted():
+    async def selling(request: Request) -> Response:
+        return api.purchased(request, Purchased(in_doubt(), replayed=False), NOON, CONFIG)
+
+    response = await client_of(selling, "/purchase").post("/purchase/utility")
+    assert response.headers["location"] == f"/purchase/transactions/{in_doubt().id}"
+
+
+@pytest.mark.parametrize(
+    ("sold", "wait"),
+    [
+        (Purchased(in_doubt(), replayed=False), "1"),  # due at once
+        (Purchased(vending(), replayed=False, on_record=False), "239"),  # nobody looks before its lease has ended
+        (Purchased(vending(), replayed=True), "239"),
+    ],
+)
+async def test_whatever_is_not_known_to_have_ended_is_202_in_doubt(sold, wait):
+    async def selling(request: Request) -> Response:
+        return api.purchased(request, sold, NOON.replace(second=1), CONFIG)
+
+    response = await client_of(selling).post("/utility")
+    assert (response.status_code, response.json()["state"], response.json()["receipt"]) == (202, "in_doubt", None)
+    assert response.headers["retry-after"] == wait
+
+
+async def test_a_vended_sale_is_the_same_bytes_now_and_later():
+    async def selling(request: Request) -> Response:
+        replayed = request.method == "GET"
+        return api.purchased(request, Purchased(vended(), replayed=replayed), NOON.replace(year=2027) if replayed else NOON, CONFIG)
+
+    client = client_of(selling)
+    first, again = await client.post("/utility"), await client.get("/utility")
+    assert (first.content, first.status_code) == (again.content, 201)
+    assert ("idempotent-replayed" in first.headers, again.headers["idempotent-replayed"]) == (False, "true")
+
+
+async def test_requests_at_once_do_not_share_their_traces():
+    async def traced(request: Request) -> Response:
+        await asyncio.sleep(0)
+        record = logging.makeLogRecord({"name": "tests", "msg": "said", "levelname": "INFO"})
+        return api.answer(json.loads(logs.JsonFormatter().format(record)))
+
+    client, traces = client_of(traced), [f"{number:032x}" for number in range(1, 6)]
+    said = await asyncio.gather(*(client.get("/x", headers={"traceparent": f"00-{trace}-{1:016x}-01"}) for trace in traces))
+    assert [response.json()["logging.googleapis.com/trace"] for response in said] == traces
