@@ -1,14 +1,16 @@
 """Putting what was learned of a sale on record, and announcing it: what selling and resolving have in common."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from shared import logs
+from shared.contradiction import discrepancies
 from shared.outcome import Answer
 from shared.ports import Events, EventsUnavailable, Rules, Supplier
-from shared.store import Conflict, Store, StoreUnavailable
+from shared.store import Conflict, PaperKind, Store, StoreUnavailable
 from shared.transaction import EventName, State, Transaction, after, announced
 
 STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
@@ -46,8 +48,10 @@ class Recording:
         published: set[EventName] = set()
         for event in sale.unannounced:
             try:
+                if event is EventName.CONTRADICTED:
+                    await self._keep_discrepancies(sale)
                 await self.events.publish(event, sale)
-            except EventsUnavailable:
+            except (EventsUnavailable, StoreUnavailable):
                 log.error("events not announced", transaction_id=sale.id, event=event)
                 break
             published.add(event)
@@ -83,6 +87,12 @@ class Recording:
                 before = await self._held(sale.id)
                 if before.nonce == nonce:
                     return before
+
+    async def _keep_discrepancies(self, sale: Transaction) -> None:
+        """A contradiction is a person's to decide: it is on the list before it is announced."""
+        for paper in discrepancies(sale):
+            with suppress(Conflict):  # kept before
+                await self.store.write_paper(PaperKind.DISCREPANCIES, paper)
 
     async def _held(self, sale_id: str) -> Transaction:
         """A sale that is known to be on record."""

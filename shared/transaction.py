@@ -150,11 +150,11 @@ def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_sec
         case State.VENDED, Vended(receipt):
             return _vended_again(sale, receipt, answer.raw, at, by, retry_seconds)
         case State.VENDED, Rejected(cause=cause):
-            return _contradicted(sale, f"rejected: {cause}", answer.raw, at, by, retry_seconds)
+            return _contradicted(sale, f"state_differs: {cause}", answer.raw, at, by, retry_seconds)
         case State.REJECTED, Vended():
-            return _contradicted(sale, "vended after rejection", answer.raw, at, by, retry_seconds)
+            return _contradicted(sale, "vended_after_rejection", answer.raw, at, by, retry_seconds)
         case State.REJECTED, Unknown(cause=cause, sign_of_vend=True):
-            return _contradicted(sale, f"sign of a vend after rejection: {cause}", answer.raw, at, by, retry_seconds)
+            return _contradicted(sale, f"vended_after_rejection: {cause}", answer.raw, at, by, retry_seconds)
         case _:
             return sale
 
@@ -217,7 +217,7 @@ def claimed_twice(
     sale: Transaction, supplier_transaction_id: str, raw: RawAnswer | None, *, at: datetime, retry_seconds: int
 ) -> Transaction:
     """The sale after a reprint named a vend that another sale holds: no evidence, and never silent."""
-    return _contradicted(sale, f"another sale holds {supplier_transaction_id}", raw, at, "reprint", retry_seconds)
+    return _contradicted(sale, f"claimed_twice: {supplier_transaction_id}", raw, at, "reprint", retry_seconds)
 
 
 def retry_delay(attempts: int, retry_seconds: int) -> timedelta:
@@ -266,7 +266,7 @@ def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at
     known = sale.receipt
     assert known is not None  # a vended sale has a receipt
     if receipt.supplier_transaction_id != known.supplier_transaction_id:
-        return _contradicted(sale, "vended twice: another supplier id", raw, at, by, retry_seconds)
+        return _contradicted(sale, f"vended_twice: {receipt.supplier_transaction_id}", raw, at, by, retry_seconds)
     if known.tokens_due is not TokensDue.PENDING or receipt.tokens_due is TokensDue.PENDING:
         return sale
     whole = replace(sale, outcome=Vended(receipt))
@@ -274,8 +274,8 @@ def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at
     return _changed(whole, raw, (EventName.TOKENS,), entry, at + timedelta(seconds=retry_seconds))
 
 
-def _contradicted(sale: Transaction, what: str, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
-    entry = HistoryEntry(at, EventName.CONTRADICTED.value, by, what)
+def _contradicted(sale: Transaction, note: str, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    entry = HistoryEntry(at, EventName.CONTRADICTED.value, by, note)  # the note begins with the kind of discrepancy
     if any((known.what, known.by, known.note) == (entry.what, entry.by, entry.note) for known in sale.history):
         return sale  # said before
     return _changed(sale, raw, (EventName.CONTRADICTED,), entry, at + timedelta(seconds=retry_seconds))

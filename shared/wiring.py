@@ -25,12 +25,12 @@ from shared.mobilemart.exchange import live_transport
 from shared.mobilemart.simulator.ledger import Ledger
 from shared.mobilemart.single_flight import SingleFlight
 from shared.secrets import Secrets
-from shared.store import Books, Papers
+from shared.store import Books
 from shared.vas import Mode
 from shared.vending import Vending
 
 
-class _Opened(Books, Papers, Protocol):
+class _Opened(Books, Protocol):
     """A store as it is opened here: with room for the simulator's books, and to be closed."""
 
     @property

@@ -14,7 +14,7 @@ from shared.outcome import Answer, NoSuchTransaction, Outcome, Prevended, Receip
 from shared.ports import EventsUnavailable, Rules
 from shared.prevend import Prevend
 from shared.reconciling import Sweeping
-from shared.store import Conflict, LookupBy, StoreUnavailable
+from shared.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
 from shared.sts import StsToken, TokenKind
 from shared.transaction import EventName, State, Transaction, shard_name
 from shared.vas import Mode, Order, VasType
@@ -76,6 +76,7 @@ class World:
     sales: dict[str, Transaction] = field(default_factory=dict)
     prevends: dict[str, Prevend] = field(default_factory=dict)
     vends: list[str] = field(default_factory=list)
+    papers: dict[tuple[PaperKind, str], Paper] = field(default_factory=dict)
     topic: list[tuple[str, EventName, str]] = field(default_factory=list)
     answers: list[Any] = field(default_factory=list)
     products_answer: Any = CATALOGUE
@@ -210,6 +211,25 @@ class World:
             return [sale for sale in self.sales.values() if sale.state is State.VENDED and sale.order.vas_type is vas_type]
 
         return await self._effect("vended_lately", read)
+
+    async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
+        return await self._effect("read_paper", lambda: self.papers.get((kind, paper_id)))
+
+    async def write_paper(self, kind: PaperKind, paper: Paper) -> Paper:
+        def write() -> Paper:
+            held = self.papers.get((kind, paper.id))
+            if (held and held.revision) != paper.revision:
+                raise Conflict
+            self.papers[kind, paper.id] = replace(paper, revision=self.new_id())
+            return self.papers[kind, paper.id]
+
+        return await self._effect("write_paper", write)
+
+    async def marked_papers(self, kind: PaperKind, mark: str) -> list[Paper]:
+        def read() -> list[Paper]:
+            return [paper for (of, _), paper in sorted(self.papers.items()) if of is kind and paper.mark == mark]
+
+        return await self._effect("marked_papers", read)
 
     async def stops(self, vas_type: VasType) -> bool:
         await boundary("before stops")

@@ -39,7 +39,45 @@ class LookupBy(StrEnum):
     METER_NUMBER = "meter_number"
 
 
-class Store(Protocol):
+class PaperKind(StrEnum):
+    """The collections of small documents that reconciling keeps."""
+
+    SETTLEMENTS = "settlements"
+    DISCREPANCIES = "discrepancies"
+    CONTROLS = "controls"
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A small JSON document. `id` starts with its mode. `mark` is what it can be listed by; `revision` as in `Transaction`."""
+
+    id: str
+    body: Mapping[str, Any]
+    mark: str | None = None
+    revision: str | None = field(default=None, compare=False, repr=False)
+
+
+class Papers(Protocol):
+    """Settled days, discrepancies and controls. Every method may raise `StoreUnavailable`."""
+
+    async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
+        """The paper of that id. One document read."""
+
+    async def write_paper(self, kind: PaperKind, paper: Paper) -> Paper:
+        """Create the paper, or, when it carries a revision, replace the one that was read.
+
+        Returns:
+            `paper`, with its revision.
+
+        Raises:
+            Conflict: the id is taken, or the paper has changed since it was read.
+        """
+
+    async def marked_papers(self, kind: PaperKind, mark: str) -> Sequence[Paper]:
+        """All papers with that mark, in the order of their ids."""
+
+
+class Store(Papers, Protocol):
     """What selling needs. Every method takes at most `STORE_TIMEOUT_SECONDS` and may raise `StoreUnavailable`."""
 
     async def find(self, transaction_id: str) -> Transaction | None:
@@ -92,41 +130,3 @@ class Books(Store, Protocol):
 
     async def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Sequence[Transaction]:
         """Up to `CONTROLS` sales of a service that are known to have vended, claimed within `CONTROLS_WITHIN` up to `at`, newest first."""
-
-
-class PaperKind(StrEnum):
-    """The collections of small documents that reconciling keeps."""
-
-    SETTLEMENTS = "settlements"
-    DISCREPANCIES = "discrepancies"
-    CONTROLS = "controls"
-
-
-@dataclass(frozen=True, slots=True)
-class Paper:
-    """A small JSON document. `id` starts with its mode. `mark` is what it can be listed by; `revision` as in `Transaction`."""
-
-    id: str
-    body: Mapping[str, Any]
-    mark: str | None = None
-    revision: str | None = field(default=None, compare=False, repr=False)
-
-
-class Papers(Protocol):
-    """Settled days, discrepancies and controls. Every method may raise `StoreUnavailable`."""
-
-    async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
-        """The paper of that id. One document read."""
-
-    async def write_paper(self, kind: PaperKind, paper: Paper) -> Paper:
-        """Create the paper, or, when it carries a revision, replace the one that was read.
-
-        Returns:
-            `paper`, with its revision.
-
-        Raises:
-            Conflict: the id is taken, or the paper has changed since it was read.
-        """
-
-    async def marked_papers(self, kind: PaperKind, mark: str) -> Sequence[Paper]:
-        """All papers with that mark, in the order of their ids."""

@@ -155,7 +155,7 @@ class Database:
 
 
 class FirestoreStore:
-    """Sales and prevends in Firestore. Implements `shared.store.Books` and `Papers`."""
+    """Sales and prevends in Firestore. Implements `shared.store.Books`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

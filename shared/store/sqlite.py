@@ -125,7 +125,7 @@ class Connection:
 
 
 class SqliteStore:
-    """Sales and prevends in SQLite. Implements `shared.store.Books` and `Papers`."""
+    """Sales and prevends in SQLite. Implements `shared.store.Books`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

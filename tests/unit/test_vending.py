@@ -7,7 +7,7 @@ import pytest
 
 from shared.identifiers import Caller
 from shared.money import Money
-from shared.outcome import Reason, Rejected, Unknown
+from shared.outcome import Answer, Reason, Rejected, Unknown
 from shared.ports import Rules
 from shared.store import StoreUnavailable
 from shared.transaction import EventName, State
@@ -207,6 +207,27 @@ def test_a_vend_that_arrives_after_a_rejection_is_never_silent():
     done = run(slow).transaction
     assert done.state is State.REJECTED and done.history[-1].what == "contradicted"
     assert [event for _, event, _ in world.topic] == [EventName.CONTRADICTED]
+    (paper,) = world.papers.values()
+    assert (paper.body["kind"], paper.body["severity"], paper.body["transactionId"]) == ("vended_after_rejection", "critical", sale.id)
+    assert paper.mark == "live-open"
+
+
+def test_a_contradiction_is_on_a_persons_list_before_it_is_announced_wherever_it_crashes():
+    def prepared():
+        world = World(answers=[REFUSED])
+        sale = bought(world, electricity()).transaction
+        return world, world.vending.learn(sale, Answer(delivered(sale.request_id)), by="supplier")
+
+    whole, learning = prepared()
+    contradicted = run(learning)
+    for crash in range(len(boundaries(lambda: whole.vending.announce(contradicted)))):
+        world, learning = prepared()
+        run(world.vending.announce(run(learning)), stop_after=crash)
+        if EventName.CONTRADICTED in {event for _, event, _ in world.topic}:
+            assert world.papers, crash
+        (sale,) = world.sales.values()
+        run(world.vending.announce(sale))
+        assert len(world.papers) == 1 and world.sales[sale.id].unannounced == (), crash
 
 
 def test_an_announcement_that_failed_is_left_to_the_sweep_and_the_sale_is_sold():
