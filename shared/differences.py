@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from shared.identifiers import hashed
-from shared.matching import ONE_DAY, DayView, Filed, Known, Verdict
+from shared.matching import ONE_DAY, DayView, Filed, Known, Verdict, goes_to
 from shared.mobilemart.settlement_file import BINNED, Line
 from shared.settled_day import Discrepancy, Kind, Severity
 from shared.sold import Sold
@@ -112,7 +112,7 @@ class Differences:
             yield Kind.VENDED_AFTER_REJECTION
         if line.cents != known.cents:
             yield Kind.AMOUNT_DIFFERS
-        if known.is_misfiled or matching.goes_elsewhere(known, line):
+        if known.is_misfiled or not goes_to(sale, line):
             yield Kind.ACCOUNT_DIFFERS
         if abs(bill.day - sale.day) > ONE_DAY:
             yield Kind.LATE_POSTING

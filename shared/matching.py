@@ -16,7 +16,6 @@ from shared.transaction import State
 from shared.vas import VasType, msisdn
 
 ONE_DAY: Final = timedelta(days=1)
-FILE_TEXTS: Final = {service: text for text, service in FILE_VAS_TYPES.items()}
 
 
 class MerchantId(StrEnum):
@@ -72,15 +71,12 @@ class Judged(NamedTuple):
 class Known:
     """One of our sales and what the files say of it.
 
-    `cents` is what its line should bill, `plain` the supplier id, status, amount and VAS type of a line that agrees.
-    `billed_in` is the day of the file that bills it; `bill` is that line, kept only where there is more to say about it.
+    `cents` is what its line should bill. `billed_in` is the day of the file that bills it; `bill` is that line, kept only
+    where there is more to say about it.
     """
 
     sale: Sold
     cents: int
-    plain: tuple[str | None, str, str, str]
-    plain_day: date | None  # a line of another day's file always needs a second look, and so does a sale not known as vended
-    recipients: tuple[str, ...] | None  # what a line may say; `None`: anything, for what is pinned goes to nobody
     billed_in: date | None = None
     bill: Filed | None = None
     named_by: tuple[Filed, ...] = ()  # the lines that name it and do not bill it
@@ -145,40 +141,38 @@ class Matching:
         return Line._fields.index(name)
 
     def _know(self, sale: Sold) -> None:
-        key = sale.request_id.lower()
-        if key in self._by_request:
+        if sale.request_id in self._by_request:
             return  # given twice: among its day's sales, and looked up
-        cents = sale.amount.cents + (sale.fee.cents if self.readings.fee_is_on_top else 0)
-        known = Known(
-            sale=sale,
-            cents=cents,
-            plain=(sale.supplier_transaction_id, SUCCESSFUL, str(cents), FILE_TEXTS[sale.vas_type]),
-            plain_day=sale.day if sale.state is State.VENDED else None,
-            recipients=_spellings(sale.recipient),
-        )
+        known = Known(sale, sale.amount.cents + (sale.fee.cents if self.readings.fee_is_on_top else 0))
         self.known.append(known)
-        self._by_request[key] = known
-        if sale.supplier_transaction_id is not None:
-            held = sale.supplier_transaction_id.lower()
+        self._by_request[sale.request_id] = known  # we make them in lower case
+        if (held := sale.supplier_transaction_id) is not None:
+            held = held if held.islower() else held.lower()  # the same string where it can be: there are a million
             if self._by_supplier.setdefault(held, known) is not known:
                 self.contested.add(held)
 
     def _read(self, file: SettlementFile) -> Iterator[Filed]:
-        """Lay a file's lines to our sales; what does not agree, or is not yet to be decided, comes out."""
-        day = file.day
-        by_request = {} if self.readings.merchant_id is MerchantId.SUPPLIER_ID else self._by_request
-        by_supplier, supplier_field = self._by_supplier, self._supplier_field
+        """Lay a file's lines to our sales; what does not agree, or is not yet to be decided, comes out.
+
+        The first look is for what almost every line is: the only one of a vended sale of its file's day, equal to the letter.
+        """
+        day, supplier_field = file.day, self._supplier_field
+        by_request, by_supplier, services = self._by_request, self._by_supplier, dict(FILE_VAS_TYPES)
         for number, line in enumerate(file, 2):
             known = by_request.get(line.merchant_id) or by_supplier.get(line[supplier_field])
             if (
                 known is not None
                 and known.billed_in is None
-                and known.plain_day == day
-                and known.plain == (line[supplier_field], line.status, line.amount, line.vas_type)
-                and (known.recipients is None or line[RECIPIENT_FIELD[line.vas_type]] in known.recipients)
+                and (sale := known.sale).state is State.VENDED
+                and sale.day == day
+                and sale.supplier_transaction_id == line[supplier_field]
+                and known.cents == int(line.amount)
+                and line.status == SUCCESSFUL
+                and services[line.vas_type] is sale.vas_type
+                and goes_to(sale, line)
             ):
                 known.billed_in = day
-                if day not in self.controls and line.merchant_id == known.sale.request_id:
+                if day not in self.controls and line.merchant_id == sale.request_id:
                     self.controls.add(day)
             elif not self._agrees(filed := Filed(day, number, line)):
                 yield filed
@@ -197,21 +191,17 @@ class Matching:
         held = known.sale.supplier_transaction_id
         return (
             line.cents != known.cents
-            or line.vas_type != known.plain[3]
-            or self.goes_elsewhere(known, line)
+            or line.service is not known.sale.vas_type
+            or not goes_to(known.sale, line)
             or (held is not None and held.lower() not in (self.supplier_id(line), line.merchant_id.lower()))
             or self.holder(line) not in (None, known)
         )
-
-    def goes_elsewhere(self, known: Known, line: Line) -> bool:
-        """Whether a line names another recipient."""
-        return known.recipients is not None and line.recipient not in known.recipients
 
     def _lay(self, filed: Filed, known: Known) -> None:
         known.billed_in = filed.day
         if known.sale.state is not State.VENDED or known.sale.day != filed.day or self.differs(known, filed.line):
             known.bill = filed
-        if known.sale.state is not State.REJECTED and filed.line.merchant_id.lower() == known.sale.request_id.lower():
+        if known.sale.state is not State.REJECTED and filed.line.merchant_id.lower() == known.sale.request_id:
             self.controls.add(filed.day)
         self._by_supplier.setdefault(self.supplier_id(filed.line), known)
 
@@ -314,9 +304,9 @@ class DayView:
         return known.is_vended and self._waits and not known.unbilled_lines
 
 
-def _spellings(recipient: str | None) -> tuple[str, ...] | None:
-    """What a line may say of a recipient: nothing, or its number, a mobile number in any of its forms."""
-    if recipient is None:
-        return None
-    number = msisdn(recipient)
-    return ("", recipient) if number is None else ("", recipient, number, f"0{number[2:]}", f"+{number}")
+def goes_to(sale: Sold, line: Line) -> bool:
+    """Whether a line names the recipient of a sale, or none. A mobile number is the same in any of its forms."""
+    if (recipient := sale.recipient) is None:
+        return True  # what is pinned goes to nobody
+    said = line[RECIPIENT_FIELD[line.vas_type]]
+    return not said or said == recipient or (msisdn(said) or said) == (msisdn(recipient) or recipient)

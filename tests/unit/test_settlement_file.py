@@ -1,0 +1,306 @@
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.mobilemart.settlement_file import (
+    FILE_VAS_TYPES,
+    LONGEST_LINE_BYTES,
+    MOST_FAULTS,
+    FileName,
+    FileRefused,
+    Line,
+    SettlementFile,
+    Total,
+    file_name,
+)
+from shared.mobilemart.settlement_writer import Plant, detail, line_text, planted, written
+from shared.vas import VasType
+
+DAY = date(2026, 5, 1)
+UTILITY = (
+    "D|Utility|Services|SimOperator|6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10|3f1d6c1e-2b4f-4f0a-8a53-0a6a1c2d3e4f|Purchase|Successful"
+    "|20260501|101530|Credit Card|10000||Electricity||||12345678901|KWH|29.7|Sim Municipality|False||"
+)
+AIRTIME = (
+    "D|Airtime|Pinless|vodacom|0f2b7c1a-93a5-4f6b-8b4a-7f6f1f0c2d11|8a7b6c5d-4e3f-4a2b-9c1d-0e9f8a7b6c5d|Payment|Binned"
+    "|20260501|233005|Wallet|5000||Airtime R50||0720012345||||||||"
+)
+
+
+def content(*details, head="H|1|20260501", count=None, end="\n"):
+    lines = [head, *details, f"T|{len(details) + 2 if count is None else count}"]
+    return "".join(f"{line}{end}" for line in lines).encode()
+
+
+def changed(line, position, value):
+    fields = line.split("|")
+    fields[position] = value
+    return "|".join(fields)
+
+
+def read(data, size=1 << 20):
+    file = SettlementFile(data[at : at + size] for at in range(0, len(data), size))
+    return list(file), file
+
+
+def faults(data, size=1 << 20):
+    with pytest.raises(FileRefused) as refused:
+        read(data, size)
+    return refused.value.faults
+
+
+def test_the_documented_example_is_read():
+    (utility, airtime), file = read(content(UTILITY, AIRTIME))
+    assert (file.day, file.version) == (DAY, "1")
+    assert (utility.service, utility.cents, utility.recipient) == (VasType.UTILITY, 10_000, "12345678901")
+    assert utility.at == datetime(2026, 5, 1, 8, 15, 30, tzinfo=UTC)
+    assert (airtime.service, airtime.status, airtime.recipient) == (VasType.AIRTIME, "Binned", "0720012345")
+
+
+def test_the_summary_tells_what_is_billed_from_what_is_only_listed():
+    _, file = read(content(UTILITY, AIRTIME))
+    assert file.summary.all == Total(2, 15_000)
+    assert file.summary.successful[VasType.UTILITY] == Total(1, 10_000)
+    assert file.summary.successful[VasType.AIRTIME] == Total(0, 0)
+
+
+def test_the_summary_is_not_there_before_the_last_line_was_judged():
+    file = SettlementFile([content(UTILITY)])
+    next(iter(file))
+    with pytest.raises(ValueError, match="end"):
+        file.summary  # noqa: B018
+
+
+def test_a_day_without_sales_is_valid():
+    assert read(content())[0] == []
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("size", [1, 7, 64, 1 << 20])
+def test_lines_are_the_same_however_they_end_and_arrive(end, size):
+    assert read(content(UTILITY, AIRTIME, end=end), size)[0] == read(content(UTILITY, AIRTIME))[0]
+
+
+def test_a_last_line_needs_no_line_end_and_a_byte_order_mark_says_nothing():
+    assert read(b"\xef\xbb\xbf" + content(UTILITY).removesuffix(b"\n"))[0] == read(content(UTILITY))[0]
+
+
+def test_every_minute_of_an_hour_is_valid():
+    lines, _ = read(content(*(changed(UTILITY, 9, f"10{minute:02d}00") for minute in range(60))))
+    assert [line.at.minute for line in lines] == list(range(60))
+
+
+@pytest.mark.parametrize(("amount", "cents"), [("-9900", -9900), ("0", 0), ("007", 7), ("-0", 0)])
+def test_amounts_are_whole_cents(amount, cents):
+    assert read(content(changed(UTILITY, 11, amount)))[0][0].cents == cents
+
+
+def test_an_unknown_status_is_no_fault_of_the_format():
+    assert read(content(changed(UTILITY, 7, "Pending")))[0][0].status == "Pending"
+
+
+@pytest.mark.parametrize(
+    ("position", "value", "name"),
+    [
+        (1, "Lotto", "VAS type"),
+        (2, "", "VAS category"),
+        (3, "", "provider"),
+        (4, "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a1", "Fulcrum transaction id"),
+        (4, "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a1g", "Fulcrum transaction id"),
+        (6, "Refund", "transaction type"),
+        (7, "", "transaction status"),
+        (8, "20260230", "date"),
+        (8, "2026051", "date"),
+        (9, "240000", "time"),
+        (9, "106000", "time"),
+        (9, "10:15:30", "time"),
+        (11, "", "amount"),
+        (11, "99.00", "amount"),
+        (11, "+9900", "amount"),
+        (11, " 9900", "amount"),
+        (11, "9_900", "amount"),
+        (11, "٩٩", "amount"),
+        (11, "--9", "amount"),
+        (13, "", "product name"),
+        (17, "123\x00456", "meter number"),
+        (16, "x" * 129, "account number"),
+    ],
+)
+def test_a_field_that_breaks_its_rule_is_named(position, value, name):
+    (fault,) = faults(content(AIRTIME, changed(UTILITY, position, value)))
+    assert (fault.line, fault.field, fault.name) == (3, position, name)
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "message"),
+    [
+        (b"", 1, "header"),
+        (b"\n" + content(), 1, "header"),
+        (content(head="H|1|20260231"), 1, "header"),
+        (content(head="H|1|2026-05-01"), 1, "header"),
+        (content("H|1|20260501"), 2, "no detail line"),
+        (content(UTILITY, ""), 3, "no detail line"),
+        (content(" " + UTILITY), 2, "no detail line"),
+        (content(UTILITY.removesuffix("|")), 2, "23 positions"),
+        (content(UTILITY + "|"), 2, "25 positions"),
+        (content(UTILITY).rsplit(b"T", 1)[0], 3, "missing"),
+        (content(UTILITY, count=2), 3, "counts 2"),
+        (content(UTILITY, count=4), 3, "counts 4"),
+        (content(UTILITY) + b"\n", 4, "no detail line"),
+        (content(UTILITY) + UTILITY.encode(), 4, "behind the trailer"),
+        (content(UTILITY, "T|3"), 4, "no detail line"),
+        (content(UTILITY.replace("Electricity", "Elec\ntricity")), 2, "14 positions"),
+        (content(UTILITY.replace("Electricity", "Elec\rtricity")), 2, "product name"),
+        (content(UTILITY).replace(b"Electricity", b"Electri\xff"), 2, "UTF-8"),
+    ],
+)
+def test_a_file_that_breaks_the_format_is_refused(data, line, message):
+    first = faults(data)[0]
+    assert first.line == line
+    assert message in str(first)
+    assert faults(data, size=5)[0] == first
+
+
+def test_the_first_ten_faults_are_named():
+    broken = faults(content(*[changed(UTILITY, 11, "1.00")] * 30))
+    assert [fault.line for fault in broken] == list(range(2, 2 + MOST_FAULTS))
+
+
+def test_nothing_is_handed_out_behind_a_fault():
+    file = SettlementFile([content(changed(UTILITY, 11, "1.00"), AIRTIME)])
+    handed_out = []
+    with pytest.raises(FileRefused):
+        handed_out.extend(file)
+    assert handed_out == []
+
+
+def test_a_fault_quotes_nothing_of_the_file():
+    secret = "4111111111111111"
+    lines = [changed(UTILITY, position, f"{secret}\x07") for position in range(24)] + [f"{UTILITY}|{secret}", secret]
+    for line in lines:
+        with pytest.raises(FileRefused) as refused:
+            read(content(line))
+        assert secret not in str(refused.value)
+
+
+def test_a_line_shows_four_digits_and_no_card_number():
+    (utility,), _ = read(content(changed(UTILITY, 23, "4111111111111111")))
+    assert "12345678901" not in repr(utility)
+    assert "*8901" in repr(utility)
+    assert "4111111111111111" not in utility
+
+
+def test_a_line_without_end_is_refused_before_it_is_held():
+    fed = 0
+
+    def endless():
+        nonlocal fed
+        yield b"H|1|20260501\n"
+        while True:
+            fed += 1024
+            yield b"D" * 1024
+
+    with pytest.raises(FileRefused, match="line 2: is longer"):
+        list(SettlementFile(endless()))
+    assert fed <= LONGEST_LINE_BYTES + 1024
+
+
+def test_the_longest_valid_line_is_not_too_long():
+    longest = [*"D", "Utility", *["\U0001f4a1" * 128] * 22]
+    for position in (4, 6, 8, 9, 11):
+        longest[position] = UTILITY.split("|")[position]
+    assert len(read(content("|".join(longest)), 1000)[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("FULCRUM.MERCHANT.ACME.RECON.20260502060000.txt", FileName("ACME", "20260502060000")),
+        ("FULCRUM.MERCHANT.ACME.RECON.20260502.txt", FileName("ACME", "20260502")),
+        ("FULCRUM.MERCHANT.ACME.RECON.20260502060000123.txt", FileName("ACME", "20260502060000123")),
+        ("FULCRUM.MERCHANT.ACME.RECON.2026050.txt", None),
+        ("FULCRUM.MERCHANT.ACME.RECON.20260502060000.txt.part", None),
+        ("FULCRUM.MERCHANT..RECON.20260502060000.txt", None),
+        ("notes.txt", None),
+    ],
+)
+def test_a_file_name_says_whose_it_is(name, parts):
+    assert file_name(name) == parts
+
+
+def test_two_plants_of_the_same_kind_are_the_same_file():
+    lines = [
+        detail(service=VasType.UTILITY, transaction_id=UTILITY.split("|")[4], merchant_id="", at=datetime(2026, 5, 1, tzinfo=UTC), cents=5)
+    ]
+    for plant in Plant:
+        once, again = (list(planted(lines, {0: plant})) for _ in range(2))
+        assert once == again
+        assert once != lines or plant is Plant.NO_MERCHANT_ID
+        assert read(b"".join(written(DAY, once)))[0] == once
+
+
+TEXTS = st.text(st.characters(exclude_characters="|", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
+LINES = st.builds(
+    Line,
+    vas_type=st.sampled_from(sorted(FILE_VAS_TYPES)),
+    vas_category=TEXTS,
+    provider=TEXTS,
+    transaction_id=st.uuids().map(str),
+    merchant_id=st.one_of(st.just(""), st.uuids().map(str), TEXTS),
+    transaction_type=st.sampled_from(["Payment", "Purchase"]),
+    status=st.one_of(st.sampled_from(["Successful", "Binned"]), TEXTS),
+    date=st.dates(date(2000, 1, 1), date(2099, 12, 31)).map(lambda day: f"{day:%Y%m%d}"),
+    time=st.times().map(lambda time: f"{time:%H%M%S}"),
+    amount=st.integers(-(10**12), 10**12).map(str),
+    product_name=TEXTS,
+    **{
+        name: st.one_of(st.just(""), TEXTS)
+        for name in Line._fields
+        if name
+        not in {
+            "vas_type",
+            "vas_category",
+            "provider",
+            "transaction_id",
+            "merchant_id",
+            "transaction_type",
+            "status",
+            "date",
+            "time",
+            "amount",
+            "product_name",
+        }
+    },
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lines=st.lists(LINES, max_size=6), end=st.sampled_from(["\n", "\r\n"]), size=st.integers(1, 300), version=st.sampled_from(["1", "1.1"])
+)
+def test_what_is_written_is_read(lines, end, size, version):
+    data = b"".join(written(DAY, lines, line_end=end, version=version, tender_pan="411111******1111"))
+    again, file = read(data, size)
+    assert (again, file.version) == (lines, version)
+    assert file.summary.all == Total(len(lines), sum(line.cents for line in lines))
+
+
+@settings(max_examples=30, deadline=None)
+@given(lines=st.lists(LINES, max_size=4), by=st.integers(-3, 3).filter(bool))
+def test_a_wrong_count_is_refused(lines, by):
+    assert faults(b"".join(written(DAY, lines, miscounted_by=by)))
+
+
+def test_a_line_is_written_as_it_was_read():
+    (line,), _ = read(content(UTILITY))
+    assert line_text(line) == UTILITY.removesuffix("|")
+
+
+def test_times_are_written_in_south_african_time():
+    near_midnight = datetime(2026, 4, 30, 22, 5, tzinfo=UTC)
+    line = detail(service=VasType.AIRTIME, transaction_id="t", merchant_id="m", at=near_midnight, cents=5, recipient="27720012345")
+    assert (line.date, line.time) == ("20260501", "000500")
+    assert line.at == near_midnight.replace(microsecond=0)
+    assert line.at + timedelta(0) == near_midnight
