@@ -9,12 +9,14 @@ locals {
       available_memory = "512M"
       concurrency      = 250
       invokers         = { anyone = "allUsers" } # the function itself checks the caller's OIDC token
+      viewers          = {}
     }
     purchase = {
       description      = "Sells, at most once for each idempotency key."
       available_memory = "1G"
       concurrency      = 250
       invokers         = { anyone = "allUsers" } # the function itself checks the caller's OIDC token
+      viewers          = {}
     }
     reconcile = {
       description      = "Ends what is in doubt, and compares each day with the supplier's settlement file."
@@ -24,6 +26,7 @@ locals {
         operators = "group:${var.operators_group}"
         scheduler = google_service_account.scheduler.member
       }
+      viewers = { operators = "group:${var.operators_group}" } # `gcloud run services proxy` looks the service up first
     }
   }
 
@@ -85,6 +88,7 @@ module "function" {
   environment_variables = { for name, value in local.environment_variables[each.key] : name => value if value != null }
   settings              = var.settings
   invokers              = each.value.invokers
+  viewers               = each.value.viewers
 
   supplier_timeout_seconds = var.mobilemart_timeout_seconds
   timeout_seconds          = var.function_timeout_seconds # outlasts the supplier's: no vend unrecorded
@@ -101,14 +105,6 @@ module "function" {
     google_storage_bucket_iam_member.functions_builder,
     google_storage_bucket_iam_member.settlement_reader,
   ]
-}
-
-# `gcloud run services proxy` looks the service up before it calls it.
-resource "google_cloud_run_v2_service_iam_member" "operators_view" {
-  name     = module.function["reconcile"].name
-  location = var.region
-  role     = "roles/run.viewer"
-  member   = "group:${var.operators_group}"
 }
 
 # Where the archives lie from which the functions are built.

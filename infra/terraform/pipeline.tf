@@ -54,6 +54,7 @@ locals {
     "cloudbuild.repositories.get",
     "cloudfunctions.functions.create",
     "cloudfunctions.functions.delete",
+    "cloudfunctions.functions.sourceCodeSet",
     "cloudfunctions.functions.update",
     "cloudfunctions.operations.get",
     "cloudfunctions.operations.list",

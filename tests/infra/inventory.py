@@ -41,7 +41,6 @@ APIS: Final = (
 EVERYWHERE: Final[Mapping[str, tuple[str, ...]]] = {
     "google_artifact_registry_repository.functions": (),
     "google_artifact_registry_repository_iam_member.builder": (),
-    "google_cloud_run_v2_service_iam_member.operators_view": (),
     "google_cloud_scheduler_job.this": ("settle", "sweep"),
     "google_cloudbuild_trigger.apply": (),
     "google_cloudbuild_trigger.check": (),
@@ -118,6 +117,7 @@ EVERYWHERE: Final[Mapping[str, tuple[str, ...]]] = {
     'module.function["prevend"].google_cloud_run_v2_service_iam_member.invoker': ("anyone",),
     'module.function["purchase"].google_cloud_run_v2_service_iam_member.invoker': ("anyone",),
     'module.function["reconcile"].google_cloud_run_v2_service_iam_member.invoker': ("operators", "scheduler"),
+    'module.function["reconcile"].google_cloud_run_v2_service_iam_member.viewer': ("operators",),
 }
 LIVE: Final[Mapping[str, tuple[str, ...]]] = {
     "google_firestore_backup_schedule.daily[0]": (),

@@ -1,6 +1,8 @@
 """Each environment's plan: what is in it, what holds of it, and what a change of the code changes."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -26,6 +28,15 @@ def test_the_configuration_is_laid_out_as_terraform_lays_it_out(terraform: None)
     command = ["terraform", "fmt", "-check", "-diff", "-recursive", str(CONFIGURATION)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("file", ["variables.tf", "outputs.tf", "modules/function/variables.tf", "modules/function/outputs.tf"])
+def test_variables_and_outputs_are_in_order_and_described(file: str) -> None:
+    blocks = re.findall(r'^(?:variable|output) "(\w+)" {\n  description = "(.+)"$', (CONFIGURATION / file).read_text(), re.MULTILINE)
+    names = [name for name, _ in blocks]
+    assert names == sorted(names)
+    assert len(names) == (CONFIGURATION / file).read_text().count("\n}\n")
+    assert all(description.endswith(".") for _, description in blocks)
 
 
 def test_terraform_accepts_the_configuration(new_workspace: NewWorkspace) -> None:
@@ -85,6 +96,16 @@ def test_archives_hold_the_requirements_that_the_build_installs(archives: Path) 
             assert b"\nfunctions-framework==" in archive.read("requirements.txt")
 
 
+def test_the_dashboard_shows_every_metric_and_no_tile_covers_another(planned: Planned) -> None:
+    plan = planned("production")
+    (dashboard,) = plan.of("monitoring_dashboard")
+    for metric in plan.of("logging_metric"):
+        assert f"/user/{metric['name']}\\" in dashboard["dashboard_json"]
+    tiles = json.loads(dashboard["dashboard_json"])["mosaicLayout"]["tiles"]
+    cells = [(x, y) for t in tiles for x in range(t["xPos"], t["xPos"] + t["width"]) for y in range(t["yPos"], t["yPos"] + t["height"])]
+    assert len(cells) == len(set(cells)) and max(x for x, _ in cells) < 12
+
+
 @pytest.fixture(scope="module")
 def staging(new_workspace: NewWorkspace, archives: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Staging, as it is after a first apply, with archives of its own."""
@@ -131,9 +152,8 @@ def test_a_line_of_one_function_changes_that_function_only(applied: Workspace, t
 def test_a_function_that_is_made_anew_gets_its_callers_back(applied: Workspace) -> None:
     """Its Cloud Run service is a new one then, with a policy that lets nobody in."""
     changed = Plan.read(applied.plan("staging", '-replace=module.function["reconcile"].google_cloudfunctions2_function.this')).changes
-    for caller in ("operators", "scheduler"):
-        address = f'module.function["reconcile"].google_cloud_run_v2_service_iam_member.invoker["{caller}"]'
-        assert changed[address] == {"create", "delete"}
+    for grant in ('invoker["operators"]', 'invoker["scheduler"]', 'viewer["operators"]'):
+        assert changed[f'module.function["reconcile"].google_cloud_run_v2_service_iam_member.{grant}'] == {"create", "delete"}
 
 
 def repackage(workspace: Workspace, folder: Path, touched: str) -> None:

@@ -73,3 +73,16 @@ resource "google_cloud_run_v2_service_iam_member" "invoker" {
     replace_triggered_by = [google_cloudfunctions2_function.this.id] # a service that is made anew has lost its policy
   }
 }
+
+resource "google_cloud_run_v2_service_iam_member" "viewer" {
+  for_each = var.viewers
+
+  name     = google_cloudfunctions2_function.this.name
+  location = google_cloudfunctions2_function.this.location
+  role     = "roles/run.viewer"
+  member   = each.value
+
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.this.id]
+  }
+}

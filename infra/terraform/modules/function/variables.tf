@@ -92,3 +92,8 @@ variable "timeout_seconds" {
     error_message = "timeout_seconds must be from 1 to 3600, which is Cloud Run's limit."
   }
 }
+
+variable "viewers" {
+  description = "IAM members that may look the service up, by a short name."
+  type        = map(string)
+}
