@@ -208,9 +208,7 @@ def test_a_refused_request_leaves_its_key_free(wallet):
 # Paths and methods
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/nope", "/Utility", "/utility/", "/utility/x", "//utility", "/utility%2Fx", "/health/x"]
-)
+@pytest.mark.parametrize("path", ["/", "/nope", "/Utility", "/utility/", "/utility/x", "//utility", "/utility%2Fx", "/health/x"])
 def test_a_path_that_there_is_not_is_not_found(function, path):
     problem(post(function, json.dumps(METER), path), 404, "not-found")
 

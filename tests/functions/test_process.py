@@ -17,7 +17,7 @@ from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SE
 from shared.store.sqlite import SqliteStore
 from shared.transaction import State, Transaction
 from shared.vas import Mode
-from tests.functions.running import SIMULATED, STOP_SECONDS, Function, running, started
+from tests.functions.running import SIMULATED, STOP_SECONDS, Function, client_of, running, started
 from tests.functions.wallet import AIRTIME, METER, new_key, problem, sale
 from tests.stand_ins.secret_manager import secret_manager
 
@@ -154,6 +154,14 @@ def test_a_bad_configuration_stops_the_function_and_names_every_fault(tmp_path, 
     assert process.wait(STOP_SECONDS) != 0
     for fault in ("MOBILEMART_LIVE_INTEGRATION", "MINIMUM_AMOUNT_CENTS", "GOOGLE_CLOUD_PROJECT", "OIDC_ISSUER"):
         assert fault in said.read_text()
+
+
+def test_an_exhausted_float_pauses_selling_and_a_new_key_may_be_tried_later(tmp_path):
+    with client_of("purchase", **SIMULATED, TRANSACTION_STORE=f"sqlite:///{tmp_path / 'sales.sqlite'}") as client:
+        for meter in ("99000000024", METER["meterNumber"]):  # the first is refused by the supplier (1008), the second by ourselves
+            response = client.post("/utility", json={**METER, "meterNumber": meter}, headers={"Idempotency-Key": new_key()})
+            refused = problem(response, 422, "temporarily-unavailable")
+            assert (refused["state"], refused["retry"]) == ("rejected", "new-key")
 
 
 def test_what_is_logged_of_a_sale_is_worth_nothing(tmp_path):

@@ -206,7 +206,6 @@ async def test_a_sale_that_nobody_sells_any_more_is_in_doubt(wallet, store):
         (20, "product-unavailable", "change"),
         (21, "amount-refused", "change"),
         (22, "temporarily-unavailable", "new-key"),
-        (24, "temporarily-unavailable", "new-key"),
         (28, "meter-unknown", "change"),
         (30, "supplier-busy", "new-key"),
     ],
