@@ -10,7 +10,6 @@ from shared.identifiers import hashed
 from shared.matching import ONE_DAY, DayView, Filed, Known, Verdict, goes_to
 from shared.mobilemart.settlement_file import BINNED, Line
 from shared.settled_day import Discrepancy, Kind, Severity
-from shared.sold import Sold
 from shared.transaction import State
 from shared.vas import Mode, last_four
 
@@ -50,6 +49,7 @@ class _Found:
     known: Known | None
     filed: Filed | None
     severity: Severity
+    rival: Known | None = None  # the other sale that holds the same supplier id
 
     @property
     def key(self) -> tuple[str, str]:
@@ -66,15 +66,15 @@ class Differences:
         self.view, self.mode, self.matching = view, mode, view.matching
 
     def all(self) -> tuple[Discrepancy, ...]:
+        """Every difference of the day, gravest kinds first."""
         found = [*self._in_lines(), *self._in_bills(), *self._in_sales(), *self._contested()]
         order = {kind: at for at, kind in enumerate(Kind)}
-        found.sort(key=lambda one: (order[one.kind], one.key, one.filed.number if one.filed else 0))
+        found.sort(key=lambda one: (order[one.kind], one.key, one.filed.number if one.filed else 0))  # the same on every run
         seen: Counter[tuple[Kind, tuple[str, str]]] = Counter()
         discrepancies = []
         for one in found:
             seen[one.kind, one.key] += 1
-            nth = seen[one.kind, one.key]
-            discrepancies.append(self._discrepancy(one, nth))
+            discrepancies.append(self._discrepancy(one, seen[one.kind, one.key]))
         return tuple(discrepancies)
 
     def _discrepancy(self, found: _Found, nth: int) -> Discrepancy:
@@ -85,9 +85,25 @@ class Differences:
             kind=found.kind,
             severity=found.severity,
             transaction_id=found.known.sale.id if found.known else None,
-            ours=_ours(found.known.sale) if found.known else None,
+            ours=self._ours(found) if found.known else None,
             theirs=_theirs(found.filed) if found.filed else None,
         )
+
+    def _ours(self, found: _Found) -> dict[str, object]:
+        """Our side, as it is once the day's proofs are on record: a second run must find nothing new."""
+        known = found.known
+        assert known is not None
+        sale = known.sale
+        side: dict[str, object] = {
+            "requestId": sale.request_id,
+            "supplierTransactionId": sale.supplier_transaction_id or (self.matching.billed_as(known) if known.is_vended else None),
+            "state": (State.VENDED if known.is_vended else sale.state).value,
+            "vasType": sale.vas_type.value,
+            "amountCents": known.cents,
+            "recipient": last_four(sale.recipient),
+            "day": sale.day.isoformat(),
+        }
+        return side if found.rival is None else side | {"alsoHeldBy": found.rival.sale.id}
 
     def _in_lines(self) -> Iterator[_Found]:
         """What is wrong with lines that bill no sale for the first time."""
@@ -107,6 +123,7 @@ class Differences:
                     yield self._found(kind, known, known.bill)
 
     def of_bill(self, known: Known, bill: Filed) -> Iterator[Kind]:
+        """What the line that bills a sale says otherwise."""
         line, sale, matching = bill.line, known.sale, self.matching
         if sale.state is State.REJECTED:
             yield Kind.VENDED_AFTER_REJECTION
@@ -140,33 +157,29 @@ class Differences:
 
     def _contested(self) -> Iterator[_Found]:
         """Supplier ids that several of our sales hold: it is said of the later ones, which came to an id that was taken."""
-        first: dict[str, Known] = {}
         if not self.matching.contested:
             return
+        first: dict[str, Known] = {}
         for known in sorted(self.matching.known, key=lambda known: (known.sale.created_at, known.sale.id)):
             held = (known.sale.supplier_transaction_id or "").lower()
-            if held in self.matching.contested and first.setdefault(held, known) is not known and known.sale.day == self.view.day:
-                yield self._found(Kind.CLAIMED_TWICE, known, None)
+            if (
+                held in self.matching.contested
+                and (rival := first.setdefault(held, known)) is not known
+                and known.sale.day == self.view.day
+            ):
+                yield _Found(Kind.CLAIMED_TWICE, known, None, SEVERITY[Kind.CLAIMED_TWICE], rival)
 
     def _found(self, kind: Kind, known: Known | None, filed: Filed | None) -> _Found:
+        rival = self.matching.holder(filed.line) if kind is Kind.CLAIMED_TWICE and filed is not None else None
+        return _Found(kind, known, filed, self._severity(kind, known), rival)
+
+    def _severity(self, kind: Kind, known: Known | None) -> Severity:
         readings = self.matching.readings
         if kind is Kind.STATE_DIFFERS and readings.binned_is_charged:
-            return _Found(kind, known, filed, Severity.CRITICAL)
+            return Severity.CRITICAL
         if kind is Kind.NEGATIVE_LINE and readings.reversals_are_expected and known is not None:
-            return _Found(kind, known, filed, Severity.INFO)
-        return _Found(kind, known, filed, SEVERITY[kind])
-
-
-def _ours(sale: Sold) -> dict[str, object]:
-    return {
-        "requestId": sale.request_id,
-        "supplierTransactionId": sale.supplier_transaction_id,
-        "state": sale.state.value,
-        "vasType": sale.vas_type.value,
-        "amountCents": sale.amount.cents,
-        "recipient": last_four(sale.recipient),
-        "day": sale.day.isoformat(),
-    }
+            return Severity.INFO
+        return SEVERITY[kind]
 
 
 def _theirs(filed: Filed) -> dict[str, object]:

@@ -124,6 +124,11 @@ class Matching:
         """The supplier's id of the sale that a line bills, in lower case."""
         return line[self._supplier_field].lower()
 
+    def billed_as(self, known: Known) -> str | None:
+        """The supplier's id under which a sale is billed, in lower case: where the line was not kept, it is the one we hold."""
+        held = known.sale.supplier_transaction_id
+        return self.supplier_id(known.bill.line) if known.bill is not None else held and held.lower()
+
     def holder(self, line: Line) -> Known | None:
         """The sale that holds the supplier id of a line."""
         held = self._by_supplier.get(self.supplier_id(line))
@@ -237,13 +242,9 @@ class Matching:
                 return Verdict.DUPLICATE
             strangers.add(supplier_id)
             return Verdict.STRANGER
-        if supplier_id == self._billed_as(known):
+        if supplier_id == self.billed_as(known):
             return Verdict.DUPLICATE
         return Verdict.TWICE if self.holder(line) in (None, known) else Verdict.CLAIMED
-
-    def _billed_as(self, known: Known) -> str | None:
-        """The supplier id under which a billed sale was billed."""
-        return self.supplier_id(known.bill.line) if known.bill else (known.sale.supplier_transaction_id or "").lower()
 
 
 def match(sold: Iterable[Sold], files: Iterable[SettlementFile], readings: Readings) -> Matching:

@@ -172,12 +172,11 @@ class _Comparison:
         )
 
     def _tokens_to_recover(self) -> tuple[TokenToRecover, ...]:
-        found = []
-        for known in self.view.without_token:
-            if known.is_vended and self.view.day in (known.sale.day, known.billed_in):
-                said = None if known.bill is None else self.view.matching.supplier_id(known.bill.line)
-                supplier_id = known.sale.supplier_transaction_id or said
-                found.append(TokenToRecover(known.sale.id, supplier_id, known.sale.vas_type))
+        found = (
+            TokenToRecover(known.sale.id, known.sale.supplier_transaction_id or self.view.matching.billed_as(known), known.sale.vas_type)
+            for known in self.view.without_token
+            if known.is_vended and self.view.day in (known.sale.day, known.billed_in)
+        )
         return tuple(sorted(found, key=lambda sale: sale.transaction_id))
 
     def _strangers(self) -> tuple[Line, ...]:

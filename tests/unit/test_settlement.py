@@ -1,0 +1,676 @@
+import dataclasses
+import json
+import random
+import uuid
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.matching import MerchantId, Readings
+from shared.mobilemart.settlement_file import FileRefused, SettlementFile, Total
+from shared.mobilemart.settlement_writer import Plant, detail, planted, written
+from shared.money import Money
+from shared.outcome import TokensDue
+from shared.settled_day import Kind, Severity, Status, next_version
+from shared.settlement import compare, files_needed
+from shared.sold import Sold
+from shared.transaction import State, business_day
+from shared.vas import Mode, VasType
+
+ONE_DAY = timedelta(days=1)
+DAY = date(2026, 5, 4)
+BEFORE, NEXT = DAY - ONE_DAY, DAY + ONE_DAY
+TODAY = DAY + 2 * ONE_DAY
+NOON = datetime(2026, 5, 4, 10, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 5, 3, 22, tzinfo=UTC)  # where DAY begins in South Africa
+METER, OTHER_METER = "12345678901", "12345678902"
+
+
+def sale(name, **fields):
+    """A vended sale of DAY; `name` makes all its ids."""
+    made_at = fields.pop("created_at", NOON)
+    known = {
+        "id": f"{name}-sale",
+        "request_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name} request")),
+        "state": State.VENDED,
+        "amount": Money(10_000),
+        "vas_type": VasType.UTILITY,
+        "recipient": METER,
+        "supplier_transaction_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name} supplier")),
+        "day": business_day(made_at),
+        "created_at": made_at,
+        "send_ended_at": made_at,
+        "sign_of_vend": True,
+        "token_due": False,
+        "fee": Money(0),
+    }
+    return Sold(**(known | fields))
+
+
+def doubtful(name, **fields):
+    return sale(name, **({"state": State.IN_DOUBT, "supplier_transaction_id": None, "sign_of_vend": False, "token_due": True} | fields))
+
+
+def line(sold, **changes):
+    """The truthful line of a sale, whatever we know of it."""
+    name = sold.id.removesuffix("-sale")
+    truthful = detail(
+        service=sold.vas_type,
+        transaction_id=sold.supplier_transaction_id or str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name} supplier")),
+        merchant_id=sold.request_id,
+        at=sold.created_at,
+        cents=sold.amount.cents,
+        recipient=sold.recipient or "",
+    )
+    return truthful._replace(**changes)
+
+
+def settled(sold, files, *, day=DAY, today=TODAY, **readings):
+    """`files`: the lines of each day."""
+    read = [SettlementFile(written(of, lines), name=f"{of}.txt") for of, lines in files.items()]
+    return compare(day, sold, read, mode=Mode.LIVE, today=today, readings=Readings(**readings))
+
+
+def closed(sold, lines, **changes):
+    """The day with its file and the next day's, which is empty."""
+    return settled(sold, {DAY: lines, NEXT: []}, **changes)
+
+
+def kinds(result):
+    return [found.kind for found in result.discrepancies]
+
+
+def is_conserved(result):
+    return all(books.residue == Total() for books in result.conservation)
+
+
+A, B = sale("a"), sale("b", recipient=OTHER_METER)
+
+
+# A truthful day
+
+
+def test_a_truthful_file_leaves_nothing_to_say():
+    result = closed([A, B], [line(B), line(A)])
+    assert (result.status, result.discrepancies, result.matched) == (Status.BALANCED, (), Total(2, 20_000))
+    assert is_conserved(result)
+
+
+def test_a_day_without_sales_balances_with_an_empty_file():
+    assert closed([], []).status is Status.BALANCED
+
+
+@pytest.mark.parametrize("said", ["27720012345", "0720012345", "+27720012345", ""])
+def test_a_mobile_number_is_the_same_in_any_of_its_forms(said):
+    airtime = sale("a", vas_type=VasType.AIRTIME, recipient="27720012345")
+    assert closed([airtime], [line(airtime, msisdn=said)]).discrepancies == ()
+
+
+def test_ids_are_the_same_in_upper_case():
+    assert closed([A], [line(A, transaction_id=line(A).transaction_id.upper(), merchant_id=A.request_id.upper())]).discrepancies == ()
+
+
+@pytest.mark.parametrize("known_as", list(MerchantId))
+def test_a_line_is_found_by_whichever_id_field_5_carries(known_as):
+    carried = A.supplier_transaction_id if known_as is MerchantId.SUPPLIER_ID else A.request_id
+    assert closed([A], [line(A, merchant_id=carried)], merchant_id=known_as).discrepancies == ()
+
+
+def test_a_line_without_our_request_id_is_found_by_the_suppliers():
+    for merchant_id in ("", "4711", A.supplier_transaction_id):
+        assert closed([A], [line(A, merchant_id=merchant_id)]).discrepancies == ()
+
+
+# Each kind alone
+
+
+def test_missing_at_supplier():
+    result = closed([A, B], [line(B)])
+    (found,) = result.discrepancies
+    assert (found.kind, found.severity, found.transaction_id, found.theirs) == (Kind.MISSING_AT_SUPPLIER, Severity.WARNING, A.id, None)
+    assert found.ours["recipient"] == "*8901"
+    assert result.status is Status.DISCREPANCIES
+
+
+def test_missing_here():
+    result = closed([A], [line(A), line(B)])
+    (found,) = result.discrepancies
+    assert (found.kind, found.severity, found.transaction_id, found.ours) == (Kind.MISSING_HERE, Severity.CRITICAL, None, None)
+    assert (found.theirs["line"], found.theirs["recipient"], found.theirs["amountCents"]) == (3, "*8902", 10_000)
+    assert result.strangers == (line(B),)
+
+
+@pytest.mark.parametrize("cents", [9_999, 10_001, 0])
+def test_amount_differs_by_a_cent(cents):
+    result = closed([A], [line(A, amount=str(cents))])
+    assert kinds(result) == [Kind.AMOUNT_DIFFERS]
+    assert is_conserved(result)
+
+
+def test_a_bills_fee_is_in_the_amount_or_on_top_as_it_is_set():
+    bill = sale("bill", vas_type=VasType.BILL_PAYMENT, recipient="12345", fee=Money(250))
+    inside, on_top = line(bill), line(bill, amount="10250")
+    assert kinds(closed([bill], [inside])) == kinds(closed([bill], [on_top], fee_is_on_top=True)) == []
+    assert kinds(closed([bill], [on_top])) == kinds(closed([bill], [inside], fee_is_on_top=True)) == [Kind.AMOUNT_DIFFERS]
+
+
+def test_state_differs_where_our_vend_was_binned():
+    result = closed([A], [line(A, status="Binned")])
+    assert kinds(result) == [Kind.STATE_DIFFERS]
+    assert is_conserved(result)
+    assert closed([A], [line(A, status="Binned")], binned_is_charged=True).discrepancies[0].severity is Severity.CRITICAL
+
+
+def test_vended_after_rejection():
+    rejected = sale("a", state=State.REJECTED, supplier_transaction_id=None, sign_of_vend=False)
+    result = closed([rejected], [line(rejected)])
+    assert kinds(result) == [Kind.VENDED_AFTER_REJECTION]
+    assert [(proof.transaction_id, proof.ends_sale) for proof in result.proofs] == [(rejected.id, False)]
+    assert (result.healed, result.matched) == ((), Total())
+    assert is_conserved(result)
+
+
+def test_a_rejected_sale_that_was_binned_is_as_it_should_be():
+    rejected = sale("a", state=State.REJECTED, supplier_transaction_id=None, sign_of_vend=False)
+    assert closed([rejected], [line(rejected, status="Binned")]).discrepancies == ()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_vended_twice_in_whatever_order_the_lines_stand(order):
+    second = line(B, merchant_id=A.request_id, meter_number=METER)
+    result = closed([A], [line(A), second][::order])
+    (found,) = result.discrepancies
+    assert (found.kind, found.theirs["supplierTransactionId"]) == (Kind.VENDED_TWICE, second.transaction_id)
+    assert [proof.supplier_transaction_id for proof in result.proofs] == [second.transaction_id]
+    assert is_conserved(result)
+
+
+def test_vended_twice_when_the_one_line_has_another_supplier_id_than_our_answer_had():
+    assert kinds(closed([A], [line(A, transaction_id=line(B).transaction_id)])) == [Kind.VENDED_TWICE]
+
+
+def test_claimed_twice_when_two_sales_hold_one_supplier_id():
+    later = sale("b", recipient=OTHER_METER, supplier_transaction_id=A.supplier_transaction_id, created_at=NOON + timedelta(minutes=1))
+    own_id = line(B).transaction_id
+    (found,) = closed([A, later], [line(A), line(later, transaction_id=own_id)]).discrepancies
+    assert (found.kind, found.transaction_id, found.ours["alsoHeldBy"]) == (Kind.CLAIMED_TWICE, later.id, A.id)
+
+
+def test_claimed_twice_when_a_line_gives_one_sale_the_supplier_id_of_another():
+    doubt = doubtful("c")
+    result = closed([A, doubt], [line(A), line(doubt, transaction_id=line(A).transaction_id)])
+    assert Kind.CLAIMED_TWICE in kinds(result)
+    assert is_conserved(result)
+
+
+@pytest.mark.parametrize(
+    ("sold", "other"),
+    [
+        (A, {"meter_number": OTHER_METER}),
+        (sale("a", vas_type=VasType.AIRTIME, recipient="27720012345"), {"msisdn": "0720012346"}),
+        (sale("a", vas_type=VasType.BILL_PAYMENT, recipient="12345"), {"account_number": "12346"}),
+    ],
+)
+def test_account_differs(sold, other):
+    assert kinds(closed([sold], [line(sold, **other)])) == [Kind.ACCOUNT_DIFFERS]
+
+
+def test_a_line_of_another_service_differs_and_both_services_stay_conserved():
+    result = closed([A], [line(A, vas_type="Data", meter_number="")])
+    assert kinds(result) == [Kind.ACCOUNT_DIFFERS]
+    assert is_conserved(result)
+
+
+def test_duplicate_line():
+    result = closed([A], [line(A), line(A), line(A)])
+    assert kinds(result) == [Kind.DUPLICATE_LINE, Kind.DUPLICATE_LINE]
+    assert len({found.id for found in result.discrepancies}) == 2
+    assert result.proofs == ()
+    assert is_conserved(result)
+
+
+def test_a_duplicate_in_the_next_days_file_is_the_next_days():
+    files = {BEFORE: [], DAY: [line(A)], NEXT: [line(A)], NEXT + ONE_DAY: []}
+    assert settled([A], files).discrepancies == ()
+    assert kinds(settled([A], files, day=NEXT, today=NEXT + 2 * ONE_DAY)) == [Kind.DUPLICATE_LINE]
+
+
+def test_late_posting():
+    old = sale("old", created_at=NOON - 3 * ONE_DAY)
+    result = closed([old], [line(old)])
+    (found,) = result.discrepancies
+    assert (found.kind, found.severity) == (Kind.LATE_POSTING, Severity.INFO)
+    assert [carried.transaction_id for carried in result.carried_in] == [old.id]
+    assert is_conserved(result)
+
+
+def test_one_business_day_is_not_late():
+    assert closed([sale("old", created_at=NOON - ONE_DAY)], [line(sale("old", created_at=NOON - ONE_DAY))]).discrepancies == ()
+
+
+def test_negative_line():
+    reversal = line(A, amount="-10000")
+    result = closed([A], [line(A), reversal])
+    assert [(found.kind, found.severity) for found in result.discrepancies] == [(Kind.NEGATIVE_LINE, Severity.WARNING)]
+    assert closed([A], [line(A), reversal], reversals_are_expected=True).discrepancies[0].severity is Severity.INFO
+    assert is_conserved(result)
+
+
+def test_unknown_status():
+    result = closed([A], [line(A, status="Pending")])
+    assert kinds(result) == [Kind.UNKNOWN_STATUS]
+    assert is_conserved(result)
+
+
+def test_a_binned_line_of_no_sale_of_ours_is_shown_but_bills_nothing():
+    result = closed([], [line(A, status="Binned")])
+    assert [(found.kind, found.severity) for found in result.discrepancies] == [(Kind.MISSING_HERE, Severity.WARNING)]
+    assert is_conserved(result)
+
+
+# Midnight, and files that are not there yet
+
+
+def test_what_the_file_lacks_waits_for_the_next_days_file():
+    provisional = settled([A, B], {DAY: [line(A)]})
+    assert (provisional.status, provisional.discrepancies) == (Status.PROVISIONAL, ())
+    assert [(carried.transaction_id, carried.billed_on) for carried in provisional.carried_out] == [(B.id, None)]
+    assert is_conserved(provisional)
+
+
+def test_the_next_days_file_closes_the_day():
+    files = {DAY: [line(A)], NEXT: [line(B)]}
+    result = settled([A, B], files)
+    assert (result.status, result.discrepancies) == (Status.BALANCED, ())
+    assert [(carried.transaction_id, carried.billed_on) for carried in result.carried_out] == [(B.id, NEXT)]
+    following = settled([A, B], files, day=NEXT)
+    assert [(carried.transaction_id, carried.sold_on) for carried in following.carried_in] == [(B.id, DAY)]
+    assert (following.discrepancies, following.matched) == ((), Total(1, 10_000))
+    assert is_conserved(result)
+    assert is_conserved(following)
+
+
+def test_a_sale_just_behind_midnight_may_be_billed_the_day_before():
+    early = sale("early", created_at=MIDNIGHT + timedelta(minutes=3))
+    files = {BEFORE: [line(early)], DAY: [], NEXT: []}
+    assert early.day == DAY
+    assert [carried.billed_on for carried in settled([early], files).carried_out] == [BEFORE]
+    assert [carried.sold_on for carried in settled([early], files, day=BEFORE).carried_in] == [DAY]
+
+
+def test_today_is_provisional_whatever_files_there_are():
+    assert closed([A], [line(A)], today=DAY).status is Status.PROVISIONAL
+
+
+def test_without_its_file_a_day_waits_and_calls_nothing_missing():
+    result = settled([A, doubtful("b")], {NEXT: []})
+    assert (result.status, result.file, result.discrepancies) == (Status.FILE_MISSING, None, ())
+    assert is_conserved(result)
+
+
+def test_two_files_of_one_day_are_refused():
+    twin = [SettlementFile(written(DAY, [])), SettlementFile(written(DAY, []))]
+    with pytest.raises(ValueError, match="two settlement files"):
+        compare(DAY, [], twin, mode=Mode.LIVE, today=TODAY, readings=Readings())
+
+
+def test_a_broken_file_finds_nothing_out():
+    with pytest.raises(FileRefused):
+        compare(DAY, [A], [SettlementFile(written(DAY, [line(A)], miscounted_by=1))], mode=Mode.LIVE, today=TODAY, readings=Readings())
+
+
+def test_an_older_sale_needs_the_files_around_it():
+    old = sale("old", created_at=NOON - 3 * ONE_DAY)
+    assert files_needed(DAY, [old]) == {DAY + offset * ONE_DAY for offset in (-4, -3, -2, -1, 0, 1)}
+    twice_billed = settled([old], {old.day: [line(old)], DAY: [line(old)], NEXT: []})
+    assert kinds(twice_billed) == [Kind.DUPLICATE_LINE]
+
+
+# What a line proves
+
+
+@pytest.mark.parametrize("state", [State.IN_DOUBT, State.VENDING])
+def test_a_line_by_our_request_id_ends_a_doubt(state):
+    doubt = doubtful("a", state=state)
+    result = closed([doubt], [line(doubt, serial_number="S1")])
+    (proof,) = result.proofs
+    assert (proof.transaction_id, proof.ends_sale) == (doubt.id, True)
+    assert (proof.receipt.supplier_transaction_id, proof.receipt.tokens_due) == (line(doubt).transaction_id, TokensDue.PENDING)
+    assert [(healed.transaction_id, healed.state) for healed in result.healed] == [(doubt.id, State.VENDED)]
+    assert [token.transaction_id for token in result.tokens_to_recover] == [doubt.id]
+    assert (result.discrepancies, result.open, result.matched) == ((), (), Total(1, 10_000))
+    assert is_conserved(result)
+
+
+def test_a_line_in_the_next_days_file_ends_a_doubt():
+    doubt = doubtful("a")
+    assert [healed.transaction_id for healed in settled([doubt], {DAY: [], NEXT: [line(doubt)]}).healed] == [doubt.id]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"status": "Binned"}, {"status": "Pending"}, {"amount": "-10000"}, {"merchant_id": ""}, {"merchant_id": A.request_id}]
+)
+def test_no_other_line_ends_a_doubt(changes):
+    doubt = doubtful("d")
+    result = closed([A, doubt], [line(A), line(doubt, **changes)])
+    assert doubt.id not in {healed.transaction_id for healed in result.healed}
+    assert [sale.transaction_id for sale in result.open] == [doubt.id]
+    assert is_conserved(result)
+
+
+# What silence proves
+
+
+CONTROLS = {BEFORE: sale("before", created_at=NOON - ONE_DAY), DAY: A, NEXT: sale("next", created_at=NOON + ONE_DAY)}
+SILENT = doubtful("silent", recipient=OTHER_METER)
+
+
+def absent(doubt=SILENT, files=None, others=(), today=TODAY, **readings):
+    files = {day: [line(control)] for day, control in CONTROLS.items()} if files is None else files
+    result = settled([*CONTROLS.values(), doubt, *others], files, today=today, **readings)
+    assert is_conserved(result)
+    return doubt.id in result.absent
+
+
+def with_files(**changes):
+    """The three complete files, with lines added (`day`), or taken away (`without_day=True`)."""
+    names = {"before": BEFORE, "day": DAY, "next": NEXT}
+    files = {day: [line(control)] for day, control in CONTROLS.items()}
+    for name, more in changes.items():
+        day = names[name.removeprefix("no_")]
+        if name.startswith("no_"):
+            del files[day]
+        else:
+            files[day] = more(files[day])
+    return files
+
+
+def test_a_sale_that_complete_files_lack_was_never_vended():
+    assert absent()
+    assert absent(files=with_files(no_before=True))
+
+
+def test_an_absent_sale_is_healed_as_rejected():
+    result = settled([*CONTROLS.values(), SILENT], with_files())
+    assert [(healed.transaction_id, healed.state) for healed in result.healed] == [(SILENT.id, State.REJECTED)]
+    assert (result.open, result.discrepancies) == ((), ())
+
+
+@pytest.mark.parametrize("day", ["no_day", "no_next"])
+def test_silence_of_a_missing_file_proves_nothing(day):
+    assert not absent(files=with_files(**{day: True}))
+
+
+@pytest.mark.parametrize("minutes", [0, 10, 24 * 60 - 10, 24 * 60 - 1])
+def test_near_midnight_the_day_before_must_be_silent_too(minutes):
+    early = doubtful("early", created_at=MIDNIGHT + timedelta(minutes=minutes))
+    assert early.day == DAY
+    assert absent(early)
+    assert not absent(early, files=with_files(no_before=True))
+
+
+def test_a_sale_that_was_sent_near_midnight_was_near_midnight():
+    late = doubtful("late", created_at=MIDNIGHT + timedelta(hours=23, minutes=49), send_ended_at=MIDNIGHT + timedelta(hours=23, minutes=51))
+    assert not absent(late, files=with_files(no_before=True))
+
+
+def test_silence_of_a_day_that_is_not_over_proves_nothing():
+    assert not absent(today=NEXT)
+
+
+@pytest.mark.parametrize("day", ["day", "next"])
+def test_silence_of_a_file_that_never_named_a_request_id_proves_nothing(day):
+    assert not absent(files=with_files(**{day: lambda _: []}))
+    assert not absent(files=with_files(**{day: lambda lines: [one._replace(merchant_id="") for one in lines]}))
+    assert not absent(files=with_files(**{day: lambda lines: [one._replace(status="Binned") for one in lines]}))
+
+
+def test_a_rejected_sale_is_no_control():
+    rejected = sale("r", state=State.REJECTED, supplier_transaction_id=None)
+    assert not absent(files=with_files(day=lambda _: [line(rejected)]), others=[rejected])
+
+
+@pytest.mark.parametrize("sign", [{"sign_of_vend": True}, {"supplier_transaction_id": str(uuid.uuid4())}, {"state": State.VENDED}])
+def test_a_sign_of_a_vend_outweighs_silence(sign):
+    assert not absent(doubtful("silent", recipient=OTHER_METER, **sign))
+
+
+@pytest.mark.parametrize("status", ["Binned", "Pending"])
+@pytest.mark.parametrize("day", ["before", "day", "next"])
+def test_a_line_of_any_status_that_names_the_sale_is_no_silence(status, day):
+    named = line(SILENT, status=status)
+    assert not absent(files=with_files(**{day: lambda lines: [*lines, named]}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"status": "Binned"},
+        {"status": "Pending"},
+        {"amount": "-10000"},
+        {"meter_number": "99999999999"},
+        {"merchant_id": ""},
+        {"merchant_id": A.request_id},
+    ],
+)
+@pytest.mark.parametrize("day", ["day", "next"])
+def test_a_line_that_might_be_the_sales_is_no_silence(changes, day):
+    unexplained = line(sale("nobody"), **changes)
+    assert not absent(files=with_files(**{day: lambda lines: [*lines, unexplained]}))
+
+
+def test_a_line_that_says_otherwise_than_its_sale_might_be_another_sales():
+    assert not absent(files=with_files(day=lambda _: [line(A, meter_number=OTHER_METER)]))
+    assert not absent(dataclasses.replace(SILENT, amount=Money(9_999)), files=with_files(day=lambda _: [line(A, amount="9999")]))
+
+
+@pytest.mark.parametrize("changes", [{"amount": "10001"}, {"vas_type": "Voucher", "meter_number": ""}])
+def test_an_unexplained_line_of_another_amount_or_service_does_not_hide_the_sale(changes):
+    assert absent(files=with_files(day=lambda lines: [*lines, line(sale("nobody"), **changes)]))
+
+
+def test_a_known_rejected_sales_binned_line_does_not_hide_another_sale():
+    rejected = sale("r", state=State.REJECTED, supplier_transaction_id=None)
+    assert absent(files=with_files(day=lambda lines: [*lines, line(rejected, status="Binned")]), others=[rejected])
+
+
+def test_where_fees_come_on_top_any_unexplained_bill_may_be_the_sales():
+    bill = doubtful("bill", vas_type=VasType.BILL_PAYMENT, recipient="12345")
+    other = line(sale("nobody", vas_type=VasType.BILL_PAYMENT, recipient="12345", amount=Money(77)))
+    files = with_files(day=lambda lines: [*lines, other])
+    assert absent(bill, files=files)
+    assert not absent(bill, files=files, fee_is_on_top=True)
+
+
+def test_where_field_5_carries_the_suppliers_id_silence_proves_nothing():
+    files = {day: [line(control, merchant_id=control.supplier_transaction_id)] for day, control in CONTROLS.items()}
+    assert not absent(files=files, merchant_id=MerchantId.SUPPLIER_ID)
+    assert not absent(files=files)
+
+
+# The day that is kept
+
+
+def recorded(sold, result):
+    """Our sales once the proofs and the absence are on record."""
+    vended = {proof.transaction_id: proof for proof in result.proofs if proof.ends_sale}
+    for one in sold:
+        if proof := vended.get(one.id):
+            yield dataclasses.replace(one, state=State.VENDED, supplier_transaction_id=proof.supplier_transaction_id, sign_of_vend=True)
+        elif one.id in result.absent:
+            yield dataclasses.replace(one, state=State.REJECTED)
+        else:
+            yield one
+
+
+def test_the_same_inputs_again_answer_the_same_day():
+    doubts = [doubtful("d1"), doubtful("d2"), doubtful("d3", amount=Money(500))]
+    sold = [*CONTROLS.values(), B, *doubts]
+    wrong = line(doubts[1], amount="12345")
+    files = with_files(day=lambda lines: [*lines, line(doubts[0]), wrong, wrong])
+    result = settled(sold, files)
+    assert {healed.state for healed in result.healed} == {State.VENDED, State.REJECTED}
+    first = json.loads(json.dumps(next_version(result, None)))
+    assert next_version(settled(list(recorded(sold, result)), files), first) is first
+
+
+def test_the_next_days_file_makes_a_new_version():
+    first = next_version(settled([A, B], {DAY: [line(A)]}), None)
+    second = next_version(closed([A, B], [line(A)]), first)
+    assert (first["version"], first["status"], second["version"], second["status"]) == (1, "provisional", 2, "discrepancies")
+
+
+def test_a_day_has_the_contracts_shape():
+    day = next_version(closed([A, B], [line(A)]), None)
+    assert json.loads(json.dumps(day)) == day
+    assert list(day) == [
+        *("day", "version", "status", "file", "matched", "carriedOut", "carriedIn", "discrepancies", "conservation", "healed", "open"),
+        "tokensToRecover",
+    ]
+    assert day["file"].keys() == {"name", "sha256", "rows", "totalCents"}
+    assert {"id", "kind", "severity", "transactionId", "ours", "theirs", "status"} <= day["discrepancies"][0].keys()
+    assert METER not in json.dumps(day)
+
+
+def test_decisions_close_discrepancies_and_open_ones_are_carried():
+    yesterday = settled([CONTROLS[BEFORE]], {BEFORE: [], DAY: []}, day=BEFORE)
+    today = closed([A], [])
+    decided = today.reviewed({today.discrepancies[0].id: "accepted"}, yesterday.discrepancies)
+    assert [(found.day, found.status) for found in decided.discrepancies] == [(BEFORE, "open"), (DAY, "accepted")]
+    assert decided.status is Status.BALANCED
+    assert today.reviewed({}, ()).status is Status.DISCREPANCIES
+
+
+def test_modes_never_share_a_discrepancy():
+    live, simulated = (
+        compare(DAY, [A], [SettlementFile(written(day, [])) for day in (DAY, NEXT)], mode=mode, today=TODAY, readings=Readings())
+        for mode in Mode
+    )
+    assert live.discrepancies[0].id != simulated.discrepancies[0].id
+
+
+# Many
+
+
+def many(count, chance):
+    services = list(VasType)
+    for at in range(count):
+        service = services[at % len(services)]
+        recipient = None if service is VasType.VOUCHER else f"{27_600_000_000 + chance.randrange(10**9)}"
+        yield sale(
+            str(at),
+            vas_type=service,
+            recipient=recipient,
+            amount=Money(chance.randrange(100, 50_000)),
+            created_at=NOON + timedelta(seconds=at % 3600),
+        )
+
+
+FOUND = {
+    Plant.MISSING: Kind.MISSING_AT_SUPPLIER,
+    Plant.EXTRA: Kind.MISSING_HERE,
+    Plant.DUPLICATE: Kind.DUPLICATE_LINE,
+    Plant.TWICE: Kind.VENDED_TWICE,
+    Plant.AMOUNT: Kind.AMOUNT_DIFFERS,
+    Plant.BINNED: Kind.STATE_DIFFERS,
+    Plant.UNKNOWN_STATUS: Kind.UNKNOWN_STATUS,
+    Plant.REVERSED: Kind.NEGATIVE_LINE,
+}
+
+
+def test_sixty_faults_among_twenty_thousand_sales_are_found_and_nothing_else():
+    chance = random.Random(60)
+    sold = list(many(20_000, chance))
+    plants = dict(zip(chance.sample(range(len(sold)), 60), [*FOUND] * 8, strict=False))
+    result = closed(sold, planted(map(line, sold), plants))
+    expected = sorted((FOUND[plant], sold[at].id) for at, plant in plants.items() if plant is not Plant.EXTRA)
+    assert len(result.discrepancies) == len(plants) == 60
+    assert sorted((found.kind, found.transaction_id) for found in result.discrepancies if found.transaction_id) == expected
+    assert kinds(result).count(Kind.MISSING_HERE) == 60 - len(expected)
+    assert is_conserved(result)
+
+
+STATES = st.sampled_from([State.VENDED, State.VENDED, State.VENDED, State.REJECTED, State.IN_DOUBT, State.VENDING])
+
+
+@st.composite
+def days(draw):
+    """Sales of three days in any state, and files that hold their lines, with faults, in their own or another day's file."""
+    sold, files = [], {BEFORE: [], DAY: [], NEXT: []}
+    for at in range(draw(st.integers(0, 8))):
+        state = draw(STATES)
+        made_at = MIDNIGHT + timedelta(minutes=draw(st.integers(-1440, 2879)))
+        service = draw(st.sampled_from([VasType.UTILITY, VasType.DATA]))
+        fields = {"vas_type": service, "amount": Money(draw(st.sampled_from([100, 200]))), "created_at": made_at, "state": state}
+        known = sale(str(at), **fields) if state is State.VENDED else doubtful(str(at), **fields)
+        if sold and draw(st.integers(0, 9)) == 0:
+            known = dataclasses.replace(known, supplier_transaction_id=sold[0].supplier_transaction_id)
+        sold.append(known)
+        truthful = line(known, **({"vas_type": "Airtime"} if draw(st.integers(0, 9)) == 0 else {}))
+        faults = draw(st.dictionaries(st.just(0), st.sampled_from([*Plant]), max_size=1))
+        filed = draw(st.sampled_from([known.day, known.day, BEFORE, DAY, NEXT]))
+        if state is State.VENDED or draw(st.booleans()):
+            files[filed if filed in files else DAY] += planted([truthful], faults)
+    for missing in draw(st.sets(st.sampled_from(sorted(files)))):
+        del files[missing]
+    return sold, files, {"merchant_id": draw(st.sampled_from(list(MerchantId)))}
+
+
+@settings(max_examples=400, deadline=None)
+@given(days())
+def test_every_cent_of_any_day_is_conserved(arbitrary):
+    sold, files, readings = arbitrary
+    for day in (BEFORE, DAY, NEXT):
+        assert is_conserved(settled(sold, files, day=day, **readings))
+
+
+@settings(max_examples=200, deadline=None)
+@given(days())
+def test_a_second_run_of_any_day_finds_nothing_new(arbitrary):
+    sold, files, readings = arbitrary
+    result = settled(sold, files, **readings)
+    first = next_version(result, None)
+    assert next_version(settled(list(recorded(sold, result)), files, **readings), first) is first
+
+
+@settings(max_examples=200, deadline=None)
+@given(days())
+def test_a_sale_with_a_line_of_its_own_is_never_called_absent(arbitrary):
+    sold, files, readings = arbitrary
+    named = {one.merchant_id for lines in files.values() for one in lines}
+    missing = {one.id for one in sold if one.request_id not in named}
+    assert set(settled(sold, files, **readings).absent) <= missing
+
+
+@settings(max_examples=100, deadline=None)
+@given(count=st.integers(0, 30), seed=st.integers(0, 2**32))
+def test_a_truthful_file_gives_no_discrepancy(count, seed):
+    chance = random.Random(seed)
+    sold = list(many(count, chance))
+    lines = list(map(line, sold))
+    chance.shuffle(lines)
+    result = closed(sold, lines)
+    assert (result.status, result.discrepancies, result.matched.rows) == (Status.BALANCED, (), count)
+    assert is_conserved(result)
+
+
+TRUTHFUL = b"".join(written(DAY, [line(A), line(B)]))
+
+
+@settings(max_examples=400, deadline=None)
+@given(at=st.integers(0, len(TRUTHFUL) - 1), byte=st.integers(0, 255))
+def test_a_changed_byte_is_refused_or_reported_or_harmless(at, byte):
+    corrupted = TRUTHFUL[:at] + bytes([byte]) + TRUTHFUL[at + 1 :]
+    files = [SettlementFile(written(NEXT, []))]
+    try:
+        files.append(SettlementFile([corrupted]))
+        result = compare(DAY, [A, B], files, mode=Mode.LIVE, today=TODAY, readings=Readings())
+    except (FileRefused, ValueError):
+        return
+    truth = closed([A, B], [line(A), line(B)])
+    unchanged = dataclasses.replace(result, file=truth.file) == truth
+    assert unchanged or result.discrepancies or result.status is Status.FILE_MISSING
+    assert is_conserved(result)
