@@ -11,7 +11,6 @@ resource "google_pubsub_topic" "transactions" {
 
   message_storage_policy {
     allowed_persistence_regions = [var.region]
-    enforce_in_transit          = true
   }
 }
 
@@ -68,7 +67,6 @@ resource "google_pubsub_topic" "dead" {
 
   message_storage_policy {
     allowed_persistence_regions = [var.region]
-    enforce_in_transit          = true
   }
 }
 

@@ -225,7 +225,6 @@ resource "google_pubsub_topic" "plans" {
 
   message_storage_policy {
     allowed_persistence_regions = [var.region]
-    enforce_in_transit          = true
   }
 }
 
