@@ -251,3 +251,14 @@ def test_a_late_sign_of_a_vend_undoes_what_silence_had_begun_to_prove():
     world.sales[sale.id] = replace(world.sales[sale.id], sign_of_vend=True)
     sweep_at(world, MINUTE)
     assert world.sales[sale.id].state is State.IN_DOUBT
+
+
+def test_a_change_whose_commit_lost_its_reply_is_made_once():
+    world = World()
+    sale = never_vended(world)
+    world.reprints = [NoAnswer("timeout")]
+    advances = len(world.store_calls) + 16  # after the sixteen reads of what is due comes the note of this try
+    world.store_faults = {advances: "reply lost"}
+    swept(world)
+    assert world.store_calls[advances : advances + 3] == ["advance", "advance", "find"]
+    assert world.sales[sale.id].attempts == 1
