@@ -7,9 +7,7 @@ and recorded whether or not anybody still listens.
 import json
 import re
 from collections.abc import Callable, Collection, Coroutine, Mapping
-from datetime import date, datetime
 from functools import wraps
-from math import ceil
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -17,24 +15,18 @@ from starlette.responses import Response
 
 from shared import bodies, logs
 from shared.config import Config
-from shared.identifiers import Caller
 from shared.identity import IdentityUnavailable, MissingScope, Unauthenticated
 from shared.outcome import Reason, Rejected
 from shared.problem import KINDS, Fault, Problem, of_refusal
-from shared.shown import DayBody, HealthBody, TransactionBody, encoded, state_shown, transaction_body
+from shared.shown import HealthBody, encoded, sale_path
 from shared.store import StoreUnavailable
-from shared.transaction import State, Transaction
-from shared.vas import Order, VasType, vas_type_named
-from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, Purchased, PurchaseRequest, RequestInProgress, Vending
+from shared.transaction import Transaction
+from shared.vas import VasType, vas_type_named
+from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 
 MOST_BODY_BYTES: Final = 16 * 1024
 SEEN_BY_BROWSERS: Final = "Idempotent-Replayed, Location, Retry-After"
 
-PAGE: Final = 100  # sales of a day in one answer
-
-_CENTS: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
-_SALE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
 _JSON: Final = re.compile(r"application/json\s*(?:;\s*charset\s*=\s*\"?utf-8\"?\s*)?", re.IGNORECASE)
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -67,17 +59,15 @@ def path(request: Request) -> tuple[str, ...]:
     return tuple(below.removeprefix("/").split("/"))
 
 
-def allow(request: Request, *methods: str) -> str:
-    """The request's method, which has to be one of these. `HEAD` is `GET` without the body, which the server leaves out.
+def allow(request: Request, *methods: str) -> None:
+    """Refuse every other method. `HEAD` is `GET` without the body, which the server leaves out.
 
     Raises:
         Problem: `method-not-allowed`.
     """
-    method = "GET" if request.method == "HEAD" else str(request.method)
-    if method not in methods:
-        allowed = [name for each in methods for name in ((each, "HEAD") if each == "GET" else (each,))]
+    allowed = [name for each in methods for name in ((each, "HEAD") if each == "GET" else (each,))]
+    if request.method not in allowed:
         raise Problem(Fault.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(allowed)})
-    return method
 
 
 def vas_type(name: str, among: Collection[VasType] = tuple(VasType)) -> VasType:
@@ -92,38 +82,8 @@ def vas_type(name: str, among: Collection[VasType] = tuple(VasType)) -> VasType:
     return named
 
 
-def sale_id(text: str) -> str:
-    """A transaction id from a path.
-
-    Raises:
-        Problem: `not-found`, since no sale has such an id.
-    """
-    if not _SALE_ID.fullmatch(text):
-        raise no_such_sale()
-    return text
-
-
-def no_such_sale() -> Problem:
-    return Problem(Fault.NOT_FOUND, detail="This caller has no such sale.")
-
-
 def no_such_path() -> Problem:
     return Problem(Fault.NOT_FOUND, detail="There is no such service or path.")
-
-
-def idempotency_key(request: Request) -> str:
-    """The caller's name for this purchase.
-
-    Raises:
-        Problem: `idempotency-key-missing` or `idempotency-key-malformed`.
-    """
-    match request.headers.getlist("idempotency-key"):
-        case []:
-            raise Problem(Fault.IDEMPOTENCY_KEY_MISSING)
-        case [key] if _KEY.fullmatch(key):
-            return key
-        case _:
-            raise Problem(Fault.IDEMPOTENCY_KEY_MALFORMED)
 
 
 async def json_object(request: Request) -> Mapping[str, object]:
@@ -165,44 +125,6 @@ def query(request: Request, *names: str) -> dict[str, str]:
     return dict(given)
 
 
-async def prevend_order(request: Request, vas_type: VasType, config: Config) -> Order:
-    """What is to be confirmed: from the body, or from the query of a `GET`.
-
-    Raises:
-        Problem: whatever is wrong with the request.
-    """
-    body = await json_object(request) if request.method == "POST" else _query_object(request)
-    return bodies.prevend_order(vas_type, body, _limits(config))
-
-
-async def purchase_request(request: Request, vas_type: VasType, caller: Caller, config: Config) -> PurchaseRequest:
-    """What is to be bought.
-
-    Raises:
-        Problem: whatever is wrong with the request.
-    """
-    key = idempotency_key(request)
-    body = await json_object(request)
-    return bodies.purchase_request(vas_type, body, _limits(config), caller=caller, idempotency_key=key)
-
-
-async def sales(request: Request, caller: Caller, vending: Vending, config: Config) -> Response:
-    """The caller's sale under an idempotency key, or a page of the caller's sales of a day.
-
-    Raises:
-        Problem: `body-invalid`, or `not-found` where no request with that key has been accepted yet.
-    """
-    match query(request, "idempotencyKey", "day", "cursor"):
-        case {"idempotencyKey": key, **others} if not others:
-            if not _KEY.fullmatch(key):
-                raise bodies.invalid([("idempotencyKey", "must be 1 to 255 visible ASCII characters")])
-            return sale(await vending.find_by_key(caller, key), vending.now(), config)
-        case {"day": day, **others} if "idempotencyKey" not in others:
-            return await _day(caller, day, others.get("cursor"), vending, config)
-        case _:
-            raise bodies.invalid([("idempotencyKey", "either this or day is required")])
-
-
 def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer in JSON."""
     return Response(encoded(body), status, headers, "application/json")
@@ -214,34 +136,6 @@ def health(config: Config) -> Response:
     return answer(body)
 
 
-def sale(found: Transaction | None, at: datetime, config: Config) -> Response:
-    """A sale that was asked for, whatever its state.
-
-    Raises:
-        Problem: `not-found`.
-    """
-    if found is None:
-        raise no_such_sale()
-    return answer(_shown(found, at, config))
-
-
-def purchased(request: Request, sold: Purchased, at: datetime, config: Config) -> Response:
-    """The answer to a purchase. A repeat of one that has ended gets the same bytes, and is told that it is a repeat."""
-    sale = sold.transaction
-    replayed = {"Idempotent-Replayed": "true"} if sold.replayed else {}
-    headers = {"Location": _location(request, sale), **replayed}
-    match sale.state, sale.outcome:
-        case State.VENDED, _:
-            return answer(_shown(sale, at, config), 201, headers)
-        case State.REJECTED, Rejected() as rejected:
-            response = problem(_rejection(sale, rejected))
-            response.headers.update(replayed)
-            return response
-        case _:  # in doubt, abandoned, or vended and not yet on record: to the caller it is all one
-            headers["Retry-After"] = str(_seconds_left(sale, at))
-            return answer(transaction_body(sale, State.IN_DOUBT, config.consumer_details), 202, headers)
-
-
 def problem(refusal: Problem) -> Response:
     """A refusal as RFC 9457 has it, with what it says about waiting in the header too."""
     headers = dict(refusal.headers)
@@ -251,57 +145,9 @@ def problem(refusal: Problem) -> Response:
     return Response(encoded(refusal.body()), refusal.kind.status, headers, "application/problem+json")
 
 
-def _shown(sale: Transaction, at: datetime, config: Config) -> TransactionBody:
-    return transaction_body(sale, state_shown(sale, at), config.consumer_details)
-
-
-async def _day(caller: Caller, day: str, cursor: str | None, vending: Vending, config: Config) -> Response:
-    faults = [] if _is_day(day) else [("day", "must be a day: YYYY-MM-DD")]
-    if cursor is not None and not _SALE_ID.fullmatch(cursor):
-        faults.append(("cursor", "must be the cursor of the page before"))
-    if faults:
-        raise bodies.invalid(faults)
-    found = await vending.store.of_caller(config.mode, caller, day, cursor, PAGE + 1)
-    page, at = found[:PAGE], vending.now()
-    body: DayBody = {
-        "transactions": [_shown(sale, at, config) for sale in page],
-        "cursor": page[-1].id if len(found) > PAGE else None,
-    }
-    return answer(body)
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
-
-
-def _rejection(sale: Transaction, rejected: Rejected) -> Problem:
-    """A purchase that sold nothing. A possible duplicate's and a used prevend's problem names the *other* sale."""
-    other = rejected.other_transaction_id
-    return of_refusal(rejected, state=sale.state, transactionId=other or sale.id, instance=_instance(sale))
-
-
-def _seconds_left(sale: Transaction, at: datetime) -> int:
-    """Until somebody next tries to end the sale."""
-    return 1 if sale.open is None else max(1, ceil((sale.open.due_at - at).total_seconds()))
-
-
-def _limits(config: Config) -> bodies.Limits:
-    return bodies.Limits(config.minimum_amount, config.maximum_amount)
-
-
-def _query_object(request: Request) -> Mapping[str, object]:
-    """The query parameters as a body: an amount in a URL has no type, so digits are a number here."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    asked = query(request, *names)
-    return {name: int(text) if name == "amountCents" and _CENTS.fullmatch(text) else text for name, text in asked.items()}
-
-
-def _location(request: Request, sale: Transaction) -> str:
+def location(request: Request, sale: Transaction) -> str:
     """Where a sale can be read, below the root at which the function is mounted."""
-    return f"{request.scope.get('root_path', '')}{_instance(sale)}"
+    return f"{request.scope.get('root_path', '')}{sale_path(sale)}"
 
 
 async def _answered(handler: Handler, request: Request) -> Response:
@@ -319,10 +165,10 @@ def _problem_of(request: Request, error: Exception) -> Problem:
     match error:
         case KeyReused(holder=holder):
             detail = f"This Idempotency-Key was first used for another request, of {holder.order.amount}."
-            return Problem(Fault.IDEMPOTENCY_KEY_REUSED, detail=detail, instance=_instance(holder))
+            return Problem(Fault.IDEMPOTENCY_KEY_REUSED, detail=detail, instance=sale_path(holder))
         case RequestInProgress(running=sale):
-            headers = {"Location": _location(request, sale)}
-            return Problem(Fault.REQUEST_IN_PROGRESS, headers=headers, transactionId=sale.id, instance=_instance(sale))
+            headers = {"Location": location(request, sale)}
+            return Problem(Fault.REQUEST_IN_PROGRESS, headers=headers, transactionId=sale.id, instance=sale_path(sale))
         case PrevendUnknown():
             return Problem(Fault.PREVEND_UNKNOWN)
         case PrevendRefused(refusal=Rejected(reason=Reason.TEMPORARILY_UNAVAILABLE) as refusal):
@@ -369,10 +215,6 @@ def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refused(constant: str) -> object:
     raise ValueError("NaN and Infinity are not JSON")
-
-
-def _instance(sale: Transaction) -> str:
-    return f"/transactions/{sale.id}"
 
 
 def _preflight(request: Request, config: Config) -> Response | None:

@@ -54,7 +54,7 @@ class ChargeBody(TypedDict):
 class ReceiptBody(TypedDict):
     """What was delivered. `tokens` are in the order in which they must be typed."""
 
-    supplierTransactionId: str
+    supplierTransactionId: str | None
     receiptNumber: str | None
     reference: str | None
     tokensDue: TokensDue
@@ -182,6 +182,11 @@ class ProblemBody(TypedDict):
 def encoded(body: object) -> bytes:
     """JSON as it is sent and published."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def sale_path(sale: Transaction) -> str:
+    """A sale's address below the root of purchase."""
+    return f"/transactions/{sale.id}"
 
 
 def state_shown(sale: Transaction, now: datetime) -> State:

@@ -4,7 +4,7 @@ import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared import api, shown, wiring
+from shared import api, selling, shown, wiring
 from shared.vas import PREVENDED
 
 wired = wiring.configure("prevend")
@@ -27,7 +27,7 @@ async def prevend(request: Request) -> Response:
             vas_type = api.vas_type(name, PREVENDED)
             api.allow(request, "GET", "POST")
             caller = await wired.caller(request.headers)
-            order = await api.prevend_order(request, vas_type, wired.config)
+            order = await selling.prevend_order(request, vas_type, wired.config)
             vending = await wired.vending()
             return api.answer(shown.prevend_body(await vending.prevend(caller, order), wired.config.consumer_details))
         case _:

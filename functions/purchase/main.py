@@ -4,7 +4,7 @@ import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared import api, wiring
+from shared import api, selling, wiring
 
 wired = wiring.configure("purchase")
 
@@ -19,17 +19,17 @@ async def purchase(request: Request) -> Response:
         case ("transactions",):
             api.allow(request, "GET")
             caller = await wired.caller(request.headers)
-            return await api.sales(request, caller, await wired.vending(), wired.config)
+            return await selling.look_up(request, caller, await wired.vending(), wired.config)
         case ("transactions", transaction_id):
             api.allow(request, "GET")
             caller = await wired.caller(request.headers)
             vending = await wired.vending()
-            return api.sale(await vending.find(caller, api.sale_id(transaction_id)), vending.now(), wired.config)
+            return selling.found(await vending.find(caller, selling.sale_id(transaction_id)), vending.now(), wired.config)
         case (name,):
             vas_type = api.vas_type(name)
             api.allow(request, "POST")
-            asked = await api.purchase_request(request, vas_type, await wired.caller(request.headers), wired.config)
+            asked = await selling.purchase_request(request, vas_type, await wired.caller(request.headers), wired.config)
             vending = await wired.vending()
-            return api.purchased(request, await vending.purchase(asked), vending.now(), wired.config)
+            return selling.purchased(request, await vending.purchase(asked), vending.now(), wired.config)
         case _:
             raise api.no_such_path()

@@ -201,7 +201,7 @@ def test_a_refused_request_leaves_its_key_free(wallet):
     key = new_key()
     wallet.buy("utility", {**METER, "amountCents": 0}, key)
     wallet.buy("nothing", METER, key)
-    problem(wallet.get("/transactions", idempotencyKey=key), 404, "not-found")
+    assert problem(wallet.get("/transactions", idempotencyKey=key), 404, "not-found")["retry"] == "same-key"
     sale(wallet.buy("utility", METER, key), 201)
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from shared import api, logs
+from shared import api, logs, selling
 from shared.config import load
 from shared.store import StoreUnavailable
 from shared.vending import Purchased
@@ -61,7 +61,7 @@ async def test_a_function_knows_its_paths_wherever_it_is_mounted():
 
 async def test_a_location_leads_back_to_where_the_function_is_mounted():
     async def selling(request: Request) -> Response:
-        return api.purchased(request, Purchased(in_doubt(), replayed=False), NOON, CONFIG)
+        return selling.purchased(request, Purchased(in_doubt(), replayed=False), NOON, CONFIG)
 
     response = await client_of(selling, "/purchase").post("/purchase/utility")
     assert response.headers["location"] == f"/purchase/transactions/{in_doubt().id}"
@@ -77,7 +77,7 @@ async def test_a_location_leads_back_to_where_the_function_is_mounted():
 )
 async def test_whatever_is_not_known_to_have_ended_is_202_in_doubt(sold, wait):
     async def selling(request: Request) -> Response:
-        return api.purchased(request, sold, NOON.replace(second=1), CONFIG)
+        return selling.purchased(request, sold, NOON.replace(second=1), CONFIG)
 
     response = await client_of(selling).post("/utility")
     assert (response.status_code, response.json()["state"], response.json()["receipt"]) == (202, "in_doubt", None)
@@ -87,7 +87,7 @@ async def test_whatever_is_not_known_to_have_ended_is_202_in_doubt(sold, wait):
 async def test_a_vended_sale_is_the_same_bytes_now_and_later():
     async def selling(request: Request) -> Response:
         replayed = request.method == "GET"
-        return api.purchased(request, Purchased(vended(), replayed=replayed), NOON.replace(year=2027) if replayed else NOON, CONFIG)
+        return selling.purchased(request, Purchased(vended(), replayed=replayed), NOON.replace(year=2027) if replayed else NOON, CONFIG)
 
     client = client_of(selling)
     first, again = await client.post("/utility"), await client.get("/utility")

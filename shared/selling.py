@@ -1,0 +1,173 @@
+"""Sales over HTTP: what prevend and purchase read from a request, and how a sale is answered."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from math import ceil
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared import api, bodies
+from shared.config import Config
+from shared.identifiers import Caller
+from shared.outcome import Rejected
+from shared.problem import Fault, Problem, Retry, of_refusal
+from shared.shown import DayBody, TransactionBody, sale_path, state_shown, transaction_body
+from shared.transaction import State, Transaction
+from shared.vas import Order, VasType
+from shared.vending import Purchased, PurchaseRequest, Vending
+
+PAGE: Final = 100  # sales of a day in one answer
+
+_CENTS: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
+_SALE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
+
+
+async def prevend_order(request: Request, vas_type: VasType, config: Config) -> Order:
+    """What is to be confirmed: from the body, or from the query of a `GET`.
+
+    Raises:
+        Problem: whatever is wrong with the request.
+    """
+    body = await api.json_object(request) if request.method == "POST" else _query_object(request)
+    return bodies.prevend_order(vas_type, body, _limits(config))
+
+
+async def purchase_request(request: Request, vas_type: VasType, caller: Caller, config: Config) -> PurchaseRequest:
+    """What is to be bought.
+
+    Raises:
+        Problem: whatever is wrong with the request.
+    """
+    key = _idempotency_key(request)
+    body = await api.json_object(request)
+    return bodies.purchase_request(vas_type, body, _limits(config), caller=caller, idempotency_key=key)
+
+
+async def look_up(request: Request, caller: Caller, vending: Vending, config: Config) -> Response:
+    """The caller's sale under an idempotency key, or a page of the caller's sales of a day.
+
+    Raises:
+        Problem: `body-invalid`, or `not-found` where no request with that key has been accepted yet.
+    """
+    match api.query(request, "idempotencyKey", "day", "cursor"):
+        case {"idempotencyKey": key, **others} if not others:
+            if not _KEY.fullmatch(key):
+                raise bodies.invalid([("idempotencyKey", "must be 1 to 255 visible ASCII characters")])
+            sale = await vending.find_by_key(caller, key)
+            if sale is None:
+                raise Problem(Fault.NOT_FOUND, detail="No request with this key has been accepted yet.", retry=Retry.SAME_KEY)
+            return found(sale, vending.now(), config)
+        case {"day": day, **others} if "idempotencyKey" not in others:
+            return await _day(caller, day, others.get("cursor"), vending, config)
+        case _:
+            raise bodies.invalid([("idempotencyKey", "either this or day is required")])
+
+
+def found(sale: Transaction | None, at: datetime, config: Config) -> Response:
+    """A sale that was asked for, whatever its state.
+
+    Raises:
+        Problem: `not-found`.
+    """
+    if sale is None:
+        raise _no_such_sale()
+    return api.answer(_shown(sale, at, config))
+
+
+def purchased(request: Request, sold: Purchased, at: datetime, config: Config) -> Response:
+    """The answer to a purchase. A repeat of one that has ended gets the same bytes, and is told that it is a repeat."""
+    sale = sold.transaction
+    replayed = {"Idempotent-Replayed": "true"} if sold.replayed else {}
+    headers = {"Location": api.location(request, sale), **replayed}
+    match sale.state, sale.outcome:
+        case State.VENDED, _:
+            return api.answer(_shown(sale, at, config), 201, headers)
+        case State.REJECTED, Rejected() as rejected:
+            response = api.problem(_rejection(sale, rejected))
+            response.headers.update(replayed)
+            return response
+        case _:  # in doubt, abandoned, or vended and not yet on record: to the caller it is all one
+            headers["Retry-After"] = str(_seconds_left(sale, at))
+            return api.answer(transaction_body(sale, State.IN_DOUBT, config.consumer_details), 202, headers)
+
+
+def sale_id(text: str) -> str:
+    """A transaction id from a path.
+
+    Raises:
+        Problem: `not-found`, since no sale has such an id.
+    """
+    if not _SALE_ID.fullmatch(text):
+        raise _no_such_sale()
+    return text
+
+
+def _no_such_sale() -> Problem:
+    return Problem(Fault.NOT_FOUND, detail="This caller has no such sale.")
+
+
+def _idempotency_key(request: Request) -> str:
+    """The caller's name for this purchase.
+
+    Raises:
+        Problem: `idempotency-key-missing` or `idempotency-key-malformed`.
+    """
+    match request.headers.getlist("idempotency-key"):
+        case []:
+            raise Problem(Fault.IDEMPOTENCY_KEY_MISSING)
+        case [key] if _KEY.fullmatch(key):
+            return key
+        case _:
+            raise Problem(Fault.IDEMPOTENCY_KEY_MALFORMED)
+
+
+def _shown(sale: Transaction, at: datetime, config: Config) -> TransactionBody:
+    return transaction_body(sale, state_shown(sale, at), config.consumer_details)
+
+
+async def _day(caller: Caller, day: str, cursor: str | None, vending: Vending, config: Config) -> Response:
+    faults = [] if _is_day(day) else [("day", "must be a day: YYYY-MM-DD")]
+    if cursor is not None and not _SALE_ID.fullmatch(cursor):
+        faults.append(("cursor", "must be the cursor of the page before"))
+    if faults:
+        raise bodies.invalid(faults)
+    held = await vending.store.of_caller(config.mode, caller, day, cursor, PAGE + 1)
+    page, at = held[:PAGE], vending.now()
+    body: DayBody = {
+        "transactions": [_shown(sale, at, config) for sale in page],
+        "cursor": page[-1].id if len(held) > PAGE else None,
+    }
+    return api.answer(body)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _rejection(sale: Transaction, rejected: Rejected) -> Problem:
+    """A purchase that sold nothing. A possible duplicate's and a used prevend's problem names the *other* sale."""
+    other = rejected.other_transaction_id
+    return of_refusal(rejected, state=sale.state, transactionId=other or sale.id, instance=sale_path(sale))
+
+
+def _seconds_left(sale: Transaction, at: datetime) -> int:
+    """Until somebody next tries to end the sale."""
+    return 1 if sale.open is None else max(1, ceil((sale.open.due_at - at).total_seconds()))
+
+
+def _limits(config: Config) -> bodies.Limits:
+    return bodies.Limits(config.minimum_amount, config.maximum_amount)
+
+
+def _query_object(request: Request) -> Mapping[str, object]:
+    """The query parameters as a body: an amount in a URL has no type, so digits are a number here."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    asked = api.query(request, *names)
+    return {name: int(text) if name == "amountCents" and _CENTS.fullmatch(text) else text for name, text in asked.items()}
