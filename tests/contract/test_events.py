@@ -4,14 +4,9 @@ import json
 import logging
 import socket
 import time
-import uuid
 from collections.abc import AsyncIterator
 
 import pytest
-from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
-from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
-from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
-from grpc.aio import insecure_channel
 
 from shared import logs
 from shared.config import ConsumerDetails
@@ -20,47 +15,14 @@ from shared.ports import EventsUnavailable
 from shared.shown import event_body
 from shared.transaction import EventName
 from tests.sales import METER, PINNED_ORDER, PINNED_RECEIPT, RECEIPT, in_doubt, vended
+from tests.stand_ins.topic import Topic
 
 MASKED = ConsumerDetails.MASKED
 
 
-class Topic:
-    """A topic of its own with one subscriber, on the emulator."""
-
-    def __init__(self, emulator: str) -> None:
-        project = f"projects/demo-{uuid.uuid4().hex[:12]}"
-        self.name = f"{project}/topics/transactions"
-        self._subscription = f"{project}/subscriptions/wallet"
-        self._publisher = PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=insecure_channel(emulator)))
-        self._subscriber = SubscriberAsyncClient(transport=SubscriberGrpcAsyncIOTransport(channel=insecure_channel(emulator)))
-
-    async def create(self) -> None:
-        await self._publisher.create_topic(name=self.name)
-        await self._subscriber.create_subscription(
-            {"name": self._subscription, "topic": self.name, "enable_message_ordering": True, "ack_deadline_seconds": 60}
-        )
-
-    async def received(self, count: int):
-        """The messages, in the order in which they come."""
-        messages = []
-        while len(messages) < count:
-            pulled = await self._subscriber.pull({"subscription": self._subscription, "max_messages": 10})
-            messages += [each.message for each in pulled.received_messages]
-            if pulled.received_messages:
-                await self._subscriber.acknowledge(
-                    subscription=self._subscription, ack_ids=[each.ack_id for each in pulled.received_messages]
-                )
-        return messages
-
-    async def close(self) -> None:
-        await self._publisher.transport.close()
-        await self._subscriber.transport.close()
-
-
 @pytest.fixture
 async def topic(pubsub_emulator: str) -> AsyncIterator[Topic]:
-    topic = Topic(pubsub_emulator)
-    await topic.create()
+    topic = await Topic.created(pubsub_emulator)
     yield topic
     await topic.close()
 
@@ -111,9 +73,7 @@ async def test_a_publisher_recovers_with_its_topic(topic, pubsub_emulator):
     events = PubSubEvents(f"{topic.name}-late", MASKED, pubsub_emulator)
     with pytest.raises(EventsUnavailable):
         await events.publish(EventName.VENDED, vended())
-    late = Topic(pubsub_emulator)
-    late.name = f"{topic.name}-late"
-    await late.create()
+    late = await Topic.created(pubsub_emulator, f"{topic.name}-late")
     await events.publish(EventName.VENDED, vended())
     assert len(await late.received(1)) == 1
     await late.close()

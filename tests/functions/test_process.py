@@ -20,6 +20,7 @@ from shared.vas import Mode
 from tests.functions.running import SIMULATED, STOP_SECONDS, Function, client_of, running, started
 from tests.functions.wallet import AIRTIME, METER, new_key, problem, sale
 from tests.stand_ins.secret_manager import secret_manager
+from tests.stand_ins.topic import Topic
 
 SECRETS = {"id": "projects/demo/secrets/id/versions/latest", "secret": "projects/demo/secrets/secret/versions/latest"}
 
@@ -133,6 +134,26 @@ async def takes_requests(function: Function) -> bool:
         return False
     writer.close()
     return True
+
+
+async def test_it_sells_over_firestore_and_announces_on_a_topic(firestore_emulator, pubsub_emulator):
+    topic = await Topic.created(pubsub_emulator)
+    environ = {
+        **SIMULATED,
+        "GOOGLE_CLOUD_PROJECT": topic.name.split("/")[1],
+        "FIRESTORE_EMULATOR_HOST": firestore_emulator,
+        "EVENTS_TOPIC": topic.name,
+        "PUBSUB_EMULATOR_HOST": pubsub_emulator,
+    }
+    with client_of("purchase", **environ) as client:
+        key = new_key()
+        first, again = (client.post("/utility", json=METER, headers={"Idempotency-Key": key}) for _ in range(2))
+    [message] = await topic.received(1)
+    await topic.close()
+
+    sold = sale(first, 201)
+    assert first.content == again.content
+    assert json.loads(message.data) == {**sold, "eventId": f"{sold['transactionId']}:vended", "event": "vended"}
 
 
 def test_a_store_that_cannot_be_reached_leaves_the_key_free(tmp_path):

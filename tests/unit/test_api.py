@@ -60,10 +60,10 @@ async def test_a_function_knows_its_paths_wherever_it_is_mounted():
 
 
 async def test_a_location_leads_back_to_where_the_function_is_mounted():
-    async def selling(request: Request) -> Response:
+    async def buying(request: Request) -> Response:
         return selling.purchased(request, Purchased(in_doubt(), replayed=False), NOON, CONFIG)
 
-    response = await client_of(selling, "/purchase").post("/purchase/utility")
+    response = await client_of(buying, "/purchase").post("/purchase/utility")
     assert response.headers["location"] == f"/purchase/transactions/{in_doubt().id}"
 
 
@@ -76,20 +76,20 @@ async def test_a_location_leads_back_to_where_the_function_is_mounted():
     ],
 )
 async def test_whatever_is_not_known_to_have_ended_is_202_in_doubt(sold, wait):
-    async def selling(request: Request) -> Response:
+    async def buying(request: Request) -> Response:
         return selling.purchased(request, sold, NOON.replace(second=1), CONFIG)
 
-    response = await client_of(selling).post("/utility")
+    response = await client_of(buying).post("/utility")
     assert (response.status_code, response.json()["state"], response.json()["receipt"]) == (202, "in_doubt", None)
     assert response.headers["retry-after"] == wait
 
 
 async def test_a_vended_sale_is_the_same_bytes_now_and_later():
-    async def selling(request: Request) -> Response:
+    async def buying(request: Request) -> Response:
         replayed = request.method == "GET"
         return selling.purchased(request, Purchased(vended(), replayed=replayed), NOON.replace(year=2027) if replayed else NOON, CONFIG)
 
-    client = client_of(selling)
+    client = client_of(buying)
     first, again = await client.post("/utility"), await client.get("/utility")
     assert (first.content, first.status_code) == (again.content, 201)
     assert ("idempotent-replayed" in first.headers, again.headers["idempotent-replayed"]) == (False, "true")
