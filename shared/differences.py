@@ -64,10 +64,11 @@ class Differences:
 
     def __init__(self, view: DayView, mode: Mode) -> None:
         self.view, self.mode, self.matching = view, mode, view.matching
+        self.claims = view.matching.claims()
 
     def all(self) -> tuple[Discrepancy, ...]:
         """Every difference of the day, gravest kinds first."""
-        found = [*self._in_lines(), *self._in_bills(), *self._in_sales(), *self._contested()]
+        found = [*self._in_lines(), *self._in_bills(), *self._in_sales(), *self._in_claims()]
         order = {kind: at for at, kind in enumerate(Kind)}
         found.sort(key=lambda one: (order[one.kind], one.key, one.filed.number if one.filed else 0))  # the same on every run
         seen: Counter[tuple[Kind, tuple[str, str]]] = Counter()
@@ -96,7 +97,7 @@ class Differences:
         sale = known.sale
         side: dict[str, object] = {
             "requestId": sale.request_id,
-            "supplierTransactionId": sale.supplier_transaction_id or (self.matching.billed_as(known) if known.is_vended else None),
+            "supplierTransactionId": self.matching.held_by(known),
             "state": (State.VENDED if known.is_vended else sale.state).value,
             "vasType": sale.vas_type.value,
             "amountCents": known.cents,
@@ -133,15 +134,13 @@ class Differences:
             yield Kind.ACCOUNT_DIFFERS
         if abs(bill.day - sale.day) > ONE_DAY:
             yield Kind.LATE_POSTING
-        if matching.holder(line) not in (None, known):
-            yield Kind.CLAIMED_TWICE
-        elif self._has_other_supplier_id(known, line):
-            yield Kind.VENDED_TWICE
+        if self._has_other_supplier_id(known, line):
+            yield Kind.VENDED_TWICE if matching.holder(line) in (None, known) else Kind.CLAIMED_TWICE
 
     def _has_other_supplier_id(self, known: Known, line: Line) -> bool:
-        held = (known.sale.supplier_transaction_id or "").lower()
-        others = self.matching.contested | {"", self.matching.supplier_id(line), line.merchant_id.lower()}
-        return held not in others  # of a contested id it is said once that two sales claim it
+        """Whether our record holds another supplier id, which no other sale claims: of that it is said with the claim."""
+        held = self.matching.held_by(known)
+        return held not in (None, self.matching.supplier_id(line), line.merchant_id.lower()) and held not in self.claims
 
     def _in_sales(self) -> Iterator[_Found]:
         """Sales that we call vended and no line bills."""
@@ -155,19 +154,12 @@ class Differences:
             elif not unbilled:  # an unknown status was reported with its line
                 yield self._found(Kind.MISSING_AT_SUPPLIER, known, None)
 
-    def _contested(self) -> Iterator[_Found]:
+    def _in_claims(self) -> Iterator[_Found]:
         """Supplier ids that several of our sales hold: it is said of the later ones, which came to an id that was taken."""
-        if not self.matching.contested:
-            return
-        first: dict[str, Known] = {}
-        for known in sorted(self.matching.known, key=lambda known: (known.sale.created_at, known.sale.id)):
-            held = (known.sale.supplier_transaction_id or "").lower()
-            if (
-                held in self.matching.contested
-                and (rival := first.setdefault(held, known)) is not known
-                and known.sale.day == self.view.day
-            ):
-                yield _Found(Kind.CLAIMED_TWICE, known, None, SEVERITY[Kind.CLAIMED_TWICE], rival)
+        for first, *later in self.claims.values():
+            for known in later:
+                if known.sale.day == self.view.day:
+                    yield _Found(Kind.CLAIMED_TWICE, known, None, SEVERITY[Kind.CLAIMED_TWICE], first)
 
     def _found(self, kind: Kind, known: Known | None, filed: Filed | None) -> _Found:
         rival = self.matching.holder(filed.line) if kind is Kind.CLAIMED_TWICE and filed is not None else None

@@ -116,18 +116,33 @@ class Matching:
     files: dict[date, Summary] = field(default_factory=dict)
     controls: set[date] = field(default_factory=set)
     unexplained: dict[date, set[tuple[VasType, int]]] = field(default_factory=dict)
-    contested: set[str] = field(default_factory=set)  # supplier ids that two of our sales hold
     _by_request: dict[str, Known] = field(default_factory=dict)
     _by_supplier: dict[str, Known] = field(default_factory=dict)
+    _shared: set[str] = field(default_factory=set)  # supplier ids that several sales came to
 
     def supplier_id(self, line: Line) -> str:
         """The supplier's id of the sale that a line bills, in lower case."""
         return line[self._supplier_field].lower()
 
     def billed_as(self, known: Known) -> str | None:
-        """The supplier's id under which a sale is billed, in lower case: where the line was not kept, it is the one we hold."""
+        """The supplier's id under which a sale is billed, in lower case: where its line was not kept, it is the one we hold."""
+        return self.supplier_id(known.bill.line) if known.bill is not None else self.held_by(known)
+
+    def held_by(self, known: Known) -> str | None:
+        """The supplier's id that our record of a vended sale holds, or will hold once its line is on record; in lower case."""
         held = known.sale.supplier_transaction_id
-        return self.supplier_id(known.bill.line) if known.bill is not None else held and held.lower()
+        if held is not None:
+            return held.lower()
+        return self.supplier_id(known.bill.line) if known.bill is not None and known.is_vended else None
+
+    def claims(self) -> dict[str, list[Known]]:
+        """The supplier ids that several of our sales hold, and those sales, the earliest first."""
+        claims: dict[str, list[Known]] = {shared: [] for shared in self._shared}
+        if claims:
+            for known in sorted(self.known, key=lambda known: (known.sale.created_at, known.sale.id)):
+                if (held := self.held_by(known)) is not None and held in claims:
+                    claims[held].append(known)
+        return claims
 
     def holder(self, line: Line) -> Known | None:
         """The sale that holds the supplier id of a line."""
@@ -152,9 +167,9 @@ class Matching:
         self.known.append(known)
         self._by_request[sale.request_id] = known  # we make them in lower case
         if (held := sale.supplier_transaction_id) is not None:
-            held = held if held.islower() else held.lower()  # the same string where it can be: there are a million
-            if self._by_supplier.setdefault(held, known) is not known:
-                self.contested.add(held)
+            key = held if held.islower() else held.lower()  # the same string where it can be: there are a million
+            if self._by_supplier.setdefault(key, known) is not known:
+                self._shared.add(key)
 
     def _read(self, file: SettlementFile) -> Iterator[Filed]:
         """Lay a file's lines to our sales; what does not agree, or is not yet to be decided, comes out.
@@ -199,7 +214,6 @@ class Matching:
             or line.service is not known.sale.vas_type
             or not goes_to(known.sale, line)
             or (held is not None and held.lower() not in (self.supplier_id(line), line.merchant_id.lower()))
-            or self.holder(line) not in (None, known)
         )
 
     def _lay(self, filed: Filed, known: Known) -> None:
@@ -208,7 +222,9 @@ class Matching:
             known.bill = filed
         if known.sale.state is not State.REJECTED and filed.line.merchant_id.lower() == known.sale.request_id:
             self.controls.add(filed.day)
-        self._by_supplier.setdefault(self.supplier_id(filed.line), known)
+        supplier_id = self.supplier_id(filed.line)
+        if self._by_supplier.setdefault(supplier_id, known) is not known and self.held_by(known) == supplier_id:
+            self._shared.add(supplier_id)
 
     def _judge(self, filed: Filed, strangers: set[str]) -> None:
         """What a kept line is, now that every line that agrees has been laid to its sale."""

@@ -142,7 +142,7 @@ class _Comparison:
         for known in self.view.rest:
             if known.bill is not None and self.view.day in (known.bill.day, known.sale.day):
                 kinds = set(self.differences.of_bill(known, known.bill))
-                if known.sale.state is not State.VENDED or Kind.VENDED_TWICE in kinds:
+                if known.sale.state is not State.VENDED or kinds & {Kind.VENDED_TWICE, Kind.CLAIMED_TWICE}:
                     yield self._proof(known, known.bill.line)
         for filed, verdict, named in self.view.judged:
             if named is not None and verdict in (Verdict.TWICE, Verdict.CLAIMED):
@@ -173,7 +173,7 @@ class _Comparison:
 
     def _tokens_to_recover(self) -> tuple[TokenToRecover, ...]:
         found = (
-            TokenToRecover(known.sale.id, known.sale.supplier_transaction_id or self.view.matching.billed_as(known), known.sale.vas_type)
+            TokenToRecover(known.sale.id, self.view.matching.held_by(known), known.sale.vas_type)
             for known in self.view.without_token
             if known.is_vended and self.view.day in (known.sale.day, known.billed_in)
         )
