@@ -44,7 +44,9 @@ def _amount(cents: int, info: ValidationInfo) -> int:
     return cents
 
 
-def _matching(pattern: re.Pattern[str], meaning: str) -> AfterValidator:
+def matching(pattern: re.Pattern[str], meaning: str) -> AfterValidator:
+    """Text that the pattern matches whole."""
+
     def matched(text: str) -> str:
         if not pattern.fullmatch(text):
             raise PydanticCustomError("pattern", "{message}", {"message": f"must be {meaning}"})
@@ -71,25 +73,27 @@ def _schema(pattern: re.Pattern[str]) -> dict[str, str]:
 
 
 AmountCents = Annotated[int, AfterValidator(_amount), Field(description="Cents of a rand.", json_schema_extra={"minimum": 1})]
-MeterNumber = Annotated[str, _matching(METER_NUMBER, "11 or 13 digits"), Field(json_schema_extra=_schema(METER_NUMBER))]
-AccountNumber = Annotated[str, _matching(ACCOUNT_NUMBER, "5 to 20 digits"), Field(json_schema_extra=_schema(ACCOUNT_NUMBER))]
+MeterNumber = Annotated[str, matching(METER_NUMBER, "11 or 13 digits"), Field(json_schema_extra=_schema(METER_NUMBER))]
+AccountNumber = Annotated[str, matching(ACCOUNT_NUMBER, "5 to 20 digits"), Field(json_schema_extra=_schema(ACCOUNT_NUMBER))]
 MobileNumber = Annotated[str, AfterValidator(_mobile), Field(json_schema_extra=_schema(MOBILE_NUMBER))]
-ProductId = Annotated[str, _matching(_PRODUCT_ID, "1 to 64 visible ASCII characters"), Field(json_schema_extra=_schema(_PRODUCT_ID))]
-PrevendId = Annotated[str, _matching(_PREVEND_ID, "a prevendId"), Field(json_schema_extra=_schema(_PREVEND_ID))]
+ProductId = Annotated[str, matching(_PRODUCT_ID, "1 to 64 visible ASCII characters"), Field(json_schema_extra=_schema(_PRODUCT_ID))]
+PrevendId = Annotated[str, matching(_PREVEND_ID, "a prevendId"), Field(json_schema_extra=_schema(_PREVEND_ID))]
 Pinned = Annotated[bool, AfterValidator(_true), Field(json_schema_extra={"const": True})]
 Reference = Annotated[
-    str, _matching(_REFERENCE, "text of at most 64 characters, without control characters"), Field(json_schema_extra={"maxLength": 64})
+    str, matching(_REFERENCE, "text of at most 64 characters, without control characters"), Field(json_schema_extra={"maxLength": 64})
 ]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """What every body has in common: no field is converted, and none is unexpected."""
+
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=to_camel, hide_input_in_errors=True)
 
 
-_Valid = TypeVar("_Valid", bound=_Body)
+Valid = TypeVar("Valid", bound=Body)
 
 
-class MeterOrder(_Body):
+class MeterOrder(Body):
     """Electricity for a meter. Without a product, the one that is configured."""
 
     meter_number: MeterNumber
@@ -97,7 +101,7 @@ class MeterOrder(_Body):
     merchant_product_id: ProductId | None = None
 
 
-class AccountOrder(_Body):
+class AccountOrder(Body):
     """A payment to a biller's account."""
 
     account_number: AccountNumber
@@ -105,7 +109,7 @@ class AccountOrder(_Body):
     merchant_product_id: ProductId
 
 
-class MobileOrder(_Body):
+class MobileOrder(Body):
     """Airtime or data for a mobile number."""
 
     merchant_product_id: ProductId
@@ -113,7 +117,7 @@ class MobileOrder(_Body):
     mobile_number: MobileNumber
 
 
-class PinnedOrder(_Body):
+class PinnedOrder(Body):
     """Airtime or data as a PIN."""
 
     merchant_product_id: ProductId
@@ -121,14 +125,14 @@ class PinnedOrder(_Body):
     pinned: Pinned
 
 
-class VoucherOrder(_Body):
+class VoucherOrder(Body):
     """A voucher."""
 
     merchant_product_id: ProductId
     amount_cents: AmountCents
 
 
-class _Purchase(_Body):
+class _Purchase(Body):
     reference: Reference | None = Field(None, description="The caller's own words; echoed everywhere.")
     allow_duplicate: bool = Field(False, description="Sell although an open sale has the same recipient and amount.")
 
@@ -182,7 +186,7 @@ def prevend_order(vas_type: VasType, body: Mapping[str, object], limits: Limits)
     """
     if vas_type not in PREVENDS:
         raise Problem(Fault.NOT_FOUND)
-    return _order(vas_type, _valid(PREVENDS[vas_type], body, limits))
+    return _order(vas_type, valid(PREVENDS[vas_type], body, limits))
 
 
 def purchase_request(
@@ -193,7 +197,7 @@ def purchase_request(
     Raises:
         Problem: `body-invalid`, naming every field at fault.
     """
-    asked = _valid(_purchase_model(vas_type, body), body, limits)
+    asked = valid(_purchase_model(vas_type, body), body, limits)
     return PurchaseRequest(
         caller=caller,
         idempotency_key=idempotency_key,
@@ -220,7 +224,12 @@ def _purchase_model(vas_type: VasType, body: Mapping[str, object]) -> type[Direc
     return PURCHASES[vas_type][0]
 
 
-def _valid(model: type[_Valid], body: Mapping[str, object], limits: Limits) -> _Valid:
+def valid(model: type[Valid], body: Mapping[str, object], limits: Limits | None = None) -> Valid:
+    """The body as the model has it. Amounts are read within limits.
+
+    Raises:
+        Problem: `body-invalid`, naming every field at fault.
+    """
     try:
         return model.model_validate(body, context=limits)
     except ValidationError as error:
@@ -244,7 +253,7 @@ def _message(fault: ErrorDetails) -> str:
         case "extra_forbidden":
             return "is not expected in this request"
         case "int_type":
-            return "must be a whole number of cents, without quotes or a fraction"
+            return "must be a whole number, without quotes or a fraction"
         case "string_type":
             return "must be text in quotes"
         case "bool_type":

@@ -68,6 +68,15 @@ class Brake:
             self._keep((await self._read())[0])
         return vas_type in in_force(self._known, self.now())
 
+    async def held(self) -> dict[VasType, Pause]:
+        """The pauses that hold now, as they are on record.
+
+        Raises:
+            StoreUnavailable: they are not known.
+        """
+        self._keep((await self._read())[0])
+        return in_force(self._known, self.now())
+
     async def notice(self, vas_type: VasType, outcome: Outcome) -> None:
         """Brake, if this outcome of a vend calls for it. What cannot be stored now will be when the next one does."""
         doubts = self._doubts.get(vas_type, 0) + 1 if isinstance(outcome, Unknown) else 0

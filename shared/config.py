@@ -152,6 +152,8 @@ class Config:
             lease_seconds=self.lease_seconds,
             retry_seconds=self.resolve_interval_seconds,
             prevend_valid_seconds=self.prevend_valid_seconds,
+            minimum_age_seconds=self.in_doubt_minimum_age_seconds,
+            review_after_seconds=self.review_after_seconds,
         )
 
 

@@ -72,10 +72,11 @@ class Charge:
 class Receipt:
     """What was delivered. `tokens` are in the order in which they must be typed.
 
+    `supplier_transaction_id` is `None` only where a person has decided that it was vended, and the supplier has not said it yet.
     `pin` and the tokens are bearer value and stay out of `repr`. `units` is as quoted, in `unit_type` (kWh when unsaid).
     """
 
-    supplier_transaction_id: str
+    supplier_transaction_id: str | None
     tokens_due: TokensDue = TokensDue.NONE
     receipt_number: str | None = None
     reference: str | None = None

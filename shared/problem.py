@@ -22,6 +22,7 @@ class Fault(StrEnum):
     """Refusals that are no outcome of a sale. The value is the problem's name; those of sales are in `outcome.Reason`."""
 
     BODY_INVALID = "body-invalid"
+    DISCREPANCY_CLOSED = "discrepancy-closed"
     FORBIDDEN = "forbidden"
     IDEMPOTENCY_KEY_MALFORMED = "idempotency-key-malformed"
     IDEMPOTENCY_KEY_MISSING = "idempotency-key-missing"
@@ -31,6 +32,8 @@ class Fault(StrEnum):
     METHOD_NOT_ALLOWED = "method-not-allowed"
     NOT_FOUND = "not-found"
     NOT_JSON = "not-json"
+    NOTHING_TO_DECIDE = "nothing-to-decide"
+    OUTDATED = "outdated"
     PREVEND_UNKNOWN = "prevend-unknown"
     REQUEST_IN_PROGRESS = "request-in-progress"
     STORE_UNAVAILABLE = "store-unavailable"
@@ -79,6 +82,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             422, Retry.NEW_KEY, "Temporarily unavailable", "Nothing could be sold just now.", retry_after_seconds=30
         ),
         Fault.BODY_INVALID: Kind(400, Retry.CHANGE, "Request invalid", "Each field at fault is named."),
+        Fault.DISCREPANCY_CLOSED: Kind(409, Retry.NEVER, "Discrepancy closed", "Somebody has decided on it before."),
         Fault.FORBIDDEN: Kind(403, Retry.NEVER, "Forbidden", "The token does not carry the scope that this needs."),
         Fault.IDEMPOTENCY_KEY_MALFORMED: Kind(
             400, Retry.CHANGE, "Idempotency key malformed", "One Idempotency-Key, of 1 to 255 visible ASCII characters."
@@ -94,6 +98,8 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
         Fault.METHOD_NOT_ALLOWED: Kind(405, Retry.CHANGE, "Method not allowed", "The header Allow names the methods of this path."),
         Fault.NOT_FOUND: Kind(404, Retry.NEVER, "Not found", "There is nothing here for this caller."),
         Fault.NOT_JSON: Kind(415, Retry.CHANGE, "Not JSON", "The body has to be application/json, in UTF-8."),
+        Fault.NOTHING_TO_DECIDE: Kind(409, Retry.NEVER, "Nothing to decide", "The sale is not in doubt, or none of its tokens is due."),
+        Fault.OUTDATED: Kind(409, Retry.CHANGE, "Outdated", "It has changed since it was read. Look at it again before deciding."),
         Fault.PREVEND_UNKNOWN: Kind(404, Retry.CHANGE, "Prevend unknown", "This caller has no such prevend for this service."),
         Fault.REQUEST_IN_PROGRESS: Kind(
             409, Retry.SAME_KEY, "Request in progress", "The first request with this key is still selling.", retry_after_seconds=2

@@ -72,6 +72,7 @@ class Resolving(Recording):
 
     async def _found(self, sale: Transaction, receipt: Receipt, reprint: Reprint) -> Transaction:
         supplier_id = receipt.supplier_transaction_id
+        assert supplier_id is not None  # a reprint without one is no answer
         holders = await self.store.lookup(self.rules.mode, LookupBy.SUPPLIER_TRANSACTION_ID, supplier_id)
         if all(holder.id == sale.id for holder in holders):
             return await self.learn(sale, Answer(Vended(receipt), reprint.raw), by="reprint")

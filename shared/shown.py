@@ -173,6 +173,7 @@ class ProblemBody(TypedDict):
     retry: Retry
     instance: NotRequired[str]
     state: NotRequired[State]
+    version: NotRequired[int]
     transactionId: NotRequired[str]
     retryAfterSeconds: NotRequired[int]
     minimumAmountCents: NotRequired[int]

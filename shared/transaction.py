@@ -265,7 +265,7 @@ def _in_doubt(sale: Transaction, unknown: Unknown, raw: RawAnswer | None, at: da
 def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
     known = sale.receipt
     assert known is not None  # a vended sale has a receipt
-    if receipt.supplier_transaction_id != known.supplier_transaction_id:
+    if known.supplier_transaction_id not in (None, receipt.supplier_transaction_id):
         return _contradicted(sale, f"vended_twice: {receipt.supplier_transaction_id}", raw, at, by, retry_seconds)
     if known.tokens_due is not TokensDue.PENDING or receipt.tokens_due is TokensDue.PENDING:
         return sale

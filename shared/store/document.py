@@ -22,7 +22,7 @@ from shared.identifiers import Caller, caller_id, hashed
 from shared.money import Money
 from shared.prevend import Prevend
 from shared.store import LookupBy, UnreadableRecord
-from shared.transaction import Open, State, Transaction, shard_of
+from shared.transaction import Open, Transaction, shard_of
 from shared.vas import Mode, VasType
 
 PREVEND_KEPT: Final = timedelta(days=1)  # after its expiry: a late purchase is told "expired", not "unknown"
@@ -120,9 +120,8 @@ def _keys(sale: Transaction) -> list[str]:
     keys = [lookup_key(sale.mode, LookupBy.REQUEST_ID, sale.request_id)]
     if sale.order.meter_number is not None:
         keys.append(lookup_key(sale.mode, LookupBy.METER_NUMBER, sale.order.meter_number))
-    if sale.receipt is not None:
-        keys.append(lookup_key(sale.mode, LookupBy.SUPPLIER_TRANSACTION_ID, sale.receipt.supplier_transaction_id))
-    if sale.state is State.VENDED:
+    if sale.receipt is not None and (supplier_id := sale.receipt.supplier_transaction_id) is not None:
+        keys.append(lookup_key(sale.mode, LookupBy.SUPPLIER_TRANSACTION_ID, supplier_id))
         keys.append(vended_key(shard_of(sale.id, sale.mode), sale.order.vas_type))
     return keys
 

@@ -1,0 +1,278 @@
+"""The operators' edge: what reconcile reads from their requests, and how their answers leave. `api` is what all functions share."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any, Final
+
+from pydantic.alias_generators import to_camel
+from starlette.requests import Request
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from shared import api, decisions
+from shared.bodies import invalid
+from shared.brake import Pause
+from shared.dossier import dossier_body, found_body
+from shared.identity import UNKNOWN_OPERATOR
+from shared.operating import (
+    DiscrepancyClosed,
+    DiscrepancyUnknown,
+    NothingToDecide,
+    Operating,
+    Outdated,
+    Selling,
+    TokensRefused,
+)
+from shared.problem import Fault, Problem
+from shared.reconciling import Swept
+from shared.shown import rfc3339
+from shared.store import Conflict, LookupBy
+from shared.transaction import Transaction, business_day
+from shared.vas import VasType
+
+LOOKUPS: Final = {
+    "meterNumber": LookupBy.METER_NUMBER,
+    "requestId": LookupBy.REQUEST_ID,
+    "supplierTransactionId": LookupBy.SUPPLIER_TRANSACTION_ID,
+}
+
+_SOUGHT: Final = re.compile(r"[!-~]{1,128}", re.ASCII)
+_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+class SweptBody(TypedDict):
+    """What a sweep did, in sales; `left` waits for the next one."""
+
+    examined: int
+    vended: int
+    rejected: int
+    stillInDoubt: int
+    needsReview: int
+    announced: int
+    left: int
+
+
+class PauseBody(TypedDict):
+    vasType: VasType
+    reason: str
+    until: str | None
+    by: str
+    at: str
+
+
+class PausingBody(TypedDict):
+    """A person's decision about the brake."""
+
+    at: str
+    by: str
+    paused: list[VasType]
+    reason: str
+    until: str | None
+
+
+class PausedBody(TypedDict):
+    """What is not sold now: `until` is when the last pause ends by itself, `null` where one does not. `decisions`: newest first."""
+
+    paused: list[VasType]
+    reason: str | None
+    until: str | None
+    pauses: list[PauseBody]
+    decisions: list[PausingBody]
+
+
+class ClosedBody(TypedDict):
+    """How a discrepancy was closed."""
+
+    decision: str
+    note: str
+    by: str
+    at: str
+
+
+class DiscrepancyBody(TypedDict):
+    """A difference, and what was decided about it."""
+
+    id: str
+    day: str
+    kind: str
+    severity: str
+    transactionId: str | None
+    ours: dict[str, Any] | None
+    theirs: dict[str, Any] | None
+    status: str
+    closure: ClosedBody | None
+
+
+def named(operator: str) -> str:
+    """The operator of a decision, who must have a name.
+
+    Raises:
+        Problem: `forbidden`.
+    """
+    if operator == UNKNOWN_OPERATOR:
+        raise Problem(Fault.FORBIDDEN, detail="Who decides or reveals is put on record, and the token has no e-mail claim.")
+    return operator
+
+
+def swept(result: Swept) -> Response:
+    """What a sweep did."""
+    return api.answer({to_camel(name): count for name, count in asdict(result).items()})
+
+
+def day_asked(request: Request, at: datetime) -> date | None:
+    """The business day that is to be settled, if one is named.
+
+    Raises:
+        Problem: `body-invalid`: it is no day, or it has not come.
+    """
+    match api.query(request, "day"):
+        case {"day": text}:
+            return day_named(text, at)
+        case _:
+            return None
+
+
+def day_named(text: str, at: datetime) -> date:
+    """A business day that has come: `2026-05-01`.
+
+    Raises:
+        Problem: `body-invalid`.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        raise invalid([("day", "must be a day: YYYY-MM-DD")])
+    if day > business_day(at):
+        raise invalid([("day", "must not lie in the future")])
+    return day
+
+
+async def search(request: Request, operating: Operating) -> Response:
+    """The sales of a meter, a request id, or a supplier's transaction id.
+
+    Raises:
+        Problem: `body-invalid`: exactly one has to be named.
+    """
+    asked = api.query(request, *LOOKUPS)
+    if len(asked) != 1:
+        raise invalid([(name, "exactly one of these is required") for name in LOOKUPS])
+    ((name, value),) = asked.items()
+    if not _SOUGHT.fullmatch(value):
+        raise invalid([(name, "must be 1 to 128 visible ASCII characters")])
+    return api.answer(found_body(await operating.search(LOOKUPS[name], value), operating.now()))
+
+
+async def dossier(request: Request, operating: Operating, sale_id: str, operator: str) -> Response:
+    """All that is on record about a sale; with its tokens, once it is on record who asked.
+
+    Raises:
+        Problem: `body-invalid`, `not-found`, `forbidden`.
+    """
+    asked = api.query(request, "reveal")
+    if asked.get("reveal", "tokens") != "tokens":
+        raise invalid([("reveal", "must be tokens")])
+    sale = await _sale(operating, sale_id)
+    if not asked:
+        return api.answer(dossier_body(sale, operating.now()))
+    sale = await operating.reveal(sale, named(operator))
+    return api.answer(dossier_body(sale, operating.now(), revealed=True))
+
+
+async def resolution(request: Request, operating: Operating, sale_id: str, operator: str) -> Response:
+    """A person's decision about a sale.
+
+    Raises:
+        Problem: whatever is wrong with the request, or 409 with what the sale is now.
+    """
+    by = named(operator)
+    decision = decisions.resolution(await api.json_object(request))
+    sale = await _sale(operating, sale_id)
+    try:
+        sale = await operating.resolve(sale, decision, by)
+    except Outdated as outdated:
+        raise _as_it_is(Fault.OUTDATED, outdated.sale) from None
+    except NothingToDecide as decided:
+        raise _as_it_is(Fault.NOTHING_TO_DECIDE, decided.sale) from None
+    except TokensRefused as refused:
+        raise invalid([("tokens" if refused.at is None else f"tokens.{refused.at}", refused.why)]) from None
+    return api.answer(dossier_body(sale, operating.now()))
+
+
+async def closure(request: Request, operating: Operating, discrepancy_id: str, operator: str) -> Response:
+    """A person's decision about a discrepancy.
+
+    Raises:
+        Problem: whatever is wrong with the request, or `discrepancy-closed`.
+    """
+    by = named(operator)
+    decision, note = decisions.closure(await api.json_object(request))
+    try:
+        if not _ID.fullmatch(discrepancy_id):
+            raise DiscrepancyUnknown
+        return api.answer(await operating.close(discrepancy_id, decision, note, by))
+    except DiscrepancyUnknown:
+        raise Problem(Fault.NOT_FOUND, detail="There is no such discrepancy.") from None
+    except DiscrepancyClosed as closed:
+        raise Problem(Fault.DISCREPANCY_CLOSED, detail=f"It is closed as {closed.body['status']}.") from None
+
+
+async def selling(request: Request, operating: Operating, operator: str) -> Response:
+    """What is paused, after the decision if there is one.
+
+    Raises:
+        Problem: whatever is wrong with the request, or `outdated`.
+    """
+    if request.method != "POST":
+        return api.answer(_paused(await operating.selling()))
+    by = named(operator)
+    vas_types, reason, until = decisions.selling(await api.json_object(request), operating.now())
+    try:
+        return api.answer(_paused(await operating.pause(vas_types, reason, until, by)))
+    except Conflict:
+        raise Problem(Fault.OUTDATED) from None
+
+
+async def _sale(operating: Operating, sale_id: str) -> Transaction:
+    sale = await operating.find(sale_id) if _ID.fullmatch(sale_id) else None
+    if sale is None:
+        raise Problem(Fault.NOT_FOUND, detail="There is no such sale.")
+    return sale
+
+
+def _as_it_is(name: Fault, sale: Transaction) -> Problem:
+    return Problem(name, state=sale.state, version=sale.version, transactionId=sale.id, instance=f"/transactions/{sale.id}")
+
+
+def _paused(selling: Selling) -> PausedBody:
+    pauses = selling.pauses
+    ends = [pause.until for pause in pauses.values()]
+    return {
+        "paused": sorted(pauses),
+        "reason": "; ".join(dict.fromkeys(pause.reason for pause in pauses.values())) or None,
+        "until": _moment(None if None in ends else max((end for end in ends if end is not None), default=None)),
+        "pauses": [_pause(vas_type, pauses[vas_type]) for vas_type in sorted(pauses)],
+        "decisions": [_pausing(decision) for decision in selling.decisions],
+    }
+
+
+def _pause(vas_type: VasType, pause: Pause) -> PauseBody:
+    return {"vasType": vas_type, "reason": pause.reason, "until": _moment(pause.until), "by": pause.by, "at": rfc3339(pause.at)}
+
+
+def _pausing(decision: Mapping[str, Any]) -> PausingBody:
+    until = decision["until"]
+    return {
+        "at": rfc3339(datetime.fromisoformat(decision["at"])),
+        "by": decision["by"],
+        "paused": decision["paused"],
+        "reason": decision["reason"],
+        "until": None if until is None else rfc3339(datetime.fromisoformat(until)),
+    }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else rfc3339(at)

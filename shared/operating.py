@@ -1,0 +1,236 @@
+"""Operators: what people look up, decide and close. Who, when and why is on record before it has any effect.
+
+Like selling, it awaits its ports and nothing else.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from shared import logs
+from shared.brake import Brake, Pause
+from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Vended
+from shared.recording import Recording
+from shared.settled_day import OPEN
+from shared.sold import brings_token
+from shared.store import Books, Conflict, LookupBy, Paper, PaperKind
+from shared.sts import SIMULATED_PREFIX, StsToken, TokenKind, token_number
+from shared.transaction import HistoryEntry, State, Transaction, after, noted
+from shared.vas import Mode, Order, VasType
+
+log = logs.logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person has decided about the sale that was at `version`.
+
+    `state` is `VENDED` or `REJECTED` for a sale in doubt, `None` where only tokens are added. `tokens` are STS tokens or one
+    PIN, as they were written down; empty: none is due; `None`: none is known yet.
+    """
+
+    version: int
+    state: State | None
+    tokens: tuple[str, ...] | None = field(repr=False)
+    note: str
+
+
+class Outdated(Exception):
+    """The sale has changed since it was read."""
+
+    def __init__(self, sale: Transaction) -> None:
+        super().__init__("the sale has changed")
+        self.sale = sale
+
+
+class NothingToDecide(Exception):
+    """The sale is not in doubt, or no token of it is due."""
+
+    def __init__(self, sale: Transaction) -> None:
+        super().__init__("the sale awaits no such decision")
+        self.sale = sale
+
+
+class TokensRefused(Exception):
+    """These cannot be the sale's tokens. The text quotes none of them; `at` counts from 0, `None`: all of them."""
+
+    def __init__(self, why: str, at: int | None = None) -> None:
+        super().__init__(why)
+        self.why, self.at = why, at
+
+
+class DiscrepancyUnknown(Exception):
+    """There is no such discrepancy."""
+
+
+class DiscrepancyClosed(Exception):
+    """Somebody has decided on it before, otherwise."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        super().__init__("the discrepancy is closed")
+        self.body = body
+
+
+@dataclass(frozen=True, slots=True)
+class Selling:
+    """The pauses that hold, and every decision of a person about them, newest first."""
+
+    pauses: Mapping[VasType, Pause]
+    decisions: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operating(Recording):
+    """What an operator can do, over the ports. `operator` and `by` are the name that is put on record."""
+
+    store: Books
+    brake: Brake
+
+    async def find(self, sale_id: str) -> Transaction | None:
+        """Any caller's sale."""
+        sale = await self.store.find(sale_id)
+        return sale if sale is not None and sale.mode is self.rules.mode else None
+
+    async def search(self, by: LookupBy, value: str) -> Sequence[Transaction]:
+        """Any caller's sales, newest first."""
+        return await self.store.lookup(self.rules.mode, by, value)
+
+    async def reveal(self, sale: Transaction, operator: str) -> Transaction:
+        """The sale, once it is on record who is about to see its tokens.
+
+        Raises:
+            StoreUnavailable: it is not on record, so nothing may be shown.
+        """
+        log.warning("tokens revealed", transaction_id=sale.id, operator=operator)
+        return await self.change(sale, lambda known: noted(known, HistoryEntry(self.now(), "tokens revealed", operator)))
+
+    async def resolve(self, sale: Transaction, decision: Decision, operator: str) -> Transaction:
+        """End a doubt, or add tokens that are due, and announce it.
+
+        Raises:
+            Outdated, NothingToDecide, TokensRefused: nothing was changed.
+            StoreUnavailable: it may or may not have been decided.
+        """
+        retry_seconds = self.rules.retry_seconds
+        return await self.announce(
+            await self.change(sale, lambda known: decided(known, decision, at=self.now(), by=operator, retry_seconds=retry_seconds))
+        )
+
+    async def close(self, discrepancy_id: str, decision: str, note: str, operator: str) -> Mapping[str, Any]:
+        """Decide on a discrepancy, once. The same decision again changes nothing.
+
+        Raises:
+            DiscrepancyUnknown: there is none of that id.
+            DiscrepancyClosed: it was decided otherwise before.
+        """
+        while True:  # until nobody else has written it meanwhile
+            paper = await self.store.read_paper(PaperKind.DISCREPANCIES, f"{self.rules.mode}-{discrepancy_id}")
+            if paper is None:
+                raise DiscrepancyUnknown
+            if paper.body["status"] != OPEN:
+                return _closed_alike(paper.body, decision, note, operator)
+            closure = {"decision": decision, "note": logs.masked(note), "by": operator, "at": self.now().isoformat()}
+            body = {**paper.body, "status": decision, "closure": closure}
+            try:
+                await self.store.write_paper(PaperKind.DISCREPANCIES, replace(paper, body=body, mark=None))
+            except Conflict:
+                continue
+            log.info("discrepancy closed", discrepancy_id=discrepancy_id, decision=decision, operator=operator)
+            return body
+
+    async def selling(self) -> Selling:
+        """What is paused, and what people decided about it."""
+        papers = await self.store.marked_papers(PaperKind.CONTROLS, self._selling)
+        return Selling(await self.brake.held(), [paper.body for paper in reversed(papers)])
+
+    async def pause(self, vas_types: Collection[VasType], reason: str, until: datetime | None, operator: str) -> Selling:
+        """Pause exactly these services; none: all are sold again.
+
+        Raises:
+            Conflict: somebody else decided at the same time.
+        """
+        at = self.now()
+        pause = Pause(logs.masked(reason), until, operator, at)
+        decision = {
+            "at": at.isoformat(),
+            "by": operator,
+            "paused": sorted(vas_types),
+            "reason": pause.reason,
+            "until": None if until is None else until.isoformat(),
+        }
+        await self.store.write_paper(PaperKind.CONTROLS, Paper(f"{self._selling}-{at:%Y%m%dT%H%M%S%f}", decision, self._selling))
+        await self.brake.set(dict.fromkeys(vas_types, pause))
+        return await self.selling()
+
+    @property
+    def _selling(self) -> str:
+        return f"{self.rules.mode}-selling"
+
+
+def decided(sale: Transaction, decision: Decision, *, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    """The sale as a person's decision leaves it: the decision and its note in the history, and then what it does. Pure.
+
+    Raises:
+        Outdated, NothingToDecide, TokensRefused: it does nothing.
+    """
+    if decision.version != sale.version:
+        raise Outdated(sale)
+    outcome = _outcome(sale, decision, at)
+    what = "decision: tokens" if decision.state is None else f"decision: {decision.state}"
+    said = noted(sale, HistoryEntry(at, what, by, logs.masked(decision.note)))
+    return after(said, Answer(outcome), at=at, by=by, retry_seconds=retry_seconds)
+
+
+def _outcome(sale: Transaction, decision: Decision, at: datetime) -> Vended | Rejected:
+    in_doubt = sale.state is State.IN_DOUBT or sale.is_abandoned(at)
+    match decision.state:
+        case State.REJECTED if in_doubt:
+            return Rejected(Reason.TEMPORARILY_UNAVAILABLE, "decided by a person")
+        case State.VENDED if in_doubt:
+            return Vended(_delivered(sale, Receipt(supplier_transaction_id=None), decision.tokens))
+        case None if sale.receipt is not None and sale.tokens_pending:
+            return Vended(_delivered(sale, sale.receipt, decision.tokens))
+        case _:
+            raise NothingToDecide(sale)
+
+
+def _delivered(sale: Transaction, receipt: Receipt, written: tuple[str, ...] | None) -> Receipt:
+    """The receipt with the tokens, or the PIN, that a person wrote down."""
+    if written is None:
+        return replace(receipt, tokens_due=TokensDue.PENDING if brings_token(sale.order) else TokensDue.NONE)
+    if not written:
+        return replace(receipt, tokens_due=TokensDue.NONE)
+    if sale.order.vas_type is VasType.UTILITY:
+        return replace(receipt, tokens=_tokens(written, sale.mode), tokens_due=TokensDue.DELIVERED)
+    return replace(receipt, pin=_pin(written, sale.order), tokens_due=TokensDue.DELIVERED)
+
+
+def _tokens(written: tuple[str, ...], mode: Mode) -> tuple[StsToken, ...]:
+    """In the order given. Which of several changes a key is not said, as with the supplier's own bare numbers."""
+    kind = TokenKind.CREDIT if len(written) == 1 else TokenKind.OTHER
+    return tuple(StsToken(kind, _number(text, at, mode)) for at, text in enumerate(written))
+
+
+def _number(text: str, at: int, mode: Mode) -> str:
+    number = token_number(text)
+    if number is None:
+        raise TokensRefused("must be 20 digits, which spaces or hyphens may group", at)
+    if number.startswith(SIMULATED_PREFIX) != (mode is Mode.SIMULATED):
+        raise TokensRefused(f"cannot be a token of a {mode} sale", at)
+    return number
+
+
+def _pin(written: tuple[str, ...], order: Order) -> str:
+    if not brings_token(order):
+        raise TokensRefused("this service brings nothing to type")
+    if len(written) > 1:
+        raise TokensRefused("this service brings one PIN")
+    return written[0]
+
+
+def _closed_alike(body: Mapping[str, Any], decision: str, note: str, operator: str) -> Mapping[str, Any]:
+    closure = body["closure"] or {}
+    if (closure.get("decision"), closure.get("note"), closure.get("by")) != (decision, logs.masked(note), operator):
+        raise DiscrepancyClosed(body)
+    return body
