@@ -160,6 +160,7 @@ class SettledDay:
 
     `proofs` and `absent` (ids of sales that may be called rejected) are to be put on record. `strangers` are lines that name
     no sale that was given: if one names an older sale of ours, compare again with that sale, and with its day's files.
+    `left_out` counts what is not listed one by one, by the name of its list.
     """
 
     day: date
@@ -176,6 +177,7 @@ class SettledDay:
     proofs: tuple[Proof, ...]
     absent: tuple[str, ...]
     strangers: tuple[Line, ...] = field(repr=False)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def reviewed(self, decisions: Mapping[str, str], earlier: Iterable[Discrepancy]) -> "SettledDay":
         """The day with what people have decided (by discrepancy id), and with the open discrepancies of earlier days."""
@@ -183,6 +185,18 @@ class SettledDay:
         carried = sorted((found for found in earlier if found.day < self.day), key=lambda found: (found.day, found.id))
         ended = self.status in (Status.BALANCED, Status.DISCREPANCIES)
         return replace(self, discrepancies=(*carried, *own), status=ended_status(own) if ended else self.status)
+
+    def listing(self, most: int) -> "SettledDay":
+        """The day with at most so many entries in each list, the gravest discrepancies first kept: its paper stays small."""
+        gravest = sorted(self.discrepancies, key=lambda found: list(Severity).index(found.severity), reverse=True)[:most]
+        kept = {found.id for found in gravest}
+        lists = {name: getattr(self, name) for name in ("carried_out", "carried_in", "healed", "open", "tokens_to_recover")}
+        left_out = {_camel(name): len(listed) - most for name, listed in lists.items() if len(listed) > most}
+        if len(self.discrepancies) > most:
+            left_out["discrepancies"] = len(self.discrepancies) - most
+        short = {name: listed[:most] for name, listed in lists.items()}
+        short["discrepancies"] = tuple(found for found in self.discrepancies if found.id in kept)
+        return replace(self, **short, left_out={**self.left_out, **left_out})
 
 
 def ended_status(discrepancies: Iterable[Discrepancy]) -> Status:
@@ -210,6 +224,7 @@ def next_version(day: SettledDay, previous: Json | None) -> Json:
 
 
 def _json(day: SettledDay) -> Json:
+    left_out = {"leftOut": dict(day.left_out)} if day.left_out else {}
     file = day.file and {"name": day.file.name, "sha256": day.file.sha256, "rows": day.file.all.rows, "totalCents": day.file.all.cents}
     return {
         "day": day.day.isoformat(),
@@ -224,6 +239,7 @@ def _json(day: SettledDay) -> Json:
         "healed": [_object(healed) for healed in day.healed],
         "open": [_object(sale) for sale in day.open],
         "tokensToRecover": [_object(sale) for sale in day.tokens_to_recover],
+        **left_out,
     }
 
 

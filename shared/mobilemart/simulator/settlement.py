@@ -1,0 +1,56 @@
+"""The simulated switch's settlement file: a line for each vend on its books, faults planted on request."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import Final
+
+from shared.mobilemart.settlement_file import Line
+from shared.mobilemart.settlement_writer import Plant, detail, planted, written
+from shared.mobilemart.simulator.books import Vend
+from shared.transaction import BUSINESS_TIME, business_day
+
+MERCHANT: Final = "SIMULATED"
+NO_PLANTS: Final[Mapping[int, Plant]] = MappingProxyType({})
+
+_DELIVERED: Final = timedelta(days=1, hours=6)  # after the day's beginning: the hour that the supplier is said to keep
+_TENDERS: Final = MappingProxyType({"CreditCard": "Credit Card"})
+
+
+def day_file(day: date, vends: Iterable[Vend], plants: Mapping[int, Plant] = NO_PLANTS) -> Iterator[bytes]:
+    """The file of a business day, a line at a time, in the order of the vends. `plants` are faults by position, from 0."""
+    return written(day, planted((line_of(vend) for vend in vends if business_day(vend.at) == day), plants))
+
+
+def day_file_name(day: date, vends: Iterable[Vend], at: datetime) -> str:
+    """The name under which a day's file is delivered. While the day runs, its time is that of the last vend in it."""
+    beginning = datetime(day.year, day.month, day.day, tzinfo=BUSINESS_TIME)
+    made = beginning + _DELIVERED
+    if business_day(at) <= day:
+        made = max((vend.at for vend in vends if business_day(vend.at) == day), default=beginning).astimezone(BUSINESS_TIME)
+    return f"FULCRUM.MERCHANT.{MERCHANT}.RECON.{made:%Y%m%d%H%M%S}{made.microsecond // 1000:03d}.txt"
+
+
+def line_of(vend: Vend) -> Line:
+    """A vend as the file bills it."""
+    line = detail(
+        service=vend.vas_type,
+        transaction_id=vend.transaction_id,
+        merchant_id=vend.request_id,
+        at=vend.at,
+        cents=vend.amount_cents,
+        recipient=vend.recipient or "",
+        category=vend.category,
+        provider=vend.deal.content_creator,
+        product_name=vend.deal.product_name,
+        tender_type=_TENDERS.get(vend.tender_type, vend.tender_type),
+    )
+    return line._replace(
+        transaction_type=vend.transaction_type,
+        serial_number=vend.serial_number or "",
+        unit_type=vend.unit_type or "",
+        units="" if vend.units is None else str(vend.units),
+        municipality=vend.municipality or "",
+        free_basic_electricity="" if vend.municipality is None else str(vend.free_units is not None),
+        free_basic_units="" if vend.free_units is None else str(vend.free_units),
+    )

@@ -1,0 +1,194 @@
+"""Which of the files that lie in a place is a day's settlement file: by name, merchant, and the date in the header.
+
+A later file of a day corrects the earlier ones, and the same bytes under another name are no other file. What leaves a doubt
+is refused, never guessed. Where the files lie is in `settlement_folders`.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+
+from shared.mobilemart.settlement_file import Fault, FileName, FileRefused, SettlementFile, file_name
+from shared.settled_day import SettledDay
+
+NEAR: Final = timedelta(days=31)  # a name's time is of uncertain form, but a file's is not months before its day
+
+
+class FilesUnavailable(Exception):
+    """The place where the files lie did not answer. Nothing is known of what lies there."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file, unread. `mark` changes whenever its bytes do; `chunks` reads it from the beginning, as often as it is called."""
+
+    name: str
+    mark: str
+    chunks: Callable[[], Iterable[bytes]] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file is not believed: what it breaks, or that it is not to be told which file is meant.
+
+    `foreign`: it is another merchant's, so it says nothing of whether ours is still to come.
+    """
+
+    file: str
+    reason: str
+    faults: tuple[Fault, ...] = ()
+    foreign: bool = False
+
+
+class Refused(Exception):
+    """A file is not believed; nothing may be done on its word."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
+Found = Mapping[date, StoredFile | Refusal]
+Comparing = Callable[[list[SettlementFile]], SettledDay]
+
+
+class Files(Protocol):
+    """The supplier's settlement files, wherever they lie."""
+
+    async def find(self, days: Collection[date]) -> Found:
+        """The one file of each of these days that has any.
+
+        Raises:
+            FilesUnavailable: the place did not answer.
+        """
+
+    async def compare(self, files: Mapping[date, StoredFile], comparing: Comparing) -> SettledDay:
+        """What `comparing` finds in the files, which it must read to their ends. Reading and comparing take no time of the caller's.
+
+        Raises:
+            Refused: a file breaks the format.
+            FilesUnavailable: the place did not answer.
+        """
+
+
+def compared(files: Mapping[date, StoredFile], comparing: Comparing) -> SettledDay:
+    """What `comparing` finds in the files; as `Files.compare`, in the thread of the caller."""
+    opened: list[SettlementFile] = []
+    for day, file in sorted(files.items()):
+        opened.append(_opened(file))
+        if opened[-1].day != day:
+            raise FilesUnavailable("a file was replaced while it was looked for")
+    try:
+        return comparing(opened)
+    except FileRefused as refused:
+        at_fault = next(file for file in opened if not _is_read(file))  # they are read one by one, the oldest day first
+        raise Refused(_broken(at_fault.name, refused)) from None
+
+
+def _opened(file: StoredFile) -> SettlementFile:
+    try:
+        return SettlementFile(file.chunks(), file.name)
+    except FileRefused as refused:
+        raise Refused(_broken(file.name, refused)) from None
+
+
+def _is_read(file: SettlementFile) -> bool:
+    try:
+        return bool(file.summary)
+    except ValueError:
+        return False
+
+
+def _broken(name: str, refused: FileRefused) -> Refusal:
+    return Refusal(name, "the file breaks the format", refused.faults)
+
+
+class _Named(NamedTuple):
+    """A file and what its name says."""
+
+    stamp: str
+    name: str
+    said: FileName
+    file: StoredFile
+
+
+class Choice:
+    """Chooses among files, and remembers what it has read of each: a file's day, and its hash where two must be told apart."""
+
+    def __init__(self, merchant: str | None) -> None:
+        self._merchant = merchant
+        self._days: dict[tuple[str, str], date | None] = {}
+        self._hashes: dict[tuple[str, str], str] = {}
+
+    def __call__(self, stored: Iterable[StoredFile], days: Collection[date]) -> Found:
+        """The file of each of the days, among all those of a place."""
+        named = sorted(_Named(said.stamp, file.name, said, file) for file in stored if (said := file_name(file.name)) is not None)
+        merchants = sorted({one.said.merchant for one in named})
+        if self._merchant is None and len(merchants) > 1:
+            return dict.fromkeys(days, Refusal(named[-1].name, f"files of several merchants lie in one place: {', '.join(merchants)}"))
+        ours = self._by_day((one for one in named if self._merchant in (None, one.said.merchant)), days)
+        theirs = self._by_day((one for one in named if self._merchant not in (None, one.said.merchant)), set(days) - ours.keys())
+        foreign = {day: Refusal(files[-1].name, "the file is another merchant's", foreign=True) for day, files in theirs.items()}
+        return foreign | {day: self._latest(files) for day, files in ours.items()}
+
+    def _by_day(self, named: Iterable[_Named], days: Collection[date]) -> dict[date, list[_Named]]:
+        """The files of the days, in the order of their names' times. Headers of long ago are read only if nothing else is found."""
+        candidates = list(named)
+        if not candidates or not days:
+            return {}
+        since = f"{min(days) - NEAR:%Y%m%d}"
+        near = [one for one in candidates if one.stamp >= since]
+        return self._of_days(near, days) or self._of_days(candidates, days)
+
+    def _of_days(self, candidates: Iterable[_Named], days: Collection[date]) -> dict[date, list[_Named]]:
+        found = defaultdict(list)
+        for one in candidates:
+            day = self._day(one.file)
+            for each in _days_by_name(one.said) if day is None else (day,):
+                if each in days:
+                    found[each].append(one)
+        return dict(found)
+
+    def _day(self, file: StoredFile) -> date | None:
+        """The date in the header; `None` where there is no header."""
+        key = file.name, file.mark
+        if key not in self._days:
+            try:
+                self._days[key] = _opened(file).day
+            except Refused:
+                self._days[key] = None
+        return self._days[key]
+
+    def _latest(self, files: list[_Named]) -> StoredFile | Refusal:
+        """The last correction. Bytes that came before, under an earlier name, are not a new one."""
+        if len(files) == 1:
+            return files[0].file
+        first: dict[str, _Named] = {}
+        for one in files:
+            first.setdefault(self._hash(one.file), one)
+        last = max(first.values())
+        if sum(one.stamp == last.stamp for one in first.values()) > 1:
+            return Refusal(last.name, "different files of the day have the same time in their names")
+        return last.file
+
+    def _hash(self, file: StoredFile) -> str:
+        key = file.name, file.mark
+        if key not in self._hashes:
+            digest = hashlib.sha256()
+            for chunk in file.chunks():
+                digest.update(chunk)
+            self._hashes[key] = digest.hexdigest()
+        return self._hashes[key]
+
+
+def _days_by_name(said: FileName) -> Iterator[date]:
+    """The days that a file without a header may be of: it comes on its day, or on the morning after."""
+    try:
+        made = datetime.strptime(said.stamp[:8], "%Y%m%d").date()  # noqa: DTZ007 - a date
+    except ValueError:
+        return
+    yield made
+    yield made - timedelta(days=1)

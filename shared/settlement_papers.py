@@ -1,0 +1,165 @@
+"""What settling keeps: the settled days, every version of each, and the discrepancies until a person has decided on them.
+
+Kind `settlements`: `live-2026-05-01` is the day as it stands, marked by its mode; `live-2026-05-01-v0002` is one of its versions,
+written first; `live-2026-05-01-run` says what the runs did, and with which files the last one ended. Kind `discrepancies`:
+`live-<id>`, marked `live-open` until it is closed.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, Final
+
+from shared import logs
+from shared.reconciling import Each
+from shared.settled_day import OPEN, Discrepancy, Healed, Json, Kind, SettledDay, Severity, next_version
+from shared.store import Paper, PaperKind, Papers
+from shared.transaction import State
+from shared.vas import Mode
+
+AT_ONCE: Final = 16
+MOST_LISTED: Final = 1_000  # of each list: with them all full, a day's paper is still below Firestore's 1 MiB
+MOST_HEALED: Final = 10_000  # remembered of a day
+CORRECTED: Final = "corrected"
+BY: Final = "settlement"
+
+log = logs.logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What the runs over a day came to: whom they healed, and the names of the files with which the last of them ended."""
+
+    healed: tuple[Healed, ...] = ()
+    files: Mapping[str, str | None] | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayPapers:
+    """The papers of settling, in one mode. Every method may raise `StoreUnavailable`, and those that write, `Conflict`."""
+
+    papers: Papers
+    mode: Mode
+    each: Each
+    now: Callable[[], datetime]
+
+    async def day(self, day: date) -> Paper | None:
+        """The day as it was settled last."""
+        return await self.papers.read_paper(PaperKind.SETTLEMENTS, self._day_id(day))
+
+    async def keep_day(self, settled: SettledDay, before: Paper | None) -> Json:
+        """Keep the day as a new version, if there is anything new in it."""
+        day_id, kept = self._day_id(settled.day), before.body if before else None
+        while (body := next_version(settled, _json(kept))) != kept:
+            version = Paper(f"{day_id}-v{body['version']:04d}", body)
+            held = await self.papers.read_paper(PaperKind.SETTLEMENTS, version.id)
+            if held is None:
+                await self.papers.write_paper(PaperKind.SETTLEMENTS, version)
+                break
+            kept = held.body  # by a run that was cut short here; what it kept stays kept
+        if before is None or body != before.body:
+            revision = before.revision if before else None
+            await self.papers.write_paper(PaperKind.SETTLEMENTS, Paper(day_id, body, self.mode, revision))
+        return body
+
+    async def runs(self, day: date) -> Runs:
+        """What the runs over the day came to so far."""
+        paper = await self.papers.read_paper(PaperKind.SETTLEMENTS, self._runs_id(day))
+        if paper is None:
+            return Runs()
+        healed = tuple(Healed(one, State(state), supplier_id) for one, state, supplier_id in paper.body["healed"])
+        return Runs(healed, paper.body["files"], paper.revision)
+
+    async def keep_runs(self, day: date, before: Runs, after: Runs) -> Runs:
+        """Replace what is known of the runs."""
+        if (after.healed, after.files) == (before.healed, before.files):
+            return before
+        healed = [[one.transaction_id, one.state.value, one.supplier_transaction_id] for one in after.healed]
+        paper = Paper(self._runs_id(day), {"healed": healed, "files": after.files}, revision=before.revision)
+        return replace(after, revision=(await self.papers.write_paper(PaperKind.SETTLEMENTS, paper)).revision)
+
+    async def review(self, settled: SettledDay) -> SettledDay:
+        """The day with what people decided on its discrepancies, and with those of earlier days that are still open.
+
+        New ones are put on record and said, and those that the files no longer show are closed.
+        """
+        listed = settled.listing(MOST_LISTED)
+        open_papers = {paper.id: paper for paper in await self.papers.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{OPEN}")}
+        statuses = await self.each((self._reviewed(found, open_papers) for found in listed.discrepancies), AT_ONCE)
+        decisions = {found.id: status for found, status in zip(listed.discrepancies, statuses, strict=True)}
+        if settled.file is not None:
+            await self._close_gone(settled, open_papers.values())
+        earlier = [_discrepancy(paper.body) for paper in open_papers.values()]
+        return settled.reviewed(decisions, earlier).listing(MOST_LISTED)
+
+    async def _reviewed(self, found: Discrepancy, open_papers: Mapping[str, Paper]) -> str:
+        """The status of a discrepancy, which is on record afterwards."""
+        paper_id = f"{self.mode}-{found.id}"
+        held = open_papers.get(paper_id) or await self.papers.read_paper(PaperKind.DISCREPANCIES, paper_id)
+        closure = None if held is None else held.body["closure"]
+        if closure is not None and closure["by"] == BY:
+            closure = None  # it was gone, and is back
+        status = OPEN if closure is None else str(closure["decision"])
+        body = _body(found, status, closure)
+        if held is None or held.body != body:
+            if held is None or (status, held.body["status"]) == (OPEN, CORRECTED):
+                log.error("discrepancy found", discrepancy_id=found.id, kind=found.kind, severity=found.severity, day=found.day)
+            await self._write(body, held)
+        return status
+
+    async def _close_gone(self, settled: SettledDay, open_papers: Collection[Paper]) -> None:
+        day, still = settled.day.isoformat(), {found.id for found in settled.discrepancies}
+        for paper in open_papers:
+            if paper.body["day"] == day and paper.body["id"] not in still:
+                note = "the settlement files no longer show it"
+                closure = {"decision": CORRECTED, "note": note, "by": BY, "at": self.now().isoformat().replace("+00:00", "Z")}
+                await self._write({**paper.body, "status": CORRECTED, "closure": closure}, paper)
+
+    async def _write(self, body: Json, held: Paper | None) -> None:
+        mark = f"{self.mode}-{OPEN}" if body["status"] == OPEN else None
+        revision = None if held is None else held.revision
+        await self.papers.write_paper(PaperKind.DISCREPANCIES, Paper(f"{self.mode}-{body['id']}", body, mark, revision))
+
+    def _day_id(self, day: date) -> str:
+        return f"{self.mode}-{day.isoformat()}"
+
+    def _runs_id(self, day: date) -> str:
+        return f"{self._day_id(day)}-run"
+
+
+def with_healed(healed: Sequence[Healed], more: Collection[Healed]) -> tuple[Healed, ...]:
+    """Both, each sale once, in the order of their ids."""
+    by_id = {one.transaction_id: one for one in (*more, *healed)}
+    return tuple(by_id[transaction_id] for transaction_id in sorted(by_id))[:MOST_HEALED]
+
+
+def _json(body: Mapping[str, Any] | None) -> Json | None:
+    return None if body is None else dict(body)
+
+
+def _body(found: Discrepancy, status: str, closure: Mapping[str, Any] | None) -> Json:
+    return {
+        "id": found.id,
+        "day": found.day.isoformat(),
+        "kind": found.kind.value,
+        "severity": found.severity.value,
+        "transactionId": found.transaction_id,
+        "ours": found.ours,
+        "theirs": found.theirs,
+        "status": status,
+        "closure": closure,
+    }
+
+
+def _discrepancy(body: Mapping[str, Any]) -> Discrepancy:
+    return Discrepancy(
+        id=body["id"],
+        day=date.fromisoformat(body["day"]),
+        kind=Kind(body["kind"]),
+        severity=Severity(body["severity"]),
+        transaction_id=body["transactionId"],
+        ours=body["ours"],
+        theirs=body["theirs"],
+        status=body["status"],
+    )

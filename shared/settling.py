@@ -1,0 +1,312 @@
+"""Settling: brings each business day's sales and the supplier's file together, and keeps what came of it.
+
+Like selling, it awaits its ports and nothing else. Of each day: read the files and our sales, compare, look up what no sale of
+these days explains, put on record what the files prove, compare again, and keep discrepancies and day. Nothing is written before
+every file was read to its end, and whatever is written twice is written once: a run that was cut short is finished by the next.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Final, Protocol
+
+from shared import logs
+from shared.matching import ONE_DAY, Readings
+from shared.mobilemart.settlement_file import Line
+from shared.mobilemart.settlement_writer import line_text
+from shared.outcome import Answer, RawAnswer, Reason, Rejected, Vended
+from shared.reconciling import Each
+from shared.recording import Recording
+from shared.settled_day import Json, Proof, SettledDay, Status
+from shared.settlement import OPEN_STATES, compare, files_needed
+from shared.settlement_files import Files, Found, Refusal, Refused, StoredFile
+from shared.settlement_papers import AT_ONCE, BY, DayPapers, Runs, with_healed
+from shared.sold import Sold
+from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable
+from shared.transaction import SHARDS, Transaction, after, business_day
+
+WINDOW: Final = timedelta(days=28)  # how far back a run looks for days that are not settled
+MOST_LOOKED_UP: Final = 2_000  # lines of a day that name no sale of these days; a file of strangers is not worth more
+TRIES: Final = 3  # of a day over which two runs met
+ENDED: Final = frozenset({Status.BALANCED.value, Status.DISCREPANCIES.value})
+
+log = logs.logger(__name__)
+
+
+class FutureDay(Exception):
+    """The day has not begun: there is nothing to settle."""
+
+
+class Archive(Books, Papers, Protocol):
+    """A store with both sales and papers."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedDay:
+    """A day of which nothing was changed, because a file that it needs is not believed."""
+
+    day: date
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What a run came to: the days as they are kept, the days refused, and those that it had no time for."""
+
+    days: tuple[Json, ...]
+    refused: tuple[RefusedDay, ...]
+    left: tuple[date, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """How a day stands before a run."""
+
+    day: date
+    paper: Paper | None
+    runs: Runs
+
+    @property
+    def is_ended(self) -> bool:
+        return self.paper is not None and self.paper.body["status"] in ENDED
+
+    def differs(self, found: Found) -> bool:
+        """Whether there is a file around the day with which it was not settled. One that is gone is no news."""
+        held = self.runs.files or {}
+        return any(name not in (None, held.get(one)) for one, name in _names(self.day, found).items())
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What is known for a day's comparison. `older` are sales of other days that a line named; `asked` the lines looked up."""
+
+    sold: dict[str, Sold]
+    older: dict[str, Sold] = field(default_factory=dict)
+    asked: set[tuple[str, str]] = field(default_factory=set)
+    not_asked: int = 0
+
+    @property
+    def all(self) -> list[Sold]:
+        return list({**self.older, **self.sold}.values())
+
+    def learn(self, sales: Iterable[Transaction]) -> bool:
+        """Take in sales as they are on record; whether that was anything new."""
+        known = self.all_by_id
+        fresh = {sale.id: Sold.of(sale) for sale in sales}
+        new = {sale_id: sold for sale_id, sold in fresh.items() if known.get(sale_id) != sold}
+        for sale_id, sold in new.items():
+            (self.sold if sale_id in self.sold else self.older)[sale_id] = sold
+        return bool(new)
+
+    @property
+    def all_by_id(self) -> dict[str, Sold]:
+        return {**self.older, **self.sold}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settling(Recording):
+    """Settles days, over the ports. Two at once do no harm: each finds what the other has written."""
+
+    store: Archive
+    files: Files
+    each: Each
+    readings: Readings
+
+    async def settle(self, day: date | None, until: datetime) -> Settled:
+        """Settle a day; without one, every day up to yesterday that is not settled, oldest first. Begins none after `until`.
+
+        A day's neighbours are settled with it where its file is news to them. The answer holds the day that was asked for, or
+        every day of the last weeks.
+
+        Raises:
+            FutureDay: the day has not begun.
+            FilesUnavailable, StoreUnavailable: days before that one are settled; to be repeated.
+        """
+        today = business_day(self.now())
+        if day is not None and day > today:
+            raise FutureDay(day.isoformat())
+        shown = [day] if day is not None else await self._window(today)
+        candidates = shown if day is None else [day - ONE_DAY, day, day + ONE_DAY]
+        found = await self.files.find(frozenset(one + offset for one in candidates for offset in _AROUND))
+        standing = await self.each((self._standing(one) for one in candidates), AT_ONCE)
+        return await self._settle_those([one for one in standing if _is_due(one, day, found)], standing, shown, today, until)
+
+    async def _settle_those(
+        self, due: Sequence[_Day], standing: Iterable[_Day], shown: Collection[date], today: date, until: datetime
+    ) -> Settled:
+        bodies = {one.day: dict(one.paper.body) for one in standing if one.paper is not None}
+        refused: list[RefusedDay] = []
+        left: list[date] = []
+        for one in due:
+            if self.now() >= until:
+                left.append(one.day)
+                continue
+            try:
+                bodies[one.day] = await self._settle_day(one.day, today)
+            except Refused as error:
+                refused.append(RefusedDay(one.day, error.refusal))
+                _tell_refused(one.day, error.refusal)
+        unsettled = {*left, *(one.day for one in refused)}
+        return Settled(
+            days=tuple(bodies[one] for one in shown if one not in unsettled),
+            refused=tuple(one for one in refused if one.day in shown),
+            left=tuple(left),
+        )
+
+    async def _window(self, today: date) -> list[date]:
+        """The days up to yesterday, from the first of the last weeks that was ever settled, or that has sales or a file."""
+        days = [today - ONE_DAY * back for back in range(WINDOW.days, 0, -1)]
+        papers = await self.each((self._papers.day(day) for day in days), AT_ONCE)
+        first = next((at for at, paper in enumerate(papers) if paper is not None), None)
+        if first is None:
+            found = await self.files.find(days)
+            sales = await self.each((self._has_sales(day) for day in days), AT_ONCE)
+            first = next((at for at, day in enumerate(days) if day in found or sales[at]), len(days) - 1)
+        return days[first:]
+
+    async def _has_sales(self, day: date) -> bool:
+        for shard in range(SHARDS):
+            async for _ in self.store.of_day(self.rules.mode, day, shard):
+                return True
+        return False
+
+    async def _standing(self, day: date) -> _Day:
+        return _Day(day, await self._papers.day(day), await self._papers.runs(day))
+
+    async def _settle_day(self, day: date, today: date) -> Json:
+        for _ in range(TRIES):
+            try:
+                return await self._settled(day, today)
+            except Conflict:  # another run was first with a paper
+                continue
+        raise StoreUnavailable("other runs keep changing the day")
+
+    async def _settled(self, day: date, today: date) -> Json:
+        before, runs = await self._papers.day(day), await self._papers.runs(day)
+        evidence = _Evidence(await self._sold(day - ONE_DAY, day, day + ONE_DAY))
+        while True:
+            found = await self._needed(day, evidence)
+            settled = await self._compared(day, today, evidence, found)
+            if evidence.learn(await self._named_by(settled.strangers, evidence)):
+                continue
+            runs = await self._papers.keep_runs(day, runs, replace(runs, healed=with_healed(runs.healed, settled.healed)))
+            if not evidence.learn(await self._healed(settled)):
+                break
+        healed = tuple(one for one in runs.healed if (sold := evidence.all_by_id.get(one.transaction_id)) and sold.state is one.state)
+        reviewed = await self._papers.review(replace(settled, healed=healed, left_out=_left_out(evidence)))
+        body = await self._papers.keep_day(reviewed, before)
+        await self._papers.keep_runs(day, runs, replace(runs, files=_names(day, found)))
+        if settled.file is None:
+            log.error("settlement file missing", day=day)
+        return body
+
+    async def _sold(self, *days: date) -> dict[str, Sold]:
+        parts = await self.each((self._shard(day, shard) for day in days for shard in range(SHARDS)), AT_ONCE)
+        return {sale.id: sale for part in parts for sale in part}
+
+    async def _shard(self, day: date, shard: int) -> list[Sold]:
+        return [sale async for sale in self.store.of_day(self.rules.mode, day, shard)]
+
+    async def _needed(self, day: date, evidence: _Evidence) -> dict[date, StoredFile]:
+        """The files for a day's comparison.
+
+        Raises:
+            Refused: it is not to be told which file is meant.
+        """
+        found = await self.files.find(files_needed(day, evidence.older.values()))
+        for one, file in found.items():
+            if isinstance(file, Refusal) and (one == day or not file.foreign):
+                raise Refused(file)
+        return {one: file for one, file in found.items() if isinstance(file, StoredFile)}
+
+    async def _compared(self, day: date, today: date, evidence: _Evidence, files: Mapping[date, StoredFile]) -> SettledDay:
+        sold, mode, readings = evidence.all, self.rules.mode, self.readings
+        return await self.files.compare(files, lambda opened: compare(day, sold, opened, mode=mode, today=today, readings=readings))
+
+    async def _named_by(self, lines: Iterable[Line], evidence: _Evidence) -> list[Transaction]:
+        """The sales of any day that lines name, as far as they were not looked up before."""
+        fresh = {(line.merchant_id, line.transaction_id) for line in lines} - evidence.asked
+        now_asked = sorted(fresh)[: MOST_LOOKED_UP - len(evidence.asked)]
+        evidence.asked.update(now_asked)
+        evidence.not_asked = len(fresh) - len(now_asked)
+        named = await self.each((self._looked_up(*ids) for ids in now_asked), AT_ONCE)
+        return [sale for sales in named for sale in sales]
+
+    async def _looked_up(self, merchant_id: str, supplier_id: str) -> Sequence[Transaction]:
+        """By our request id, else by the supplier's id, in whichever field and case it stands."""
+        queries = [(LookupBy.REQUEST_ID, merchant_id.lower())]
+        spelt = dict.fromkeys(text for one in (supplier_id, merchant_id) for text in (one, one.lower(), one.upper()))
+        queries += [(LookupBy.SUPPLIER_TRANSACTION_ID, text) for text in spelt]
+        for by, value in queries:
+            if value and (found := await self.store.lookup(self.rules.mode, by, value)):
+                return found
+        return ()
+
+    async def _healed(self, settled: SettledDay) -> list[Transaction]:
+        """Put on record what the files prove; the sales as they are then."""
+        by_sale = groupby(sorted(settled.proofs, key=_in_order), key=lambda proof: proof.transaction_id)
+        proven = await self.each([self._proven(sale_id, tuple(proofs)) for sale_id, proofs in by_sale], AT_ONCE)
+        absent = await self.each((self._absent(sale_id) for sale_id in settled.absent), AT_ONCE)
+        return [*proven, *absent]
+
+    async def _proven(self, sale_id: str, proofs: Iterable[Proof]) -> Transaction:
+        sale = await self._held(sale_id)
+        for proof in proofs:
+            raw = RawAnswer.of(BY, self.now(), None, None, line_text(proof.line).encode())
+            sale = await self.learn(sale, Answer(Vended(proof.receipt), raw), by=BY)
+        return await self.announce(sale)
+
+    async def _absent(self, sale_id: str) -> Transaction:
+        """End a sale that the files prove was never made, unless it has shown a sign of a vend since they were compared."""
+        never = Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "absent from the settlement files"))
+
+        def learned(known: Transaction) -> Transaction:
+            if known.state not in OPEN_STATES or known.sign_of_vend:
+                return known
+            return after(known, never, at=self.now(), by=BY, retry_seconds=self.rules.retry_seconds)
+
+        return await self.announce(await self.change(await self._held(sale_id), learned))
+
+    @property
+    def _papers(self) -> DayPapers:
+        return DayPapers(papers=self.store, mode=self.rules.mode, each=self.each, now=self.now)
+
+
+_AROUND: Final = (-ONE_DAY, ONE_DAY * 0, ONE_DAY)
+
+
+def _is_due(standing: _Day, asked: date | None, found: Found) -> bool:
+    """Whether a run settles the day: always when asked for, otherwise when it has not ended or there are other files around it."""
+    if asked is not None and standing.day != asked:
+        return standing.paper is not None and standing.differs(found)
+    return asked is not None or not standing.is_ended or standing.differs(found)
+
+
+def _names(day: date, found: Found) -> dict[str, str | None]:
+    """The names of a day's file and its neighbours'."""
+    return {one.isoformat(): _name(found.get(one)) for one in (day + offset for offset in _AROUND)}
+
+
+def _name(file: StoredFile | Refusal | None) -> str | None:
+    """What is refused has no name that a settled day could have been settled with; another merchant's is as good as none."""
+    match file:
+        case StoredFile(name=name):
+            return name
+        case Refusal(foreign=False, file=name):
+            return f"refused: {name}"
+        case _:
+            return None
+
+
+def _left_out(evidence: _Evidence) -> dict[str, int]:
+    return {"lookUps": evidence.not_asked} if evidence.not_asked else {}
+
+
+def _in_order(proof: Proof) -> tuple[str, bool, str]:
+    """What ends a sale goes before what contradicts its end."""
+    return proof.transaction_id, not proof.ends_sale, proof.supplier_transaction_id
+
+
+def _tell_refused(day: date, refusal: Refusal) -> None:
+    log.error("settlement file refused", day=day, file=refusal.file, reason=refusal.reason, faults=[str(fault) for fault in refusal.faults])

@@ -1,0 +1,133 @@
+"""A world that also keeps papers and finds settlement files, for driving the settling of days one port call at a time."""
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import partial
+
+from shared.matching import Readings
+from shared.mobilemart.settlement_file import Line
+from shared.mobilemart.settlement_writer import detail, written
+from shared.settled_day import SettledDay
+from shared.settlement_files import Choice, Comparing, FilesUnavailable, Found, StoredFile, compared
+from shared.settling import Settling
+from shared.sold import Sold
+from shared.store import Conflict, LookupBy, Paper, PaperKind
+from shared.transaction import Transaction, shard_name, shard_of
+from shared.vas import Mode
+from tests.stepping import World, boundary, one_by_one
+
+
+@dataclass
+class Shelf:
+    """Settlement files in memory, by name. `unavailable`: the place does not answer."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    merchant: str | None = None
+    unavailable: bool = False
+
+    async def find(self, days: Collection[date]) -> Found:
+        await boundary("before find files")
+        if self.unavailable:
+            raise FilesUnavailable
+        stored = [StoredFile(name, "1", partial(_pieces, content)) for name, content in self.files.items()]
+        return Choice(self.merchant)(stored, days)
+
+    async def compare(self, files: Mapping[date, StoredFile], comparing: Comparing) -> SettledDay:
+        await boundary("before compare")
+        return compared(files, comparing)
+
+
+def _pieces(content: bytes) -> tuple[bytes, ...]:
+    return (content,)
+
+
+@dataclass
+class Archive(World):
+    """Sales, papers and files in memory. `written` counts what was written, sales and papers alike."""
+
+    papers: dict[tuple[PaperKind, str], Paper] = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=Shelf)
+    written: int = 0
+    looked_up: list[str] = field(default_factory=list)
+
+    def settling(self, readings: Readings | None = None) -> Settling:
+        return Settling(
+            store=self,
+            supplier=self,
+            events=self,
+            rules=self.rules,
+            now=lambda: self.now,
+            new_id=self.new_id,
+            files=self.shelf,
+            each=one_by_one,
+            readings=readings or Readings(),
+        )
+
+    def deliver(self, day: date, *lines: Line, stamp: str = "", merchant: str = "ACME") -> str:
+        """Put a day's file in place; its name."""
+        name = f"FULCRUM.MERCHANT.{merchant}.RECON.{stamp or f'{day:%Y%m%d}230000'}.txt"
+        self.shelf.files[name] = b"".join(written(day, lines))
+        return name
+
+    @property
+    def days(self) -> dict[str, Mapping[str, object]]:
+        """Every settlement paper, by id."""
+        return {paper_id: paper.body for (kind, paper_id), paper in self.papers.items() if kind is PaperKind.SETTLEMENTS}
+
+    @property
+    def discrepancies(self) -> list[Mapping[str, object]]:
+        return [paper.body for (kind, _), paper in sorted(self.papers.items()) if kind is PaperKind.DISCREPANCIES]
+
+    async def advance(self, before: Transaction, after: Transaction) -> Transaction:
+        self.written += 1
+        return await super().advance(before, after)
+
+    async def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold]:
+        await boundary("before of_day")
+        for sale in sorted(self.sales.values(), key=lambda sale: sale.id):
+            if sale.day == day and shard_of(sale.id, mode) == shard_name(mode, shard):
+                yield Sold.of(sale)
+
+    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> list[Transaction]:
+        def read() -> list[Transaction]:
+            self.looked_up.append(value)
+            if by is LookupBy.REQUEST_ID:
+                return [sale for sale in self.sales.values() if sale.request_id == value]
+            return [sale for sale in self.sales.values() if sale.receipt and sale.receipt.supplier_transaction_id == value]
+
+        return await self._effect("lookup", read)
+
+    async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
+        return await self._effect("read_paper", lambda: self.papers.get((kind, paper_id)))
+
+    async def write_paper(self, kind: PaperKind, paper: Paper) -> Paper:
+        def write() -> Paper:
+            held = self.papers.get((kind, paper.id))
+            if (held and held.revision) != paper.revision:
+                raise Conflict
+            self.written += 1
+            self.papers[kind, paper.id] = replace(paper, revision=self.new_id())
+            return self.papers[kind, paper.id]
+
+        return await self._effect("write_paper", write)
+
+    async def marked_papers(self, kind: PaperKind, mark: str) -> list[Paper]:
+        def read() -> list[Paper]:
+            return [paper for (one, _), paper in sorted(self.papers.items()) if one is kind and paper.mark == mark]
+
+        return await self._effect("marked_papers", read)
+
+
+def bill(sale: Transaction, supplier_id: str | None = None, **changes: str) -> Line:
+    """The line that bills a sale as it was ordered."""
+    held = sale.receipt.supplier_transaction_id if sale.receipt else None
+    line = detail(
+        service=sale.order.vas_type,
+        transaction_id=supplier_id or held or f"aaaaaaaa-0000-4000-8000-{sale.request_id[-12:]}",
+        merchant_id=sale.request_id,
+        at=sale.created_at,
+        cents=sale.order.amount.cents,
+        recipient=sale.order.recipient or "",
+    )
+    return line._replace(**changes)

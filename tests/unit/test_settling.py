@@ -1,0 +1,392 @@
+"""Settling days: what is healed, kept and said; that nothing is done twice; and that a crash anywhere changes nothing."""
+
+import json
+import zlib
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from shared.matching import ONE_DAY
+from shared.mobilemart.settlement_writer import detail
+from shared.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.settling import FutureDay
+from shared.store import PaperKind
+from shared.transaction import EventName, State
+from shared.vas import VasType
+from tests.archive import Archive, bill
+from tests.stepping import START, boundaries, electricity, run
+
+DAY = date(2026, 5, 1)
+NEXT = DAY + ONE_DAY
+MORNING = datetime(2026, 5, 2, 4, tzinfo=UTC)  # 06:00 in Johannesburg
+LATER = datetime(2027, 1, 1, tzinfo=UTC)
+LOST = Unknown("ReadTimeout")
+
+
+def sell(world, answer=None, *, at=START, cents=10_000):
+    """A sale as its answer left it; without one, vended under a GUID of the supplier's, with its token."""
+    number = len(world.sales)
+    given = answer or Vended(Receipt(supplier_transaction_id=f"bbbbbbbb-0000-4000-8000-{number:012d}", tokens_due=TokensDue.NONE))
+    now, world.now, world.answers = world.now, at, [given]
+    sale = run(world.vending.purchase(electricity(f"key-{number}", cents=cents, allow_duplicate=True))).transaction
+    world.now = now
+    world.written = 0
+    return sale
+
+
+def settle(world, day=None, until=LATER):
+    return run(world.settling().settle(day, until))
+
+
+def world_at(at, **shape):
+    return Archive(now=at, **shape)
+
+
+def only(settled):
+    (body,) = settled.days
+    return body
+
+
+def balanced(world):
+    """A day on which all is well, and the next one's file."""
+    sales = [sell(world, cents=cents) for cents in (10_000, 20_000)]
+    world.deliver(DAY, *map(bill, sales))
+    world.deliver(NEXT)
+    return sales
+
+
+def test_a_day_is_provisional_until_the_next_days_file_is_in_and_that_one_closes_it_as_a_new_version():
+    world = world_at(MORNING)
+    sale = sell(world)
+    world.deliver(DAY, bill(sale))
+    assert (only(settle(world, DAY))["status"], only(settle(world, DAY))["version"]) == ("provisional", 1)
+    world.now += ONE_DAY
+    world.deliver(NEXT)
+    assert only(settle(world, NEXT))["day"] == "2026-05-02"
+    closed = world.days["live-2026-05-01"]
+    assert (closed["status"], closed["version"], closed["matched"]) == ("balanced", 2, {"rows": 1, "totalCents": 10_000})
+    assert world.days["live-2026-05-01-v0001"]["status"] == "provisional" and world.days["live-2026-05-01-v0002"] == closed
+    assert {paper.id for (_, _), paper in world.papers.items() if paper.mark == "live"} == {"live-2026-05-01", "live-2026-05-02"}
+
+
+def test_the_same_inputs_again_write_nothing_and_answer_the_same_bytes():
+    world = world_at(MORNING + ONE_DAY)
+    balanced(world)
+    sell(world, LOST)
+    for day in (DAY, None):
+        first = settle(world, day)
+        world.written = 0
+        assert json.dumps(settle(world, day).days) == json.dumps(first.days) and world.written == 0
+
+
+def test_without_a_day_every_unsettled_one_is_settled_oldest_first():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    balanced(world)
+    settled = settle(world)
+    assert [(body["day"], body["status"]) for body in settled.days] == [
+        ("2026-05-01", "balanced"),
+        ("2026-05-02", "provisional"),
+        ("2026-05-03", "file_missing"),
+    ]
+    world.now += ONE_DAY
+    assert [body["day"] for body in settle(world).days] == ["2026-05-01", "2026-05-02", "2026-05-03", "2026-05-04"]
+
+
+def test_a_system_without_a_past_settles_yesterday_and_misses_its_file(caplog):
+    world = world_at(MORNING)
+    assert [(body["day"], body["status"]) for body in settle(world).days] == [("2026-05-01", "file_missing")]
+    assert "settlement file missing" in caplog.text
+
+
+def test_a_file_that_comes_late_settles_its_day_and_those_around_it():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    sale = sell(world)
+    world.deliver(DAY, bill(sale))
+    settle(world)
+    world.deliver(NEXT)
+    assert [(body["day"], body["status"]) for body in settle(world).days][:2] == [("2026-05-01", "balanced"), ("2026-05-02", "provisional")]
+
+
+def test_today_is_provisional_and_the_future_is_refused():
+    world = world_at(START + timedelta(hours=1))
+    world.deliver(DAY, bill(sell(world)))
+    assert only(settle(world, DAY))["status"] == "provisional"
+    with pytest.raises(FutureDay):
+        settle(world, NEXT)
+    assert "live-2026-05-02" not in world.days
+
+
+def test_a_lost_answer_is_healed_by_its_line_and_its_token_is_to_be_recovered():
+    world = world_at(MORNING)
+    sale = sell(world, LOST)
+    world.deliver(DAY, bill(sale))
+    body = only(settle(world, DAY))
+    healed = world.sales[sale.id]
+    assert healed.state is State.VENDED and healed.tokens_pending and healed.history[-1].by == "settlement"
+    assert healed.answers[-1].source == "settlement" and healed.answers[-1].body.startswith(b"D|Utility|")
+    assert (sale.id, EventName.VENDED, State.VENDED) in world.topic and not healed.unannounced
+    assert [one["transactionId"] for one in body["healed"]] == [one["transactionId"] for one in body["tokensToRecover"]] == [sale.id]
+    assert body["discrepancies"] == [] and all(books["residue"] == {"rows": 0, "cents": 0} for books in body["conservation"])
+
+
+def test_a_sale_that_no_file_bills_is_rejected_when_all_its_files_are_in():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    balanced(world)
+    sale = sell(world, LOST, cents=7_700)
+    control = sell(world, at=START + ONE_DAY)
+    world.deliver(NEXT, bill(control))
+    body = only(settle(world, DAY))
+    ended = world.sales[sale.id]
+    assert ended.state is State.REJECTED and ended.history[-1].by == "settlement" and ended.open is None
+    assert [(one["transactionId"], one["state"]) for one in body["healed"]] == [(sale.id, "rejected")]
+
+
+def test_absence_proves_nothing_once_a_sign_of_a_vend_was_seen_even_if_it_comes_while_the_files_are_read():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    balanced(world)
+    sale = sell(world, LOST, cents=7_700)
+    world.deliver(NEXT, bill(sell(world, at=START + ONE_DAY)))
+    settling = world.settling().settle(DAY, LATER)
+    while settling.send(None) != "before compare":
+        pass
+    world.sales[sale.id] = replace(world.sales[sale.id], sign_of_vend=True, revision="later")
+    run(settling)
+    assert world.sales[sale.id].state is State.IN_DOUBT
+
+
+def test_a_file_with_other_ids_never_makes_a_vend_rejected():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    sales = [sell(world), sell(world, LOST), sell(world, LOST, cents=7_700)]
+    strange = [bill(sale, f"cccccccc-0000-4000-8000-{at:012d}", merchant_id=f"number {at}") for at, sale in enumerate(sales)]
+    world.deliver(DAY, *strange)
+    world.deliver(NEXT)
+    body = only(settle(world, DAY))
+    assert [world.sales[sale.id].state for sale in sales] == [State.VENDED, State.IN_DOUBT, State.IN_DOUBT]
+    assert {one["transactionId"] for one in body["open"]} == {sales[1].id, sales[2].id} and body["healed"] == []
+
+
+def test_a_vend_after_a_rejection_is_kept_noted_and_announced_once(caplog):
+    world = world_at(MORNING)
+    sale = sell(world, Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011"))
+    world.deliver(DAY, bill(sale))
+    for _ in range(3):
+        body = only(settle(world, DAY))
+    assert [found["kind"] for found in body["discrepancies"]] == ["vended_after_rejection"]
+    held = world.sales[sale.id]
+    assert held.state is State.REJECTED and [entry.what for entry in held.history].count("contradicted") == 1
+    assert [event for _, event, _ in world.topic].count(EventName.CONTRADICTED) == 1
+    assert caplog.text.count("discrepancy found") == 1
+
+
+def test_a_line_that_names_a_sale_of_long_ago_is_no_stranger():
+    world = world_at(MORNING)
+    old = sell(world, at=START - 9 * ONE_DAY)
+    world.deliver(DAY, bill(old))
+    assert [found["kind"] for found in only(settle(world, DAY))["discrepancies"]] == ["late_posting"]
+
+
+def test_a_line_that_names_an_old_sale_in_doubt_heals_it_by_the_suppliers_id_too():
+    world = world_at(MORNING)
+    old = sell(world, LOST, at=START - 9 * ONE_DAY)
+    world.deliver(DAY, bill(old))
+    settle(world, DAY)
+    assert world.sales[old.id].state is State.VENDED
+
+
+def test_a_discrepancy_stays_open_in_later_reports_until_a_person_closes_it():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    sale = sell(world)
+    world.deliver(DAY, bill(sale, amount="10001"))
+    world.deliver(NEXT)
+    settle(world)
+    (found,) = world.discrepancies
+    assert (found["kind"], found["status"], found["closure"], found["day"]) == ("amount_differs", "open", None, "2026-05-01")
+    assert [one["id"] for one in world.days["live-2026-05-02"]["discrepancies"]] == [found["id"]]
+    close(world, found)
+    assert only(settle(world, DAY))["status"] == "balanced"
+    assert world.days["live-2026-05-01"]["discrepancies"][0]["status"] == "accepted"
+    assert only(settle(world, NEXT))["discrepancies"] == []
+
+
+def close(world, found):
+    key = PaperKind.DISCREPANCIES, f"live-{found['id']}"
+    closure = {"decision": "accepted", "note": "a cent", "by": "ann@example.com", "at": "2026-05-04T08:00:00Z"}
+    body = {**found, "status": "accepted", "closure": closure}
+    world.papers[key] = replace(world.papers[key], body=body, mark=None, revision="closed")
+
+
+def test_a_later_file_of_the_day_is_a_correction_and_closes_what_it_no_longer_shows():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    sale = sell(world)
+    world.deliver(DAY, bill(sale, amount="10001"))
+    world.deliver(NEXT)
+    assert settle(world).days[0]["status"] == "discrepancies"
+    corrected = world.deliver(DAY, bill(sale), stamp="20260503120000")
+    body = settle(world).days[0]
+    assert (body["status"], body["version"], body["file"]["name"]) == ("balanced", 2, corrected)
+    assert world.days["live-2026-05-01-v0001"]["status"] == "discrepancies"
+    (found,) = world.discrepancies
+    assert (found["status"], found["closure"]["by"]) == ("corrected", "settlement")
+
+
+def test_the_same_bytes_under_another_name_change_nothing():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    sales = balanced(world)
+    first = settle(world, DAY)
+    world.written = 0
+    world.deliver(DAY, *map(bill, sales), stamp="20260503120000")
+    assert settle(world, DAY) == first and world.written == 0
+
+
+def refused(world, day=DAY):
+    """The refusal of a day, after which nothing has changed."""
+    papers, sales = dict(world.papers), dict(world.sales)
+    settled = settle(world, day)
+    assert settled.days == () and (world.papers, world.sales) == (papers, sales)
+    (one,) = settled.refused
+    return one.refusal
+
+
+def test_two_different_files_of_the_same_time_are_refused(caplog):
+    world = world_at(MORNING)
+    sale = sell(world, LOST)
+    world.deliver(DAY, bill(sale), stamp="20260502060000")
+    content = world.shelf.files["FULCRUM.MERCHANT.ACME.RECON.20260502060000.txt"]
+    world.shelf.merchant = None
+    world.deliver(DAY, stamp="20260502060000", merchant="OTHER")
+    assert "several merchants" in refused(world).reason
+    assert "settlement file refused" in caplog.text and content
+
+
+def test_another_merchants_file_is_refused_for_its_day_and_does_not_stand_in_the_way_of_ours():
+    world = world_at(MORNING)
+    world.shelf.merchant = "ACME"
+    sale = sell(world, LOST)
+    world.deliver(DAY, bill(sale), merchant="OTHER")
+    assert "another merchant" in refused(world).reason
+    world.deliver(DAY, bill(sale))
+    world.deliver(NEXT, merchant="OTHER")
+    assert only(settle(world, DAY))["status"] == "provisional"
+
+
+BROKEN = {
+    "a wrong count": lambda content: content.replace(b"T|3", b"T|4"),
+    "23 fields": lambda content: content.replace(b"|Purchase|", b"|"),
+    "a float amount": lambda content: content.replace(b"|10000|", b"|100.00|"),
+    "a bad GUID": lambda content: content.replace(b"aaaaaaaa-", b"aaaaaaag-"),
+    "two headers": lambda content: content.split(b"\n")[0] + b"\n" + content,
+    "no header": lambda content: content.split(b"\n", 1)[1],
+    "a day that is none": lambda content: content.replace(b"H|1|20260501", b"H|1|20260532"),
+    "a NUL byte": lambda content: content.replace(b"SimOperator", b"Sim\x00perator"),
+    "a line without end": lambda content: content.replace(b"SimOperator", b"x" * 20_000),
+    "text after the trailer": lambda content: content + b"more\n",
+    "no trailer": lambda content: content.replace(b"T|3\n", b""),
+    "nothing": lambda content: b"",
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+@pytest.mark.parametrize("of", [DAY, NEXT])
+def test_a_file_that_breaks_the_format_is_refused_whole_and_changes_nothing(fault, of, caplog):
+    world = world_at(MORNING + 2 * ONE_DAY)
+    sale = sell(world, LOST)
+    name = world.deliver(DAY, bill(sale))
+    if of == NEXT:
+        name = world.deliver(NEXT, bill(sell(world, LOST, at=START + ONE_DAY)))
+    content = BROKEN[fault](world.shelf.files[name].replace(b"20260502", b"20260501") if of == DAY else world.shelf.files[name])
+    if of == NEXT:
+        content = BROKEN[fault](world.shelf.files[name].replace(b"H|1|20260502", b"H|1|20260501")).replace(b"H|1|20260501", b"H|1|20260502")
+    assert content != world.shelf.files[name]
+    world.shelf.files[name] = content
+    refusal = refused(world)
+    assert refusal.file == name and 1 <= len(refusal.faults) <= 10
+    assert "settlement file refused" in caplog.text
+
+
+def test_one_refused_day_does_not_keep_the_others_waiting():
+    world = world_at(MORNING + 4 * ONE_DAY)
+    balanced(world)
+    world.deliver(DAY + 3 * ONE_DAY)
+    bad = world.deliver(DAY + 4 * ONE_DAY)
+    world.shelf.files[bad] = b"".join(world.shelf.files[bad].splitlines(keepends=True)[:1])
+    settled = settle(world)
+    assert [body["day"] for body in settled.days] == ["2026-05-01", "2026-05-02", "2026-05-03"]
+    assert [one.day.isoformat() for one in settled.refused] == ["2026-05-04", "2026-05-05"]  # the one needs the other's file
+
+
+def test_no_day_is_begun_after_the_deadline_and_what_is_left_is_said():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    balanced(world)
+    settled = settle(world, until=world.now)
+    assert settled.days == () and [day.isoformat() for day in settled.left] == ["2026-05-01", "2026-05-02", "2026-05-03"]
+    assert world.written == 0
+
+
+def troubled(**shape):
+    """Two days with something of everything that is written: heals of both kinds, a contradiction, discrepancies, a closing."""
+    world = world_at(MORNING + ONE_DAY, **shape)
+    global KEYS
+    fine, other = sell(world), sell(world, cents=20_000)
+    lost, absent = sell(world, LOST, cents=30_000), sell(world, LOST, cents=40_000)
+    refused_sale = sell(world, Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011"), cents=50_000)
+    world.deliver(DAY, bill(fine), bill(other, amount="20001"), stamp="20260501235900")
+    settle(world, DAY)
+    world.deliver(DAY, bill(fine), bill(other), bill(lost, amount="30001"), bill(refused_sale), stamp="20260502060000")
+    world.deliver(NEXT, bill(sell(world, at=START + ONE_DAY)))
+    world.now += ONE_DAY
+    return world, absent
+
+
+def state_of(world):
+    papers = {key: (paper.body, paper.mark) for key, paper in world.papers.items()}
+    return papers, {sale.id: (sale.state, [entry.what for entry in sale.history]) for sale in world.sales.values()}
+
+
+def test_wherever_a_run_crashes_the_next_one_ends_as_if_nothing_had_happened():
+    undisturbed, absent = troubled()
+    expected = settle(undisturbed)
+    assert undisturbed.sales[absent.id].state is State.REJECTED
+    steps = boundaries(lambda: troubled()[0].settling().settle(None, LATER))
+    for crash in [at for at, step in enumerate(steps) if step.startswith(("before", "after")) and ("write" in step or "advance" in step)]:
+        world, _ = troubled()
+        run(world.settling().settle(None, LATER), stop_after=crash)
+        assert settle(world) == expected, steps[crash]
+        assert state_of(world) == state_of(undisturbed), (crash, steps[crash])
+
+
+def test_two_runs_at_once_do_no_harm():
+    undisturbed, _ = troubled()
+    expected = settle(undisturbed)
+    steps = boundaries(lambda: troubled()[0].settling().settle(None, LATER))
+    for pause in [at for at, step in enumerate(steps) if "write" in step or "advance" in step]:
+        world, _ = troubled()
+        first = world.settling().settle(None, LATER)
+        for _ in range(pause + 1):
+            first.send(None)
+        assert settle(world) == expected
+        assert run(first) == expected
+        assert state_of(world) == state_of(undisturbed), (pause, steps[pause])
+
+
+def test_a_file_of_fifty_thousand_strangers_is_told_in_a_paper_that_can_be_stored():
+    world = world_at(MORNING)
+    lines = [
+        detail(
+            service=VasType.UTILITY,
+            transaction_id=f"{at:08x}-0000-4000-8000-{at * 7919 % 2**48:012x}",
+            merchant_id=f"{at:08x}-1111-4000-8000-{at * 104_729 % 2**48:012x}",
+            at=START,
+            cents=at,
+            recipient=f"{at:011d}",
+        )
+        for at in range(50_000)
+    ]
+    world.deliver(DAY, *lines)
+    body = only(settle(world, DAY))
+    assert len(body["discrepancies"]) == len(world.discrepancies) == 1_000
+    assert body["leftOut"] == {"lookUps": 48_000, "discrepancies": 49_000}
+    assert body["conservation"][0]["missingHere"] == {"rows": 50_000, "cents": sum(range(50_000))}
+    assert len(zlib.compress(json.dumps(body).encode())) < 500_000
+    world.written = 0
+    assert only(settle(world, DAY)) == body and world.written == 0
