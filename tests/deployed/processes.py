@@ -1,0 +1,186 @@
+"""What stands in for the platform: archives unpacked into empty folders, each function a process of its own, and what they all say."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from local import package
+from shared.mobilemart.simulator import Scenario, Service
+
+WAIT_SECONDS = 60.0  # for what takes a second on a quiet machine
+
+Waited = TypeVar("Waited")
+
+
+def until(condition: Callable[[], Waited | None], seconds: float = WAIT_SECONDS) -> Waited:
+    """The first true thing that `condition` returns."""
+    give_up_at = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < give_up_at, f"not within {seconds} seconds"
+        time.sleep(0.02)
+    return value
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A child that leads a session of its own, so that a signal can meet all of it; what it says goes to a file."""
+
+    child: subprocess.Popen[bytes]
+    said: Path
+
+    @property
+    def is_running(self) -> bool:
+        return self.child.poll() is None
+
+    @property
+    def words(self) -> str:
+        return self.said.read_text(errors="replace")
+
+    def terminate(self) -> None:
+        """As the platform ends an instance."""
+        self.child.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """As when the machine is gone."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.child.pid, signal.SIGKILL)
+        self.child.wait()
+
+    def ended(self) -> int:
+        """Its exit status, once it has ended by itself."""
+        return self.child.wait(WAIT_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A deployed function, and a client of it."""
+
+    process: Process
+    http: httpx.Client
+
+    def is_ready(self) -> bool:
+        assert self.process.is_running, f"it did not start:\n{self.process.words[-3000:]}"
+        try:
+            return self.http.get("/health").is_success
+        except httpx.TransportError:
+            return False
+
+    def ready(self) -> "Function":
+        until(self.is_ready)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Supplier:
+    """The simulated switch in a process of its own, looked at from behind."""
+
+    process: Process
+    http: httpx.Client
+
+    @property
+    def url(self) -> str:
+        return str(self.http.base_url).rstrip("/")
+
+    def vends(self) -> list[Any]:
+        """All that was ever sold, whatever became of the answers."""
+        return self.http.get("/_control/vends").raise_for_status().json()  # type: ignore[no-any-return]
+
+    def vends_to(self, recipient: str) -> list[Any]:
+        """What a meter, account or number was sold."""
+        return [vend for vend in self.vends() if vend["recipient"] == recipient]
+
+    def vends_of(self, scenario: Scenario, service: Service) -> list[Any]:
+        """What was sold to whom the scenario happens."""
+        return [vend for vend in self.vends() if (vend["deal"]["scenario"], vend["deal"]["service"]) == (scenario.number, service)]
+
+    def script(self, *faults: Mapping[str, object]) -> None:
+        """Let these go wrong with the next calls."""
+        assert self.http.post("/_control/faults", json=faults).status_code == 204
+
+
+@dataclass(slots=True)
+class Platform:
+    """Starts processes in a folder, keeps all that they say, and kills them in the end."""
+
+    folder: Path
+    _processes: list[Process] = field(default_factory=list)
+    _clients: list[httpx.Client] = field(default_factory=list)
+
+    def unpacked(self, name: str) -> Path:
+        """The archive of a function, unpacked into an empty folder, once."""
+        folder = self.folder / "archives" / name
+        if not folder.exists():
+            packed = self.folder / f"{name}.zip"
+            packed.write_bytes(package.archive(name))
+            folder.mkdir(parents=True)
+            with zipfile.ZipFile(packed) as bundle:
+                bundle.extractall(folder)
+        return folder
+
+    def start(self, name: str, environment: Mapping[str, str], python: Path = Path(sys.executable)) -> Function:
+        """A function, on its way: with this environment and nothing else, in its own folder, by the framework beside `python`."""
+        port = free_port()
+        command = [str(python.parent / "functions-framework"), "--target", name]
+        process = self.run(command, environment, self.unpacked(name), PORT=str(port))
+        return Function(process, self.client(f"http://127.0.0.1:{port}"))
+
+    def supplier(self, *options: str, port: int = 0) -> Supplier:
+        """The simulated switch, serving."""
+        command = [sys.executable, "-m", "local.supplier", "--port", str(port), *options]
+        process = self.run(command, {}, package.ROOT)
+        return Supplier(process, self.client(until(lambda: self._address(process))))
+
+    def run(self, command: list[str], environment: Mapping[str, str], folder: Path, **more: str) -> Process:
+        said = self.folder / f"{len(self._processes):02d}.log"
+        with said.open("wb") as output:
+            child = subprocess.Popen(
+                command,
+                env={"PYTHONPATH": "", "HOST": "127.0.0.1", **environment, **more},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=folder,
+                start_new_session=True,
+            )
+        self._processes.append(Process(child, said))
+        return self._processes[-1]
+
+    def client(self, url: str) -> httpx.Client:
+        """A client with room for many requests at once, each on a connection of its own: servers close idle ones at any time."""
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        client = httpx.Client(base_url=url, timeout=WAIT_SECONDS, limits=limits, trust_env=False)
+        self._clients.append(client)
+        return client
+
+    @property
+    def words(self) -> str:
+        """All that all processes have said so far."""
+        return "\n".join(process.words for process in self._processes)
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+        for process in self._processes:
+            process.kill()
+
+    def _address(self, supplier: Process) -> str | None:
+        assert supplier.is_running, f"the supplier did not start:\n{supplier.words}"
+        line, ended, _ = supplier.words.partition("\n")
+        return line.split()[-1] if ended else None
