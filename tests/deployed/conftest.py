@@ -1,25 +1,32 @@
 """The system as it is deployed: packaged functions as processes of their own, among everything that they talk to."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET
+from tests.deployed.installation import installed
 from tests.deployed.issuer import issuing
 from tests.deployed.processes import Platform, Supplier
 from tests.deployed.surroundings import SECRETS, Surroundings, World
 from tests.deployed.wallet import Seen
 from tests.stand_ins.secret_manager import secret_manager
 
-LAST = ("test_installed.py", "test_logs.py")  # the one takes a minute, the other looks back at everything
+INSTALLED = "test_installed.py"
+LAST = (INSTALLED, "test_logs.py")  # the one waits for what the others leave it time for, the other looks back at everything
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What looks back comes last."""
-    items.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
+    """Run those last of this folder's."""
+    here = [at for at, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    ordered = sorted((items[at] for at in here), key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
+    for at, item in zip(here, ordered, strict=True):
+        items[at] = item
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def surroundings(tmp_path_factory: pytest.TempPathFactory, firestore_emulator: str, pubsub_emulator: str) -> Iterator[Surroundings]:
     credentials = {
         f"{SECRETS}/client-id/versions/latest": SIMULATED_CLIENT_ID.encode(),
@@ -39,19 +46,31 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory, firestore_emulator: s
         surroundings.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package", autouse=True)
+def installing(request: pytest.FixtureRequest, surroundings: Surroundings) -> Iterator[Future[Path] | None]:
+    """The interpreter of an environment that is made, if it is asked for, while the other tests wait for their processes."""
+    if all(item.path.name != INSTALLED for item in request.session.items):
+        yield None
+        return
+    folder = surroundings.platform.folder
+    archive = surroundings.platform.unpacked("purchase")
+    with ThreadPoolExecutor(1) as installer:
+        yield installer.submit(installed, archive, folder / "environment")
+
+
+@pytest.fixture(scope="package")
 def supplier(surroundings: Surroundings) -> Supplier:
     """A switch that does not say that it is simulated."""
     return surroundings.platform.supplier("--unmarked")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def late_supplier(surroundings: Surroundings) -> Supplier:
     """Another, whose late answers come in time all the same: after two seconds."""
     return surroundings.platform.supplier("--unmarked", "--late-seconds", "2")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def live(surroundings: Surroundings, supplier: Supplier) -> World:
     """A deployment that sells from the first."""
     topic = surroundings.topic()
