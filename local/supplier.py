@@ -1,16 +1,18 @@
 """The simulated supplier on a socket of this machine: `python -m local.supplier --port 9000`.
 
-Besides the supplier's own paths it has two for a person or a test: `GET /_control/vends`, all that was vended, and
-`POST /_control/faults`, a JSON array of faults for the next calls: `[{"effect": "reply-lost", "on": "purchase"}]`.
+Besides the supplier's own paths it has three for a person or a test: `GET /_control/vends`, all that was vended;
+`POST /_control/faults`, a JSON array of faults for the next calls: `[{"effect": "reply-lost", "on": "purchase"}]`; and
+`GET /_control/settlement-file?day=2026-05-01`, what the supplier would bill for that day, with `&plant=3:missing` for each fault that
+is planted, by the position of its vend.
 """
 
 import argparse
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final, get_args
 
 import msgspec
@@ -19,7 +21,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.mobilemart.settlement_writer import Plant
 from shared.mobilemart.simulator import STANDARD, Behaviour, Fault, MemoryLedger, RepeatedRequestId, ReprintBy, Simulator, Vend
+from shared.mobilemart.simulator.settlement import day_file, day_file_name
 
 HOST: Final = "127.0.0.1"
 CONTROL: Final = "/_control/"
@@ -41,6 +45,13 @@ class Supplier:
         match request.method, request.url.path.removeprefix(CONTROL):
             case "GET", "vends":
                 return Response(msgspec.json.encode([_shown(vend) for vend in await self.simulator.vends()]), media_type="application/json")
+            case "GET", "settlement-file":
+                try:
+                    day = date.fromisoformat(request.query_params["day"])
+                    plants = dict(_plant(text) for text in request.query_params.getlist("plant"))
+                except (KeyError, ValueError):
+                    return Response("day=YYYY-MM-DD, and any number of plant=POSITION:FAULT\n", 400, media_type="text/plain")
+                return settlement_file(day, await self.simulator.vends(), plants)
             case "POST", "faults":
                 try:
                     faults = msgspec.json.decode(await request.body(), type=list[Fault])
@@ -50,6 +61,18 @@ class Supplier:
                 return Response(status_code=204)
             case _:
                 return Response(status_code=404)
+
+
+def settlement_file(day: date, vends: Sequence[Vend], plants: Mapping[int, Plant]) -> Response:
+    """A day's settlement file of these vends, to be saved under the name that it is delivered by."""
+    name = day_file_name(day, vends, datetime.now(UTC))
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(b"".join(day_file(day, vends, plants)), headers=headers, media_type="text/plain")
+
+
+def _plant(text: str) -> tuple[int, Plant]:
+    position, _, plant = text.partition(":")
+    return int(position), Plant(plant)
 
 
 def _shown(vend: Vend) -> dict[str, object]:

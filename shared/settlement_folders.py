@@ -17,7 +17,7 @@ from shared.mobilemart.simulator.books import Books, Vend
 from shared.mobilemart.simulator.ledger import Ledger
 from shared.mobilemart.simulator.settlement import day_file, day_file_name
 from shared.settled_day import SettledDay
-from shared.settlement_files import Choice, Comparing, FilesUnavailable, Found, Refusal, StoredFile, compared
+from shared.settlement_files import Choice, Comparing, Files, FilesUnavailable, Found, Refusal, StoredFile, compared
 from shared.transaction import business_day
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
@@ -63,12 +63,12 @@ class SimulatedFiles(FilesInThread):
     """The files that the simulated supplier would deliver: of what it really vended. Implements `shared.settlement_files.Files`.
 
     A day that still runs has a file of what was vended so far, under a name of its own. The first file is of the first vend's day,
-    or of yesterday.
+    or of yesterday. Where a file lies among those `delivered`, it is that one: so faults can be planted.
     """
 
-    def __init__(self, ledger: Ledger, now: Callable[[], datetime]) -> None:
+    def __init__(self, ledger: Ledger, now: Callable[[], datetime], delivered: Files | None = None) -> None:
         super().__init__()
-        self._books, self._now = Books(ledger), now
+        self._books, self._now, self._delivered = Books(ledger), now, delivered
 
     async def find(self, days: Collection[date]) -> Found:
         """As `Files.find`."""
@@ -81,7 +81,7 @@ class SimulatedFiles(FilesInThread):
             if first <= day <= today:
                 name = day_file_name(day, vends, at)
                 files[day] = StoredFile(name, name, partial(_simulated_chunks, day, vends))
-        return files
+        return files if self._delivered is None else {**files, **await self._delivered.find(days)}
 
 
 def _simulated_chunks(day: date, vends: list[Vend]) -> tuple[bytes]:

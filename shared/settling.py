@@ -27,7 +27,7 @@ from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavaila
 from shared.transaction import SHARDS, Transaction, after, business_day
 
 WINDOW: Final = timedelta(days=28)  # how far back a run looks for days that are not settled
-MOST_LOOKED_UP: Final = 2_000  # lines of a day that name no sale of these days; a file of strangers is not worth more
+MOST_LOOKED_UP: Final = 1_000  # lines of a day that name no sale of these days; a file of strangers is not worth more
 TRIES: Final = 3  # of a day over which two runs met
 ENDED: Final = frozenset({Status.BALANCED.value, Status.DISCREPANCIES.value})
 
@@ -114,7 +114,7 @@ class Settling(Recording):
     readings: Readings
 
     async def settle(self, day: date | None, until: datetime) -> Settled:
-        """Settle a day; without one, every day up to yesterday that is not settled, oldest first. Begins none after `until`.
+        """Settle a day; without one, every day up to yesterday that is not settled, oldest first. Begins no other after `until`.
 
         A day's neighbours are settled with it where its file is news to them. The answer holds the day that was asked for, or
         every day of the last weeks.
@@ -130,16 +130,13 @@ class Settling(Recording):
         candidates = shown if day is None else [day - ONE_DAY, day, day + ONE_DAY]
         found = await self.files.find(frozenset(one + offset for one in candidates for offset in _AROUND))
         standing = await self.each((self._standing(one) for one in candidates), AT_ONCE)
-        return await self._settle_those([one for one in standing if _is_due(one, day, found)], standing, shown, today, until)
-
-    async def _settle_those(
-        self, due: Sequence[_Day], standing: Iterable[_Day], shown: Collection[date], today: date, until: datetime
-    ) -> Settled:
         bodies = {one.day: dict(one.paper.body) for one in standing if one.paper is not None}
         refused: list[RefusedDay] = []
         left: list[date] = []
-        for one in due:
-            if self.now() >= until:
+        for one in standing:
+            if not _is_due(one, day, found):
+                continue
+            if self.now() >= until and one.day != day:
                 left.append(one.day)
                 continue
             try:
@@ -246,7 +243,7 @@ class Settling(Recording):
     async def _healed(self, settled: SettledDay) -> list[Transaction]:
         """Put on record what the files prove; the sales as they are then."""
         by_sale = groupby(sorted(settled.proofs, key=_in_order), key=lambda proof: proof.transaction_id)
-        proven = await self.each([self._proven(sale_id, tuple(proofs)) for sale_id, proofs in by_sale], AT_ONCE)
+        proven = await self.each((self._proven(sale_id, tuple(proofs)) for sale_id, proofs in by_sale), AT_ONCE)
         absent = await self.each((self._absent(sale_id) for sale_id in settled.absent), AT_ONCE)
         return [*proven, *absent]
 
