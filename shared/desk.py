@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from shared import api, decisions
+from shared import api, decisions, logs
 from shared.bodies import invalid
 from shared.brake import Pause
 from shared.dossier import dossier_body, found_body
@@ -26,17 +26,23 @@ from shared.operating import (
     TokensRefused,
 )
 from shared.problem import Fault, Problem
-from shared.reconciling import Swept
+from shared.reconciling import Sweeping
+from shared.reports import Reporting
+from shared.settlement_files import FilesUnavailable, Refusal
+from shared.settling import Settling
 from shared.shown import rfc3339
 from shared.store import Conflict, LookupBy
 from shared.transaction import Transaction, business_day
 from shared.vas import VasType
 
+FORMS: Final = {".csv": "text/csv", ".html": "text/html", ".json": "application/json"}
 LOOKUPS: Final = {
     "meterNumber": LookupBy.METER_NUMBER,
     "requestId": LookupBy.REQUEST_ID,
     "supplierTransactionId": LookupBy.SUPPLIER_TRANSACTION_ID,
 }
+
+log = logs.logger(__name__)
 
 _SOUGHT: Final = re.compile(r"[!-~]{1,128}", re.ASCII)
 _ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -116,22 +122,70 @@ def named(operator: str) -> str:
     return operator
 
 
-def swept(result: Swept) -> Response:
-    """What a sweep did."""
-    return api.answer({to_camel(name): count for name, count in asdict(result).items()})
+async def sweep(request: Request, sweeping: Sweeping) -> Response:
+    """Resolve what is due, and stop while there is time to end what was begun. What was done is logged too, to be measured."""
+    api.query(request)
+    done = asdict(await sweeping.sweep(sweeping.now() + sweeping.rules.latest_claim))
+    log.info("swept", **done)
+    return api.answer({to_camel(name): count for name, count in done.items()})
 
 
-def day_asked(request: Request, at: datetime) -> date | None:
-    """The business day that is to be settled, if one is named.
+async def settle(request: Request, settling: Settling) -> Response:
+    """Settle the day that is named, and answer with it; or all that are not settled, and answer with what became of each.
 
     Raises:
-        Problem: `body-invalid`: it is no day, or it has not come.
+        Problem: `body-invalid`, `settlement-file-refused`, `settlement-files-unavailable`.
     """
-    match api.query(request, "day"):
-        case {"day": text}:
-            return day_named(text, at)
+    at = settling.now()
+    asked = api.query(request, "day")
+    day = day_named(asked["day"], at) if asked else None
+    try:
+        result = await settling.settle(day, at + settling.rules.latest_claim)
+    except FilesUnavailable:
+        raise Problem(Fault.SETTLEMENT_FILES_UNAVAILABLE) from None
+    if day is None:
+        return api.answer(
+            {
+                "days": result.days,
+                "refused": [{"day": one.day.isoformat(), **_refusal(one.refusal)} for one in result.refused],
+                "left": [one.isoformat() for one in result.left],
+            }
+        )
+    for one in result.refused:
+        raise Problem(Fault.SETTLEMENT_FILE_REFUSED, detail=f"Nothing was changed: {one.refusal.reason}.", **_refusal(one.refusal))
+    return api.answer(result.days[0])
+
+
+async def reports(request: Request, reporting: Reporting) -> Response:
+    """The days that were settled, newest first."""
+    api.query(request)
+    return api.answer({"days": await reporting.days()})
+
+
+async def report(request: Request, reporting: Reporting, name: str) -> Response:
+    """A day's report, in the form that its name ends with, else in the one that is accepted most gladly.
+
+    Raises:
+        Problem: `body-invalid`, or `not-found` where the day was never settled.
+    """
+    api.query(request)
+    text, suffix = (name[: -len(end)], end) if (end := next((end for end in FORMS if name.endswith(end)), "")) else (name, "")
+    form = FORMS[suffix] if suffix else _accepted(request)
+    found = await reporting.day(day_named(text, reporting.now()))
+    if found is None:
+        raise Problem(Fault.NOT_FOUND, detail="This day was never settled.")
+    match form:
+        case "text/csv":
+            from shared.report_csv import csv_of
+
+            headers = {"Content-Disposition": f'attachment; filename="settlement-{text}.csv"'}
+            return Response(csv_of(found), 200, headers, "text/csv; charset=utf-8")
+        case "text/html":
+            from shared.report_html import PAGE_HEADERS, html_of
+
+            return Response(html_of(found), 200, PAGE_HEADERS, "text/html; charset=utf-8")
         case _:
-            return None
+            return api.answer(found.json())
 
 
 def day_named(text: str, at: datetime) -> date:
@@ -234,6 +288,20 @@ async def selling(request: Request, operating: Operating, operator: str) -> Resp
         return api.answer(_paused(await operating.pause(vas_types, reason, until, by)))
     except Conflict:
         raise Problem(Fault.OUTDATED) from None
+
+
+def _accepted(request: Request) -> str:
+    """The form that the header `Accept` prefers; JSON where it says nothing, or nothing of ours."""
+    from werkzeug.datastructures import MIMEAccept
+    from werkzeug.http import parse_accept_header
+
+    said = request.headers.get("accept", "")
+    return parse_accept_header(said, MIMEAccept).best_match(("application/json", "text/html", "text/csv")) or "application/json"
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    """Why a file is not believed, with the first ten faults."""
+    return {"file": refusal.file, "reason": refusal.reason, "faults": [asdict(fault) for fault in refusal.faults]}
 
 
 async def _sale(operating: Operating, sale_id: str) -> Transaction:

@@ -13,6 +13,7 @@ from shared.brake import Brake, Pause
 from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Vended
 from shared.recording import Recording
 from shared.settled_day import OPEN
+from shared.shown import rfc3339
 from shared.sold import brings_token
 from shared.store import Books, Conflict, LookupBy, Paper, PaperKind
 from shared.sts import SIMULATED_PREFIX, StsToken, TokenKind, token_number
@@ -130,7 +131,7 @@ class Operating(Recording):
                 raise DiscrepancyUnknown
             if paper.body["status"] != OPEN:
                 return _closed_alike(paper.body, decision, note, operator)
-            closure = {"decision": decision, "note": logs.masked(note), "by": operator, "at": self.now().isoformat()}
+            closure = {"decision": decision, "note": logs.masked(note), "by": operator, "at": rfc3339(self.now())}
             body = {**paper.body, "status": decision, "closure": closure}
             try:
                 await self.store.write_paper(PaperKind.DISCREPANCIES, replace(paper, body=body, mark=None))

@@ -36,6 +36,8 @@ class Fault(StrEnum):
     OUTDATED = "outdated"
     PREVEND_UNKNOWN = "prevend-unknown"
     REQUEST_IN_PROGRESS = "request-in-progress"
+    SETTLEMENT_FILES_UNAVAILABLE = "settlement-files-unavailable"
+    SETTLEMENT_FILE_REFUSED = "settlement-file-refused"
     STORE_UNAVAILABLE = "store-unavailable"
     SUPPLIER_UNAVAILABLE = "supplier-unavailable"
     TOO_LARGE = "too-large"
@@ -103,6 +105,16 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
         Fault.PREVEND_UNKNOWN: Kind(404, Retry.CHANGE, "Prevend unknown", "This caller has no such prevend for this service."),
         Fault.REQUEST_IN_PROGRESS: Kind(
             409, Retry.SAME_KEY, "Request in progress", "The first request with this key is still selling.", retry_after_seconds=2
+        ),
+        Fault.SETTLEMENT_FILES_UNAVAILABLE: Kind(
+            503,
+            Retry.SAME_KEY,
+            "Settlement files unavailable",
+            "The place where they lie did not answer. Settle again later.",
+            retry_after_seconds=60,
+        ),
+        Fault.SETTLEMENT_FILE_REFUSED: Kind(
+            422, Retry.CHANGE, "Settlement file refused", "Nothing was changed. The supplier has to deliver a file that keeps the format."
         ),
         Fault.STORE_UNAVAILABLE: Kind(
             503, Retry.SAME_KEY, "Store unavailable", "The request may not be on record. Repeat it under its key.", retry_after_seconds=5

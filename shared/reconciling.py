@@ -98,4 +98,4 @@ def _due_at(sale: Transaction) -> datetime:
 
 def _summed(tallies: Iterable[Counter[str]], *, left: int) -> Swept:
     total: Counter[str] = sum(tallies, Counter())
-    return Swept(**{field.name: left if field.name == "left" else total[field.name] for field in fields(Swept)})
+    return Swept(**{field.name: left if field.name == "left" else int(total[field.name]) for field in fields(Swept)})

@@ -163,6 +163,15 @@ class ErrorBody(TypedDict):
     message: str
 
 
+class FileFaultBody(TypedDict):
+    """Where a settlement file breaks the format: the line, counted from 1, and the field, counted from 0."""
+
+    line: int
+    message: str
+    field: int | None
+    name: str | None
+
+
 class ProblemBody(TypedDict):
     """A refusal (RFC 9457). Only one that says `state` is about an outcome."""
 
@@ -178,6 +187,9 @@ class ProblemBody(TypedDict):
     retryAfterSeconds: NotRequired[int]
     minimumAmountCents: NotRequired[int]
     errors: NotRequired[list[ErrorBody]]
+    file: NotRequired[str]
+    reason: NotRequired[str]
+    faults: NotRequired[list[FileFaultBody]]
 
 
 def encoded(body: object) -> bytes:

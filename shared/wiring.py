@@ -6,17 +6,18 @@ request, inside the loop that will use it, and what that request does not need i
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
 import httpx
 
 from shared import identity, logs
 from shared.brake import Brake
-from shared.config import Config, Function, SupplierSecrets, load
+from shared.config import Config, Environment, Function, SupplierSecrets, load
 from shared.events import LogEvents, PubSubEvents
 from shared.identifiers import Caller
 from shared.mobilemart.access import Credentials, GetCredentials
@@ -24,10 +25,19 @@ from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.exchange import live_transport
 from shared.mobilemart.simulator.ledger import Ledger
 from shared.mobilemart.single_flight import SingleFlight
+from shared.ports import Supplier
 from shared.secrets import Secrets
 from shared.store import Books
 from shared.vas import Mode
 from shared.vending import Vending
+
+if TYPE_CHECKING:  # of one function: it loads them with its first request
+    from shared.concurrency import Pace
+    from shared.operating import Operating
+    from shared.reconciling import Sweeping
+    from shared.reports import Reporting
+    from shared.settlement_files import Files
+    from shared.settling import Settling
 
 
 class _Opened(Books, Protocol):
@@ -47,6 +57,7 @@ class Ports:
     supplier: MobileMart
     events: LogEvents | PubSubEvents
     brake: Brake
+    ledger: Ledger
 
 
 class Wiring:
@@ -57,6 +68,8 @@ class Wiring:
         self._ports: Ports | None = None
         self._open = SingleFlight(self._opened)
         self._identify: Callable[[Mapping[str, str]], Awaitable[Caller]] | None = None
+        self._pace: Pace | None = None
+        self._files: Files | None = None
         self._to_close: list[Callable[[], Awaitable[None]]] = []
 
     async def vending(self) -> Vending:
@@ -66,15 +79,38 @@ class Wiring:
             StoreUnavailable: the store could not be reached.
         """
         ports = await self.ports()
-        return Vending(
-            store=ports.store,
-            supplier=ports.supplier,
-            events=ports.events,
-            rules=self.config.rules(),
-            now=now,
-            new_id=new_id,
-            brake=ports.brake,
-        )
+        return Vending(**self._recording(ports, ports.supplier), brake=ports.brake)
+
+    async def sweeping(self) -> "Sweeping":
+        """Ending what is open, at the pace that the supplier allows. May raise `StoreUnavailable`."""
+        from shared.concurrency import each
+        from shared.reconciling import Sweeping
+
+        ports = await self.ports()
+        return Sweeping(**self._recording(ports, self._paced(ports.supplier)), each=each)
+
+    async def settling(self) -> "Settling":
+        """Comparing days with the supplier's files. May raise `StoreUnavailable`."""
+        from shared.concurrency import each
+        from shared.matching import Readings
+        from shared.settling import Settling
+
+        ports = await self.ports()
+        return Settling(**self._recording(ports, ports.supplier), files=self._settlement_files(ports), each=each, readings=Readings())
+
+    async def operating(self) -> "Operating":
+        """What operators can do. May raise `StoreUnavailable`."""
+        from shared.operating import Operating
+
+        ports = await self.ports()
+        return Operating(**self._recording(ports, ports.supplier), brake=ports.brake)
+
+    async def reporting(self) -> "Reporting":
+        """What operators can read. May raise `StoreUnavailable`."""
+        from shared.concurrency import each
+        from shared.reports import Reporting
+
+        return Reporting(store=(await self.ports()).store, mode=self.config.mode, now=now, each=each)
 
     async def ports(self) -> Ports:
         """The ports, made for the first who asks.
@@ -94,11 +130,39 @@ class Wiring:
             self._identify = self._identifier()
         return await self._identify(headers)
 
+    def operator(self, headers: Mapping[str, str]) -> str:
+        """Which operator sent the request with these headers."""
+        return (identity.local_operator if self.config.environment is Environment.LOCAL else identity.operator)(headers)
+
     async def close(self) -> None:
         """Give up every connection."""
         while self._to_close:
             await self._to_close.pop()()
-        self._ports = self._identify = None
+        self._ports = self._identify = self._pace = self._files = None
+
+    def _recording(self, ports: Ports, supplier: Supplier) -> dict[str, Any]:
+        """What all that puts something on record is made of."""
+        common = {"store": ports.store, "supplier": supplier, "events": ports.events}
+        return {**common, "rules": self.config.rules(), "now": now, "new_id": new_id}
+
+    def _paced(self, supplier: Supplier) -> Supplier:
+        from shared.concurrency import Pace, PacedSupplier
+
+        if self._pace is None:
+            self._pace = Pace(self.config.calls_per_second, time.monotonic, asyncio.sleep)
+        return PacedSupplier(supplier, self._pace)
+
+    def _settlement_files(self, ports: Ports) -> "Files":
+        from shared.settlement_folders import SimulatedFiles, files_in
+
+        if self._files is None:
+            delivered = files_in(self.config.settlement_files, self.config.settlement_merchant)
+            self._to_close.append(delivered.close)
+            self._files = delivered
+            if self.config.mode is Mode.SIMULATED:
+                self._files = SimulatedFiles(ports.ledger, now, delivered)
+                self._to_close.append(self._files.close)
+        return self._files
 
     def _identifier(self) -> Callable[[Mapping[str, str]], Awaitable[Caller]]:
         if self.config.oidc is None:
@@ -112,7 +176,7 @@ class Wiring:
         self._to_close.append(store.close)
         supplier = MobileMart(self._transport(store.ledger), self._settings(), self._credentials(), now)
         self._to_close.append(supplier.aclose)
-        self._ports = Ports(store, supplier, self._events(), Brake(store, self.config.mode, now))
+        self._ports = Ports(store, supplier, self._events(), Brake(store, self.config.mode, now), store.ledger)
         return self._ports
 
     async def _store(self) -> _Opened:

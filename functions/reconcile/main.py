@@ -1,0 +1,47 @@
+"""reconcile: ends what is open, balances each day, and is where operators look and decide."""
+
+import functions_framework.aio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared import api, desk, wiring
+
+wired = wiring.configure("reconcile")
+
+
+@functions_framework.aio.http
+@api.answers_problems(wired.config)
+async def reconcile(request: Request) -> Response:
+    match api.path(request):
+        case ("health",):
+            api.allow(request, "GET")
+            return api.health(wired.config)
+        case ("sweep",):
+            api.allow(request, "POST")
+            return await desk.sweep(request, await wired.sweeping())
+        case ("settle",):
+            api.allow(request, "POST")
+            return await desk.settle(request, await wired.settling())
+        case ("reports",):
+            api.allow(request, "GET")
+            return await desk.reports(request, await wired.reporting())
+        case ("reports", name):
+            api.allow(request, "GET")
+            return await desk.report(request, await wired.reporting(), name)
+        case ("transactions",):
+            api.allow(request, "GET")
+            return await desk.search(request, await wired.operating())
+        case ("transactions", sale_id):
+            api.allow(request, "GET")
+            return await desk.dossier(request, await wired.operating(), sale_id, wired.operator(request.headers))
+        case ("transactions", sale_id, "resolution"):
+            api.allow(request, "POST")
+            return await desk.resolution(request, await wired.operating(), sale_id, wired.operator(request.headers))
+        case ("discrepancies", discrepancy_id, "closure"):
+            api.allow(request, "POST")
+            return await desk.closure(request, await wired.operating(), discrepancy_id, wired.operator(request.headers))
+        case ("selling",):
+            api.allow(request, "GET", "POST")
+            return await desk.selling(request, await wired.operating(), wired.operator(request.headers))
+        case _:
+            raise api.no_such_path()
