@@ -66,7 +66,7 @@ TERMS: Final = (  # of the conservation equation, in its order: its sign, its na
 )
 SIDE_WORDS: Final = (  # what a side of a discrepancy says, as far as it says it
     *(("recipient", "To"), ("status", "Status"), ("state", "State"), ("productName", "Product"), ("line", "Line")),
-    *(("supplierTransactionId", "Supplier's id"), ("requestId", "Request id"), ("merchantTransactionId", "Merchant id")),
+    *(("supplierTransactionId", "Supplier"), ("requestId", "Request"), ("merchantTransactionId", "Merchant")),
     *(("source", "By"), ("said", "Said")),
 )
 
@@ -103,7 +103,7 @@ def _templates() -> Environment:
     templates = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    templates.filters |= {"rand": _rand, "long_day": _long_day, "short_day": _short_day, "moment": _moment, "age": _age}
+    templates.filters |= {"rand": _rand, "count_of": _count, "long_day": _long_day, "short_day": _short_day, "moment": _moment, "age": _age}
     return templates
 
 
@@ -137,6 +137,11 @@ def _rand(cents: int) -> Markup:
     """`R1 234.50`, with spaces that do not break."""
     rand, sign = Money(abs(cents)).rand, "\u2212" if cents < 0 else ""
     return Markup("{}R{}").format(sign, f"{rand:,}".replace(",", "\u202f"))
+
+
+def _count(rows: int) -> str:
+    """`13 123`, likewise."""
+    return f"{rows:,}".replace(",", "\u202f")
 
 
 def _long_day(day: date) -> str:
