@@ -21,6 +21,7 @@ DEFAULTS: Final = {
     "ENVIRONMENT": "local",
     "MOBILEMART_LIVE_INTEGRATION": "false",
     "TRANSACTION_STORE": "sqlite:///.local/transactions.db",
+    "SETTLEMENT_FILES": (Path(".local") / "settlement").absolute().as_uri(),
 }
 NEXT_STEPS: Final = """\
 Buy another one:
@@ -32,6 +33,16 @@ Buy another one:
     -d '{{"meterNumber": "{meter}", "amountCents": 20000}}'
 
   curl '{url}/purchase/transactions?idempotencyKey=my-first'
+
+Lose an answer, and see it come back (the sweep looks every few seconds):
+
+  curl {url}/purchase/electricity -H 'Content-Type: application/json' -H 'Idempotency-Key: my-lost' \\
+    -d '{{"meterNumber": "99000000040", "amountCents": 10000}}'
+
+Settle today with the supplier's file, and then with one that has faults; each answer names the day's report:
+
+  curl -X POST {url}/local/settle
+  curl -X POST '{url}/local/settle?plant=amount&plant=missing'
 
 The same key again gives the same token and vends nothing. Other meters do other things: docs/simulated-mode.md
 Serving on {url} until interrupted.

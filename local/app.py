@@ -1,5 +1,6 @@
 """The whole system in one process: the three functions behind one port, under their names."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,9 +8,13 @@ from typing import Final
 
 from functions_framework.aio import create_asgi_app
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
 
+from local import morning
 from shared import wiring
+from shared.vas import Mode
 
 FUNCTIONS: Final = Path(__file__).parent.parent / "functions"
 
@@ -24,9 +29,16 @@ def app() -> Starlette:
 
     @asynccontextmanager
     async def alive(_app: Starlette) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(morning.sweep_for_ever(wired))
         yield
+        sweeping.cancel()
+        await asyncio.wait([sweeping])
         await wired.close()
+
+    async def settle(request: Request) -> Response:
+        return await morning.settle_today(request, wired)
 
     mains = {main.parent.name: str(main) for main in sorted(FUNCTIONS.glob("*/main.py"))}
     framed = [Mount(f"/{name}", create_asgi_app(name, main, "http")) for name, main in mains.items()]  # type: ignore[no-untyped-call]
-    return Starlette(routes=framed, lifespan=alive)
+    ours = [Route("/local/settle", settle, methods=["POST"])] if wired.config.mode is Mode.SIMULATED else []
+    return Starlette(routes=[*ours, *framed], lifespan=alive)
