@@ -42,7 +42,7 @@ Note = Annotated[
 ]
 Token = Annotated[
     str,
-    Field(max_length=40, description="An STS token of 20 digits, in groups or not, or the PIN of what is pinned.", repr=False),
+    Field(max_length=40, description="An STS token of 20 digits, in groups or not, or the PIN of what is pinned."),
     matching(_TOKEN, "digits, or letters, in groups or not"),
 ]
 Version = Annotated[int, Field(ge=1, description="The version of the sale that was looked at.")]
