@@ -107,10 +107,11 @@ def _broken(name: str, refused: FileRefused) -> Refusal:
 
 
 class _Named(NamedTuple):
-    """A file and what its name says."""
+    """A file and what its name says. The first three say it all, so these sort by the name's time."""
 
     stamp: str
     name: str
+    mark: str
     said: FileName
     file: StoredFile
 
@@ -125,7 +126,9 @@ class Choice:
 
     def __call__(self, stored: Iterable[StoredFile], days: Collection[date]) -> Found:
         """The file of each of the days, among all those of a place."""
-        named = sorted(_Named(said.stamp, file.name, said, file) for file in stored if (said := file_name(file.name)) is not None)
+        named = sorted(
+            _Named(said.stamp, file.name, file.mark, said, file) for file in stored if (said := file_name(file.name)) is not None
+        )
         merchants = sorted({one.said.merchant for one in named})
         if self._merchant is None and len(merchants) > 1:
             return dict.fromkeys(days, Refusal(named[-1].name, f"files of several merchants lie in one place: {', '.join(merchants)}"))

@@ -5,7 +5,7 @@ these days explains, put on record what the files prove, compare again, and keep
 every file was read to its end, and whatever is written twice is written once: a run that was cut short is finished by the next.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby

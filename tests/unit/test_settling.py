@@ -326,7 +326,6 @@ def test_no_day_is_begun_after_the_deadline_and_what_is_left_is_said():
 def troubled(**shape):
     """Two days with something of everything that is written: heals of both kinds, a contradiction, discrepancies, a closing."""
     world = world_at(MORNING + ONE_DAY, **shape)
-    global KEYS
     fine, other = sell(world), sell(world, cents=20_000)
     lost, absent = sell(world, LOST, cents=30_000), sell(world, LOST, cents=40_000)
     refused_sale = sell(world, Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011"), cents=50_000)
