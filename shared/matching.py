@@ -160,36 +160,39 @@ class Matching:
         name = "merchant_id" if self.readings.merchant_id is MerchantId.SUPPLIER_ID else "transaction_id"
         return Line._fields.index(name)
 
-    def _know(self, sale: Sold) -> None:
-        if sale.request_id in self._by_request:
-            return  # given twice: among its day's sales, and looked up
-        known = Known(sale, sale.amount.cents + (sale.fee.cents if self.readings.fee_is_on_top else 0))
-        self.known.append(known)
-        self._by_request[sale.request_id] = known  # we make them in lower case
-        if (held := sale.supplier_transaction_id) is not None:
-            key = held if held.islower() else held.lower()  # the same string where it can be: there are a million
-            if self._by_supplier.setdefault(key, known) is not known:
-                self._shared.add(key)
+    def _know(self, sold: Iterable[Sold]) -> None:
+        """Take in our sales. One that is given twice, among its day's and looked up, is known once."""
+        on_top = self.readings.fee_is_on_top
+        self._by_request = {  # we make request ids in lower case
+            sale.request_id: Known(sale, sale.amount.cents + sale.fee.cents if on_top else sale.amount.cents) for sale in sold
+        }
+        self.known = list(self._by_request.values())
+        for known in self.known:
+            if (held := known.sale.supplier_transaction_id) is not None:
+                key = held if held.islower() else held.lower()  # the same string where it can be: there are a million
+                if self._by_supplier.setdefault(key, known) is not known:
+                    self._shared.add(key)
 
     def _read(self, file: SettlementFile) -> Iterator[Filed]:
         """Lay a file's lines to our sales; what does not agree, or is not yet to be decided, comes out.
 
         The first look is for what almost every line is: the only one of a vended sale of its file's day, equal to the letter.
         """
-        day, supplier_field = file.day, self._supplier_field
-        by_request, by_supplier, services = self._by_request, self._by_supplier, dict(FILE_VAS_TYPES)
+        day, vended, supplier_field = file.day, State.VENDED, self._supplier_field
+        by_request, by_supplier = self._by_request, self._by_supplier
+        services, recipient_fields = dict(FILE_VAS_TYPES), dict(RECIPIENT_FIELD)
         for number, line in enumerate(file, 2):
             known = by_request.get(line.merchant_id) or by_supplier.get(line[supplier_field])
             if (
                 known is not None
                 and known.billed_in is None
-                and (sale := known.sale).state is State.VENDED
+                and (sale := known.sale).state is vended
                 and sale.day == day
                 and sale.supplier_transaction_id == line[supplier_field]
                 and known.cents == int(line.amount)
                 and line.status == SUCCESSFUL
                 and services[line.vas_type] is sale.vas_type
-                and goes_to(sale, line)
+                and (sale.recipient == line[recipient_fields[line.vas_type]] or goes_to(sale, line))
             ):
                 known.billed_in = day
                 if day not in self.controls and line.merchant_id == sale.request_id:
@@ -271,8 +274,7 @@ def match(sold: Iterable[Sold], files: Iterable[SettlementFile], readings: Readi
         ValueError: two files are of the same day.
     """
     matching = Matching(readings)
-    for sale in sold:
-        matching._know(sale)
+    matching._know(sold)
     kept: list[Filed] = []
     for file in sorted(files, key=lambda file: file.day):
         if file.day in matching.files:

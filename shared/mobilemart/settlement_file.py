@@ -133,16 +133,18 @@ class _Field:
     rule: str
 
 
-_CHARACTER: Final = r"[^|\x00-\x1f\x7f]"
+_CHARACTER: Final = (
+    r"[^|\x00-\x1f\x7f]"  # its repeats are possessive: a field ends where its characters do, so there is nothing to try again
+)
 _HEX: Final = "[0-9A-Fa-f]"
-_TEXT: Final = f"{_CHARACTER}{{1,128}}", "1 to 128 characters, none of them a control character"
-_OPTIONAL: Final = f"{_CHARACTER}{{0,128}}", "at most 128 characters, none of them a control character"
+_TEXT: Final = f"{_CHARACTER}{{1,128}}+", "1 to 128 characters, none of them a control character"
+_OPTIONAL: Final = f"{_CHARACTER}{{0,128}}+", "at most 128 characters, none of them a control character"
 
 _FIELDS: Final = (  # behind the record id
     _Field("VAS type", "|".join(FILE_VAS_TYPES), "one of " + ", ".join(FILE_VAS_TYPES)),
     _Field("VAS category", *_TEXT),
     _Field("provider", *_TEXT),
-    _Field("Fulcrum transaction id", f"{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}", "a GUID"),
+    _Field("Fulcrum transaction id", "-".join(f"{_HEX}{{{digits}}}" for digits in (8, 4, 4, 4, 12)), "a GUID"),
     _Field("merchant transaction id", *_OPTIONAL),
     _Field("transaction type", "Payment|Purchase", "Payment or Purchase"),
     _Field("transaction status", *_TEXT),  # one that we do not know is a discrepancy, not a broken file
