@@ -119,11 +119,11 @@ class Fault:
 
 
 class FileRefused(Exception):
-    """The file breaks the format. `faults` are the first ten."""
+    """The file of that name breaks the format. `faults` are the first ten."""
 
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
+    def __init__(self, name: str, faults: tuple[Fault, ...]) -> None:
         super().__init__("; ".join(map(str, faults)))
-        self.faults = faults
+        self.name, self.faults = name, faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ class SettlementFile:
         match = _HEADER.fullmatch(head.removesuffix("\r"))
         day = _day(match[2]) if match else None
         if match is None or day is None:
-            raise FileRefused((Fault(1, "must be the header H|version|CCYYMMDD"),))
+            raise FileRefused(self.name, (Fault(1, "must be the header H|version|CCYYMMDD"),))
         self.version, self.day = match[1], day
         self._number = 2
 
@@ -317,7 +317,7 @@ class SettlementFile:
             if count != at:
                 self._refuse(Fault(at, f"the trailer counts {count} lines, but is line {at}"))
         if self._faults:
-            raise FileRefused(tuple(self._faults))
+            raise FileRefused(self.name, tuple(self._faults))
         totals = {kind: Total(rows, self._cents[kind]) for kind, rows in self._rows.items()}
         successful = {service: totals.get((text, SUCCESSFUL), Total()) for text, service in FILE_VAS_TYPES.items()}
         return Summary(self.name, self._sha256.hexdigest(), sum(totals.values(), Total()), MappingProxyType(successful))
@@ -325,7 +325,7 @@ class SettlementFile:
     def _refuse(self, *faults: Fault) -> None:
         self._faults = [*self._faults, *faults][:MOST_FAULTS]
         if len(self._faults) == MOST_FAULTS:
-            raise FileRefused(tuple(self._faults))
+            raise FileRefused(self.name, tuple(self._faults))
 
     def _decoded(self, piece: bytes) -> str:
         try:
@@ -344,7 +344,7 @@ class SettlementFile:
                 cut = rest.rfind(b"\n") + 1
                 if len(rest) - cut > LONGEST_LINE_BYTES:
                     number = self._number + rest.count(b"\n")
-                    raise FileRefused((*self._faults, Fault(number, f"is longer than {LONGEST_LINE_BYTES} bytes")))
+                    raise FileRefused(self.name, (*self._faults, Fault(number, f"is longer than {LONGEST_LINE_BYTES} bytes")))
                 if cut:
                     yield rest[:cut]
                     rest = rest[cut:]

@@ -168,6 +168,13 @@ def test_the_first_ten_faults_are_named():
     assert [fault.line for fault in broken] == list(range(2, 2 + MOST_FAULTS))
 
 
+def test_a_refusal_names_the_file():
+    for broken in (b"", content(count=7)):
+        with pytest.raises(FileRefused) as refused:
+            list(SettlementFile([broken], name="mine.txt"))
+        assert refused.value.name == "mine.txt"
+
+
 def test_nothing_is_handed_out_behind_a_fault():
     file = SettlementFile([content(changed(UTILITY, 11, "1.00"), AIRTIME)])
     handed_out = []
