@@ -1,0 +1,122 @@
+"""Many calls at once: how many may run, in which order their results come, and how fast they follow one another."""
+
+import asyncio
+
+import pytest
+
+from shared.concurrency import RECOVERY, SLOWEST, Pace, PacedSupplier, each
+from shared.outcome import NoAnswer, RawAnswer, Reprint
+from tests.sales import NOON, in_doubt
+
+MOST = 10.0
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self):
+        self.at = 100.0
+
+    def __call__(self):
+        return self.at
+
+    async def sleep(self, seconds):
+        await asyncio.sleep(0)  # others may get in between
+        self.at += seconds
+
+
+def paced(clock):
+    return Pace(MOST, clock, clock.sleep)
+
+
+async def test_at_most_so_many_run_at_once_and_results_keep_their_order():
+    running, most = 0, 0
+
+    async def work(number):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.001 * (10 - number))
+        running -= 1
+        return number
+
+    assert await each((work(number) for number in range(10)), 3) == list(range(10))
+    assert most == 3
+
+
+async def test_the_first_error_comes_out_when_all_have_ended():
+    ended = []
+
+    async def work(number):
+        await asyncio.sleep(0.001 * (3 - number))
+        ended.append(number)
+        if number > 0:
+            raise ValueError(number)
+
+    with pytest.raises(ValueError, match="1"):
+        await each((work(number) for number in range(3)), 2)
+    assert sorted(ended) == [0, 1, 2]
+
+
+async def test_a_cancelled_run_leaves_nothing_that_was_never_awaited():
+    async def work():
+        await asyncio.sleep(10)
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await each((work() for _ in range(5)), 2)
+
+
+async def test_turns_come_at_the_configured_rate_in_the_order_of_asking():
+    clock, taken = Clock(), []
+    pace = paced(clock)
+
+    async def take(number):
+        await pace.turn()
+        taken.append((number, round(clock.at, 3)))
+
+    await asyncio.gather(*(take(number) for number in range(4)))
+    assert taken == [(0, 100.0), (1, 100.1), (2, 100.2), (3, 100.3)]
+
+
+async def test_turns_that_nobody_took_are_not_saved_up():
+    clock = Clock()
+    pace = paced(clock)
+    await pace.turn()
+    clock.at += 60
+    await pace.turn()
+    await pace.turn()
+    assert round(clock.at, 3) == 160.1
+
+
+def test_the_rate_is_halved_on_a_refusal_and_recovers_slowly():
+    pace = paced(Clock())
+    pace.heard(refused=True)
+    assert pace.per_second == MOST / 2
+    for _ in range(24):
+        pace.heard(refused=False)
+    assert pace.per_second == pytest.approx(MOST / 2 + 24 * MOST * RECOVERY)
+    for _ in range(10):
+        pace.heard(refused=False)
+    assert pace.per_second == MOST
+
+
+def test_the_rate_never_falls_to_nothing():
+    pace = paced(Clock())
+    for _ in range(50):
+        pace.heard(refused=True)
+    assert pace.per_second == MOST * SLOWEST
+
+
+@pytest.mark.parametrize(("status", "rate"), [(429, MOST / 2), (200, MOST), (400, MOST), (None, MOST)])
+async def test_a_reprint_that_is_too_many_slows_the_next_ones(status, rate):
+    class Supplier:
+        ready = products = prevend = vend = None
+
+        async def reprint(self, sale):
+            raw = None if status is None else RawAnswer.of("reprint", NOON, status, None, b"")
+            return Reprint(NoAnswer("busy"), raw)
+
+    pace = paced(Clock())
+    await PacedSupplier(Supplier(), pace).reprint(in_doubt())
+    assert pace.per_second == rate

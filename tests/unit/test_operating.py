@@ -1,0 +1,125 @@
+"""What a person may decide about a sale, and what their decision makes of it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from shared.operating import Decision, NothingToDecide, Outdated, TokensRefused, decided
+from shared.outcome import Answer, Receipt, TokensDue, Vended
+from shared.sold import Sold
+from shared.store.document import transaction_document, transaction_of
+from shared.transaction import EventName, State, after
+from shared.vas import Mode, Order, VasType
+from tests.sales import NOON, ORDER, PINNED_ORDER, RECEIPT, TOKEN, in_doubt, vended, vending
+
+AT = NOON + timedelta(hours=1)
+WHO = "thandi@wallet.example"
+
+
+def decide(sale, state=State.VENDED, tokens=None, *, version=None, at=AT, note="Why."):
+    decision = Decision(version=sale.version if version is None else version, state=state, tokens=tokens, note=note)
+    return decided(sale, decision, at=at, by=WHO, retry_seconds=60)
+
+
+def pending(sale):
+    """A sale that vended, and whose token is due."""
+    receipt = Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.PENDING)
+    return after(sale, Answer(Vended(receipt)), at=NOON, by="supplier", retry_seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("order", "tokens", "due"),
+    [
+        (ORDER, None, TokensDue.PENDING),
+        (ORDER, (), TokensDue.NONE),
+        (ORDER, (TOKEN,), TokensDue.DELIVERED),
+        (PINNED_ORDER, None, TokensDue.PENDING),
+        (PINNED_ORDER, ("1234 5678 9012",), TokensDue.DELIVERED),
+        (replace(PINNED_ORDER, vas_type=VasType.AIRTIME, pinned=False, mobile_number="27821234567"), None, TokensDue.NONE),
+    ],
+)
+def test_what_is_decided_to_have_vended_is_delivered_or_still_due(order, tokens, due):
+    sale = decide(in_doubt(order=order), tokens=tokens)
+    assert (sale.state, sale.receipt.tokens_due, sale.receipt.supplier_transaction_id) == (State.VENDED, due, None)
+    assert EventName.VENDED in sale.unannounced
+    assert [entry.what for entry in sale.history[-2:]] == ["decision: vended", "vended"]
+    assert (sale.history[-2].by, sale.history[-2].note) == (WHO, "Why.")
+
+
+def test_a_sale_that_nobody_is_selling_any_more_can_be_decided():
+    sale = vending()
+    with pytest.raises(NothingToDecide):
+        decide(sale, at=sale.lease_until - timedelta(seconds=1))
+    assert decide(sale, State.REJECTED, at=sale.lease_until).state is State.REJECTED
+
+
+def test_tokens_are_added_to_what_is_known():
+    sale = pending(in_doubt())
+    told = decide(sale, None, (TOKEN, TOKEN))
+    assert (told.receipt.supplier_transaction_id, len(told.receipt.tokens), told.version) == ("s-1", 2, sale.version + 1)
+    assert EventName.TOKENS in told.unannounced
+
+
+@pytest.mark.parametrize(
+    ("sale", "state"),
+    [
+        (vended(), State.VENDED),
+        (vended(), State.REJECTED),
+        (vended(), None),
+        (in_doubt(), None),
+        (pending(in_doubt()), State.REJECTED),
+        (pending(in_doubt()), State.VENDED),
+    ],
+)
+def test_what_has_ended_stays_ended(sale, state):
+    with pytest.raises(NothingToDecide):
+        decide(sale, state, (TOKEN,))
+
+
+def test_a_decision_on_another_version_is_none():
+    sale = in_doubt()
+    with pytest.raises(Outdated) as outdated:
+        decide(sale, version=sale.version - 1)
+    assert outdated.value.sale is sale
+
+
+@pytest.mark.parametrize(
+    ("order", "tokens", "at"),
+    [
+        (ORDER, (TOKEN, "1"), 1),
+        (ORDER, ("12345678901234567890",), 0),  # a real one, in a simulated sale
+        (PINNED_ORDER, ("1234", "5678"), None),
+        (Order(vas_type=VasType.BILL_PAYMENT, amount=ORDER.amount, merchant_product_id="b", account_number="12345"), ("1234",), None),
+    ],
+)
+def test_what_cannot_be_the_sales_token_is_refused_unquoted(order, tokens, at):
+    with pytest.raises(TokensRefused) as refused:
+        decide(in_doubt(order=order), tokens=tokens)
+    assert refused.value.at == at
+    assert not any(token in str(refused.value) for token in tokens if len(token) > 2)
+
+
+def test_a_live_sale_takes_no_simulated_token():
+    sale = replace(in_doubt(), mode=Mode.LIVE)
+    with pytest.raises(TokensRefused):
+        decide(sale, tokens=(TOKEN,))
+    assert decide(sale, tokens=("1234-5678-9012-3456-7890",)).receipt.tokens[0].number == "12345678901234567890"
+
+
+def test_what_a_person_ended_agrees_with_whatever_id_the_supplier_names_later():
+    sale = decide(in_doubt(), tokens=None)
+    told = after(sale, Answer(Vended(RECEIPT)), at=AT, by="reprint", retry_seconds=60)
+    assert (told.receipt, EventName.CONTRADICTED in told.unannounced) == (RECEIPT, False)
+    assert Sold.of(sale).supplier_transaction_id is None
+
+
+def test_what_a_person_ended_is_stored_and_is_no_control():
+    sale = decide(in_doubt(), tokens=(TOKEN,))
+    document = transaction_document(sale)
+    assert transaction_of(document, None) == sale
+    assert not any("vended" in key or "supplier" in key for key in document["keys"])
+
+
+def test_a_decision_shows_no_token():
+    assert TOKEN not in repr(Decision(version=1, state=None, tokens=(TOKEN,), note="Why."))
