@@ -126,9 +126,8 @@ class Choice:
 
     def __call__(self, stored: Iterable[StoredFile], days: Collection[date]) -> Found:
         """The file of each of the days, among all those of a place."""
-        named = sorted(
-            _Named(said.stamp, file.name, file.mark, said, file) for file in stored if (said := file_name(file.name)) is not None
-        )
+        said = ((file, file_name(file.name)) for file in stored)
+        named = sorted(_Named(name.stamp, file.name, file.mark, name, file) for file, name in said if name is not None)
         merchants = sorted({one.said.merchant for one in named})
         if self._merchant is None and len(merchants) > 1:
             return dict.fromkeys(days, Refusal(named[-1].name, f"files of several merchants lie in one place: {', '.join(merchants)}"))
