@@ -152,15 +152,19 @@ class Settling(Recording):
         )
 
     async def _window(self, today: date) -> list[date]:
-        """The days up to yesterday, from the first of the last weeks that was ever settled, or that has sales or a file."""
+        """The days up to yesterday, from the first of the last weeks that was settled; before there was one, that has a file.
+
+        Days of sales right before that first file are not forgotten either.
+        """
         days = [today - ONE_DAY * back for back in range(WINDOW.days, 0, -1)]
         papers = await self.each((self._papers.day(day) for day in days), AT_ONCE)
-        first = next((at for at, paper in enumerate(papers) if paper is not None), None)
+        first = next((day for day, paper in zip(days, papers, strict=True) if paper is not None), None)
         if first is None:
             found = await self.files.find(days)
-            sales = await self.each((self._has_sales(day) for day in days), AT_ONCE)
-            first = next((at for at, day in enumerate(days) if day in found or sales[at]), len(days) - 1)
-        return days[first:]
+            first = next((day for day in days if day in found), days[-1])
+            while first > days[0] and await self._has_sales(first - ONE_DAY):
+                first -= ONE_DAY
+        return [day for day in days if day >= first]
 
     async def _has_sales(self, day: date) -> bool:
         for shard in range(SHARDS):
@@ -232,9 +236,8 @@ class Settling(Recording):
 
     async def _looked_up(self, merchant_id: str, supplier_id: str) -> Sequence[Transaction]:
         """By our request id, else by the supplier's id, in whichever field and case it stands."""
-        queries = [(LookupBy.REQUEST_ID, merchant_id.lower())]
-        spelt = dict.fromkeys(text for one in (supplier_id, merchant_id) for text in (one, one.lower(), one.upper()))
-        queries += [(LookupBy.SUPPLIER_TRANSACTION_ID, text) for text in spelt]
+        spelt = dict.fromkeys((supplier_id, supplier_id.lower(), supplier_id.upper(), merchant_id))
+        queries = [(LookupBy.REQUEST_ID, merchant_id.lower()), *((LookupBy.SUPPLIER_TRANSACTION_ID, text) for text in spelt)]
         for by, value in queries:
             if value and (found := await self.store.lookup(self.rules.mode, by, value)):
                 return found

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
+from local.supplier import Supplier
 from shared.matching import ONE_DAY
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import Plant, detail, written
-from shared.mobilemart.simulator import MemoryLedger
+from shared.mobilemart.simulator import MemoryLedger, Simulator
 from shared.mobilemart.simulator.books import Books, Deal, sold
 from shared.mobilemart.simulator.services import Service
 from shared.mobilemart.simulator.settlement import day_file
@@ -282,3 +284,16 @@ async def test_what_was_delivered_goes_before_what_is_made(tmp_path):
     assert (await found(files, DAY, NEXT))[DAY] == name()
     await files.close()
     await delivered.close()
+
+
+@pytest.mark.parametrize(("query", "status"), [("?day=2026-05-01&plant=0:missing", 200), ("?day=today", 400), ("", 400)])
+async def test_the_local_supplier_hands_out_a_days_file_with_the_faults_that_are_asked_for(query, status):
+    ledger = MemoryLedger()
+    await vends_in(ledger, NOON, NOON + timedelta(minutes=1))
+    supplier = Supplier(Simulator(ledger, now=lambda: NOON))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(supplier), base_url="http://supplier") as client:
+        answer = await client.get(f"/_control/settlement-file{query}")
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.content == b"".join(day_file(DAY, await Books(ledger).vends(), {0: Plant.MISSING}))
+        assert answer.headers["content-disposition"].endswith('RECON.20260502060000000.txt"')
