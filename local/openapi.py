@@ -2,17 +2,18 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from local import openapi_operators
+from local.openapi_parts import EVERYWHERE, ID, OF_BODIES, OF_CALLERS, answer, body, parameter, problems
 from shared.bodies import PREVENDS, PURCHASES
 from shared.outcome import Reason
-from shared.problem import KINDS, Fault, Name
+from shared.problem import Fault
 from shared.shown import DayBody, EventBody, HealthBody, PrevendBody, ProblemBody, ProductsBody, TransactionBody
 from shared.vas import ALIASES, VasType
 
@@ -25,9 +26,6 @@ Each function has an address of its own when deployed; locally everything is on 
 here is the function's name. Amounts are integer cents of a rand, times are RFC 3339 in UTC. Money moves only on a body's
 `state`. A 5xx never carries an outcome: repeat with the same key."""
 
-_EVERYWHERE: Final = (Fault.METHOD_NOT_ALLOWED, Fault.INTERNAL)
-_OF_CALLERS: Final = (Fault.UNAUTHENTICATED, Fault.FORBIDDEN, Fault.IDENTITY_UNAVAILABLE, Fault.STORE_UNAVAILABLE, *_EVERYWHERE)
-_OF_BODIES: Final = (Fault.BODY_INVALID, Fault.TOO_LARGE, Fault.NOT_JSON)
 _OF_KEYS: Final = (
     Fault.IDEMPOTENCY_KEY_MISSING,
     Fault.IDEMPOTENCY_KEY_MALFORMED,
@@ -48,14 +46,16 @@ _OF_PREVENDS: Final = (
     Fault.SUPPLIER_UNAVAILABLE,
 )
 _KEY: Final = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
-_SALE_ID: Final = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 
 _REPLAYED: Final = {"Idempotent-Replayed": {"description": "`true` on a repeat of the key.", "schema": {"type": "string", "const": "true"}}}
 _LOCATION: Final = {"Location": {"description": "Where the sale can be read.", "schema": {"type": "string", "format": "uri-reference"}}}
 _RETRY_AFTER: Final = {"Retry-After": {"description": "Seconds until the next attempt to end it.", "schema": {"type": "integer"}}}
 
-_ANSWERS: Final = (DayBody, EventBody, HealthBody, PrevendBody, ProblemBody, ProductsBody, TransactionBody)
-_REQUESTS: Final = tuple(dict.fromkeys([*PREVENDS.values(), *(model for models in PURCHASES.values() for model in models)]))
+_ANSWERS: Final = (DayBody, EventBody, HealthBody, PrevendBody, ProblemBody, ProductsBody, TransactionBody, *openapi_operators.ANSWERS)
+_OF_PURCHASES: Final = tuple(model for models in PURCHASES.values() for model in models)
+_REQUESTS: Final = tuple(dict.fromkeys([*openapi_operators.REQUESTS, *PREVENDS.values(), *_OF_PURCHASES]))
+    dict.fromkeys([*openapi_operators.REQUESTS, *PREVENDS.values(), *(model for models in PURCHASES.values() for model in models)])
+)
 
 
 class _Untitled(GenerateJsonSchema):
@@ -75,7 +75,10 @@ def document() -> dict[str, Any]:
         "paths": dict(_paths()),
         "webhooks": {"transaction": {"post": _event()}},
         "components": {
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "operator": {"type": "http", "scheme": "bearer", "description": "A Google identity token of who may invoke reconcile."},
+            },
             "schemas": _schemas(),
         },
     }
@@ -101,7 +104,7 @@ def _schemas() -> dict[str, Any]:
         ref_template="#/components/schemas/{model}",
         schema_generator=_Untitled,
     )
-    return dict(sorted(schemas["$defs"].items()))
+    return dict(sorted({**schemas["$defs"], **openapi_operators.SCHEMAS}.items()))
 
 
 def _paths() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -113,7 +116,8 @@ def _paths() -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"/purchase/{vas_type}", {"post": _purchase(vas_type, [model.__name__ for model in models])}
     yield "/purchase/transactions", {"get": _sales()}
     yield "/purchase/transactions/{transactionId}", {"get": _sale()}
-    for function in ("prevend", "purchase"):
+    yield from openapi_operators.paths()
+    for function in ("prevend", "purchase", "reconcile"):
         yield f"/{function}/health", {"get": _health(function)}
 
 
@@ -122,8 +126,8 @@ def _prevend(vas_type: VasType, model: str) -> dict[str, Any]:
         "operationId": f"prevend-{vas_type}",
         "summary": "Confirm a recipient and an amount with the supplier. No money moves.",
         "description": _aliases(vas_type),
-        "requestBody": _body([model]),
-        "responses": {"200": _answer("PrevendBody", "Confirmed, for one purchase."), **_problems(*_OF_PREVENDS, *_OF_BODIES, *_OF_CALLERS)},
+        "requestBody": body([model]),
+        "responses": {"200": answer("PrevendBody", "Confirmed, for one purchase."), **problems(*_OF_PREVENDS, *OF_BODIES, *OF_CALLERS)},
     }
 
 
@@ -136,8 +140,8 @@ def _prevend_by_query(vas_type: VasType, model: type[Any]) -> dict[str, Any]:
         "summary": "The same from query parameters, for apps that ask so today.",
         "description": "Deprecated, because addresses are logged.",
         "deprecated": True,
-        "parameters": [_parameter(name, schemas.get(name, {"type": "string"}), required=name in required) for name in fields],
-        "responses": {"200": _answer("PrevendBody", "Confirmed."), **_problems(*_OF_PREVENDS, Fault.BODY_INVALID, *_OF_CALLERS)},
+        "parameters": [parameter(name, schemas.get(name, {"type": "string"}), required=name in required) for name in fields],
+        "responses": {"200": answer("PrevendBody", "Confirmed."), **problems(*_OF_PREVENDS, Fault.BODY_INVALID, *OF_CALLERS)},
     }
 
 
@@ -146,22 +150,22 @@ def _products(vas_type: VasType) -> dict[str, Any]:
     return {
         "operationId": f"products-{vas_type}",
         "summary": "What can be bought. At most 15 minutes old.",
-        "responses": {"200": _answer("ProductsBody", "The catalogue."), **_problems(*refusals, *_OF_CALLERS)},
+        "responses": {"200": answer("ProductsBody", "The catalogue."), **problems(*refusals, *OF_CALLERS)},
     }
 
 
 def _purchase(vas_type: VasType, models: list[str]) -> dict[str, Any]:
-    vended = _answer("TransactionBody", "Vended. A repeat of the key gives the same bytes.", _LOCATION | _REPLAYED)
-    unknown = _answer(
+    vended = answer("TransactionBody", "Vended. A repeat of the key gives the same bytes.", _LOCATION | _REPLAYED)
+    unknown = answer(
         "TransactionBody", "In doubt: it may have vended. Repeat the request, or read the sale.", _LOCATION | _REPLAYED | _RETRY_AFTER
     )
     return {
         "operationId": f"purchase-{vas_type}",
         "summary": "Buy: at most one vend for the key.",
         "description": _aliases(vas_type),
-        "parameters": [_parameter("Idempotency-Key", _KEY, place="header", required=True)],
-        "requestBody": _body(models),
-        "responses": {"201": vended, "202": unknown, **_problems(*Reason, *_OF_KEYS, *_OF_BODIES, *_OF_CALLERS)},
+        "parameters": [parameter("Idempotency-Key", _KEY, place="header", required=True)],
+        "requestBody": body(models),
+        "responses": {"201": vended, "202": unknown, **problems(*Reason, *_OF_KEYS, *OF_BODIES, *OF_CALLERS)},
     }
 
 
@@ -170,10 +174,10 @@ def _sales() -> dict[str, Any]:
     return {
         "operationId": "transactions",
         "summary": "The caller's sale under an idempotency key, or a page of the caller's sales of a business day.",
-        "parameters": [_parameter("idempotencyKey", _KEY), _parameter("day", day), _parameter("cursor", _SALE_ID)],
+        "parameters": [parameter("idempotencyKey", _KEY), parameter("day", day), parameter("cursor", ID)],
         "responses": {
-            "200": _answer(["TransactionBody", "DayBody"], "The sale, or the page."),
-            **_problems(Fault.BODY_INVALID, Fault.NOT_FOUND, *_OF_CALLERS),
+            "200": answer(["TransactionBody", "DayBody"], "The sale, or the page."),
+            **problems(Fault.BODY_INVALID, Fault.NOT_FOUND, *OF_CALLERS),
         },
     }
 
@@ -182,20 +186,20 @@ def _sale() -> dict[str, Any]:
     return {
         "operationId": "transaction",
         "summary": "A sale of the caller's, whatever its state.",
-        "parameters": [_parameter("transactionId", _SALE_ID, place="path", required=True)],
-        "responses": {"200": _answer("TransactionBody", "The sale."), **_problems(Fault.NOT_FOUND, *_OF_CALLERS)},
+        "parameters": [parameter("transactionId", ID, place="path", required=True)],
+        "responses": {"200": answer("TransactionBody", "The sale."), **problems(Fault.NOT_FOUND, *OF_CALLERS)},
     }
 
 
 def _health(function: str) -> dict[str, Any]:
-    responses = {"200": _answer("HealthBody", "It runs."), **_problems(*_EVERYWHERE)}
+    responses = {"200": answer("HealthBody", "It runs."), **problems(*EVERYWHERE)}
     return {"operationId": f"{function}-health", "summary": "That it runs, and where sales go.", "security": [], "responses": responses}
 
 
 def _event() -> dict[str, Any]:
     return {
         "summary": "A message of the topic. At least once: drop repeats by `eventId`, and ignore lower `version`s.",
-        "requestBody": _body(["EventBody"]),
+        "requestBody": body(["EventBody"]),
         "responses": {"200": {"description": "Acknowledged, as the subscription does it."}},
     }
 
@@ -203,31 +207,6 @@ def _event() -> dict[str, Any]:
 def _aliases(vas_type: VasType) -> str:
     names = [alias for alias, meant in ALIASES.items() if meant is vas_type]
     return f"Also under {', '.join(f'`{name}`' for name in names)}." if names else "Under this name only."
-
-
-def _parameter(name: str, schema: Mapping[str, Any], *, place: str = "query", required: bool = False) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": required, "schema": schema}
-
-
-def _body(models: list[str]) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": _one_of(models)}}}
-
-
-def _answer(model: str | list[str], description: str, headers: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    content = {"application/json": {"schema": _one_of([model] if isinstance(model, str) else model)}}
-    return {"description": description, **({"headers": headers} if headers else {}), "content": content}
-
-
-def _one_of(models: list[str]) -> dict[str, Any]:
-    references = [{"$ref": f"#/components/schemas/{model}"} for model in models]
-    return references[0] if len(references) == 1 else {"oneOf": references}
-
-
-def _problems(*names: Name) -> dict[str, Any]:
-    """The refusals of an operation, by status: each says which problems it may be."""
-    content = {"application/problem+json": {"schema": _one_of(["ProblemBody"])}}
-    by_status = groupby(sorted(names, key=lambda name: (KINDS[name].status, name.value)), key=lambda name: KINDS[name].status)
-    return {str(status): {"description": ", ".join(f"`{name}`" for name in group), "content": content} for status, group in by_status}
 
 
 if __name__ == "__main__":
