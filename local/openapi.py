@@ -54,8 +54,6 @@ _RETRY_AFTER: Final = {"Retry-After": {"description": "Seconds until the next at
 _ANSWERS: Final = (DayBody, EventBody, HealthBody, PrevendBody, ProblemBody, ProductsBody, TransactionBody, *openapi_operators.ANSWERS)
 _OF_PURCHASES: Final = tuple(model for models in PURCHASES.values() for model in models)
 _REQUESTS: Final = tuple(dict.fromkeys([*openapi_operators.REQUESTS, *PREVENDS.values(), *_OF_PURCHASES]))
-    dict.fromkeys([*openapi_operators.REQUESTS, *PREVENDS.values(), *(model for models in PURCHASES.values() for model in models)])
-)
 
 
 class _Untitled(GenerateJsonSchema):
