@@ -18,7 +18,7 @@ import httpx
 from local import package
 from shared.mobilemart.simulator import Scenario, Service
 
-WAIT_SECONDS = 60.0  # for what takes a second on a quiet machine
+WAIT_SECONDS = 120.0  # for what takes a second on a quiet machine
 
 Waited = TypeVar("Waited")
 
