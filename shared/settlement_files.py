@@ -44,11 +44,11 @@ class Refusal:
 
 
 class Refused(Exception):
-    """A file is not believed; nothing may be done on its word."""
+    """The file of a day is not believed; nothing may be done on its word."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, day: date, refusal: Refusal) -> None:
         super().__init__(refusal.reason)
-        self.refusal = refusal
+        self.day, self.refusal = day, refusal
 
 
 Found = Mapping[date, StoredFile | Refusal]
@@ -78,21 +78,17 @@ def compared(files: Mapping[date, StoredFile], comparing: Comparing) -> SettledD
     """What `comparing` finds in the files; as `Files.compare`, in the thread of the caller."""
     opened: list[SettlementFile] = []
     for day, file in sorted(files.items()):
-        opened.append(_opened(file))
+        try:
+            opened.append(SettlementFile(file.chunks(), file.name))
+        except FileRefused as refused:
+            raise Refused(day, _broken(file.name, refused)) from None
         if opened[-1].day != day:
             raise FilesUnavailable("a file was replaced while it was looked for")
     try:
         return comparing(opened)
     except FileRefused as refused:
         at_fault = next(file for file in opened if not _is_read(file))  # they are read one by one, the oldest day first
-        raise Refused(_broken(at_fault.name, refused)) from None
-
-
-def _opened(file: StoredFile) -> SettlementFile:
-    try:
-        return SettlementFile(file.chunks(), file.name)
-    except FileRefused as refused:
-        raise Refused(_broken(file.name, refused)) from None
+        raise Refused(at_fault.day, _broken(at_fault.name, refused)) from None
 
 
 def _is_read(file: SettlementFile) -> bool:
@@ -159,8 +155,8 @@ class Choice:
         key = file.name, file.mark
         if key not in self._days:
             try:
-                self._days[key] = _opened(file).day
-            except Refused:
+                self._days[key] = SettlementFile(file.chunks()).day
+            except FileRefused:
                 self._days[key] = None
         return self._days[key]
 

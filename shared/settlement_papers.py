@@ -6,7 +6,7 @@ written first; `live-2026-05-01-run` says what the runs did, and with which file
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -28,10 +28,14 @@ log = logs.logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """What the runs over a day came to: whom they healed, and the names of the files with which the last of them ended."""
+    """What the runs over a day came to: whom they healed, and with which files the last of them ended.
+
+    `files` are the names of those of the day and its neighbours that were believed, `refused` of those neighbours' that were not.
+    """
 
     healed: tuple[Healed, ...] = ()
-    files: Mapping[str, str | None] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
     revision: str | None = None
 
 
@@ -69,14 +73,14 @@ class DayPapers:
         if paper is None:
             return Runs()
         healed = tuple(Healed(one, State(state), supplier_id) for one, state, supplier_id in paper.body["healed"])
-        return Runs(healed, paper.body["files"], paper.revision)
+        return Runs(healed, paper.body["files"], tuple(paper.body["refused"]), paper.revision)
 
     async def keep_runs(self, day: date, before: Runs, after: Runs) -> Runs:
         """Replace what is known of the runs."""
-        if (after.healed, after.files) == (before.healed, before.files):
+        if after == before:
             return before
         healed = [[one.transaction_id, one.state.value, one.supplier_transaction_id] for one in after.healed]
-        paper = Paper(self._runs_id(day), {"healed": healed, "files": after.files}, revision=before.revision)
+        paper = Paper(self._runs_id(day), {"healed": healed, "files": after.files, "refused": after.refused}, revision=before.revision)
         return replace(after, revision=(await self.papers.write_paper(PaperKind.SETTLEMENTS, paper)).revision)
 
     async def review(self, settled: SettledDay) -> SettledDay:
@@ -109,9 +113,11 @@ class DayPapers:
         return status
 
     async def _close_gone(self, settled: SettledDay, open_papers: Collection[Paper]) -> None:
+        """Close what the files showed once and show no more. What an answer contradicted (it names its `source`) no file takes back."""
         day, still = settled.day.isoformat(), {found.id for found in settled.discrepancies}
         for paper in open_papers:
-            if paper.body["day"] == day and paper.body["id"] not in still:
+            of_files = "source" not in (paper.body["theirs"] or {})
+            if of_files and paper.body["day"] == day and paper.body["id"] not in still:
                 note = "the settlement files no longer show it"
                 closure = {"decision": CORRECTED, "note": note, "by": BY, "at": self.now().isoformat().replace("+00:00", "Z")}
                 await self._write({**paper.body, "status": CORRECTED, "closure": closure}, paper)

@@ -5,9 +5,10 @@ these days explains, put on record what the files prove, compare again, and keep
 every file was read to its end, and whatever is written twice is written once: a run that was cut short is finished by the next.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Final, Protocol
 
@@ -73,8 +74,8 @@ class _Day:
 
     def differs(self, found: Found) -> bool:
         """Whether there is a file around the day with which it was not settled. One that is gone is no news."""
-        held = self.runs.files or {}
-        return any(name not in (None, held.get(one)) for one, name in _names(self.day, found).items())
+        known = {*self.runs.files.values(), *self.runs.refused}
+        return any(_name(found[one]) not in known for one in _around(self.day) if one in found and not _is_foreign(found[one]))
 
 
 @dataclass(slots=True)
@@ -128,7 +129,7 @@ class Settling(Recording):
             raise FutureDay(day.isoformat())
         shown = [day] if day is not None else await self._window(today)
         candidates = shown if day is None else [day - ONE_DAY, day, day + ONE_DAY]
-        found = await self.files.find(frozenset(one + offset for one in candidates for offset in _AROUND))
+        found = await self.files.find(frozenset(near for one in candidates for near in _around(one)))
         standing = await self.each((self._standing(one) for one in candidates), AT_ONCE)
         bodies = {one.day: dict(one.paper.body) for one in standing if one.paper is not None}
         refused: list[RefusedDay] = []
@@ -187,8 +188,7 @@ class Settling(Recording):
         before, runs = await self._papers.day(day), await self._papers.runs(day)
         evidence = _Evidence(await self._sold(day - ONE_DAY, day, day + ONE_DAY))
         while True:
-            found = await self._needed(day, evidence)
-            settled = await self._compared(day, today, evidence, found)
+            settled, ended = await self._compared(day, today, evidence, runs)
             if evidence.learn(await self._named_by(settled.strangers, evidence)):
                 continue
             runs = await self._papers.keep_runs(day, runs, replace(runs, healed=with_healed(runs.healed, settled.healed)))
@@ -197,7 +197,7 @@ class Settling(Recording):
         healed = tuple(one for one in runs.healed if (sold := evidence.all_by_id.get(one.transaction_id)) and sold.state is one.state)
         reviewed = await self._papers.review(replace(settled, healed=healed, left_out=_left_out(evidence)))
         body = await self._papers.keep_day(reviewed, before)
-        await self._papers.keep_runs(day, runs, replace(runs, files=_names(day, found)))
+        await self._papers.keep_runs(day, runs, replace(runs, files=ended.files, refused=ended.refused))
         if settled.file is None:
             log.error("settlement file missing", day=day)
         return body
@@ -209,21 +209,31 @@ class Settling(Recording):
     async def _shard(self, day: date, shard: int) -> list[Sold]:
         return [sale async for sale in self.store.of_day(self.rules.mode, day, shard)]
 
-    async def _needed(self, day: date, evidence: _Evidence) -> dict[date, StoredFile]:
-        """The files for a day's comparison.
+    async def _compared(self, day: date, today: date, evidence: _Evidence, runs: Runs) -> tuple[SettledDay, Runs]:
+        """The day's comparison, and with which files it was made. A neighbour's file that is not believed counts as not there.
 
         Raises:
-            Refused: it is not to be told which file is meant.
+            Refused: the day's own file is not believed, or a neighbour's in whose place one was believed before.
         """
+        comparing = partial(compare, day, evidence.all, mode=self.rules.mode, today=today, readings=self.readings)
         found = await self.files.find(files_needed(day, evidence.older.values()))
-        for one, file in found.items():
-            if isinstance(file, Refusal) and (one == day or not file.foreign):
-                raise Refused(file)
-        return {one: file for one, file in found.items() if isinstance(file, StoredFile)}
-
-    async def _compared(self, day: date, today: date, evidence: _Evidence, files: Mapping[date, StoredFile]) -> SettledDay:
-        sold, mode, readings = evidence.all, self.rules.mode, self.readings
-        return await self.files.compare(files, lambda opened: compare(day, sold, opened, mode=mode, today=today, readings=readings))
+        refusals = {one: file for one, file in found.items() if isinstance(file, Refusal)}
+        files = {one: file for one, file in found.items() if isinstance(file, StoredFile)}
+        for one, refusal in refusals.items():
+            _check(day, one, refusal, runs)
+        while True:
+            try:
+                settled = await self.files.compare(
+                    files, lambda opened: compare(day, sold, opened, mode=mode, today=today, readings=readings)
+                )
+            except Refused as error:
+                _check(day, error.day, error.refusal, runs)
+                refusals[error.day] = error.refusal
+                del files[error.day]
+                continue
+            names = {one.isoformat(): files[one].name for one in _around(day) if one in files}
+            refused = tuple(refusals[one].file for one in _around(day) if one in refusals and not refusals[one].foreign)
+            return settled, replace(runs, files=names, refused=refused)
 
     async def _named_by(self, lines: Iterable[Line], evidence: _Evidence) -> list[Transaction]:
         """The sales of any day that lines name, as far as they were not looked up before."""
@@ -273,9 +283,6 @@ class Settling(Recording):
         return DayPapers(papers=self.store, mode=self.rules.mode, each=self.each, now=self.now)
 
 
-_AROUND: Final = (-ONE_DAY, ONE_DAY * 0, ONE_DAY)
-
-
 def _is_due(standing: _Day, asked: date | None, found: Found) -> bool:
     """Whether a run settles the day: always when asked for, otherwise when it has not ended or there are other files around it."""
     if asked is not None and standing.day != asked:
@@ -283,20 +290,27 @@ def _is_due(standing: _Day, asked: date | None, found: Found) -> bool:
     return asked is not None or not standing.is_ended or standing.differs(found)
 
 
-def _names(day: date, found: Found) -> dict[str, str | None]:
-    """The names of a day's file and its neighbours'."""
-    return {one.isoformat(): _name(found.get(one)) for one in (day + offset for offset in _AROUND)}
+def _around(day: date) -> tuple[date, ...]:
+    """A day and its neighbours."""
+    return day - ONE_DAY, day, day + ONE_DAY
 
 
-def _name(file: StoredFile | Refusal | None) -> str | None:
-    """What is refused has no name that a settled day could have been settled with; another merchant's is as good as none."""
-    match file:
-        case StoredFile(name=name):
-            return name
-        case Refusal(foreign=False, file=name):
-            return f"refused: {name}"
-        case _:
-            return None
+def _name(file: StoredFile | Refusal) -> str:
+    return file.name if isinstance(file, StoredFile) else file.file
+
+
+def _is_foreign(file: StoredFile | Refusal) -> bool:
+    return isinstance(file, Refusal) and file.foreign
+
+
+def _check(day: date, of: date, refusal: Refusal, runs: Runs) -> None:
+    """Whether a day can be settled without a file that is not believed.
+
+    Raises:
+        Refused: it is the day's own, or there was one: what it led to stands until a better one comes.
+    """
+    if of == day or (not refusal.foreign and of.isoformat() in runs.files):
+        raise Refused(of, refusal)
 
 
 def _left_out(evidence: _Evidence) -> dict[str, int]:

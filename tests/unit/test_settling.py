@@ -285,32 +285,45 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-@pytest.mark.parametrize("of", [DAY, NEXT])
-def test_a_file_that_breaks_the_format_is_refused_whole_and_changes_nothing(fault, of, caplog):
+def test_a_file_that_breaks_the_format_is_refused_whole_and_changes_nothing(fault, caplog):
     world = world_at(MORNING + 2 * ONE_DAY)
-    sale = sell(world, LOST)
-    name = world.deliver(DAY, bill(sale))
-    if of == NEXT:
-        name = world.deliver(NEXT, bill(sell(world, LOST, at=START + ONE_DAY)))
-    content = BROKEN[fault](world.shelf.files[name].replace(b"20260502", b"20260501") if of == DAY else world.shelf.files[name])
-    if of == NEXT:
-        content = BROKEN[fault](world.shelf.files[name].replace(b"H|1|20260502", b"H|1|20260501")).replace(b"H|1|20260501", b"H|1|20260502")
-    assert content != world.shelf.files[name]
-    world.shelf.files[name] = content
+    name = world.deliver(DAY, bill(sell(world, LOST)))
+    whole = world.shelf.files[name]
+    world.shelf.files[name] = BROKEN[fault](whole)
+    assert world.shelf.files[name] != whole
     refusal = refused(world)
     assert refusal.file == name and 1 <= len(refusal.faults) <= 10
     assert "settlement file refused" in caplog.text
 
 
-def test_one_refused_day_does_not_keep_the_others_waiting():
-    world = world_at(MORNING + 4 * ONE_DAY)
+def spoil(world, name):
+    world.shelf.files[name] = world.shelf.files[name].replace(b"T|", b"T|9")
+
+
+def test_a_neighbours_broken_file_counts_as_not_there():
+    world = world_at(MORNING + 3 * ONE_DAY)
     balanced(world)
-    world.deliver(DAY + 3 * ONE_DAY)
-    bad = world.deliver(DAY + 4 * ONE_DAY)
-    world.shelf.files[bad] = b"".join(world.shelf.files[bad].splitlines(keepends=True)[:1])
+    world.deliver(DAY + 2 * ONE_DAY)
+    spoil(world, world.deliver(NEXT))
     settled = settle(world)
-    assert [body["day"] for body in settled.days] == ["2026-05-01", "2026-05-02", "2026-05-03"]
-    assert [one.day.isoformat() for one in settled.refused] == ["2026-05-04", "2026-05-05"]  # the one needs the other's file
+    assert [(body["day"], body["status"]) for body in settled.days] == [
+        ("2026-05-01", "provisional"),
+        ("2026-05-03", "provisional"),
+        ("2026-05-04", "file_missing"),
+    ]
+    assert [one.day for one in settled.refused] == [NEXT]
+    world.written = 0
+    assert settle(world) == settled and world.written == 0
+
+
+def test_a_broken_correction_changes_nothing_of_what_the_file_before_it_led_to():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    balanced(world)
+    settle(world)
+    assert world.days["live-2026-05-01"]["status"] == "balanced"
+    spoil(world, world.deliver(NEXT, stamp="20260503120000"))
+    assert "format" in refused(world).reason and "format" in refused(world, NEXT).reason
+    assert world.days["live-2026-05-01"]["status"] == "balanced"
 
 
 def test_no_day_is_begun_after_the_deadline_and_what_is_left_is_said():
@@ -335,6 +348,14 @@ def troubled(**shape):
     return world, absent
 
 
+def announced(world):
+    """What has been announced once the next sweep is through."""
+    world.reprint_knows = False
+    world.wait(7200)
+    run(world.sweeping.sweep(LATER))
+    return set(world.topic)
+
+
 def state_of(world):
     papers = {key: (paper.body, paper.mark) for key, paper in world.papers.items()}
     return papers, {sale.id: (sale.state, [entry.what for entry in sale.history]) for sale in world.sales.values()}
@@ -344,12 +365,14 @@ def test_wherever_a_run_crashes_the_next_one_ends_as_if_nothing_had_happened():
     undisturbed, absent = troubled()
     expected = settle(undisturbed)
     assert undisturbed.sales[absent.id].state is State.REJECTED
+    before, announcements = state_of(undisturbed), announced(undisturbed)
     steps = boundaries(lambda: troubled()[0].settling().settle(None, LATER))
-    for crash in [at for at, step in enumerate(steps) if step.startswith(("before", "after")) and ("write" in step or "advance" in step)]:
+    for crash in [at for at, step in enumerate(steps) if step.endswith(("write_paper", "advance", "publish"))]:
         world, _ = troubled()
         run(world.settling().settle(None, LATER), stop_after=crash)
         assert settle(world) == expected, steps[crash]
-        assert state_of(world) == state_of(undisturbed), (crash, steps[crash])
+        assert state_of(world) == before, (crash, steps[crash])
+        assert announced(world) == announcements, (crash, steps[crash])
 
 
 def test_two_runs_at_once_do_no_harm():
