@@ -223,9 +223,7 @@ class Settling(Recording):
             _check(day, one, refusal, runs)
         while True:
             try:
-                settled = await self.files.compare(
-                    files, lambda opened: compare(day, sold, opened, mode=mode, today=today, readings=readings)
-                )
+                settled = await self.files.compare(files, comparing)
             except Refused as error:
                 _check(day, error.day, error.refusal, runs)
                 refusals[error.day] = error.refusal
