@@ -8,20 +8,25 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
+from shared.contradiction import discrepancies
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import detail, written
 from shared.mobilemart.simulator import Simulator
+from shared.outcome import Answer, Reason, Rejected
 from shared.report_csv import FORMULA_STARTS
+from shared.store import PaperKind
 from shared.store.sqlite import SqliteStore
-from shared.transaction import business_day
+from shared.transaction import after, business_day
 from shared.vas import VasType
 from tests.functions.running import SIMULATED, running
 from tests.functions.wallet import METER, VOUCHER, Wallet, fields_at_fault, new_key, problem, sale
+from tests.sales import NOON, vended
 
 LOST = {**METER, "meterNumber": "99000000040"}  # the simulator vends, and cuts the connection
 NEVER = {**METER, "meterNumber": "99000000033"}  # it cuts the connection, and nothing is vended
@@ -481,6 +486,19 @@ def test_a_closed_discrepancy_is_carried_no_further(system, hostile):
     problem(system.tell(f"/discrepancies/{chosen}/closure", closure | {"decision": "accepted"}), 409, "discrepancy-closed")
     own = answered(system.ask(f"/reports/{closed['day']}"))["discrepancies"]
     assert next(found for found in own if found["id"] == chosen)["closure"] == closed["closure"]
+
+
+async def test_what_an_answer_contradicted_stays_open_whatever_the_files_say(system, store):
+    ended = after(vended(), Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "does not exist")), at=NOON, by="reprint", retry_seconds=60)
+    (paper,) = discrepancies(replace(ended, day=today()))
+    await store.write_paper(PaperKind.DISCREPANCIES, paper)
+
+    answered(system.tell(f"/settle?day={today()}"))
+
+    found = answered(system.ask(f"/reports/{today()}"))["discrepancies"]
+    assert next(one["status"] for one in found if one["id"] == paper.body["id"]) == "open"
+    assert paper.body["id"] in system.ask(f"/reports/{today()}.html").text
+    answered(system.tell(f"/discrepancies/{paper.body['id']}/closure", {"decision": "accepted", "note": "Ticket 9."}))
 
 
 @pytest.mark.parametrize(("body", "fields"), [({}, {"decision", "note"}), ({"decision": "ignored", "note": "Why."}, {"decision"})])
