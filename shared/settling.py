@@ -27,6 +27,7 @@ from shared.sold import Sold
 from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable
 from shared.transaction import SHARDS, Transaction, after, business_day
 
+FIRST_DAY: Final = date(2020, 1, 1)
 WINDOW: Final = timedelta(days=28)  # how far back a run looks for days that are not settled
 MOST_LOOKED_UP: Final = 1_000  # lines of a day that name no sale of these days; a file of strangers is not worth more
 TRIES: Final = 3  # of a day over which two runs met
@@ -35,8 +36,8 @@ ENDED: Final = frozenset({Status.BALANCED.value, Status.DISCREPANCIES.value})
 log = logs.logger(__name__)
 
 
-class FutureDay(Exception):
-    """The day has not begun: there is nothing to settle."""
+class NoBusinessDay(Exception):
+    """The day has not begun, or lies before there was any business: there is nothing to settle."""
 
 
 class Archive(Books, Papers, Protocol):
@@ -121,12 +122,12 @@ class Settling(Recording):
         every day of the last weeks.
 
         Raises:
-            FutureDay: the day has not begun.
+            NoBusinessDay: the day has not begun, or is before `FIRST_DAY`.
             FilesUnavailable, StoreUnavailable: days before that one are settled; to be repeated.
         """
         today = business_day(self.now())
-        if day is not None and day > today:
-            raise FutureDay(day.isoformat())
+        if day is not None and not FIRST_DAY <= day <= today:
+            raise NoBusinessDay(day.isoformat())
         shown = [day] if day is not None else await self._window(today)
         candidates = shown if day is None else [day - ONE_DAY, day, day + ONE_DAY]
         found = await self.files.find(frozenset(near for one in candidates for near in _around(one)))

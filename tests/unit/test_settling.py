@@ -11,7 +11,7 @@ from shared.matching import ONE_DAY
 from shared.mobilemart.settlement_writer import detail
 from shared.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.settlement_files import FilesUnavailable
-from shared.settling import FutureDay
+from shared.settling import NoBusinessDay
 from shared.store import PaperKind
 from shared.transaction import EventName, State
 from shared.vas import VasType
@@ -113,9 +113,10 @@ def test_today_is_provisional_and_the_future_is_refused():
     world = world_at(START + timedelta(hours=1))
     world.deliver(DAY, bill(sell(world)))
     assert only(settle(world, DAY))["status"] == "provisional"
-    with pytest.raises(FutureDay):
-        settle(world, NEXT)
-    assert "live-2026-05-02" not in world.days
+    for other in (NEXT, date.min):
+        with pytest.raises(NoBusinessDay):
+            settle(world, other)
+    assert set(world.days) == {"live-2026-05-01", "live-2026-05-01-v0001", "live-2026-05-01-run"}
 
 
 def test_a_lost_answer_is_healed_by_its_line_and_its_token_is_to_be_recovered():
