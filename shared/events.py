@@ -7,6 +7,7 @@ from shared import logs
 from shared.config import ConsumerDetails
 from shared.ports import EventsUnavailable
 from shared.shown import encoded, event_body
+from shared.single_flight import SingleFlight
 from shared.transaction import EventName, Transaction
 from shared.vas import Mode
 
@@ -31,6 +32,7 @@ class PubSubEvents:
         self._emulator = emulator
         self._timeout_seconds = timeout_seconds
         self._client: PublisherAsyncClient | None = None
+        self._connect = SingleFlight(self._connected)
 
     async def publish(self, event: EventName, sale: Transaction) -> None:
         """Announce, at least once.
@@ -41,7 +43,8 @@ class PubSubEvents:
         try:
             async with asyncio.timeout(self._timeout_seconds):  # over all tries that the client library makes
                 request = {"topic": self._topic, "messages": [self._message(event, sale)]}
-                await self._connected().publish(request, timeout=self._timeout_seconds)
+                client = self._client or await self._connect()
+                await client.publish(request, timeout=self._timeout_seconds)
         except Exception as error:  # of the client's several libraries, whose texts may quote what was sent
             raise EventsUnavailable(type(error).__name__) from None
 
@@ -62,9 +65,8 @@ class PubSubEvents:
             "ordering_key": sale.id,
         }
 
-    def _connected(self) -> "PublisherAsyncClient":
-        if self._client is None:
-            self._client = _client(self._emulator)
+    async def _connected(self) -> "PublisherAsyncClient":
+        self._client = await _client(self._emulator)
         return self._client
 
 
@@ -85,11 +87,10 @@ class LogEvents:
         )
 
 
-def _client(emulator: str | None) -> "PublisherAsyncClient":
+async def _client(emulator: str | None) -> "PublisherAsyncClient":
     from google.pubsub_v1 import PublisherAsyncClient
     from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
-    from grpc.aio import insecure_channel
 
-    if emulator is None:
-        return PublisherAsyncClient()
-    return PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=insecure_channel(emulator)))
+    from shared.channels import channel
+
+    return PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=await channel(PublisherGrpcAsyncIOTransport, emulator)))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from shared.config import SupplierSecrets
 from shared.mobilemart.access import Credentials, GetCredentials
+from shared.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from google.cloud.secretmanager_v1 import SecretManagerServiceAsyncClient, SecretPayload
@@ -26,6 +27,7 @@ class Secrets:
         self._emulator = emulator
         self._timeout_seconds = timeout_seconds
         self._client: SecretManagerServiceAsyncClient | None = None
+        self._connect = SingleFlight(self._connected)
 
     async def read(self, name: str) -> str:
         """The secret `projects/p/secrets/s/versions/v`, as text, without the line break that an editor may have left at its end.
@@ -35,7 +37,8 @@ class Secrets:
         """
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                answer = await self._connected().access_secret_version(name=name, timeout=self._timeout_seconds)
+                client = self._client or await self._connect()
+                answer = await client.access_secret_version(name=name, timeout=self._timeout_seconds)
             return _text(answer.payload)
         except Exception as error:  # of the client's several libraries; its text and its cause may hold what was read
             raise SecretUnavailable(f"{name} was not read: {type(error).__name__}") from None
@@ -46,29 +49,28 @@ class Secrets:
             await self._client.transport.close()
             self._client = None
 
-    def _connected(self) -> "SecretManagerServiceAsyncClient":
-        if self._client is None:
-            self._client = _client(self._emulator)
+    async def _connected(self) -> "SecretManagerServiceAsyncClient":
+        self._client = await _client(self._emulator)
         return self._client
 
 
 def supplier_credentials(secrets: Secrets, names: SupplierSecrets) -> GetCredentials:
     """What the supplier's client asks for our credentials. It keeps what it was given, so every asking is a reading."""
 
-    async def read(fresh: bool) -> Credentials:
+    async def read(_fresh: bool) -> Credentials:
         return Credentials(*await asyncio.gather(secrets.read(names.client_id), secrets.read(names.client_secret)))
 
     return read
 
 
-def _client(emulator: str | None) -> "SecretManagerServiceAsyncClient":
+async def _client(emulator: str | None) -> "SecretManagerServiceAsyncClient":
     from google.cloud.secretmanager_v1 import SecretManagerServiceAsyncClient
     from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcAsyncIOTransport
-    from grpc.aio import insecure_channel
 
-    if emulator is None:
-        return SecretManagerServiceAsyncClient()
-    return SecretManagerServiceAsyncClient(transport=SecretManagerServiceGrpcAsyncIOTransport(channel=insecure_channel(emulator)))
+    from shared.channels import channel
+
+    over = await channel(SecretManagerServiceGrpcAsyncIOTransport, emulator)
+    return SecretManagerServiceAsyncClient(transport=SecretManagerServiceGrpcAsyncIOTransport(channel=over))
 
 
 class _Damaged(Exception):

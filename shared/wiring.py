@@ -17,16 +17,16 @@ import httpx
 
 from shared import identity, logs
 from shared.brake import Brake
-from shared.config import Config, Environment, Function, SupplierSecrets, load
+from shared.config import Config, Environment, Function, load
 from shared.events import LogEvents, PubSubEvents
 from shared.identifiers import Caller
 from shared.mobilemart.access import Credentials, GetCredentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.exchange import live_transport
 from shared.mobilemart.simulator.ledger import Ledger
-from shared.mobilemart.single_flight import SingleFlight
 from shared.ports import Supplier
-from shared.secrets import Secrets
+from shared.secrets import Secrets, supplier_credentials
+from shared.single_flight import SingleFlight
 from shared.store import Books
 from shared.vas import Mode
 from shared.vending import Vending
@@ -219,7 +219,7 @@ class Wiring:
             return _simulated_credentials
         secrets = Secrets(self.config.secret_manager_emulator)
         self._to_close.append(secrets.close)
-        return _from(secrets, self.config.supplier_secrets)
+        return supplier_credentials(secrets, self.config.supplier_secrets)
 
     def _events(self) -> LogEvents | PubSubEvents:
         config = self.config
@@ -257,13 +257,6 @@ def now() -> datetime:
 def new_id() -> str:
     """A UUID4: 36 characters, as long as the supplier takes."""
     return str(uuid4())
-
-
-def _from(secrets: Secrets, names: SupplierSecrets) -> GetCredentials:
-    async def read(_refused: bool) -> Credentials:  # anew each time, which is every two hours: a rotation needs no more
-        return Credentials(*await asyncio.gather(secrets.read(names.client_id), secrets.read(names.client_secret)))
-
-    return read
 
 
 async def _simulated_credentials(_refused: bool) -> Credentials:

@@ -10,9 +10,9 @@ from typing import Final
 from shared import logs
 from shared.mobilemart.answers import Heard, Reply, refused, usable
 from shared.mobilemart.fields import members
-from shared.mobilemart.single_flight import SingleFlight
 from shared.mobilemart.wire import Call, token_call
 from shared.outcome import Reason, Rejected
+from shared.single_flight import SingleFlight
 from shared.vas import Mode
 
 RENEWED_BEFORE: Final = timedelta(seconds=300)  # longer than a sale takes

@@ -15,9 +15,9 @@ from shared.mobilemart.access import Access, GetCredentials
 from shared.mobilemart.answers import Heard, NoReply, Reply, is_foreign, read_prevend, read_products, read_reprint, read_vend
 from shared.mobilemart.error_codes import FLOAT_EXHAUSTED, MERCHANT_ERROR
 from shared.mobilemart.exchange import MOST_ANSWER_BYTES, Exchange
-from shared.mobilemart.single_flight import SingleFlight
 from shared.mobilemart.wire import Call, mobile_form, prevend_call, products_call, reprint_call, vend_call
 from shared.outcome import Answer, NoAnswer, Prevended, RawAnswer, Reason, Rejected, Reprint
+from shared.single_flight import SingleFlight
 from shared.transaction import Transaction
 from shared.vas import Mode, Order, VasType
 

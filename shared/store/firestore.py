@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
-import google.auth
 import grpc.aio
 from google.api_core import exceptions, retry_async
 from google.auth.exceptions import GoogleAuthError
@@ -21,6 +20,7 @@ from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
 
+from shared.channels import channel
 from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold
@@ -55,7 +55,6 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.max_reconnect_backoff_ms", 5_000),  # instead of two minutes, in which every call would fail
 )
 
-_SCOPES: Final = ("https://www.googleapis.com/auth/datastore",)
 _DOCUMENT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,128}", re.ASCII)
 _AFTER_ANY_KEY: Final = "\x7f"  # sorts after every character of a simulator's key
 
@@ -309,19 +308,15 @@ class FirestoreLedger:
 
 
 async def _api(emulator_host: str | None) -> FirestoreAsyncClient:
-    if emulator_host is not None:
-        return connected(grpc.aio.insecure_channel(emulator_host, options=CHANNEL_OPTIONS))
-    try:  # in a thread: it may read files, and ask the metadata server
-        credentials, _ = await asyncio.to_thread(google.auth.default, scopes=_SCOPES)
+    try:
+        return connected(await channel(FirestoreGrpcAsyncIOTransport, emulator_host, CHANNEL_OPTIONS))
     except GoogleAuthError as error:
         raise StoreUnavailable(type(error).__name__) from error
-    host = FirestoreAsyncClient.DEFAULT_ENDPOINT
-    return connected(FirestoreGrpcAsyncIOTransport.create_channel(host, credentials=credentials, options=CHANNEL_OPTIONS))
 
 
-def connected(channel: grpc.aio.Channel) -> FirestoreAsyncClient:
+def connected(over: grpc.aio.Channel) -> FirestoreAsyncClient:
     """The client over a channel."""
-    return FirestoreAsyncClient(transport=FirestoreGrpcAsyncIOTransport(channel=channel))
+    return FirestoreAsyncClient(transport=FirestoreGrpcAsyncIOTransport(channel=over))
 
 
 def _where(path: str, operator: str, value: Any) -> Document:
