@@ -48,7 +48,7 @@ class Function:
 @contextmanager
 def running(name: str, **environ: str) -> Iterator[Function]:
     """The function while it runs, with these variables and no others. One that does not start shows what it said."""
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
         said = Path(folder) / "said"
@@ -94,7 +94,8 @@ def _is_ready(function: Function) -> bool:
     return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

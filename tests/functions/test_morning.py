@@ -1,0 +1,76 @@
+"""`make run`: what comes by itself elsewhere comes by itself here too, the sweep and the settlement file of the day."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+
+import httpx
+import pytest
+
+from tests.functions.running import ROOT, free_port
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory):
+    folder, port = tmp_path_factory.mktemp("run"), free_port()
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local", "--port", str(port)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            until(lambda: is_up(client))
+            yield client
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
+def is_up(client):
+    try:
+        return client.get("/reconcile/health").is_success
+    except httpx.TransportError:
+        return False
+
+
+def until(wanted, seconds=30.0):
+    give_up_at = time.monotonic() + seconds
+    while not (found := wanted()):
+        assert time.monotonic() < give_up_at
+        time.sleep(0.05)
+    return found
+
+
+def buy(system, meter):
+    body, key = {"meterNumber": meter, "amountCents": 10_000}, {"Idempotency-Key": uuid.uuid4().hex}
+    return system.post("/purchase/utility", json=body, headers=key).json()
+
+
+def test_a_lost_answer_comes_back_by_itself(system):
+    lost = buy(system, "99000000040")
+    assert lost["state"] == "in_doubt"
+    path = f"/purchase/transactions/{lost['transactionId']}"
+    assert until(lambda: (found := system.get(path).json())["state"] == "vended" and found)["receipt"]["tokens"]
+
+
+def test_today_balances_with_the_suppliers_file_and_not_with_a_wrong_one(system):
+    buy(system, "12345678901")
+    (right,) = system.post("/local/settle").json()["days"]
+    assert (right["status"], right["discrepancies"]) == ("provisional", [])
+    assert right["matched"]["rows"] == right["file"]["rows"] >= 1
+
+    answer = system.post("/local/settle?plant=amount").json()
+    assert [found["kind"] for found in answer["days"][0]["discrepancies"]] == ["amount_differs"]
+    assert "Other amount" in system.get(answer["report"]).text
+
+
+@pytest.mark.parametrize("query", ["plant=rain", "&".join(["plant=amount"] * 1000)])
+def test_a_fault_that_cannot_be_planted_is_refused(system, query):
+    assert system.post(f"/local/settle?{query}").status_code == 400
