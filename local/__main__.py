@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +12,6 @@ import httpx
 import uvicorn
 
 from local.slip import slip
-from shared.config import ConfigError
 
 HOST: Final = "127.0.0.1"
 METER: Final = "12345678901"
@@ -61,10 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Path(".local").mkdir(exist_ok=True)
     from local.app import app
 
-    try:
-        server = uvicorn.Server(uvicorn.Config(app(), host=HOST, port=options.port, access_log=False, log_level="warning"))
-    except ConfigError as error:
-        sys.exit(str(error))
+    server = uvicorn.Server(uvicorn.Config(app(), host=HOST, port=options.port, access_log=False, log_level="warning"))
     asyncio.run(_serve(server, f"http://{HOST}:{options.port}", once=options.once))
 
 

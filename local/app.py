@@ -23,7 +23,7 @@ def app() -> Starlette:
     """Every function, loaded as the platform loads it, over one wiring from the environment's configuration.
 
     Raises:
-        ConfigError: naming every fault.
+        SystemExit: the configuration is refused; the message names every fault.
     """
     wired = wiring.configure("local")
 

@@ -88,7 +88,9 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: ASGIApp, port: int, started: Callable[[str], object]) -> None:
-        super().__init__(uvicorn.Config(app, host=HOST, port=port, access_log=False, log_level="warning", lifespan="off"))
+        super().__init__(
+            uvicorn.Config(app, host=HOST, port=port, access_log=False, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
+        )
         logging.getLogger("uvicorn.error").addFilter(_is_no_cut)
         self._started = started
 

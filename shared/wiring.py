@@ -6,6 +6,7 @@ request, inside the loop that will use it, and what that request does not need i
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import httpx
 
 from shared import identity, logs
 from shared.brake import Brake
-from shared.config import Config, Environment, Function, load
+from shared.config import Config, ConfigError, Environment, Function, load
 from shared.events import LogEvents, PubSubEvents
 from shared.identifiers import Caller
 from shared.mobilemart.access import Credentials, GetCredentials
@@ -239,12 +240,15 @@ def configure(function: str) -> Wiring:
     In a process that was configured as `local`, which is all functions in one, it is that process's wiring.
 
     Raises:
-        ConfigError: naming every fault.
+        SystemExit: the configuration is refused. The process ends with one message that names every fault.
     """
     if Function.LOCAL in _processes:
         return _processes[Function.LOCAL]
     logs.configure()
-    wired = Wiring(load(os.environ, function))
+    try:
+        wired = Wiring(load(os.environ, function))
+    except ConfigError as error:
+        sys.exit(str(error))
     _processes[wired.config.function] = wired
     return wired
 

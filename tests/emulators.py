@@ -52,7 +52,7 @@ def pubsub() -> Iterator[str]:
 @contextmanager
 def _running(arguments: Sequence[str]) -> Iterator[str]:
     """The emulator while it runs; what it says is shown only when it does not start."""
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     host, _, port = address.partition(":")
     command = [_java(), *_JVM, *arguments, f"--host={host}", f"--port={port}"]
     with tempfile.TemporaryFile() as said, tempfile.TemporaryDirectory() as folder:
@@ -86,7 +86,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import httpx
 
 from local import package
 from shared.mobilemart.simulator import Scenario, Service
+from tests.emulators import free_port
 
 WAIT_SECONDS = 120.0  # for what takes a second on a quiet machine
 
@@ -30,12 +30,6 @@ def until(condition: Callable[[], Waited | None], seconds: float = WAIT_SECONDS)
         assert time.monotonic() < give_up_at, f"not within {seconds} seconds"
         time.sleep(0.02)
     return value
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import uuid
 import httpx
 import pytest
 
-from tests.functions.running import ROOT, free_port
+from tests.emulators import free_port
+from tests.functions.running import ROOT
 
 
 @pytest.fixture(scope="module")

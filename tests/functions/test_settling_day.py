@@ -38,7 +38,7 @@ MORNING = datetime(2026, 5, 3, 4, tzinfo=UTC)
 FIRST_SALE = datetime(2026, 5, 1, 4, tzinfo=UTC)
 MODE = Mode.LIVE
 CALLER = Caller("https://issuer.example", "wallet")
-COUNT = int(os.environ.get("SETTLED_SALES", "4000"))
+COUNT = int(os.environ.get("SETTLED_SALES", "2000"))
 OF_EACH = 5
 COMMIT = 50
 NEVER = datetime(2027, 1, 1, tzinfo=UTC)
