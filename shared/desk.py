@@ -29,7 +29,7 @@ from shared.problem import Fault, Problem
 from shared.reconciling import Sweeping
 from shared.reports import Reporting
 from shared.settlement_files import FilesUnavailable, Refusal
-from shared.settling import Settling
+from shared.settling import FIRST_DAY, Settling
 from shared.shown import rfc3339
 from shared.store import Conflict, LookupBy
 from shared.transaction import Transaction, business_day
@@ -200,8 +200,8 @@ def day_named(text: str, at: datetime) -> date:
         day = None
     if day is None or day.isoformat() != text:
         raise invalid([("day", "must be a day: YYYY-MM-DD")])
-    if day > business_day(at):
-        raise invalid([("day", "must not lie in the future")])
+    if not FIRST_DAY <= day <= business_day(at):
+        raise invalid([("day", f"must not lie in the future, nor before {FIRST_DAY}")])
     return day
 
 

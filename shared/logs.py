@@ -105,10 +105,11 @@ def configure() -> None:
     """Send every log of this process to stdout as JSON. Called once at start; again, it changes nothing."""
     logging.raiseExceptions = False  # what cannot be written must not be printed with its arguments either
     logging.captureWarnings(True)
-    for name in list(logging.root.manager.loggerDict):  # servers bring handlers of their own
+    for name in list(logging.root.manager.loggerDict):  # servers bring handlers of their own, and silence whom they did not make
         theirs = logging.getLogger(name)
         theirs.handlers.clear()
         theirs.propagate = True
+        theirs.disabled = False
     handler = _Stdout()
     handler.setFormatter(JsonFormatter())
     handler.addFilter(lambda record: record.levelno >= logging.WARNING or hasattr(record, "fields"))

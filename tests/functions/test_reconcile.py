@@ -333,6 +333,7 @@ def test_a_note_that_quotes_a_token_is_kept_without_it(system):
         ("POST", "/settle?day=2026-02-30", 400, "body-invalid"),
         ("POST", "/settle?day=20260501", 400, "body-invalid"),
         ("POST", "/settle?day=9999-12-31", 400, "body-invalid"),
+        ("POST", "/settle?day=0001-01-01", 400, "body-invalid"),
         ("POST", "/settle?days=2026-05-01", 400, "body-invalid"),
         ("POST", "/sweep?day=2026-05-01", 400, "body-invalid"),
         ("GET", "/reports/tomorrow", 400, "body-invalid"),
