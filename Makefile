@@ -14,7 +14,7 @@ PYTHON_MADE := $(VENV)/.made-with-$(or $(subst /,-,$(PYTHON)),default)
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: run test lint package openapi plan lock
+.PHONY: bench run test lint package openapi plan lock
 .DELETE_ON_ERROR:
 
 run: $(INSTALLED)
@@ -27,6 +27,10 @@ lint: $(INSTALLED_DEV)
 	@$(VENV)/bin/ruff check --quiet
 	@$(VENV)/bin/ruff format --check --quiet
 	@$(VENV)/bin/mypy --no-error-summary
+
+# The settlement file and its comparison: rows/s and bytes a row.
+bench: $(INSTALLED)
+	@$(VENV)/bin/python -m bench.settlement
 
 package: $(PYTHON_MADE)
 	@$(VENV)/bin/python -m local.package

@@ -221,7 +221,8 @@ class Matching:
 
     def _lay(self, filed: Filed, known: Known) -> None:
         known.billed_in = filed.day
-        if known.sale.state is not State.VENDED or known.sale.day != filed.day or self.differs(known, filed.line):
+        held = known.sale.supplier_transaction_id
+        if known.sale.state is not State.VENDED or held is None or known.sale.day != filed.day or self.differs(known, filed.line):
             known.bill = filed
         if known.sale.state is not State.REJECTED and filed.line.merchant_id.lower() == known.sale.request_id:
             self.controls.add(filed.day)

@@ -17,7 +17,7 @@ from shared.shown import rfc3339
 from shared.sold import brings_token
 from shared.store import Books, Conflict, LookupBy, Paper, PaperKind
 from shared.sts import SIMULATED_PREFIX, StsToken, TokenKind, token_number
-from shared.transaction import HistoryEntry, State, Transaction, after, noted
+from shared.transaction import REVEALED, HistoryEntry, State, Transaction, after, noted
 from shared.vas import Mode, Order, VasType
 
 log = logs.logger(__name__)
@@ -104,7 +104,7 @@ class Operating(Recording):
             StoreUnavailable: it is not on record, so nothing may be shown.
         """
         log.warning("tokens revealed", transaction_id=sale.id, operator=operator)
-        return await self.change(sale, lambda known: noted(known, HistoryEntry(self.now(), "tokens revealed", operator)))
+        return await self.change(sale, lambda known: noted(known, HistoryEntry(self.now(), REVEALED, operator)))
 
     async def resolve(self, sale: Transaction, decision: Decision, operator: str) -> Transaction:
         """End a doubt, or add tokens that are due, and announce it.

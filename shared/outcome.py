@@ -182,7 +182,8 @@ class NoAnswer:
     cause: str
 
 
-Reprinted = Vended | NoSuchTransaction | NoAnswer
+Reprinted = Vended | NoSuchTransaction | NoAnswer | Unknown
+"""`Unknown`: something vended under our request id, and it is not what we asked for. Never evidence, always a sign of a vend."""
 
 
 @dataclass(frozen=True, slots=True)

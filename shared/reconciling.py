@@ -12,7 +12,7 @@ from typing import Any, Final
 from shared import logs
 from shared.resolving import Resolving
 from shared.store import StoreUnavailable
-from shared.transaction import SHARDS, State, Transaction
+from shared.transaction import SHARDS, State, Transaction, may_be_absent
 from shared.vas import VasType
 
 AT_ONCE: Final = 16
@@ -52,18 +52,25 @@ class Sweeping(Resolving):
         at = self.now()
         shards = await self.each((self._due(number, at) for number in range(SHARDS)), AT_ONCE)
         due = sorted((sale for shard in shards for sale in shard), key=_due_at)
-        control = _Controls(self)
-        results = await self.each((self._one(sale, control, until) for sale in due), AT_ONCE)
+        controlled = await self._controlled(due, at)
+        results = await self.each((self._one(sale, controlled, until) for sale in due), AT_ONCE)
         return _summed([tally for tally in results if tally is not None], left=results.count(None))
 
     async def _due(self, number: int, at: datetime) -> Sequence[Transaction]:
         return await self.store.due(self.rules.mode, number, at, MOST_DUE)
 
-    async def _one(self, before: Transaction, control: "_Controls", until: datetime) -> Counter[str] | None:
+    async def _controlled(self, due: Iterable[Transaction], at: datetime) -> frozenset[VasType]:
+        """The services whose control answers in this sweep, asked for once, and only where a "does not exist" could end a sale."""
+        age = self.rules.minimum_age_seconds
+        services = sorted({sale.order.vas_type for sale in due if may_be_absent(sale, at=at, minimum_age_seconds=age)})
+        answered = await self.each((self.control(service) for service in services), AT_ONCE)
+        return frozenset(service for service, found in zip(services, answered, strict=True) if found)
+
+    async def _one(self, before: Transaction, controlled: frozenset[VasType], until: datetime) -> Counter[str] | None:
         if self.now() >= until:
             return None
         try:
-            sale = await self.resolve(before, control)
+            sale = await self.resolve(before, controlled)
         except StoreUnavailable:
             log.error("sweep could not store", transaction_id=before.id)
             return None
@@ -76,19 +83,6 @@ class Sweeping(Resolving):
             needs_review=sale.review_announced,
             announced=not sale.unannounced and (bool(before.unannounced) or sale.version > before.version),
         )
-
-
-class _Controls:
-    """One sweep's controls, each asked for once, and only when a "does not exist" needs it."""
-
-    def __init__(self, resolving: Resolving) -> None:
-        self._resolving = resolving
-        self._known: dict[VasType, bool] = {}
-
-    async def __call__(self, vas_type: VasType) -> bool:
-        if vas_type not in self._known:
-            self._known[vas_type] = await self._resolving.control(vas_type)
-        return self._known[vas_type]
 
 
 def _due_at(sale: Transaction) -> datetime:

@@ -11,7 +11,7 @@ from shared.contradiction import discrepancies
 from shared.outcome import Answer
 from shared.ports import Events, EventsUnavailable, Rules, Supplier
 from shared.store import Conflict, PaperKind, Store, StoreUnavailable
-from shared.transaction import EventName, State, Transaction, after, announced
+from shared.transaction import NEXT, EventName, State, Transaction, after, announced
 
 STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
 
@@ -56,8 +56,14 @@ class Recording:
                 break
             published.add(event)
         said = frozenset(published)
+
+        def forgotten(known: Transaction) -> Transaction:
+            if known.version != sale.version:  # perhaps contradicted once more, which has not been said
+                return announced(known, said - {EventName.CONTRADICTED})
+            return announced(known, said)
+
         try:
-            return await self.change(sale, lambda known: announced(known, said))
+            return await self.change(sale, forgotten)
         except StoreUnavailable:  # announced again by the sweep: consumers drop repeats
             return sale
 
@@ -105,7 +111,12 @@ class Recording:
 def _tell(before: Transaction, stored: Transaction) -> None:
     """Say what a person should hear of a change."""
     told = {"transaction_id": stored.id, "vas_type": stored.order.vas_type, "amount_cents": stored.order.amount.cents}
-    if EventName.CONTRADICTED in set(stored.unannounced) - set(before.unannounced):
-        log.critical("contradiction after an end", **told, state=stored.state, note=stored.history[-1].note)
-    elif stored.state is State.IN_DOUBT and before.state is not State.IN_DOUBT:
+    for entry in stored.history:
+        if entry.what != EventName.CONTRADICTED or entry in before.history:
+            continue
+        if NEXT[stored.state]:
+            log.critical("vend claimed twice", **told, state=stored.state, note=entry.note)
+        else:
+            log.critical("contradiction after an end", **told, state=stored.state, note=entry.note)
+    if stored.state is State.IN_DOUBT and before.state is not State.IN_DOUBT:
         log.warning("vend in doubt", **told, cause=stored.history[-1].note)

@@ -3,18 +3,15 @@
 Like selling, it awaits its ports and nothing else.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from shared import logs
 from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Receipt, Reprint, Unknown, Vended
 from shared.recording import Recording
-from shared.store import Books, LookupBy
+from shared.store import Books, LookupBy, StoreUnavailable
 from shared.transaction import State, Transaction, claimed_twice, not_found, tried
 from shared.vas import VasType
-
-Control = Callable[[VasType], Awaitable[bool]]
-"""Whether the same kind of lookup, in the same sweep, found a sale of that service known to have vended."""
 
 log = logs.logger(__name__)
 
@@ -25,8 +22,10 @@ class Resolving(Recording):
 
     store: Books
 
-    async def resolve(self, sale: Transaction, control: Control) -> Transaction:
+    async def resolve(self, sale: Transaction, controlled: Collection[VasType]) -> Transaction:
         """Ask the supplier about a sale that is open, and put on record what it proves.
+
+        `controlled` are the services of which the same kind of lookup, in the same sweep, found a sale known to have vended.
 
         Raises:
             StoreUnavailable: nothing is lost; the sale stays due.
@@ -39,7 +38,7 @@ class Resolving(Recording):
         match reprint.result:
             case Vended(receipt):
                 sale = await self._found(sale, receipt, reprint)
-            case NoSuchTransaction() if sale.state is State.IN_DOUBT and await control(sale.order.vas_type):
+            case NoSuchTransaction() if sale.order.vas_type in controlled:
                 rules = self.rules
                 sale = await self.change(
                     sale,
@@ -51,6 +50,8 @@ class Resolving(Recording):
                         retry_seconds=rules.retry_seconds,
                     ),
                 )
+            case Unknown() as sign:
+                sale = await self.learn(sale, Answer(sign, reprint.raw), by="reprint")
             case NoSuchTransaction() | NoAnswer():
                 pass
         if sale.state is State.IN_DOUBT or sale.tokens_pending:
@@ -59,7 +60,11 @@ class Resolving(Recording):
 
     async def control(self, vas_type: VasType) -> bool:
         """Whether a reprint finds, right now, a sale of this service that is known to have vended."""
-        for known in await self.store.vended_lately(self.rules.mode, vas_type, self.now()):
+        try:
+            lately = await self.store.vended_lately(self.rules.mode, vas_type, self.now())
+        except StoreUnavailable:
+            return False
+        for known in lately:
             result = (await self.supplier.reprint(known)).result
             if isinstance(result, Vended) and known.receipt is not None:
                 return result.receipt.supplier_transaction_id == known.receipt.supplier_transaction_id

@@ -142,7 +142,8 @@ class _Comparison:
         for known in self.view.rest:
             if known.bill is not None and self.view.day in (known.bill.day, known.sale.day):
                 kinds = set(self.differences.of_bill(known, known.bill))
-                if known.sale.state is not State.VENDED or kinds & {Kind.VENDED_TWICE, Kind.CLAIMED_TWICE}:
+                unnamed = known.sale.supplier_transaction_id is None
+                if known.sale.state is not State.VENDED or unnamed or kinds & {Kind.VENDED_TWICE, Kind.CLAIMED_TWICE}:
                     yield self._proof(known, known.bill.line)
         for filed, verdict, named in self.view.judged:
             if named is not None and verdict in (Verdict.TWICE, Verdict.CLAIMED):

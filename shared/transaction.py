@@ -16,6 +16,7 @@ BUSINESS_TIME: Final = ZoneInfo("Africa/Johannesburg")
 SHARDS: Final = 16
 MOST_RAW_ANSWERS: Final = 8  # of 64 KiB each: a record stays below Firestore's 1 MiB
 MOST_HISTORY: Final = 200
+REVEALED: Final = "tokens revealed"
 LONGEST_RETRY: Final = timedelta(hours=1)
 
 
@@ -151,8 +152,8 @@ def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_sec
             return _vended_again(sale, receipt, answer.raw, at, by, retry_seconds)
         case State.VENDED, Rejected(cause=cause):
             return _contradicted(sale, f"state_differs: {cause}", answer.raw, at, by, retry_seconds)
-        case State.REJECTED, Vended():
-            return _contradicted(sale, "vended_after_rejection", answer.raw, at, by, retry_seconds)
+        case State.REJECTED, Vended(receipt):
+            return _contradicted(sale, f"vended_after_rejection: {receipt.supplier_transaction_id}", answer.raw, at, by, retry_seconds)
         case State.REJECTED, Unknown(cause=cause, sign_of_vend=True):
             return _contradicted(sale, f"vended_after_rejection: {cause}", answer.raw, at, by, retry_seconds)
         case _:
@@ -182,7 +183,7 @@ def not_found(sale: Transaction, raw: RawAnswer | None, *, at: datetime, minimum
     That ends a sale when said twice, `retry_seconds` apart, both after the minimum age, and only where no sign of a vend
     was ever seen.
     """
-    if sale.state is not State.IN_DOUBT or sale.sign_of_vend or at < of_age_at(sale, minimum_age_seconds):
+    if not may_be_absent(sale, at=at, minimum_age_seconds=minimum_age_seconds):
         return sale
     if sale.not_found_at is None:
         return replace(sale, not_found_at=at)
@@ -190,6 +191,12 @@ def not_found(sale: Transaction, raw: RawAnswer | None, *, at: datetime, minimum
         return sale
     never = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "does not exist at the supplier, said twice")
     return after(sale, Answer(never, raw), at=at, by="reprint", retry_seconds=retry_seconds)
+
+
+def may_be_absent(sale: Transaction, *, at: datetime, minimum_age_seconds: int) -> bool:
+    """Whether "does not exist" would say anything about the sale: in doubt, old enough, and without a sign of a vend."""
+    doubtful = sale.state is State.IN_DOUBT or sale.is_abandoned(at)
+    return doubtful and not sale.sign_of_vend and at >= of_age_at(sale, minimum_age_seconds)
 
 
 def of_age_at(sale: Transaction, minimum_age_seconds: int) -> datetime:
@@ -216,8 +223,9 @@ def tried(sale: Transaction, *, at: datetime, minimum_age_seconds: int, review_a
 def claimed_twice(
     sale: Transaction, supplier_transaction_id: str, raw: RawAnswer | None, *, at: datetime, retry_seconds: int
 ) -> Transaction:
-    """The sale after a reprint named a vend that another sale holds: no evidence, and never silent."""
-    return _contradicted(sale, f"claimed_twice: {supplier_transaction_id}", raw, at, "reprint", retry_seconds)
+    """The sale after a reprint named a vend that another sale holds: no evidence, but a sign of a vend, and never silent."""
+    signed = sale if sale.sign_of_vend or not NEXT[sale.state] else replace(sale, sign_of_vend=True)
+    return _contradicted(signed, f"claimed_twice: {supplier_transaction_id}", raw, at, "reprint", retry_seconds)
 
 
 def retry_delay(attempts: int, retry_seconds: int) -> timedelta:
@@ -226,9 +234,12 @@ def retry_delay(attempts: int, retry_seconds: int) -> timedelta:
 
 
 def noted(sale: Transaction, entry: HistoryEntry) -> Transaction:
-    """The sale with one more line of history; the first line and the newest ones are kept."""
+    """The sale with one more line of history. A full one loses its oldest line that tells of a reading only, such as a reveal."""
     history = (*sale.history, entry)
-    return replace(sale, history=history if len(history) <= MOST_HISTORY else (history[0], *history[-MOST_HISTORY + 1 :]))
+    if len(history) > MOST_HISTORY:
+        passing = next((at for at, line in enumerate(history) if line.what == REVEALED), 1)
+        history = (*history[:passing], *history[passing + 1 :])
+    return replace(sale, history=history)
 
 
 def _moved(sale: Transaction, state: State) -> Transaction:
@@ -267,11 +278,14 @@ def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at
     assert known is not None  # a vended sale has a receipt
     if known.supplier_transaction_id not in (None, receipt.supplier_transaction_id):
         return _contradicted(sale, f"vended_twice: {receipt.supplier_transaction_id}", raw, at, by, retry_seconds)
-    if known.tokens_due is not TokensDue.PENDING or receipt.tokens_due is TokensDue.PENDING:
-        return sale
-    whole = replace(sale, outcome=Vended(receipt))
-    entry = HistoryEntry(at, "tokens added", by)
-    return _changed(whole, raw, (EventName.TOKENS,), entry, at + timedelta(seconds=retry_seconds))
+    due_at = at + timedelta(seconds=retry_seconds)
+    if known.tokens_due is TokensDue.PENDING and receipt.tokens_due is not TokensDue.PENDING:
+        whole = replace(sale, outcome=Vended(receipt))
+        return _changed(whole, raw, (EventName.TOKENS,), HistoryEntry(at, "tokens added", by), due_at)
+    if known.supplier_transaction_id is None and receipt.supplier_transaction_id is not None:  # a person had decided
+        named = replace(sale, outcome=Vended(replace(known, supplier_transaction_id=receipt.supplier_transaction_id)))
+        return _changed(named, raw, (), HistoryEntry(at, "supplier's id learned", by), due_at)
+    return sale
 
 
 def _contradicted(sale: Transaction, note: str, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:

@@ -10,6 +10,12 @@ locals {
       means    = "The supplier says something else about a sale than the end that we gave it: it may be billed though we called it rejected, or vended twice."
       do       = "Open the sale in reconcile (GET /transactions/{id}). Its history and raw answers are kept. The loss is the merchant's: never take the customer's money again. Close the discrepancy with a note."
     }
+    claimed_twice = {
+      message  = "vend claimed twice"
+      severity = "CRITICAL"
+      means    = "The supplier names, for a sale in doubt, a vend that another sale holds. It is not believed; the sale stays in doubt."
+      do       = "Open both sales in reconcile (GET /transactions/{id}), compare their raw answers, and ask the supplier which vend is whose."
+    }
     credentials_refused = {
       message  = "supplier refuses our credentials"
       severity = "CRITICAL"

@@ -166,7 +166,10 @@ def read_prevend(heard: Heard, order: Order, mode: Mode) -> Prevended | Rejected
 
 
 def read_reprint(heard: Heard, order: Order, mode: Mode, asked_for: str | None = None) -> Reprinted:
-    """What a reprint says of `order`. A sale that differs from it in amount, recipient or, where we asked by it, id is no answer."""
+    """What a reprint says of `order`, asked by our request id, or by the supplier's id `asked_for`.
+
+    A sale that differs from it is no proof. Under our own request id it is a sign of a vend all the same.
+    """
     reply = usable(heard, mode)
     if isinstance(reply, Rejected):
         return NoAnswer(reply.cause)
@@ -176,7 +179,9 @@ def read_reprint(heard: Heard, order: Order, mode: Mode, asked_for: str | None =
     if receipt is None:
         return NoAnswer(reply.description)
     mismatch = _mismatch(receipt, reply.delivered, order, asked_for)
-    return Vended(receipt) if mismatch is None else NoAnswer(mismatch)
+    if mismatch is None:
+        return Vended(receipt)
+    return Unknown(mismatch, sign_of_vend=True) if asked_for is None else NoAnswer(mismatch)
 
 
 def read_products(heard: Heard, vas_type: VasType, mode: Mode) -> tuple[Product, ...] | Rejected:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.outcome import NoAnswer, Receipt, TokensDue, Unknown, Vended
+from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Receipt, TokensDue, Unknown, Vended
 from shared.ports import Rules
 from shared.transaction import EventName, State
 from shared.vas import Mode
@@ -262,3 +262,76 @@ def test_a_change_whose_commit_lost_its_reply_is_made_once():
     swept(world)
     assert world.store_calls[advances : advances + 3] == ["advance", "advance", "find"]
     assert world.sales[sale.id].attempts == 1
+
+
+def test_a_vend_under_our_request_id_that_does_not_match_forbids_a_rejection_for_ever():
+    world = World()
+    control_sale(world)
+    sale = never_vended(world)
+    world.reprints = [Unknown("another sale: its amount differs", sign_of_vend=True)]
+    swept(world)
+    assert world.sales[sale.id].history[-1].what == "sign of a vend"
+    sweep_at(world, AGE, *[2 * 3600] * 5)
+    assert world.sales[sale.id].state is State.IN_DOUBT
+
+
+def test_a_vend_that_another_sale_holds_forbids_a_rejection_too():
+    world = World()
+    other = control_sale(world)
+    sale = never_vended(world)
+    world.reprints = [Vended(other.receipt)]
+    swept(world)
+    sweep_at(world, AGE, *[2 * 3600] * 5)
+    assert world.sales[sale.id].state is State.IN_DOUBT and world.sales[sale.id].sign_of_vend
+
+
+def test_a_control_that_finds_another_sale_is_no_control():
+    world = World()
+    control = control_sale(world)
+    sale = never_vended(world)
+    foreign = delivered("99999999-0000-4000-8000-000000000000")
+    for _ in range(4):
+        world.wait(AGE)
+        world.reprints = [foreign, NoSuchTransaction()]  # the control is asked first
+        swept(world)
+    assert world.asked_again.count(control.id) >= 2
+    assert world.sales[sale.id].not_found_at is None and world.sales[sale.id].state is State.IN_DOUBT
+
+
+def test_no_control_is_asked_where_a_does_not_exist_could_end_nothing():
+    world = World()
+    control = control_sale(world)
+    lost_reply(world)
+    never_vended(world, "key-2", outcome=SIGN)
+    world.asked_again.clear()
+    sweep_at(world, MINUTE, AGE)
+    assert control.id not in world.asked_again
+
+
+def test_only_what_was_published_is_forgotten_when_the_topic_fails_between_two_events():
+    world = World(answers=[Vended(Receipt(supplier_transaction_id="supplier-00000001", tokens_due=TokensDue.PENDING))], topic_down=True)
+    sale = run(world.vending.purchase(electricity())).transaction
+    whole = run(world.vending.learn(sale, Answer(delivered("00000001")), by="reprint"))
+    assert whole.unannounced == (EventName.VENDED, EventName.TOKENS)
+    world.topic_down = False
+    announcing = world.vending.announce(whole)
+    while announcing.send(None) != "after publish":
+        pass
+    world.topic_down = True
+    run(announcing)
+    assert world.sales[sale.id].unannounced == (EventName.TOKENS,) and world.sales[sale.id].open is not None
+
+
+def test_a_second_contradiction_while_the_first_is_being_announced_is_not_lost():
+    world = World()
+    sold = run(world.vending.purchase(electricity())).transaction
+    first = run(world.vending.learn(sold, Answer(delivered("other-00000001")), by="reprint"))
+    announcing = world.vending.announce(first)
+    while announcing.send(None) != "after publish":
+        pass
+    run(world.vending.learn(first, Answer(delivered("other-00000002")), by="reprint"))  # and crashes before it announces
+    run(announcing)
+    assert EventName.CONTRADICTED in world.sales[sold.id].unannounced
+    world.wait(MINUTE)
+    swept(world)
+    assert world.sales[sold.id].unannounced == () and len(world.papers) == 2

@@ -123,6 +123,15 @@ def test_a_line_without_our_request_id_is_found_by_the_suppliers():
         assert closed([A], [line(A, merchant_id=merchant_id)]).discrepancies == ()
 
 
+def test_an_id_that_a_persons_decision_lacks_is_proven_by_its_line_and_changes_nothing_else():
+    decided = sale("a", supplier_transaction_id=None)
+    result = closed([decided, B], [line(A), line(B)])
+    (proof,) = result.proofs
+    assert (proof.transaction_id, proof.supplier_transaction_id, proof.ends_sale) == (decided.id, A.supplier_transaction_id, False)
+    assert (result.discrepancies, result.matched, result.healed) == ((), Total(2, 20_000), ())
+    assert is_conserved(result)
+
+
 # Each kind alone
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from shared.sts import StsToken, TokenKind
 from shared.transaction import (
     MOST_HISTORY,
     NEXT,
+    REVEALED,
     EventName,
     HistoryEntry,
     State,
@@ -17,6 +19,7 @@ from shared.transaction import (
     after,
     announced,
     business_day,
+    not_found,
     noted,
     retry_delay,
     shard_of,
@@ -194,3 +197,43 @@ def test_records_stay_bounded():
     for number in range(300):
         known = noted(known, HistoryEntry(LATER, f"seen {number}", "test"))
     assert len(known.history) == MOST_HISTORY and known.history[0].what == "rejected" and known.history[-1].what == "seen 299"
+
+
+def absent(known, at, retry_seconds=60):
+    return not_found(known, RAW, at=at, minimum_age_seconds=900, retry_seconds=retry_seconds)
+
+
+@pytest.mark.parametrize("fields", [{"send_ended_at": NOON + timedelta(seconds=60)}, {"lease_until": NOON + timedelta(seconds=60)}])
+def test_the_minimum_age_counts_from_the_end_of_the_send_or_of_the_lease(fields):
+    known = replace(sale(LOST), **fields)
+    of_age = NOON + timedelta(seconds=960)
+    assert absent(known, of_age - timedelta(microseconds=1)) is known
+    assert absent(known, of_age).not_found_at == of_age
+
+
+def test_does_not_exist_has_to_be_said_twice_an_interval_apart():
+    first = absent(sale(LOST), NOON + timedelta(hours=1))
+    said_at = first.not_found_at
+    assert absent(first, said_at + timedelta(seconds=59)) is first
+    assert absent(first, said_at + timedelta(seconds=60)).state is State.REJECTED
+
+
+def test_an_id_that_a_person_did_not_know_is_learned_and_another_one_contradicts():
+    decided = replace(DELIVERED, receipt=replace(DELIVERED.receipt, supplier_transaction_id=None))
+    known = sale(LOST, decided)
+    named = learned(known, PENDING)
+    assert named.receipt.supplier_transaction_id == "s-1" and named.receipt.tokens == (TOKEN,) and named.version == known.version + 1
+    assert EventName.TOKENS not in named.unannounced
+    assert learned(named, OTHER).history[-1].what == "contradicted"
+
+
+def test_two_vends_after_a_rejection_are_two_contradictions():
+    once = learned(sale(REFUSED), DELIVERED)
+    assert len(learned(once, OTHER).history) == len(once.history) + 1
+
+
+def test_reveals_push_no_decision_out_of_a_history():
+    known = noted(sale(REFUSED), HistoryEntry(LATER, "decision", "person"))
+    for number in range(300):
+        known = noted(known, HistoryEntry(LATER, REVEALED, f"person {number}"))
+    assert [entry.what for entry in known.history[:2]] == ["rejected", "decision"] and len(known.history) == MOST_HISTORY

@@ -403,6 +403,13 @@ def test_a_reprint_of_another_sale_or_of_none_is_no_answer(said: object) -> None
     assert isinstance(reprinted(said, asked_for="T-1"), NoAnswer)
 
 
+@pytest.mark.parametrize("details", [{"productAmount": "100.01"}, {}, {"productAmount": "100.00", "meterNumber": "99999999999"}])
+def test_another_sale_under_our_own_request_id_is_a_sign_of_a_vend(details: object) -> None:
+    found = reprinted(SOLD | {"additionalDetails": details})
+    assert isinstance(found, Unknown)
+    assert found.sign_of_vend
+
+
 def test_only_1003_on_a_4xx_says_that_there_is_no_such_transaction() -> None:
     assert read_reprint(problem(400, 1003), ELECTRICITY, Mode.LIVE) == NoSuchTransaction()
     assert read_reprint(problem(404, 1003), ELECTRICITY, Mode.LIVE) == NoSuchTransaction()
@@ -515,7 +522,7 @@ def read_in_every_way(reply: Reply) -> None:
                 assert outcome.sign_of_vend is (200 <= reply.status < 300)
             assert_storable(repr(outcome))
             assert isinstance(read_prevend(reply, order, mode), Prevended | Rejected)
-            assert isinstance(read_reprint(reply, order, mode, "T-1"), Vended | NoSuchTransaction | NoAnswer)
+            assert isinstance(read_reprint(reply, order, mode, "T-1"), Vended | NoSuchTransaction | NoAnswer | Unknown)
             assert isinstance(read_products(reply, order.vas_type, mode), tuple | Rejected)
 
 
