@@ -5,6 +5,7 @@ from typing import Final
 
 FUNCTIONS: Final = ("prevend", "purchase", "reconcile")
 EVENTS: Final = (
+    "claimed_twice",
     "contradiction",
     "credentials_refused",
     "discrepancy",
