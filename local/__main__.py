@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -57,14 +58,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.environ.setdefault(name, value)
     if os.environ["TRANSACTION_STORE"] == DEFAULTS["TRANSACTION_STORE"]:
         Path(".local").mkdir(exist_ok=True)
+    listener = _listener(options.port)
     from local.app import app
 
     server = uvicorn.Server(uvicorn.Config(app(), host=HOST, port=options.port, access_log=False, log_level="warning"))
-    asyncio.run(_serve(server, f"http://{HOST}:{options.port}", once=options.once))
+    asyncio.run(_serve(server, listener, f"http://{HOST}:{options.port}", once=options.once))
 
 
-async def _serve(server: uvicorn.Server, url: str, *, once: bool) -> None:
-    serving = asyncio.create_task(server.serve())
+def _listener(port: int) -> socket.socket:
+    """Bound here: the server would tell of a port in use by ending its task, with a trace."""
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise SystemExit(f"cannot serve on {HOST}:{port}: {error.strerror}; --port names another") from None
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, url: str, *, once: bool) -> None:
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         await asyncio.sleep(0.01)
         if serving.done():

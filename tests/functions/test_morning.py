@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -52,6 +53,17 @@ def until(wanted, seconds=30.0):
 def buy(system, meter):
     body, key = {"meterNumber": meter, "amountCents": 10_000}, {"Idempotency-Key": uuid.uuid4().hex}
     return system.post("/purchase/utility", json=body, headers=key).json()
+
+
+def test_a_port_in_use_is_one_clear_message(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "local", "--port", str(port)]
+        ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (message,) = ended.stderr.splitlines()
+    assert f"127.0.0.1:{port}" in message and "in use" in message
 
 
 def test_a_lost_answer_comes_back_by_itself(system):
