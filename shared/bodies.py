@@ -233,7 +233,7 @@ def valid(model: type[Valid], body: Mapping[str, object], limits: Limits | None 
     try:
         return model.model_validate(body, context=limits)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        faults = error.errors(include_url=False, include_input=False)
     raise invalid([(_path(fault), _message(fault)) for fault in faults])
 
 
@@ -258,5 +258,7 @@ def _message(fault: ErrorDetails) -> str:
             return "must be text in quotes"
         case "bool_type":
             return "must be true or false"
+        case "literal_error":
+            return f"must be {fault['ctx']['expected']}"
         case _:
             return fault["msg"]  # ours: the validators above quote nothing

@@ -42,10 +42,6 @@ class StsToken:
     def __repr__(self) -> str:
         return f"StsToken(kind={self.kind.value!r}, number='{'*' * TOKEN_DIGITS}', units={self.units!r})"
 
-    @property
-    def is_simulated(self) -> bool:
-        return self.number.startswith(SIMULATED_PREFIX)
-
 
 def token_number(text: object) -> str | None:
     """The 20 digits in `text`, which may be grouped by spaces or hyphens; `None` when it is anything but a token."""

@@ -15,7 +15,7 @@ from tests.deployed.wallet import Wallet, at_once, body_of, named, new_key, refu
 STOPS_SELLING = named("refused-1008")  # our float is empty: one is enough to put the brake on for all
 SLOWER_THAN_WE_WAIT = named("slow-prevend")
 PLAYED = [scenario for scenario in SCENARIOS if scenario is not STOPS_SELLING]
-LOST = [scenario for scenario in SCENARIOS if scenario.vends and scenario.answer_lost]
+LOST = [scenario for scenario in SCENARIOS if scenario.vends and scenario.told is Told.NOTHING]
 STATUSES = {Told.OUTCOME: {True: {201}, False: {422}}, Told.UNREADABLE: {True: {201, 202}}, Told.NOTHING: {True: {202}, False: {202}}}
 WORKERS = 40  # more than the exchanges that last until the deadline
 

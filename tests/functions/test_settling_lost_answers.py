@@ -28,6 +28,7 @@ from shared.mobilemart.simulator import (
     Scenario,
     Service,
     Simulator,
+    Told,
     Vend,
     product_id,
 )
@@ -46,7 +47,7 @@ from shared.vending import PurchaseRequest, Vending
 DAY = date(2026, 5, 1)
 NOON = datetime(2026, 5, 1, 10, tzinfo=UTC)
 DEADLINE_SECONDS = 0.5  # of an exchange, and less than the simulator's pauses
-LOST = tuple(scenario for scenario in SCENARIOS if scenario.answer_lost)
+LOST = tuple(scenario for scenario in SCENARIOS if scenario.told is Told.NOTHING)
 PAGES = ("wrong-host",)  # vends nothing, and looks like a vend
 
 

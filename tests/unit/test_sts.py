@@ -30,8 +30,3 @@ def test_the_number_never_shows_by_accident():
 
 def test_a_slip_shows_groups_of_four():
     assert grouped(NUMBER) == "0000 0000 0000 1234 5678"
-
-
-def test_twelve_leading_zeros_mark_a_simulated_token():
-    assert StsToken(TokenKind.CREDIT, NUMBER).is_simulated
-    assert not StsToken(TokenKind.CREDIT, "1" + NUMBER[1:]).is_simulated

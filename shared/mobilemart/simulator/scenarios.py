@@ -66,16 +66,6 @@ class Scenario:
     repeated_request_id: RepeatedRequestId | None = None
     reprint_lag_seconds: float = 0
 
-    @property
-    def answer_lost(self) -> bool:
-        """Whether the client cannot tell from the answer that something was sold, or not."""
-        return self.told is Told.NOTHING
-
-    @property
-    def reprint_knows(self) -> bool:
-        """Whether a reprint will sooner or later show what was vended, as it was."""
-        return self.vends and not any(fault.on == Leg.REPRINT for fault in self.faults)
-
     def fault(self, leg: Leg | None) -> Fault | None:
         return next((fault for fault in self.faults if fault.on == leg), None)
 
