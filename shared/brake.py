@@ -89,15 +89,15 @@ class Brake:
         except (StoreUnavailable, Conflict):
             log.warning("brake not stored", vas_type=vas_type)
 
-    async def set(self, pauses: Pauses) -> dict[VasType, Pause]:
-        """Replace every pause by these: a person's decision.
+    async def set(self, pauses: Pauses, decision: Paper | None = None) -> dict[VasType, Pause]:
+        """Replace every pause by these: a person's decision, whose paper is on record if and only if it took effect.
 
         Raises:
             StoreUnavailable: it may or may not have been stored.
             Conflict: somebody else decided at the same time.
         """
         _, revision = await self._read()
-        await self._write(pauses, revision)
+        await self._write(pauses, revision, decision)
         if pauses:
             log.error("selling paused", vas_types=sorted(pauses))
         return in_force(pauses, self.now())
@@ -119,9 +119,9 @@ class Brake:
         paper = await self.papers.read_paper(PaperKind.CONTROLS, self._paper_id)
         return (_pauses(paper.body), paper.revision) if paper is not None else ({}, None)
 
-    async def _write(self, pauses: Pauses, revision: str | None) -> None:
+    async def _write(self, pauses: Pauses, revision: str | None, decision: Paper | None = None) -> None:
         body = {vas_type.value: _body(pause) for vas_type, pause in pauses.items()}
-        await self.papers.write_paper(PaperKind.CONTROLS, Paper(self._paper_id, body, revision=revision))
+        await self.papers.write_paper(PaperKind.CONTROLS, Paper(self._paper_id, body, revision=revision), decision)
         self._keep(pauses)
 
     def _keep(self, pauses: Pauses) -> None:

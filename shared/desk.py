@@ -157,7 +157,7 @@ async def settle(request: Request, settling: Settling) -> Response:
 
 
 async def reports(request: Request, reporting: Reporting) -> Response:
-    """The days that were settled, newest first."""
+    """The days of the last 400 that were settled, newest first."""
     api.query(request)
     return api.answer({"days": await reporting.days()})
 
@@ -217,7 +217,8 @@ async def search(request: Request, operating: Operating) -> Response:
     ((name, value),) = asked.items()
     if not _SOUGHT.fullmatch(value):
         raise invalid([(name, "must be 1 to 128 visible ASCII characters")])
-    return api.answer(found_body(await operating.search(LOOKUPS[name], value), operating.now()))
+    found, more = await operating.search(LOOKUPS[name], value)
+    return api.answer(found_body(found, operating.now(), more=more))
 
 
 async def dossier(request: Request, operating: Operating, sale_id: str, operator: str) -> Response:

@@ -86,9 +86,10 @@ class DossierBody(TransactionBody, _Kept):
 
 
 class FoundBody(TypedDict):
-    """What a search found, newest first."""
+    """What a search found, newest first. `more`: there are others, older than these."""
 
     transactions: list[DossierBody]
+    more: bool
 
 
 def dossier_body(sale: Transaction, at: datetime, *, revealed: bool = False) -> DossierBody:
@@ -113,8 +114,8 @@ def dossier_body(sale: Transaction, at: datetime, *, revealed: bool = False) -> 
     }
 
 
-def found_body(sales: Iterable[Transaction], at: datetime) -> FoundBody:
-    return {"transactions": [dossier_body(sale, at) for sale in sales]}
+def found_body(sales: Iterable[Transaction], at: datetime, *, more: bool) -> FoundBody:
+    return {"transactions": [dossier_body(sale, at) for sale in sales], "more": more}
 
 
 def harmless(raw: bytes) -> str | None:

@@ -5,8 +5,8 @@ Like selling, it awaits its ports and nothing else.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from shared import logs
 from shared.brake import Brake, Pause
@@ -19,6 +19,10 @@ from shared.store import Books, Conflict, LookupBy, Paper, PaperKind
 from shared.sts import SIMULATED_PREFIX, StsToken, TokenKind, token_number
 from shared.transaction import REVEALED, HistoryEntry, State, Transaction, after, noted
 from shared.vas import Mode, Order, VasType
+
+MOST_FOUND: Final = 100  # sales of one search
+MOST_DECISIONS: Final = 50  # shown of those about the brake
+DECISIONS_WITHIN: Final = timedelta(days=400)
 
 log = logs.logger(__name__)
 
@@ -75,7 +79,7 @@ class DiscrepancyClosed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Selling:
-    """The pauses that hold, and every decision of a person about them, newest first."""
+    """The pauses that hold, and the last decisions of people about them, newest first."""
 
     pauses: Mapping[VasType, Pause]
     decisions: Sequence[Mapping[str, Any]]
@@ -93,9 +97,10 @@ class Operating(Recording):
         sale = await self.store.find(sale_id)
         return sale if sale is not None and sale.mode is self.rules.mode else None
 
-    async def search(self, by: LookupBy, value: str) -> Sequence[Transaction]:
-        """Any caller's sales, newest first."""
-        return await self.store.lookup(self.rules.mode, by, value)
+    async def search(self, by: LookupBy, value: str) -> tuple[Sequence[Transaction], bool]:
+        """Any caller's sales, newest first, and whether there are more of them."""
+        found = await self.store.lookup(self.rules.mode, by, value, MOST_FOUND + 1)
+        return found[:MOST_FOUND], len(found) > MOST_FOUND
 
     async def reveal(self, sale: Transaction, operator: str) -> Transaction:
         """The sale, once it is on record who is about to see its tokens.
@@ -141,9 +146,10 @@ class Operating(Recording):
             return body
 
     async def selling(self) -> Selling:
-        """What is paused, and what people decided about it."""
-        papers = await self.store.marked_papers(PaperKind.CONTROLS, self._selling)
-        return Selling(await self.brake.held(), [paper.body for paper in reversed(papers)])
+        """What is paused, and what people decided about it lately."""
+        first = self._decision_id(self.now() - DECISIONS_WITHIN)
+        papers = await self.store.marked_papers(PaperKind.CONTROLS, self._selling, first)
+        return Selling(await self.brake.held(), [paper.body for paper in reversed(papers[-MOST_DECISIONS:])])
 
     async def pause(self, vas_types: Collection[VasType], reason: str, until: datetime | None, operator: str) -> Selling:
         """Pause exactly these services; none: all are sold again.
@@ -160,9 +166,11 @@ class Operating(Recording):
             "reason": pause.reason,
             "until": None if until is None else until.isoformat(),
         }
-        await self.store.write_paper(PaperKind.CONTROLS, Paper(f"{self._selling}-{at:%Y%m%dT%H%M%S%f}", decision, self._selling))
-        await self.brake.set(dict.fromkeys(vas_types, pause))
+        await self.brake.set(dict.fromkeys(vas_types, pause), Paper(self._decision_id(at), decision, self._selling))
         return await self.selling()
+
+    def _decision_id(self, at: datetime) -> str:
+        return f"{self._selling}-{at:%Y%m%dT%H%M%S%f}"
 
     @property
     def _selling(self) -> str:

@@ -20,6 +20,7 @@ from shared.transaction import SHARDS, State, Transaction, business_day
 from shared.vas import Mode
 
 GLANCED: Final = 30
+LISTED: Final = timedelta(days=400)
 AT_ONCE: Final = 16
 MOST_OPEN: Final = 250  # sales of one shard: with more of them open, a page is not what is needed
 _EVERY_DUE: Final = timedelta(days=7)  # a sale is due again within a day at most
@@ -135,9 +136,10 @@ class Reporting:
     each: Each
 
     async def days(self) -> list[Json]:
-        """Every day that was settled, newest first."""
+        """Every day of the last `LISTED` that was settled, newest first."""
+        first = business_day(self.now()) - LISTED
         open_days = Counter(paper.body["day"] for paper in await self._open_discrepancies())
-        papers = await self.store.marked_papers(PaperKind.SETTLEMENTS, self.mode)
+        papers = await self.store.marked_papers(PaperKind.SETTLEMENTS, self.mode, f"{self.mode}-{first.isoformat()}")
         return [_glance_json(_glance(paper.body, open_days)) | {"version": paper.body["version"]} for paper in reversed(papers)]
 
     async def day(self, day: date) -> Report | None:

@@ -24,11 +24,11 @@ from shared.settlement import OPEN_STATES, compare, files_needed
 from shared.settlement_files import Files, Found, Refusal, Refused, StoredFile
 from shared.settlement_papers import AT_ONCE, BY, DayPapers, Runs, with_healed
 from shared.sold import Sold
-from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable
+from shared.store import Books, Conflict, LookupBy, Paper, PaperKind, Papers, StoreUnavailable
 from shared.transaction import SHARDS, Transaction, after, business_day
 
 FIRST_DAY: Final = date(2020, 1, 1)
-WINDOW: Final = timedelta(days=28)  # how far back a run looks for days that are not settled
+WINDOW: Final = timedelta(days=28)  # how far back a run looks for files that are new; a day that has not ended is taken up however old
 MOST_LOOKED_UP: Final = 1_000  # lines of a day that name no sale of these days; a file of strangers is not worth more
 TRIES: Final = 3  # of a day over which two runs met
 ENDED: Final = frozenset({Status.BALANCED.value, Status.DISCREPANCIES.value})
@@ -116,10 +116,10 @@ class Settling(Recording):
     readings: Readings
 
     async def settle(self, day: date | None, until: datetime) -> Settled:
-        """Settle a day; without one, every day up to yesterday that is not settled, oldest first. Begins no other after `until`.
+        """Settle a day; without one, every day up to yesterday that is not settled. Begins no other after `until`.
 
-        A day's neighbours are settled with it where its file is news to them. The answer holds the day that was asked for, or
-        every day of the last weeks.
+        Those of the last weeks go first, then those before that began and have not ended, each oldest first. A day's neighbours
+        are settled with it where its file is news to them. The answer holds the day that was asked for, or all that were looked at.
 
         Raises:
             NoBusinessDay: the day has not begun, or is before `FIRST_DAY`.
@@ -129,6 +129,8 @@ class Settling(Recording):
         if day is not None and not FIRST_DAY <= day <= today:
             raise NoBusinessDay(day.isoformat())
         shown = [day] if day is not None else await self._window(today)
+        if day is None:  # last, so that no pile of them keeps the last weeks waiting
+            shown += await self._unended_before(shown[0])
         candidates = shown if day is None else [day - ONE_DAY, day, day + ONE_DAY]
         found = await self.files.find(frozenset(near for one in candidates for near in _around(one)))
         standing = await self.each((self._standing(one) for one in candidates), AT_ONCE)
@@ -168,6 +170,12 @@ class Settling(Recording):
                 first -= ONE_DAY
         return [day for day in days if day >= first]
 
+    async def _unended_before(self, first: date) -> list[date]:
+        """The days before that one that were begun and have not ended: their files have never come."""
+        papers = await self.store.marked_papers(PaperKind.SETTLEMENTS, self.rules.mode)
+        days = [date.fromisoformat(paper.body["day"]) for paper in papers if paper.body["status"] not in ENDED]
+        return [day for day in days if day < first]
+
     async def _has_sales(self, day: date) -> bool:
         for shard in range(SHARDS):
             async for _ in self.store.of_day(self.rules.mode, day, shard):
@@ -195,7 +203,8 @@ class Settling(Recording):
             runs = await self._papers.keep_runs(day, runs, replace(runs, healed=with_healed(runs.healed, settled.healed)))
             if not evidence.learn(await self._healed(settled)):
                 break
-        healed = tuple(one for one in runs.healed if (sold := evidence.all_by_id.get(one.transaction_id)) and sold.state is one.state)
+        known = evidence.all_by_id
+        healed = tuple(one for one in runs.healed if (sold := known.get(one.transaction_id)) and sold.state is one.state)
         reviewed = await self._papers.review(replace(settled, healed=healed, left_out=_left_out(evidence)))
         body = await self._papers.keep_day(reviewed, before)
         await self._papers.keep_runs(day, runs, replace(runs, files=ended.files, refused=ended.refused))

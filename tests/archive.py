@@ -112,9 +112,10 @@ class Archive(World):
 
         return await self._effect("write_paper", write)
 
-    async def marked_papers(self, kind: PaperKind, mark: str) -> list[Paper]:
+    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> list[Paper]:
         def read() -> list[Paper]:
-            return [paper for (one, _), paper in sorted(self.papers.items()) if one is kind and paper.mark == mark]
+            papers = [paper for (one, _), paper in sorted(self.papers.items()) if one is kind and paper.mark == mark]
+            return [paper for paper in papers if paper.id >= (from_id or "")]
 
         return await self._effect("marked_papers", read)
 

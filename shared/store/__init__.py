@@ -63,18 +63,18 @@ class Papers(Protocol):
     async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
         """The paper of that id. One document read."""
 
-    async def write_paper(self, kind: PaperKind, paper: Paper) -> Paper:
-        """Create the paper, or, when it carries a revision, replace the one that was read.
+    async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
+        """Create the paper, or, when it carries a revision, replace the one that was read; and `beside`, if given, in the same commit.
 
         Returns:
             `paper`, with its revision.
 
         Raises:
-            Conflict: the id is taken, or the paper has changed since it was read.
+            Conflict: an id is taken, or a paper has changed since it was read. Neither was written.
         """
 
-    async def marked_papers(self, kind: PaperKind, mark: str) -> Sequence[Paper]:
-        """All papers with that mark, in the order of their ids."""
+    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> Sequence[Paper]:
+        """All papers with that mark, in the order of their ids: from the first whose id is not before `from_id`."""
 
 
 class Store(Papers, Protocol):

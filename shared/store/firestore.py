@@ -241,18 +241,24 @@ class FirestoreStore:
         found = await self._get(kind, paper_id)
         return None if found is None else _paper(found)
 
-    async def write_paper(self, kind: PaperKind, paper: Paper) -> Paper:
+    async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
+        papers = [paper] if beside is None else [paper, beside]
+        # Not tried again by itself: it would meet its own write.
+        revision, *_ = await self._database.commit(*(self._paper_write(kind, one) for one in papers), retried=False)
+        return replace(paper, revision=revision)
+
+    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> Sequence[Paper]:
+        clauses: dict[str, Any] = {"where": _where("mark", "EQUAL", mark), "order_by": [_by("__name__", "ASCENDING")]}
+        if from_id is not None:
+            clauses["start_at"] = {"values": [{"reference_value": self._database.path(kind, from_id)}], "before": True}
+        return [_paper(found) for found in await self._database.query(kind, **clauses)]
+
+    def _paper_write(self, kind: PaperKind, paper: Paper) -> Any:
         document: Document = {"json": zlib.compress(json.dumps(paper.body, separators=(",", ":")).encode())}
         if paper.mark is not None:
             document["mark"] = paper.mark
         precondition = {"exists": False} if paper.revision is None else {"update_time": _update_time(paper.revision)}
-        # Not tried again by itself: it would meet its own write.
-        (revision,) = await self._database.commit(self._database.write(kind, paper.id, document, **precondition), retried=False)
-        return replace(paper, revision=revision)
-
-    async def marked_papers(self, kind: PaperKind, mark: str) -> Sequence[Paper]:
-        where, order_by = _where("mark", "EQUAL", mark), [_by("__name__", "ASCENDING")]
-        return [_paper(found) for found in await self._database.query(kind, where=where, order_by=order_by)]
+        return self._database.write(kind, paper.id, document, **precondition)
 
     async def _get(self, collection: str, document_id: str) -> Found | None:
         """A caller may name a document as it likes: what can be no id of ours names none."""

@@ -211,19 +211,18 @@ class SqliteStore:
         rows = await self._connection.read(f"{_PAPERS} AND id = ?", kind, _key(paper_id))
         return _paper(*rows[0]) if rows else None
 
-    async def write_paper(self, kind: PaperKind, paper: Paper) -> Paper:
-        body = json.dumps(paper.body, separators=(",", ":"))
-        if paper.revision is None:
-            statement = "INSERT OR IGNORE INTO papers (body, mark, kind, id, revision) VALUES (?, ?, ?, ?, ? + 1)"
-        else:
-            statement = "UPDATE papers SET body = ?, mark = ?, revision = revision + 1 WHERE kind = ? AND id = ? AND revision = ?"
-        revision = int(paper.revision or 0)
-        values = (body, paper.mark, kind, paper.id, revision)
-        await self._connection.commit(lambda sqlite: _written(sqlite.execute(statement, values)))
-        return replace(paper, revision=str(revision + 1))
+    async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
+        papers = [paper] if beside is None else [paper, beside]
 
-    async def marked_papers(self, kind: PaperKind, mark: str) -> Sequence[Paper]:
-        rows = await self._connection.read(f"{_PAPERS} AND mark = ? ORDER BY id", kind, mark)
+        def write(sqlite: sqlite3.Connection) -> None:
+            for one in papers:
+                _write_paper(sqlite, kind, one)
+
+        await self._connection.commit(write)
+        return replace(paper, revision=str(int(paper.revision or 0) + 1))
+
+    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> Sequence[Paper]:
+        rows = await self._connection.read(f"{_PAPERS} AND mark = ? AND id >= ? ORDER BY id", kind, mark, from_id or "")
         return [_paper(*row) for row in rows]
 
 
@@ -268,6 +267,15 @@ def _write(sqlite: sqlite3.Connection, statement: str, sale: Transaction, **valu
     _written(sqlite.execute(statement, row | values))
     keys = [(key, _sortable(sale.created_at), sale.id) for key in document["keys"]]
     sqlite.executemany("INSERT OR IGNORE INTO transaction_keys (key, created_at, id) VALUES (?, ?, ?)", keys)
+
+
+def _write_paper(sqlite: sqlite3.Connection, kind: PaperKind, paper: Paper) -> None:
+    if paper.revision is None:
+        statement = "INSERT OR IGNORE INTO papers (body, mark, kind, id, revision) VALUES (?, ?, ?, ?, ? + 1)"
+    else:
+        statement = "UPDATE papers SET body = ?, mark = ?, revision = revision + 1 WHERE kind = ? AND id = ? AND revision = ?"
+    body = json.dumps(paper.body, separators=(",", ":"))
+    _written(sqlite.execute(statement, (body, paper.mark, kind, paper.id, int(paper.revision or 0))))
 
 
 def _written(cursor: sqlite3.Cursor) -> None:

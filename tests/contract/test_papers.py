@@ -37,3 +37,24 @@ async def test_papers_are_listed_by_their_mark_in_the_order_of_their_ids(store):
     assert [paper.body["n"] for paper in listed] == [1, 3]
     await store.write_paper(PaperKind.DISCREPANCIES, Paper("d-1", {"n": 1}, None, listed[0].revision))
     assert [paper.id for paper in await store.marked_papers(PaperKind.DISCREPANCIES, "live-open")] == ["d-3"]
+
+
+async def test_papers_are_listed_from_an_id_on(store):  # noqa: F811
+    for day in ("2026-04-30", "2026-05-01", "2026-05-02"):
+        await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-{day}", {}, "live"))
+    for first in ("live-2026-05-01", "live-2026-04-30-v0001"):  # whether or not there is one of that id
+        listed = await store.marked_papers(PaperKind.SETTLEMENTS, "live", first)
+        assert [paper.id for paper in listed] == ["live-2026-05-01", "live-2026-05-02"]
+
+
+async def test_two_papers_in_one_commit_are_both_written_or_neither(store):  # noqa: F811
+    first = await store.write_paper(PaperKind.CONTROLS, Paper("live-selling", {"n": 1}), Paper("live-selling-1", {"n": 1}, "live-selling"))
+    assert await store.read_paper(PaperKind.CONTROLS, "live-selling") == first
+    for paper, beside in (
+        (Paper("live-selling", {"n": 2}), Paper("live-selling-2", {"n": 2}, "live-selling")),  # the first was there
+        (Paper("live-selling", {"n": 2}, revision=first.revision), Paper("live-selling-1", {"n": 2}, "live-selling")),  # the other was
+    ):
+        with pytest.raises(Conflict):
+            await store.write_paper(PaperKind.CONTROLS, paper, beside)
+    assert await store.read_paper(PaperKind.CONTROLS, "live-selling") == first
+    assert [paper.body for paper in await store.marked_papers(PaperKind.CONTROLS, "live-selling")] == [{"n": 1}]

@@ -223,7 +223,7 @@ def test_sales_are_found_by_meter_request_and_supplier_id(system):
         found = system.ask("/transactions", **query)
         assert [one["transactionId"] for one in answered(found)["transactions"]] == [sold["transactionId"]]
         assert meter not in found.text
-    assert answered(system.ask("/transactions", meterNumber="99999999999")) == {"transactions": []}
+    assert answered(system.ask("/transactions", meterNumber="99999999999")) == {"transactions": [], "more": False}
 
 
 # What operators decide

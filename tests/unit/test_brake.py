@@ -32,7 +32,7 @@ class Record:
             raise StoreUnavailable
         return self.held
 
-    async def write_paper(self, kind, paper):
+    async def write_paper(self, kind, paper, beside=None):
         if paper.revision != (self.held.revision if self.held else None):
             raise Conflict
         self.held = replace(paper, revision=str(int(paper.revision or 0) + 1))

@@ -11,7 +11,7 @@ from shared.matching import ONE_DAY
 from shared.mobilemart.settlement_writer import detail
 from shared.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.settlement_files import FilesUnavailable
-from shared.settling import NoBusinessDay
+from shared.settling import NoBusinessDay, _Evidence
 from shared.store import PaperKind
 from shared.transaction import EventName, State
 from shared.vas import VasType
@@ -442,3 +442,38 @@ def test_a_discrepancy_that_was_gone_and_is_back_is_open_again():
         settle(world, DAY)
         (found,) = world.discrepancies
         assert (found["status"], found["closure"] is None) == (status, status == "open")
+
+
+def test_a_day_whose_file_never_came_is_taken_up_however_old_and_said_to_be_left_where_there_is_no_time():
+    world = world_at(MORNING)
+    sell(world)
+    assert only(settle(world))["status"] == "file_missing"
+    world.now += 59 * ONE_DAY
+    world.deliver(date(2026, 6, 29))
+    assert settle(world, until=world.now).left[-1] == DAY
+    last = settle(world).days[-1]
+    assert (last["day"], last["status"]) == ("2026-05-01", "file_missing")
+
+    world.deliver(DAY, bill(next(iter(world.sales.values()))))
+    world.deliver(NEXT)
+    assert [body["status"] for body in settle(world).days if body["day"] == "2026-05-01"] == ["balanced"]
+    assert "2026-05-01" not in [body["day"] for body in settle(world).days]
+
+
+def test_a_file_that_is_gone_closes_no_discrepancy():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    name = world.deliver(DAY, bill(sell(world), amount="10001"))
+    settle(world, DAY)
+    del world.shelf.files[name]
+    assert only(settle(world, DAY))["file"] is None
+    (found,) = world.discrepancies
+    assert (found["status"], found["closure"]) == ("open", None)
+
+
+def test_the_sales_of_a_day_are_not_gathered_anew_for_each_that_was_healed(monkeypatch):
+    world = world_at(MORNING)
+    world.deliver(DAY, *(bill(sell(world, LOST, cents=1_000 + at)) for at in range(40)))
+    gathered, gather = [], _Evidence.all_by_id.fget
+    monkeypatch.setattr(_Evidence, "all_by_id", property(lambda evidence: gathered.append(1) or gather(evidence)))
+    assert len(only(settle(world, DAY))["healed"]) == 40
+    assert len(gathered) < 10
