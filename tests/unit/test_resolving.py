@@ -335,3 +335,14 @@ def test_a_second_contradiction_while_the_first_is_being_announced_is_not_lost()
     world.wait(MINUTE)
     swept(world)
     assert world.sales[sold.id].unannounced == () and len(world.papers) == 2
+
+
+def test_a_young_doubt_is_not_believed_absent_beside_an_old_one():
+    world = World()
+    control_sale(world)
+    old = never_vended(world)
+    world.wait(AGE)
+    young = never_vended(world, "key-2")
+    swept(world)
+    assert world.sales[old.id].not_found_at == world.now
+    assert world.sales[young.id].not_found_at is None
