@@ -1,7 +1,7 @@
-"""A world that also keeps papers and finds settlement files, for driving the settling of days one port call at a time."""
+"""A world that also finds settlement files, for driving the settling of days one port call at a time."""
 
 from collections.abc import AsyncIterator, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 
@@ -12,7 +12,7 @@ from shared.settled_day import SettledDay
 from shared.settlement_files import Choice, Comparing, FilesUnavailable, Found, StoredFile, compared
 from shared.settling import Settling
 from shared.sold import Sold
-from shared.store import Conflict, LookupBy, Paper, PaperKind
+from shared.store import LookupBy, Paper, PaperKind
 from shared.transaction import Transaction, shard_name, shard_of
 from shared.vas import Mode
 from tests.stepping import World, boundary, one_by_one
@@ -46,7 +46,6 @@ def _pieces(content: bytes) -> tuple[bytes, ...]:
 class Archive(World):
     """Sales, papers and files in memory. `written` counts what was written, sales and papers alike."""
 
-    papers: dict[tuple[PaperKind, str], Paper] = field(default_factory=dict)
     shelf: Shelf = field(default_factory=Shelf)
     written: int = 0
     looked_up: list[str] = field(default_factory=list)
@@ -98,26 +97,10 @@ class Archive(World):
 
         return await self._effect("lookup", read)
 
-    async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
-        return await self._effect("read_paper", lambda: self.papers.get((kind, paper_id)))
-
-    async def write_paper(self, kind: PaperKind, paper: Paper) -> Paper:
-        def write() -> Paper:
-            held = self.papers.get((kind, paper.id))
-            if (held and held.revision) != paper.revision:
-                raise Conflict
-            self.written += 1
-            self.papers[kind, paper.id] = replace(paper, revision=self.new_id())
-            return self.papers[kind, paper.id]
-
-        return await self._effect("write_paper", write)
-
-    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> list[Paper]:
-        def read() -> list[Paper]:
-            papers = [paper for (one, _), paper in sorted(self.papers.items()) if one is kind and paper.mark == mark]
-            return [paper for paper in papers if paper.id >= (from_id or "")]
-
-        return await self._effect("marked_papers", read)
+    async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
+        kept = await super().write_paper(kind, paper, beside)
+        self.written += 1
+        return kept
 
 
 def bill(sale: Transaction, supplier_id: str | None = None, **changes: str) -> Line:

@@ -215,19 +215,24 @@ class World:
     async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
         return await self._effect("read_paper", lambda: self.papers.get((kind, paper_id)))
 
-    async def write_paper(self, kind: PaperKind, paper: Paper) -> Paper:
+    async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
         def write() -> Paper:
-            held = self.papers.get((kind, paper.id))
-            if (held and held.revision) != paper.revision:
-                raise Conflict
-            self.papers[kind, paper.id] = replace(paper, revision=self.new_id())
+            papers = [paper] if beside is None else [paper, beside]
+            for one in papers:
+                held = self.papers.get((kind, one.id))
+                if (held and held.revision) != one.revision:
+                    raise Conflict
+            for one in papers:
+                self.papers[kind, one.id] = replace(one, revision=self.new_id())
             return self.papers[kind, paper.id]
 
         return await self._effect("write_paper", write)
 
-    async def marked_papers(self, kind: PaperKind, mark: str) -> list[Paper]:
+    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> list[Paper]:
         def read() -> list[Paper]:
-            return [paper for (of, _), paper in sorted(self.papers.items()) if of is kind and paper.mark == mark]
+            return [
+                paper for (of, name), paper in sorted(self.papers.items()) if (of, paper.mark) == (kind, mark) and name >= (from_id or "")
+            ]
 
         return await self._effect("marked_papers", read)
 
