@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import structs
 
 from shared import logs
 from shared.contradiction import discrepancies
@@ -37,7 +39,7 @@ class Recording:
         """
 
         def learned(known: Transaction) -> Transaction:
-            timed = known if send_ended_at is None else replace(known, send_ended_at=send_ended_at)
+            timed = known if send_ended_at is None else structs.replace(known, send_ended_at=send_ended_at)
             changed = after(timed, answer, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
             return known if changed is timed else changed
 
@@ -82,7 +84,7 @@ class Recording:
             if wanted is before:
                 return before
             try:
-                stored = await self.store.advance(before, replace(wanted, nonce=nonce))
+                stored = await self.store.advance(before, structs.replace(wanted, nonce=nonce))
                 _tell(before, stored)
                 return stored
             except StoreUnavailable:  # if it was written all the same, the next try conflicts with it

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from msgspec import structs
+
 from shared import logs
 from shared.catalogue import Product, fitted
 from shared.identifiers import Caller, account_key, transaction_id
@@ -245,7 +247,7 @@ class Vending(Recording):
         if draft.refusal is None:
             return with_open(sale, sale.lease_until)
         refused = after(sale, Answer(draft.refusal), at=at, by="us", retry_seconds=self.rules.retry_seconds)
-        return replace(refused, version=1)
+        return structs.replace(refused, version=1)
 
     async def _create(self, fresh: Transaction, prevend: Prevend | None) -> Transaction:
         """`fresh` as stored, or the sale that holds its key; the nonce tells which.

@@ -1,8 +1,9 @@
 """Sales in every state, as the core leaves them: for tests of what is shown, published and stored."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+
+from msgspec import structs
 
 from shared.identifiers import Caller, transaction_id
 from shared.money import Money
@@ -63,7 +64,7 @@ def ended(outcome: Outcome, sale: Transaction | None = None) -> Transaction:
     """The sale, a second later, with this outcome and its announcement made."""
     sale = sale or vending()
     known = after(sale, Answer(outcome), at=sale.created_at + timedelta(seconds=1), by="supplier", retry_seconds=60)
-    return replace(known, unannounced=()) if known.unannounced else known
+    return structs.replace(known, unannounced=()) if known.unannounced else known
 
 
 def vended(receipt: Receipt = RECEIPT, **claim: object) -> Transaction:

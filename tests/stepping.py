@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import structs
+
 from shared.catalogue import Product
 from shared.identifiers import Caller
 from shared.money import Money
@@ -137,7 +139,7 @@ class World:
                 raise Conflict
             if prevend:
                 self.prevends[prevend.id] = replace(prevend, used_by=fresh.id, revision=self.new_id())
-            self.sales[fresh.id] = replace(fresh, revision=self.new_id())
+            self.sales[fresh.id] = structs.replace(fresh, revision=self.new_id())
             return self.sales[fresh.id]
 
         return await self._effect("create", write)
@@ -146,7 +148,7 @@ class World:
         def write() -> Transaction:
             if self.sales[before.id].revision != before.revision:
                 raise Conflict
-            self.sales[before.id] = replace(after, revision=self.new_id())
+            self.sales[before.id] = structs.replace(after, revision=self.new_id())
             return self.sales[before.id]
 
         return await self._effect("advance", write)

@@ -3,7 +3,7 @@
 A document is made of what Firestore has natively: dicts, lists, text, integers, booleans, bytes and times. What a store
 finds by stands at its top, and `record` holds the whole; `docs/firestore.md` describes the layout.
 
-The form of `record` follows from the dataclasses. What is `None` or an empty tuple is not stored; a field that is absent is
+The form of `record` follows from the classes. What is `None` or an empty tuple is not stored; a field that is absent is
 `None`, empty, or else the default in code. So a field may be added with a default, and none may be renamed or removed while
 records hold it. A field or value that this code does not know is refused: the next write would drop it.
 """
@@ -16,6 +16,8 @@ from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
+
+from msgspec import Struct, structs
 
 from shared import logs
 from shared.identifiers import Caller, caller_id, hashed
@@ -62,7 +64,7 @@ def transaction_of(document: Mapping[str, Any], revision: str | None) -> Transac
     """
     try:
         sale: Transaction = _SALE.decode(document["record"])
-        return replace(sale, open=_open(document.get("open")), revision=revision)
+        return structs.replace(sale, open=_open(document.get("open")), revision=revision)
     except (KeyError, TypeError, ValueError, ArithmeticError):
         raise UnreadableRecord("a sale holds what this version does not know") from None  # the cause may quote a token
 
@@ -209,9 +211,9 @@ def _one_of(kinds: list[type]) -> _Codec:
 
 
 def _record(kind: type, *, without: frozenset[str] = frozenset()) -> _Codec:
-    """A dataclass as a dict of those of its fields that say something. The fields `without` are read as their defaults."""
+    """A dataclass or Struct as a dict of those of its fields that say something. The fields `without` are read as their defaults."""
     hints = get_type_hints(kind)
-    codecs = {field.name: _codec(hints[field.name]) for field in fields(kind) if field.name not in without}
+    codecs = {name: _codec(hints[name]) for name in _names(kind) if name not in without}
     encoders = tuple((name, codec.encode) for name, codec in codecs.items())
     decoders = {name: codec.decode for name, codec in codecs.items()}
     absent: Document = {name: () if get_origin(hints[name]) is tuple else None for name in codecs if _may_be_absent(hints[name])}
@@ -231,6 +233,10 @@ def _record(kind: type, *, without: frozenset[str] = frozenset()) -> _Codec:
     return _Codec(encode, decode)
 
 
+def _names(kind: Any) -> tuple[str, ...]:
+    return kind.__struct_fields__ if issubclass(kind, Struct) else tuple(field.name for field in fields(kind))
+
+
 def _may_be_absent(hint: Any) -> bool:
     return get_origin(hint) is tuple or NoneType in get_args(hint)
 
@@ -238,7 +244,5 @@ def _may_be_absent(hint: Any) -> bool:
 _SALE: Final = _record(Transaction, without=frozenset({"open", "revision"}))
 _PREVEND: Final = _record(Prevend, without=frozenset({"revision"}))
 
-SETTLED_BY: Final = tuple(
-    f"record.{field.name}" for field in fields(Transaction) if field.name not in {"open", "revision", "history", "answers"}
-)
+SETTLED_BY: Final = tuple(f"record.{name}" for name in _names(Transaction) if name not in {"open", "revision", "history", "answers"})
 """The paths of what settlement reads: a sale without its bulk, which is its history and the raw answers."""

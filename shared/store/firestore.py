@@ -19,6 +19,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
+from msgspec import structs
 
 from shared.channels import channel
 from shared.identifiers import Caller
@@ -195,12 +196,12 @@ class FirestoreStore:
             used = prevend_document(replace(prevend, used_by=fresh.id))
             writes.append(self._database.write(PREVENDS, prevend.id, used, update_time=_update_time(prevend.revision)))
         revision, *_ = await self._database.commit(*writes)
-        return replace(fresh, revision=revision)
+        return structs.replace(fresh, revision=revision)
 
     async def advance(self, before: Transaction, after: Transaction) -> Transaction:
         write = self._database.write(SALES, before.id, transaction_document(after), update_time=_update_time(before.revision))
         (revision,) = await self._database.commit(write)
-        return replace(after, revision=revision)
+        return structs.replace(after, revision=revision)
 
     async def add_prevend(self, prevend: Prevend) -> None:
         # Without a precondition: its id is random, and a repeat by the retry writes the same again.

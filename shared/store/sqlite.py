@@ -14,6 +14,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final, Self, TypeVar
 
+from msgspec import structs
+
 from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold
@@ -169,12 +171,12 @@ class SqliteStore:
                 _written(sqlite.execute(statement, (used, prevend.id, _read_at(prevend.revision))))
 
         await self._connection.commit(work)
-        return replace(fresh, revision="1")
+        return structs.replace(fresh, revision="1")
 
     async def advance(self, before: Transaction, after: Transaction) -> Transaction:
         revision = _read_at(before.revision)
         await self._connection.commit(lambda sqlite: _write(sqlite, _UPDATE, after, revision=revision))
-        return replace(after, revision=str(revision + 1))
+        return structs.replace(after, revision=str(revision + 1))
 
     async def add_prevend(self, prevend: Prevend) -> None:
         statement = "INSERT INTO prevends (id, revision, document) VALUES (?, 1, ?)"

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 import grpc
 import pytest
+from msgspec import structs
 
 from shared.catalogue import Product
 from shared.identifiers import Caller, account_key, transaction_id
@@ -122,7 +123,9 @@ async def test_what_is_created_is_found_exactly_with_its_revision(store):
 
 async def test_what_is_advanced_is_found_exactly_with_its_new_revision(store):
     created = await store.create(sale())
-    advanced = await store.advance(created, with_open(replace(created, version=2, state=State.IN_DOUBT, outcome=Unknown("lost")), NOON))
+    advanced = await store.advance(
+        created, with_open(structs.replace(created, version=2, state=State.IN_DOUBT, outcome=Unknown("lost")), NOON)
+    )
     found = await store.find(created.id)
     assert found == advanced and found.revision == advanced.revision != created.revision
 
@@ -147,23 +150,23 @@ async def test_sixteen_sales_of_one_prevend_have_one_winner_and_the_others_leave
 
 async def test_sixteen_advances_of_one_version_have_one_winner(store):
     before = await store.create(sale())
-    racers = [replace(before, version=2, nonce=new_id()) for _ in range(16)]
+    racers = [structs.replace(before, version=2, nonce=new_id()) for _ in range(16)]
     assert await outcomes(*(store.advance(before, racer) for racer in racers)) == {"Transaction": 1, "Conflict": 15}
 
 
 async def test_a_stale_advance_is_refused_and_changes_nothing(store):
     stale = await store.create(sale())
-    current = await store.advance(stale, replace(stale, version=2))
+    current = await store.advance(stale, structs.replace(stale, version=2))
     with pytest.raises(Conflict):
-        await store.advance(stale, replace(stale, version=3))
+        await store.advance(stale, structs.replace(stale, version=3))
     assert await store.find(stale.id) == current
 
 
 async def test_an_advance_of_what_is_not_on_record_is_refused_and_writes_nothing(store):
     read = await store.create(sale("key-1"))
-    other = replace(sale("key-2"), revision=read.revision)
+    other = structs.replace(sale("key-2"), revision=read.revision)
     with pytest.raises(Conflict):
-        await store.advance(other, replace(other, version=2))
+        await store.advance(other, structs.replace(other, version=2))
     assert await store.find(other.id) is None
 
 
@@ -205,7 +208,7 @@ async def test_only_an_open_sale_is_found_by_its_account(store):
     assert await store.find_open(account) is None
     opened = await store.create(sale())
     assert await store.find_open(account) == opened
-    await store.advance(opened, replace(opened, open=None, state=State.REJECTED, outcome=Rejected(Reason.METER_UNKNOWN, "1001")))
+    await store.advance(opened, structs.replace(opened, open=None, state=State.REJECTED, outcome=Rejected(Reason.METER_UNKNOWN, "1001")))
     assert await store.find_open(account) is None
 
 
@@ -235,7 +238,7 @@ async def test_nothing_that_the_supplier_says_makes_a_commit_fail(store, text):
     answers = tuple(RawAnswer.of("vend", NOON, 200, text, body) for body in HOSTILE)
     history = tuple(HistoryEntry(NOON, "said", "supplier", text[:1000]) for _ in range(200))
     claimed = await store.create(sale())
-    said = replace(claimed, state=State.VENDED, outcome=Vended(receipt), answers=answers, history=history)
+    said = structs.replace(claimed, state=State.VENDED, outcome=Vended(receipt), answers=answers, history=history)
     await store.advance(claimed, said)
     found = await store.find(claimed.id)
     assert found.answers == answers
@@ -306,7 +309,7 @@ async def test_the_sweep_gets_what_is_due_in_its_shard_the_longest_due_first(sto
         minute: await store.create(sale(key, due_at=NOON + timedelta(minutes=minute))) for key, minute in zip(keys, minutes, strict=True)
     }
     ended = await store.create(sale("ended", due_at=NOON - timedelta(minutes=9)))
-    await store.advance(ended, replace(ended, open=None))
+    await store.advance(ended, structs.replace(ended, open=None))
     number = shard(made[0])
     assert await store.due(Mode.LIVE, number, NOON, 100) == [made[-3], made[-2], made[-1], made[0]]
     assert await store.due(Mode.LIVE, number, NOON, 2) == [made[-3], made[-2]]
@@ -617,8 +620,8 @@ async def test_a_revision_is_exact_to_the_microsecond(firestore_emulator):
         assert int(nanos) % 1000 == 0  # Firestore has no finer ones, and takes none
         earlier = divmod(int(seconds) * 10**9 + int(nanos) - 1000, 10**9)
         with pytest.raises(Conflict):
-            await store.advance(replace(created, revision="{}.{:09d}".format(*earlier)), replace(created, version=2))
-        assert (await store.advance(created, replace(created, version=2))).version == 2
+            await store.advance(structs.replace(created, revision="{}.{:09d}".format(*earlier)), structs.replace(created, version=2))
+        assert (await store.advance(created, structs.replace(created, version=2))).version == 2
 
 
 @pytest.fixture(params=["refused", "silent"])
@@ -679,7 +682,7 @@ async def test_a_sqlite_file_keeps_what_it_was_given(tmp_path):
 
 def calls(store):
     """One call of every kind."""
-    read = replace(sale(), revision="1.000000000")
+    read = structs.replace(sale(), revision="1.000000000")
     yield store.find(read.id)
     yield store.find_prevend("some-prevend")
     yield store.find_open("account")

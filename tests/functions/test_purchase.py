@@ -301,7 +301,7 @@ def test_an_id_that_no_sale_has_is_not_found(wallet, sale_id):
 async def test_a_day_is_read_page_by_page_each_sale_once(wallet, store):
     at = datetime(2026, 5, 1, 22, 30, tzinfo=UTC)  # the second of May in Johannesburg
     caller = Caller("local", wallet.caller)
-    made = [await store.create(replace(sales.in_doubt(key=f"{number}", at=at, caller=caller))) for number in range(103)]
+    made = [await store.create(sales.in_doubt(key=f"{number}", at=at, caller=caller)) for number in range(103)]
     await store.create(sales.in_doubt(key="the day after", at=at + timedelta(days=1), caller=caller))
 
     first = wallet.get("/transactions", day="2026-05-02").json()

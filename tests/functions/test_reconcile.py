@@ -8,11 +8,11 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from msgspec import structs
 
 from shared.contradiction import discrepancies
 from shared.mobilemart.settlement_file import Line
@@ -491,7 +491,7 @@ def test_a_closed_discrepancy_is_carried_no_further(system, hostile):
 
 async def test_what_an_answer_contradicted_stays_open_whatever_the_files_say(system, store):
     ended = after(vended(), Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "does not exist")), at=NOON, by="reprint", retry_seconds=60)
-    (paper,) = discrepancies(replace(ended, day=today()))
+    (paper,) = discrepancies(structs.replace(ended, day=today()))
     await store.write_paper(PaperKind.DISCREPANCIES, paper)
 
     answered(system.tell(f"/settle?day={today()}"))

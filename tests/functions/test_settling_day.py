@@ -10,10 +10,10 @@ import random
 import time
 import uuid
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from shared.concurrency import each
 from shared.events import LogEvents
@@ -81,7 +81,7 @@ class Day:
         """Billed, though we proved that nothing was vended."""
         for at in positions:
             never = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011")
-            self.sales[at] = with_open(replace(self.sales[at], state=State.REJECTED, outcome=never, sign_of_vend=False), FIRST_SALE)
+            self.sales[at] = with_open(structs.replace(self.sales[at], state=State.REJECTED, outcome=never, sign_of_vend=False), FIRST_SALE)
             self.expected.add((Kind.VENDED_AFTER_REJECTION, self.sales[at].id))
 
     def claim_twice(self, positions: list[int]) -> None:
@@ -89,7 +89,7 @@ class Day:
         for at in positions:
             later = self.sales[at]
             earlier = self.sale(at=FIRST_SALE - timedelta(minutes=1))
-            claimed = replace(earlier, outcome=later.outcome)
+            claimed = structs.replace(earlier, outcome=later.outcome)
             self.sales.append(claimed)
             self.lines.append(self.line(earlier))
             self.expected.add((Kind.CLAIMED_TWICE, later.id))

@@ -1,10 +1,10 @@
 """What operators see has a bound, and a decision about the brake is on the list if and only if it took effect."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from msgspec import structs
 
 from shared import decisions
 from shared.brake import Brake
@@ -52,7 +52,7 @@ async def test_a_search_says_when_there_are_more_sales_than_it_shows(store):
     for number in range(MOST_FOUND + 1):
         found, more = await desk.search(LookupBy.METER_NUMBER, ORDER.meter_number)
         assert (len(found), more) == (number, False)
-        await store.create(replace(vended(), id=f"{number:032x}"))
+        await store.create(structs.replace(vended(), id=f"{number:032x}"))
     found, more = await desk.search(LookupBy.METER_NUMBER, ORDER.meter_number)
     assert (len(found), more) == (MOST_FOUND, True)
 

@@ -1,7 +1,6 @@
 """The stored form of sales and prevends: exact both ways, in Firestore's values and in JSON, and readable for ever."""
 
 import json
-from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from types import NoneType, UnionType
@@ -11,6 +10,7 @@ import pytest
 from google.cloud.firestore_v1 import types
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from shared.identifiers import Caller
 from shared.money import Money
@@ -62,10 +62,10 @@ def anything(hint):
     if hasattr(hint, "__members__"):
         return st.sampled_from(hint)
     hints = get_type_hints(hint)
-    return st.builds(hint, **{field.name: anything(hints[field.name]) for field in fields(hint) if field.name != "revision"})
+    return st.builds(hint, **{name: anything(kind) for name, kind in hints.items() if name != "revision"})
 
 
-ANY_SALE = st.builds(replace, anything(Transaction), id=st.from_regex(r"[0-9a-f]{32}", fullmatch=True))
+ANY_SALE = st.builds(structs.replace, anything(Transaction), id=st.from_regex(r"[0-9a-f]{32}", fullmatch=True))
 
 
 def through_firestore(document):
@@ -215,7 +215,7 @@ def test_what_a_newer_version_wrote_is_refused_as_unavailable_and_not_quoted(cha
 
 def test_a_record_from_before_a_field_was_added_takes_its_default():
     record = {name: value for name, value in STORED["record"].items() if name != "sign_of_vend"}
-    assert transaction_of({**STORED, "record": record}, None) == replace(SALE, sign_of_vend=False)
+    assert transaction_of({**STORED, "record": record}, None) == structs.replace(SALE, sign_of_vend=False)
 
 
 def test_a_record_that_cannot_be_read_is_reported_and_keeps_no_other_waiting(caplog):
@@ -225,31 +225,31 @@ def test_a_record_that_cannot_be_read_is_reported_and_keeps_no_other_waiting(cap
 
 
 def test_text_that_utf8_cannot_hold_is_stored_as_its_escape():
-    hostile = replace(SALE, outcome=Unknown("lost \ud800 here \x00 ⚡"))
+    hostile = structs.replace(SALE, outcome=Unknown("lost \ud800 here \x00 ⚡"))
     for through in (through_firestore, through_json):
         assert transaction_of(through(transaction_document(hostile)), None).outcome == Unknown("lost \\ud800 here \x00 ⚡")
 
 
 def test_a_time_without_its_zone_is_refused():
     with pytest.raises(ValueError, match="zone"):
-        transaction_document(replace(SALE, updated_at=NOON.replace(tzinfo=None)))
+        transaction_document(structs.replace(SALE, updated_at=NOON.replace(tzinfo=None)))
 
 
 def test_a_time_in_another_zone_is_stored_in_utc():
-    local = replace(SALE, created_at=NOON.astimezone(timezone(timedelta(hours=2))))
+    local = structs.replace(SALE, created_at=NOON.astimezone(timezone(timedelta(hours=2))))
     document = transaction_document(local)
     assert document == STORED and document["createdAt"].tzinfo is UTC
 
 
 def test_every_key_that_finds_a_sale_has_its_mode_in_it():
-    one, other = (transaction_document(replace(SALE, mode=mode, open=None)) for mode in Mode)
+    one, other = (transaction_document(structs.replace(SALE, mode=mode, open=None)) for mode in Mode)
     assert one["dayShard"] != other["dayShard"]
     assert one["callerDay"] != other["callerDay"]
     assert not set(one["keys"]) & set(other["keys"])
 
 
 def test_keys_hold_no_meter_number_and_have_one_length_whatever_the_supplier_says():
-    long = replace(SALE, outcome=Vended(Receipt(supplier_transaction_id="s" * 100_000)))
+    long = structs.replace(SALE, outcome=Vended(Receipt(supplier_transaction_id="s" * 100_000)))
     keys = transaction_document(long)["keys"]
     assert lookup_key(Mode.SIMULATED, LookupBy.SUPPLIER_TRANSACTION_ID, "s" * 100_000) in keys
     assert max(map(len, keys)) < 100

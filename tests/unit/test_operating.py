@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from shared.operating import Decision, NothingToDecide, Outdated, TokensRefused, decided
 from shared.outcome import Answer, Receipt, TokensDue, Vended
@@ -101,7 +102,7 @@ def test_what_cannot_be_the_sales_token_is_refused_unquoted(order, tokens, at):
 
 
 def test_a_live_sale_takes_no_simulated_token():
-    sale = replace(in_doubt(), mode=Mode.LIVE)
+    sale = structs.replace(in_doubt(), mode=Mode.LIVE)
     with pytest.raises(TokensRefused):
         decide(sale, tokens=(TOKEN,))
     assert decide(sale, tokens=("1234-5678-9012-3456-7890",)).receipt.tokens[0].number == "12345678901234567890"

@@ -1,9 +1,9 @@
 """What ends a doubt, and what does not: the rules of evidence, one by one."""
 
 import itertools
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Receipt, TokensDue, Unknown, Vended
 from shared.ports import Rules
@@ -248,7 +248,7 @@ def test_a_late_sign_of_a_vend_undoes_what_silence_had_begun_to_prove():
     sale = never_vended(world)
     sweep_at(world, AGE)
     assert world.sales[sale.id].not_found_at is not None
-    world.sales[sale.id] = replace(world.sales[sale.id], sign_of_vend=True)
+    world.sales[sale.id] = structs.replace(world.sales[sale.id], sign_of_vend=True)
     sweep_at(world, MINUTE)
     assert world.sales[sale.id].state is State.IN_DOUBT
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from shared.matching import ONE_DAY
 from shared.mobilemart.settlement_writer import detail
@@ -152,7 +153,7 @@ def test_absence_proves_nothing_once_a_sign_of_a_vend_was_seen_even_if_it_comes_
     settling = world.settling().settle(DAY, LATER)
     while settling.send(None) != "before compare":
         pass
-    world.sales[sale.id] = replace(world.sales[sale.id], sign_of_vend=True, revision="later")
+    world.sales[sale.id] = structs.replace(world.sales[sale.id], sign_of_vend=True, revision="later")
     run(settling)
     assert world.sales[sale.id].state is State.IN_DOUBT
 

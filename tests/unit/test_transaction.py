@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from shared.identifiers import Caller
 from shared.money import Money
@@ -205,7 +206,7 @@ def absent(known, at, retry_seconds=60):
 
 @pytest.mark.parametrize("fields", [{"send_ended_at": NOON + timedelta(seconds=60)}, {"lease_until": NOON + timedelta(seconds=60)}])
 def test_the_minimum_age_counts_from_the_end_of_the_send_or_of_the_lease(fields):
-    known = replace(sale(LOST), **fields)
+    known = structs.replace(sale(LOST), **fields)
     of_age = NOON + timedelta(seconds=960)
     assert absent(known, of_age - timedelta(microseconds=1)) is known
     assert absent(known, of_age).not_found_at == of_age

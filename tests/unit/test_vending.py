@@ -4,6 +4,7 @@ import contextlib
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from shared.identifiers import Caller
 from shared.money import Money
@@ -193,7 +194,7 @@ def test_a_late_answer_ends_a_sale_that_was_put_in_doubt_meanwhile():
     while slow.send(None) != "after vend":
         pass
     (sale,) = world.sales.values()
-    world.sales[sale.id] = replace(sale, state=State.IN_DOUBT, nonce="sweep", revision="sweep")
+    world.sales[sale.id] = structs.replace(sale, state=State.IN_DOUBT, nonce="sweep", revision="sweep")
     assert run(slow).transaction.state is State.VENDED
 
 
@@ -203,7 +204,7 @@ def test_a_vend_that_arrives_after_a_rejection_is_never_silent():
     while slow.send(None) != "after vend":
         pass
     (sale,) = world.sales.values()
-    world.sales[sale.id] = replace(sale, state=State.REJECTED, outcome=REFUSED, nonce="sweep", revision="sweep")
+    world.sales[sale.id] = structs.replace(sale, state=State.REJECTED, outcome=REFUSED, nonce="sweep", revision="sweep")
     done = run(slow).transaction
     assert done.state is State.REJECTED and done.history[-1].what == "contradicted"
     assert [event for _, event, _ in world.topic] == [EventName.CONTRADICTED]
@@ -242,7 +243,7 @@ def test_what_was_not_published_is_not_forgotten():
     while selling.send(None) != "after publish":
         pass
     (sale,) = world.sales.values()
-    world.sales[sale.id] = replace(sale, unannounced=(*sale.unannounced, EventName.CONTRADICTED), nonce="x", revision="x")
+    world.sales[sale.id] = structs.replace(sale, unannounced=(*sale.unannounced, EventName.CONTRADICTED), nonce="x", revision="x")
     run(selling)
     assert world.sales[sale.id].unannounced == (EventName.CONTRADICTED,)
 
