@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from google.pubsub_v1 import PublisherAsyncClient
 
 TIMEOUT_SECONDS: Final = 5
+SPARED_SECONDS: Final = 5  # after a wait that was in vain, no sale waits for the topic: the sweep announces it later
 
 log = logs.logger(__name__)
 
@@ -22,7 +23,8 @@ log = logs.logger(__name__)
 class PubSubEvents:
     """Publishes to `topic` (`projects/p/topics/t`), over a client that is made for the first event.
 
-    Messages of one sale carry its id as their ordering key. `emulator` is the `host:port` of one, spoken to without TLS and
+    Messages of one sale carry its id as their ordering key. A topic that let one sale wait is spared for a while: while it is away,
+    customers would wait for nothing. `emulator` is the `host:port` of one, spoken to without TLS and
     credentials. It belongs to one event loop.
     """
 
@@ -33,6 +35,7 @@ class PubSubEvents:
         self._timeout_seconds = timeout_seconds
         self._client: PublisherAsyncClient | None = None
         self._connect = SingleFlight(self._connected)
+        self._spared_until = 0.0  # on the event loop's clock
 
     async def publish(self, event: EventName, sale: Transaction) -> None:
         """Announce, at least once.
@@ -40,12 +43,18 @@ class PubSubEvents:
         Raises:
             EventsUnavailable: it may not have been delivered, or not in time.
         """
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        if started < self._spared_until:
+            raise EventsUnavailable("the topic was away a moment ago")
         try:
             async with asyncio.timeout(self._timeout_seconds):  # over all tries that the client library makes
                 request = {"topic": self._topic, "messages": [self._message(event, sale)]}
                 client = self._client or await self._connect()
                 await client.publish(request, timeout=self._timeout_seconds)
         except Exception as error:  # of the client's several libraries, whose texts may quote what was sent
+            if clock() - started > self._timeout_seconds / 2:  # away, and not only refusing
+                self._spared_until = clock() + SPARED_SECONDS
             raise EventsUnavailable(type(error).__name__) from None
 
     async def close(self) -> None:

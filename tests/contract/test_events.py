@@ -1,5 +1,6 @@
 """Events: published to a real topic in the promised form, at least once, and never holding a sale up for long."""
 
+import asyncio
 import json
 import logging
 import socket
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+import shared.events
 from shared import logs
 from shared.config import ConsumerDetails
 from shared.events import LogEvents, PubSubEvents
@@ -67,6 +69,35 @@ async def test_a_topic_that_does_not_answer_is_given_up_within_the_bound(listeni
             await events.publish(EventName.VENDED, vended())
         assert time.monotonic() - started < 2
         await events.close()
+
+
+async def test_a_topic_that_kept_one_sale_waiting_keeps_no_other(topic, pubsub_emulator, monkeypatch):
+    monkeypatch.setattr(shared.events, "SPARED_SECONDS", 1)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        events = PubSubEvents(topic.name, MASKED, f"127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=0.5)
+        with pytest.raises(EventsUnavailable):
+            await events.publish(EventName.VENDED, vended())
+        away = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(EventsUnavailable):
+                await events.publish(EventName.VENDED, vended())
+        assert time.monotonic() - away < 0.4  # 20 waits would be 10 s
+        await events.close()
+
+    there = PubSubEvents(topic.name, MASKED, pubsub_emulator)
+    there._spared_until = events._spared_until
+    async with asyncio.timeout(20):
+        while True:  # spared no longer than that
+            try:
+                await there.publish(EventName.VENDED, vended())
+            except EventsUnavailable:
+                await asyncio.sleep(0.05)
+            else:
+                break
+    await there.close()
+    assert len(await topic.received(1)) == 1
 
 
 async def test_a_publisher_recovers_with_its_topic(topic, pubsub_emulator):
