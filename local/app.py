@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from local import morning
-from shared import wiring
+from shared import api, wiring
 from shared.vas import Mode
 
 FUNCTIONS: Final = Path(__file__).parent.parent / "functions"
@@ -38,7 +38,12 @@ def app() -> Starlette:
     async def settle(request: Request) -> Response:
         return await morning.settle_today(request, wired)
 
+    @api.answers_problems(wired.config)
+    async def problems(request: Request) -> Response:
+        return api.explained(request)
+
     mains = {main.parent.name: str(main) for main in sorted(FUNCTIONS.glob("*/main.py"))}
     framed = [Mount(f"/{name}", create_asgi_app(name, main, "http")) for name, main in mains.items()]  # type: ignore[no-untyped-call]
     ours = [Route("/local/settle", settle, methods=["POST"])] if wired.config.mode is Mode.SIMULATED else []
-    return Starlette(routes=[*ours, *framed], lifespan=alive)
+    types = [Route(path, problems, methods=["GET", "POST"]) for path in ("/problems", "/problems/{name}")]  # where their `type` leads
+    return Starlette(routes=[*ours, *types, *framed], lifespan=alive)

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -26,6 +27,13 @@ from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, RequestInP
 
 MOST_BODY_BYTES: Final = 16 * 1024
 SEEN_BY_BROWSERS: Final = "Idempotent-Replayed, Location, Retry-After"
+PAGE_HEADERS: Final = MappingProxyType(
+    {
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+)
 
 _JSON: Final = re.compile(r"application/json\s*(?:;\s*charset\s*=\s*\"?utf-8\"?\s*)?", re.IGNORECASE)
 
@@ -134,6 +142,41 @@ def health(config: Config) -> Response:
     """That the function runs, and where its sales go."""
     body: HealthBody = {"status": "ok", "environment": config.environment, "mode": config.mode}
     return answer(body)
+
+
+def accepted(request: Request, *forms: str) -> str:
+    """The media type of these that the header `Accept` prefers; the first where it says nothing, or none of them."""
+    from werkzeug.datastructures import MIMEAccept
+    from werkzeug.http import parse_accept_header
+
+    said = request.headers.get("accept", "")
+    return parse_accept_header(said, MIMEAccept).best_match(forms) or forms[0]
+
+
+def explained(request: Request) -> Response:
+    """Where the `type` of a problem leads: what it means, or what all of them do. A page for browsers, else JSON; for everybody.
+
+    Raises:
+        Problem: `method-not-allowed`, or `not-found`.
+    """
+    from shared import problem_pages
+
+    allow(request, "GET")
+    match path(request):
+        case (_,):
+            name = None
+        case (_, text) if text in problem_pages.NAMES:
+            name = problem_pages.NAMES[text]
+        case _:
+            raise no_such_path()
+    if accepted(request, "application/json", "text/html") == "text/html":
+        return page(problem_pages.html_of(name))
+    return answer(problem_pages.explained_list_body() if name is None else problem_pages.explained_body(name))
+
+
+def page(html: bytes) -> Response:
+    """A page that fetches nothing, runs nothing and is framed by nobody."""
+    return Response(html, 200, PAGE_HEADERS, "text/html; charset=utf-8")
 
 
 def problem(refusal: Problem) -> Response:

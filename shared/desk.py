@@ -170,7 +170,7 @@ async def report(request: Request, reporting: Reporting, name: str) -> Response:
     """
     api.query(request)
     text, suffix = (name[: -len(end)], end) if (end := next((end for end in FORMS if name.endswith(end)), "")) else (name, "")
-    form = FORMS[suffix] if suffix else _accepted(request)
+    form = FORMS[suffix] if suffix else api.accepted(request, "application/json", "text/html", "text/csv")
     found = await reporting.day(day_named(text, reporting.now()))
     if found is None:
         raise Problem(Fault.NOT_FOUND, detail="This day was never settled.")
@@ -181,9 +181,9 @@ async def report(request: Request, reporting: Reporting, name: str) -> Response:
             headers = {"Content-Disposition": f'attachment; filename="settlement-{text}.csv"'}
             return Response(csv_of(found), 200, headers, "text/csv; charset=utf-8")
         case "text/html":
-            from shared.report_html import PAGE_HEADERS, html_of
+            from shared.report_html import html_of
 
-            return Response(html_of(found), 200, PAGE_HEADERS, "text/html; charset=utf-8")
+            return api.page(html_of(found))
         case _:
             return api.answer(found.json())
 
@@ -289,15 +289,6 @@ async def selling(request: Request, operating: Operating, operator: str) -> Resp
         return api.answer(_paused(await operating.pause(vas_types, reason, until, by)))
     except Conflict:
         raise Problem(Fault.OUTDATED) from None
-
-
-def _accepted(request: Request) -> str:
-    """The form that the header `Accept` prefers; JSON where it says nothing, or nothing of ours."""
-    from werkzeug.datastructures import MIMEAccept
-    from werkzeug.http import parse_accept_header
-
-    said = request.headers.get("accept", "")
-    return parse_accept_header(said, MIMEAccept).best_match(("application/json", "text/html", "text/csv")) or "application/json"
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:

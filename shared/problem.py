@@ -1,4 +1,7 @@
-"""Problems: how every refusal reads to the caller (RFC 9457). One table; its texts are ours, never the supplier's."""
+"""Problems: how every refusal reads to the caller (RFC 9457). One table; its texts are ours, never the supplier's.
+
+From its rows come the answers, the page behind each `type` (`problem_pages`), `docs/problems.md` and the API description.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,81 +52,370 @@ Name = Fault | Reason
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One row of the table. `retry_after_seconds` is what is advised where nobody said more."""
+    """One row of the table: what is answered, and for developers when it happens and what to do about it, in Markdown.
+
+    `retry_after_seconds` is what is advised where nobody said more.
+    """
 
     status: int
     retry: Retry
     title: str
     detail: str
+    when: str
+    what_to_do: str
     retry_after_seconds: int | None = None
 
 
 KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
     {
-        Reason.ACCOUNT_REFUSED: Kind(422, Retry.CHANGE, "Account refused", "This account or number cannot receive this product."),
-        Reason.AMOUNT_ABOVE_MAXIMUM: Kind(422, Retry.CHANGE, "Amount too large", "The product is not sold for that much."),
-        Reason.AMOUNT_BELOW_MINIMUM: Kind(422, Retry.CHANGE, "Amount too small", "More has to be bought at once."),
-        Reason.AMOUNT_REFUSED: Kind(422, Retry.CHANGE, "Amount refused", "The utility does not sell this amount to this meter."),
-        Reason.METER_UNKNOWN: Kind(422, Retry.CHANGE, "Meter unknown", "No utility knows this meter number, or it is blocked."),
-        Reason.MOBILE_NUMBER_REFUSED: Kind(422, Retry.CHANGE, "Mobile number refused", "The network does not serve this number."),
+        Reason.ACCOUNT_REFUSED: Kind(
+            422,
+            Retry.CHANGE,
+            "Account refused",
+            "This account or number cannot receive this product.",
+            when="The biller does not know the account, or does not take payments for it.",
+            what_to_do="Release the money. Let the customer check the account number, and ask again under a new key.",
+        ),
+        Reason.AMOUNT_ABOVE_MAXIMUM: Kind(
+            422,
+            Retry.CHANGE,
+            "Amount too large",
+            "The product is not sold for that much.",
+            when="The amount is above the `maximumAmountCents` of the product.",
+            what_to_do="Release the money. Ask for less under a new key: the bounds are in the list of products.",
+        ),
+        Reason.AMOUNT_BELOW_MINIMUM: Kind(
+            422,
+            Retry.CHANGE,
+            "Amount too small",
+            "More has to be bought at once.",
+            when=(
+                "The amount is below what the product or this meter takes, often because of arrears. `minimumAmountCents` says how much "
+                "that is, where it is known."
+            ),
+            what_to_do=(
+                "Release the money. Offer the customer at least `minimumAmountCents`, under a new key. A prevend tells the minimum "
+                "beforehand."
+            ),
+        ),
+        Reason.AMOUNT_REFUSED: Kind(
+            422,
+            Retry.CHANGE,
+            "Amount refused",
+            "The utility does not sell this amount to this meter.",
+            when="The supplier found the amount invalid for this meter, account or product, and did not say why.",
+            what_to_do="Release the money. Let the customer choose another amount, under a new key.",
+        ),
+        Reason.METER_UNKNOWN: Kind(
+            422,
+            Retry.CHANGE,
+            "Meter unknown",
+            "No utility knows this meter number, or it is blocked.",
+            when="The meter number is well formed, and no utility sells to it.",
+            what_to_do=(
+                "Release the money. Let the customer compare the number with the meter or an old slip, and ask again under a new key."
+            ),
+        ),
+        Reason.MOBILE_NUMBER_REFUSED: Kind(
+            422,
+            Retry.CHANGE,
+            "Mobile number refused",
+            "The network does not serve this number.",
+            when="The number belongs to another network than the product, or to nobody.",
+            what_to_do="Release the money. Let the customer check the number and the network, and ask again under a new key.",
+        ),
         Reason.POSSIBLE_DUPLICATE: Kind(
             409,
             Retry.CHANGE,
             "Possible duplicate",
-            "A sale for the same recipient and amount has not ended yet. If another is wanted, say allowDuplicate under a new key.",
+            ("A sale for the same recipient and amount has not ended yet. If another is wanted, say allowDuplicate under a new key."),
+            when=(
+                "Another sale of yours for the same recipient and amount is still open: running, in doubt, or waiting for its token. "
+                "`transactionId` is that sale; `instance` is this one, of which nothing was sold."
+            ),
+            what_to_do=(
+                "Release the money of this key, and show the customer the other sale. If they really want to buy twice, send "
+                "`allowDuplicate: true` under a new key."
+            ),
         ),
-        Reason.PREVEND_EXPIRED: Kind(409, Retry.CHANGE, "Prevend expired", "Confirm the meter or account again."),
+        Reason.PREVEND_EXPIRED: Kind(
+            409,
+            Retry.CHANGE,
+            "Prevend expired",
+            "Confirm the meter or account again.",
+            when="The purchase named a prevend after its `expiresAt`.",
+            what_to_do=(
+                "Release the money. Prevend again, show the customer what it says, and buy with the new `prevendId` under a new key."
+            ),
+        ),
         Reason.PREVEND_REFUSED: Kind(
-            422, Retry.CHANGE, "Prevend refused", "The prevend no longer holds. Confirm the meter or account again."
+            422,
+            Retry.CHANGE,
+            "Prevend refused",
+            "The prevend no longer holds. Confirm the meter or account again.",
+            when="The supplier would not confirm this recipient, product and amount, and gave no reason of the others.",
+            what_to_do="Release the money. Check what was asked for, prevend again, and buy under a new key.",
         ),
-        Reason.PREVEND_USED: Kind(409, Retry.NEVER, "Prevend used", "The prevend belongs to a sale under another key."),
-        Reason.PRICE_CHANGED: Kind(422, Retry.CHANGE, "Price changed", "The product has a fixed price, and this amount is not it."),
-        Reason.PRODUCT_UNAVAILABLE: Kind(422, Retry.CHANGE, "Product unavailable", "The product cannot be sold at present."),
-        Reason.SUPPLIER_BUSY: Kind(422, Retry.NEW_KEY, "Supplier busy", "Too many sales at this moment.", retry_after_seconds=60),
+        Reason.PREVEND_USED: Kind(
+            409,
+            Retry.NEVER,
+            "Prevend used",
+            "The prevend belongs to a sale under another key.",
+            when=(
+                "The prevend was bought under another idempotency key. `transactionId` is the sale that has it; `instance` is this one, "
+                "of which nothing was sold."
+            ),
+            what_to_do=(
+                "Release the money of this key, and look at the other sale: it is probably the one that was meant. To buy again, "
+                "prevend again."
+            ),
+        ),
+        Reason.PRICE_CHANGED: Kind(
+            422,
+            Retry.CHANGE,
+            "Price changed",
+            "The product has a fixed price, and this amount is not it.",
+            when="`amountCents` differs from the catalogue's price of a product with `fixedAmount`.",
+            what_to_do="Release the money. Read the products again, show the new price, reserve it, and buy under a new key.",
+        ),
+        Reason.PRODUCT_UNAVAILABLE: Kind(
+            422,
+            Retry.CHANGE,
+            "Product unavailable",
+            "The product cannot be sold at present.",
+            when=(
+                "The product is not in the catalogue of this service, is sold only pinned or only pinless, or the supplier has run out "
+                "of it."
+            ),
+            what_to_do="Release the money. Read the products again and offer another one, under a new key.",
+        ),
+        Reason.SUPPLIER_BUSY: Kind(
+            422,
+            Retry.NEW_KEY,
+            "Supplier busy",
+            "Too many sales at this moment.",
+            when="The supplier limits how much is asked of it, and that limit was reached.",
+            what_to_do=("Release the money, or keep it for the next try. After `retryAfterSeconds` send the same request under a new key."),
+            retry_after_seconds=60,
+        ),
         Reason.TEMPORARILY_UNAVAILABLE: Kind(
-            422, Retry.NEW_KEY, "Temporarily unavailable", "Nothing could be sold just now.", retry_after_seconds=30
+            422,
+            Retry.NEW_KEY,
+            "Temporarily unavailable",
+            "Nothing could be sold just now.",
+            when=(
+                "The supplier could not be reached or could not sell, the service is paused by us, or a sale that was in doubt has "
+                "proved never to have been made."
+            ),
+            what_to_do=("Release the money, or keep it for the next try. After `retryAfterSeconds` send the same request under a new key."),
+            retry_after_seconds=30,
         ),
-        Fault.BODY_INVALID: Kind(400, Retry.CHANGE, "Request invalid", "Each field at fault is named."),
-        Fault.DISCREPANCY_CLOSED: Kind(409, Retry.NEVER, "Discrepancy closed", "Somebody has decided on it before."),
-        Fault.FORBIDDEN: Kind(403, Retry.NEVER, "Forbidden", "The token does not carry the scope that this needs."),
+        Fault.BODY_INVALID: Kind(
+            400,
+            Retry.CHANGE,
+            "Request invalid",
+            "Each field at fault is named.",
+            when=(
+                "The body or the query is not what the route takes. `errors` names every field at fault by its JSON path, and the body "
+                "as a whole by an empty one."
+            ),
+            what_to_do="Correct what `errors` names. Nothing is on record: the key is free.",
+        ),
+        Fault.DISCREPANCY_CLOSED: Kind(
+            409,
+            Retry.NEVER,
+            "Discrepancy closed",
+            "Somebody has decided on it before.",
+            when="The discrepancy was closed with another decision or note.",
+            what_to_do="Look at the report: it says who decided what. A decision is never changed.",
+        ),
+        Fault.FORBIDDEN: Kind(
+            403,
+            Retry.NEVER,
+            "Forbidden",
+            "The token does not carry the scope that this needs.",
+            when=(
+                "The token is valid and does not carry the scope for buying. On reconcile: who decides or reveals is put on record, and "
+                "the token has no e-mail claim."
+            ),
+            what_to_do=(
+                "Ask whoever runs the issuer for the scope. It belongs to back ends that have reserved the money, and not to phones."
+            ),
+        ),
         Fault.IDEMPOTENCY_KEY_MALFORMED: Kind(
-            400, Retry.CHANGE, "Idempotency key malformed", "One Idempotency-Key, of 1 to 255 visible ASCII characters."
+            400,
+            Retry.CHANGE,
+            "Idempotency key malformed",
+            "One Idempotency-Key, of 1 to 255 visible ASCII characters.",
+            when=("The header is there more than once, is empty or too long, or holds a space or anything but visible ASCII."),
+            what_to_do="Send one key, such as a UUID or the id of your order.",
         ),
-        Fault.IDEMPOTENCY_KEY_MISSING: Kind(400, Retry.CHANGE, "Idempotency key missing", "A purchase needs the header Idempotency-Key."),
+        Fault.IDEMPOTENCY_KEY_MISSING: Kind(
+            400,
+            Retry.CHANGE,
+            "Idempotency key missing",
+            "A purchase needs the header Idempotency-Key.",
+            when="A purchase came without the header `Idempotency-Key`.",
+            what_to_do=("Make a key for the customer's decision to buy, keep it before the first request, and send it with every repeat."),
+        ),
         Fault.IDEMPOTENCY_KEY_REUSED: Kind(
-            422, Retry.NEW_KEY, "Key belongs to another request", "This Idempotency-Key was first used for another request."
+            422,
+            Retry.NEW_KEY,
+            "Key belongs to another request",
+            "This Idempotency-Key was first used for another request.",
+            when=(
+                "The key is bound to an earlier request with another body or service; `instance` is that request's sale. It says "
+                "nothing about a sale of this request, and there is none."
+            ),
+            what_to_do=(
+                "If this is a new purchase, send it under a new key. If it was meant as a repeat, send exactly what was sent first. Do "
+                "not touch the earlier sale's money."
+            ),
         ),
         Fault.IDENTITY_UNAVAILABLE: Kind(
-            503, Retry.SAME_KEY, "Identity unavailable", "The token could not be checked just now.", retry_after_seconds=5
+            503,
+            Retry.SAME_KEY,
+            "Identity unavailable",
+            "The token could not be checked just now.",
+            when="The issuer's public keys could not be read.",
+            what_to_do="Hold the money. Repeat the same request under the same key after `retryAfterSeconds`.",
+            retry_after_seconds=5,
         ),
-        Fault.INTERNAL: Kind(500, Retry.SAME_KEY, "Internal error", "This says nothing about a sale. Ask again.", retry_after_seconds=5),
-        Fault.METHOD_NOT_ALLOWED: Kind(405, Retry.CHANGE, "Method not allowed", "The header Allow names the methods of this path."),
-        Fault.NOT_FOUND: Kind(404, Retry.NEVER, "Not found", "There is nothing here for this caller."),
-        Fault.NOT_JSON: Kind(415, Retry.CHANGE, "Not JSON", "The body has to be application/json, in UTF-8."),
-        Fault.NOTHING_TO_DECIDE: Kind(409, Retry.NEVER, "Nothing to decide", "The sale is not in doubt, or none of its tokens is due."),
-        Fault.OUTDATED: Kind(409, Retry.CHANGE, "Outdated", "It has changed since it was read. Look at it again before deciding."),
-        Fault.PREVEND_UNKNOWN: Kind(404, Retry.CHANGE, "Prevend unknown", "This caller has no such prevend for this service."),
+        Fault.INTERNAL: Kind(
+            500,
+            Retry.SAME_KEY,
+            "Internal error",
+            "This says nothing about a sale. Ask again.",
+            when="Something happened that nobody expected. It may have been before or after a sale.",
+            what_to_do=(
+                "Hold the money. Repeat the same request under the same key after `retryAfterSeconds`: if there is a sale, the answer "
+                "is that sale."
+            ),
+            retry_after_seconds=5,
+        ),
+        Fault.METHOD_NOT_ALLOWED: Kind(
+            405,
+            Retry.CHANGE,
+            "Method not allowed",
+            "The header Allow names the methods of this path.",
+            when="The path exists, and does not have this method.",
+            what_to_do="Use one of the methods in the header `Allow`.",
+        ),
+        Fault.NOT_FOUND: Kind(
+            404,
+            Retry.NEVER,
+            "Not found",
+            "There is nothing here for this caller.",
+            when=(
+                "There is no such path, service, sale, report or discrepancy, or it is another caller's. When you ask for a sale by its "
+                "key: no request with this key has been accepted yet, and `retry` is `same-key`."
+            ),
+            what_to_do=(
+                "Correct the path or the id. After a purchase whose answer was lost, this does not mean that nothing was sold: a "
+                "request may still be on its way. Repeat the purchase under its key."
+            ),
+        ),
+        Fault.NOT_JSON: Kind(
+            415,
+            Retry.CHANGE,
+            "Not JSON",
+            "The body has to be application/json, in UTF-8.",
+            when="`Content-Type` is not `application/json`, names another charset, or the body is compressed.",
+            what_to_do="Send `Content-Type: application/json`, uncompressed.",
+        ),
+        Fault.NOTHING_TO_DECIDE: Kind(
+            409,
+            Retry.NEVER,
+            "Nothing to decide",
+            "The sale is not in doubt, or none of its tokens is due.",
+            when=("An operator's decision came for a sale that has ended by itself. `state` and `version` are as they are now."),
+            what_to_do="Look at the sale again. There is nothing more to do.",
+        ),
+        Fault.OUTDATED: Kind(
+            409,
+            Retry.CHANGE,
+            "Outdated",
+            "It has changed since it was read. Look at it again before deciding.",
+            when="An operator's decision was made on an old `version` of the sale, or two people set the brake at once.",
+            what_to_do="Read again, and decide on what is there now.",
+        ),
+        Fault.PREVEND_UNKNOWN: Kind(
+            404,
+            Retry.CHANGE,
+            "Prevend unknown",
+            "This caller has no such prevend for this service.",
+            when=("The `prevendId` was never given out, or was given to another caller or for another service. The key stays free."),
+            what_to_do="Prevend, and buy with the `prevendId` that it answers, on the same service and with the same identity.",
+        ),
         Fault.REQUEST_IN_PROGRESS: Kind(
-            409, Retry.SAME_KEY, "Request in progress", "The first request with this key is still selling.", retry_after_seconds=2
+            409,
+            Retry.SAME_KEY,
+            "Request in progress",
+            "The first request with this key is still selling.",
+            when=(
+                "A repeat came while the first request with this key is still being sold. It is no rejection: `transactionId` and "
+                "`Location` name the running sale."
+            ),
+            what_to_do="Hold the money. Repeat the same request under the same key after `retryAfterSeconds`, or read the sale.",
+            retry_after_seconds=2,
         ),
         Fault.SETTLEMENT_FILES_UNAVAILABLE: Kind(
             503,
             Retry.SAME_KEY,
             "Settlement files unavailable",
             "The place where they lie did not answer. Settle again later.",
+            when="The storage with the supplier's settlement files did not answer. Nothing was changed.",
+            what_to_do="Settle again after `retryAfterSeconds`; the Scheduler does so by itself.",
             retry_after_seconds=60,
         ),
         Fault.SETTLEMENT_FILE_REFUSED: Kind(
-            422, Retry.CHANGE, "Settlement file refused", "Nothing was changed. The supplier has to deliver a file that keeps the format."
+            422,
+            Retry.CHANGE,
+            "Settlement file refused",
+            "Nothing was changed. The supplier has to deliver a file that keeps the format.",
+            when=(
+                "The day's file breaks the format, or it is not to be told which file is the day's. `file`, `reason` and the first ten "
+                "`faults` say where."
+            ),
+            what_to_do="Send the supplier what `reason` and `faults` say. When the file is replaced, settle the day again.",
         ),
         Fault.STORE_UNAVAILABLE: Kind(
-            503, Retry.SAME_KEY, "Store unavailable", "The request may not be on record. Repeat it under its key.", retry_after_seconds=5
+            503,
+            Retry.SAME_KEY,
+            "Store unavailable",
+            "The request may not be on record. Repeat it under its key.",
+            when="The database did not answer. A purchase that gets this was not sent to the supplier by this request.",
+            what_to_do="Hold the money. Repeat the same request under the same key after `retryAfterSeconds`.",
+            retry_after_seconds=5,
         ),
         Fault.SUPPLIER_UNAVAILABLE: Kind(
-            503, Retry.SAME_KEY, "Supplier unavailable", "The supplier did not answer. No money moved.", retry_after_seconds=10
+            503,
+            Retry.SAME_KEY,
+            "Supplier unavailable",
+            "The supplier did not answer. No money moved.",
+            when=("A prevend or the list of products needed the supplier, and it did not answer. A purchase never answers this."),
+            what_to_do="Ask again after `retryAfterSeconds`.",
+            retry_after_seconds=10,
         ),
-        Fault.TOO_LARGE: Kind(413, Retry.CHANGE, "Too large", "The body is larger than any request needs to be."),
-        Fault.UNAUTHENTICATED: Kind(401, Retry.SAME_KEY, "Unauthenticated", "A valid bearer token is needed."),
+        Fault.TOO_LARGE: Kind(
+            413,
+            Retry.CHANGE,
+            "Too large",
+            "The body is larger than any request needs to be.",
+            when="The body is larger than 16 KiB.",
+            what_to_do="Send only the fields of the request.",
+        ),
+        Fault.UNAUTHENTICATED: Kind(
+            401,
+            Retry.SAME_KEY,
+            "Unauthenticated",
+            "A valid bearer token is needed.",
+            when=(
+                "There is no bearer token, or it is expired, not for us, or not signed by the issuer. The header `WWW-Authenticate` "
+                "says which of the two."
+            ),
+            what_to_do="Get a new token, and repeat the same request under the same key.",
+        ),
     }
 )
 

@@ -16,13 +16,6 @@ from shared.settled_day import Kind, Status
 from shared.transaction import BUSINESS_TIME
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-PAGE_HEADERS: Final = MappingProxyType(
-    {
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
-)
 
 STATUS_WORDS: Final[Mapping[str | None, str]] = MappingProxyType(
     {

@@ -17,6 +17,8 @@ async def prevend(request: Request) -> Response:
         case ("health",):
             api.allow(request, "GET")
             return api.health(wired.config)
+        case ("problems", *_):
+            return api.explained(request)
         case (name, "products"):
             vas_type = api.vas_type(name)
             api.allow(request, "GET")

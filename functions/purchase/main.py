@@ -16,6 +16,8 @@ async def purchase(request: Request) -> Response:
         case ("health",):
             api.allow(request, "GET")
             return api.health(wired.config)
+        case ("problems", *_):
+            return api.explained(request)
         case ("transactions",):
             api.allow(request, "GET")
             caller = await wired.caller(request.headers)

@@ -16,6 +16,8 @@ async def reconcile(request: Request) -> Response:
         case ("health",):
             api.allow(request, "GET")
             return api.health(wired.config)
+        case ("problems", *_):
+            return api.explained(request)
         case ("sweep",):
             api.allow(request, "POST")
             return await desk.sweep(request, await wired.sweeping())
