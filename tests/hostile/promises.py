@@ -1,0 +1,246 @@
+"""What must hold of every reading of an answer, whatever came. Judged by a reading of the body that shares nothing with ours.
+
+Each promise has two sides: nothing is believed that the answer does not say, and nothing is lost that it says plainly.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from shared.catalogue import Product
+from shared.config import ConsumerDetails
+from shared.mobilemart.access import Access, Credentials
+from shared.mobilemart.answers import SAYS_SIMULATED, Reply, read_prevend, read_products, read_reprint, read_vend
+from shared.mobilemart.wire import Call
+from shared.outcome import (
+    NoAnswer,
+    NoSuchTransaction,
+    Outcome,
+    Prevended,
+    Reason,
+    Receipt,
+    Rejected,
+    Reprinted,
+    TokensDue,
+    Unknown,
+    Vended,
+)
+from shared.shown import encoded, transaction_body
+from shared.store.document import transaction_document, transaction_of
+from shared.vas import Mode, Order, VasType
+from tests.hostile.answer import HostileAnswer, members
+from tests.sales import NOON, ended, vending
+
+DEFINITIVE: Final = frozenset({1000, 1001, 1002, 1006, 1008, 1010, 1011, 1013, 1016})
+NO_ERROR: Final = (None, 0, "0", "", False)
+LONGEST_CAUSE: Final = 200
+
+_OURS: Final = re.compile(r"HTTP [0-9]+( code -?[0-9]{1,6})?( [A-Z][A-Za-z]+)?(, [A-Za-z0-9 ]+)?")
+_ID: Final = re.compile(r"[!-~]{1,100}")
+
+
+def keep(answer: HostileAnswer) -> None:
+    """Read an answer as a vend's, a prevend's, a reprint's and a list's.
+
+    Raises:
+        AssertionError: a promise is broken. Anything else that is raised breaks one, too.
+    """
+    reply = answer.reply
+    assert _OURS.fullmatch(reply.description), reply.description
+    assert 1 <= reply.wait_seconds <= 3600
+    vend(answer, read_vend(reply, answer.order, answer.mode))
+    prevend(answer, read_prevend(reply, answer.order, answer.mode))
+    reprint(answer, read_reprint(reply, answer.order, answer.mode, answer.asked_for))
+    products(answer, read_products(reply, answer.order.vas_type, answer.mode))
+
+
+def vend(answer: HostileAnswer, outcome: Outcome) -> None:
+    said = answer.said
+    match outcome:
+        case Vended(receipt):
+            assert answer.is_success and _is_believed(answer)
+            _delivered(answer, receipt)
+        case Rejected(reason, cause):
+            assert not answer.is_success and _is_believed(answer)
+            assert answer.status in {401, 429} or _plainly_refused(answer)
+            assert outcome.not_taken is (answer.status == 401 or (answer.status != 429 and said.get("fulcrumErrorCode") == 1006))
+            assert (outcome.retry_after_seconds is not None) is (reason is Reason.SUPPLIER_BUSY) is (answer.status == 429)
+            _told(cause)
+        case Unknown(cause, sign_of_vend):
+            assert sign_of_vend is answer.is_success
+            assert not _plainly_sold(answer), "a sale is lost"
+            assert not (_is_believed(answer) and (answer.status in {401, 429} or _plainly_refused(answer))), "a refusal is lost"
+            _told(cause)
+    if not isinstance(outcome, Vended) or len(answer.body) < 2000:
+        _storable(answer.order, outcome)
+
+
+def prevend(answer: HostileAnswer, result: Prevended | Rejected) -> None:
+    match result:
+        case Prevended(prevend_id):
+            said = answer.said
+            assert answer.is_success and _is_believed(answer)
+            assert prevend_id in {_stripped(said.get(key)) for key in ("transactionId", "prevendTransactionId")}
+            for amount, key in ((result.minimum_amount, "minimumPurchaseAmount"), (result.amount_due, "amountDue")):
+                assert amount is None or amount.rand == _decimal(said.get(key))
+        case Rejected(reason, cause):
+            assert (result.retry_after_seconds is not None) is (reason is Reason.SUPPLIER_BUSY)
+            assert not _plainly_sold(answer)
+            _told(cause)
+
+
+def reprint(answer: HostileAnswer, result: Reprinted) -> None:
+    said = answer.said
+    match result:
+        case Vended(receipt):
+            assert answer.is_success and _is_believed(answer)
+            assert answer.asked_for in {None, receipt.supplier_transaction_id}
+            details = members(said.get("additionalDetails"))
+            assert answer.order.amount.rand in {_decimal(details.get("productAmount")), _decimal(said.get("amount"))}
+            _names_nobody_else(answer.order, said, details)
+            _delivered(answer, receipt)
+        case NoSuchTransaction():
+            assert 400 <= answer.status < 500 and answer.status not in {401, 429} and _is_believed(answer)
+            assert said.get("fulcrumErrorCode") == 1003
+        case Unknown(cause, sign_of_vend):
+            assert answer.is_success and sign_of_vend and answer.asked_for is None and _is_believed(answer)
+            _told(cause)
+        case NoAnswer(cause):
+            _told(cause)
+
+
+def products(answer: HostileAnswer, result: tuple[Product, ...] | Rejected) -> None:
+    if isinstance(result, Rejected):
+        _told(result.cause)
+        return
+    assert answer.is_success and _is_believed(answer)
+    assert len({product.merchant_product_id for product in result}) == len(result)
+    for product in result:
+        assert 1 <= len(product.merchant_product_id) <= 100 and product.name
+        assert not product.fixed_amount or product.amount is not None
+        assert all(each is None or each.cents > 0 for each in (product.amount, product.minimum_amount, product.maximum_amount))
+        encoded([product.merchant_product_id, product.name, product.content_creator])
+
+
+def _delivered(answer: HostileAnswer, receipt: Receipt) -> None:
+    """Everything of value on the receipt stands in the answer; what could not be read whole is still due."""
+    said = answer.said
+    texts = frozenset(_texts(said))
+    digits = {re.sub(r"[\s-]", "", text) for text in texts}
+    assert receipt.supplier_transaction_id == _stripped(said.get("transactionId"))
+    for token in receipt.tokens:
+        assert re.fullmatch("[0-9]{20}", token.number) and token.number in digits
+        assert token.units is None or token.units >= 0
+    assert receipt.pin is None or receipt.pin in {text.strip() for text in texts}
+    order = answer.order
+    if order.vas_type is VasType.UTILITY:
+        listed = members(said.get("additionalDetails")).get("tokens")
+        count = len(listed) if isinstance(listed, list) else int(listed is not None)
+        assert (receipt.tokens_due is TokensDue.DELIVERED) is (0 < count == len(receipt.tokens))
+        assert receipt.tokens_due is not TokensDue.NONE or count == 0
+    elif order.pinned or order.vas_type is VasType.VOUCHER:
+        assert receipt.tokens_due is (TokensDue.DELIVERED if receipt.pin or _by_serial(order, receipt, said) else TokensDue.PENDING)
+    else:
+        assert receipt.tokens_due is TokensDue.NONE and not receipt.tokens and receipt.pin is None
+
+
+def _by_serial(order: Order, receipt: Receipt, said: Mapping[str, Any]) -> bool:
+    return (
+        order.vas_type is VasType.VOUCHER
+        and receipt.serial_number is not None
+        and members(said.get("additionalDetails")).get("pin") in {None, ""}
+    )
+
+
+def _names_nobody_else(order: Order, said: Mapping[str, Any], details: Mapping[str, Any]) -> None:
+    if order.recipient is None:
+        return
+    for key in ("meterNumber", "accountNumber", "mobileNumber"):
+        for named in (said.get(key), details.get(key)):
+            if isinstance(named, str) and named.strip().isalnum():
+                assert named.strip().lstrip("0")[-9:] == order.recipient.lstrip("0")[-9:]
+
+
+def _is_believed(answer: HostileAnswer) -> bool:
+    """A live answer that is marked as simulated is not."""
+    marked = answer.headers.get("x-simulated", "").strip().lower() == "true" or answer.said.get("simulated") is True
+    return answer.mode is Mode.SIMULATED or not marked
+
+
+def _plainly_sold(answer: HostileAnswer) -> bool:
+    said = answer.said
+    has_error = any(said.get(key) not in NO_ERROR for key in ("fulcrumErrorCode", "errorCode"))
+    supplier_id = said.get("transactionId")
+    named = isinstance(supplier_id, str) and _ID.fullmatch(supplier_id) is not None
+    return answer.is_success and _is_believed(answer) and named and not has_error
+
+
+def _plainly_refused(answer: HostileAnswer) -> bool:
+    code = answer.said.get("fulcrumErrorCode")
+    return 400 <= answer.status < 500 and answer.status not in {404, 405} and type(code) is int and code in DEFINITIVE
+
+
+def _storable(order: Order, outcome: Outcome) -> None:
+    """What is read can be recorded, read back, and shown: nothing that the supplier says makes the commit fail."""
+    from shared.store.sqlite import _json
+
+    sale = ended(outcome, vending(order=order))
+    assert transaction_of(json.loads(_json(transaction_document(sale))), None) == sale
+    json.loads(encoded(transaction_body(sale, sale.state, ConsumerDetails.FULL)))
+
+
+def _told(cause: str) -> None:
+    """A cause is in our own words: it is logged."""
+    assert cause == SAYS_SIMULATED or _OURS.fullmatch(cause) or cause.startswith(("another sale: ", "no amount said")), cause
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for inner in value.values():
+                yield from _texts(inner)
+        case list():
+            for inner in value:
+                yield from _texts(inner)
+
+
+def _stripped(value: object) -> str | None:
+    return value.strip() if isinstance(value, str) else None
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        return None
+
+
+async def token(answer: HostileAnswer) -> None:
+    """Read an answer as the token endpoint's."""
+
+    async def ask(_call: Call) -> Reply:
+        return answer.reply
+
+    async def credentials(_refused: bool) -> Credentials:
+        return Credentials("id", "secret")
+
+    access = Access(ask, credentials, lambda: NOON, answer.mode)
+    given = await access.token()
+    if isinstance(given, Rejected):
+        assert access.at_hand() is None
+        assert (given.retry_after_seconds is not None) is (given.reason is Reason.SUPPLIER_BUSY)
+        _told(given.cause)
+        return
+    said = answer.said
+    assert answer.is_success and _is_believed(answer)
+    assert given == said["access_token"] and re.fullmatch("[!-~]{1,8000}", given)  # what a header can carry
+    assert type(said["expires_in"]) is int and said["expires_in"] > 0
+    assert access.at_hand() == given
+    access.drop(given)
+    assert access.at_hand() is None
