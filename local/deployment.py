@@ -1,0 +1,177 @@
+"""prevend and purchase as one caller reaches them over HTTP, and one purchase under one key, asked for until it has ended."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from local.terminal import Steps, Stop, Verdict, said
+from shared.problem import Fault, Retry
+from shared.vas import last_four
+
+READ_SECONDS: Final = 240.0  # longer than a function may take
+PAUSE_SECONDS: Final = 2.0  # where no answer names one
+LONGEST_PAUSE_SECONDS: Final = 3600.0
+
+ADVICE: Final[Mapping[str, str]] = {
+    Retry.SAME_KEY: "the same command again: with the same --key where there is one",
+    Retry.NEW_KEY: "nothing was sold under this key: later the same command again, without --key",
+    Retry.CHANGE: "nothing was sold under this key: another meter or amount, without --key",
+    Retry.NEVER: "asking again will not help",
+    "amount-below-minimum": "this meter wants more at once, often for arrears: a higher amount, without --key",
+    "forbidden": "the token lacks the scope that this environment asks for: OIDC_SCOPE",
+    "idempotency-key-reused": "this --key is another purchase's: to find that one, repeat the meter and the amount it was made with",
+    "not-found": "not a path of this function: is the address right?",
+    "possible-duplicate": "a sale of this amount to this meter has not ended: ask for that one, with its own --key",
+    "temporarily-unavailable": "nothing was sold: perhaps selling is paused (GET /selling of reconcile), or the supplier has none to sell",
+    "unauthenticated": "the token has expired, or is not of the issuer and audience of this environment: OIDC_ISSUER, OIDC_AUDIENCE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The two addresses, and whose token asks."""
+
+    http: httpx.Client
+    prevend: str
+    purchase: str
+    token: str | None = field(repr=False)
+
+    def get(self, url: str, params: Mapping[str, str] | None = None) -> httpx.Response:
+        """The answer to a question that sells nothing.
+
+        Raises:
+            Stop: there is none.
+        """
+        return self._answered(lambda: self.http.get(url, params=params, headers=self._headers()))
+
+    def confirm(self, order: Mapping[str, object]) -> httpx.Response:
+        """The answer to a prevend.
+
+        Raises:
+            Stop: there is none.
+        """
+        return self._answered(lambda: self.http.post(f"{self.prevend}/utility", json=order, headers=self._headers()))
+
+    def buy(self, order: Mapping[str, object], key: str) -> httpx.Response:
+        """The answer to a purchase.
+
+        Raises:
+            httpx.HTTPError: there is none; it may have sold.
+        """
+        return self.http.post(f"{self.purchase}/utility", json=order, headers={**self._headers(), "Idempotency-Key": key})
+
+    def _answered(self, ask: Callable[[], httpx.Response]) -> httpx.Response:
+        try:
+            return ask()
+        except httpx.HTTPError as error:
+            raise Stop(Verdict.FAIL, f"no answer: {type(error).__name__}", "is the address right, and does it serve?") from None
+
+    def _headers(self) -> dict[str, str]:
+        return {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """One purchase. `order` is sent as it is every time: the key is good for no other."""
+
+    to: Deployment
+    order: Mapping[str, object]
+    key: str
+    patience_seconds: float
+
+    def until_ended(self, steps: Steps, sleep: Callable[[float], None]) -> httpx.Response:
+        """The answer to the sale once it has vended, and its token is there if one is due.
+
+        Whatever else comes, the same request is asked again under the same key: a lost answer, a 5xx, a 202, a purchase that is running.
+
+        Raises:
+            Stop: it was refused, or patience has ended before it.
+        """
+        waited = 0.0
+        while True:
+            seen, pause, response = self._asked()
+            if response is not None:
+                return response
+            if waited >= self.patience_seconds:
+                raise Stop(
+                    Verdict.DOUBT,
+                    f"{seen}; not ended after {waited:.0f} s",
+                    "it may have sold: never buy this again under another key",
+                    f"how it ends: the same command with --key {self.key}",
+                )
+            pause = min(pause, self.patience_seconds - waited)
+            steps.note(f"{seen}; the same again, under the same key, in {pause:.0f} s")
+            sleep(pause)
+            waited += pause
+
+    def _asked(self) -> tuple[str, float, httpx.Response | None]:
+        """What was seen, how long to wait for more, and the answer if it is the last."""
+        try:
+            response = self.to.buy(self.order, self.key)
+        except httpx.HTTPError as error:
+            return f"no answer ({type(error).__name__}): it may be selling", PAUSE_SECONDS, None
+        body, pause = object_of(response), _pause(response)
+        match response.status_code:
+            case 201 if _is_due(body):
+                return "201: vended, and its token is still to come", pause, None
+            case 201:
+                return "201", 0, response
+            case 202:
+                return f"202: in doubt, sale {said(body.get('transactionId'))}", pause, None
+            case 409 if problem_name(body) == Fault.REQUEST_IN_PROGRESS:
+                return "409: still selling", pause, None
+            case 429:
+                return "429: too many requests", pause, None
+            case status if status >= 500:
+                return f"{status}: says nothing of a sale", pause, None
+            case _:
+                raise refusal(response)
+
+
+def refusal(response: httpx.Response) -> Stop:
+    """An answer that is not the one that was hoped for: in its own words, with what can be done about it."""
+    body = object_of(response)
+    name, retry = problem_name(body), str(body.get("retry"))
+    if name is None:
+        kind = said(response.headers.get("content-type", "no content type"))
+        return Stop(Verdict.FAIL, f"{response.status_code}, {kind}: no answer of these functions", "is the address right?")
+    advice = [ADVICE[known] for known in (name, retry) if known in ADVICE][:1]
+    if wait := body.get("retryAfterSeconds"):
+        advice.append(f"not before {said(wait)} s")
+    for error in body.get("errors") or []:
+        advice.append(f"{said(error.get('field'))} {said(error.get('message'))}")
+    if other := body.get("transactionId"):
+        advice.append(f"sale {said(other)}")
+    return Stop(Verdict.FAIL, f"{response.status_code} {said(name)}: {said(body.get('detail'))}", *advice)
+
+
+def object_of(response: httpx.Response) -> Mapping[str, Any]:
+    """The members of a JSON object; none for anything else."""
+    try:
+        value = response.json()
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def problem_name(body: Mapping[str, Any]) -> str | None:
+    """`/problems/<name>`, where the body is a problem of ours."""
+    kind = body.get("type")
+    return kind.removeprefix("/problems/") if isinstance(kind, str) and kind.startswith("/problems/") else None
+
+
+def meter_of(order: Mapping[str, object]) -> str:
+    """The meter of an order as it may be shown."""
+    return last_four(str(order["meterNumber"])) or ""
+
+
+def _is_due(body: Mapping[str, Any]) -> bool:
+    receipt = body.get("receipt")
+    return isinstance(receipt, dict) and receipt.get("tokensDue") == "pending"
+
+
+def _pause(response: httpx.Response) -> float:
+    named = response.headers.get("retry-after", "")
+    return min(float(named), LONGEST_PAUSE_SECONDS) if named.isascii() and named.isdigit() else PAUSE_SECONDS

@@ -1,0 +1,79 @@
+"""What the first-day tools share at a terminal: amounts as people write them, steps in order, the words of others made harmless."""
+
+import argparse
+import re
+from enum import StrEnum
+from typing import Final
+
+from shared import logs
+from shared.money import Money, money_from_rand
+
+LONGEST_SAID: Final = 160
+WIDTH: Final = 26  # of what was done, so that what was seen begins in one column
+
+_RAND: Final = re.compile(r"R([0-9]{1,6}(?:\.[0-9]{2})?)", re.ASCII)
+
+
+class Verdict(StrEnum):
+    PASS = "pass"
+    SKIP = "skip"
+    FAIL = "FAIL"
+    DOUBT = "DOUBT"
+
+
+class Exit:
+    """What a tool's exit code says. 2 is argparse's: the command itself was refused, and nothing was done."""
+
+    DONE: Final = 0
+    FAILED: Final = 1
+    REFUSED: Final = 2
+    IN_DOUBT: Final = 3
+
+
+class Stop(Exception):
+    """The step cannot be passed, and those behind it have lost their sense. `advice` says what to do, a line each."""
+
+    def __init__(self, verdict: Verdict, saw: str, *advice: str) -> None:
+        super().__init__(saw)
+        self.verdict, self.saw, self.advice = verdict, saw, advice
+
+
+class Steps:
+    """Prints what was done and seen, in order. A step begins with its name and ends with a verdict."""
+
+    def __init__(self) -> None:
+        self.verdicts: list[Verdict] = []
+        self._doing = ""
+
+    def begin(self, doing: str) -> None:
+        self._doing = doing
+
+    def end(self, verdict: Verdict, saw: str, *notes: str) -> None:
+        """What the step begun last came to, and a line for each note."""
+        self.verdicts.append(verdict)
+        print(f"{len(self.verdicts):2}  {verdict:5}  {self._doing:{WIDTH}}  {saw}", flush=True)
+        for line in notes:
+            self.note(line)
+
+    def note(self, line: str) -> None:
+        """What belongs to the step before, or to the one that is running."""
+        print(f"{'':{WIDTH + 13}}{line}", flush=True)
+
+
+def rand(text: str) -> Money:
+    """An amount as `R20` or `R20.00`. The R is part of it: nobody can say what a bare 2000 is, cents or rand.
+
+    Raises:
+        argparse.ArgumentTypeError: it is anything else, or nothing at all.
+    """
+    match = _RAND.fullmatch(text)
+    amount = None if match is None else money_from_rand(match[1])
+    if amount is None or amount.cents == 0:
+        raise argparse.ArgumentTypeError("must be an amount in rand, such as R20.00")
+    return amount
+
+
+def said(text: object) -> str:
+    """Somebody else's words on one line: no bearer value, no control character, four digits of a number, and not too long."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 8 * LONGEST_SAID])
+    return logs.masked(" ".join(plain.split()))[:LONGEST_SAID]
