@@ -1,0 +1,135 @@
+"""The processes that are measured: functions as they are deployed, what they talk to, and what each uses."""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from local import package
+from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET
+from tests.deployed.issuer import Issuer, issuing
+from tests.deployed.processes import Platform, Process, until
+from tests.deployed.surroundings import SECRETS
+from tests.emulators import free_port
+from tests.stand_ins.secret_manager import secret_manager
+
+PROBES: Final = Path(__file__).parent / "probes"
+PROJECT: Final = "demo-bench"
+TOPIC: Final = f"projects/{PROJECT}/topics/transactions"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A process and its children, by what they have used so far."""
+
+    process: Process
+    port: int = 0
+
+    @property
+    def pids(self) -> list[int]:
+        """All of its session: functions-framework starts a worker."""
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                if int(stat.read_text().rpartition(")")[2].split()[3]) == self.process.child.pid:
+                    found.append(int(stat.parent.name))
+        return found
+
+    def cpu_seconds(self) -> float:
+        """Of all its threads, by the clock that Linux keeps for each process."""
+        return sum(time.clock_gettime_ns(~pid << 3 | 2) for pid in self.pids) / 1e9  # CPUCLOCK_SCHED, <linux/posix-timers.h>
+
+    def megabytes(self) -> float:
+        """Of memory, what the processes share counted once."""
+        rollups = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in self.pids)
+        return sum(int(rollup.partition("\nPss:")[2].split()[0]) for rollup in rollups) / 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every measured function talks to; `google` is the `host:port` of Firestore and Pub/Sub."""
+
+    platform: Platform
+    issuer: Issuer
+    secret_manager: str
+    supplier: Measured
+    google: Measured | None
+    firestore: str
+    pubsub: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.issuer.token('bench')}"}
+
+    def answers_after(self, seconds: float) -> None:
+        """How late the supplier is from now on."""
+        self.platform.client(f"http://127.0.0.1:{self.supplier.port}").put(f"/_control/answer-seconds/{seconds}").raise_for_status()
+
+    def start(self, name: str, python: Path = Path(sys.executable), *options: str) -> Measured:
+        """`ours`, or a probe, on its way."""
+        port = free_port()
+        folder, target, environment = (
+            (self.platform.unpacked("purchase"), "purchase", self._ours())
+            if name == "ours"
+            else (PROBES / name, "sell", {"SUPPLIER_URL": f"http://127.0.0.1:{self.supplier.port}"})
+        )
+        command = [str(python.parent / "python"), *options, str(python.parent / "functions-framework"), "--target", target]
+        return Measured(self.platform.run(command, {**self._common(), **environment}, folder, PORT=str(port)), port)
+
+    def ready(self, function: Measured) -> Measured:
+        """A function that answers."""
+        client = self.platform.client(f"http://127.0.0.1:{function.port}")
+
+        def answers() -> bool:
+            assert function.process.is_running, function.process.words[-3000:]
+            with suppress(Exception):  # nobody listens yet
+                return client.get("/health").is_success
+            return False
+
+        until(answers)
+        return function
+
+    def _common(self) -> Mapping[str, str]:
+        return {
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+            "EVENTS_TOPIC": TOPIC,
+            "FIRESTORE_EMULATOR_HOST": self.firestore,
+            "PUBSUB_EMULATOR_HOST": self.pubsub,
+        }
+
+    def _ours(self) -> Mapping[str, str]:
+        return {
+            "ENVIRONMENT": "uat",
+            "MOBILEMART_LIVE_INTEGRATION": "true",
+            "MOBILEMART_API_URL": f"http://127.0.0.1:{self.supplier.port}",
+            "MOBILEMART_CLIENT_ID_SECRET": f"{SECRETS}/client-id/versions/latest",
+            "MOBILEMART_CLIENT_SECRET_SECRET": f"{SECRETS}/client-secret/versions/latest",
+            "SECRET_MANAGER_EMULATOR_HOST": self.secret_manager,
+            **self.issuer.variables,
+        }
+
+
+@contextmanager
+def bench(firestore: str | None = None, pubsub: str | None = None) -> Iterator[Bench]:
+    """Everything around the functions. Without emulators, by `host:port`, Google's services answer at once."""
+    names = {"client-id": SIMULATED_CLIENT_ID, "client-secret": SIMULATED_CLIENT_SECRET}
+    credentials = {f"{SECRETS}/{name}/versions/latest": value.encode() for name, value in names.items()}
+    with TemporaryDirectory() as folder, secret_manager(credentials) as secrets, issuing() as issuer:
+        platform = Platform(Path(folder))
+        try:
+            supplier = _standing(platform, "bench.fulcrum")
+            google = _standing(platform, "bench.google") if firestore is None else None
+            local = f"127.0.0.1:{google.port}" if google is not None else ""
+            yield Bench(platform, issuer, secrets.address, supplier, google, firestore or local, pubsub or local)
+        finally:
+            platform.close()
+
+
+def _standing(platform: Platform, module: str) -> Measured:
+    process = platform.run([sys.executable, "-m", module], {}, package.ROOT)
+    line = until(lambda: process.words if process.words.endswith("\n") else None)
+    return Measured(process, int(line.rpartition(":")[2]))
