@@ -14,7 +14,7 @@ PYTHON_MADE := $(VENV)/.made-with-$(or $(subst /,-,$(PYTHON)),default)
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: bench run test lint package openapi plan lock
+.PHONY: bench fuzz run test lint package openapi plan lock
 .DELETE_ON_ERROR:
 
 run: $(INSTALLED)
@@ -31,6 +31,10 @@ lint: $(INSTALLED_DEV)
 # The settlement file and its comparison: rows/s and bytes a row.
 bench: $(INSTALLED)
 	@$(VENV)/bin/python -m bench.settlement
+
+# What the supplier may say, fuzzed by coverage: `make fuzz RUNS=1000000`. On Linux, with Python 3.12 or newer.
+fuzz: $(INSTALLED_DEV)
+	@for what in answers files; do $(VENV)/bin/python -m tests.hostile.fuzz $$what -runs=$(or $(RUNS),100000) || exit 1; done
 
 package: $(PYTHON_MADE)
 	@$(VENV)/bin/python -m local.package
