@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from local import morning
+from local import morning, page
 from shared import api, wiring
 from shared.vas import Mode
 
@@ -44,6 +44,7 @@ def app() -> Starlette:
 
     mains = {main.parent.name: str(main) for main in sorted(FUNCTIONS.glob("*/main.py"))}
     framed = [Mount(f"/{name}", create_asgi_app(name, main, "http")) for name, main in mains.items()]  # type: ignore[no-untyped-call]
-    ours = [Route("/local/settle", settle, methods=["POST"])] if wired.config.mode is Mode.SIMULATED else []
+    simulated = [Route("/local/settle", settle, methods=["POST"]), *page.routes(wired.config.exchange_timeout_seconds)]
+    ours = simulated if wired.config.mode is Mode.SIMULATED else []
     types = [Route(path, problems, methods=["GET", "POST"]) for path in ("/problems", "/problems/{name}")]  # where their `type` leads
     return Starlette(routes=[*ours, *types, *framed], lifespan=alive)

@@ -1,0 +1,173 @@
+"""The page at `/`: a counter, a wallet, the simulator's scenarios and the day's settlement, to be clicked.
+
+It asks the public API for everything that it can. What only the simulator knows it asks here: which scenarios there are, what
+is sent to play each and how it ends, and what can be wrong with a settlement file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from shared import api
+from shared.mobilemart.settlement_writer import Plant
+from shared.mobilemart.simulator import SCENARIOS, STANDARD, Effect, Leg, Scenario, Service, Told
+from shared.mobilemart.simulator.services import PREVENDED
+from shared.report_html import KIND_WORDS, STATUS_WORDS
+
+FOLDER: Final = Path(__file__).parent / "page"
+HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; connect-src 'self'; img-src 'self'; script-src 'self'; style-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+)
+MEDIA_TYPES: Final = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+PLANT_WORDS: Final[Mapping[Plant, str]] = MappingProxyType(
+    {
+        Plant.AMOUNT: "A cent too much",
+        Plant.MISSING: "A line left out",
+        Plant.EXTRA: "A line of no sale",
+        Plant.DUPLICATE: "A line twice",
+        Plant.TWICE: "A second vend",
+        Plant.RECIPIENT: "Another recipient",
+        Plant.BINNED: "Binned",
+        Plant.UNKNOWN_STATUS: "A status nobody knows",
+        Plant.REVERSED: "A negative line",
+        Plant.OTHER_MERCHANT_ID: "Another merchant id",
+        Plant.NO_MERCHANT_ID: "No merchant id",
+        Plant.SUPPLIER_ID_TWICE: "The supplier’s id twice",
+    }
+)
+SERVICE_NAMES: Final[Mapping[Service, str]] = MappingProxyType(
+    {
+        Service.UTILITY: "Electricity",
+        Service.BILL_PAYMENT: "Bill payment",
+        Service.AIRTIME_PINLESS: "Airtime to a number",
+        Service.AIRTIME_PINNED: "Airtime as a PIN",
+        Service.DATA_PINLESS: "Data to a number",
+        Service.DATA_PINNED: "Data as a PIN",
+        Service.VOUCHER: "Voucher",
+    }
+)
+
+_NEVER_IN_TIME: Final = frozenset({Effect.LATE, Effect.SILENT, Effect.VENDS_LATE, Effect.DRIPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Scenarios that are told together, by their numbers."""
+
+    title: str
+    numbers: tuple[int, ...]
+
+
+GROUPS: Final = (
+    Group("What is delivered", (*range(7), 13, 14)),
+    Group("Trouble at the prevend", tuple(range(7, 13))),
+    Group("Answer lost after vending", tuple(range(40, 50))),
+    Group("Answer lost, and the reprint is no help", tuple(range(50, 60))),
+    Group("No answer, and nothing vended", tuple(range(32, 35))),
+    Group("Refused", tuple(range(20, 32))),
+    Group("Tokens written another way", tuple(range(60, 70))),
+    Group("Hostile answers", tuple(range(70, 80))),
+)
+
+
+def routes(exchange_seconds: int) -> list[Route]:
+    """The page and what it is made of. `exchange_seconds` is how long the client waits for the supplier."""
+
+    async def simulator(_request: Request) -> Response:
+        return api.answer(simulator_body(exchange_seconds), headers=HEADERS)
+
+    return [Route("/", _index), Route("/page/{name}", _file), Route("/local/simulator", simulator)]
+
+
+def simulator_body(exchange_seconds: int) -> dict[str, Any]:
+    """What the page has to know of the simulator."""
+    return {
+        "services": [{"service": service, "name": name} for service, name in SERVICE_NAMES.items()],
+        "groups": [
+            {"title": group.title, "scenarios": [_shown(each, exchange_seconds) for each in SCENARIOS if each.number in group.numbers]}
+            for group in GROUPS
+        ],
+        "plants": [{"plant": plant, "says": says} for plant, says in PLANT_WORDS.items()],
+        "kinds": {kind: words[0] for kind, words in KIND_WORDS.items()},
+        "statuses": {status: words for status, words in STATUS_WORDS.items() if status is not None},
+    }
+
+
+def ends(scenario: Scenario) -> str:
+    """How a sale of this scenario ends, in the words of the API's states."""
+    prevend, reprint = scenario.fault(Leg.PREVEND), scenario.fault(Leg.REPRINT)
+    if prevend is not None and prevend.effect is not Effect.SLOW:
+        return "refused"  # before there is a sale
+    match scenario.told, scenario.vends:
+        case Told.OUTCOME, vends:
+            return "vended" if vends else "rejected"
+        case _, True:
+            return "in_doubt then vended" if reprint is None else "in_doubt until settled"
+        case _:
+            return "in_doubt"
+
+
+def request(scenario: Scenario, service: Service) -> dict[str, object]:
+    """The body that plays a scenario: of the prevend where the service has one, else of the purchase."""
+    key, product, cents = scenario.key(service), scenario.order(service).merchant_product_id, scenario.amount_cents
+    match service:
+        case Service.UTILITY:
+            return {"meterNumber": key, "amountCents": cents}
+        case Service.BILL_PAYMENT:
+            return {"accountNumber": key, "amountCents": cents, "merchantProductId": product}
+        case Service.AIRTIME_PINLESS | Service.DATA_PINLESS:
+            return {"merchantProductId": product, "amountCents": cents, "mobileNumber": key}
+        case Service.AIRTIME_PINNED | Service.DATA_PINNED:
+            return {"merchantProductId": product, "amountCents": cents, "pinned": True}
+        case Service.VOUCHER:
+            return {"merchantProductId": product, "amountCents": cents}
+
+
+def _shown(scenario: Scenario, exchange_seconds: int) -> dict[str, Any]:
+    return {
+        "number": scenario.number,
+        "name": scenario.name,
+        "says": scenario.says,
+        "ends": ends(scenario),
+        "seconds": _seconds(scenario, exchange_seconds),
+        "requests": {
+            service: {"vasType": service.vas_type, "prevend": service in PREVENDED, "body": request(scenario, service)}
+            for service in Service
+            if service in scenario.services
+        },
+    }
+
+
+def _seconds(scenario: Scenario, exchange_seconds: int) -> float:
+    """How long the caller waits for the first answer, beyond the moment that any takes."""
+    effects = {fault.effect for fault in scenario.faults}
+    if effects & _NEVER_IN_TIME:
+        return exchange_seconds
+    return min(STANDARD.slow_seconds, exchange_seconds) if Effect.SLOW in effects else 0
+
+
+async def _index(_request: Request) -> Response:
+    return _served("index.html")
+
+
+async def _file(request: Request) -> Response:
+    return _served(request.path_params["name"])
+
+
+def _served(name: str) -> Response:
+    if name not in {path.name for path in FOLDER.iterdir()}:
+        return Response(status_code=404)
+    return FileResponse(FOLDER / name, headers=HEADERS, media_type=MEDIA_TYPES[Path(name).suffix])
