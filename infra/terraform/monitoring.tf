@@ -1,6 +1,6 @@
 # What wakes somebody. The code says what happened in a fixed message (jsonPayload.message); each of these messages has a
-# metric that counts it and an alert that says what it means and what to do first. This is the only place of their names
-# outside the code, and a test compares the two.
+# metric that counts it and an alert that says what it means and what to do first, and names its section of the runbook,
+# docs/operations.md. Tests compare code, alerts and runbook.
 
 locals {
   log_events = {
@@ -193,7 +193,7 @@ resource "google_monitoring_alert_policy" "event" {
 
   documentation {
     subject = "${var.environment}: ${each.value.message}"
-    content = "${each.value.means}\n\n**First:** ${each.value.do}"
+    content = "${each.value.means}\n\n**First:** ${each.value.do}\n\n**Then:** ${var.runbook}#${replace(each.value.message, " ", "-")}"
   }
 
   alert_strategy {
@@ -223,7 +223,7 @@ resource "google_monitoring_alert_policy" "run_missing" {
   }
 
   documentation {
-    content = "While ${each.key} does not run, nothing in doubt is resolved.\n\n**First:** look at the job `${each.key}` in Cloud Scheduler and at the log of the function `reconcile`; `gcloud scheduler jobs run ${each.key} --location=${var.region}` starts one by hand."
+    content = "While ${each.key} does not run, nothing in doubt is resolved.\n\n**First:** look at the job `${each.key}` in Cloud Scheduler and at the log of the function `reconcile`; `gcloud scheduler jobs run ${each.key} --location=${var.region}` starts one by hand.\n\n**Then:** ${var.runbook}#${each.key}-did-not-run"
   }
 
   alert_strategy {
@@ -261,7 +261,7 @@ resource "google_monitoring_alert_policy" "server_errors" {
   }
 
   documentation {
-    content = "A 5xx never carries an outcome: callers repeat with the same key, and nothing is sold twice.\n\n**First:** look at the function's log for the cause; after a deployment, roll back (docs/deploying.md)."
+    content = "A 5xx never carries an outcome: callers repeat with the same key, and nothing is sold twice.\n\n**First:** look at the function's log for the cause; after a deployment, roll back (docs/deploying.md).\n\n**Then:** ${var.runbook}#more-than-2-of-requests-fail"
   }
 }
 
@@ -290,7 +290,7 @@ resource "google_monitoring_alert_policy" "supplier_slow" {
   }
 
   documentation {
-    content = "What passes the deadline is in doubt, and may be billed all the same.\n\n**First:** look at the dashboard for what is in doubt; ask the supplier; pause selling (POST /selling) if doubts pile up."
+    content = "What passes the deadline is in doubt, and may be billed all the same.\n\n**First:** look at the dashboard for what is in doubt; ask the supplier; pause selling (POST /selling) if doubts pile up.\n\n**Then:** ${var.runbook}#the-supplier-is-slow"
   }
 }
 
@@ -316,7 +316,7 @@ resource "google_monitoring_alert_policy" "sales_in_doubt" {
   }
 
   documentation {
-    content = "Each is a liability until there is evidence.\n\n**First:** is the supplier slow or down? Pause selling (POST /selling) before more come; the sweep resolves what it can."
+    content = "Each is a liability until there is evidence.\n\n**First:** is the supplier slow or down? Pause selling (POST /selling) before more come; the sweep resolves what it can.\n\n**Then:** ${var.runbook}#many-sales-are-in-doubt"
   }
 }
 
@@ -341,6 +341,6 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   }
 
   documentation {
-    content = "The wallet refused an event twenty times: money may be reserved that should be captured or released.\n\n**First:** the wallet's log; then `gcloud pubsub subscriptions pull ${google_pubsub_subscription.dead.name}` without acknowledging, and publish it again once the wallet is mended."
+    content = "The wallet refused an event twenty times: money may be reserved that should be captured or released.\n\n**First:** the wallet's log; then `gcloud pubsub subscriptions pull ${google_pubsub_subscription.dead.name}` without acknowledging, and have the wallet ask for those sales once it is mended.\n\n**Then:** ${var.runbook}#events-that-nobody-could-process"
   }
 }

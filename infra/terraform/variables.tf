@@ -222,6 +222,12 @@ variable "repository" {
   }
 }
 
+variable "runbook" {
+  description = "Where operators read docs/operations.md: a path or an address, to which alerts add the section."
+  type        = string
+  default     = "docs/operations.md"
+}
+
 variable "settings" {
   description = "Further environment variables of the functions, by name; docs/contract.md lists them."
   type        = map(string)

@@ -1,33 +1,21 @@
 """Alerts hang on fixed messages in the log: what they listen for is what the code says."""
 
-import ast
 import re
-from collections.abc import Iterator
 from dataclasses import fields
 from typing import Final
 
 from shared.reconciling import Swept
+from tests.docs.pages import Page, slug
 from tests.infra.conftest import Planned
-from tests.infra.workspace import ROOT
+from tests.said import said
 
-LEVELS: Final = ("info", "warning", "error", "critical")
 LISTENED_FOR: Final = re.compile(r'jsonPayload\.message="([^"]+)"')
 EXTRACTED: Final = re.compile(r"EXTRACT\(jsonPayload\.(\w+)\)")
 
 
-def said() -> Iterator[tuple[str, str]]:
-    """Every line that the code can log: its level and its message."""
-    for folder in ("shared", "functions"):
-        for path in (ROOT / folder).rglob("*.py"):
-            for call in ast.walk(ast.parse(path.read_text())):
-                match call:
-                    case ast.Call(ast.Attribute(ast.Name("log"), level), [ast.Constant(str(message)), *_]) if level in LEVELS:
-                        yield level, message
-
-
 def test_every_alert_listens_for_what_the_code_says(planned: Planned) -> None:
     heard = {message for metric in planned("production").of("logging_metric") for message in LISTENED_FOR.findall(metric["filter"])}
-    assert heard - {message for _, message in said()} == set()
+    assert heard - {message for _, message in said("shared", "functions")} == set()
 
 
 def test_what_is_measured_is_a_field_of_its_line(planned: Planned) -> None:
@@ -40,4 +28,16 @@ def test_what_is_measured_is_a_field_of_its_line(planned: Planned) -> None:
 
 def test_what_the_code_calls_critical_has_an_alert(planned: Planned) -> None:
     heard = {message for metric in planned("production").of("logging_metric") for message in LISTENED_FOR.findall(metric["filter"])}
-    assert {message for level, message in said() if level == "critical"} - heard == set()
+    assert {message for level, message in said("shared", "functions") if level == "critical"} - heard == set()
+
+
+def test_every_alert_has_its_section_in_the_runbook_and_names_it(planned: Planned) -> None:
+    plan = planned("production")
+    alerts = {
+        policy["display_name"].removeprefix("production: "): policy["documentation.0.content"]
+        for policy in plan.of("monitoring_alert_policy")
+    }
+    assert set(Page.read("docs/operations.md").headings_below("Alerts")) == alerts.keys()
+    assert {name: content.rsplit("**Then:** ")[-1] for name, content in alerts.items()} == {
+        name: f"docs/operations.md#{slug(name)}" for name in alerts
+    }
