@@ -8,12 +8,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from shared.transaction import business_day
+from tests.days import long_today
 from tests.docs.examples import answers, difference, examples
 from tests.docs.pages import ROOT, Page
 from tests.emulators import free_port
@@ -42,26 +41,16 @@ def system(folder: Path) -> Iterator[str]:
         process.wait(20)
 
 
-def answered_within_a_day(page, folder):
-    """The page's examples with their answers, all of one business day: a page that names today runs again where midnight came between."""
-    shown = examples(page)
-    for attempt in ("first", "second"):
-        begun = business_day(datetime.now(UTC))
-        (folder / attempt).mkdir()
-        with system(folder / attempt) as url:
-            printed = answers(shown, url, folder / attempt)
-        if business_day(datetime.now(UTC)) == begun:
-            break
-    return list(zip(shown, printed, strict=True))
-
-
 @pytest.mark.parametrize("name", PAGES)
 def test_the_examples_of_a_page_answer_as_it_says(name, tmp_path):
-    answered = answered_within_a_day(Page.read(name), tmp_path)
+    shown = examples(Page.read(name))
+    assert shown
+    long_today()
+    with system(tmp_path) as url:
+        printed = answers(shown, url, tmp_path)
 
-    assert answered
-    for example, printed in answered:
-        assert (example.command, difference(example.answer, json.loads(printed))) == (example.command, None)
+    for example, answer in zip(shown, printed, strict=True):
+        assert (example.command, difference(example.answer, json.loads(answer))) == (example.command, None)
 
 
 @pytest.mark.parametrize(

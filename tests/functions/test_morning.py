@@ -11,6 +11,7 @@ import uuid
 import httpx
 import pytest
 
+from tests.days import long_today
 from tests.emulators import free_port
 from tests.functions.running import ROOT
 
@@ -74,6 +75,7 @@ def test_a_lost_answer_comes_back_by_itself(system):
 
 
 def test_today_balances_with_the_suppliers_file_and_not_with_a_wrong_one(system):
+    long_today()
     buy(system, "12345678901")
     (right,) = system.post("/local/settle").json()["days"]
     assert (right["status"], right["discrepancies"]) == ("provisional", [])
