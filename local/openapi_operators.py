@@ -3,141 +3,130 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from local.openapi_parts import EVERYWHERE, ID, OF_BODIES, answer, body, parameter, problems
-from shared.decisions import ClosureBody, ResolutionBody, SellingBody
-from shared.desk import LOOKUPS, DiscrepancyBody, PausedBody, SweptBody
-from shared.dossier import DossierBody, FoundBody
+from local.openapi_parts import DATE, EVERYWHERE, ID, OF_BODIES, answer, body, in_path, parameter, problems
+from local.openapi_words import DAY, DISCREPANCY_ID, SALE_ID, SUPPLIERS_ID, WORDS
 from shared.problem import Fault
-from shared.settled_day import Status
-
-ANSWERS: Final = (DiscrepancyBody, DossierBody, FoundBody, PausedBody, SweptBody)
-REQUESTS: Final = (ClosureBody, ResolutionBody, SellingBody)
 
 _FAULTS: Final = (Fault.STORE_UNAVAILABLE, *EVERYWHERE)
-_OF_DECISIONS: Final = (Fault.FORBIDDEN, Fault.NOT_FOUND, *OF_BODIES, *_FAULTS)
-_DAY: Final = {"type": "string", "format": "date"}
-_AMOUNTS: Final = {"rows": {"type": "integer"}, "totalCents": {"type": "integer"}}
-_LISTS: Final = ("carriedOut", "carriedIn", "discrepancies", "conservation", "healed", "open", "tokensToRecover")
-
-
-def _object(properties: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    return {"type": "object", "required": list(properties), "properties": dict(properties), **more}
-
-
-_SETTLED: Final = {
-    "day": _DAY,
-    "version": {"type": "integer", "minimum": 1},
-    "status": {"type": "string", "enum": [status.value for status in Status]},
-    "file": {"anyOf": [_object({"name": {"type": "string"}, "sha256": {"type": "string"}, **_AMOUNTS}), {"type": "null"}]},
-    "matched": _object(_AMOUNTS),
-    **{name: {"type": "array", "items": {"type": "object"}} for name in _LISTS},
-    "discrepancies": {"type": "array", "items": {"type": "object"}, "description": "Each with `id`, `kind`, `severity` and both sides."},
-}
-SCHEMAS: Final[Mapping[str, Any]] = {
-    "SettledDay": _object(_SETTLED, description="A business day as its last run left it."),
-    "SettledDays": _object(
-        {
-            "days": {"type": "array", "items": {"$ref": "#/components/schemas/SettledDay"}},
-            "refused": {"type": "array", "items": {"type": "object"}, "description": "Days of which nothing was changed, and why."},
-            "left": {"type": "array", "items": _DAY, "description": "Days for which there was no time."},
-        },
-        description="What became of every day that was not settled.",
-    ),
-    "Report": _object(
-        {
-            **_SETTLED,
-            "totals": {"type": "array", "items": {"type": "object"}, "description": "By service: sold, billed, matched, and what is not."},
-            "now": {"type": "object", "description": "What is in doubt, and which tokens are due, of any day, as of now."},
-            "lastDays": {"type": "array", "items": {"type": "object"}},
-            "simulated": {"type": "boolean"},
-        },
-        description="A settled day with people's decisions, and what is still open of any day.",
-    ),
-    "Days": _object({"days": {"type": "array", "items": {"type": "object"}}}, description="The days that were settled, newest first."),
+_OF_DECISIONS: Final = (Fault.FORBIDDEN, *OF_BODIES, *_FAULTS)
+_SALE: Final = in_path("transactionId", ID, WORDS["transactionId"].description, SALE_ID)
+_LOOKUPS: Final = {
+    "meterNumber": ("The meter: all of its digits.", "12345678901"),
+    "requestId": ("The id under which we asked the supplier.", WORDS["requestId"].example),
+    "supplierTransactionId": ("The supplier's id of the sale.", SUPPLIERS_ID),
 }
 
 
 def paths() -> Iterator[tuple[str, dict[str, Any]]]:
     """The operations, by path and method."""
+    common = {"tags": ["reconcile"], "security": [{"operator": []}]}
     for path, operations in _operations().items():
-        yield f"/reconcile{path}", {method: {"security": [{"operator": []}], **operation} for method, operation in operations.items()}
+        yield f"/reconcile{path}", {method: {**common, **operation} for method, operation in operations.items()}
 
 
 def _operations() -> dict[str, dict[str, Any]]:
-    sale = parameter("transactionId", ID, place="path", required=True)
     return {
-        "/sweep": {"post": _operation("sweep", "End what is due.", "SweptBody", Fault.BODY_INVALID)},
+        "/sweep": {
+            "post": _operation(
+                "sweep",
+                "End what is due: resolve doubts, add tokens that are due, announce what was not. Cloud Scheduler asks every minute.",
+                answer("SweptBody", "What was done."),
+                Fault.BODY_INVALID,
+            )
+        },
         "/settle": {"post": _settle()},
-        "/reports": {"get": _operation("reports", "The days that were settled.", "Days", Fault.BODY_INVALID)},
+        "/reports": {
+            "get": _operation("reports", "The days that were settled.", answer("DaysBody", "The days, newest first."), Fault.BODY_INVALID)
+        },
         "/reports/{day}": {"get": _report()},
         "/transactions": {"get": _search()},
-        "/transactions/{transactionId}": {"get": _dossier(sale)},
-        "/transactions/{transactionId}/resolution": {
-            "post": {
-                **_operation("resolution", "Decide on a sale in doubt, or add tokens that are due.", "DossierBody", *_OF_DECISIONS),
-                "parameters": [sale],
-                "requestBody": body(["ResolutionBody"]),
-                "responses": {
-                    "200": answer("DossierBody", "The sale as it is now."),
-                    **problems(Fault.OUTDATED, Fault.NOTHING_TO_DECIDE, *_OF_DECISIONS),
-                },
-            }
-        },
-        "/discrepancies/{discrepancyId}/closure": {
-            "post": {
-                **_operation("closure", "Decide on a discrepancy, once.", "DiscrepancyBody", Fault.DISCREPANCY_CLOSED, *_OF_DECISIONS),
-                "parameters": [parameter("discrepancyId", ID, place="path", required=True)],
-                "requestBody": body(["ClosureBody"]),
-            }
-        },
+        "/transactions/{transactionId}": {"get": _dossier()},
+        "/transactions/{transactionId}/resolution": {"post": _resolution()},
+        "/discrepancies/{discrepancyId}/closure": {"post": _closure()},
         "/selling": {
-            "get": _operation("selling", "What is not sold at present.", "PausedBody"),
+            "get": _operation(
+                "selling", "What is not sold at present.", answer("PausedBody", "What is paused, and what was decided lately.")
+            ),
             "post": {
-                **_operation("pause", "Replace every pause.", "PausedBody", Fault.FORBIDDEN, Fault.OUTDATED, *OF_BODIES),
+                **_operation(
+                    "pause",
+                    "The brake: replace every pause. Purchases of a paused service are rejected as `temporarily-unavailable`, "
+                    "10 seconds later at the latest.",
+                    answer("PausedBody", "What is paused now."),
+                    *(Fault.OUTDATED, *_OF_DECISIONS),
+                ),
                 "requestBody": body(["SellingBody"]),
             },
         },
     }
 
 
-def _operation(name: str, summary: str, model: str, *faults: Fault) -> dict[str, Any]:
-    responses = {"200": answer(model, summary), **problems(*dict.fromkeys((*faults, *_FAULTS)))}
-    return {"operationId": name, "summary": summary, "responses": responses}
+def _operation(name: str, summary: str, found: Mapping[str, Any], *faults: Fault) -> dict[str, Any]:
+    return {"operationId": name, "summary": summary, "responses": {"200": found, **problems(*faults, *_FAULTS)}}
 
 
 def _settle() -> dict[str, Any]:
-    faults = (Fault.BODY_INVALID, Fault.SETTLEMENT_FILE_REFUSED, Fault.SETTLEMENT_FILES_UNAVAILABLE, *_FAULTS)
+    faults = (Fault.BODY_INVALID, Fault.SETTLEMENT_FILE_REFUSED, Fault.SETTLEMENT_FILES_UNAVAILABLE)
+    found = answer(["SettledDayBody", "SettledDaysBody"], "The day that was named, or what became of all of them.")
     return {
-        "operationId": "settle",
-        "summary": "Compare a day with the supplier's file; without `day`, every day that is not settled.",
-        "parameters": [parameter("day", _DAY)],
-        "responses": {"200": answer(["SettledDay", "SettledDays"], "The day, or all of them."), **problems(*faults)},
+        **_operation("settle", "Compare a day with the supplier's file; without `day`, every day that is not settled.", found, *faults),
+        "description": (
+            "Cloud Scheduler asks daily, without `day`. Today is allowed, and provisional. The same inputs again write nothing and "
+            "answer the same bytes. A file that is not believed is 422 for the day that was named, and otherwise listed as `refused`."
+        ),
+        "parameters": [parameter("day", DATE, "The business day in South Africa.", DAY)],
     }
 
 
 def _report() -> dict[str, Any]:
-    found = answer("Report", "The day.")
+    found = answer("ReportBody", "The day.", "Content-Disposition")
     text = {"schema": {"type": "string"}}
     found["content"] |= {"text/html": text, "text/csv": text}
-    return {
-        "operationId": "report",
-        "summary": "A day, by `Accept` or by the ending `.json`, `.csv` or `.html`.",
-        "parameters": [parameter("day", {"type": "string"}, place="path", required=True)],
-        "responses": {"200": found, **problems(Fault.BODY_INVALID, Fault.NOT_FOUND, *_FAULTS)},
-    }
+    day = in_path("day", {"type": "string"}, f"The day, `YYYY-MM-DD`, with or without an ending: `{DAY}.csv`.", DAY)
+    summary = "A day's report, by the ending `.json`, `.csv` or `.html`, else by `Accept`, else as JSON."
+    return {**_operation("report", summary, found, Fault.BODY_INVALID, Fault.NOT_FOUND), "parameters": [day]}
 
 
 def _search() -> dict[str, Any]:
     return {
-        **_operation("search", "Sales of any caller, by exactly one of these.", "FoundBody", Fault.BODY_INVALID),
-        "parameters": [parameter(name, {"type": "string"}) for name in LOOKUPS],
+        **_operation(
+            "search", "Sales of any caller, by exactly one of these.", answer("FoundBody", "What was found, masked."), Fault.BODY_INVALID
+        ),
+        "parameters": [parameter(name, {"type": "string"}, *words) for name, words in _LOOKUPS.items()],
     }
 
 
-def _dossier(sale: Mapping[str, Any]) -> dict[str, Any]:
-    reveal = parameter("reveal", {"type": "string", "const": "tokens"})
+def _dossier() -> dict[str, Any]:
+    reveal = parameter(
+        *("reveal", {"type": "string", "const": "tokens"}),
+        *("Show its tokens or PIN, and the raw answers as they came, once it is on record who asked.", "tokens"),
+    )
     faults = (Fault.BODY_INVALID, Fault.FORBIDDEN, Fault.NOT_FOUND)
     return {
-        **_operation("dossier", "All that is on record about a sale, masked. Revealing is put on record.", "DossierBody", *faults),
-        "parameters": [sale, reveal],
+        **_operation("dossier", "All that is on record about a sale, masked.", answer("DossierBody", "The sale."), *faults),
+        "parameters": [_SALE, reveal],
+    }
+
+
+def _resolution() -> dict[str, Any]:
+    faults = (Fault.OUTDATED, Fault.NOTHING_TO_DECIDE, Fault.NOT_FOUND, *_OF_DECISIONS)
+    found = answer("DossierBody", "The sale as it is now.")
+    return {
+        **_operation("resolution", "Decide on a sale in doubt, or add tokens that are due.", found, *faults),
+        "description": (
+            "A sale that is `in_doubt` takes `state`, and `tokens` where it was vended. One that is `vended`, with `tokensDue: pending`, "
+            "takes `tokens` alone. Either `state` or `tokens` is required."
+        ),
+        "parameters": [_SALE],
+        "requestBody": body(["ResolutionBody"]),
+    }
+
+
+def _closure() -> dict[str, Any]:
+    faults = (Fault.DISCREPANCY_CLOSED, Fault.NOT_FOUND, *_OF_DECISIONS)
+    discrepancy = in_path("discrepancyId", ID, WORDS["id"].description, DISCREPANCY_ID)
+    return {
+        **_operation("closure", "Decide on a discrepancy, once.", answer("DiscrepancyBody", "The discrepancy, closed."), *faults),
+        "parameters": [discrepancy],
+        "requestBody": body(["ClosureBody"]),
     }
