@@ -213,6 +213,12 @@ def test_a_path_that_there_is_not_is_not_found(function, path):
     problem(post(function, json.dumps(METER), path), 404, "not-found")
 
 
+def test_a_line_break_in_a_path_gets_no_further_than_the_framework(function):
+    """It answers by itself, in words of its own: no route that it has for a function matches a line break."""
+    assert post(function, json.dumps(METER), "/utility%0A").status_code == 404
+    assert function.get("/health%0A").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
