@@ -23,6 +23,8 @@ DEFAULTS: Final = {
     "SETTLEMENT_FILES": (Path(".local") / "settlement").absolute().as_uri(),
 }
 NEXT_STEPS: Final = """\
+Look at it: {url}
+
 Buy another one:
 
   curl {url}/prevend/electricity -H 'Content-Type: application/json' \\

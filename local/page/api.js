@@ -2,15 +2,15 @@
 
 const watchers = [];
 
-/** Call `seen(exchange)` when a request leaves, and again when its answer is there. */
+/** Call `seen(exchange)` when a request leaves, and again when its answer is there. `exchange.again`: nobody clicked, it is a repeat. */
 export const watch = (seen) => watchers.push(seen);
 
 /**
  * Ask the API. Never throws: `answer.status` is 0 where no answer came.
- * `quiet`: the page's own looking, every few seconds, which nobody clicked.
+ * `again`: the same as before, by the clock. `quiet`: the page's own looking, which is not shown.
  */
-export async function ask(method, path, { body, key, quiet = false } = {}) {
-  const exchange = { method, path, body, key, answer: null };
+export async function ask(method, path, { body, key, again = false, quiet = false } = {}) {
+  const exchange = { method, path, body, key, again, answer: null };
   const tell = () => quiet || watchers.forEach((seen) => seen(exchange));
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -40,7 +40,7 @@ export function curl({ method, path, body, key }) {
   const lines = [`curl -i ${/[?&]/.test(path) ? quoted(location.origin + path) : location.origin + path}`];
   if (method !== "GET" && body === undefined) lines[0] = lines[0].replace("-i", `-i -X ${method}`);
   if (key !== undefined) lines.push(`-H ${quoted(`Idempotency-Key: ${key}`)}`);
-  if (body !== undefined) lines.push(`-H 'Content-Type: application/json'`, `-d ${quoted(JSON.stringify(body))}`);
+  if (body !== undefined) lines.push(`-H 'Content-Type: application/json'`, `-d ${quoted(JSON.stringify(body, null, 2).replaceAll("\n", "\n  "))}`);
   return lines.join(" \\\n  ");
 }
 

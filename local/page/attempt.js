@@ -17,7 +17,7 @@ export class Attempt {
     this.key = crypto.randomUUID();
     this.phase = "confirming";
     this.prevend = this.sale = this.problem = this.askAt = null;
-    this.replayed = false;
+    this.replayed = this.healed = false;
     this.story = [];
     this.startedAt = Date.now();
     this.changed = () => {};
@@ -42,7 +42,7 @@ export class Attempt {
 
   /** Check the recipient and the amount; no money moves. */
   async confirm() {
-    this.#move("confirming", "Asked the supplier about it");
+    this.#move("confirming", "Checked with the supplier");
     const answer = await ask("POST", `/prevend/${this.vasType}`, { body: this.wanted });
     if (!answer.ok) return this.#refused(answer);
     this.prevend = answer.json;
@@ -58,13 +58,12 @@ export class Attempt {
   }
 
   /** The request under its key: the first time, and every time after. */
-  async send() {
+  async send({ again = false } = {}) {
     const first = this.story.every(({ asked }) => !asked);
     this.#hush();
-    if (!first) this.#tell("Sent the same request again", true);
+    if (!first) this.#tell(again ? "Sent the same request again" : "Sent the same request again, as you asked", true);
     else this.story.at(-1).asked = true;
-    const answer = await ask("POST", `/purchase/${this.vasType}`, { body: this.body, key: this.key });
-    this.replayed = answer.header("Idempotent-Replayed") === "true";
+    const answer = await ask("POST", `/purchase/${this.vasType}`, { body: this.body, key: this.key, again });
     const { json } = answer;
     if (json?.state === "rejected") {
       this.problem = json;
@@ -76,33 +75,36 @@ export class Attempt {
       this.changed(this);
     } else if (answer.status >= 500 || answer.status === 0) {
       this.problem = json;
-      this.#move("unknown", `${answer.status || "No answer"}: says nothing about the sale. Holds`);
-      this.#wait(json?.retryAfterSeconds ?? AGAIN_SECONDS, () => this.send());
+      this.#move("unknown", `${answer.status || "No answer"}: says nothing about the sale. Holds ${rand(this.amountCents)}`);
+      this.#wait(json?.retryAfterSeconds ?? AGAIN_SECONDS, () => this.send({ again: true }));
     } else {
       this.#refused(answer);
     }
   }
 
   /** Read the sale, whatever its state. */
-  async read() {
-    const answer = await ask("GET", `/purchase/transactions/${this.saleId ?? this.problem?.instance?.split("/").at(-1)}`);
+  async read({ again = false } = {}) {
+    const answer = await ask("GET", `/purchase/transactions/${this.saleId ?? this.problem?.instance?.split("/").at(-1)}`, { again });
     if (answer.ok && answer.json.state !== "rejected") this.#take(answer.json, answer.status);
     return answer;
   }
 
   #take(sale, status, seconds = AGAIN_SECONDS) {
-    const before = this.sale;
+    const before = this.sale?.state;
     this.sale = sale;
-    this.problem = sale.problem;
+    this.problem = sale.problem && { ...sale.problem, state: sale.state };
+    this.replayed = before === "vended" && sale.state === "vended";
+    this.healed ||= before === "in_doubt" && sale.state === "vended";
+    const amount = rand(sale.amountCents);
     const words = {
       vending: "still selling",
-      in_doubt: "in doubt. Holds",
-      vended: this.replayed && before?.state === "vended" ? "the same sale. Nothing more was vended" : "vended. Captured",
-      rejected: "rejected. Released",
+      in_doubt: `in doubt. Holds ${amount}`,
+      vended: this.replayed ? "the same sale" : `vended. Captured ${amount}`,
+      rejected: `rejected. Released ${amount}`,
     };
-    this.#move(sale.state, `${status}: ${words[sale.state]} ${sale.state === "vending" || this.replayed && before?.state === "vended" ? "" : rand(sale.amountCents)}`.trim());
+    this.#move(sale.state, `${status}: ${words[sale.state]}`);
     const open = sale.state === "in_doubt" || sale.state === "vending" || sale.receipt?.tokensDue === "pending";
-    if (open) this.#wait(sale.state === "in_doubt" ? seconds : AGAIN_SECONDS, () => (this.key ? this.send() : this.read()));
+    if (open) this.#wait(sale.state === "in_doubt" ? seconds : AGAIN_SECONDS, () => (this.key ? this.send({ again: true }) : this.read({ again: true })));
   }
 
   #refused(answer) {
@@ -120,7 +122,7 @@ export class Attempt {
   }
 
   #spoken() {
-    const wallet = phaseIsMoney(this.phase) ? `The wallet: ${rand(this.amountCents)} ${WALLET[this.phase]}.` : "";
+    const wallet = this.phase === "refused" ? "" : `The wallet: ${rand(this.amountCents)} ${WALLET[this.phase]}.`;
     const more = this.phase === "vended" ? spoken(this.sale) : this.problem ? `${this.problem.title}. ${this.problem.detail}` : "";
     return `${STATES[this.phase]}. ${wallet} ${more}`.trim();
   }
@@ -155,5 +157,3 @@ export class Attempt {
     this.askAt = null;
   }
 }
-
-const phaseIsMoney = (phase) => phase !== "refused";

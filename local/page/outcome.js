@@ -8,6 +8,7 @@ import { SERVICES, STATES, WALLET, advice, rand, recipient } from "./words.js";
 
 const NARROW = matchMedia("(max-width: 64rem)");
 
+const attempts = new Map(); // by sale, those that were made here: their keys are known
 let current = null;
 let printed = null; // what is on the paper, so that it is not printed again
 let onChange = () => {};
@@ -45,7 +46,7 @@ export async function run(attempt) {
 export async function open(saleId) {
   const answer = await ask("GET", `/purchase/transactions/${saleId}`);
   if (!answer.ok) return;
-  show(Attempt.of(answer.json));
+  show(attempts.get(saleId) ?? Attempt.of(answer.json));
   look();
 }
 
@@ -55,6 +56,7 @@ export function look() {
 }
 
 function moved(attempt) {
+  if (attempt.key !== null && saleOf(attempt) !== null) attempts.set(saleOf(attempt), attempt);
   if (attempt === current) draw(attempt);
   onChange(attempt);
 }
@@ -88,7 +90,7 @@ function headline({ phase, vasType, amountCents, sale, wanted }) {
 const wallet = ({ phase, amountCents }) =>
   el("dl", { class: `wallet ${WALLET[phase] ?? ""}` }, el("div", {}, el("dt", {}, "Wallet"), el("dd", {}, `${rand(amountCents)} `, el("b", {}, WALLET[phase] ?? "not touched"))));
 
-function words({ phase, problem, replayed, sale, prevended, key }) {
+function words({ phase, problem, replayed, healed, sale, prevended, key }) {
   switch (phase) {
     case "confirming":
       return [el("p", {}, "Waiting for the supplier. ", el("span", { class: "clock" }))];
@@ -100,7 +102,8 @@ function words({ phase, problem, replayed, sale, prevended, key }) {
       return [...(problem ? [card(problem, true)] : []), el("p", {}, "An answer without a state says nothing about the sale. ", el("span", { class: "clock" }))];
     case "vended":
       if (sale.receipt.tokensDue === "pending") return [el("p", {}, "It vended, and its token is being fetched. ", el("span", { class: "clock" }))];
-      return replayed ? [el("p", {}, "The same key gives the same sale. Nothing more was vended.")] : [];
+      if (replayed) return [el("p", {}, "The same key gives the same sale. Nothing more was vended.")];
+      return healed ? [el("p", {}, "The supplier’s own record ended the doubt. It vended once.")] : [];
     case "rejected":
     case "refused":
       return [card(problem, phase === "rejected" || !prevended || key === null)];

@@ -33,6 +33,7 @@ function draw(answer, kinds, statuses) {
       figure("Matched", day.matched),
       el("div", { class: found.length > 0 ? "bad" : "" }, el("dt", {}, "Differences"), el("dd", {}, String(found.length)))),
     found.length > 0 && el("ul", { class: "found" }, found.map((each) => el("li", {}, difference(each, kinds)))),
+    day.status === "provisional" && el("p", {}, "Today is provisional: what this file does not bill, tomorrow’s still may."),
     day.healed.length > 0 && el("p", {}, `The file ended ${day.healed.length === 1 ? "one doubt" : `${day.healed.length} doubts`}.`),
     el("p", { class: "do" }, el("a", { class: "button", href: answer.json.report, target: "_blank", rel: "noopener" }, "Open the report")),
   );

@@ -19,7 +19,7 @@ export function start() {
     if (ok) say(`Swept: ${json.examined} examined, ${json.vended} vended, ${json.rejected} rejected, ${json.stillInDoubt} still in doubt.`);
     look();
   });
-  by("more-sales").addEventListener("click", () => {
+  by("more-sales").firstChild.addEventListener("click", () => {
     all = true;
     draw();
   });
@@ -78,7 +78,7 @@ function draw() {
   by("sales").hidden = newest.length === 0;
   by("none-today").hidden = newest.length > 0;
   by("more-sales").hidden = shown.length === newest.length;
-  by("more-sales").textContent = `Show all ${newest.length}`;
+  by("more-sales").firstChild.textContent = `Show all ${newest.length}`;
 }
 
 async function brake() {

@@ -4,6 +4,7 @@ import { curl, watch } from "./api.js";
 import { by, el, fill, say } from "./dom.js";
 
 const MOST = 12;
+const NARROW = matchMedia("(max-width: 64rem)");
 const HEADERS = ["Location", "Retry-After", "Idempotent-Replayed", "Allow"];
 const shown = []; // {exchange, times, node}
 
@@ -14,21 +15,22 @@ export function start() {
   });
 }
 
-/** A request that is the same as the one before it is one entry, counted. */
+/** What the clock asks again is counted where it was asked first. */
 function repeated(exchange) {
-  const last = shown[0];
-  const same = ({ method, path, key, body }) => [method, path, key, JSON.stringify(body)].join(" ");
-  if (last === undefined || last.exchange.answer === null || same(last.exchange) !== same(exchange)) return undefined;
-  last.exchange = exchange;
-  last.times += 1;
-  return last;
+  const same = ({ method, path, key }) => [method, path, key].join(" ");
+  const entry = exchange.again ? shown.find((known) => known.exchange.answer !== null && same(known.exchange) === same(exchange)) : undefined;
+  if (entry === undefined) return undefined;
+  entry.exchange = exchange;
+  entry.times += 1;
+  return entry;
 }
 
 function added(exchange) {
-  const node = el("details", { name: "exchange", open: true }, el("summary"), el("div"));
+  const node = el("details", { name: "exchange" }, el("summary"), el("div"));
   const entry = { exchange, times: 1, node };
   shown.unshift(entry);
   by("exchanges").prepend(node);
+  node.open = !NARROW.matches; // the others close: they share a name
   by("wire").classList.add("used");
   while (shown.length > MOST) shown.pop().node.remove();
   return entry;
@@ -46,9 +48,9 @@ function draw({ exchange, times, node }) {
     el("span", { class: `status ${kind}` }, String(status)),
   );
   const copy = el("button", { type: "button", class: "copy", onclick: (event) => copied(event.target, curl(exchange)) }, "Copy");
-  const request = block(`Request: ${method} ${path}`, curl(exchange));
+  const request = el("div", { class: "code" }, el("p", {}, "curl", copy), block(`Request: ${method} ${path}`, curl(exchange)));
   if (answer === null) {
-    if (times === 1) fill(node.lastChild, el("div", { class: "code" }, copy, request), el("p", { class: "waiting" }, "Waiting for the answer…"));
+    if (times === 1) fill(node.lastChild, request, el("p", { class: "waiting" }, "Waiting for the answer…"));
     return;
   }
   const headers = HEADERS.filter((name) => answer.header(name)).map((name) => `${name}: ${answer.header(name)}`);
@@ -56,8 +58,8 @@ function draw({ exchange, times, node }) {
   const body = answer.json === null ? answer.text : coloured(JSON.stringify(answer.json, null, 2));
   fill(
     node.lastChild,
-    el("div", { class: "code" }, copy, request),
-    el("div", { class: "code" }, block(`Answer: ${line}`, el("span", { class: "head" }, [line, ...headers].join("\n")), "\n\n", body)),
+    request,
+    el("div", { class: "code" }, el("p", {}, line), block(`Answer: ${line}`, headers.length > 0 && [el("span", { class: "head" }, headers.join("\n")), "\n\n"], body)),
   );
 }
 
