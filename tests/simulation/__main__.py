@@ -1,0 +1,60 @@
+"""`make simulate SEEDS=n`, `make simulate SEED=s`: many histories, or one that is told."""
+
+import argparse
+import os
+import sys
+import time
+
+from tqdm import tqdm
+
+from tests.simulation.runner import Summary, replay, run_everywhere
+
+
+def main() -> int:
+    """Run what was asked for. The exit code says whether every promise held."""
+    parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20_000, help="how many histories")
+    parser.add_argument("--first", type=int, default=1, help="the first seed")
+    parser.add_argument("--seed", type=int, help="replay this one")
+    said = parser.parse_args()
+    return _told(said.seed) if said.seed is not None else _many(said.first, said.seeds)
+
+
+def _many(first: int, count: int) -> int:
+    total, cores, began = Summary(), os.cpu_count() or 1, time.perf_counter()
+    with tqdm(total=count, unit=" histories", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
+        for part in run_everywhere(first, count):
+            total.merge(part)
+            bar.update(part.histories)
+    seconds = time.perf_counter() - began
+    print("\n".join(_table(total, seconds, cores)))
+    if total.failure is None:
+        return 0
+    print(f"\nFAILED: {total.failure}\n")
+    lines, _ = replay(total.failure.seed)
+    print("\n".join(lines))
+    print(f"\nFAILED: {total.failure}")
+    return 1
+
+
+def _told(seed: int) -> int:
+    lines, failure = replay(seed)
+    print("\n".join(lines))
+    print(f"\nFAILED: {failure}" if failure is not None else f"\nseed {seed}: every promise held")
+    return 1 if failure is not None else 0
+
+
+def _table(total: Summary, seconds: float, cores: int) -> list[str]:
+    histories = max(total.histories, 1)
+    lines = [f"  {name:<52} {times:>12,}" for name, times in sorted(total.seen.items())]
+    lines += [
+        f"  {'sales':<52} {total.sales:>12,}   {total.sales / histories:.1f} a history, at least {total.fewest_sales}",
+        f"  {'port calls':<52} {total.calls:>12,}   {total.calls / histories:.1f} a history, at least {total.fewest_calls}",
+        f"  {'histories':<52} {total.histories:>12,}   {total.histories / seconds:,.0f}/s in {seconds:.1f} s; "
+        f"{total.histories / max(total.seconds, 1e-9):,.0f}/s on each of {cores} cores",
+    ]
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

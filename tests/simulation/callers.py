@@ -1,0 +1,126 @@
+"""Back ends that buy: they try again, tap twice, give up, come back, and sometimes misuse their keys."""
+
+from typing import TYPE_CHECKING, Any
+
+from shared import vending
+from shared.identifiers import Caller
+from shared.outcome import Receipt
+from shared.prevend import Prevend
+from shared.store import StoreUnavailable
+from shared.transaction import State, Transaction
+from shared.vas import PREVENDED
+from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, Purchased, RequestInProgress
+from tests.simulation.goods import Want
+from tests.simulation.scheduler import Crashed
+from tests.simulation.violation import Violation
+
+if TYPE_CHECKING:
+    from tests.simulation.history import History
+
+EXPECTED = (StoreUnavailable, KeyReused, PrevendUnknown, PrevendRefused, RequestInProgress, Crashed)
+RETRIES = (0.0, 0.0, 2.0, 30.0, 250.0, 1000.0, 1300.0, 5000.0)
+
+
+class Purse:
+    """A prevend that some of a caller's requests may name."""
+
+    __slots__ = ("prevend",)
+
+    def __init__(self) -> None:
+        self.prevend: Prevend | None = None
+
+
+class Shopper:
+    """One caller with one key and one wish."""
+
+    __slots__ = ("_ended", "_history", "_left", "_tries", "caller", "duplicates", "key", "purse", "want")
+
+    def __init__(self, history: "History", caller: Caller, key: str, want: Want, purse: Purse | None, *, duplicates: bool) -> None:
+        self._history = history
+        self.caller = caller
+        self.key = key
+        self.want = want
+        self.purse = purse if want.order.vas_type in PREVENDED else None
+        self.duplicates = duplicates
+        self._left = history.pick(4)
+        self._tries = 0
+        self._ended: tuple[int, State, Receipt | None] | None = None
+
+    def begin(self, after_seconds: float) -> None:
+        """Come for the first time: with a prevend, where one is wanted."""
+        if self.purse is not None and self.purse.prevend is None:
+            order = self.want.order
+            self._history.request(f"prevend {self.key}", lambda at: at.vending.prevend(self.caller, order), self._prevended, after_seconds)
+        else:
+            self.ask(after_seconds)
+
+    def ask(self, after_seconds: float = 0.0) -> None:
+        """Send the purchase, under the one key."""
+        self._tries += 1
+        asked = self._asked()
+        began = self._history.scheduler.steps
+
+        def ended(result: Any, error: Exception | None) -> None:
+            self._heard(asked, began, result, error)
+
+        self._history.request(f"purchase {self.key}#{self._tries}", lambda at: at.vending.purchase(asked), ended, after_seconds)
+
+    def _asked(self) -> vending.PurchaseRequest:
+        prevend = self.purse.prevend if self.purse is not None else None
+        return vending.PurchaseRequest(
+            caller=self.caller,
+            idempotency_key=self.key,
+            fingerprint=f"prevend {prevend.id}" if prevend is not None else self.want.fingerprint,
+            vas_type=self.want.order.vas_type,
+            order=None if prevend is not None else self.want.order,
+            prevend_id=None if prevend is None else prevend.id,
+            allow_duplicate=self.duplicates,
+        )
+
+    def _prevended(self, result: Any, error: Exception | None) -> None:
+        self._checked(error)
+        if error is None and self.purse is not None and self.purse.prevend is None:
+            self.purse.prevend = result
+        elif self.purse is not None and self.purse.prevend is None:
+            self.purse = None  # then without
+        self.ask(self._history.pick(3) * 400.0)
+
+    def _heard(self, asked: vending.PurchaseRequest, began: int, result: Any, error: Exception | None) -> None:
+        self._checked(error)
+        if isinstance(error, PrevendUnknown) and asked.prevend_id is not None:
+            held = self._history.store.prevends.get(asked.prevend_id)
+            if held is not None and held.caller == asked.caller:
+                raise Violation("a prevend is its caller's", f"{self.key} was told that its prevend is unknown")
+        if isinstance(error, RequestInProgress):
+            self._seen(asked, error.running)
+        if result is not None:
+            self._answered(asked, began, result)
+        if self._left > 0 and not self._history.calm:
+            self._left -= 1
+            self.ask(RETRIES[self._history.pick(len(RETRIES))])
+
+    def _seen(self, asked: vending.PurchaseRequest, sale: Transaction) -> None:
+        if sale.caller != asked.caller or sale.idempotency_key != asked.idempotency_key:
+            raise Violation("a caller never sees another's sale", f"{self.key} was shown the sale {sale.id[:6]}")
+        if sale.fingerprint != asked.fingerprint:
+            raise Violation("a key is good for one request", f"{self.key} was answered with another request's sale")
+
+    def _answered(self, asked: vending.PurchaseRequest, began: int, answer: Purchased) -> None:
+        sale = answer.transaction
+        self._seen(asked, sale)
+        held = self._history.store.prevends.get(asked.prevend_id) if asked.prevend_id is not None else None
+        if held is not None and held.caller != asked.caller:
+            raise Violation("a prevend is its caller's", f"{self.key} bought with another caller's prevend")
+        shown = sale.state if answer.on_record else State.IN_DOUBT
+        known = self._ended
+        if known is not None and began >= known[0] and shown is not known[1]:
+            raise Violation("answers to one key never contradict each other", f"{self.key}: first {known[1]}, then {shown}")
+        if shown is State.VENDED or shown is State.REJECTED:
+            if known is not None and known[1] is not shown:
+                raise Violation("answers to one key never contradict each other", f"{self.key}: both {known[1]} and {shown}")
+            self._ended = (self._history.scheduler.steps, shown, sale.receipt)
+            self._history.saw_answer(sale)
+
+    def _checked(self, error: Exception | None) -> None:
+        if error is not None and not isinstance(error, EXPECTED):
+            raise Violation("nothing unforeseen is raised", f"{self.key}: {type(error).__name__}: {error}") from error

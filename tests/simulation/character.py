@@ -1,0 +1,133 @@
+"""What the supplier is like in one history: every point on which its wire reference is uncertain, drawn once."""
+
+from random import Random
+from typing import Final, NamedTuple
+
+from shared.config import ReprintBy
+
+
+class Manner(NamedTuple):
+    """What becomes of one request to vend: whether it sells, at once or `delay` seconds later, and what is said."""
+
+    name: str
+    says: str
+    vends: bool = False
+    delay: float = 0
+    breach: str | None = None  # which assumption of the promise this breaks
+
+
+SOLD: Final = Manner("sold", "sold", vends=True)
+UNCERTAIN: Final = (
+    "silence",
+    "server error",
+    "html",
+    "cut",
+    "empty",
+    "error in 200",
+    "foreign",
+    "unknown code",
+    "not found",
+    "code on 5xx",
+)
+MEANINGLESS: Final = ("forbidden", "does not exist")  # it says no, and that proves nothing
+DEFINITE: Final = ("refused", "busy", "unauthenticated", "float", "refused", "refused")
+SOLD_BADLY: Final = tuple(Manner(f"{says}, sold", says, vends=True) for says in UNCERTAIN) + (
+    Manner("no token", "sold", vends=True),
+    Manner("no token", "sold", vends=True),
+    Manner("no id", "sold", vends=True),
+)
+NOT_SOLD: Final = tuple(Manner(says, says) for says in (*UNCERTAIN, *MEANINGLESS, *DEFINITE))
+TROUBLES_OF_PREVEND: Final = ("silence", "server error", "html", "refused", "busy", "unauthenticated", "cut", "empty")
+TROUBLES_OF_REPRINT: Final = ("silence", "server error", "html", "forbidden", "busy", "unauthenticated", "cut", "empty", "not found")
+LATEST: Final = 890.0  # seconds after a request came in, at which the supplier still begins with it
+
+REPEATS: Final = ("rejected", "replayed", "vended again")
+REPRINTS: Final = ("by our id", "by our id", "by our id", "by our id", "by their id", "useless", "refused", "none")
+TOKEN_FORMS: Final = ("token", "value", "tokenValue", "pin", "text")
+FILE_IDS: Final = ("ours", "ours", "ours", "ours", "in capitals", "none", "another", "theirs")
+LAGS: Final = (0, 0, 0, 0, 30, 600)
+
+
+class Character:
+    """One supplier. `breaks`: now and then it does what the promise's assumptions exclude."""
+
+    __slots__ = (
+        "_calm",
+        "_decent",
+        "_draw",
+        "breaks",
+        "file_id",
+        "forgets_tokens",
+        "lag",
+        "minimum_rand",
+        "prevend_once",
+        "repeat",
+        "reprint",
+        "reprint_by",
+        "token_form",
+    )
+
+    def __init__(self, rng: Random) -> None:
+        draw = self._draw = rng.random
+        self._calm = False
+        self._decent = (0.9, 0.6, 0.6, 0.3)[int(draw() * 4)]
+        self.repeat = REPEATS[int(draw() * 3)]
+        self.reprint = REPRINTS[int(draw() * len(REPRINTS))]
+        self.reprint_by = ReprintBy.NONE if self.reprint == "none" else ReprintBy.REQUEST_ID
+        if self.reprint == "by their id" or (self.reprint == "useless" and draw() < 0.5):
+            self.reprint_by = ReprintBy.TRANSACTION_ID
+        self.forgets_tokens = draw() < 0.1
+        self.lag = LAGS[int(draw() * len(LAGS))]
+        self.token_form = TOKEN_FORMS[int(draw() * len(TOKEN_FORMS))]
+        self.file_id = FILE_IDS[int(draw() * len(FILE_IDS))]
+        self.prevend_once = draw() < 0.5
+        self.minimum_rand = 70 if draw() < 0.1 else 10
+        self.breaks = draw() < 0.06
+
+    def calm_down(self) -> None:
+        """From now on it answers well. What it is like stays as it is."""
+        self._calm = True
+
+    def some(self, count: int) -> int:
+        """One of so many."""
+        return int(self._draw() * count)
+
+    def manner_of_vend(self) -> Manner:
+        """What becomes of the next request to vend."""
+        if self._calm:
+            return SOLD
+        draw = self._draw
+        if draw() < self._decent:
+            return SOLD
+        if self.breaks and draw() < 0.4:
+            if draw() < 0.5:
+                return Manner("refused, sold all the same", "refused", vends=True, breach="sold what it had refused")
+            return Manner("sold far too late", "silence", delay=1200 + draw() * 6000, breach="sold later than the minimum age")
+        kind = draw()
+        if kind < 0.35:
+            return SOLD_BADLY[int(draw() * len(SOLD_BADLY))]
+        if kind < 0.55:
+            says = UNCERTAIN[int(draw() * len(UNCERTAIN))]
+            return Manner(f"{says}, sold later", says, delay=1 + draw() * (LATEST - 1 - self.lag))
+        return NOT_SOLD[int(draw() * len(NOT_SOLD))]
+
+    def trouble_of_prevend(self) -> str | None:
+        """What is wrong with the next prevend."""
+        if self._calm or self._draw() < 0.9:
+            return None
+        return TROUBLES_OF_PREVEND[int(self._draw() * len(TROUBLES_OF_PREVEND))]
+
+    def trouble_of_reprint(self) -> str | None:
+        """What is wrong with the next reprint."""
+        if self._calm or self._draw() < 0.75:
+            return None
+        return TROUBLES_OF_REPRINT[int(self._draw() * len(TROUBLES_OF_REPRINT))]
+
+    def kind_of_meter(self) -> tuple[bool, bool, int]:
+        """Whether a meter is online, whether charges use up all that is paid, and how many tokens it takes."""
+        kind = self._draw()
+        if kind < 0.75:
+            return False, False, 1
+        if kind < 0.9:
+            return False, False, 3
+        return (True, False, 0) if kind < 0.95 else (False, True, 0)

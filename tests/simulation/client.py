@@ -1,0 +1,61 @@
+"""The product's own client, over the switch in memory: its calls, its classification and its order of things are the real ones."""
+
+from collections.abc import Generator
+from types import coroutine
+from typing import Any
+
+from shared.catalogue import Product
+from shared.mobilemart import client
+from shared.mobilemart.client import Settings
+from shared.mobilemart.wire import mobile_form
+from shared.outcome import Reason, Rejected
+from shared.vas import VasType
+from tests.simulation.faults import Call, Fault
+from tests.simulation.goods import CATALOGUE
+from tests.simulation.scheduler import Clock
+from tests.simulation.switch import Switch
+
+ACCESS = Call("supplier.token", Fault.CRASH_BEFORE, Fault.FREEZE, Fault.REFUSED)
+PRODUCTS = Call("supplier.products", Fault.CRASH_BEFORE, Fault.FREEZE, Fault.REFUSED)
+BASE_URL = "https://switch.example"
+MOBILE_FORM = mobile_form(BASE_URL)
+
+
+class Access:
+    """An access token that is fetched when there is none, and dropped when it is refused."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held: str | None = None
+
+    @coroutine
+    def token(self) -> Generator[Any, Fault | None, str | Rejected]:
+        if self._held is None:
+            if (yield ACCESS) is Fault.REFUSED:
+                return Rejected(Reason.TEMPORARILY_UNAVAILABLE, "no access token")
+            self._held = "access"
+        return self._held
+
+    def at_hand(self) -> str | None:
+        return self._held
+
+    def drop(self, refused_token: str) -> None:
+        self._held = None
+
+
+class Client(client.MobileMart):
+    """`MobileMart` as it is, but for the network, the token endpoint and the product lists."""
+
+    def __init__(self, switch: Switch, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._now = clock.read
+        self._exchange = switch.exchange  # type: ignore[assignment]
+        self._access = Access()  # type: ignore[assignment]
+        self._mobile_form = MOBILE_FORM
+
+    @coroutine
+    def products(self, vas_type: VasType) -> Generator[Any, Fault | None, tuple[Product, ...] | Rejected]:  # type: ignore[override]
+        if (yield PRODUCTS) is Fault.REFUSED:
+            return Rejected(Reason.TEMPORARILY_UNAVAILABLE, "no product list")
+        return CATALOGUE[vas_type]

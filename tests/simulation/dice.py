@@ -1,0 +1,46 @@
+"""The seed's decisions about scheduling and faults."""
+
+from random import Random
+
+from tests.simulation.faults import Call, Fault
+
+FAULT_RATES = (0.0, 0.02, 0.05, 0.1, 0.2)
+
+
+class Dice:
+    """Implements `scheduler.Chance` by a seed. `breaks`: processes may pause for longer than the promise assumes."""
+
+    __slots__ = ("_calm", "_draw", "_faults", "breaks")
+
+    def __init__(self, rng: Random) -> None:
+        self._draw = rng.random
+        self._calm = False
+        self._faults = FAULT_RATES[int(self._draw() * len(FAULT_RATES))]
+        self.breaks = False
+
+    def calm_down(self) -> None:
+        """No more faults."""
+        self._calm = True
+
+    def pick(self, count: int) -> int:
+        return int(self._draw() * count)
+
+    def strike(self, call: Call) -> Fault | None:
+        if self._calm or self._draw() >= self._faults:
+            return None
+        return call.faults[int(self._draw() * len(call.faults))]
+
+    def pause(self) -> float:
+        if self._calm or self._draw() < 0.9:
+            return 0.0
+        return (0.05, 1.0, 5.0, 20.0)[int(self._draw() * 4)]
+
+    def freeze(self, call: Call) -> float:
+        """Before the wire, at most as long as the lease, unless this is a history that breaks that assumption."""
+        seconds = (30.0, 200.0, 239.0, 300.0, 1500.0, 9000.0)[int(self._draw() * 6)]
+        if call.name == "supplier.vend" and not self.breaks:
+            return min(seconds, 239.0)
+        return seconds
+
+    def whole_instance(self) -> bool:
+        return self._draw() < 0.25

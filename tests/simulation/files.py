@@ -1,0 +1,85 @@
+"""The supplier's settlement files: of what it really sold, and as they should not be."""
+
+from collections.abc import Collection, Generator, Mapping
+from datetime import date, datetime
+from types import coroutine
+from typing import Any
+
+from shared.mobilemart.settlement_file import Line
+from shared.mobilemart.settlement_writer import detail, written
+from shared.settled_day import SettledDay
+from shared.settlement_files import Choice, Comparing, FilesUnavailable, Found, StoredFile, compared
+from shared.transaction import business_day
+from tests.simulation.faults import Call, Fault
+from tests.simulation.goods import Vend
+
+LIST = Call("files.find", Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.LATE)
+READ = Call("files.compare", Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.LATE)
+
+
+class Shelf:
+    """Files in memory, by name. Implements `shared.settlement_files.Files`."""
+
+    __slots__ = ("_choice", "contents")
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+        self._choice = Choice(None)
+
+    @coroutine
+    def find(self, days: Collection[date]) -> Generator[Any, Fault | None, Found]:
+        if (fault := (yield LIST)) is Fault.REFUSED:
+            raise FilesUnavailable
+        found = self._choice([_stored(name, content) for name, content in self.contents.items()], days)
+        yield fault
+        return found
+
+    @coroutine
+    def compare(self, files: Mapping[date, StoredFile], comparing: Comparing) -> Generator[Any, Fault | None, SettledDay]:
+        if (fault := (yield READ)) is Fault.REFUSED:
+            raise FilesUnavailable
+        settled = compared(files, comparing)
+        yield fault
+        return settled
+
+    def deliver(self, day: date, lines: list[Line], at: datetime, *, miscounted_by: int = 0, cut: bool = False) -> None:
+        """Put a file in place, named by when it was made."""
+        content = b"".join(written(day, lines, miscounted_by=miscounted_by))
+        self.contents[f"FULCRUM.MERCHANT.ACME.RECON.{at:%Y%m%d%H%M%S}.txt"] = content[:-9] if cut else content
+
+    def repeat_last(self, at: datetime) -> None:
+        """The same bytes under another name."""
+        *_, last = self.contents.values()
+        self.contents[f"FULCRUM.MERCHANT.ACME.RECON.{at:%Y%m%d%H%M%S}.txt"] = last
+
+
+def _stored(name: str, content: bytes) -> StoredFile:
+    return StoredFile(name, str(len(content)), lambda: (content,))
+
+
+def lines_of(day: date, vends: list[Vend], ids: str) -> list[Line]:
+    """What the supplier bills for a day; `ids` says what its field for our id carries."""
+    return [line_of(vend, ids) for vend in vends if business_day(vend.at) == day]
+
+
+def line_of(vend: Vend, ids: str) -> Line:
+    """The line that bills a sale."""
+    match ids:
+        case "ours":
+            merchant_id = vend.request_id
+        case "in capitals":
+            merchant_id = vend.request_id.upper()
+        case "theirs":
+            merchant_id = vend.supplier_id
+        case "another":
+            merchant_id = f"eeeeeeee{vend.request_id[8:]}"
+        case _:
+            merchant_id = ""
+    return detail(
+        service=vend.vas_type,
+        transaction_id=vend.supplier_id,
+        merchant_id=merchant_id,
+        at=vend.at,
+        cents=vend.cents,
+        recipient=vend.recipient or "",
+    )

@@ -1,0 +1,95 @@
+"""What is sold in the simulation: the catalogue, the orders that callers may make, and what a sale says when it is answered."""
+
+from typing import Final, NamedTuple
+
+from shared.catalogue import Product
+from shared.money import Money
+from shared.vas import Order, VasType
+
+CATALOGUE: Final = {
+    VasType.UTILITY: (Product(VasType.UTILITY, "electricity", "Electricity"),),
+    VasType.BILL_PAYMENT: (Product(VasType.BILL_PAYMENT, "biller", "Biller", minimum_amount=Money(1000)),),
+    VasType.AIRTIME: (
+        Product(VasType.AIRTIME, "airtime", "Airtime", minimum_amount=Money(500), maximum_amount=Money(50_000)),
+        Product(VasType.AIRTIME, "airtime-pin", "Airtime R10", pinned=True, fixed_amount=True, amount=Money(1000)),
+    ),
+    VasType.DATA: (
+        Product(VasType.DATA, "data", "Data 1 GB", fixed_amount=True, amount=Money(4900)),
+        Product(VasType.DATA, "data-pin", "Data 1 GB", pinned=True, fixed_amount=True, amount=Money(2900)),
+    ),
+    VasType.VOUCHER: (Product(VasType.VOUCHER, "voucher", "Voucher R50", fixed_amount=True, amount=Money(5000)),),
+}
+PRICES: Final = {row.merchant_product_id: row.amount.cents for rows in CATALOGUE.values() for row in rows if row.amount is not None}
+
+
+class Want(NamedTuple):
+    """An order, and the fingerprint of the request for it."""
+
+    order: Order
+    fingerprint: str
+
+
+def _wants() -> tuple[Want, ...]:
+    orders = [
+        Order(vas_type=VasType.UTILITY, amount=Money(cents), merchant_product_id=product, meter_number=meter)
+        for meter in ("12345678901", "12345678902")
+        for cents, product in ((10_000, None), (5_000, "electricity"))
+    ]
+    orders += [
+        Order(vas_type=VasType.BILL_PAYMENT, amount=Money(20_000), merchant_product_id="biller", account_number="135609708"),
+        Order(vas_type=VasType.AIRTIME, amount=Money(5_000), merchant_product_id="airtime", mobile_number="27720012345"),
+        Order(vas_type=VasType.AIRTIME, amount=Money(1000), merchant_product_id="airtime-pin", pinned=True),
+        Order(vas_type=VasType.DATA, amount=Money(4900), merchant_product_id="data", mobile_number="27830012300"),
+        Order(vas_type=VasType.DATA, amount=Money(2900), merchant_product_id="data-pin", pinned=True),
+        Order(vas_type=VasType.VOUCHER, amount=Money(5000), merchant_product_id="voucher"),
+    ]
+    return tuple(Want(order, f"request {number}") for number, order in enumerate(orders))
+
+
+WANTS: Final = _wants()
+IMPOSSIBLE: Final = Want(
+    Order(vas_type=VasType.VOUCHER, amount=Money(4999), merchant_product_id="voucher"), "the catalogue has another price"
+)
+
+
+class Vend:
+    """One sale in the supplier's books: what it really sold. `tokens` are what the customer must type, in order, or one PIN."""
+
+    __slots__ = ("at", "cents", "charges", "online", "pinned", "recipient", "request_id", "supplier_id", "tokens", "vas_type", "visible_at")
+
+    def __init__(self, request_id: str, vas_type: VasType, recipient: str | None, cents: int, *, pinned: bool) -> None:
+        self.request_id = request_id
+        self.vas_type = vas_type
+        self.recipient = recipient
+        self.cents = cents
+        self.pinned = pinned
+        self.supplier_id = ""
+        self.tokens: tuple[str, ...] = ()
+        self.online = False
+        self.charges = 0
+
+
+def slip(vend: Vend, token_form: str, *, with_tokens: bool = True, with_id: bool = True) -> bytes:
+    """The supplier's words about a sale. `token_form` is the key that holds a token, or `text`."""
+    named = f'"transactionId":"{vend.supplier_id}",' if with_id else ""
+    head = f'{{"timestamp":"2026-05-01T10:00:00+02:00",{named}'
+    rand = f"{vend.cents // 100}.{vend.cents % 100:02d}"
+    if vend.vas_type is VasType.UTILITY:
+        tokens = ",".join(_token(number, at, vend, token_form) for at, number in enumerate(vend.tokens)) if with_tokens else ""
+        charges = f'{{"description":"Arrears","amount":{rand}}}' if vend.charges else ""
+        online = "true" if vend.online else "false"
+        details = f'"productAmount":"{rand}","receiptNumber":"R1","fixedCosts":[{charges}],"tokens":[{tokens}],"onlineMeter":{online}'
+        return f'{head}"additionalDetails":{{{details}}}}}'.encode()
+    if vend.vas_type is VasType.BILL_PAYMENT:
+        return f'{head}"amount":{rand},"accountNumber":"{vend.recipient}","accountHolder":"TEST","convenienceFee":0}}'.encode()
+    if vend.vas_type is VasType.VOUCHER or vend.pinned:
+        pin = f'"pin":"{vend.tokens[0]}",' if with_tokens else '"pin":17,'
+        return f'{head}"additionalDetails":{{{pin}"productAmount":"{rand}"}}}}'.encode()
+    return f'{head}"amount":{rand},"mobileNumber":"{vend.recipient}","referenceNumber":"F1"}}'.encode()
+
+
+def _token(number: str, at: int, vend: Vend, token_form: str) -> str:
+    if token_form == "text":
+        return f'"{number}"'
+    kind = "Credit" if at == len(vend.tokens) - 1 else "KCT"
+    return f'{{"{token_form}":"{number}","type":"{kind}"}}'

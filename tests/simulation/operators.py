@@ -1,0 +1,36 @@
+"""People: they ask the supplier by telephone, and put down what is true."""
+
+from typing import TYPE_CHECKING, Any
+
+from shared.operating import Decision, NothingToDecide, Outdated
+from shared.store import StoreUnavailable
+from shared.transaction import State, Transaction
+from tests.simulation.scheduler import Crashed
+from tests.simulation.violation import Violation
+
+if TYPE_CHECKING:
+    from tests.simulation.history import History
+
+EXPECTED = (StoreUnavailable, Outdated, NothingToDecide, Crashed)
+
+
+def decision(history: "History", sale: Transaction) -> Decision:
+    """What is true of the sale, as a person would put it down."""
+    vends = history.switch.by_request.get(sale.request_id)
+    if not vends and sale.state is not State.VENDED:
+        return Decision(version=sale.version, state=State.REJECTED, tokens=None, note="the supplier knows nothing of it")
+    tokens = vends[0].tokens if vends else ()
+    brings = sale.order.pinned or sale.order.vas_type in ("utility", "voucher")
+    state = None if sale.state is State.VENDED else State.VENDED
+    return Decision(version=sale.version, state=state, tokens=tokens if brings else None, note="read out by telephone")
+
+
+def decide(history: "History", sale: Transaction) -> None:
+    """Have a person decide on a sale that awaits it."""
+
+    def ended(_: Any, error: Exception | None) -> None:
+        if error is not None and not isinstance(error, EXPECTED):
+            raise Violation("nothing unforeseen is raised", f"operator: {type(error).__name__}: {error}") from error
+
+    made = decision(history, sale)
+    history.request(f"operator {sale.id[:6]}", lambda at: at.operating.resolve(sale, made, "operator"), ended)

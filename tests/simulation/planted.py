@@ -1,0 +1,214 @@
+"""Faults planted in the product, to prove that the simulation can fail: each is a mistake that has lost, or would lose, money.
+
+A plant is a change of source text. Only while it is planted, the function has the code of the changed text; so every module
+that imported the function before is struck too, and a plant whose text is no longer in the product refuses to be planted.
+"""
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
+
+from shared import identifiers, recording, resolving, settling, silence, transaction, vending
+from shared.mobilemart import answers, receipts
+
+
+class Change(NamedTuple):
+    """In the source of a function, `old` becomes `new`."""
+
+    old: str
+    new: str
+
+
+Edit = tuple[Callable[..., Any], *tuple[Change, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """One mistake, by the name of what it does wrong."""
+
+    name: str
+    edits: tuple[Edit, ...]
+
+
+def plant(name: str, *edits: Edit) -> Plant:
+    return Plant(name, edits)
+
+
+def swap(old: str, new: str) -> Change:
+    return Change(old, new)
+
+
+def before(anchor: str, *lines: str) -> Change:
+    """Further lines before the one that begins with `anchor`."""
+    return Change(anchor, "\n".join((*lines, anchor)))
+
+
+@contextmanager
+def planted(mistake: Plant) -> Iterator[None]:
+    """The product with this mistake in it.
+
+    Raises:
+        LookupError: the product does not hold the text that the plant changes, or holds it twice.
+    """
+    with ExitStack() as undo:
+        for function, *changes in mistake.edits:
+            assert isinstance(function, FunctionType)
+            undo.callback(setattr, function, "__code__", function.__code__)
+            function.__code__ = _changed(function, changes)
+        yield
+
+
+def _changed(function: FunctionType, changes: list[Change]) -> CodeType:
+    source = textwrap.dedent(inspect.getsource(function))
+    for old, new in changes:
+        if source.count(old) != 1:
+            raise LookupError(f"{function.__qualname__} holds {old!r} {source.count(old)} times")
+        source = source.replace(old, new)
+    made: dict[str, FunctionType] = {}
+    exec(compile(source, inspect.getfile(function), "exec"), function.__globals__, made)
+    return made[function.__name__].__code__
+
+
+_read_vend = answers.read_vend
+_purchase, _sell, _send = vending.Vending.purchase, vending.Vending._sell, vending.Vending._send
+_resolve = resolving.Resolving.resolve
+_is_abandoned = transaction.Transaction.is_abandoned
+
+PLANTS = (
+    # What an answer means
+    plant(
+        "a lost answer is taken for a failure",
+        (_read_vend, swap("else Unknown(heard.cause)", "else Rejected(Reason.TEMPORARILY_UNAVAILABLE, heard.cause)")),
+    ),
+    plant(
+        "a lost answer is taken for a connection never made",
+        (_read_vend, swap("not_taken=True) if heard.never_sent else Unknown(heard.cause)", "not_taken=True)")),
+    ),
+    plant(
+        "a 5xx is taken for a failure",
+        (
+            _read_vend,
+            before(
+                "    return Unknown(heard.description",
+                "    if heard.status >= 500:",
+                "        return refused(heard, Reason.TEMPORARILY_UNAVAILABLE)",
+            ),
+        ),
+    ),
+    plant(
+        "an answer that is no JSON is taken for a failure",
+        (
+            _read_vend,
+            before(
+                "    return Unknown(heard.description",
+                "    if heard.json is None:",
+                "        return refused(heard, Reason.TEMPORARILY_UNAVAILABLE)",
+            ),
+        ),
+    ),
+    plant("a 2xx is no sign of a vend", (_read_vend, swap("heard.description, sign_of_vend=heard.is_success", "heard.description"))),
+    plant("whatever a reprint names is taken for the sale", (answers._mismatch, before("    if asked_for is not None", "    return None"))),
+    plant("tokens come in another order", (receipts._with_tokens, swap("tokens=issued.tokens,", "tokens=issued.tokens[::-1],"))),
+    plant("readable tokens are taken for all", (receipts._tokens_due, swap("if not issued.is_whole:", "if False:"))),
+    # Selling
+    plant("a retry takes a new request id", (_send, swap("sale.request_id, left_seconds", "self.new_id(), left_seconds"))),
+    plant(
+        "an unknown outcome is tried again",
+        (_send, swap("answer.outcome.not_taken):", 'answer.outcome.not_taken) and type(answer.outcome).__name__ != "Unknown":')),
+    ),
+    plant("nothing closes the send window", (_send, before("        if left_seconds <= 0:", "        left_seconds = 10.0"))),
+    plant(
+        "the claim comes after the send",
+        (
+            _purchase,
+            before(
+                "    try:\n        sale = await self._create(fresh, draft.prevend)",
+                "    if draft.refusal is None:",
+                "        await self._send(fresh)",
+            ),
+        ),
+    ),
+    plant("another's claim is taken for ours", (_purchase, swap("if sale.nonce != fresh.nonce:", "if False:"))),
+    plant("a prevend can be bought twice", (_purchase, swap("self._create(fresh, draft.prevend)", "self._create(fresh, None)"))),
+    plant(
+        "a refusal leaves its key free",
+        (
+            _purchase,
+            before(
+                "    try:\n        sale = await self._create(fresh, draft.prevend)",
+                "    if draft.refusal is not None:",
+                "        return Purchased(fresh, replayed=False)",
+            ),
+        ),
+    ),
+    plant("a key may come back with another order", (vending.Vending._repeat, swap("earlier.fingerprint != asked.fingerprint", "False"))),
+    plant("a key is not bound to its caller", (identifiers.transaction_id, swap("caller.subject, ", ""))),
+    plant(
+        "a sale is told as vended that is not on record",
+        (
+            _sell,
+            swap(
+                "Purchased(sale, replayed=False, on_record=False)",
+                'Purchased(after(sale, answer, at=self.now(), by="us", retry_seconds=60), replayed=False)',
+            ),
+        ),
+    ),
+    plant(
+        "a sale is announced before it is on record",
+        (
+            _sell,
+            before(
+                "    try:\n        recorded",
+                '    hasty = after(sale, answer, at=self.now(), by="us", retry_seconds=60)',
+                "    for event in hasty.unannounced:",
+                "        await self.events.publish(event, hasty)",
+            ),
+        ),
+    ),
+    # Recording
+    plant(
+        "no precondition on the record",
+        (recording.Recording.change, swap("self.store.advance(before, ", "self.store.advance(await self._held(sale.id), ")),
+    ),
+    plant("the unannounced are cleared blindly", (transaction.announced, swap("if event not in published", "if False"))),
+    plant(
+        "what was not published counts as published",
+        (recording.Recording.announce, swap("break\n", "pass\n")),
+    ),
+    plant(
+        "an end can be overwritten",
+        (transaction.after, swap("if NEXT[sale.state]:", "if True:")),
+        (transaction._moved, swap("if state not in NEXT[sale.state]:", "if False:")),
+    ),
+    plant("what contradicts an end is forgotten", (transaction._contradicted, before("    entry = HistoryEntry(", "    return sale"))),
+    plant("a lease is shorter than the exchange", (_is_abandoned, swap("self.lease_until", "self.send_by"))),
+    plant("a lease never ends", (_is_abandoned, swap("at >= self.lease_until", "False"))),
+    # Resolving
+    plant(
+        '"does not exist" is believed at once',
+        (
+            transaction.not_found,
+            swap("if sale.not_found_at is None:", "if False:"),
+            swap("if at - sale.not_found_at < timedelta(seconds=retry_seconds):", "if False:"),
+        ),
+    ),
+    plant('"does not exist" is believed without a control', (_resolve, swap(" if sale.order.vas_type in controlled:", ":"))),
+    plant(
+        '"does not exist" is believed of a young sale',
+        (transaction.may_be_absent, swap(" and at >= of_age_at(sale, minimum_age_seconds)", "")),
+    ),
+    plant('"does not exist" is believed against a sign of a vend', (transaction.may_be_absent, swap(" and not sale.sign_of_vend", ""))),
+    plant("one vend ends two sales", (resolving.Resolving._found, swap("if all(holder.id == sale.id for holder in holders):", "if True:"))),
+    plant("recovered tokens are not announced", (transaction._vended_again, swap("(EventName.TOKENS,)", "()"))),
+    plant("tokens that are due are forgotten", (_resolve, swap(" and not sale.tokens_pending:\n", ":\n"))),
+    # Settling
+    plant("absence is believed of files with other ids", (silence.proves_absence, swap(" and day in matching.controls", ""))),
+    plant("absence is believed of one file alone", (silence.days_that_may_bill, swap("(sale.day, sale.day + ONE_DAY)", "(sale.day,)"))),
+    plant("absence is believed against a sign of a vend", (silence.proves_absence, swap("if sale.sign_of_vend or ", "if "))),
+    plant("absence is believed beside a line that might be it", (silence._may_hide, before("    unexplained =", "    return False"))),
+    plant("a settlement line is no evidence", (settling.Settling._healed, swap("sorted(settled.proofs, key=_in_order)", "()"))),
+)

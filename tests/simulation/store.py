@@ -1,0 +1,259 @@
+"""A store with Firestore's semantics: preconditions, commits whose reply is lost, and commits that land after all hope is gone."""
+
+from collections.abc import AsyncIterator, Callable, Generator
+from datetime import date, datetime
+from types import coroutine
+from typing import Any, NamedTuple
+
+from msgspec import structs
+
+from shared.prevend import Prevend
+from shared.sold import Sold
+from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.transaction import SHARDS, State, Transaction, shard_name
+from shared.vas import Mode, VasType
+from tests.simulation.faults import READ, WRITE, Call, Fault
+
+FIND = Call("store.find", *READ)
+FIND_PREVEND = Call("store.find_prevend", *READ)
+FIND_OPEN = Call("store.find_open", *READ)
+DUE = Call("store.due", Fault.CRASH_BEFORE, Fault.REFUSED)
+OF_DAY = Call("store.of_day", Fault.CRASH_BEFORE, Fault.REFUSED)
+LOOKUP = Call("store.lookup", *READ)
+CONTROL = Call("store.vended_lately", *READ)
+READ_PAPER = Call("store.read_paper", *READ)
+MARKED = Call("store.marked_papers", *READ)
+CREATE = Call("store.create", *WRITE)
+ADVANCE = Call("store.advance", *WRITE)
+ADD_PREVEND = Call("store.add_prevend", *WRITE)
+WRITE_PAPER = Call("store.write_paper", *WRITE)
+
+_SHARD_NAMES = {mode: tuple(shard_name(mode, number) for number in range(SHARDS)) for mode in Mode}
+
+Step = Generator[Any, Fault | None, Any]
+
+
+class Watch(NamedTuple):
+    """Who is told of every write, as it is made."""
+
+    created: Callable[[Transaction], None]
+    advanced: Callable[[Transaction, Transaction], None]
+    later: Callable[[Callable[[], object]], None]
+
+
+class Store:
+    """Sales, prevends and papers in memory. Implements `shared.store.Books`."""
+
+    __slots__ = ("_in_shard", "_now", "_revision", "_watch", "open", "papers", "prevends", "sales", "writes")
+
+    def __init__(self, now: Callable[[], datetime], watch: Watch) -> None:
+        self._now = now
+        self._watch = watch
+        self._revision = 0
+        self.writes = 0
+        self.sales: dict[str, Transaction] = {}
+        self.prevends: dict[str, Prevend] = {}
+        self.papers: dict[tuple[PaperKind, str], Paper] = {}
+        self._in_shard: dict[str, dict[str, Transaction]] = {}
+        self.open: dict[str, Transaction] = {}
+
+    @coroutine
+    def find(self, transaction_id: str) -> Step:
+        if (fault := (yield FIND)) is Fault.REFUSED:
+            raise StoreUnavailable("refused")
+        found = self.sales.get(transaction_id)
+        yield fault
+        return found
+
+    @coroutine
+    def find_prevend(self, prevend_id: str) -> Step:
+        if (fault := (yield FIND_PREVEND)) is Fault.REFUSED:
+            raise StoreUnavailable("refused")
+        found = self.prevends.get(prevend_id)
+        yield fault
+        return found
+
+    @coroutine
+    def find_open(self, account: str) -> Step:
+        if (fault := (yield FIND_OPEN)) is Fault.REFUSED:
+            raise StoreUnavailable("refused")
+        found = next((sale for sale in self.open.values() if sale.open is not None and sale.open.account == account), None)
+        yield fault
+        return found
+
+    def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Step:
+        return self._commit(CREATE, lambda: self._created(fresh, prevend))
+
+    def advance(self, before: Transaction, after: Transaction) -> Step:
+        return self._commit(ADVANCE, lambda: self._advanced(before, after))
+
+    def add_prevend(self, prevend: Prevend) -> Step:
+        return self._commit(ADD_PREVEND, lambda: self._added(prevend))
+
+    @coroutine
+    def due(self, mode: Mode, shard: int, at: datetime, at_most: int) -> Step:
+        if (fault := (yield DUE)) is Fault.REFUSED:
+            raise StoreUnavailable("refused")
+        held = self._in_shard.get(_SHARD_NAMES[mode][shard])
+        sales = [sale for sale in held.values() if sale.open is not None and sale.open.due_at <= at] if held else []
+        yield fault
+        return sorted(sales, key=_due_at)[:at_most]
+
+    @coroutine
+    def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Step:
+        if (fault := (yield LOOKUP)) is Fault.REFUSED:
+            raise StoreUnavailable("refused")
+        found = [sale for sale in self.sales.values() if sale.mode is mode and _key(sale, by) == value]
+        yield fault
+        return sorted(found, key=_created_at, reverse=True)[:at_most]
+
+    @coroutine
+    def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Step:
+        if (fault := (yield CONTROL)) is Fault.REFUSED:
+            raise StoreUnavailable("refused")
+        since = at - CONTROLS_WITHIN
+        found = [
+            sale
+            for sale in self.sales.values()
+            if sale.state is State.VENDED
+            and sale.order.vas_type is vas_type
+            and sale.mode is mode
+            and since < sale.created_at <= at
+            and _key(sale, LookupBy.SUPPLIER_TRANSACTION_ID) is not None
+        ]
+        yield fault
+        return sorted(found, key=_created_at, reverse=True)[:CONTROLS]
+
+    async def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold]:
+        for sale in await self._of_day(mode, day, shard):
+            yield Sold.of(sale)
+
+    @coroutine
+    def _of_day(self, mode: Mode, day: date, shard: int) -> Step:
+        if (fault := (yield OF_DAY)) is Fault.REFUSED:
+            raise StoreUnavailable("refused")
+        found = [sale for sale in self.sales.values() if sale.day == day and sale.mode is mode and int(sale.id[:4], 16) % SHARDS == shard]
+        yield fault
+        return found
+
+    @coroutine
+    def read_paper(self, kind: PaperKind, paper_id: str) -> Step:
+        if (fault := (yield READ_PAPER)) is Fault.REFUSED:
+            raise StoreUnavailable("refused")
+        found = self.papers.get((kind, paper_id))
+        yield fault
+        return found
+
+    @coroutine
+    def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> Step:
+        if (fault := (yield MARKED)) is Fault.REFUSED:
+            raise StoreUnavailable("refused")
+        found = [paper for (of, name), paper in self.papers.items() if of is kind and paper.mark == mark and name >= (from_id or "")]
+        yield fault
+        return sorted(found, key=_paper_id)
+
+    def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Step:
+        return self._commit(WRITE_PAPER, lambda: self._paper_written(kind, paper, beside))
+
+    @coroutine
+    def _commit(self, call: Call, write: Callable[[], Any]) -> Step:
+        fault = yield call
+        if fault is Fault.REFUSED:
+            raise StoreUnavailable("refused")
+        if fault is Fault.LANDS_LATER:
+            self._watch.later(write)
+            raise StoreUnavailable("deadline exceeded")
+        written = write()
+        self.writes += 1
+        if fault is Fault.REPEATED:
+            written = write()  # the library tries again, and meets its own write
+        yield fault
+        if fault is Fault.LOST:
+            raise StoreUnavailable("deadline exceeded")
+        return written
+
+    def _created(self, fresh: Transaction, prevend: Prevend | None) -> Transaction:
+        if fresh.id in self.sales:
+            raise Conflict
+        if prevend is not None:
+            if self.prevends[prevend.id].revision != prevend.revision:
+                raise Conflict
+            self.prevends[prevend.id] = _used(prevend, fresh.id, self._next())
+        stored = self._keep(fresh)
+        self._watch.created(stored)
+        return stored
+
+    def _advanced(self, before: Transaction, after: Transaction) -> Transaction:
+        held = self.sales[before.id]
+        if held.revision != before.revision:
+            raise Conflict
+        stored = self._keep(after)
+        self._watch.advanced(held, stored)
+        return stored
+
+    def _keep(self, sale: Transaction) -> Transaction:
+        stored = structs.replace(sale, revision=self._next())
+        self.sales[sale.id] = stored
+        held = self.open.pop(sale.id, None)
+        if held is not None and held.open is not None:
+            del self._in_shard[held.open.shard][sale.id]
+        if stored.open is not None:
+            self.open[sale.id] = stored
+            self._in_shard.setdefault(stored.open.shard, {})[sale.id] = stored
+        return stored
+
+    def _added(self, prevend: Prevend) -> None:
+        self.prevends[prevend.id] = _used(prevend, None, self._next())
+
+    def _paper_written(self, kind: PaperKind, paper: Paper, beside: Paper | None) -> Paper:
+        papers = (paper,) if beside is None else (paper, beside)
+        for one in papers:
+            held = self.papers.get((kind, one.id))
+            if (held.revision if held is not None else None) != one.revision:
+                raise Conflict
+        for one in papers:
+            self.papers[kind, one.id] = Paper(one.id, one.body, one.mark, self._next())
+        return self.papers[kind, paper.id]
+
+    def _next(self) -> str:
+        self._revision += 1
+        return str(self._revision)
+
+
+def _used(prevend: Prevend, by: str | None, revision: str) -> Prevend:
+    return Prevend(
+        id=prevend.id,
+        mode=prevend.mode,
+        caller=prevend.caller,
+        order=prevend.order,
+        supplier_prevend_id=prevend.supplier_prevend_id,
+        minimum_amount=prevend.minimum_amount,
+        amount_due=prevend.amount_due,
+        created_at=prevend.created_at,
+        expires_at=prevend.expires_at,
+        used_by=by,
+        revision=revision,
+    )
+
+
+def _key(sale: Transaction, by: LookupBy) -> str | None:
+    match by:
+        case LookupBy.REQUEST_ID:
+            return sale.request_id
+        case LookupBy.SUPPLIER_TRANSACTION_ID:
+            return sale.receipt.supplier_transaction_id if sale.receipt is not None else None
+        case _:
+            return sale.order.meter_number
+
+
+def _due_at(sale: Transaction) -> datetime:
+    assert sale.open is not None
+    return sale.open.due_at
+
+
+def _created_at(sale: Transaction) -> datetime:
+    return sale.created_at
+
+
+def _paper_id(paper: Paper) -> str:
+    return paper.id

@@ -1,0 +1,249 @@
+"""The supplier's switch and its books. It does whatever the wire reference leaves open, as its `Character` has it."""
+
+import heapq
+from collections.abc import Callable, Generator, Mapping
+from datetime import datetime, timedelta
+from types import coroutine
+from typing import Any, Final
+
+from msgspec import json
+
+from shared.mobilemart.answers import Heard, NoReply, Reply
+from shared.mobilemart.wire import Call as Request
+from shared.vas import VasType
+from tests.simulation.character import Character, Manner
+from tests.simulation.faults import EXCHANGE, Call, Fault
+from tests.simulation.goods import PRICES, Vend, slip
+from tests.simulation.scheduler import Clock
+
+SEND: Final = Call("supplier.vend", *EXCHANGE)
+PREVEND: Final = Call("supplier.prevend", *EXCHANGE)
+REPRINT: Final = Call("supplier.reprint", *EXCHANGE)
+
+LEASE: Final = timedelta(seconds=240)  # design.md's numbers, not the product's settings: those may be what is wrong
+MINIMUM_AGE: Final = timedelta(seconds=900)
+
+JSON: Final = {"content-type": "application/json"}
+MARKED: Final = {"content-type": "application/json", "x-simulated": "true"}
+PROBLEM: Final = {"content-type": "application/problem+json"}
+HTML: Final = {"content-type": "text/html"}
+PAGE: Final = b"<!doctype html><title>Fulcrum</title>"
+SERVICES: Final = {service.value: service for service in VasType}
+
+
+class Switch:
+    """MobileMart. `vends` is the truth: everything that it ever sold."""
+
+    def __init__(self, clock: Clock, character: Character, breaches: dict[str, str], seen: dict[str, int]) -> None:
+        self._clock = clock
+        self.character = character
+        self.breaches = breaches  # by request id: which assumption was broken for it
+        self.seen = seen
+        self.vends: list[Vend] = []
+        self.by_request: dict[str, list[Vend]] = {}
+        self.prevends: dict[str, tuple[VasType, str, int]] = {}
+        self._used: set[str] = set()
+        self._said: dict[str, Heard] = {}  # by request id: what was answered
+        self._late: list[tuple[datetime, int, Vend]] = []
+        self._number = 0
+        self.asked: Callable[[str], None] = _ignored  # is told of every request to vend
+
+    async def exchange(self, call: Request, **_: object) -> Heard:
+        """The transport of the client: one request, one answer."""
+        _, _, service, action = call.path.split("/")
+        if call.method == "POST":
+            return await self._vend(SERVICES[service], action, json.decode(call.body or b""))
+        return await (self._prevend if action == "prevend" else self._reprint)(SERVICES[service], dict(call.query))
+
+    @coroutine
+    def _vend(self, service: VasType, action: str, asked: Mapping[str, Any]) -> Generator[Any, Fault | None, Heard]:
+        checked_at = self._clock.now
+        fault = yield SEND
+        if fault is Fault.REFUSED:
+            return NoReply("ClientConnectorError", never_sent=True)
+        if self._clock.now - checked_at > LEASE:
+            self.breaches.setdefault(asked["requestId"], "frozen between clock and wire")
+        heard = self._sold(service, action, asked)
+        if fault is Fault.REPEATED and not isinstance(heard, NoReply):
+            self._repeated_by_the_network(asked["requestId"])
+            again = self._sold(service, action, asked)
+            heard = again if self.character.repeat == "replayed" else heard
+        yield fault
+        return NoReply("TimeoutError") if fault is Fault.LOST else heard
+
+    @coroutine
+    def _prevend(self, service: VasType, asked: Mapping[str, str]) -> Generator[Any, Fault | None, Heard]:
+        fault = yield PREVEND
+        if fault is Fault.REFUSED:
+            return NoReply("ClientConnectorError", never_sent=True)
+        heard = self._confirmed(service, asked)
+        yield fault
+        return NoReply("TimeoutError") if fault is Fault.LOST else heard
+
+    @coroutine
+    def _reprint(self, service: VasType, asked: Mapping[str, str]) -> Generator[Any, Fault | None, Heard]:
+        fault = yield REPRINT
+        if fault is Fault.REFUSED:
+            return NoReply("ClientConnectorError", never_sent=True)
+        heard = self._printed(asked)
+        yield fault
+        return NoReply("TimeoutError") if fault is Fault.LOST else heard
+
+    def catch_up(self) -> None:
+        """Make the vends that were begun late and are due by now."""
+        while self._late and self._late[0][0] <= self._clock.now:
+            at, _, vend = heapq.heappop(self._late)
+            self._book(vend, at)
+
+    def finish(self) -> datetime | None:
+        """When the last of the late vends will have been made."""
+        return max(self._late)[0] if self._late else None
+
+    def _confirmed(self, service: VasType, asked: Mapping[str, str]) -> Heard:
+        trouble = self.character.trouble_of_prevend()
+        self._saw("prevend", trouble or "confirmed")
+        if trouble is not None:
+            return _answer(trouble, self.character)
+        self._number += 1
+        name = f"dddddddd-0000-4000-8000-{self._number:012d}"
+        recipient = asked.get("meterNumber") or asked["accountNumber"]
+        self.prevends[name] = (service, recipient, round(float(asked["amount"]) * 100))
+        minimum = self.character.minimum_rand
+        return Reply.of(200, JSON, f'{{"transactionId":"{name}","minimumPurchaseAmount":{minimum},"amountDue":0}}'.encode())
+
+    def _sold(self, service: VasType, action: str, asked: Mapping[str, Any]) -> Heard:
+        self.catch_up()
+        request_id = asked["requestId"]
+        self.asked(request_id)
+        if request_id in self._said:
+            self._saw("repeated id", self.character.repeat)
+            if self.character.repeat == "replayed":
+                earlier = self.by_request.get(request_id)
+                return Reply.of(200, JSON, slip(earlier[0], self.character.token_form)) if earlier else self._said[request_id]
+            if self.character.repeat == "rejected":
+                return _problem(400, 1010)
+        manner = self.character.manner_of_vend()
+        self._saw("vend", manner.name)
+        heard = self._done(manner, service, action, asked)
+        if manner.says != "unauthenticated":  # of that it knows nothing afterwards
+            self._said[request_id] = heard
+        return heard
+
+    def _done(self, manner: Manner, service: VasType, action: str, asked: Mapping[str, Any]) -> Heard:
+        """Sell, or not, in that manner."""
+        if not manner.vends and not manner.delay:
+            return _answer(manner.says, self.character)
+        vend = self._made(service, action, asked)
+        if vend is None:
+            return _problem(400, 1003)
+        if manner.breach is not None:
+            self.breaches.setdefault(vend.request_id, manner.breach)
+        if manner.delay:
+            self._number += 1
+            heapq.heappush(self._late, (self._clock.now + timedelta(seconds=manner.delay), self._number, vend))
+        else:
+            self._book(vend, self._clock.now)
+        if manner.says != "sold":
+            return _answer(manner.says, self.character)
+        with_tokens, with_id = manner.name != "no token", manner.name != "no id"
+        return Reply.of(200, JSON, slip(vend, self.character.token_form, with_tokens=with_tokens, with_id=with_id))
+
+    def _made(self, service: VasType, action: str, asked: Mapping[str, Any]) -> Vend | None:
+        if (prevend_id := asked.get("prevendTransactionId")) is not None:
+            if prevend_id not in self.prevends or (self.character.prevend_once and prevend_id in self._used):
+                return None
+            self._used.add(prevend_id)
+            service, recipient, cents = self.prevends[prevend_id]
+            return Vend(asked["requestId"], service, recipient, cents, pinned=False)
+        amount = asked.get("amount")
+        cents = PRICES[asked["merchantProductId"]] if amount is None else round(amount * 100)
+        return Vend(asked["requestId"], service, asked.get("mobileNumber"), cents, pinned=action == "pinned")
+
+    def _book(self, vend: Vend, at: datetime) -> None:
+        self._number += 1
+        number = self._number
+        vend.supplier_id = f"bbbbbbbb-0000-4000-8000-{number:012d}"
+        vend.at = at
+        vend.visible_at = at + timedelta(seconds=self.character.lag)
+        if vend.vas_type is VasType.UTILITY:
+            vend.online, vend.charges, count = self.character.kind_of_meter()
+            vend.tokens = tuple(f"{(number * 10 + at + 7) * 1_000_000_007 + 10**19:020d}" for at in range(count))
+        elif vend.vas_type is VasType.VOUCHER or vend.pinned:
+            vend.tokens = (f"{number * 1_000_003 + 10**13:014d}",)
+        self.vends.append(vend)
+        self.by_request.setdefault(vend.request_id, []).append(vend)
+
+    def _printed(self, asked: Mapping[str, str]) -> Heard:
+        self.catch_up()
+        character = self.character
+        trouble = character.trouble_of_reprint()
+        self._saw("reprint", trouble or character.reprint)
+        if trouble is not None:
+            return _answer(trouble, character)
+        if character.reprint == "refused":
+            return _problem(400, 1012)
+        by_request = "requestId" in asked
+        if character.reprint == "useless" or by_request != (character.reprint == "by our id"):
+            return _problem(400, 1003)
+        if by_request:
+            found = next(iter(self.by_request.get(asked["requestId"], ())), None)
+        else:
+            found = next((vend for vend in self.vends if vend.supplier_id == asked["transactionId"]), None)
+        if found is None or found.visible_at > self._clock.now:
+            return _problem(400, 1003)
+        return Reply.of(200, JSON, slip(found, character.token_form, with_tokens=not character.forgets_tokens))
+
+    def _repeated_by_the_network(self, request_id: str) -> None:
+        if self.character.repeat == "vended again":
+            self.breaches.setdefault(request_id, "repeated by the network")
+
+    def _saw(self, what: str, how: str) -> None:
+        name = f"{what}: {how}"
+        self.seen[name] = self.seen.get(name, 0) + 1
+
+
+def _ignored(_: str) -> None:
+    pass
+
+
+def _problem(status: int, code: int) -> Reply:
+    return Reply.of(status, PROBLEM, b'{"title":"No.","status":%d,"fulcrumErrorCode":%d}' % (status, code))
+
+
+def _answer(says: str, character: Character) -> Heard:
+    """An answer that names no sale."""
+    match says:
+        case "silence":
+            return NoReply("TimeoutError")
+        case "server error":
+            return Reply.of(500 + character.some(4), HTML, b"<h1>oops</h1>")
+        case "html":
+            return Reply.of(200, HTML, PAGE)
+        case "cut":
+            return Reply.of(200, JSON, b'{"transactionId":"bbbbbb', "ClientPayloadError")
+        case "empty":
+            return Reply.of(200, {"content-type": "text/html", "content-length": "0"}, b"")
+        case "error in 200":
+            return Reply.of(200, JSON, b'{"transactionId":"bbbbbbbb","errorCode":5,"errorMessage":"no"}')
+        case "foreign":
+            return Reply.of(200, MARKED, b'{"transactionId":"bbbbbbbb","simulated":true}')
+        case "unknown code":
+            return _problem(400, 1077)
+        case "not found":
+            return _problem(404, 1002)
+        case "code on 5xx":
+            return _problem(500, 1002)
+        case "forbidden":
+            return Reply.of(403, HTML, PAGE)
+        case "does not exist":
+            return _problem(400, 1003)
+        case "busy":
+            return Reply.of(429, {**PROBLEM, "retry-after": "30"}, b'{"title":"Too Many Requests.","status":429}')
+        case "unauthenticated":
+            return Reply.of(401, JSON, b"") if character.some(2) else _problem(400, 1006)
+        case "float":
+            return _problem(400, 1008)
+        case "refused":
+            return _problem(400, (1000, 1001, 1002, 1010, 1011, 1013, 1016)[character.some(7)])
+        case _:
+            raise ValueError(says)

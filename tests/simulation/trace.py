@@ -1,0 +1,44 @@
+"""A history as people read it: when, who, what, and what struck. Made only while one is replayed; never with a token in it."""
+
+from datetime import datetime
+from typing import Any
+
+from shared import logs
+from shared.transaction import Transaction
+from shared.vending import Purchased
+
+
+class Trace:
+    """The lines of one history."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def call(self, at: datetime, who: str, name: str, fault: object) -> None:
+        """A port call, and what strikes it."""
+        self.say(at, who, name if fault is None else f"{name:<24} << {fault}")
+
+    def end(self, at: datetime, who: str, result: Any, error: Exception | None) -> None:
+        """How a coroutine ended."""
+        self.say(at, who, f"-> {_told(result) if error is None else type(error).__name__}")
+
+    def say(self, at: datetime, who: str, what: str) -> None:
+        """Anything else."""
+        self.lines.append(f"{at:%d %H:%M:%S}  {who:<26} {logs.masked(what)}")
+
+
+def _told(result: Any) -> str:
+    match result:
+        case Purchased(sale, replayed, on_record):
+            return f"{shown(sale)}{' (replayed)' if replayed else ''}{'' if on_record else ' (not on record)'}"
+        case Transaction():
+            return shown(result)
+        case _:
+            return type(result).__name__ if result is not None and not isinstance(result, bool | int | str) else str(result)
+
+
+def shown(sale: Transaction) -> str:
+    """A sale in a few words."""
+    receipt = sale.receipt
+    tokens = f", tokens {receipt.tokens_due}" if receipt else ""
+    return f"sale {sale.id[:6]} {sale.state} v{sale.version}{tokens}"
