@@ -14,7 +14,7 @@ PYTHON_MADE := $(VENV)/.made-with-$(or $(subst /,-,$(PYTHON)),default)
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: bench fuzz run test lint package openapi plan lock
+.PHONY: bench fuzz run test lint package openapi plan lock simulate
 .DELETE_ON_ERROR:
 
 run: $(INSTALLED)
@@ -35,6 +35,12 @@ bench: $(INSTALLED)
 # What the supplier may say, fuzzed by coverage: `make fuzz RUNS=1000000`. On Linux, with Python 3.12 or newer.
 fuzz: $(INSTALLED_DEV)
 	@for what in answers files; do $(VENV)/bin/python -m tests.hostile.fuzz $$what -runs=$(or $(RUNS),100000) || exit 1; done
+
+# Seeded histories on all cores: `make simulate SEEDS=n` (and FIRST=s to begin elsewhere); SEED=s replays one and tells it.
+SEEDS := 20000
+FIRST := 1
+simulate: $(INSTALLED_DEV)
+	@$(VENV)/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --first $(FIRST))
 
 package: $(PYTHON_MADE)
 	@$(VENV)/bin/python -m local.package
