@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import time
 from enum import StrEnum
 from typing import Final
 
@@ -9,13 +10,14 @@ from shared import logs
 from shared.money import Money, money_from_rand
 
 LONGEST_SAID: Final = 160
-WIDTH: Final = 26  # of what was done, so that what was seen begins in one column
+WIDTH: Final = 27  # of what was done, so that what was seen begins in one column
 
 _RAND: Final = re.compile(r"R([0-9]{1,6}(?:\.[0-9]{2})?)", re.ASCII)
 
 
 class Verdict(StrEnum):
     PASS = "pass"
+    SEEN = "seen"  # it proves something or nothing; neither is a fault
     SKIP = "skip"
     FAIL = "FAIL"
     DOUBT = "DOUBT"
@@ -39,25 +41,27 @@ class Stop(Exception):
 
 
 class Steps:
-    """Prints what was done and seen, in order. A step begins with its name and ends with a verdict."""
+    """Prints what was done and seen, in order, and how long it took. A step begins with its name and ends with a verdict."""
 
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
         self._doing = ""
+        self._began = time.monotonic()
 
     def begin(self, doing: str) -> None:
-        self._doing = doing
+        self._doing, self._began = doing, time.monotonic()
 
     def end(self, verdict: Verdict, saw: str, *notes: str) -> None:
         """What the step begun last came to, and a line for each note."""
         self.verdicts.append(verdict)
-        print(f"{len(self.verdicts):2}  {verdict:5}  {self._doing:{WIDTH}}  {saw}", flush=True)
+        took = f"{time.monotonic() - self._began:5.1f} s"
+        print(f"{len(self.verdicts):2}  {verdict:5}  {took}  {self._doing:{WIDTH}}  {saw}", flush=True)
         for line in notes:
             self.note(line)
 
     def note(self, line: str) -> None:
         """What belongs to the step before, or to the one that is running."""
-        print(f"{'':{WIDTH + 13}}{line}", flush=True)
+        print(f"{'':{WIDTH + 22}}{line}", flush=True)
 
 
 def rand(text: str) -> Money:

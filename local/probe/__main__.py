@@ -1,0 +1,227 @@
+"""`python -m local.probe`: asks the supplier itself, with the client that the functions use, what nobody could tell us about it.
+
+    python -m local.probe --url https://uat.fulcrumswitch.com --meter 12345678901
+    python -m local.probe --url https://uat.fulcrumswitch.com --meter 12345678901 --buy R20.00 --save probed
+
+It buys nothing without `--buy`, and then once, for money. What it shows has no values in it; what it keeps, with `--save`, is whole.
+It ends with what was proven, what is still unknown, and which setting to change; `docs/supplier-questions.md` says the rest.
+
+Credentials: from Secret Manager where MOBILEMART_CLIENT_ID_SECRET and MOBILEMART_CLIENT_SECRET_SECRET name them, as for the functions; else
+from PROBE_CLIENT_ID and PROBE_CLIENT_SECRET; else they are asked for, unseen. Exit codes are those of `local.smoke`.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from getpass import getpass
+from pathlib import Path
+from typing import Final
+
+from local.probe import asking, buying
+from local.probe.findings import Finding
+from local.probe.notes import Notes
+from local.probe.questions import QUESTIONS
+from local.probe.switch import Switch
+from local.terminal import Exit, Steps, Stop, Verdict, rand
+from shared.config import Config, ConfigError, SupplierSecrets, load
+from shared.mobilemart.access import Credentials, GetCredentials
+from shared.mobilemart.exchange import live_transport
+from shared.money import Money
+from shared.secrets import Secrets, supplier_credentials
+from shared.vas import ACCOUNT_NUMBER, METER_NUMBER, PREVENDED, Order, VasType, msisdn
+
+USUAL: Final = Money(2_000)  # what a prevend is asked for when no amount is named
+SECRET_NAMES: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")
+CREDENTIALS: Final = ("PROBE_CLIENT_ID", "PROBE_CLIENT_SECRET")
+
+_NOT_NAMED: Final = "projects/none/secrets/asked-for/versions/1"  # stands where the credentials are not Secret Manager's
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Take the steps that are asked for, and give the exit code."""
+    options = read_options(arguments)
+    try:
+        config = configuration(os.environ, options.url)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return Exit.REFUSED
+    try:
+        return asyncio.run(_probe(options, config))
+    except KeyboardInterrupt:
+        print("\ninterrupted. A request that was sent goes on without us: --reprint with its id, from the journal", file=sys.stderr)
+        return Exit.IN_DOUBT
+
+
+def configuration(environ: Mapping[str, str], url: str | None) -> Config:
+    """The settings of the supplier's client: the functions' own variables, and their defaults.
+
+    Raises:
+        ConfigError: as at the start of a function.
+    """
+    names = [name for name in environ if name.startswith("MOBILEMART_") or name == "SECRET_MANAGER_EMULATOR_HOST"]
+    theirs = {name: environ[name] for name in names if name != "MOBILEMART_LIVE_INTEGRATION"}
+    address = {} if url is None else {"MOBILEMART_API_URL": url}
+    unnamed = {} if any(environ.get(name) for name in SECRET_NAMES) else dict.fromkeys(SECRET_NAMES, _NOT_NAMED)
+    ours = {"ENVIRONMENT": "local", "MOBILEMART_LIVE_INTEGRATION": "true", "TRANSACTION_STORE": "sqlite:///unused"}
+    return load({**theirs, **address, **unnamed, **ours}, "local")
+
+
+async def _probe(options: argparse.Namespace, config: Config) -> int:
+    logging.getLogger().addHandler(logging.NullHandler())  # what the client would log is told by the steps
+    notes = Notes(Steps(), options.save)
+    print(f"asking {config.supplier_url}{', buying for ' + str(options.buy) if options.buy else ', buying nothing'}\n", flush=True)
+    secrets = Secrets(config.secret_manager_emulator)
+    switch = Switch(live_transport(), config, _credentials(config.supplier_secrets, secrets))
+    try:
+        await _steps(options, switch, notes)
+    except Stop as stop:
+        notes.steps.end(stop.verdict, stop.saw, *stop.advice)
+    except OSError as error:
+        notes.steps.end(Verdict.FAIL, f"nothing could be written: {error.strerror}", "nothing is bought that is not on record first")
+    finally:
+        await switch.aclose()
+        await secrets.close()
+    print(_summary(notes))
+    doubt, failed = Verdict.DOUBT in notes.steps.verdicts, Verdict.FAIL in notes.steps.verdicts
+    return Exit.IN_DOUBT if doubt else Exit.FAILED if failed else Exit.DONE
+
+
+async def _steps(options: argparse.Namespace, switch: Switch, notes: Notes) -> None:
+    if notes.folder is not None:
+        for line in buying.unended(notes):
+            print(f"not known to have ended: --reprint {line['requestId']}, of {line['at']}\n", flush=True)
+    await asking.access(switch, notes)
+    if options.reprint is not None:
+        await buying.reprint_earlier(switch, notes, options.reprint)
+        return
+    order = await asking.products(switch, notes, _order(options))
+    await asking.reprints_of_nothing(switch, notes)
+    if order is None:
+        return
+    prevend_id = await asking.prevend(switch, notes, order)
+    if options.buy is not None:
+        repeat = options.repeat_request_id is not None
+        await buying.buy(switch, notes, order, prevend_id, age_seconds=options.prevend_age, repeat=repeat)
+
+
+def _credentials(names: SupplierSecrets | None, secrets: Secrets) -> GetCredentials:
+    if names is not None and names.client_id != _NOT_NAMED:
+        return supplier_credentials(secrets, names)
+    client_id, client_secret = (os.environ.get(name) or getpass(f"{name}: ") for name in CREDENTIALS)
+
+    async def given(_refused: bool) -> Credentials:
+        return Credentials(client_id, client_secret)
+
+    return given
+
+
+def _order(options: argparse.Namespace) -> Order | None:
+    """What is to be asked about; `None` where nobody and nothing was named."""
+    if not (options.meter or options.account or options.mobile or options.product):
+        return None
+    return Order(
+        vas_type=options.service,
+        amount=options.buy or options.amount,
+        merchant_product_id=options.product,
+        meter_number=options.meter,
+        account_number=options.account,
+        mobile_number=options.mobile,
+        pinned=options.pinned,
+    )
+
+
+def _summary(notes: Notes) -> str:
+    """Every question: proven with what follows, or still unknown with how it is found out."""
+    proven = [_proven(notes.found[question.name]) for question in QUESTIONS if question.name in notes.found]
+    unknown = [question for question in QUESTIONS if question.name not in notes.found]
+    lines = ["", "PROVEN", *(proven or ["  nothing"]), "", "STILL UNKNOWN"]
+    for question in unknown:
+        lines += [f"  {question.name:22} {question.text}", f"  {'':22} {question.ask}. Held by {question.held_by}"]
+    return "\n".join([*lines, "", "docs/supplier-questions.md has each of them, and why nothing sells twice meanwhile."])
+
+
+def _proven(finding: Finding) -> str:
+    return f"  {finding.question:22} {finding.proven}\n  {'':22} {finding.change}"
+
+
+def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command's options.
+
+    Raises:
+        SystemExit: 2, where they make no sense, or would buy without all that buying needs.
+    """
+    parser = argparse.ArgumentParser(prog="python -m local.probe", description="What only the supplier itself can tell, asked of it.")
+    parser.add_argument("--url", help="the switch; default: MOBILEMART_API_URL")
+    parser.add_argument("--service", type=VasType, default=VasType.UTILITY, help=", ".join(VasType))
+    parser.add_argument("--meter", type=_meter)
+    parser.add_argument("--account", type=_account)
+    parser.add_argument("--mobile", type=_mobile)
+    parser.add_argument("--product", help="merchantProductId; electricity's only one need not be named")
+    parser.add_argument("--pinned", action="store_true", help="airtime or data as a PIN")
+    parser.add_argument("--amount", type=rand, default=USUAL, metavar="R20.00", help=f"what a prevend is asked for; {USUAL}")
+    parser.add_argument("--buy", type=rand, metavar="R20.00", help="buy, once, for this: it is real, and cannot be undone")
+    parser.add_argument("--prevend-age", type=int, default=0, metavar="SECONDS", help="wait so long between prevend and purchase")
+    parser.add_argument(
+        "--repeat-request-id",
+        type=rand,
+        metavar="R20.00",
+        help="send the purchase a second time under its request id: it may cost this once more",
+    )
+    parser.add_argument("--reprint", metavar="REQUEST_ID", help="have a sale of an earlier run shown again, and do nothing else")
+    parser.add_argument(
+        "--save", type=Path, metavar="FOLDER", help="keep answers as they came, tokens and all, and the journal of requests"
+    )
+    options = parser.parse_args(arguments)
+    for fault in _faults(options):
+        parser.error(fault)
+    return options
+
+
+def _faults(options: argparse.Namespace) -> Sequence[str]:
+    """What is wrong with the options together."""
+    recipient = {VasType.UTILITY: options.meter, VasType.BILL_PAYMENT: options.account}.get(options.service, options.mobile)
+    given = [number for number in (options.meter, options.account, options.mobile) if number is not None]
+    needs_recipient = options.service in PREVENDED or (options.service is not VasType.VOUCHER and not options.pinned)
+    faults = []
+    if given != [number for number in (recipient,) if number is not None]:
+        faults.append("--meter is for utility, --account for bill-payment, --mobile for airtime and data")
+    if options.product is not None and needs_recipient and recipient is None:
+        faults.append(f"{options.service} is for somebody: name whom")
+    if options.buy is not None and options.save is None:
+        faults.append("--buy needs --save: what is bought here exists nowhere else")
+    if options.buy is not None and (_order(options) is None or options.reprint is not None):
+        faults.append("--buy needs to know for whom or what, and nothing else: --meter, --account, --mobile or --product")
+    if options.repeat_request_id not in (None, options.buy):
+        faults.append("--repeat-request-id needs --buy, and the same amount: it may be spent a second time")
+    if options.reprint is not None and options.save is None:
+        faults.append("--reprint needs --save with the folder of the run that sold")
+    return faults
+
+
+def _meter(text: str) -> str:
+    return _matching(METER_NUMBER, text, "11 or 13 digits")
+
+
+def _account(text: str) -> str:
+    return _matching(ACCOUNT_NUMBER, text, "5 to 20 digits")
+
+
+def _matching(pattern: re.Pattern[str], text: str, meaning: str) -> str:
+    if not pattern.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"must be {meaning}")
+    return text
+
+
+def _mobile(text: str) -> str:
+    number = msisdn(text)
+    if number is None:
+        raise argparse.ArgumentTypeError("must be a South African mobile number")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

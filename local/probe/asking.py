@@ -1,0 +1,103 @@
+"""The steps that cost nothing: each asks the supplier one thing, shows how the answer looks, and takes from it what it proves."""
+
+from dataclasses import replace
+from typing import Final
+
+from local.probe import findings
+from local.probe.notes import Notes, looks
+from local.probe.switch import Switch
+from local.terminal import Stop, Verdict, said
+from shared import wiring
+from shared.catalogue import fitted
+from shared.mobilemart.answers import Reply
+from shared.mobilemart.wire import Call, products_call
+from shared.outcome import Rejected
+from shared.vas import PREVENDED, Order, VasType, last_four
+
+NO_METER: Final = "00000000000"
+BAD_TOKEN: Final = "not-a-token"  # and no secret
+
+
+async def access(switch: Switch, notes: Notes) -> None:
+    """An access token, and what a bad one gets.
+
+    Raises:
+        Stop: we get none.
+    """
+    notes.steps.begin("access token")
+    refused = await switch.client.ready()
+    if refused is not None:
+        raise Stop(Verdict.FAIL, said(refused.cause), "HTTP 401: are the credentials those of this address's environment?")
+    notes.steps.end(Verdict.PASS, "given")
+    notes.steps.begin("a bad access token")
+    heard = await switch.ask(products_call(VasType.UTILITY), BAD_TOKEN)
+    notes.tell(heard)
+    notes.take(findings.of_refused_token(heard))
+
+
+async def products(switch: Switch, notes: Notes, order: Order | None) -> Order | None:
+    """Every list; and the order, its product chosen where it is electricity.
+
+    Raises:
+        Stop: the order's product is not in its list, or not at this price.
+    """
+    for vas_type in VasType:
+        notes.steps.begin(f"products {vas_type}")
+        listed = await switch.client.products(vas_type)
+        if isinstance(listed, Rejected):
+            notes.steps.end(Verdict.FAIL, said(listed.cause))
+            continue
+        heard = switch.heard()
+        notes.keep(f"products-{vas_type}", heard)
+        notes.steps.end(Verdict.PASS, f"{len(listed)} that can be sold", *looks(heard))
+        if vas_type is VasType.UTILITY:
+            notes.take(findings.of_products(listed, switch.config.utility_product_id))
+        if order is not None and order.vas_type is vas_type:
+            fit = fitted(order, listed, switch.config.utility_product_id)
+            if isinstance(fit, Rejected):
+                raise Stop(Verdict.FAIL, f"{fit.reason}: {said(fit.cause)}", "--product names one of the list, --amount or --buy its price")
+            order = fit
+    return order
+
+
+async def reprints_of_nothing(switch: Switch, notes: Notes) -> None:
+    """Reprints that can show nothing: they tell how one is asked for, and what is said where there is nothing to show."""
+    notes.steps.begin("reprint, no parameters")
+    heard = await switch.ask(Call("GET", f"/v1/{VasType.UTILITY}/reprint"))
+    notes.tell(heard)
+    notes.take(findings.of_bare_reprint(heard))
+    by_service = {}
+    for vas_type in VasType:
+        notes.steps.begin(f"no such sale, {vas_type}")
+        call = Call("GET", f"/v1/{vas_type}/reprint", query=(("requestId", wiring.new_id()),))
+        by_service[vas_type] = await switch.ask(call)
+        notes.tell(by_service[vas_type])
+    notes.take(findings.of_absent_reprint(by_service[VasType.UTILITY]))
+    notes.take(findings.of_reprint_services(by_service))
+
+
+async def prevend(switch: Switch, notes: Notes, order: Order) -> str | None:
+    """The supplier's id of the confirmed order; `None` for what is sold without one.
+
+    Raises:
+        Stop: it was not confirmed.
+    """
+    if order.vas_type not in PREVENDED:
+        return None
+    if order.vas_type is VasType.UTILITY:
+        notes.steps.begin(f"no such meter, {last_four(NO_METER)}")
+        await switch.client.prevend(replace(order, meter_number=NO_METER), wiring.new_id())
+        heard = switch.heard()
+        notes.tell(heard)
+        notes.take(findings.of_unknown_meter(heard))
+    notes.steps.begin(f"prevend {last_four(order.recipient)}")
+    confirmed = await switch.client.prevend(order, wiring.new_id())
+    heard = switch.heard()
+    notes.keep("prevend", heard)
+    if isinstance(confirmed, Rejected):
+        raise Stop(Verdict.FAIL, f"{confirmed.reason}: {said(confirmed.cause)}", "nothing was bought")
+    least, due = confirmed.minimum_amount or "not said", confirmed.amount_due or "not said"
+    notes.steps.end(Verdict.PASS, f"{order.amount} confirmed; minimum {least}, due {due}", *looks(heard))
+    assert isinstance(heard, Reply)  # a confirmation was read from it
+    notes.take(findings.of_prevend(heard, order))
+    return confirmed.supplier_prevend_id

@@ -1,0 +1,189 @@
+"""The steps about a sale: making it, which costs money; having it shown again; and, where that was asked for, sending it twice."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from local.probe import findings
+from local.probe.findings import Finding
+from local.probe.notes import Notes, description, looks
+from local.probe.switch import Switch
+from local.terminal import Stop, Verdict, said
+from shared import wiring
+from shared.config import ReprintBy
+from shared.mobilemart.answers import Heard, Reply, read_reprint
+from shared.mobilemart.wire import REPRINTED, reprint_call
+from shared.money import Money
+from shared.outcome import Outcome, Receipt, Rejected, Unknown, Vended
+from shared.vas import Order, VasType, last_four
+
+
+async def buy(switch: Switch, notes: Notes, order: Order, supplier_prevend_id: str | None, *, age_seconds: int, repeat: bool) -> None:
+    """Buy `order` once, when its prevend has that age, and ask for it again by both ids. With `repeat`, send the same request twice.
+
+    Raises:
+        Stop: there was no access token, so nothing was sent.
+        OSError: it could not be put on record, so nothing was sent; or its answer could not be.
+    """
+    if age_seconds:
+        print(f"waiting {age_seconds} s, for the prevend to age", flush=True)
+        await asyncio.sleep(age_seconds)
+    sale = _Sale(switch, notes, order, supplier_prevend_id, wiring.new_id())
+    outcome, heard = await sale.sent(attempt=1)
+    if isinstance(heard, Reply):
+        notes.take(findings.of_vend(heard, order))
+    if age_seconds:
+        notes.take(findings.of_aged_prevend(outcome, age_seconds, switch.config.prevend_valid_seconds))
+    if isinstance(outcome, Rejected):
+        return
+    await sale.shown_again(outcome.receipt if isinstance(outcome, Vended) else None, looks(heard))
+    if repeat:
+        again, heard_again = await sale.sent(attempt=2)
+        notes.take(findings.of_repeat(outcome, again, heard_again))
+
+
+async def reprint_earlier(switch: Switch, notes: Notes, request_id: str) -> None:
+    """Have a sale of an earlier run shown again.
+
+    Raises:
+        Stop: the journal knows no such request.
+    """
+    lines = [line for line in notes.journal.lines() if line.get("requestId") == request_id]
+    if not lines or "amountCents" not in lines[0]:
+        notes.steps.begin("reprint")
+        raise Stop(Verdict.FAIL, f"no request {said(request_id)} in {notes.journal.path}")
+    held = next((line["transactionId"] for line in lines if line.get("transactionId")), None)
+    order = _order(lines[0])
+    by_request = await _reprinted(switch, notes, order, ReprintBy.REQUEST_ID, request_id, None)
+    by_transaction = await _reprinted(switch, notes, order, ReprintBy.TRANSACTION_ID, request_id, held) if held else None
+    notes.take(findings.of_reprints(by_request, by_transaction, held is not None))
+    if receipt := by_request or by_transaction:
+        _ended_by_reprint(notes, request_id, receipt)
+        notes.take([Finding("reprint-retention", f"at least until now: it was sold {said(lines[0]['at'])}")])
+
+
+def unended(notes: Notes) -> list[Mapping[str, Any]]:
+    """The requests of all runs that may have sold and are not known to have ended."""
+    lines = notes.journal.lines()
+    ended = {(line.get("requestId"), line.get("attempt")) for line in lines if line.get("outcome") in ("Vended", "Rejected")}
+    return [line for line in lines if "amountCents" in line and (line.get("requestId"), line.get("attempt")) not in ended]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sale:
+    """One sale under one request id."""
+
+    switch: Switch
+    notes: Notes
+    order: Order
+    supplier_prevend_id: str | None
+    request_id: str
+
+    async def sent(self, attempt: int) -> tuple[Outcome, Heard]:
+        """The request, once on the wire: on record before it leaves, its answer kept before it is told."""
+        steps, client = self.notes.steps, self.switch.client
+        steps.begin(f"{'purchase' if attempt == 1 else 'the same again'}, {self.order.amount}")
+        refused = await client.ready()
+        if refused is not None:
+            raise Stop(Verdict.FAIL, said(refused.cause), "no access token: nothing was sent")
+        self.switch.heard()  # whatever was said about the token is not about the sale
+        self._write_down(attempt)
+        answer = await client.vend(self.order, self.supplier_prevend_id, self.request_id, self.switch.config.send_window_seconds)
+        heard = self.switch.heard()
+        self._keep(attempt, answer.outcome, heard)
+        match answer.outcome:
+            case Vended(receipt):
+                steps.end(Verdict.PASS, f"vended: {said(receipt.supplier_transaction_id)}", _goods(receipt), *looks(heard))
+            case Rejected() if attempt > 1:
+                steps.end(Verdict.SEEN, description(heard), "nothing was sold by this one")
+            case Rejected(reason=reason):
+                steps.end(Verdict.FAIL, f"rejected, {reason}: {description(heard)}", "nothing was sold")
+            case Unknown(cause=cause):
+                advice = ("it may have sold, and is not sent again", f"later: --reprint {self.request_id}, with this --save")
+                steps.end(Verdict.DOUBT, f"unknown: {said(cause)}", *advice)
+        return answer.outcome, heard
+
+    async def shown_again(self, sold: Receipt | None, looked: Sequence[str]) -> None:
+        """The sale by its reprints: by our request id, and by the switch's own id where we were told it."""
+        held = None if sold is None else sold.supplier_transaction_id
+        by_request = await _reprinted(self.switch, self.notes, self.order, ReprintBy.REQUEST_ID, self.request_id, None, looked)
+        by_transaction = None
+        if held is not None:
+            by_transaction = await _reprinted(self.switch, self.notes, self.order, ReprintBy.TRANSACTION_ID, self.request_id, held, looked)
+        if self.order.vas_type in REPRINTED:
+            self.notes.take(findings.of_reprints(by_request, by_transaction, held is not None))
+        again = by_request or by_transaction
+        if again is not None and sold is not None:
+            self.notes.take(findings.of_reprinted_goods(again, sold))
+        if again is not None and sold is None:
+            _ended_by_reprint(self.notes, self.request_id, again)
+
+    def _write_down(self, attempt: int) -> None:
+        self.notes.journal.write(
+            requestId=self.request_id,
+            attempt=attempt,
+            url=self.switch.config.supplier_url,
+            service=self.order.vas_type,
+            pinned=self.order.pinned,
+            product=self.order.merchant_product_id,
+            amountCents=self.order.amount.cents,
+            to=last_four(self.order.recipient),
+            prevend=self.supplier_prevend_id,
+        )
+        self.notes.steps.note(f"request id {self.request_id}, written to {self.notes.journal.path}")
+
+    def _keep(self, attempt: int, outcome: Outcome, heard: Heard) -> None:
+        """The answer and what it means; where the disk takes it no more, the request id that stands there already has to do."""
+        known = {"transactionId": outcome.receipt.supplier_transaction_id} if isinstance(outcome, Vended) else {"cause": outcome.cause}
+        try:
+            kept = self.notes.keep("vend", heard)
+            self.notes.journal.write(requestId=self.request_id, attempt=attempt, outcome=type(outcome).__name__, answer=kept, **known)
+        except OSError as error:
+            self.notes.steps.note(f"ITS ANSWER COULD NOT BE KEPT ({error.strerror}): make room, then --reprint {self.request_id}")
+        else:
+            self.notes.steps.note(f"its answer is in {kept}")
+
+
+def _ended_by_reprint(notes: Notes, request_id: str, receipt: Receipt) -> None:
+    notes.journal.write(requestId=request_id, attempt=1, outcome="Vended", transactionId=receipt.supplier_transaction_id, by="reprint")
+
+
+async def _reprinted(
+    switch: Switch, notes: Notes, order: Order, by: ReprintBy, request_id: str, held: str | None, looked: Sequence[str] = ()
+) -> Receipt | None:
+    """The sale as a reprint shows it; `None` where it does not, or shows another. `looked` is how the sale's own answer looked."""
+    notes.steps.begin(f"reprint by {by}")
+    call = reprint_call(order.vas_type, by, request_id, held)
+    if call is None:
+        notes.steps.end(Verdict.SKIP, f"none is known for {order.vas_type}")
+        return None
+    heard = await switch.ask(call)
+    kept = notes.keep("reprint", heard)
+    form = looks(heard)
+    shown = ["it looks like the sale's own answer"] if form and form == list(looked) else form
+    match read_reprint(heard, order, switch.config.mode, held):
+        case Vended(receipt):
+            notes.steps.end(
+                Verdict.SEEN, f"the sale, {said(receipt.supplier_transaction_id)}", f"{_goods(receipt)}, in {kept}", *looks(heard)
+            )
+            return receipt
+        case Unknown(cause=cause):
+            notes.steps.end(Verdict.SEEN, f"not read as this sale: {said(cause)}", *shown)
+        case _:
+            notes.tell(heard)
+    return None
+
+
+def _goods(receipt: Receipt) -> str:
+    """What was delivered, without any of it."""
+    kinds = ", ".join(token.kind for token in receipt.tokens)
+    goods = f"tokens: {kinds}" if kinds else "a PIN" if receipt.pin is not None else "no token and no PIN"
+    return f"{goods} ({receipt.tokens_due}); {receipt.units or 'no'} units"
+
+
+def _order(line: Mapping[str, Any]) -> Order:
+    """What a request in the journal was about; for whom is not in it."""
+    return Order(
+        vas_type=VasType(line["service"]), amount=Money(line["amountCents"]), merchant_product_id=line["product"], pinned=line["pinned"]
+    )

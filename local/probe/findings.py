@@ -1,0 +1,237 @@
+"""What an answer of the supplier proves about an open question, and what is then to be changed. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from local.probe.structure import members_at, structure, token_paths
+from local.terminal import said
+from shared.catalogue import Product
+from shared.mobilemart.answers import Heard, NoReply, Reply
+from shared.mobilemart.error_codes import CODES, TRANSACTION_DOES_NOT_EXIST
+from shared.mobilemart.fields import rand
+from shared.mobilemart.receipts import CHARGE_AMOUNT_KEYS, CHARGE_NAME_KEYS, KIND_KEYS, TOKEN_KEYS, UNIT_KEYS
+from shared.mobilemart.wire import REPRINTED
+from shared.money import Money
+from shared.outcome import Outcome, Reason, Receipt, Rejected, Unknown, Vended
+from shared.vas import Order, VasType
+
+KEPT: Final = "as assumed"  # nothing is to be changed
+
+MOBILE_NUMBER_INVALID: Final = 1013
+
+_REQUIRED: Final = re.compile(r"(\w+) is required", re.ASCII)
+_REPRINT_PARAMETERS: Final = frozenset({"requestid", "transactionid"})
+_PREVEND_READ: Final = frozenset(  # or repeats what was asked
+    {
+        "transactionId",
+        "prevendTransactionId",
+        "minimumPurchaseAmount",
+        "amountDue",
+        "accountHolder",
+        "accountNumber",
+        "meterNumber",
+        "timestamp",
+    }
+)
+_TOKENS: Final = "additionalDetails.tokens[]"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was proven about a question, and what to change: `KEPT` where our assumption holds."""
+
+    question: str
+    proven: str
+    change: str = KEPT
+
+
+def of_refused_token(heard: Heard) -> Iterable[Finding]:
+    if isinstance(heard, Reply):
+        known = KEPT if heard.is_unauthenticated else f"add HTTP {heard.status} to STATUSES: a refused token is to be renewed"
+        yield Finding("access-token-refusal", said(heard.description), known)
+
+
+def of_products(products: Sequence[Product], configured: str | None) -> Iterable[Finding]:
+    """Of the list of electricity products."""
+    if len(products) == 1:
+        yield Finding("electricity-product", "the list has one row")
+    elif products:
+        rows = ", ".join(f"{said(product.merchant_product_id)} {said(product.name)}" for product in products[:5])
+        known = configured in {product.merchant_product_id for product in products}
+        yield Finding(
+            "electricity-product", f"{len(products)} rows: {rows}", KEPT if known else "set MOBILEMART_UTILITY_PRODUCT_ID to one of them"
+        )
+
+
+def of_bare_reprint(heard: Heard) -> Iterable[Finding]:
+    """Of a reprint that was asked without any parameter: the refusal names those that it wants."""
+    if not isinstance(heard, Reply):
+        return
+    detail = members_at(heard.json).get("detail")
+    wanted = _REQUIRED.findall(detail) if isinstance(detail, str) else []
+    if wanted:
+        known = {name.lower() for name in wanted} <= _REPRINT_PARAMETERS
+        change = KEPT if known else f"send {', '.join(map(said, wanted))} in reprint_call"
+        yield Finding("reprint-parameters", f"it wants {', '.join(map(said, wanted))}", change)
+
+
+def of_absent_reprint(heard: Heard) -> Iterable[Finding]:
+    """Of a reprint of a request id that was never sent."""
+    if not isinstance(heard, Reply):
+        return
+    if heard.meaning is CODES[TRANSACTION_DOES_NOT_EXIST]:
+        yield Finding("reprint-absence", said(heard.description))
+    elif heard.code is not None:
+        change = f"if {heard.code} says only that, it may take the place of TRANSACTION_DOES_NOT_EXIST; ask the supplier first"
+        yield Finding("reprint-absence", said(heard.description), change)
+
+
+def of_reprint_services(heard: Mapping[VasType, Heard]) -> Iterable[Finding]:
+    """Of a reprint of nothing, asked of every service: an error of the switch's own is a service that has one."""
+    if any(isinstance(one, NoReply) for one in heard.values()):
+        return
+    there = {vas_type for vas_type, one in heard.items() if isinstance(one, Reply) and one.code is not None}
+    more, fewer = sorted(there - REPRINTED), sorted(REPRINTED - there)
+    change = "; ".join([*(f"add {one} to REPRINTED" for one in more), *(f"take {one} out of REPRINTED" for one in fewer)])
+    yield Finding("reprint-services", ", ".join(sorted(there)) or "none", change or KEPT)
+
+
+def of_prevend(reply: Reply, order: Order) -> Iterable[Finding]:
+    """Of a prevend that was confirmed."""
+    fields = structure(reply.delivered)
+    unread = [path for path in fields if path not in _PREVEND_READ and not path.startswith("consumerDetails")]
+    change = f"if {', '.join(unread)} is a maximum or arrears, read it in read_prevend" if unread else KEPT
+    yield Finding("prevend-fields", ", ".join(fields), change)
+    if order.vas_type is VasType.BILL_PAYMENT:
+        yield Finding("bill-amount", "it is taken")
+
+
+def of_unknown_meter(heard: Heard) -> Iterable[Finding]:
+    """Of a prevend for a meter that cannot exist."""
+    if not isinstance(heard, Reply):
+        return
+    if heard.delivered:
+        yield Finding("meter-unknown", "it is confirmed all the same: only the purchase refuses it")
+    elif heard.code is not None:
+        reason = heard.meaning.prevend_reason(VasType.UTILITY) if heard.meaning is not None else None
+        change = KEPT if reason is Reason.METER_UNKNOWN else f"let code {heard.code} mean RECIPIENT_REFUSED in CODES"
+        yield Finding("meter-unknown", said(heard.description), change)
+
+
+def of_vend(reply: Reply, order: Order) -> Iterable[Finding]:
+    """Of a sale's answer: where in it everything stands."""
+    details = members_at(reply.delivered, "additionalDetails")
+    if order.vas_type is VasType.UTILITY:
+        yield from _of_tokens(reply.delivered)
+        yield from _of_units(reply.delivered)
+        yield from _of_charges(details)
+    stated = details.get("productAmount", reply.delivered.get("amount"))
+    yield from _of_amount(stated, order.amount)
+    if order.mobile_number is not None and reply.delivered:
+        yield Finding("mobile-number-form", "the one that was sent is taken")
+    elif order.mobile_number is not None and reply.meaning is CODES[MOBILE_NUMBER_INVALID]:
+        change = "the other form, in mobile_form; unless the supplier has not enabled this number for this product"
+        yield Finding("mobile-number-form", "the one that was sent is refused", change)
+
+
+def of_aged_prevend(outcome: Outcome, age_seconds: int, valid_seconds: int) -> Iterable[Finding]:
+    """Of a sale whose prevend had that age."""
+    match outcome:
+        case Vended() if age_seconds >= valid_seconds:
+            yield Finding("prevend-validity", f"at least {age_seconds} s", f"PREVEND_VALID_SECONDS may be {age_seconds}")
+        case Vended():
+            yield Finding(
+                "prevend-validity", f"at least {age_seconds} s; we allow {valid_seconds}: --prevend-age {valid_seconds} tells more", KEPT
+            )
+        case Rejected(cause=cause) | Unknown(cause=cause):
+            yield Finding(
+                "prevend-validity",
+                f"after {age_seconds} s: {said(cause)}",
+                f"if that is for its age, PREVEND_VALID_SECONDS below {age_seconds}",
+            )
+
+
+def of_reprints(by_request: Receipt | None, by_transaction: Receipt | None, both_asked: bool) -> Iterable[Finding]:
+    """Of a sale asked for again by our request id and, where the switch's own was known, by that; `None` is one that did not show it."""
+    if by_request is not None:
+        by_both = " and by its transactionId" if by_transaction is not None else ""
+        yield Finding("reprint-lookup", f"by our request id{by_both}", f"{KEPT}: MOBILEMART_REPRINT_BY=request_id")
+    elif by_transaction is not None:
+        change = "MOBILEMART_REPRINT_BY=transaction_id: due tokens are found, and doubts are ended by settlement files"
+        yield Finding("reprint-lookup", "by the switch's transactionId only", change)
+    elif both_asked:
+        change = "perhaps it is only late: --reprint REQUEST_ID tomorrow. If it stays so, MOBILEMART_REPRINT_BY=none"
+        yield Finding("reprint-lookup", "by neither id", change)
+
+
+def of_reprinted_goods(again: Receipt, sold: Receipt) -> Iterable[Finding]:
+    """Of what a reprint showed, beside what was sold."""
+    if (again.tokens, again.pin) == (sold.tokens, sold.pin):
+        yield Finding("reprint-tokens", "the same tokens or PIN, in their order")
+    elif not again.tokens and again.pin is None:
+        yield Finding(
+            "reprint-tokens", "the sale without them", "a token that is due then comes by a person: POST /transactions/ID/resolution"
+        )
+    elif not sold.tokens and sold.pin is None:
+        yield Finding("reprint-tokens", "what the sale's answer did not")
+    else:
+        yield Finding("reprint-tokens", "OTHER ones than were sold", "compare the saved answers, and ask the supplier which are good")
+
+
+def of_repeat(first: Outcome, again: Outcome, heard: Heard) -> Iterable[Finding]:
+    """Of the same request, sent a second time under its request id. We never do that: nothing is to be changed."""
+    match first, again:
+        case _, Rejected(cause=cause):
+            yield Finding("repeated-request-id", f"refused: {said(cause)}")
+        case Vended(before), Vended(now) if before.supplier_transaction_id == now.supplier_transaction_id:
+            yield Finding("repeated-request-id", "the first answer again, nothing sold")
+        case Vended(), Vended():
+            yield Finding("repeated-request-id", "SOLD AGAIN, under another transactionId")
+        case _ if isinstance(heard, Reply) and heard.code is not None:
+            yield Finding(
+                "repeated-request-id", f"refused: {said(heard.description)}; 1003 may say that of the used prevend: try a voucher"
+            )
+
+
+def _of_tokens(said_of_sale: Mapping[str, object]) -> Iterable[Finding]:
+    paths = token_paths(said_of_sale)
+    inside = sorted({path.removeprefix(f"{_TOKENS}.") for path in paths if path.startswith(f"{_TOKENS}.")})
+    if f"{_TOKENS}" in paths:
+        yield Finding("token-keys", "bare texts, without a key or a kind")
+    elif inside:
+        unread = [name for name in inside if name not in TOKEN_KEYS]
+        kinds = [name for name in KIND_KEYS if f"{_TOKENS}.{name}" in structure(said_of_sale)]
+        change = f"add {', '.join(unread)} to TOKEN_KEYS" if unread else KEPT
+        yield Finding("token-keys", f"digits under {', '.join(inside)}; kind under {', '.join(kinds) or 'none that we know'}", change)
+    elif paths:
+        yield Finding("token-keys", f"20 digits stand at {', '.join(paths)}", "if that is the token, read it from there: read_tokens")
+
+
+def _of_units(said_of_sale: Mapping[str, object]) -> Iterable[Finding]:
+    paths = [path for path in structure(said_of_sale) if re.search(r"unit|kwh", path.rpartition(".")[2], re.IGNORECASE)]
+    quantities = [path for path in paths if not path.lower().endswith("type")]
+    if quantities:
+        unread = sorted({name for path in quantities if (name := path.rpartition(".")[2]) not in UNIT_KEYS})
+        known = any(path.rpartition(".")[2] in UNIT_KEYS for path in quantities)
+        yield Finding("units-key", ", ".join(quantities), KEPT if known else f"add {', '.join(unread)} to UNIT_KEYS")
+
+
+def _of_charges(details: Mapping[str, object]) -> Iterable[Finding]:
+    costs = details.get("fixedCosts")
+    if isinstance(costs, list) and costs:
+        names = {name for item in costs for name in members_at(item)}
+        known = names & set(CHARGE_NAME_KEYS) and names & set(CHARGE_AMOUNT_KEYS)
+        keys = ", ".join(structure(costs))
+        yield Finding("fixed-costs", keys, KEPT if known else "add its keys to CHARGE_NAME_KEYS and CHARGE_AMOUNT_KEYS")
+
+
+def _of_amount(stated: object, asked: Money) -> Iterable[Finding]:
+    money = rand(stated)
+    if money == asked:
+        yield Finding("amount-unit", "rand")
+    elif money is not None and money.cents == asked.cents * 100:
+        yield Finding("amount-unit", "cents", "divide by 100 in amount_said: until then no reprint matches its sale")
+    elif money is not None:
+        yield Finding("amount-unit", "another amount than was asked for: without charges?", "see the saved answer, then amount_said")

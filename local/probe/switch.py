@@ -1,0 +1,54 @@
+"""The supplier's switch as the probe reaches it: with the functions' own client, and beside it with calls that the client never makes."""
+
+from typing import Final
+
+import httpx
+
+from local.probe.witness import Witness
+from shared import wiring
+from shared.config import Config
+from shared.mobilemart.access import Access, GetCredentials
+from shared.mobilemart.answers import Heard, NoReply
+from shared.mobilemart.client import TOKEN_SECONDS, MobileMart, Settings
+from shared.mobilemart.exchange import Exchange
+from shared.mobilemart.wire import Call
+from shared.outcome import Rejected
+
+NOT_BEGUN: Final = NoReply("no answer")
+
+
+class Switch:
+    """Its answers, read by the client, and as they came."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, config: Config, credentials: GetCredentials) -> None:
+        self._settings = Settings(
+            base_url=config.supplier_url,
+            mode=config.mode,
+            tender_type=config.tender_type,
+            connect_timeout_seconds=config.connect_timeout_seconds,
+            timeout_seconds=config.exchange_timeout_seconds,
+        )
+        self._witness = Witness(transport)
+        self._exchange = Exchange(self._witness, config.supplier_url)
+        self._access = Access(self._ask_for_token, credentials, wiring.now, config.mode)
+        self.client = MobileMart(self._witness, self._settings, credentials, wiring.now)
+        self.config = config
+
+    def heard(self) -> Heard:
+        """What the client was last answered."""
+        seen = self._witness.take()
+        return NOT_BEGUN if seen is None else seen.reply
+
+    async def ask(self, call: Call, access_token: str | None = None) -> Heard:
+        """The answer to `call`, with an access token of ours unless another is given."""
+        token = access_token or await self._access.token()
+        if isinstance(token, Rejected):
+            return NoReply(token.cause)
+        seconds, connect_seconds = self._settings.timeout_seconds, self._settings.connect_timeout_seconds
+        return await self._exchange(call, access_token=token, seconds=seconds, connect_seconds=connect_seconds)
+
+    async def aclose(self) -> None:
+        await self.client.aclose()
+
+    async def _ask_for_token(self, call: Call) -> Heard:
+        return await self._exchange(call, seconds=TOKEN_SECONDS, connect_seconds=self._settings.connect_timeout_seconds)
