@@ -124,6 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=9000, help="0 for a free one")
     parser.add_argument("--unmarked", action="store_true", help="answers do not say that they are simulated: plays a live switch")
     parser.add_argument("--reprint-by", choices=get_args(ReprintBy), default=STANDARD.reprint_by)
+    parser.add_argument("--reprint-without-tokens", action="store_true", help="a reprint shows the sale, and not what it delivered")
+    parser.add_argument("--prevend-valid-seconds", type=float, default=STANDARD.prevend_valid_seconds)
+    parser.add_argument("--prevend-used-often", action="store_true", help="a prevend is good for any number of purchases")
     parser.add_argument("--repeated-request-id", choices=get_args(RepeatedRequestId), default=STANDARD.repeated_request_id)
     parser.add_argument("--answer-seconds", type=float, default=STANDARD.answer_seconds, help="how long every answer takes")
     parser.add_argument("--late-seconds", type=float, default=STANDARD.late_seconds, help="how late a late answer is")
@@ -131,6 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     behaviour = Behaviour(
         marked=not options.unmarked,
         reprint_by=options.reprint_by,
+        reprint_shows_tokens=not options.reprint_without_tokens,
+        prevend_valid_seconds=options.prevend_valid_seconds,
+        prevend_used_once=not options.prevend_used_often,
         repeated_request_id=options.repeated_request_id,
         answer_seconds=options.answer_seconds,
         late_seconds=options.late_seconds,

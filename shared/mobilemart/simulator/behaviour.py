@@ -27,6 +27,7 @@ class Behaviour:
     repeated_request_id: RepeatedRequestId = "reject"
     reprint_by: ReprintBy = "both"
     reprint_lag_seconds: float = 0
+    reprint_shows_tokens: bool = True
     prevend_valid_seconds: float = 3600
     prevend_used_once: bool = True
     answer_seconds: float = 0

@@ -24,6 +24,7 @@ class TokenShape(StrEnum):
     VALUE = "value"
     TOKEN_VALUE = "tokenValue"
     PIN = "pin"
+    UNHEARD_OF = "stsToken"  # under a key that nobody has seen
     STRINGS = "strings"  # bare strings
     GROUPED = "grouped"  # objects, the digits in groups of four
     NINETEEN_DIGITS = "nineteen-digits"  # objects, one digit short: not a usable token

@@ -244,6 +244,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     _shape(65, TokenShape.NINETEEN_DIGITS, "The token has 19 digits; a reprint delivers it whole."),
     _shape(66, TokenShape.EMPTY, "The token array is empty; a reprint delivers the token."),
     _shape(67, TokenShape.MISSING, "There is no token array; a reprint delivers the token."),
+    _shape(68, TokenShape.UNHEARD_OF, "The digits are under `stsToken`, which nobody has seen; a reprint delivers the token."),
     _after(70, Effect.LONE_SURROGATE, "A text in the answer holds half a character (a lone surrogate).", Told.UNREADABLE),
     _after(71, Effect.NUL, "A text in the answer holds a NUL character.", Told.UNREADABLE),
     _after(72, Effect.DEEPLY_NESTED, "The answer holds arrays nested 100 000 deep.", Told.UNREADABLE),

@@ -97,7 +97,7 @@ class Switch:
         async def do(at: datetime) -> dict[str, Any]:
             if at < vend.at + lag:
                 raise Refused(TRANSACTION_DOES_NOT_EXIST)
-            return slip(vend, TokenShape.TOKEN)
+            return slip(vend if self.behaviour.reprint_shows_tokens else replace(vend, tokens=(), pin=None), TokenShape.TOKEN)
 
         return Job(vend.scenario, do)
 
