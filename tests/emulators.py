@@ -5,6 +5,7 @@ Started by their `java` command line: `gcloud emulators ... start` is slower and
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -18,6 +19,7 @@ from pathlib import Path
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
+_running_at: dict[str, "subprocess.Popen[bytes]"] = {}  # those that this process started, by their addresses
 _JVM = ("-Duser.language=en", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
@@ -50,6 +52,17 @@ def pubsub() -> Iterator[str]:
 
 
 @contextmanager
+def silent(address: str) -> Iterator[None]:
+    """The emulator there stands still, as long as the block runs: connections stay, and nothing is answered until it goes on."""
+    process = _running_at[address]
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
 def _running(arguments: Sequence[str]) -> Iterator[str]:
     """The emulator while it runs; what it says is shown only when it does not start."""
     address = f"127.0.0.1:{free_port()}"
@@ -61,8 +74,10 @@ def _running(arguments: Sequence[str]) -> Iterator[str]:
             if not _is_ready(process, address):
                 said.seek(0)
                 raise RuntimeError(f"the emulator did not start:\n{said.read().decode(errors='replace')[-2000:]}")
+            _running_at[address] = process
             yield address
         finally:
+            _running_at.pop(address, None)
             _stop(process)
 
 

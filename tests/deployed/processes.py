@@ -1,6 +1,7 @@
 """What stands in for the platform: archives unpacked into empty folders, each function a process of its own, and what they all say."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,6 +83,43 @@ class Function:
         return self
 
 
+@dataclass(slots=True)
+class Fleet:
+    """Instances of one function, as its callers meet them: any of them, which may be gone before the next one is ready.
+
+    A caller waits `patience_seconds` for an answer, and then hears no more of it.
+    """
+
+    platform: "Platform"
+    name: str
+    environment: Mapping[str, str]
+    patience_seconds: float = WAIT_SECONDS
+    instances: list[Function] = field(default_factory=list)
+
+    def begin(self, size: int) -> "Fleet":
+        """Start so many, not waiting for them."""
+        self.instances += [self._started() for _ in range(size)]
+        return self
+
+    def ready(self) -> None:
+        for instance in self.instances:
+            instance.ready()
+
+    def any(self) -> Function:
+        return random.choice(self.instances)
+
+    def replace_one(self) -> None:
+        """Kill one, and start another in its place."""
+        at = random.randrange(len(self.instances))
+        self.instances[at].process.kill()
+        self.instances[at] = self._started().ready()
+
+    def _started(self) -> Function:
+        started = self.platform.start(self.name, self.environment)
+        started.http.timeout = httpx.Timeout(self.patience_seconds)
+        return started
+
+
 @dataclass(frozen=True, slots=True)
 class Supplier:
     """The simulated switch in a process of its own, looked at from behind."""
@@ -103,6 +142,11 @@ class Supplier:
     def vends_of(self, scenario: Scenario, service: Service) -> list[Any]:
         """What was sold to whom the scenario happens."""
         return [vend for vend in self.vends() if (vend["deal"]["scenario"], vend["deal"]["service"]) == (scenario.number, service)]
+
+    def settlement_file(self, day: date) -> tuple[str, bytes]:
+        """What it bills for a business day, and the name under which that is delivered."""
+        file = self.http.get("/_control/settlement-file", params={"day": day.isoformat()}).raise_for_status()
+        return file.headers["content-disposition"].partition('filename="')[2].rstrip('"'), file.content
 
     def script(self, *faults: Mapping[str, object]) -> None:
         """Let these go wrong with the next calls."""

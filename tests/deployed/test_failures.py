@@ -1,6 +1,5 @@
 """The other ends fail: the supplier, the database, the topic. Nothing is falsely in doubt, falsely rejected, or sold twice."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +11,9 @@ import pytest
 
 from shared import events
 from shared.mobilemart.simulator import PLAIN, Service
-from shared.store.firestore import FirestoreStore
-from shared.transaction import EventName, State, Transaction
+from shared.transaction import EventName, State
 from tests.deployed.processes import Function, Supplier, until
+from tests.deployed.records import Records
 from tests.deployed.relay import Relay
 from tests.deployed.surroundings import Surroundings
 from tests.deployed.wallet import Wallet, body_of, named, new_key, refused, settled
@@ -162,13 +161,5 @@ def test_a_topic_that_cannot_be_reached_holds_no_sale_up_for_long(
 
     assert (answer.status_code, answer.json()["state"]) == (201, "vended")
     assert took_seconds < events.TIMEOUT_SECONDS + 5
-    held = asyncio.run(on_record(surroundings, adrift.project, answer.json()["transactionId"]))
+    held = Records(surroundings.firestore, adrift.project).one(answer.json()["transactionId"])
     assert (held.state, held.unannounced, held.open is not None) == (State.VENDED, (EventName.VENDED,), True)
-
-
-async def on_record(surroundings: Surroundings, project: str, sale_id: str) -> Transaction:
-    store = await FirestoreStore.open(project, "(default)", timeout_seconds=10, emulator_host=surroundings.firestore)
-    held = await store.find(sale_id)
-    await store.close()
-    assert held is not None
-    return held

@@ -20,7 +20,7 @@ def swept(reconcile: Function) -> dict[str, int]:
 
 def test_a_lost_answer_ends_by_itself_and_the_day_balances(surroundings: Surroundings) -> None:
     topic, supplier, wallet = surroundings.topic(), surroundings.platform.supplier("--unmarked"), surroundings.wallet()
-    today = business_day(datetime.now(UTC)).isoformat()
+    today = business_day(datetime.now(UTC))
     with storage(BUCKET) as bucket:
         environment = surroundings.live(topic, supplier, SETTLEMENT_FILES=f"gs://{BUCKET}/in", STORAGE_EMULATOR_HOST=bucket.address)
         started = [surroundings.platform.start(name, environment) for name in ("purchase", "reconcile")]
@@ -37,15 +37,13 @@ def test_a_lost_answer_ends_by_itself_and_the_day_balances(surroundings: Surroun
         assert told == ["in_doubt", "vended"]
         assert swept(reconcile)["examined"] == 0
 
-        file = supplier.http.get("/_control/settlement-file", params={"day": today}).raise_for_status()
-        name = file.headers["content-disposition"].partition('filename="')[2].rstrip('"')
-        bucket.objects[f"in/{name}"] = file.content
-        settled = reconcile.http.post("/settle", params={"day": today}).raise_for_status()
+        bucket.deliver(*supplier.settlement_file(today))
+        settled = reconcile.http.post("/settle", params={"day": today.isoformat()}).raise_for_status()
         day = settled.json()
         vends = supplier.vends()
         assert day["matched"] == {"rows": len(vends), "totalCents": sum(vend["amount_cents"] for vend in vends)}
         assert (day["status"], day["discrepancies"], day["open"]) == ("provisional", [], [])
-        assert reconcile.http.post("/settle", params={"day": today}).content == settled.content
+        assert reconcile.http.post("/settle", params={"day": today.isoformat()}).content == settled.content
 
         page = reconcile.http.get(f"/reports/{today}.html").raise_for_status().text
         surroundings.seen.note([vend["recipient"] for vend in vends], "recipient")

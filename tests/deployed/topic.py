@@ -12,6 +12,8 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 
 from tests.deployed.processes import until
 
+MOST_PULLED = 1000
+
 
 class Topic:
     """On the emulator at `host:port`. `name` is what functions are told to publish to."""
@@ -38,15 +40,27 @@ class Topic:
 
         return until(found)
 
+    def all_about(self, events: Collection[str]) -> list[PubsubMessage]:
+        """Every message so far, once each of these events (`eventId`) is among them."""
+        awaited = set(events)
+
+        def found() -> bool:
+            awaited.difference_update(body_of(message)["eventId"] for message in self._pull())
+            return not awaited
+
+        until(found)
+        return list(self._messages)
+
     def close(self) -> None:
         self._channel.close()
 
-    def _pull(self) -> None:
-        pulled = self._subscriber.pull({"subscription": self._subscription, "max_messages": 100})
-        self._messages += [each.message for each in pulled.received_messages]
-        if pulled.received_messages:
-            ack_ids = [each.ack_id for each in pulled.received_messages]
-            self._subscriber.acknowledge(subscription=self._subscription, ack_ids=ack_ids)
+    def _pull(self) -> list[PubsubMessage]:
+        """The next messages, if there are any."""
+        received = self._subscriber.pull({"subscription": self._subscription, "max_messages": MOST_PULLED}).received_messages
+        if received:
+            self._subscriber.acknowledge(subscription=self._subscription, ack_ids=[each.ack_id for each in received])
+        self._messages += (messages := [each.message for each in received])
+        return messages
 
 
 def body_of(message: PubsubMessage) -> Any:

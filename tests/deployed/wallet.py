@@ -1,6 +1,7 @@
 """A wallet: a caller of the deployed functions, which checks the form of every answer and remembers what no log may hold."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,8 @@ _SALE = TypeAdapter(TransactionBody)
 _PREVEND = TypeAdapter(PrevendBody)
 _PROBLEM = TypeAdapter(ProblemBody)
 
+_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[ _.-](?=[0-9])")
+_DIGITS = re.compile(r"[0-9]{4,}")
 _TELLING = frozenset({"number", "pin", "recipient", "meterNumber", "accountNumber", "mobileNumber"})
 
 
@@ -40,6 +43,15 @@ class Seen:
                 self.values.add(value)
                 if value.startswith("27"):
                     self.values.add(f"0{value[2:]}")
+
+    def in_words(self, said: str) -> set[str]:
+        """The beginnings of those that stand in these words, digits in groups too: not whole, for what fails a test is shown."""
+        ungrouped = _BETWEEN_DIGITS.sub("", said)
+        runs = {run for words in (said, ungrouped) for run in _DIGITS.findall(words)}
+        numbers = {value for value in self.values if value.isdecimal()}
+        parts = {run[at : at + size] for size in {len(number) for number in numbers} for run in runs for at in range(len(run) - size + 1)}
+        others = {value for value in self.values - numbers if value in said or value in ungrouped}
+        return {f"{value[:3]}..." for value in (numbers & parts) | others}
 
 
 @dataclass(frozen=True, slots=True)
