@@ -12,7 +12,7 @@ from shared.transaction import EventName, Transaction
 from shared.vas import Mode
 
 if TYPE_CHECKING:
-    from google.pubsub_v1 import PublisherAsyncClient
+    from shared.topic import Topic
 
 TIMEOUT_SECONDS: Final = 5
 SPARED_SECONDS: Final = 5  # after a wait that was in vain, no sale waits for the topic: the sweep announces it later
@@ -21,7 +21,7 @@ log = logs.logger(__name__)
 
 
 class PubSubEvents:
-    """Publishes to `topic` (`projects/p/topics/t`), over a client that is made for the first event.
+    """Publishes to `topic` (`projects/p/topics/t`), over a channel that is made for the first event.
 
     Messages of one sale carry its id as their ordering key. A topic that let one sale wait is spared for a while: while it is away,
     customers would wait for nothing. `emulator` is the `host:port` of one, spoken to without TLS and
@@ -29,12 +29,12 @@ class PubSubEvents:
     """
 
     def __init__(self, topic: str, details: ConsumerDetails, emulator: str | None = None, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        self._topic = topic
+        self._name = topic
         self._details = details
         self._emulator = emulator
         self._timeout_seconds = timeout_seconds
-        self._client: PublisherAsyncClient | None = None
-        self._connect = SingleFlight(self._connected)
+        self._topic: Topic | None = None
+        self._open = SingleFlight(self._opened)
         self._spared_until = 0.0  # on the event loop's clock
 
     async def publish(self, event: EventName, sale: Transaction) -> None:
@@ -48,20 +48,19 @@ class PubSubEvents:
         if started < self._spared_until:
             raise EventsUnavailable("the topic was away a moment ago")
         try:
-            async with asyncio.timeout(self._timeout_seconds):  # over all tries that the client library makes
-                request = {"topic": self._topic, "messages": [self._message(event, sale)]}
-                client = self._client or await self._connect()
-                await client.publish(request, timeout=self._timeout_seconds)
-        except Exception as error:  # of the client's several libraries, whose texts may quote what was sent
+            async with asyncio.timeout(self._timeout_seconds):  # over all tries
+                topic = self._topic or await self._open()
+                await topic.publish(self._message(event, sale), self._timeout_seconds)
+        except Exception as error:  # of several libraries, whose texts may quote what was sent
             if clock() - started > self._timeout_seconds / 2:  # away, and not only refusing
                 self._spared_until = clock() + SPARED_SECONDS
             raise EventsUnavailable(type(error).__name__) from None
 
     async def close(self) -> None:
         """Give up the connection."""
-        if self._client is not None:
-            await self._client.transport.close()
-            self._client = None
+        if self._topic is not None:
+            await self._topic.close()
+            self._topic = None
 
     def _message(self, event: EventName, sale: Transaction) -> dict[str, object]:
         return {
@@ -74,9 +73,11 @@ class PubSubEvents:
             "ordering_key": sale.id,
         }
 
-    async def _connected(self) -> "PublisherAsyncClient":
-        self._client = await _client(self._emulator)
-        return self._client
+    async def _opened(self) -> "Topic":
+        from shared.topic import Topic
+
+        self._topic = await Topic.open(self._name, self._emulator)
+        return self._topic
 
 
 class LogEvents:
@@ -94,12 +95,3 @@ class LogEvents:
             amount_cents=sale.order.amount.cents,
             simulated=sale.mode is Mode.SIMULATED,
         )
-
-
-async def _client(emulator: str | None) -> "PublisherAsyncClient":
-    from google.pubsub_v1 import PublisherAsyncClient
-    from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
-
-    from shared.channels import channel
-
-    return PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=await channel(PublisherGrpcAsyncIOTransport, emulator)))

@@ -1,7 +1,8 @@
 """The store on Firestore: creates and preconditions, one commit each, never a transaction that reads.
 
-It speaks the generated client and its protobuf messages: the client above that one takes twice the CPU per call, and tries
-again without regard to our bound in time. `docs/firestore.md` has the layout, the queries, and the indexes that they need.
+It speaks gRPC with Firestore's own messages. The clients above that take more CPU per call than the call itself, and try
+again without regard to our bound in time: `docs/performance.md` has the measurements, `docs/firestore.md` the layout, the
+queries, and the indexes that they need.
 """
 
 import asyncio
@@ -14,14 +15,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 import grpc.aio
-from google.api_core import exceptions, retry_async
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.firestore_v1 import types
-from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
 from msgspec import structs
 
-from shared.channels import channel
+from shared.channels import RETRIED, Service, channel, persistently
 from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold
@@ -59,6 +58,9 @@ CHANNEL_OPTIONS: Final = (
 _DOCUMENT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,128}", re.ASCII)
 _AFTER_ANY_KEY: Final = "\x7f"  # sorts after every character of a simulator's key
 
+_SERVICE: Final = "google.firestore.v1.Firestore"
+_REFUSED: Final = frozenset({grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND})
+
 _CommitRequest: Final[Any] = types.CommitRequest.pb()
 _BatchGetRequest: Final[Any] = types.BatchGetDocumentsRequest.pb()
 _RunQueryRequest: Final[Any] = types.RunQueryRequest.pb()
@@ -77,23 +79,24 @@ class Found(NamedTuple):
 
 
 class Database:
-    """One Firestore database. Every call has one bound in time, the library's retries included."""
+    """One Firestore database over a channel. Every call has one bound in time, all its tries included."""
 
-    def __init__(self, api: FirestoreAsyncClient, project: str, database: str, timeout_seconds: float) -> None:
-        self._api = api
+    def __init__(self, over: grpc.aio.Channel, project: str, database: str, timeout_seconds: float) -> None:
+        self._channel = over
         self._name = f"projects/{project}/databases/{database}"
         self._timeout_seconds = timeout_seconds
-        self._options: dict[str, Any] = {
-            "retry": None,  # ours goes around the whole of a streamed answer
-            "timeout": timeout_seconds,
-            "metadata": (("google-cloud-resource-prefix", self._name),),
-        }
+        self._root = f"{self._name}/documents"
+        service = Service(over, _SERVICE, ("google-cloud-resource-prefix", self._name))
+        self._commit = service.unary("Commit", types.CommitRequest, types.CommitResponse, database=self._name)
+        get = types.BatchGetDocumentsRequest, types.BatchGetDocumentsResponse
+        self._get = service.stream("BatchGetDocuments", *get, database=self._name)
+        self._query = service.stream("RunQuery", types.RunQueryRequest, types.RunQueryResponse, parent=self._root)
 
     async def close(self) -> None:
-        await self._api.transport.close()
+        await self._channel.close()
 
     def path(self, collection: str, document_id: str = "") -> str:
-        return f"{self._name}/documents/{collection}/{document_id}"
+        return f"{self._root}/{collection}/{document_id}"
 
     def write(self, collection: str, document_id: str, document: Document, **precondition: Any) -> Any:
         """A write of the whole document, under `exists=False`, `update_time=...` or no precondition."""
@@ -110,23 +113,22 @@ class Database:
             StoreUnavailable: it is not known whether they were made. Firestore's "aborted" is one of these: it says that
                 others were busy with the documents, not that they changed them.
         """
-        request = types.CommitRequest.wrap(_CommitRequest(database=self._name, writes=writes))
+        request = _CommitRequest(database=self._name, writes=writes)
         try:
-            response = await self._bounded(lambda: self._api.commit(request=request, **self._options), retried=retried)
+            response = await self._bounded(lambda: self._commit(request, self._timeout_seconds), retried=retried)
         except StoreUnavailable as unavailable:
-            if isinstance(unavailable.__cause__, exceptions.AlreadyExists | exceptions.FailedPrecondition | exceptions.NotFound):
-                raise Conflict(type(unavailable.__cause__).__name__) from None
+            if isinstance(unavailable.__cause__, grpc.aio.AioRpcError) and unavailable.__cause__.code() in _REFUSED:
+                raise Conflict(unavailable.__cause__.code().name) from None
             raise
-        return [_revision(result.update_time) for result in types.CommitResponse.pb(response).write_results]
+        return [_revision(result.update_time) for result in response.write_results]
 
     async def get(self, collection: str, document_id: str) -> Found | None:
         """One document. Read as a batch of one: there, a missing document differs from a missing database."""
         path = self.path(collection, document_id)
-        request = types.BatchGetDocumentsRequest.wrap(_BatchGetRequest(database=self._name, documents=[path]))
+        request = _BatchGetRequest(database=self._name, documents=[path])
 
         async def read() -> Found | None:
-            stream = await self._api.batch_get_documents(request=request, **self._options)
-            answers = [types.BatchGetDocumentsResponse.pb(answer) async for answer in stream]
+            answers = [answer async for answer in self._get(request, self._timeout_seconds)]
             if not answers:
                 raise ConnectionError("an answer that says nothing")
             return _found(answers[0].found) if answers[0].HasField("found") else None
@@ -136,22 +138,20 @@ class Database:
     async def query(self, collection: str, **clauses: Any) -> list[Found]:
         """The documents of a structured query over one collection."""
         query = _Query(from_=[{"collection_id": collection}], **clauses)
-        request = types.RunQueryRequest.wrap(_RunQueryRequest(parent=f"{self._name}/documents", structured_query=query))
+        request = _RunQueryRequest(parent=self._root, structured_query=query)
 
         async def read() -> list[Found]:
-            stream = await self._api.run_query(request=request, **self._options)
-            answers = [types.RunQueryResponse.pb(answer) async for answer in stream]
-            return [_found(answer.document) for answer in answers if answer.HasField("document")]
+            answers = self._query(request, self._timeout_seconds)
+            return [_found(answer.document) async for answer in answers if answer.HasField("document")]
 
         return await self._bounded(read)
 
     async def _bounded(self, call: Callable[[], Awaitable[Answered]], *, retried: bool = True) -> Answered:
-        again = retry_async.AsyncRetry(_WORTH_ANOTHER_TRY, initial=0.05, maximum=1, multiplier=2, timeout=self._timeout_seconds)
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return await (again(call)() if retried else call())
+                return await (persistently(call, RETRIED) if retried else call())
         except Exception as error:  # of API, transport, credentials or time: a call of unknown effect
-            raise StoreUnavailable(type(error).__name__) from error
+            raise StoreUnavailable(error.code().name if isinstance(error, grpc.aio.AioRpcError) else type(error).__name__) from error
 
 
 class FirestoreStore:
@@ -167,7 +167,11 @@ class FirestoreStore:
         Raises:
             StoreUnavailable: no credentials were found.
         """
-        return cls(Database(await _api(emulator_host), project, database, timeout_seconds))
+        try:
+            over = await channel(FirestoreGrpcAsyncIOTransport, emulator_host, CHANNEL_OPTIONS)
+        except GoogleAuthError as error:
+            raise StoreUnavailable(type(error).__name__) from error
+        return cls(Database(over, project, database, timeout_seconds))
 
     async def close(self) -> None:
         """Close the connections. The simulator's ledger shares them."""
@@ -314,18 +318,6 @@ class FirestoreLedger:
         return self._database.write(SIMULATOR, _ledger_id(key), document, **precondition)
 
 
-async def _api(emulator_host: str | None) -> FirestoreAsyncClient:
-    try:
-        return connected(await channel(FirestoreGrpcAsyncIOTransport, emulator_host, CHANNEL_OPTIONS))
-    except GoogleAuthError as error:
-        raise StoreUnavailable(type(error).__name__) from error
-
-
-def connected(over: grpc.aio.Channel) -> FirestoreAsyncClient:
-    """The client over a channel."""
-    return FirestoreAsyncClient(transport=FirestoreGrpcAsyncIOTransport(channel=over))
-
-
 def _where(path: str, operator: str, value: Any) -> Document:
     return {"field_filter": {"field": {"field_path": path}, "op": operator, "value": value_of(value)}}
 
@@ -368,11 +360,3 @@ def _ledger_id(key: str) -> str:
 def _ledger_value(found: Found) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(found.document["value"])
     return value
-
-
-_WORTH_ANOTHER_TRY: Final = retry_async.if_exception_type(
-    exceptions.Aborted,
-    exceptions.InternalServerError,
-    exceptions.ResourceExhausted,
-    exceptions.ServiceUnavailable,
-)

@@ -17,7 +17,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def fill(values: Any, document: Mapping[str, Any]) -> None:
     """Put a document into a protobuf map of field names to values."""
     for name, item in document.items():
-        _fill(values[name], item)
+        if type(item) is str:  # most of them
+            values[name].string_value = item
+        else:
+            _fill(values[name], item)
 
 
 def value_of(item: Any) -> Any:

@@ -26,7 +26,7 @@ from shared.sold import Sold
 from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, StoreUnavailable, UnreadableRecord
 from shared.store import firestore as firestore_module
 from shared.store import sqlite as sqlite_module
-from shared.store.firestore import CHANNEL_OPTIONS, Database, FirestoreStore, connected
+from shared.store.firestore import CHANNEL_OPTIONS, Database, FirestoreStore
 from shared.store.sqlite import SqliteStore
 from shared.sts import StsToken, TokenKind
 from shared.transaction import SHARDS, HistoryEntry, State, Transaction, after, business_day, with_open
@@ -537,7 +537,7 @@ class CountsReads(grpc.aio.UnaryStreamClientInterceptor):
         self._costs = costs
 
     async def intercept_unary_stream(self, continuation, details, request):
-        asked_for = len(request.documents) if details.method.endswith(b"BatchGetDocuments") else request.structured_query.limit
+        asked_for = len(request.documents) if details.method.endswith(b"BatchGetDocuments") else request.structured_query.limit.value
         assert asked_for > 0  # no read is without a bound
         self._costs.reads += asked_for
         return await continuation(details, request)
@@ -565,7 +565,7 @@ class LosesCommitReplies(grpc.aio.UnaryUnaryClientInterceptor):
 async def over(address, *interceptors, timeout_seconds=TIMEOUT_SECONDS):
     """A store on Firestore, whose calls pass the interceptors."""
     channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS, interceptors=interceptors)
-    opened = FirestoreStore(Database(connected(channel), project(), "(default)", timeout_seconds))
+    opened = FirestoreStore(Database(channel, project(), "(default)", timeout_seconds))
     yield opened
     await opened.close()
 

@@ -1,7 +1,8 @@
 """The probe: one sale of electricity as it would be written by hand, with the calls that ours makes, and nothing else.
 
-Look, prevend, claim, vend, record, publish, clear, over Firestore's generated client and protobuf messages. Nothing is checked:
-no caller, no field, no answer; nothing has a type, and nothing is caught. It is what the same I/O costs at the least.
+Look, prevend, claim, vend, record, publish, clear, over gRPC's own calls with Firestore's and Pub/Sub's protobuf messages.
+Nothing is checked: no caller, no field, no answer; nothing has a type, and nothing is caught. It is what the same I/O costs at
+the least.
 """
 
 import hashlib
@@ -13,10 +14,7 @@ import functions_framework.aio
 import grpc.aio
 import httpx
 from google.cloud.firestore_v1 import types
-from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
-from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
-from google.pubsub_v1 import PublisherAsyncClient
-from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
+from google.pubsub_v1 import PublishRequest, PublishResponse
 from httpx_aiohttp import AiohttpTransport
 from starlette.responses import JSONResponse
 
@@ -27,7 +25,15 @@ PRODUCT = "Utility0000000000000"
 METADATA = (("google-cloud-resource-prefix", DATABASE),)
 
 Write = types.Write.pb()
+CommitRequest = types.CommitRequest.pb()
+GetRequest = types.BatchGetDocumentsRequest.pb()
+QueryRequest = types.RunQueryRequest.pb()
+Query = types.StructuredQuery.pb()
 made = {}
+
+
+def call(kind, path, request, response):
+    return kind(path, request_serializer=request.pb().SerializeToString, response_deserializer=response.pb().FromString)
 
 
 def clients():
@@ -35,10 +41,15 @@ def clients():
     if not made:
         store = grpc.aio.insecure_channel(os.environ["FIRESTORE_EMULATOR_HOST"])
         topic = grpc.aio.insecure_channel(os.environ["PUBSUB_EMULATOR_HOST"])
-        made["firestore"] = FirestoreAsyncClient(transport=FirestoreGrpcAsyncIOTransport(channel=store))
-        made["publisher"] = PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=topic))
+        firestore = "/google.firestore.v1.Firestore"
+        made["commit"] = call(store.unary_unary, f"{firestore}/Commit", types.CommitRequest, types.CommitResponse)
+        made["get"] = call(
+            store.unary_stream, f"{firestore}/BatchGetDocuments", types.BatchGetDocumentsRequest, types.BatchGetDocumentsResponse
+        )
+        made["query"] = call(store.unary_stream, f"{firestore}/RunQuery", types.RunQueryRequest, types.RunQueryResponse)
+        made["publish"] = call(topic.unary_unary, "/google.pubsub.v1.Publisher/Publish", PublishRequest, PublishResponse)
         made["http"] = httpx.AsyncClient(transport=AiohttpTransport(), base_url=SUPPLIER, timeout=60)
-    return made["firestore"], made["publisher"], made["http"]
+    return made["http"]
 
 
 async def token(http):
@@ -48,21 +59,18 @@ async def token(http):
     return {"Authorization": f"Bearer {made['token']}"}
 
 
-async def get(firestore, name):
-    request = types.BatchGetDocumentsRequest.wrap(types.BatchGetDocumentsRequest.pb()(database=DATABASE, documents=[name]))
-    stream = await firestore.batch_get_documents(request=request, retry=None, timeout=10, metadata=METADATA)
-    return [types.BatchGetDocumentsResponse.pb(answer) async for answer in stream][0]
+async def get(name):
+    return [answer async for answer in made["get"](GetRequest(database=DATABASE, documents=[name]), timeout=10, metadata=METADATA)]
 
 
-async def open_sales(firestore, meter):
+async def open_sales(meter):
     condition = {"field": {"field_path": "open"}, "op": "EQUAL", "value": {"string_value": meter}}
-    query = {"from_": [{"collection_id": "transactions"}], "where": {"field_filter": condition}, "limit": {"value": 1}}
-    pb = types.RunQueryRequest.pb()(parent=f"{DATABASE}/documents", structured_query=types.StructuredQuery.pb()(**query))
-    stream = await firestore.run_query(request=types.RunQueryRequest.wrap(pb), retry=None, timeout=10, metadata=METADATA)
-    return [answer async for answer in stream]
+    query = Query(from_=[{"collection_id": "transactions"}], where={"field_filter": condition}, limit={"value": 1})
+    request = QueryRequest(parent=f"{DATABASE}/documents", structured_query=query)
+    return [answer async for answer in made["query"](request, timeout=10, metadata=METADATA)]
 
 
-async def commit(firestore, name, sale, **precondition):
+async def commit(name, sale, **precondition):
     write = Write(current_document=precondition)
     write.update.name = name
     for field, value in sale.items():
@@ -73,35 +81,34 @@ async def commit(firestore, name, sale, **precondition):
                 write.update.fields[field].integer_value = value
             case _:
                 write.update.fields[field].string_value = value
-    request = types.CommitRequest.wrap(types.CommitRequest.pb()(database=DATABASE, writes=[write]))
-    response = await firestore.commit(request=request, retry=None, timeout=10, metadata=METADATA)
-    return types.CommitResponse.pb(response).write_results[0].update_time
+    response = await made["commit"](CommitRequest(database=DATABASE, writes=[write]), timeout=10, metadata=METADATA)
+    return response.write_results[0].update_time
 
 
 @functions_framework.aio.http
 async def sell(request):
     if request.url.path == "/health":
         return "ok"
-    firestore, publisher, http = clients()
+    http = clients()
     asked = await request.json()
     sale_id = hashlib.sha256(request.headers["Idempotency-Key"].encode()).hexdigest()[:32]
     name = f"{DATABASE}/documents/transactions/{sale_id}"
     meter, cents, request_id = asked["meterNumber"], asked["amountCents"], str(uuid.uuid4())
 
-    await get(firestore, name)
-    await open_sales(firestore, meter)
+    await get(name)
+    await open_sales(meter)
     authorised = await token(http)
     wanted = {"merchantProductId": PRODUCT, "requestId": str(uuid.uuid4()), "meterNumber": meter, "amount": cents / 100}
     prevend = (await http.get("/v1/utility/prevend", params=wanted, headers=authorised)).json()
     sale = {"state": "vending", "meterNumber": meter, "amountCents": cents, "requestId": request_id, "open": meter}
-    revision = await commit(firestore, name, sale, exists=False)
+    revision = await commit(name, sale, exists=False)
     order = {"requestId": request_id, "prevendTransactionId": prevend["transactionId"], "tenderType": "CreditCard"}
     answer = await http.post("/v1/utility/purchase", json=order, headers=authorised)
     sale |= {"state": "vended", "answer": answer.content}
-    revision = await commit(firestore, name, sale, update_time=revision)
+    revision = await commit(name, sale, update_time=revision)
     body = {"transactionId": sale_id, "state": "vended", "amountCents": cents, "receipt": answer.json()}
     message = {"data": json.dumps(body).encode(), "attributes": {"event": "vended"}, "ordering_key": sale_id}
-    await publisher.publish(request={"topic": TOPIC, "messages": [message]}, timeout=5)
+    await made["publish"](PublishRequest.pb()(topic=TOPIC, messages=[message]), timeout=5)
     del sale["open"]
-    await commit(firestore, name, sale, update_time=revision)
+    await commit(name, sale, update_time=revision)
     return JSONResponse(body, 201)
