@@ -46,6 +46,11 @@ class Shopper:
         self._tries = 0
         self._ended: tuple[int, State, Receipt | None] | None = None
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether this caller knows how it ended."""
+        return self._ended is not None
+
     def begin(self, after_seconds: float) -> None:
         """Come for the first time: with a prevend, where one is wanted."""
         if self.purse is not None and self.purse.prevend is None:

@@ -21,12 +21,14 @@ class Dice:
     def calm_down(self) -> None:
         """No more faults."""
         self._calm = True
+        self._faults = 0.0
 
     def pick(self, count: int) -> int:
         return int(self._draw() * count)
 
     def strike(self, call: Call) -> Fault | None:
-        if self._calm or self._draw() >= self._faults:
+        faults = self._faults
+        if faults == 0.0 or self._draw() >= faults * call.weight:
             return None
         return call.faults[int(self._draw() * len(call.faults))]
 
@@ -41,6 +43,9 @@ class Dice:
         if call.name == "supplier.vend" and not self.breaks:
             return min(seconds, 239.0)
         return seconds
+
+    def interleaves(self) -> bool:
+        return not self._calm and self._draw() < 0.3
 
     def whole_instance(self) -> bool:
         return self._draw() < 0.25

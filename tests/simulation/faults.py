@@ -17,13 +17,14 @@ class Fault(StrEnum):
 
 
 class Call:
-    """A kind of port call: its name, and what can strike it."""
+    """A kind of port call: its name, what can strike it, and how often as compared with others."""
 
-    __slots__ = ("faults", "name")
+    __slots__ = ("faults", "name", "weight")
 
-    def __init__(self, name: str, *faults: Fault) -> None:
+    def __init__(self, name: str, *faults: Fault, weight: float = 1.0) -> None:
         self.name = name
         self.faults = faults
+        self.weight = weight
 
     def __repr__(self) -> str:
         return self.name

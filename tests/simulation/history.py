@@ -21,7 +21,7 @@ from tests.simulation.client import BASE_URL, Client
 from tests.simulation.dice import Dice
 from tests.simulation.files import Shelf, lines_of
 from tests.simulation.goods import IMPOSSIBLE, WANTS
-from tests.simulation.scheduler import Clock, Crashed, Interleaved, Scheduler, Task
+from tests.simulation.scheduler import Clock, Crashed, Each, Scheduler, Task
 from tests.simulation.store import Store, Watch
 from tests.simulation.switch import Switch
 from tests.simulation.topic import Topic
@@ -41,6 +41,7 @@ CALLERS: Final = (
 KEYS: Final = tuple(f"key-{number}" for number in range(12))
 UNTIL: Final = timedelta(seconds=200)
 RECONCILING: Final = (StoreUnavailable, FilesUnavailable, Crashed)
+SWEEPS: Final = (300.0, 700.0, 1300.0, 1500.0, 1600.0, 2500.0, 4000.0, 7000.0)  # seconds after the first caller
 PERSONS_TURN: Final = timedelta(hours=61)  # a bit more than `REVIEW_AFTER_SECONDS`
 
 
@@ -102,7 +103,7 @@ class History:
         self.store = Store(self.clock.read, Watch(self._created, self._advanced, self._land_later))
         self.topic = Topic(self._published)
         self.shelf = Shelf()
-        self.each = Interleaved(self.dice)
+        self.each = Each(self.dice)
         self.rules = rules()
         self.settings = Settings(base_url=BASE_URL, mode=MODE, reprint_by=self.character.reprint_by)
         self._ids = 0
@@ -121,7 +122,7 @@ class History:
         """
         self._people_come()
         self.scheduler.run()
-        if self.pick(16) == 0:
+        if self.pick(24) == 0:
             self._days_pass_badly()
         self._calm_down()
         for invariant in invariants.AT_THE_END:
@@ -140,7 +141,7 @@ class History:
     ) -> None:
         """Send a request to one of the instances, now or later."""
         instance = self.instances[self.pick(len(self.instances))]
-        self.scheduler.start(Task(name, instance, make(instance), on_end), after_seconds)
+        self.scheduler.start(Task(name, instance, make, on_end), after_seconds)
 
     def say(self, what: str) -> None:
         """For whoever reads the replay."""
@@ -159,8 +160,8 @@ class History:
             self.shoppers.append(shopper)
             shopper.begin(pick(4) * 100.0)
             self._misused(shopper, number)
-        for _ in range(pick(3)):
-            self._sweep(pick(5) * 400.0, twice=pick(4) == 0)
+        for _ in range(pick(4)):
+            self._sweep(SWEEPS[pick(len(SWEEPS))], twice=pick(6) == 0)
 
     def _misused(self, shopper: Shopper, number: int) -> None:
         """What callers should not do, and some do."""
@@ -187,13 +188,11 @@ class History:
     def _sweep(self, after_seconds: float = 0.0, *, twice: bool = False) -> None:
         for _ in range(2 if twice else 1):
             self._saw("sweep")
-            until = self.clock.now + timedelta(seconds=after_seconds) + UNTIL
-            self.request("sweep", lambda at: at.sweeping.sweep(until), _reconciled, after_seconds)
+            self.request("sweep", _swept, _reconciled, after_seconds)
 
     def _settle(self, day: date | None = None, after_seconds: float = 0.0) -> None:
         self._saw("settle")
-        until = self.clock.now + timedelta(seconds=after_seconds) + UNTIL
-        self.request("settle", lambda at: at.settling.settle(day, until), _reconciled, after_seconds)
+        self.request("settle", lambda at: _settled(at, day), _reconciled, after_seconds)
 
     def _days_pass_badly(self) -> None:
         """Two mornings with files that are late, missing, doubled or wrong, and schedulers that miss or repeat themselves."""
@@ -247,21 +246,27 @@ class History:
         self.character.calm_down()
         self.say("calm")
         for shopper in self.shoppers:
-            shopper.ask()
+            if not shopper.is_answered:
+                shopper.ask()
         self.scheduler.run()
-        self._wait_until_all_is_old_enough()
-        self.controls = invariants.controls(self)
-        self._sweep_now()
-        self.clock.now += timedelta(seconds=61)
-        self._sweep_now()
-        invariants.ends_within_two_sweeps(self)
-        if invariants.needs_files(self) or (self.store.open and self.pick(6) == 0) or self.pick(32) == 0:
+        if self.store.open or self.pick(4) == 0:
+            self._time_passes()
+        if invariants.needs_files(self) or self.pick(8 if self.store.open else 48) == 0:
             self._files_come()
         if self.store.open:
             self._people_decide()
         for shopper in self.shoppers:
             shopper.ask()
         self.scheduler.run()
+
+    def _time_passes(self) -> None:
+        """Until everything is old enough, and two sweeps more."""
+        self._wait_until_all_is_old_enough()
+        self.controls = invariants.controls(self)
+        self._sweep_now()
+        self.clock.now += timedelta(seconds=61)
+        self._sweep_now()
+        invariants.ends_within_two_sweeps(self)
 
     def _wait_until_all_is_old_enough(self) -> None:
         last = max([self.clock.now, *(sale.lease_until for sale in self.store.open.values())])
@@ -328,13 +333,21 @@ class History:
         invariants.announces_what_is_on_record(self, event, sale)
 
     def _land_later(self, write: Callable[[], object]) -> None:
-        self.scheduler.start(Task("a commit that was given up", None, _landed(write), _ignored), (1.0, 30.0, 300.0)[self.pick(3)])
+        self.scheduler.start(Task("a commit that was given up", None, lambda _: _landed(write), _ignored), (1.0, 30.0, 300.0)[self.pick(3)])
 
     def saw_answer(self, sale: Transaction) -> None:
         invariants.shows_the_suppliers_tokens(self, sale)
 
     def _saw(self, what: str) -> None:
         self.seen[what] = self.seen.get(what, 0) + 1
+
+
+async def _swept(at: Instance) -> object:
+    return await at.sweeping.sweep(at.history.clock.now + UNTIL)
+
+
+async def _settled(at: Instance, day: date | None) -> object:
+    return await at.settling.settle(day, at.history.clock.now + UNTIL)
 
 
 async def _landed(write: Callable[[], object]) -> None:

@@ -32,6 +32,9 @@ class Chance(Protocol):
     def freeze(self, call: Call) -> float:
         """How many seconds a process stands still."""
 
+    def interleaves(self) -> bool:
+        """Whether what may run at once does."""
+
     def whole_instance(self) -> bool:
         """Whether a crash takes all that runs in the instance with it."""
 
@@ -53,17 +56,22 @@ class Crashed(Exception):
 
 
 class Task:
-    """A coroutine under way. `on_end` is told its result, or why there is none."""
+    """Something to do, in an instance. `on_end` is told its result, or why there is none."""
 
-    __slots__ = ("coroutine", "instance", "name", "on_end", "reply")
+    __slots__ = ("coroutine", "instance", "make", "name", "on_end", "reply")
 
     def __init__(
-        self, name: str, instance: object, running: Coroutine[Any, Any, Any], on_end: Callable[[Any, Exception | None], None]
+        self,
+        name: str,
+        instance: Any,
+        make: Callable[[Any], Coroutine[Any, Any, Any]],
+        on_end: Callable[[Any, Exception | None], None],
     ) -> None:
         self.name = name
         self.instance = instance
-        self.coroutine = running
+        self.make = make
         self.on_end = on_end
+        self.coroutine: Coroutine[Any, Any, Any] | None = None  # until it begins
         self.reply: Fault | None = None
 
 
@@ -94,16 +102,51 @@ class Scheduler:
             self._number += 1
             heapq.heappush(self._asleep, (self.clock.now + timedelta(seconds=after_seconds), self._number, task))
         else:
-            self.ready.append(task)
+            self._begin(task)
 
     def run(self) -> None:
         """Go on until every task has ended."""
-        ready, pick = self.ready, self.chance.pick
+        ready, pick, chance, trace = self.ready, self.chance.pick, self.chance, self.trace
+        strike, pause, clock = chance.strike, chance.pause, self.clock
+        steps = 0
         while True:
             if not ready and not self._wake():
+                self.steps += steps
                 return
+            steps += 1
             count = len(ready)
-            self._step(pick(count) if count > 1 else 0)
+            at = pick(count) if count > 1 else 0
+            task = ready[at]
+            try:
+                said = task.coroutine.send(task.reply)
+            except StopIteration as ended:
+                self.steps += steps
+                steps = 0
+                self._end(at, ended.value, None)
+                continue
+            except Violation:
+                raise
+            except Exception as error:
+                self.steps += steps
+                steps = 0
+                self._end(at, None, error)
+                continue
+            task.reply = None
+            if said is None:  # the effect is made, and nothing struck
+                continue
+            if type(said) is not Call:
+                self._after(at, said)
+                continue
+            self.calls += 1
+            fault = strike(said)
+            if trace is not None:
+                trace.call(clock.now, task.name, said.name, fault)
+            if fault is not None:
+                self._strike(at, task, said, fault)
+            elif (seconds := pause()) > 0.0:
+                self._sleep(at, seconds)
+            if steps > MOST_STEPS:
+                raise Stuck
 
     def _wake(self) -> bool:
         """Let the clock move to where the next sleeper wakes. False: there is none."""
@@ -113,44 +156,18 @@ class Scheduler:
         clock = self.clock
         clock.now = max(clock.now, asleep[0][0])
         while asleep and asleep[0][0] <= clock.now:
-            self.ready.append(heapq.heappop(asleep)[2])
+            task = heapq.heappop(asleep)[2]
+            if task.coroutine is None:
+                self._begin(task)
+            else:
+                self.ready.append(task)
         return True
 
-    def _step(self, at: int) -> None:
-        """From one boundary of a task to its next."""
-        task = self.ready[at]
-        self.steps += 1
-        if self.steps > MOST_STEPS:
-            raise Stuck
-        try:
-            said = task.coroutine.send(task.reply)
-        except StopIteration as ended:
-            self._end(at, ended.value, None)
-            return
-        except Violation:
-            raise
-        except Exception as error:
-            self._end(at, None, error)
-            return
-        task.reply = None
-        if said is None:
-            return
-        if type(said) is Call:
-            self._before(at, task, said)
-        elif said is Fault.CRASH_AFTER:
-            self._crash(at)
-        elif said is Fault.LATE:
-            self._sleep(at, self.chance.freeze(_REPLY))
+    def _begin(self, task: Task) -> None:
+        task.coroutine = task.make(task.instance)
+        self.ready.append(task)
 
-    def _before(self, at: int, task: Task, call: Call) -> None:
-        self.calls += 1
-        fault = self.chance.strike(call)
-        if self.trace is not None:
-            self.trace.call(self.clock.now, task.name, call.name, fault)
-        if fault is None:
-            if (seconds := self.chance.pause()) > 0:
-                self._sleep(at, seconds)
-            return
+    def _strike(self, at: int, task: Task, call: Call, fault: Fault) -> None:
         name = f"{call.name}: {fault.value}"
         self.struck[name] = self.struck.get(name, 0) + 1
         if fault is Fault.CRASH_BEFORE:
@@ -159,6 +176,13 @@ class Scheduler:
             self._sleep(at, self.chance.freeze(call))
         else:
             task.reply = fault
+
+    def _after(self, at: int, fault: Fault) -> None:
+        """What strikes once the effect is made. All else the port itself has seen to."""
+        if fault is Fault.CRASH_AFTER:
+            self._crash(at)
+        elif fault is Fault.LATE:
+            self._sleep(at, self.chance.freeze(_REPLY))
 
     def _take(self, at: int) -> Task:
         ready = self.ready
@@ -184,12 +208,13 @@ class Scheduler:
         if task.instance is not None and self.chance.whole_instance():
             dying += [one for one in self.ready if one.instance is task.instance]
             self.ready[:] = [one for one in self.ready if one.instance is not task.instance]
-            dying += [one for _, _, one in sorted(self._asleep, key=_by_number) if one.instance is task.instance]
-            self._asleep = [entry for entry in self._asleep if entry[2].instance is not task.instance]
+            dying += [one for _, _, one in sorted(self._asleep, key=_by_number) if _is_frozen(one, task.instance)]
+            self._asleep = [entry for entry in self._asleep if not _is_frozen(entry[2], task.instance)]
             heapq.heapify(self._asleep)
             self.on_crash(task.instance)
         for one in dying:
-            one.coroutine.close()
+            if one.coroutine is not None:
+                one.coroutine.close()
             if self.trace is not None:
                 self.trace.end(self.clock.now, one.name, None, Crashed())
         for one in dying:
@@ -201,6 +226,10 @@ _REPLY = Call("reply")
 
 def _by_number(entry: tuple[datetime, int, Task]) -> int:
     return entry[1]
+
+
+def _is_frozen(task: Task, instance: object) -> bool:
+    return task.instance is instance and task.coroutine is not None
 
 
 def _ignore(_: object) -> None:
@@ -216,16 +245,36 @@ class _Child:
         self.reply: Fault | None = None
 
 
-class Interleaved:
-    """The port `each`: at every boundary of one of its coroutines, any of the others may go on."""
+class Each:
+    """The port `each`: one after the other, or, at every boundary of one of them, any of the others may go on."""
 
     __slots__ = ("chance",)
 
     def __init__(self, chance: Chance) -> None:
         self.chance = chance
 
-    @coroutine
     def __call__(self, coroutines: Iterable[Coroutine[Any, Any, Any]], at_most: int) -> Generator[Any, Any, list[Any]]:
+        if self.chance.interleaves():
+            return self._interleaved(coroutines, at_most)
+        return self._one_by_one(coroutines)
+
+    @coroutine
+    def _one_by_one(self, coroutines: Iterable[Coroutine[Any, Any, Any]]) -> Generator[Any, Any, list[Any]]:
+        results: list[Any] = []
+        first: Exception | None = None
+        for one in coroutines:
+            try:
+                results.append((yield from one))
+            except Violation:
+                raise
+            except Exception as error:
+                first = first or error
+        if first is not None:
+            raise first
+        return results
+
+    @coroutine
+    def _interleaved(self, coroutines: Iterable[Coroutine[Any, Any, Any]], at_most: int) -> Generator[Any, Any, list[Any]]:
         waiting = [_Child(number, one) for number, one in enumerate(coroutines)]
         results: list[Any] = [None] * len(waiting)
         errors: dict[int, Exception] = {}

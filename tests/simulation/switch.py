@@ -16,9 +16,9 @@ from tests.simulation.faults import EXCHANGE, Call, Fault
 from tests.simulation.goods import PRICES, Vend, slip
 from tests.simulation.scheduler import Clock
 
-SEND: Final = Call("supplier.vend", *EXCHANGE)
+SEND: Final = Call("supplier.vend", *EXCHANGE, weight=1.5)
 PREVEND: Final = Call("supplier.prevend", *EXCHANGE)
-REPRINT: Final = Call("supplier.reprint", *EXCHANGE)
+REPRINT: Final = Call("supplier.reprint", *EXCHANGE, weight=1.5)
 
 LEASE: Final = timedelta(seconds=240)  # design.md's numbers, not the product's settings: those may be what is wrong
 MINIMUM_AGE: Final = timedelta(seconds=900)
