@@ -8,6 +8,8 @@ import pytest
 
 from tests import emulators
 
+pytest_plugins = ["tests.overheard"]
+
 
 @pytest.fixture(scope="session")
 def firestore_emulator() -> Iterator[str]:
