@@ -1,10 +1,9 @@
 """The archive of reconcile, among the others: doubts end by the sweep, and the day balances against the supplier's own file."""
 
-from datetime import UTC, datetime
 from functools import partial
 
 from shared.mobilemart.simulator import PLAIN, Service
-from shared.transaction import business_day
+from tests.days import long_today
 from tests.deployed.processes import Function, until
 from tests.deployed.surroundings import Surroundings
 from tests.deployed.wallet import body_of, named, new_key
@@ -20,7 +19,7 @@ def swept(reconcile: Function) -> dict[str, int]:
 
 def test_a_lost_answer_ends_by_itself_and_the_day_balances(surroundings: Surroundings) -> None:
     topic, supplier, wallet = surroundings.topic(), surroundings.platform.supplier("--unmarked"), surroundings.wallet()
-    today = business_day(datetime.now(UTC))
+    today = long_today()
     with storage(BUCKET) as bucket:
         environment = surroundings.live(topic, supplier, SETTLEMENT_FILES=f"gs://{BUCKET}/in", STORAGE_EMULATOR_HOST=bucket.address)
         started = [surroundings.platform.start(name, environment) for name in ("purchase", "reconcile")]
