@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from local.openapi_words import DISCREPANCY_ID, OTHER_SALE_ID, SALE_ID, WORDS
+from local.openapi_words import OTHER_SALE_ID, SALE_ID, WORDS
 from shared.money import Money
 from shared.outcome import Reason, Rejected
 from shared.problem import KINDS, Fault, Name, Problem, of_refusal
+from shared.problem_pages import explained_body
 from shared.transaction import State
 from shared.vas import VasType
 
@@ -103,15 +104,15 @@ def prevend(schemas: Mapping[str, Json], vas_type: VasType) -> Json:
     return body | _RECIPIENTS[vas_type]
 
 
-def sale(schemas: Mapping[str, Json], vas_type: VasType, state: State) -> Json:
+def sale(schemas: Mapping[str, Json], vas_type: VasType, state: State, *, pinned: bool = False) -> Json:
     """A sale of that service, as it is answered in that state."""
     body: Json = {**composed(schemas, "TransactionBody"), "vasType": vas_type.value, "state": state.value, "receipt": None, "problem": None}
-    body["merchantProductId"] = _PRODUCTS[vas_type]
+    body["merchantProductId"] = (_PINS if pinned else _PRODUCTS)[vas_type]
     if state is State.VENDED:
-        body["receipt"] = {**composed(schemas, "ReceiptBody"), **_DELIVERED[vas_type]}
+        body["receipt"] = {**composed(schemas, "ReceiptBody"), **_DELIVERED[VasType.VOUCHER if pinned else vas_type]}
     if state is State.REJECTED:
         body["problem"] = {name: value for name, value in of_refusal(_rejected(Reason.METER_UNKNOWN)).body().items() if name != "status"}
-    return body | _RECIPIENTS[vas_type]
+    return body if pinned else body | _RECIPIENTS[vas_type]
 
 
 def problem(name: Name, *, of_sale: bool = False) -> Json:
@@ -134,16 +135,21 @@ def special(schemas: Mapping[str, Json]) -> dict[str, list[Any]]:
     """The examples of forms whose fields alone do not make good ones."""
     sales = [sale(schemas, VasType.UTILITY, state) for state in (State.VENDED, State.IN_DOUBT, State.REJECTED)]
     hidden = {**composed(schemas, "ReceiptBody"), "tokens": [{"kind": "credit", "number": "*" * 20, "units": "29.7"}], "charges": []}
+    explained = [dict(explained_body(name)) for name in (Reason.METER_UNKNOWN, Reason.SUPPLIER_BUSY)]
     return {
         "TransactionBody": sales,
+        "DayBody": [{"transactions": [sales[0], sale(schemas, VasType.VOUCHER, State.VENDED), sales[2]], "cursor": None}],
         "EventBody": [{**sales[0], "eventId": f"{SALE_ID}:vended", "event": "vended"}],
         "DossierBody": [{**composed(schemas, "DossierBody"), **_masked(sales[0]), "receipt": hidden}],
         "PrevendBody": [prevend(schemas, VasType.UTILITY), prevend(schemas, VasType.BILL_PAYMENT)],
         **{form: [request(schemas, vas_type, form)] for form, vas_type in _ASKED.items()},
         "ReceiptBody": [sale(schemas, vas_type, State.VENDED)["receipt"] for vas_type in VasType],
         "ProblemBody": [problem(Fault.BODY_INVALID), problem(Reason.AMOUNT_BELOW_MINIMUM, of_sale=True)],
-        "TheirsBody": [_theirs(schemas, "line", "status", "amountCents"), _theirs(schemas, "source", "said")],
-        "OursBody": [composed(schemas, "OursBody")],
+        "ExplainedBody": explained,
+        "ExplainedListBody": [{"problems": explained}],
+        "TheirsBody": [_line(schemas), {name: WORDS[word].example for name, word in (("source", "TheirsBody.source"), ("said", "said"))}],
+        **{form: [_difference(schemas, form)] for form in ("AgedDifferenceBody", "DifferenceBody")},
+        "DiscrepancyBody": [{**_difference(schemas, "DiscrepancyBody"), "status": WORDS["decision"].example}],
         "ResolutionBody": [
             {"version": 3, "state": "rejected", "note": "Not in the supplier's portal"},
             {"version": 3, "state": "vended", "tokens": WORDS["ResolutionBody.tokens"].example, "note": WORDS["note"].example},
@@ -166,16 +172,23 @@ def _masked(body: Json) -> Json:
     return body | {"meterNumber": "*8901"}
 
 
-def _theirs(schemas: Mapping[str, Json], *names: str) -> Json:
-    return {name: _value(schemas, schemas["TheirsBody"]["properties"][name]) for name in names}
+def _line(schemas: Mapping[str, Json]) -> Json:
+    """The supplier's side of a difference, where it is a line of the file that bills a cent too much."""
+    fields = {name: field for name, field in schemas["TheirsBody"]["properties"].items() if name not in ("source", "said")}
+    return {name: _value(schemas, field) for name, field in fields.items()} | {"amountCents": WORDS["amountCents"].example + 1}
+
+
+def _difference(schemas: Mapping[str, Json], form: str) -> Json:
+    body: Json = composed(schemas, form)
+    return body | {"theirs": _line(schemas)}
 
 
 def _settled(schemas: Mapping[str, Json], form: str) -> Json:
-    """A day with one difference, that somebody has to decide on."""
-    difference = composed(schemas, "AgedDifferenceBody" if form == "ReportBody" else "DifferenceBody")
-    if form == "ReportBody":
-        difference |= {"closure": None}
-    return {**composed(schemas, form), "status": "discrepancies", "discrepancies": [difference | {"id": DISCREPANCY_ID}]}
+    """A day with one difference, on which somebody has to decide."""
+    difference = (
+        _difference(schemas, "AgedDifferenceBody") | {"closure": None} if form == "ReportBody" else _difference(schemas, "DifferenceBody")
+    )
+    return {**composed(schemas, form), "status": "discrepancies", "discrepancies": [difference]}
 
 
 def _value(schemas: Mapping[str, Json], schema: Json) -> Any:

@@ -123,7 +123,7 @@ def _purchase(forms: Mapping[str, Json], vas_type: VasType, models: list[str]) -
         "recovered later are in it.",
         "Location",
         "Idempotent-Replayed",
-        examples={"vended": {"summary": "Vended", "value": sale(forms, vas_type, State.VENDED)}},
+        examples=_vended(forms, vas_type, pinned="PinnedPurchase" in models),
     )
     unknown = answer(
         "TransactionBody",
@@ -147,6 +147,13 @@ def _purchase(forms: Mapping[str, Json], vas_type: VasType, models: list[str]) -
             **problems(*reasons_of_purchases(vas_type), *_OF_KEYS, *OF_BODIES, *OF_CALLERS, of_sale=True),
         },
     }
+
+
+def _vended(forms: Mapping[str, Json], vas_type: VasType, *, pinned: bool) -> Json:
+    vended = {"vended": {"summary": "Vended", "value": sale(forms, vas_type, State.VENDED)}}
+    if pinned:
+        vended["vended-pin"] = {"summary": "Vended as a PIN", "value": sale(forms, vas_type, State.VENDED, pinned=True)}
+    return vended
 
 
 def _sales() -> dict[str, Any]:
