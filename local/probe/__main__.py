@@ -86,8 +86,8 @@ async def _probe(options: argparse.Namespace, config: Config) -> int:
         await switch.aclose()
         await secrets.close()
     print(_summary(notes))
-    doubt, failed = Verdict.DOUBT in notes.steps.verdicts, Verdict.FAIL in notes.steps.verdicts
-    return Exit.IN_DOUBT if doubt else Exit.FAILED if failed else Exit.DONE
+    in_doubt = Verdict.DOUBT in notes.steps.verdicts and buying.unended(notes)
+    return Exit.IN_DOUBT if in_doubt else Exit.FAILED if Verdict.FAIL in notes.steps.verdicts else Exit.DONE
 
 
 async def _steps(options: argparse.Namespace, switch: Switch, notes: Notes) -> None:
