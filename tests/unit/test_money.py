@@ -1,3 +1,4 @@
+import re
 from decimal import Decimal
 
 import pytest
@@ -38,3 +39,35 @@ def test_a_float_is_never_an_amount(rand):
 
 def test_amounts_read_like_prices():
     assert [str(Money(cents)) for cents in (0, 5, 10_000, -9905)] == ["R0.00", "R0.05", "R100.00", "-R99.05"]
+
+
+AMOUNTS = st.integers(-(10**15) + 1, 10**15 - 1).map(Money)
+
+
+@given(AMOUNTS, AMOUNTS)
+def test_adding_and_taking_away_lose_no_cent_and_keep_the_order(one, other):
+    assert (one + other - other, one + other) == (one, other + one)
+    assert (one < other) is (one.cents < other.cents)
+    assert (one + other).rand == one.rand + other.rand
+
+
+@given(AMOUNTS)
+def test_a_price_reads_as_the_amount_that_it_is(amount):
+    shown = str(amount)
+    assert re.fullmatch(r"-?R[0-9]+\.[0-9]{2}", shown)
+    assert Decimal(shown.replace("R", "")) == amount.rand
+
+
+@given(st.text(st.sampled_from("0123456789.-+eE_ "), max_size=24) | st.text(max_size=24) | st.decimals() | st.integers())
+def test_an_amount_in_rand_is_read_exactly_or_refused(rand):
+    try:
+        amount = money_from_rand(rand)
+    except ValueError:
+        return
+    assert amount.rand == Decimal(rand)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-(10**12), max_value=10**12))
+def test_an_amount_of_whole_cents_is_never_refused(rand):
+    assert money_from_rand(rand).rand == rand
+    assert money_from_rand(str(rand)).rand == rand

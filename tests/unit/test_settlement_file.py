@@ -300,6 +300,59 @@ def test_a_wrong_count_is_refused(lines, by):
     assert faults(b"".join(written(DAY, lines, miscounted_by=by)))
 
 
+BREAKS = {
+    "cut": lambda pieces, at, other: pieces[:at],
+    "left out": lambda pieces, at, other: pieces[:at] + pieces[at + 1 :],
+    "doubled": lambda pieces, at, other: [*pieces[:at], pieces[at], *pieces[at:]],
+    "swapped": lambda pieces, at, other: [pieces[other if one == at else at if one == other else one] for one in range(len(pieces))],
+}
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+@settings(max_examples=60, deadline=None)
+@given(lines=st.lists(LINES, max_size=5), places=st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), size=st.integers(1, 300))
+def test_a_file_whose_lines_were_cut_left_out_doubled_or_swapped_is_refused_or_says_the_same(broken, lines, places, size):
+    pieces = b"".join(written(DAY, lines)).splitlines(keepends=True)
+    at, other = (place % len(pieces) for place in places)
+    assert says_the_same(b"".join(BREAKS[broken](pieces, at, other)), lines, size)
+
+
+@settings(max_examples=100, deadline=None)
+@given(lines=st.lists(LINES, min_size=1, max_size=4), end=st.integers(1, 10**6), size=st.integers(1, 300))
+def test_a_file_that_was_cut_anywhere_is_refused_or_says_the_same(lines, end, size):
+    data = b"".join(written(DAY, lines))
+    assert says_the_same(data[: -(end % len(data)) or None], lines, size)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    lines=st.lists(LINES, min_size=1, max_size=3),
+    at=st.integers(0, 10**6),
+    put=st.binary(min_size=1, max_size=2) | st.sampled_from([b"", b"|", b"\n", b"\r", b"\x00", b"\xff", b"\xef\xbb\xbf"]),
+    over=st.integers(0, 2),
+)
+def test_bytes_put_in_or_over_others_are_refused_or_change_one_field_and_move_none(lines, at, put, over):
+    data = b"".join(written(DAY, lines))
+    at %= len(data)
+    try:
+        read_back, file = read(data[:at] + put + data[at + over :], 50)
+    except FileRefused:
+        return
+    assert len(read_back) == file.summary.all.rows == len(lines)
+    assert file.summary.all.cents == sum(line.cents for line in read_back)
+    assert sum(one != was for now, before in zip(read_back, lines, strict=True) for one, was in zip(now, before, strict=True)) <= 1
+
+
+def says_the_same(data, lines, size):
+    """Whether a file is refused, or has exactly these lines, in whatever order."""
+    try:
+        read_back, file = read(data, size)
+    except FileRefused:
+        return True
+    totals = Total(len(lines), sum(line.cents for line in lines))
+    return sorted(read_back) == sorted(lines) and file.summary.all == totals and file.day == DAY
+
+
 def test_a_line_is_written_as_it_was_read():
     (line,), _ = read(content(UTILITY))
     assert line_text(line) == UTILITY.removesuffix("|")

@@ -1,4 +1,8 @@
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.sts import StsToken, TokenKind, grouped, token_number
 
@@ -30,3 +34,33 @@ def test_the_number_never_shows_by_accident():
 
 def test_a_slip_shows_groups_of_four():
     assert grouped(NUMBER) == "0000 0000 0000 1234 5678"
+
+
+NUMBERS = st.text(st.sampled_from("0123456789"), min_size=20, max_size=20)
+
+
+@given(NUMBERS)
+def test_what_a_slip_shows_is_read_back_as_the_token(number):
+    assert token_number(grouped(number)) == number
+    assert grouped(number).replace(" ", "") == number
+
+
+@given(NUMBERS, st.lists(st.tuples(st.integers(0, 20), st.text(st.sampled_from(" \t\n-"), min_size=1, max_size=3)), max_size=6))
+def test_separators_change_no_digit_wherever_they_stand(number, separators):
+    text = number
+    for at, separator in separators:
+        text = text[:at] + separator + text[at:]
+    assert token_number(text) == number
+
+
+@given(st.text(max_size=45) | st.text(st.sampled_from("0123456789 -٣²½"), max_size=45))
+def test_a_token_has_exactly_the_digits_of_its_text_in_their_order(text):
+    number = token_number(text)
+    bare = re.sub(r"[ \t\n\r\f\v-]", "", text)
+    assert number == (bare if re.fullmatch("[0-9]{20}", bare) and len(text) <= 40 else None)
+
+
+@given(NUMBERS, st.sampled_from(TokenKind), st.none() | st.decimals(allow_nan=False, places=1, min_value=0, max_value=10**6))
+def test_no_token_shows_its_number(number, kind, units):
+    token = StsToken(kind, number, units)
+    assert number not in f"{token!r} {token} {(token,)}"

@@ -1,4 +1,8 @@
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.money import Money
 from shared.vas import ACCOUNT_NUMBER, METER_NUMBER, Order, VasType, last_four, msisdn, vas_type_named
@@ -55,3 +59,31 @@ def test_an_order_shows_four_digits_of_its_recipient():
     order = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id="p", meter_number="12345678901")
     assert "*8901" in repr(order) and "12345678901" not in repr(order)
     assert last_four(None) is None
+
+
+DIGITS = st.text(st.sampled_from("0123456789"), max_size=22)
+ANY_NUMBER = DIGITS | st.text(max_size=22) | st.text(st.characters(categories=["Nd", "No", "Zs", "Cc"]), max_size=22)
+
+
+@given(st.from_regex(r"[6-8][0-9]{8}", fullmatch=True))
+def test_every_mobile_number_has_one_form_and_keeps_it(subscriber):
+    assert {msisdn(f"{prefix}{subscriber}") for prefix in ("0", "27", "+27")} == {f"27{subscriber}"}
+
+
+@given(ANY_NUMBER | st.builds("{}{}".format, st.sampled_from(["0", "27", "+27", "0027", " 0"]), DIGITS))
+def test_a_mobile_number_is_read_whole_or_not_at_all(text):
+    number = msisdn(text)
+    assert number is None or (re.fullmatch("27[6-8][0-9]{8}", number) and text.endswith(number[2:]) and msisdn(number) == number)
+    assert (number is not None) is bool(re.fullmatch(r"(0|27|\+27)[6-8][0-9]{8}", text))
+
+
+@given(ANY_NUMBER)
+def test_meters_and_accounts_are_ascii_digits_of_their_lengths_and_nothing_else(text):
+    plain = text.isascii() and text.isdecimal()
+    assert bool(METER_NUMBER.fullmatch(text)) is (plain and len(text) in {11, 13})
+    assert bool(ACCOUNT_NUMBER.fullmatch(text)) is (plain and 5 <= len(text) <= 20)
+
+
+@given(DIGITS)
+def test_no_more_than_four_digits_are_shown(number):
+    assert last_four(number) == f"*{number[-4:]}"
