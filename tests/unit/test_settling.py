@@ -318,6 +318,20 @@ def test_a_neighbours_broken_file_counts_as_not_there():
     assert settle(world) == settled and world.written == 0
 
 
+def test_a_first_day_whose_file_was_refused_is_settled_by_a_better_one_although_the_next_day_is_settled_already():
+    world = world_at(MORNING)
+    doubted = sell(world, LOST)
+    spoil(world, world.deliver(DAY, bill(doubted)))
+    assert [one.day for one in settle(world).refused] == [DAY]
+    world.now = MORNING + ONE_DAY
+    world.deliver(NEXT)
+    assert "live-2026-05-02" in (settle(world) and world.days) and "live-2026-05-01" not in world.days
+    world.deliver(DAY, bill(doubted), stamp="20260503120000")
+    settle(world)
+    assert world.sales[doubted.id].state is State.VENDED
+    assert world.days["live-2026-05-01"]["status"] == "balanced"
+
+
 def test_a_broken_correction_changes_nothing_of_what_the_file_before_it_led_to():
     world = world_at(MORNING + 2 * ONE_DAY)
     balanced(world)
