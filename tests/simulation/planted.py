@@ -185,7 +185,13 @@ PLANTS = (
         (transaction._moved, swap("if state not in NEXT[sale.state]:", "if False:")),
     ),
     plant("what contradicts an end is forgotten", (transaction._contradicted, before("    entry = HistoryEntry(", "    return sale"))),
-    plant("a lease is shorter than the exchange", (_is_abandoned, swap("self.lease_until", "self.send_by"))),
+    plant(
+        "a lease is shorter than the exchange",
+        (
+            vending.Vending._begin,
+            swap("lease_until=at + timedelta(seconds=self.rules.lease_seconds)", "lease_until=at + timedelta(seconds=1)"),
+        ),
+    ),
     plant("a lease never ends", (_is_abandoned, swap("at >= self.lease_until", "False"))),
     # Resolving
     plant(
