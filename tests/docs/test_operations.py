@@ -1,9 +1,12 @@
 """The runbook has a place for whatever the code can say to an operator, and speaks of nothing else."""
 
+import json
 import re
+import subprocess
 
 import pytest
 
+from local import openapi
 from shared.differences import SEVERITY
 from shared.problem import Fault
 from shared.settled_day import Kind, Status
@@ -26,6 +29,12 @@ def sections():
 def named(heading):
     """What the rows of a section's table are about: the quoted names in their first cells."""
     return set().union(*(quoted(row[0]) for row in rows(RUNBOOK.below(heading))))
+
+
+def asked():
+    """What reconcile is asked for on the page, with `{}` for each variable."""
+    paths = re.findall(r'desk "?(/[^\s"?`]*)', RUNBOOK.text)
+    return {"/reconcile" + re.sub(r"\$\w+", "{}", path) for path in paths}
 
 
 def messages(*levels):
@@ -68,3 +77,14 @@ def test_events_that_are_a_persons_have_their_rows():
 
 def test_refusals_of_a_decision_are_problems_of_ours():
     assert named("When a decision is refused") - set(Fault) == set()
+
+
+def test_what_reconcile_is_asked_for_it_answers():
+    described = {re.sub(r"\{\w+\}", "{}", path) for path in json.loads(openapi.PATH.read_text())["paths"]}
+    assert asked() and asked() - described == set()
+
+
+@pytest.mark.parametrize("block", [body for _, body in RUNBOOK.fences("bash")])
+def test_what_cannot_be_run_here_is_at_least_a_script(block):
+    checked = subprocess.run(["bash", "-n", "-c", block], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
