@@ -7,7 +7,7 @@ from tests.docs.examples import answers, difference, examples, read_http
 from tests.docs.pages import Page
 from tests.docs.running import system
 
-PAGES = ("README.md", "docs/operations.md")
+PAGES = ("README.md", "docs/api.md", "docs/operations.md")
 
 
 @pytest.mark.parametrize("name", PAGES)
