@@ -12,6 +12,7 @@ from shared.vas import last_four
 
 READ_SECONDS: Final = 240.0  # longer than a function may take
 PAUSE_SECONDS: Final = 2.0  # where no answer names one
+TOKEN_PAUSE_SECONDS: Final = 10.0  # the sweep fetches what is due after a minute
 LONGEST_PAUSE_SECONDS: Final = 3600.0
 
 ADVICE: Final[Mapping[str, str]] = {
@@ -115,7 +116,7 @@ class Purchase:
         body, pause = object_of(response), _pause(response)
         match response.status_code:
             case 201 if _is_due(body):
-                return "201: vended, and its token is still to come", pause, None
+                return "201: vended, and its token is still to come", TOKEN_PAUSE_SECONDS, None
             case 201:
                 return "201", 0, response
             case 202:

@@ -70,12 +70,19 @@ def journal() -> list[dict[str, Any]]:
     return [json.loads(line) for line in (SAVED / "requests.jsonl").read_text().splitlines()]
 
 
+def kept() -> dict[str, str]:
+    """The saved files by name, each of them readable by its owner alone."""
+    files = list(SAVED.iterdir()) if SAVED.exists() else []
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} <= {0o600}
+    return {path.name: path.read_text() for path in files}
+
+
 async def test_without_buying_nothing_is_sold_and_nothing_is_kept(run_probe: Run) -> None:
     async with supplier() as switch:
         ran = await run_probe("--url", switch.url, "--meter", METER)
 
         assert (ran.code, await switch.vends(), switch.on_record) == (0, 0, [])
-    assert not list(Path().iterdir())
+    assert kept() == {}
     assert "as assumed" in about(ran, "reprint-parameters") and "RequestId" in about(ran, "reprint-parameters")
     assert "1003" in about(ran, "reprint-absence")
     assert "401" in about(ran, "access-token-refusal")
@@ -233,15 +240,14 @@ async def test_nothing_of_value_is_printed_and_what_is_kept_is_whole_and_ours_al
         ran = await run_probe("--url", switch.url, "--meter", "99000000003", "--buy", "R20.00", "--save", SAVED)
         [vend] = await switch.simulator.vends()
 
-    kept = {path.name: path.read_text() for path in SAVED.iterdir()}
-    whole = "".join(text for name, text in kept.items() if "vend-" in name)
+    files = kept()
+    whole = "".join(text for name, text in files.items() if "vend-" in name)
     assert len(vend.tokens) == 4 and all(token.number in whole for token in vend.tokens)
     secrets = [*(token.number for token in vend.tokens), *CONSUMER.values(), "99000000003", "simulated-secret", "simulated."]
     assert [secret for secret in secrets if secret in ran.said] == []
     assert not re.search(r"[0-9]{12}", re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "", ran.said))
-    assert not any(token.number in kept["requests.jsonl"] for token in vend.tokens)
-    assert "99000000003" not in kept["requests.jsonl"] and "access_token" not in "".join(kept.values())
-    assert {stat.S_IMODE(path.stat().st_mode) for path in SAVED.iterdir()} == {0o600}
+    assert not any(token.number in files["requests.jsonl"] for token in vend.tokens)
+    assert "99000000003" not in files["requests.jsonl"] and "access_token" not in "".join(files.values())
 
 
 @pytest.mark.parametrize(
@@ -270,9 +276,8 @@ async def test_a_command_without_all_that_buying_needs_is_refused_before_anythin
     assert why in ran.said
 
 
-async def test_what_cannot_be_put_on_record_is_not_bought(run_probe: Run) -> None:
-    SAVED.mkdir()
-    (SAVED / "requests.jsonl").mkdir()
+async def test_what_cannot_be_put_on_record_is_not_bought(run_probe: Run, tmp_path: Path) -> None:
+    (tmp_path / SAVED / "requests.jsonl").mkdir(parents=True)
     async with supplier() as switch:
         ran = await run_probe("--url", switch.url, *BUY)
 

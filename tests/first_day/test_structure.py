@@ -1,0 +1,43 @@
+"""What the probe shows of an answer is its form, never what stands in it."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.probe.structure import structure, token_paths
+
+FORMS = re.compile(
+    r"null|true|false|whole number|decimal number|empty text|GUID|time|text( of \d+ digits( in groups)?| of a decimal number)?"
+    r"|list of \d+|(empty )?object"
+)
+NAMES = re.compile(r"\(the answer\)|(\w+|\?)?(\.(\w+|\?)|\[\])*", re.ASCII)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(VALUES)
+def test_only_forms_are_shown_whatever_the_answer(value: object) -> None:
+    for path, form in structure(value).items():
+        assert all(FORMS.fullmatch(one) for one in form.split(" or "))
+        assert NAMES.fullmatch(path) and not re.search(r"\d", path)
+
+
+def test_a_customers_number_as_a_name_is_not_shown() -> None:
+    assert structure({"27821234567": {"name": "J"}}) == {"?.name": "text"}
+
+
+def test_items_of_a_list_share_their_form() -> None:
+    rows = [{"pinned": True, "amount": 1}, {"pinned": False}]
+
+    assert structure(rows) == {"(the answer)": "list of 2", "[].pinned": "true or false", "[].amount": "whole number"}
+
+
+def test_twenty_digits_are_found_wherever_they_stand() -> None:
+    token = "00000000000012345678"
+    answer = {"a": {"b": [token]}, "c": f"{token[:10]} {token[10:]}", "receiptNumber": "1234"}
+
+    assert token_paths(answer) == ["a.b[]", "c"]
