@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from shared import vending
 from shared.identifiers import Caller
-from shared.outcome import Receipt
 from shared.prevend import Prevend
 from shared.store import StoreUnavailable
 from shared.transaction import State, Transaction
@@ -42,14 +41,14 @@ class Shopper:
         self.want = want
         self.purse = purse if want.order.vas_type in PREVENDED else None
         self.duplicates = duplicates
-        self._left = history.pick(4)
+        self._left = history.pick(3)
         self._tries = 0
-        self._ended: tuple[int, State, Receipt | None] | None = None
+        self._ended: tuple[int, State, str] | None = None  # since which step this caller knows the end, and of which sale
 
     @property
-    def is_answered(self) -> bool:
-        """Whether this caller knows how it ended."""
-        return self._ended is not None
+    def answer(self) -> tuple[State, str] | None:
+        """What this caller was told in the end, and of which sale."""
+        return self._ended[1:] if self._ended is not None else None
 
     def begin(self, after_seconds: float) -> None:
         """Come for the first time: with a prevend, where one is wanted."""
@@ -100,7 +99,7 @@ class Shopper:
             self._seen(asked, error.running)
         if result is not None:
             self._answered(asked, began, result)
-        if self._left > 0 and not self._history.calm:
+        if self._left > 0 and not self._history.calm and (self._ended is None or not self._history.pick(3)):
             self._left -= 1
             self.ask(RETRIES[self._history.pick(len(RETRIES))])
 
@@ -123,7 +122,7 @@ class Shopper:
         if shown is State.VENDED or shown is State.REJECTED:
             if known is not None and known[1] is not shown:
                 raise Violation("answers to one key never contradict each other", f"{self.key}: both {known[1]} and {shown}")
-            self._ended = (self._history.scheduler.steps, shown, sale.receipt)
+            self._ended = (self._history.scheduler.steps, shown, sale.id)
             self._history.saw_answer(sale)
 
     def _checked(self, error: Exception | None) -> None:

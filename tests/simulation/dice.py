@@ -5,6 +5,7 @@ from random import Random
 from tests.simulation.faults import Call, Fault
 
 FAULT_RATES = (0.0, 0.02, 0.05, 0.1, 0.2)
+PAUSES = (0.05, 1.0, 5.0, 20.0)
 
 
 class Dice:
@@ -21,21 +22,17 @@ class Dice:
     def calm_down(self) -> None:
         """No more faults."""
         self._calm = True
-        self._faults = 0.0
 
     def pick(self, count: int) -> int:
         return int(self._draw() * count)
 
-    def strike(self, call: Call) -> Fault | None:
-        faults = self._faults
-        if faults == 0.0 or self._draw() >= faults * call.weight:
+    def strike(self, call: Call) -> Fault | float | None:
+        if self._calm:
             return None
-        return call.faults[int(self._draw() * len(call.faults))]
-
-    def pause(self) -> float:
-        if self._calm or self._draw() < 0.9:
-            return 0.0
-        return (0.05, 1.0, 5.0, 20.0)[int(self._draw() * 4)]
+        drawn = self._draw()
+        if drawn < self._faults * call.weight:
+            return call.faults[int(self._draw() * len(call.faults))]
+        return PAUSES[int(self._draw() * len(PAUSES))] if drawn > 0.93 else None
 
     def freeze(self, call: Call) -> float:
         """Before the wire, at most as long as the lease, unless this is a history that breaks that assumption."""

@@ -152,7 +152,7 @@ class History:
 
     def _people_come(self) -> None:
         pick = self.pick
-        for number in range(3 + pick(2)):
+        for number in range(3 if pick(4) else 4):
             caller = CALLERS[pick(len(CALLERS))]
             want = WANTS[pick(len(WANTS))] if pick(24) else IMPOSSIBLE
             purse = Purse() if pick(2) else None
@@ -160,12 +160,12 @@ class History:
             self.shoppers.append(shopper)
             shopper.begin(pick(4) * 100.0)
             self._misused(shopper, number)
-        for _ in range(pick(4)):
+        for _ in range(pick(3)):
             self._sweep(SWEEPS[pick(len(SWEEPS))], twice=pick(6) == 0)
 
     def _misused(self, shopper: Shopper, number: int) -> None:
         """What callers should not do, and some do."""
-        match self.pick(12):
+        match self.pick(20):
             case 0:  # two taps
                 self._saw("caller: two taps")
                 shopper.ask(self.pick(3) * 100.0)
@@ -188,11 +188,11 @@ class History:
     def _sweep(self, after_seconds: float = 0.0, *, twice: bool = False) -> None:
         for _ in range(2 if twice else 1):
             self._saw("sweep")
-            self.request("sweep", _swept, _reconciled, after_seconds)
+            self.request("sweep", lambda at: at.sweeping.sweep(self.clock.now + UNTIL), _reconciled, after_seconds)
 
     def _settle(self, day: date | None = None, after_seconds: float = 0.0) -> None:
         self._saw("settle")
-        self.request("settle", lambda at: _settled(at, day), _reconciled, after_seconds)
+        self.request("settle", lambda at: at.settling.settle(day, self.clock.now + UNTIL), _reconciled, after_seconds)
 
     def _days_pass_badly(self) -> None:
         """Two mornings with files that are late, missing, doubled or wrong, and schedulers that miss or repeat themselves."""
@@ -246,17 +246,16 @@ class History:
         self.character.calm_down()
         self.say("calm")
         for shopper in self.shoppers:
-            if not shopper.is_answered:
+            if shopper.answer is None:
                 shopper.ask()
         self.scheduler.run()
         if self.store.open or self.pick(4) == 0:
             self._time_passes()
-        if invariants.needs_files(self) or self.pick(8 if self.store.open else 48) == 0:
+        if invariants.needs_files(self) or self.pick(12 if self.store.open else 64) == 0:
             self._files_come()
         if self.store.open:
             self._people_decide()
-        for shopper in self.shoppers:
-            shopper.ask()
+        self.shoppers[self.pick(len(self.shoppers))].ask()
         self.scheduler.run()
 
     def _time_passes(self) -> None:
@@ -300,7 +299,8 @@ class History:
         for sale in list(self.store.open.values()):
             operators.decide(self, sale)
             self.scheduler.run()
-        self._sweep_now()
+        if self.store.open:
+            self._sweep_now()
 
     def _sweep_now(self) -> None:
         self._sweep()
@@ -340,14 +340,6 @@ class History:
 
     def _saw(self, what: str) -> None:
         self.seen[what] = self.seen.get(what, 0) + 1
-
-
-async def _swept(at: Instance) -> object:
-    return await at.sweeping.sweep(at.history.clock.now + UNTIL)
-
-
-async def _settled(at: Instance, day: date | None) -> object:
-    return await at.settling.settle(day, at.history.clock.now + UNTIL)
 
 
 async def _landed(write: Callable[[], object]) -> None:

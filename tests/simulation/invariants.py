@@ -219,6 +219,13 @@ def everything_has_ended(history: "History") -> None:
         raise Violation("every sale ends", "an ended sale is still in the sweep's index")
 
 
+def answers_stand(history: "History") -> None:
+    """What a caller was told is what is on record."""
+    for shopper in history.shoppers:
+        if (answer := shopper.answer) is not None and history.store.sales[answer[1]].state is not answer[0]:
+            raise Violation("answers to one key never contradict each other", f"{shopper.key} was told {answer[0]}")
+
+
 def every_end_is_announced(history: "History") -> None:
     """Every end, and every token that came later, is announced at least once; wallets come to the same end as the records."""
     said = {(message.sale_id, message.event) for message in history.topic.messages}
@@ -255,6 +262,7 @@ AT_THE_END: Final = (
     every_vend_is_on_record,
     nothing_is_vended_that_was_not,
     everything_has_ended,
+    answers_stand,
     every_end_is_announced,
     the_sums_conserve,
 )

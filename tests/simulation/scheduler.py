@@ -23,11 +23,8 @@ class Chance(Protocol):
     def pick(self, count: int) -> int:
         """Which of so many goes on."""
 
-    def strike(self, call: Call) -> Fault | None:
-        """What strikes this call."""
-
-    def pause(self) -> float:
-        """How many seconds a call takes that nothing strikes."""
+    def strike(self, call: Call) -> Fault | float | None:
+        """What strikes this call, or how many seconds it takes; `None`: none."""
 
     def freeze(self, call: Call) -> float:
         """How many seconds a process stands still."""
@@ -107,7 +104,7 @@ class Scheduler:
     def run(self) -> None:
         """Go on until every task has ended."""
         ready, pick, chance, trace = self.ready, self.chance.pick, self.chance, self.trace
-        strike, pause, clock = chance.strike, chance.pause, self.clock
+        strike, clock = chance.strike, self.clock
         steps = 0
         while True:
             if not ready and not self._wake():
@@ -141,10 +138,12 @@ class Scheduler:
             fault = strike(said)
             if trace is not None:
                 trace.call(clock.now, task.name, said.name, fault)
-            if fault is not None:
+            if fault is None:
+                pass
+            elif type(fault) is float:
+                self._sleep(at, fault)
+            else:
                 self._strike(at, task, said, fault)
-            elif (seconds := pause()) > 0.0:
-                self._sleep(at, seconds)
             if steps > MOST_STEPS:
                 raise Stuck
 

@@ -16,7 +16,8 @@ class Trace:
 
     def call(self, at: datetime, who: str, name: str, fault: object) -> None:
         """A port call, and what strikes it."""
-        self.say(at, who, name if fault is None else f"{name:<24} << {fault}")
+        struck = "" if fault is None else f" ({fault} s)" if isinstance(fault, float) else f"  << {fault}"
+        self.say(at, who, f"{name}{struck}")
 
     def end(self, at: datetime, who: str, result: Any, error: Exception | None) -> None:
         """How a coroutine ended."""
