@@ -26,9 +26,11 @@ RECIPIENT_REFUSED: Final[Mapping[VasType, Reason]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """What a code or status says. `vend` is `None` where it does not prove that nothing was sold.
+    """What a code or status says: `name` is the supplier's, for our records.
 
-    `not_taken`: refused before it was looked at, so the same request may be sent again.
+    `vend`: why nothing was sold; `None` unless the supplier has said that nothing is sold under it, and the vend is then in doubt.
+    `prevend`: why a meter or account was not confirmed; no money moves there. `not_taken`: refused before it was looked at, so
+    the same request may be sent again.
     """
 
     name: str
