@@ -37,7 +37,9 @@ such as kWh are decimal text, exactly as the supplier quoted them.
 | 5xx | carries no outcome: the same request again, under the same key | holds |
 
 **Problems.** Every refusal is `application/problem+json` (RFC 9457). Its `type` leads to a page that says when it happens and what to do;
-`retry` says what may be sent next. What is no HTTP at all is refused by the server itself, with 400 and no body of ours."""
+`retry` says what may be sent next. What is no HTTP at all is refused by the server itself, with 400 and no body of ours.
+
+`HEAD` is `GET` without the body. Where `CORS_ORIGINS` names a page's origin, `OPTIONS` tells its browser that the page may ask."""
 
 
 def document() -> dict[str, Any]:

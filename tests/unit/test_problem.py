@@ -1,6 +1,7 @@
 """Every refusal has one row in one table, and says nothing of the supplier."""
 
 import json
+import re
 
 import pytest
 
@@ -26,6 +27,24 @@ def test_a_problem_says_what_rfc_9457_asks_for_and_whether_to_try_again(name):
     assert body["title"] and str(body["detail"]).endswith(".")
     assert None not in body.values()
     assert json.loads(json.dumps(body)) == body
+
+
+@pytest.mark.parametrize("name", ANY)
+def test_a_problem_says_when_it_happens_and_what_to_do_in_words_of_ours(name):
+    kind = KINDS[name]
+    for text in (kind.when, kind.what_to_do):
+        assert text.endswith(".") and text.count("`") % 2 == 0
+        assert not re.search(r"mobilemart|fulcrum|firestore|10\d\d|https?:", text, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_rejection_says_first_that_the_money_is_to_be_released(reason):
+    assert KINDS[reason].what_to_do.startswith("Release the money")
+
+
+@pytest.mark.parametrize("name", [Fault.INTERNAL, Fault.IDENTITY_UNAVAILABLE, Fault.REQUEST_IN_PROGRESS, Fault.STORE_UNAVAILABLE])
+def test_what_ends_no_purchase_says_that_the_money_is_to_be_held(name):
+    assert KINDS[name].what_to_do.startswith("Hold the money. Repeat the same request under the same key")
 
 
 @pytest.mark.parametrize("reason", Reason)
