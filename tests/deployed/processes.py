@@ -108,10 +108,14 @@ class Fleet:
     def any(self) -> Function:
         return random.choice(self.instances)
 
-    def replace_one(self) -> None:
-        """Kill one, and start another in its place."""
+    def kill_one(self) -> int:
+        """Its place."""
         at = random.randrange(len(self.instances))
         self.instances[at].process.kill()
+        return at
+
+    def replace(self, at: int) -> None:
+        """Start another one in that place, and wait until it is ready."""
         self.instances[at] = self._started().ready()
 
     def _started(self) -> Function:

@@ -16,7 +16,7 @@ from tests.deployed.processes import Fleet, until
 from tests.deployed.wallet import Wallet, body_of, new_key
 
 PATIENCE_SECONDS = 3.0  # for one purchase: then there is the next one, and this one is come back to later
-PAUSE_SECONDS = 0.25  # before the same key is sent again
+PAUSE_SECONDS = 0.5  # before the same key is sent again
 LEAST_CENTS = 5_000
 
 
@@ -85,7 +85,7 @@ class Shopper:
             for errand in self.unended[:1]:
                 self._ask(errand)
 
-    def come_back(self) -> None:
+    def come_back(self, within_seconds: float) -> None:
         """Repeat whatever has not ended until it has."""
 
         def all_ended() -> bool:
@@ -94,7 +94,7 @@ class Shopper:
                 self._ask(errand)
             return self.unended == []
 
-        until(all_ended)
+        until(all_ended, within_seconds)
 
     @property
     def unended(self) -> list[Errand]:

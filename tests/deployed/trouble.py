@@ -16,6 +16,7 @@ from tests.deployed.relay import Relay
 
 FAULT_EVERY_SECONDS = 0.1
 SWEEP_EVERY_SECONDS = 0.5
+AMID_SECONDS = 0.7
 
 _ON_PURCHASE = (
     *(Effect.REPLY_LOST, Effect.FAILED_AFTER, Effect.CUT_JSON, Effect.PAGE_AFTER, Effect.NO_TRANSACTION_ID, Effect.WRONG_AMOUNT),
@@ -50,21 +51,29 @@ class Trouble:
         return self.strikes, self.kills, self.cuts, self.stops, self.sweeps
 
     def strikes(self) -> None:
-        """The supplier's answers go wrong, often."""
-        while not self.over.wait(FAULT_EVERY_SECONDS):
-            self.supplier.script(random.choice(FAULTS))
+        """The supplier's answers go wrong, often, and each fault as often as any other."""
+        for fault in cycle(random.sample(FAULTS, len(FAULTS))):
+            if self.over.wait(FAULT_EVERY_SECONDS):
+                return
+            self.supplier.script(fault)
             self.made["faults"] += 1
 
     def kills(self) -> None:
-        """An instance is killed, and another one takes its place."""
-        while not self.over.wait(self._part(3, most=3)):
-            random.choice(self.killable).replace_one()
-            self.made["kills"] += 1
+        """An instance is killed while what it has sold is not heard yet, and another one takes its place."""
+        for fleet in cycle(self.killable):
+            if self.over.wait(self._part(6, most=2)):
+                return
+            self.way_to_supplier.hold_answers()
+            self.over.wait(AMID_SECONDS)
+            gone = fleet.kill_one()
+            self.way_to_supplier.release()
+            fleet.replace(gone)
+            self.made[f"{fleet.name} killed"] += 1
 
     def cuts(self) -> None:
         """The supplier hears nothing for a while; or hears, and is not heard."""
         for cut in cycle((self.way_to_supplier.hold, self.way_to_supplier.hold_answers)):
-            if self.over.wait(self._part(4, most=6)):
+            if self.over.wait(self._part(2.5, most=6)):
                 return
             cut()
             self.over.wait(self._part(6, most=1.5))
@@ -74,7 +83,7 @@ class Trouble:
     def stops(self) -> None:
         """An emulator stands still, and goes on."""
         for name, address in cycle(self.emulators.items()):
-            if self.over.wait(self._part(5, most=8)):
+            if self.over.wait(self._part(3, most=8)):
                 return
             with emulators.silent(address):
                 self.over.wait(self._part(6, most=10))
