@@ -45,7 +45,7 @@ PLANT_WORDS: Final[Mapping[Plant, str]] = MappingProxyType(
         Plant.REVERSED: "A negative line",
         Plant.OTHER_MERCHANT_ID: "Another merchant id",
         Plant.NO_MERCHANT_ID: "No merchant id",
-        Plant.SUPPLIER_ID_TWICE: "The supplier’s id twice",
+        Plant.SUPPLIER_ID_TWICE: "The supplier's id twice",
     }
 )
 SERVICE_NAMES: Final[Mapping[Service, str]] = MappingProxyType(
@@ -114,6 +114,8 @@ def ends(scenario: Scenario) -> str:
     match scenario.told, scenario.vends:
         case Told.OUTCOME, vends:
             return "vended" if vends else "rejected"
+        case Told.UNREADABLE, _:
+            return "vended or in_doubt then vended"
         case _, True:
             return "in_doubt then vended" if reprint is None else "in_doubt until settled"
         case _:

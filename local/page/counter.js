@@ -36,8 +36,9 @@ async function choose() {
   forget();
   faults([]);
   const chosen = service();
+  fill(by("product"));
   fit();
-  if (chosen === "utility") return;
+  if (chosen === "utility") return undefined;
   if (!catalogues.has(chosen)) {
     const answer = await ask("GET", `/prevend/${chosen}/products`);
     if (!answer.ok) return say("The catalogue did not come.");

@@ -35,6 +35,7 @@ export const ENDS = {
   vended: ["vended", "vended"],
   rejected: ["rejected", "rejected"],
   refused: ["rejected", "refused by the prevend"],
+  "vended or in_doubt then vended": ["vended", "vended, at once or after a doubt"],
   "in_doubt then vended": ["in_doubt", "in doubt, then vended"],
   "in_doubt until settled": ["in_doubt", "in doubt until settled"],
   in_doubt: ["in_doubt", "in doubt"],

@@ -1,0 +1,244 @@
+"""Buying on the page: what a customer sees, what a wallet does, and what the API was asked."""
+
+import json
+import re
+from datetime import timedelta
+
+import httpx
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.days import long_today
+from tests.page.conftest import Looked, Looking
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+GROUPED = re.compile(r"0000 0000 0000 \d{4} \d{4}")
+
+
+async def play(page: Page, scenario: str, *, service: str | None = None) -> None:
+    if service is not None:
+        await page.get_by_label("Play them with").select_option(label=service)
+    button = page.locator(f"button[data-scenario={scenario}]")
+    if not await button.is_visible():
+        await page.locator("#groups details", has=button).locator("summary").click()
+    await button.click()
+
+
+async def state(page: Page, words: str) -> None:
+    await expect(page.locator("#state .tag")).to_have_text(words)
+
+
+def answers(page: Page, path: str) -> Locator:
+    """The exchanges shown that asked this path."""
+    return page.locator("#exchanges details", has_text=path)
+
+
+async def press_until(page: Page, key: str, focused: str) -> None:
+    """Press a key until what it is pressed for has the focus."""
+    for _ in range(30):
+        await page.keyboard.press(key)
+        if await page.locator(f"{focused}:focus").count():
+            return
+    raise AssertionError(f"{focused} is not reached by {key}")
+
+
+async def sale_of(looked: Looked, system: httpx.Client) -> dict[str, object]:
+    """The sale whose slip is shown, as the API tells it."""
+    shown = await looked.page.locator(".slip dl.small dd").last.text_content()
+    async with httpx.AsyncClient(base_url=system.base_url, trust_env=False) as client:
+        answer = await client.get(f"/purchase/transactions/{shown}", headers={"X-Caller": looked.caller})
+    found: dict[str, object] = answer.raise_for_status().json()
+    return found
+
+
+async def test_electricity_is_bought_with_the_keyboard_alone(looking: Looking, selling: httpx.Client) -> None:
+    looked = await looking()
+    page = looked.page
+    await press_until(page, "Tab", "#meter")
+    await page.keyboard.type("99000000002")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("250,50")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#pay")).to_be_focused()
+    await expect(page.locator("#pay")).to_have_text("Buy for R250.50")
+    await expect(page.locator("#pay")).to_have_accessible_description(re.compile(r"Consumer\s*S\*\* C\*\*.*Minimum\s*R10\.00.*Arrears"))
+    await page.keyboard.press("Enter")
+    await state(page, "Vended")
+    await expect(page.locator("#outcome-title")).to_be_focused()
+    await expect(page.locator("#said")).to_have_text(re.compile(r"^Vended\. The wallet: R250\.50 captured\. 3 tokens on the slip\."))
+
+    sale = await sale_of(looked, selling)
+    assert (sale["meterNumber"], sale["amountCents"]) == ("99000000002", 25_050)
+    slip = await page.locator(".slip").inner_text()
+    assert "SIMULATED" in slip and "R250.50" in slip
+    printed = [await digits.inner_text() for digits in await page.locator(".slip .digits").all()]
+    assert all(GROUPED.fullmatch(digits) for digits in printed)
+    receipt = sale["receipt"]
+    assert isinstance(receipt, dict)
+    assert [digits.replace(" ", "") for digits in printed] == [token["number"] for token in receipt["tokens"]]
+    assert [token["kind"] for token in receipt["tokens"]] == ["key_change", "key_change", "credit"]
+
+
+async def test_a_lost_answer_is_held_and_heals_before_the_eye(looking: Looking) -> None:
+    long_today(timedelta(minutes=1))
+    page = (await looking()).page
+    await play(page, "reply-lost")
+    await state(page, "In doubt")
+    await expect(page.locator(".wallet")).to_have_text("WalletR100.00 held")
+    sale = page.locator("#sales tbody tr").first
+    await expect(sale.locator(".tag")).to_have_text("In doubt")
+    await state(page, "Vended")
+    await expect(page.locator(".wallet")).to_have_text("WalletR100.00 captured")
+    await expect(page.locator(".slip .digits")).to_have_text(GROUPED)
+    await expect(sale.locator(".tag")).to_have_text("Vended")
+    await expect(page.locator("#story")).to_contain_text("202: in doubt. Holds R100.00")
+    await expect(page.locator("#said")).to_contain_text("captured")
+
+
+async def test_the_same_request_again_is_the_same_slip(looking: Looking) -> None:
+    page = (await looking()).page
+    await play(page, "plain")
+    await state(page, "Vended")
+    before = await page.locator(".slip").inner_text()
+    await page.get_by_role("button", name="Same request again").click()
+    await expect(page.locator("#state")).to_contain_text("Nothing more was vended")
+    assert await page.locator(".slip").inner_text() == before
+    repeat = answers(page, "/purchase/utility").first
+    await expect(repeat).to_contain_text("Idempotent-Replayed: true")
+    await expect(repeat).to_contain_text("HTTP 201")
+
+
+async def test_a_click_shows_the_command_that_does_the_same(looking: Looking, selling: httpx.Client) -> None:
+    page = (await looking()).page
+    await page.get_by_role("button", name="Check meter").click()
+    await expect(page.locator("#confirmation")).to_be_visible()
+    curl = await answers(page, "/prevend/utility").first.locator("pre").first.inner_text()
+    assert str(selling.base_url.join("/prevend/utility")) in curl
+    assert json.loads(curl[curl.index("{") : curl.rindex("}") + 1]) == {"meterNumber": "12345678901", "amountCents": 10_000}
+    told = await answers(page, "/prevend/utility").first.locator("pre").last.inner_text()
+    assert json.loads(told)["minimumAmountCents"] == 1_000
+
+
+async def test_a_fault_in_the_form_is_said_where_it_is(looking: Looking) -> None:
+    page = (await looking()).page
+    await page.get_by_label("Meter number").fill("123")
+    await page.get_by_label("Amount in rand").fill("0.50")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#meter")).to_be_focused()
+    await expect(page.locator("#meter")).to_have_attribute("aria-invalid", "true")
+    await expect(page.locator("#meter-fault")).to_contain_text("11 or 13")
+    await expect(page.locator("#amount-fault")).not_to_be_empty()
+    await expect(page.locator(".problem .advice")).to_have_text("retry: change Change the request.")
+    await page.get_by_label("Amount in rand").fill("a lot")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#amount")).to_be_focused()
+    await expect(page.locator("#amount-fault")).to_contain_text("Rand and cents")
+
+
+async def test_a_refusal_says_what_may_be_done(looking: Looking) -> None:
+    page = (await looking()).page
+    await play(page, "minimum-untrue")
+    await state(page, "Rejected")
+    await expect(page.locator(".wallet")).to_have_text("WalletR20.00 released")
+    await expect(page.locator(".problem")).to_contain_text("Change the request; it then needs a new key.")
+    await play(page, "unknown")
+    await state(page, "Refused")
+    await expect(page.locator(".problem h3")).to_have_text("Meter unknown")
+
+
+async def test_a_second_purchase_beside_one_in_doubt_is_asked_about(looking: Looking) -> None:
+    page = (await looking()).page
+    await play(page, "reprint-never-knows")
+    await state(page, "In doubt")
+    await play(page, "reprint-never-knows")
+    await state(page, "Rejected")
+    await expect(page.locator(".problem h3")).to_have_text("Possible duplicate")
+    await page.get_by_role("button", name="Show that sale").click()
+    await state(page, "In doubt")
+
+
+async def test_every_service_is_sold_from_the_catalogue(looking: Looking, selling: httpx.Client) -> None:
+    looked = await looking()
+    page = looked.page
+    submit = page.locator("#counter [type=submit]")
+
+    await page.get_by_role("radio", name="Bill").check()
+    await expect(page.get_by_label("Product", exact=True)).to_contain_text("Simulated Television")
+    await page.get_by_label("Product", exact=True).select_option(index=1)
+    await submit.click()
+    await expect(page.locator("#confirmed")).to_contain_text("R450.00")
+    await page.locator("#pay").click()
+    await expect(page.locator(".slip h3")).to_have_text("Bill payment")
+
+    await page.get_by_role("radio", name="Data").check()
+    await page.get_by_label("Product", exact=True).select_option(label="MTN 500 MB, R49.00")
+    await expect(page.get_by_label("Amount in rand")).to_have_value("49.00")
+    await expect(page.get_by_label("Amount in rand")).not_to_be_editable()
+    await submit.click()
+    await expect(page.locator(".slip h3")).to_have_text("Data")
+    assert (await sale_of(looked, selling))["mobileNumber"] == "27821234567"
+
+    for service, title in (("Airtime", "Airtime"), ("Voucher", "Voucher")):
+        await page.get_by_role("radio", name=service).check()
+        await page.get_by_label("Product", exact=True).select_option(label=await _plain(page))
+        await expect(page.get_by_label("Mobile number")).to_be_hidden()
+        await submit.click()
+        await expect(page.locator(".slip h3")).to_have_text(title)
+        await expect(page.locator(".slip .token h4")).to_have_text("PIN")
+
+
+async def _plain(page: Page) -> str:
+    """The label of the product that is sold as a PIN, and plain."""
+    option = page.locator("#product option", has_text="Simulated: plain,")
+    await expect(option).to_have_count(1)
+    return await option.inner_text()
+
+
+async def test_a_brake_that_set_itself_is_seen_and_released(looking: Looking) -> None:
+    page = (await looking()).page
+    await play(page, "refused-1008")
+    await state(page, "Rejected")
+    await expect(page.locator("#brake")).to_contain_text("Everything is paused")
+    await expect(page.locator("#brake")).to_contain_text("float is exhausted")
+    await play(page, "refused-1000")
+    await expect(page.locator(".problem h3")).to_have_text("Temporarily unavailable")
+    await expect(page.locator(".advice")).to_contain_text("Try again in 30 s, under a new key.")
+    await page.get_by_role("button", name="Release").click()
+    await expect(page.locator("#brake")).to_be_hidden()
+    await play(page, "plain")
+    await state(page, "Vended")
+
+
+async def test_a_planted_fault_is_found_and_reported(looking: Looking) -> None:
+    day = long_today(timedelta(minutes=1))
+    page = (await looking()).page
+    await play(page, "plain")
+    await state(page, "Vended")
+    await page.get_by_label("A cent too much").check()
+    await page.get_by_role("button", name="Deliver and settle").click()
+    await expect(page.locator("#settled .found")).to_contain_text("Other amount")
+    await expect(page.locator("#settled .found")).to_contain_text("ours R100.00, theirs R100.01")
+    async with page.expect_popup() as popup:
+        await page.get_by_role("link", name="Open the report").click()
+    report = await popup.value
+    await expect(report.get_by_role("heading", level=1)).to_contain_text(f"{day:%B}")
+    await expect(report.locator("body")).to_contain_text("Other amount")
+
+
+async def test_a_scenario_of_every_group_is_one_click(looking: Looking) -> None:
+    page = (await looking()).page
+    played = {
+        "key-change-and-free": "Vended",
+        "slow-prevend": "Refused",
+        "silent": "In doubt",
+        "reprint-lags": "In doubt",
+        "lost-before": "In doubt",
+        "refused-1011": "Rejected",
+        "tokens-grouped": "Vended",
+        "two-mebibytes": "In doubt",
+    }
+    for scenario, words in played.items():
+        await play(page, scenario)
+        await state(page, words)
+    assert await page.locator("#groups details[open]").count() == await page.locator("#groups details").count() == len(played)
