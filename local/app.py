@@ -16,6 +16,7 @@ from local import morning, page
 from shared import api, wiring
 from shared.vas import Mode
 
+EVERY_METHOD: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")  # the answer says which of them there are
 FUNCTIONS: Final = Path(__file__).parent.parent / "functions"
 
 
@@ -46,5 +47,5 @@ def app() -> Starlette:
     framed = [Mount(f"/{name}", create_asgi_app(name, main, "http")) for name, main in mains.items()]  # type: ignore[no-untyped-call]
     simulated = [Route("/local/settle", settle, methods=["POST"]), *page.routes(wired.config.exchange_timeout_seconds)]
     ours = simulated if wired.config.mode is Mode.SIMULATED else []
-    types = [Route(path, problems, methods=["GET", "POST"]) for path in ("/problems", "/problems/{name}")]  # where their `type` leads
+    types = [Route(path, problems, methods=EVERY_METHOD) for path in ("/problems", "/problems/{name}")]  # where their `type` leads
     return Starlette(routes=[*ours, *types, *framed], lifespan=alive)

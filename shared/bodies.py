@@ -80,7 +80,9 @@ ProductId = Annotated[str, matching(_PRODUCT_ID, "1 to 64 visible ASCII characte
 PrevendId = Annotated[str, matching(_PREVEND_ID, "a prevendId"), Field(json_schema_extra=_schema(_PREVEND_ID))]
 Pinned = Annotated[bool, AfterValidator(_true), Field(json_schema_extra={"const": True})]
 Reference = Annotated[
-    str, matching(_REFERENCE, "text of at most 64 characters, without control characters"), Field(json_schema_extra={"maxLength": 64})
+    str,
+    matching(_REFERENCE, "text of at most 64 characters, without control characters"),
+    Field(json_schema_extra={"maxLength": 64, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}),
 ]
 
 

@@ -11,11 +11,12 @@ from pydantic_core import PydanticCustomError
 from shared.bodies import Body, invalid, matching, valid
 from shared.operating import Decision
 from shared.transaction import State
-from shared.vas import VasType, vas_type_named
+from shared.vas import ALIASES, VasType, vas_type_named
 
 MOST_TOKENS: Final = 20
 
 _NOTE: Final = re.compile(r"(?=.*\S)[^\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]{1,500}", re.DOTALL)
+_NOTE_SAID: Final = r"^(?=[\s\S]*\S)[^\x00-\x09\x0b-\x1f\x7f-\x9f]+$"  # in JSON Schema's dialect
 _TOKEN: Final = re.compile(r"[0-9A-Za-z]+(?:[ -][0-9A-Za-z]+)*", re.ASCII)
 _MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
 
@@ -38,13 +39,14 @@ def _moment(text: str) -> str:
 Note = Annotated[
     str,
     matching(_NOTE, "1 to 500 characters that say why"),
-    Field(description="Why. Long runs of digits are masked.", json_schema_extra={"minLength": 1, "maxLength": 500}),
+    Field(description="Why. Long runs of digits are masked.", json_schema_extra={"minLength": 1, "maxLength": 500, "pattern": _NOTE_SAID}),
 ]
 Token = Annotated[
     str,
     Field(max_length=40, description="An STS token of 20 digits, in groups or not, or the PIN of what is pinned."),
     matching(_TOKEN, "digits, or letters, in groups or not"),
 ]
+Service = Annotated[str, AfterValidator(_service), Field(json_schema_extra={"enum": [*VasType, *ALIASES]})]
 Version = Annotated[int, Field(ge=1, description="The version of the sale that was looked at.")]
 
 
@@ -67,7 +69,7 @@ class ClosureBody(Body):
 class SellingBody(Body):
     """Which services are not to be sold, why, and until when; without `until`: until somebody decides otherwise."""
 
-    paused: list[Annotated[str, AfterValidator(_service)]] = Field(max_length=len(VasType) * 2)
+    paused: list[Service] = Field(max_length=len(VasType) * 2)
     reason: Note
     until: Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "date-time"})] | None = None
 
