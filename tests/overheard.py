@@ -51,6 +51,7 @@ class Ear:
 
     records: int = 0
     processes: int = 0
+    lines: int = 0  # of what they said
     used: set[str] = field(default_factory=set)  # numbers of meters, accounts and mobiles
     secrets: set[str] = field(default_factory=set)
     _found: dict[str, str] = field(default_factory=dict)  # by where it was said
@@ -174,6 +175,7 @@ class Overhearing:
     def _hear_process(self, text: str, where: str, only_log_lines: bool) -> None:
         for line in text.splitlines():
             if line.startswith("{") or not only_log_lines:
+                self.ear.lines += 1
                 self.ear.hear(line, where)
 
 
@@ -195,9 +197,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     ear = config.stash[OVERHEARING].ear
-    terminalreporter.line(
-        f"logs: {ear.records} records and what {ear.processes} processes said, {len(ear.findings)} with what none may hold"
-    )
+    heard = f"{ear.records} records, {ear.lines} lines of {ear.processes} processes"
+    terminalreporter.line(f"logs: {heard}, {len(ear.findings)} with what none may hold")
     for finding in ear.findings[:MOST_SHOWN]:
         terminalreporter.line(f"  {finding}", red=True)
 

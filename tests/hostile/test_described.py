@@ -23,6 +23,7 @@ from tests.emulators import free_port
 from tests.functions.running import ROOT, SIMULATED
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "4"))  # of each operation, beside those that cover each of its constraints
+NO_FRACTION = "must be a whole number, without quotes or a fraction"  # to JSON Schema, 1.0 is one
 LOOKUPS = {"meterNumber", "requestId", "supplierTransactionId"}
 UNSAYABLE = {
     "/purchase/transactions": {"idempotencyKey", "day", "cursor"},  # a key, or a day
@@ -131,6 +132,6 @@ def test_every_answer_is_as_described(case: schemathesis.Case, system: System) -
                 case.path_parameters[name] = next(known)
     answer = case.call_and_validate(base_url=system.url)
     if is_valid and answer.status_code == 400:
-        at_fault = {error["field"].partition(".")[0] for error in answer.json()["errors"]}
+        at_fault = {error["field"].partition(".")[0] for error in answer.json()["errors"] if error["message"] != NO_FRACTION}
         allowed = {"amountCents"} | UNSAYABLE.get(case.operation.path, set())
         assert at_fault <= allowed, f"described as valid, and refused: {answer.text}"

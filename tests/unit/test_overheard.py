@@ -114,7 +114,7 @@ MASKED = """
 def test_a_session_that_logs_what_it_must_not_fails_and_names_each_test(tmp_path):
     ended = session(tmp_path, PLANTED)
     assert ended.returncode == 1 and "4 passed" in ended.stdout, ended.stdout
-    assert "4 with what none may hold" in ended.stdout
+    assert "logs: 2 records, 2 lines of 2 processes, 4 with what none may hold" in ended.stdout
     assert ended.stdout.count("  test_planted.py::test_") == 4
     assert not any(value in ended.stdout for value in (TOKEN, METER, ACCOUNT))
 
@@ -122,4 +122,4 @@ def test_a_session_that_logs_what_it_must_not_fails_and_names_each_test(tmp_path
 def test_a_session_whose_logs_are_masked_passes(tmp_path):
     ended = session(tmp_path, MASKED)
     assert ended.returncode == 0, ended.stdout
-    assert "logs: 1 records" in ended.stdout and "0 with what none may hold" in ended.stdout
+    assert "logs: 1 records, 0 lines of 0 processes, 0 with what none may hold" in ended.stdout
