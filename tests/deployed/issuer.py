@@ -65,6 +65,8 @@ def issuing() -> Iterator[Issuer]:
         issuer.url = f"http://127.0.0.1:{server.server_port}"
         serving = threading.Thread(target=server.serve_forever, args=(0.05,))
         serving.start()
-        yield issuer
-        server.shutdown()
-        serving.join()
+        try:
+            yield issuer
+        finally:
+            server.shutdown()
+            serving.join()
