@@ -88,11 +88,15 @@ class Purchase:
         Whatever else comes, the same request is asked again under the same key: a lost answer, a 5xx, a 202, a purchase that is running.
 
         Raises:
-            Stop: it was refused, or patience has ended before it.
+            Stop: it was rejected or refused, or patience has ended before it.
         """
-        waited = 0.0
+        waited, seen = 0.0, ""
         while True:
-            seen, pause, response = self._asked()
+            earlier = seen
+            try:
+                seen, pause, response = self._asked()
+            except NotTaken as refused:
+                raise refused.after(earlier, self.key) from None
             if response is not None:
                 return response
             if waited >= self.patience_seconds:
@@ -127,8 +131,25 @@ class Purchase:
                 return "429: too many requests", pause, None
             case status if status >= 500:
                 return f"{status}: says nothing of a sale", pause, None
-            case _:
+            case _ if body.get("state") == "rejected":
                 raise refusal(response)
+            case _:
+                raise NotTaken(refusal(response))
+
+
+class NotTaken(Exception):
+    """This request was refused without a word about a sale: it sold nothing, and an earlier one under its key may have."""
+
+    def __init__(self, refusal: Stop) -> None:
+        super().__init__(refusal.saw)
+        self.refusal = refusal
+
+    def after(self, earlier: str, key: str) -> Stop:
+        """What that comes to after what was seen `earlier`, which is empty for the first request."""
+        if not earlier:
+            return self.refusal
+        advice = (f"and before that {earlier}: that one may have sold", f"once this is put right: the same command with --key {key}")
+        return Stop(Verdict.DOUBT, self.refusal.saw, *self.refusal.advice, *advice)
 
 
 def refusal(response: httpx.Response) -> Stop:

@@ -144,9 +144,10 @@ class Smoke:
             raise
         sale = object_of(response)
         journal.write(key=key, transactionId=sale.get("transactionId"), state=sale.get("state"))
+        self.steps.note(f"sale {said(sale.get('transactionId'))}")
         self._same(sale, order, mode)
         replayed = ", the answer to a repeat" if "idempotent-replayed" in response.headers else ""
-        self.steps.end(Verdict.PASS, f"201 vended{replayed}", f"sale {said(sale.get('transactionId'))}", _delivered(sale))
+        self.steps.end(Verdict.PASS, f"201 vended{replayed}", _delivered(sale))
         self._repeated(purchase, response)
         self._found(key, sale)
         print(self._what_next(sale, key))
@@ -263,10 +264,10 @@ def _delivered(sale: Mapping[str, Any]) -> str:
     """What is on the receipt, without any of it: how many tokens of which kind, and for how much energy."""
     receipt = sale.get("receipt")
     if not isinstance(receipt, dict) or not isinstance(receipt.get("tokens"), list):
-        raise Stop(Verdict.FAIL, "vended without a receipt", f"sale {said(sale.get('transactionId'))}")
+        raise Stop(Verdict.FAIL, "vended without a receipt")
     tokens = receipt["tokens"]
     if any(token_number(token.get("number")) is None for token in tokens):
-        raise Stop(Verdict.FAIL, "a token that is not 20 digits", f"sale {said(sale.get('transactionId'))}")
+        raise Stop(Verdict.FAIL, "a token that is not 20 digits")
     kinds = ", ".join(said(token.get("kind")) for token in tokens) or "no token is due"
     return f"tokens: {kinds}; {said(receipt.get('units') or 'no')} {said(receipt.get('unitType') or 'kWh')}"
 

@@ -3,7 +3,7 @@
 import argparse
 import re
 import time
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 from shared import logs
@@ -23,13 +23,13 @@ class Verdict(StrEnum):
     DOUBT = "DOUBT"
 
 
-class Exit:
-    """What a tool's exit code says. 2 is argparse's: the command itself was refused, and nothing was done."""
+class Exit(IntEnum):
+    """What a tool's exit code says."""
 
-    DONE: Final = 0
-    FAILED: Final = 1
-    REFUSED: Final = 2
-    IN_DOUBT: Final = 3
+    DONE = 0
+    FAILED = 1
+    REFUSED = 2  # argparse's own: the command makes no sense, or would cost what nobody has named
+    IN_DOUBT = 3
 
 
 class Stop(Exception):

@@ -1,7 +1,7 @@
 """`python -m local.probe`: asks the supplier itself, with the client that the functions use, what nobody could tell us about it.
 
     python -m local.probe --url https://uat.fulcrumswitch.com --meter 12345678901
-    python -m local.probe --url https://uat.fulcrumswitch.com --meter 12345678901 --buy R20.00 --save probed
+    python -m local.probe --url https://uat.fulcrumswitch.com --meter 12345678901 --buy R20.00 --save .local/probed
 
 It buys nothing without `--buy`, and then once, for money. What it shows has no values in it; what it keeps, with `--save`, is whole.
 It ends with what was proven, what is still unknown, and which setting to change; `docs/supplier-questions.md` says the rest.

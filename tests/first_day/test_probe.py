@@ -1,8 +1,13 @@
 """The probe, against a simulated supplier that plays each of the possible ones over a socket."""
 
+import asyncio
 import json
+import os
 import re
+import signal
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +25,7 @@ from shared.mobilemart.simulator.slips import CONSUMER
 from tests.first_day.conftest import Ran, Run
 from tests.stand_ins.secret_manager import secret_manager
 
+ROOT = Path(__file__).resolve().parents[2]
 METER = "12345678901"
 SAVED = Path("probed")
 BUY = ("--meter", METER, "--buy", "R20.00", "--save", SAVED)
@@ -314,7 +320,44 @@ async def test_credentials_come_from_secret_manager_as_for_the_functions(run_pro
     assert (ran.code, sorted(secrets.asked)) == (0, sorted([*names, *names]))
 
 
+async def test_credentials_that_are_nowhere_are_asked_for(run_probe: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PROBE_CLIENT_SECRET")
+    asked: list[str] = []
+    monkeypatch.setattr("local.probe.__main__.getpass", lambda prompt: asked.append(prompt) or "simulated-secret")
+    async with supplier() as switch:
+        ran = await run_probe("--url", switch.url)
+
+    assert (ran.code, asked) == (0, ["PROBE_CLIENT_SECRET: "])
+
+
 async def test_what_the_functions_would_refuse_as_an_address_is_refused(run_probe: Run) -> None:
     ran = await run_probe("--url", "https://api.mobilemart.co.za")
 
     assert ran.code == 2 and "must be the Fulcrum switch" in ran.said
+
+
+async def test_a_probe_that_is_interrupted_while_it_buys_leaves_the_request_on_record(tmp_path: Path) -> None:
+    async with supplier() as switch:
+        command = [
+            sys.executable,
+            "-m",
+            "local.probe",
+            "--url",
+            switch.url,
+            "--meter",
+            "99000000045",
+            "--buy",
+            "R20.00",
+            "--save",
+            str(SAVED),
+        ]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        process = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+        async with asyncio.timeout(30):
+            while await switch.vends() == 0:  # its answer will never come
+                await asyncio.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            code = await process.wait()
+
+    assert code == 3
+    assert [(line["attempt"], line["amountCents"], line["to"]) for line in journal()] == [(1, 2000, "*0045")]

@@ -168,6 +168,21 @@ async def test_whatever_is_lost_on_the_way_is_asked_again_under_the_one_key(run_
     assert "a-callers-token" not in ran.said
 
 
+async def test_a_refusal_after_a_lost_answer_does_not_say_that_nothing_was_sold(run_smoke: Run) -> None:
+    async with deployment(resets, says(refused(401, "unauthenticated", retry="same-key"))) as switch:
+        ran = await run_smoke("--url", switch.url, "--buy")
+
+    assert ran.code == 3
+    assert "OIDC_AUDIENCE" in ran.said and "may have sold" in ran.said and f"--key {journal()[0]['key']}" in ran.said
+
+
+async def test_a_rejection_after_a_lost_answer_ends_it(run_smoke: Run) -> None:
+    async with deployment(resets, says(refused(422, "amount-refused", retry="change", state="rejected"))) as switch:
+        ran = await run_smoke("--url", switch.url, "--buy")
+
+    assert ran.code == 1 and "nothing was sold under this key" in ran.said
+
+
 async def test_a_token_that_is_due_is_waited_for(run_smoke: Run) -> None:
     due = says(http(201, {**SALE, "receipt": {**RECEIPT, "tokensDue": "pending", "tokens": []}}))
     async with deployment(due, due, REPLAYED) as switch:

@@ -1,0 +1,137 @@
+"""What answers prove that the simulator does not give: those of a supplier that is none of the likely ones."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from local.probe import findings
+from local.probe.findings import KEPT, Finding
+from shared.catalogue import Product
+from shared.mobilemart.answers import NoReply, Reply
+from shared.money import Money
+from shared.outcome import Receipt, Unknown
+from shared.sts import StsToken, TokenKind
+from shared.vas import Order, VasType
+
+ORDER = Order(vas_type=VasType.UTILITY, amount=Money(2_000), merchant_product_id="product", meter_number="12345678901")
+TOKEN = "00000000000012345678"
+OTHER_TOKEN = "00000000000087654321"
+
+
+def reply(json: object, status: int = 200) -> Reply:
+    return Reply(status, "application/json", json=json)
+
+
+def sale(**details: object) -> Reply:
+    return reply({"transactionId": "an-id", "additionalDetails": details})
+
+
+def one(found: Iterable[Finding], question: str) -> Finding:
+    [finding] = [finding for finding in found if finding.question == question]
+    return finding
+
+
+def names(found: Iterable[Finding]) -> list[str]:
+    return [finding.question for finding in found]
+
+
+@pytest.mark.parametrize(
+    ("detail", "change"),
+    [
+        ("RequestId is required", KEPT),
+        ("TransactionId is required RequestId is required", KEPT),
+        ("OriginalRequestId is required", "send OriginalRequestId in reprint_call"),
+    ],
+)
+def test_a_bare_reprint_tells_its_parameters(detail: str, change: str) -> None:
+    answer = reply({"fulcrumErrorCode": 1010, "detail": detail}, 400)
+
+    assert one(findings.of_bare_reprint(answer), "reprint-parameters").change == change
+
+
+@pytest.mark.parametrize("heard", [NoReply("ConnectTimeout"), reply({"detail": "No."}, 400), Reply(200, "text/html", b"<html>")])
+def test_what_names_no_parameter_proves_nothing_of_them(heard: Any) -> None:
+    assert names(findings.of_bare_reprint(heard)) == []
+
+
+def test_another_code_for_a_sale_that_never_was_is_not_believed_by_itself() -> None:
+    found = one(findings.of_absent_reprint(reply({"fulcrumErrorCode": 1042}, 400)), "reprint-absence")
+
+    assert "1042" in found.proven and "ask the supplier first" in found.change
+
+
+def test_services_are_not_judged_while_one_of_them_is_silent() -> None:
+    silent = {vas_type: NoReply("TimeoutError") for vas_type in VasType}
+
+    assert names(findings.of_reprint_services(silent)) == []
+
+
+@pytest.mark.parametrize(
+    ("stated", "proven"), [("20.00", "rand"), ("2000", "cents"), ("17.50", "another amount than was asked for: without charges?")]
+)
+def test_the_unit_of_an_amount(stated: str, proven: str) -> None:
+    found = one(findings.of_vend(sale(productAmount=stated), ORDER), "amount-unit")
+
+    assert (found.proven, found.change == KEPT) == (proven, proven == "rand")
+
+
+def test_no_amount_proves_no_unit() -> None:
+    assert "amount-unit" not in names(findings.of_vend(sale(), ORDER))
+
+
+def test_units_under_an_unknown_key() -> None:
+    found = one(findings.of_vend(sale(tokens=[{"token": TOKEN, "numberOfUnits": "5.9", "unitType": "kWh"}]), ORDER), "units-key")
+
+    assert (found.proven, found.change) == ("additionalDetails.tokens[].numberOfUnits", "add numberOfUnits to UNIT_KEYS")
+
+
+@pytest.mark.parametrize(
+    ("costs", "kept"), [([{"description": "Arrears", "amount": 8}], True), ([{"what": "Arrears", "howMuch": 8}], False)]
+)
+def test_charges(costs: object, kept: bool) -> None:
+    found = one(findings.of_vend(sale(fixedCosts=costs), ORDER), "fixed-costs")
+
+    assert (found.change == KEPT) is kept
+
+
+def test_a_token_outside_the_tokens_is_pointed_at() -> None:
+    found = one(findings.of_vend(sale(slip={"sts": TOKEN}), ORDER), "token-keys")
+
+    assert "additionalDetails.slip.sts" in found.proven and TOKEN not in found.proven and "read_tokens" in found.change
+
+
+@pytest.mark.parametrize(
+    ("again", "sold", "proven"),
+    [
+        ((TOKEN,), (TOKEN,), "the same tokens or PIN, in their order"),
+        ((), (TOKEN,), "the sale without them"),
+        ((TOKEN,), (), "what the sale's answer did not"),
+        ((OTHER_TOKEN,), (TOKEN,), "OTHER ones than were sold"),
+    ],
+)
+def test_what_a_reprint_delivers(again: tuple[str, ...], sold: tuple[str, ...], proven: str) -> None:
+    shown, first = (
+        Receipt(supplier_transaction_id="an-id", tokens=tuple(StsToken(TokenKind.CREDIT, number) for number in numbers))
+        for numbers in (again, sold)
+    )
+
+    assert one(findings.of_reprinted_goods(shown, first), "reprint-tokens").proven == proven
+
+
+def test_a_doubtful_repeat_after_a_doubt_proves_nothing() -> None:
+    assert names(findings.of_repeat(Unknown("lost"), Unknown("lost"), NoReply("lost"))) == []
+
+
+def test_several_electricity_products_have_to_be_chosen_from() -> None:
+    rows = [Product(VasType.UTILITY, "one", "Electricity"), Product(VasType.UTILITY, "two", "Another municipality")]
+
+    assert "MOBILEMART_UTILITY_PRODUCT_ID" in one(findings.of_products(rows, None), "electricity-product").change
+    assert one(findings.of_products(rows, "two"), "electricity-product").change == KEPT
+    assert names(findings.of_products([], None)) == []
+
+
+def test_an_unread_field_of_a_prevend_is_named() -> None:
+    found = one(findings.of_prevend(reply({"transactionId": "an-id", "maximumPurchaseAmount": 500}), ORDER), "prevend-fields")
+
+    assert "maximumPurchaseAmount" in found.change and "read_prevend" in found.change
