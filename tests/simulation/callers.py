@@ -14,7 +14,7 @@ from tests.simulation.scheduler import Crashed
 from tests.simulation.violation import Violation
 
 if TYPE_CHECKING:
-    from tests.simulation.history import History
+    from tests.simulation.world import World
 
 EXPECTED = (StoreUnavailable, KeyReused, PrevendUnknown, PrevendRefused, RequestInProgress, Crashed)
 RETRIES = (0.0, 0.0, 2.0, 30.0, 250.0, 1000.0, 1300.0, 5000.0)
@@ -32,16 +32,16 @@ class Purse:
 class Shopper:
     """One caller with one key and one wish."""
 
-    __slots__ = ("_ended", "_history", "_left", "_tries", "caller", "duplicates", "key", "purse", "want")
+    __slots__ = ("_ended", "_left", "_tries", "_world", "caller", "duplicates", "key", "purse", "want")
 
-    def __init__(self, history: "History", caller: Caller, key: str, want: Want, purse: Purse | None, *, duplicates: bool) -> None:
-        self._history = history
+    def __init__(self, world: "World", caller: Caller, key: str, want: Want, purse: Purse | None, *, duplicates: bool) -> None:
+        self._world = world
         self.caller = caller
         self.key = key
         self.want = want
         self.purse = purse if want.order.vas_type in PREVENDED else None
         self.duplicates = duplicates
-        self._left = history.pick(3)
+        self._left = world.pick(3)
         self._tries = 0
         self._ended: tuple[int, State, str] | None = None  # since which step this caller knows the end, and of which sale
 
@@ -54,7 +54,7 @@ class Shopper:
         """Come for the first time: with a prevend, where one is wanted."""
         if self.purse is not None and self.purse.prevend is None:
             order = self.want.order
-            self._history.request(f"prevend {self.key}", lambda at: at.vending.prevend(self.caller, order), self._prevended, after_seconds)
+            self._world.request(f"prevend {self.key}", lambda at: at.vending.prevend(self.caller, order), self._prevended, after_seconds)
         else:
             self.ask(after_seconds)
 
@@ -62,12 +62,12 @@ class Shopper:
         """Send the purchase, under the one key."""
         self._tries += 1
         asked = self._asked()
-        began = self._history.scheduler.steps
+        began = self._world.scheduler.steps
 
         def ended(result: Any, error: Exception | None) -> None:
             self._heard(asked, began, result, error)
 
-        self._history.request(f"purchase {self.key}#{self._tries}", lambda at: at.vending.purchase(asked), ended, after_seconds)
+        self._world.request(f"purchase {self.key}#{self._tries}", lambda at: at.vending.purchase(asked), ended, after_seconds)
 
     def _asked(self) -> vending.PurchaseRequest:
         prevend = self.purse.prevend if self.purse is not None else None
@@ -87,21 +87,21 @@ class Shopper:
             self.purse.prevend = result
         elif self.purse is not None and self.purse.prevend is None:
             self.purse = None  # then without
-        self.ask(self._history.pick(3) * 400.0)
+        self.ask(self._world.pick(3) * 400.0)
 
     def _heard(self, asked: vending.PurchaseRequest, began: int, result: Any, error: Exception | None) -> None:
         self._checked(error)
         if isinstance(error, PrevendUnknown) and asked.prevend_id is not None:
-            held = self._history.store.prevends.get(asked.prevend_id)
+            held = self._world.store.prevends.get(asked.prevend_id)
             if held is not None and held.caller == asked.caller:
                 raise Violation("a prevend is its caller's", f"{self.key} was told that its prevend is unknown")
         if isinstance(error, RequestInProgress):
             self._seen(asked, error.running)
         if result is not None:
             self._answered(asked, began, result)
-        if self._left > 0 and not self._history.calm and (self._ended is None or not self._history.pick(3)):
+        if self._left > 0 and not self._world.calm and (self._ended is None or not self._world.pick(3)):
             self._left -= 1
-            self.ask(RETRIES[self._history.pick(len(RETRIES))])
+            self.ask(RETRIES[self._world.pick(len(RETRIES))])
 
     def _seen(self, asked: vending.PurchaseRequest, sale: Transaction) -> None:
         if sale.caller != asked.caller or sale.idempotency_key != asked.idempotency_key:
@@ -112,7 +112,7 @@ class Shopper:
     def _answered(self, asked: vending.PurchaseRequest, began: int, answer: Purchased) -> None:
         sale = answer.transaction
         self._seen(asked, sale)
-        held = self._history.store.prevends.get(asked.prevend_id) if asked.prevend_id is not None else None
+        held = self._world.store.prevends.get(asked.prevend_id) if asked.prevend_id is not None else None
         if held is not None and held.caller != asked.caller:
             raise Violation("a prevend is its caller's", f"{self.key} bought with another caller's prevend")
         shown = sale.state if answer.on_record else State.IN_DOUBT
@@ -122,9 +122,20 @@ class Shopper:
         if shown is State.VENDED or shown is State.REJECTED:
             if known is not None and known[1] is not shown:
                 raise Violation("answers to one key never contradict each other", f"{self.key}: both {known[1]} and {shown}")
-            self._ended = (self._history.scheduler.steps, shown, sale.id)
-            self._history.saw_answer(sale)
+            self._ended = (self._world.scheduler.steps, shown, sale.id)
+            self._world.answered(sale)
 
     def _checked(self, error: Exception | None) -> None:
         if error is not None and not isinstance(error, EXPECTED):
             raise Violation("nothing unforeseen is raised", f"{self.key}: {type(error).__name__}: {error}") from error
+
+
+def look_up(world: "World", caller: Caller, number: int) -> None:
+    """Have a caller ask for somebody's sale by its id: it is shown to its own caller only."""
+    sale = [*world.store.sales.values()][number]
+
+    def ended(result: Any, error: Exception | None) -> None:
+        if (result is not None) != (sale.caller == caller) or error is not None:
+            raise Violation("a caller never sees another's sale", f"sale {sale.id[:6]} was looked up")
+
+    world.request("look-up", lambda at: at.vending.find(caller, sale.id), ended)

@@ -11,13 +11,13 @@ PAUSES = (0.05, 1.0, 5.0, 20.0)
 class Dice:
     """Implements `scheduler.Chance` by a seed. `breaks`: processes may pause for longer than the promise assumes."""
 
-    __slots__ = ("_calm", "_draw", "_faults", "breaks")
+    __slots__ = ("_breaks", "_calm", "_draw", "_faults")
 
-    def __init__(self, rng: Random) -> None:
+    def __init__(self, rng: Random, *, breaks: bool) -> None:
         self._draw = rng.random
         self._calm = False
         self._faults = FAULT_RATES[int(self._draw() * len(FAULT_RATES))]
-        self.breaks = False
+        self._breaks = breaks
 
     def calm_down(self) -> None:
         """No more faults."""
@@ -37,7 +37,7 @@ class Dice:
     def freeze(self, call: Call) -> float:
         """Before the wire, at most as long as the lease, unless this is a history that breaks that assumption."""
         seconds = (30.0, 200.0, 239.0, 300.0, 1500.0, 9000.0)[int(self._draw() * 6)]
-        if call.name == "supplier.vend" and not self.breaks:
+        if call.name == "supplier.vend" and not self._breaks:
             return min(seconds, 239.0)
         return seconds
 

@@ -15,7 +15,7 @@ from tests.simulation.topic import delivered
 from tests.simulation.violation import Violation
 
 if TYPE_CHECKING:
-    from tests.simulation.history import History
+    from tests.simulation.world import World
 
 ENDED: Final = (State.VENDED, State.REJECTED)
 NAMED_BY_OUR_ID: Final = ("ours", "in capitals")
@@ -24,9 +24,9 @@ NAMED_BY_OUR_ID: Final = ("ours", "in capitals")
 # As it happens
 
 
-def claimed_before_sent(history: "History", request_id: str) -> None:
+def claimed_before_sent(world: "World", request_id: str) -> None:
     """Whatever is on the wire was on record before."""
-    if request_id not in history.sale_of:
+    if request_id not in world.sale_of:
         raise Violation("a request is on record before it is sent", "the supplier got a request id that no sale has")
 
 
@@ -70,21 +70,21 @@ NEXT_AS_DESIGNED: Final = {
 }
 
 
-def announces_what_is_on_record(history: "History", event: EventName, sale: Transaction) -> None:
+def announces_what_is_on_record(world: "World", event: EventName, sale: Transaction) -> None:
     """Nothing is announced that is not on record, and no end as another one."""
-    held = history.store.sales.get(sale.id)
+    held = world.store.sales.get(sale.id)
     if held is None or held.version < sale.version or (sale.state in ENDED and held.state is not sale.state):
         raise Violation("nothing is announced before it is on record", f"{event} of sale {sale.id[:6]}")
     if (event is EventName.VENDED and sale.state is not State.VENDED) or (event is EventName.REJECTED and sale.state is not State.REJECTED):
         raise Violation("an end is never announced as something else", f"{event} of a sale that is {sale.state}")
 
 
-def shows_the_suppliers_tokens(history: "History", sale: Transaction) -> None:
+def shows_the_suppliers_tokens(world: "World", sale: Transaction) -> None:
     """The tokens shown are those of the supplier's books, in their order."""
     receipt = sale.receipt
     if receipt is None or receipt.tokens_due is TokensDue.PENDING:
         return
-    vends = history.switch.by_request.get(sale.request_id, [])
+    vends = world.switch.by_request.get(sale.request_id, [])
     if not any(_shows(receipt, vend) for vend in vends):
         raise Violation("tokens are the supplier's", f"sale {sale.id[:6]} shows {len(receipt.tokens)} tokens that are not what was sold")
 
@@ -100,61 +100,61 @@ def _shows(receipt: Receipt, vend: Vend) -> bool:
 # Once faults have stopped
 
 
-def ends_within_two_sweeps(history: "History") -> None:
+def ends_within_two_sweeps(world: "World") -> None:
     """With a reprint that works, two sweeps after the minimum age end every sale; one not sold needs a control known before them."""
-    if not _reprint_works(history):
+    if not _reprint_works(world):
         return
-    for sale in history.store.open.values():
-        if sale.order.vas_type not in REPRINTED or sale.request_id in history.breaches:
+    for sale in world.store.open.values():
+        if sale.order.vas_type not in REPRINTED or sale.request_id in world.breaches:
             continue
-        vends = history.switch.by_request.get(sale.request_id)
+        vends = world.switch.by_request.get(sale.request_id)
         if vends:
-            if sale.state is not State.VENDED or (sale.tokens_pending and not history.character.forgets_tokens):
+            if sale.state is not State.VENDED or (sale.tokens_pending and not world.character.forgets_tokens):
                 raise Violation("two sweeps end every sale", f"sale {sale.id[:6]} was sold, and is {sale.state}")
-        elif sale.state is not State.IN_DOUBT or (not sale.sign_of_vend and sale.order.vas_type in history.controls):
+        elif sale.state is not State.IN_DOUBT or (not sale.sign_of_vend and sale.order.vas_type in world.controls):
             raise Violation("two sweeps end every sale", f"sale {sale.id[:6]} was not sold, and is {sale.state}")
 
 
-def _reprint_works(history: "History") -> bool:
-    return history.character.reprint == "by our id" and history.settings.reprint_by is ReprintBy.REQUEST_ID
+def _reprint_works(world: "World") -> bool:
+    return world.character.reprint == "by our id" and world.settings.reprint_by is ReprintBy.REQUEST_ID
 
 
-def controls(history: "History") -> set[VasType]:
+def controls(world: "World") -> set[VasType]:
     """The services of which every sale known to have vended is one that a reprint finds: whichever is asked for, it answers."""
-    vended = [sale for sale in history.store.sales.values() if sale.state is State.VENDED]
-    blind = {sale.order.vas_type for sale in vended if not _can_be_found(history, sale)}
+    vended = [sale for sale in world.store.sales.values() if sale.state is State.VENDED]
+    blind = {sale.order.vas_type for sale in vended if not _can_be_found(world, sale)}
     return {sale.order.vas_type for sale in vended} - blind
 
 
-def _can_be_found(history: "History", sale: Transaction) -> bool:
-    return sale.receipt is not None and sale.receipt.supplier_transaction_id is not None and sale.request_id not in history.breaches
+def _can_be_found(world: "World", sale: Transaction) -> bool:
+    return sale.receipt is not None and sale.receipt.supplier_transaction_id is not None and sale.request_id not in world.breaches
 
 
-def needs_files(history: "History") -> bool:
+def needs_files(world: "World") -> bool:
     """Whether an assumption was broken in a way that only the files can tell."""
-    return bool(history.breaches)
+    return bool(world.breaches)
 
 
-def ends_with_the_files(history: "History") -> None:
+def ends_with_the_files(world: "World") -> None:
     """True files end every sale that was made, and list whatever else is open. Their days balance."""
-    by_our_id = history.character.file_id in NAMED_BY_OUR_ID
-    for sale in history.store.open.values():
-        if sale.state is not State.VENDED and history.switch.by_request.get(sale.request_id) and by_our_id:
+    by_our_id = world.character.file_id in NAMED_BY_OUR_ID
+    for sale in world.store.open.values():
+        if sale.state is not State.VENDED and world.switch.by_request.get(sale.request_id) and by_our_id:
             raise Violation("the files end every sale that was made", f"sale {sale.id[:6]} is {sale.state}")
-    what_is_open_is_on_a_list(history)
-    for body in _days(history):
+    what_is_open_is_on_a_list(world)
+    for body in _days(world):
         for books in body["conservation"]:
             if books["residue"] != {"rows": 0, "cents": 0}:
                 raise Violation("the sums conserve", f"{body['day']}: {books['residue']} left over")
         own = [found for found in body["discrepancies"] if found["day"] == body["day"] and found["status"] == "open"]
-        if own and by_our_id and not history.breaches:
+        if own and by_our_id and not world.breaches:
             raise Violation("a true file has no discrepancy", f"{body['day']}: {own[0]['kind']}")
 
 
-def what_is_open_is_on_a_list(history: "History") -> None:
+def what_is_open_is_on_a_list(world: "World") -> None:
     """Whatever is still open is a person's to see: announced as such, or listed in a settled day."""
-    listed = {one["transactionId"] for body in _days(history) for one in (*body["open"], *body["tokensToRecover"])}
-    for sale in history.store.open.values():
+    listed = {one["transactionId"] for body in _days(world) for one in (*body["open"], *body["tokensToRecover"])}
+    for sale in world.store.open.values():
         undone = sale.state not in ENDED or sale.tokens_pending
         if undone and not sale.review_announced and sale.id not in listed:
             raise Violation("what is open is on a person's list", f"sale {sale.id[:6]} is {sale.state} and on none")
@@ -163,74 +163,74 @@ def what_is_open_is_on_a_list(history: "History") -> None:
 # At the end
 
 
-def one_vend_per_key(history: "History") -> None:
+def one_vend_per_key(world: "World") -> None:
     """At most one vend per mode, caller and idempotency key."""
     first: dict[str, Vend] = {}
-    for vend in history.switch.vends:
-        sale_id = history.sale_of[vend.request_id]
-        if sale_id in first and vend.request_id not in history.breaches:
+    for vend in world.switch.vends:
+        sale_id = world.sale_of[vend.request_id]
+        if sale_id in first and vend.request_id not in world.breaches:
             raise Violation("at most one vend per key", f"sale {sale_id[:6]} was sold twice")
         first[sale_id] = vend
 
 
-def every_vend_is_on_record(history: "History") -> None:
+def every_vend_is_on_record(world: "World") -> None:
     """Every vend in the supplier's books is vended in ours, or contradicts ours aloud."""
-    for vend in history.switch.vends:
-        sale = history.store.sales[history.sale_of[vend.request_id]]
+    for vend in world.switch.vends:
+        sale = world.store.sales[world.sale_of[vend.request_id]]
         if sale.state is State.VENDED and sale.receipt is not None:
             twice = sale.receipt.supplier_transaction_id not in (None, vend.supplier_id)
             if not twice:
                 continue
         if sale.state not in ENDED:
             raise Violation("every vend is on record", f"sale {sale.id[:6]} was sold, and is {sale.state}")
-        if vend.request_id not in history.breaches:
+        if vend.request_id not in world.breaches:
             raise Violation("nothing is rejected that was vended", f"sale {sale.id[:6]} is {sale.state}")
-        _is_loud(history, sale, vend)
+        _is_loud(world, sale, vend)
 
 
-def _is_loud(history: "History", sale: Transaction, vend: Vend) -> None:
+def _is_loud(world: "World", sale: Transaction, vend: Vend) -> None:
     """Where an assumption was broken, it is never silent: a critical discrepancy, and where it is known of which sale, an event."""
-    bodies = [paper.body for (kind, _), paper in history.store.papers.items() if kind is PaperKind.DISCREPANCIES]
+    bodies = [paper.body for (kind, _), paper in world.store.papers.items() if kind is PaperKind.DISCREPANCIES]
     critical = [body for body in bodies if body["severity"] == "critical"]
     if any(body["transactionId"] == sale.id for body in critical):
-        if not any(message.sale_id == sale.id and message.event is EventName.CONTRADICTED for message in history.topic.messages):
+        if not any(message.sale_id == sale.id and message.event is EventName.CONTRADICTED for message in world.topic.messages):
             raise Violation("a contradiction is announced", f"sale {sale.id[:6]}")
         return
     named = [body for body in critical if body["kind"] == Kind.MISSING_HERE and body["theirs"]["supplierTransactionId"] == vend.supplier_id]
-    if not named or history.character.file_id in NAMED_BY_OUR_ID:
-        raise Violation("a broken assumption is never silent", f"sale {sale.id[:6]}: {history.breaches[vend.request_id]}")
+    if not named or world.character.file_id in NAMED_BY_OUR_ID:
+        raise Violation("a broken assumption is never silent", f"sale {sale.id[:6]}: {world.breaches[vend.request_id]}")
 
 
-def nothing_is_vended_that_was_not(history: "History") -> None:
+def nothing_is_vended_that_was_not(world: "World") -> None:
     """What we call vended is in the supplier's books."""
-    for sale in history.store.sales.values():
+    for sale in world.store.sales.values():
         if sale.state is State.VENDED:
-            if not history.switch.by_request.get(sale.request_id):
+            if not world.switch.by_request.get(sale.request_id):
                 raise Violation("nothing is vended that was not sold", f"sale {sale.id[:6]}")
-            shows_the_suppliers_tokens(history, sale)
+            shows_the_suppliers_tokens(world, sale)
 
 
-def everything_has_ended(history: "History") -> None:
+def everything_has_ended(world: "World") -> None:
     """Once people have decided, nothing is open."""
-    for sale in history.store.sales.values():
+    for sale in world.store.sales.values():
         if sale.state not in ENDED or sale.tokens_pending or sale.unannounced:
             raise Violation("every sale ends", f"sale {sale.id[:6]} is {sale.state}, unannounced {len(sale.unannounced)}")
-    if history.store.open:
+    if world.store.open:
         raise Violation("every sale ends", "an ended sale is still in the sweep's index")
 
 
-def answers_stand(history: "History") -> None:
+def answers_stand(world: "World") -> None:
     """What a caller was told is what is on record."""
-    for shopper in history.shoppers:
-        if (answer := shopper.answer) is not None and history.store.sales[answer[1]].state is not answer[0]:
+    for shopper in world.shoppers:
+        if (answer := shopper.answer) is not None and world.store.sales[answer[1]].state is not answer[0]:
             raise Violation("answers to one key never contradict each other", f"{shopper.key} was told {answer[0]}")
 
 
-def every_end_is_announced(history: "History") -> None:
+def every_end_is_announced(world: "World") -> None:
     """Every end, and every token that came later, is announced at least once; wallets come to the same end as the records."""
-    said = {(message.sale_id, message.event) for message in history.topic.messages}
-    wallets = delivered(history.topic.messages, history.rng)
-    for sale in history.store.sales.values():
+    said = {(message.sale_id, message.event) for message in world.topic.messages}
+    wallets = delivered(world.topic.messages, world.rng)
+    for sale in world.store.sales.values():
         event = EventName.VENDED if sale.state is State.VENDED else EventName.REJECTED
         if (sale.id, event) not in said:
             raise Violation("every end is announced", f"sale {sale.id[:6]} is {sale.state}")
@@ -238,21 +238,21 @@ def every_end_is_announced(history: "History") -> None:
             raise Violation("an end is never announced as something else", f"sale {sale.id[:6]} is {sale.state}")
         if wallets[sale.id] is not sale.state:
             raise Violation("wallets come to the same end", f"sale {sale.id[:6]} is {sale.state}, a wallet says {wallets[sale.id]}")
-    for sale_id in history.recovered:
+    for sale_id in world.recovered:
         if (sale_id, EventName.TOKENS) not in said:
             raise Violation("recovered tokens are announced", f"sale {sale_id[:6]}")
 
 
-def the_sums_conserve(history: "History") -> None:
+def the_sums_conserve(world: "World") -> None:
     """Vended, rejected and open are together what was asked for."""
     cents = dict.fromkeys(State, 0)
-    for sale in history.store.sales.values():
+    for sale in world.store.sales.values():
         cents[sale.state] += sale.order.amount.cents
-    if sum(cents.values()) != history.requested_cents:
-        raise Violation("the sums conserve", f"{history.requested_cents} cents were asked for, {sum(cents.values())} are on record")
-    sold = {history.sale_of[vend.request_id] for vend in history.switch.vends if vend.request_id not in history.breaches}
-    billed = sum(history.store.sales[sale_id].order.amount.cents for sale_id in sorted(sold))
-    ours = sum(sale.order.amount.cents for sale in history.store.sales.values() if sale.state is State.VENDED and sale.id in sold)
+    if sum(cents.values()) != world.requested_cents:
+        raise Violation("the sums conserve", f"{world.requested_cents} cents were asked for, {sum(cents.values())} are on record")
+    sold = {world.sale_of[vend.request_id] for vend in world.switch.vends if vend.request_id not in world.breaches}
+    billed = sum(world.store.sales[sale_id].order.amount.cents for sale_id in sorted(sold))
+    ours = sum(sale.order.amount.cents for sale in world.store.sales.values() if sale.state is State.VENDED and sale.id in sold)
     if billed != ours:
         raise Violation("the sums conserve", f"the supplier bills {billed} cents, we say {ours}")
 
@@ -268,7 +268,7 @@ AT_THE_END: Final = (
 )
 
 
-def _days(history: "History") -> list[dict]:
+def _days(world: "World") -> list[dict]:
     """The settled days as they stand."""
-    papers = history.store.papers.items()
+    papers = world.store.papers.items()
     return [paper.body for (kind, _), paper in papers if kind is PaperKind.SETTLEMENTS and paper.mark is not None]

@@ -9,14 +9,14 @@ from tests.simulation.scheduler import Crashed
 from tests.simulation.violation import Violation
 
 if TYPE_CHECKING:
-    from tests.simulation.history import History
+    from tests.simulation.world import World
 
 EXPECTED = (StoreUnavailable, Outdated, NothingToDecide, Crashed)
 
 
-def decision(history: "History", sale: Transaction) -> Decision:
+def decision(world: "World", sale: Transaction) -> Decision:
     """What is true of the sale, as a person would put it down."""
-    vends = history.switch.by_request.get(sale.request_id)
+    vends = world.switch.by_request.get(sale.request_id)
     if not vends and sale.state is not State.VENDED:
         return Decision(version=sale.version, state=State.REJECTED, tokens=None, note="the supplier knows nothing of it")
     tokens = vends[0].tokens if vends else ()
@@ -25,12 +25,12 @@ def decision(history: "History", sale: Transaction) -> Decision:
     return Decision(version=sale.version, state=state, tokens=tokens if brings else None, note="read out by telephone")
 
 
-def decide(history: "History", sale: Transaction) -> None:
+def decide(world: "World", sale: Transaction) -> None:
     """Have a person decide on a sale that awaits it."""
 
     def ended(_: Any, error: Exception | None) -> None:
         if error is not None and not isinstance(error, EXPECTED):
             raise Violation("nothing unforeseen is raised", f"operator: {type(error).__name__}: {error}") from error
 
-    made = decision(history, sale)
-    history.request(f"operator {sale.id[:6]}", lambda at: at.operating.resolve(sale, made, "operator"), ended)
+    made = decision(world, sale)
+    world.request(f"operator {sale.id[:6]}", lambda at: at.operating.resolve(sale, made, "operator"), ended)

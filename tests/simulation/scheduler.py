@@ -35,6 +35,9 @@ class Chance(Protocol):
     def whole_instance(self) -> bool:
         """Whether a crash takes all that runs in the instance with it."""
 
+    def calm_down(self) -> None:
+        """From now on nothing strikes."""
+
 
 class Clock:
     """The one clock of a history."""
@@ -79,9 +82,9 @@ class Stuck(Exception):
 class Scheduler:
     """Runs tasks until none is left."""
 
-    __slots__ = ("_asleep", "_number", "calls", "chance", "clock", "on_crash", "ready", "steps", "struck", "trace")
+    __slots__ = ("_asleep", "_number", "_on_crash", "calls", "chance", "clock", "ready", "steps", "struck", "trace")
 
-    def __init__(self, clock: Clock, chance: Chance, trace: Trace | None) -> None:
+    def __init__(self, clock: Clock, chance: Chance, trace: Trace | None, on_crash: Callable[[Any], None]) -> None:
         self.clock = clock
         self.chance = chance
         self.trace = trace
@@ -91,7 +94,7 @@ class Scheduler:
         self.steps = 0
         self.calls = 0
         self.struck: dict[str, int] = {}
-        self.on_crash: Callable[[object], None] = _ignore
+        self._on_crash = on_crash
 
     def start(self, task: Task, after_seconds: float = 0.0) -> None:
         """Let a task begin, now or later."""
@@ -210,7 +213,7 @@ class Scheduler:
             dying += [one for _, _, one in sorted(self._asleep, key=_by_number) if _is_frozen(one, task.instance)]
             self._asleep = [entry for entry in self._asleep if not _is_frozen(entry[2], task.instance)]
             heapq.heapify(self._asleep)
-            self.on_crash(task.instance)
+            self._on_crash(task.instance)
         for one in dying:
             if one.coroutine is not None:
                 one.coroutine.close()
@@ -229,10 +232,6 @@ def _by_number(entry: tuple[datetime, int, Task]) -> int:
 
 def _is_frozen(task: Task, instance: object) -> bool:
     return task.instance is instance and task.coroutine is not None
-
-
-def _ignore(_: object) -> None:
-    pass
 
 
 class _Child:

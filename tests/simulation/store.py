@@ -18,7 +18,7 @@ FIND = Call("store.find", *READ)
 FIND_PREVEND = Call("store.find_prevend", *READ)
 FIND_OPEN = Call("store.find_open", *READ)
 DUE = Call("store.due", *READ, weight=1 / 16)  # sixteen of them in a sweep
-OF_DAY = Call("store.of_day", *READ, weight=1 / 48)  # and of these in the settling of a day
+OF_DAY = Call("store.of_day", *READ, weight=1 / 24)  # and 48 of these in the settling of a day
 LOOKUP = Call("store.lookup", *READ)
 CONTROL = Call("store.vended_lately", *READ)
 READ_PAPER = Call("store.read_paper", *READ)

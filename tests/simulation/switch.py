@@ -34,7 +34,9 @@ SERVICES: Final = {service.value: service for service in VasType}
 class Switch:
     """MobileMart. `vends` is the truth: everything that it ever sold."""
 
-    def __init__(self, clock: Clock, character: Character, breaches: dict[str, str], seen: dict[str, int]) -> None:
+    def __init__(
+        self, clock: Clock, character: Character, breaches: dict[str, str], seen: dict[str, int], asked: Callable[[str], None]
+    ) -> None:
         self._clock = clock
         self.character = character
         self.breaches = breaches  # by request id: which assumption was broken for it
@@ -46,7 +48,7 @@ class Switch:
         self._said: dict[str, Heard] = {}  # by request id: what was answered
         self._late: list[tuple[datetime, int, Vend]] = []
         self._number = 0
-        self.asked: Callable[[str], None] = _ignored  # is told of every request to vend
+        self._asked = asked  # is told of every request to vend
 
     async def exchange(self, call: Request, **_: object) -> Heard:
         """The transport of the client: one request, one answer."""
@@ -64,10 +66,8 @@ class Switch:
         if self._clock.now - checked_at > LEASE:
             self.breaches.setdefault(asked["requestId"], "frozen between clock and wire")
         heard = self._sold(service, action, asked)
-        if fault is Fault.REPEATED and not isinstance(heard, NoReply):
-            self._repeated_by_the_network(asked["requestId"])
-            again = self._sold(service, action, asked)
-            heard = again if self.character.repeat == "replayed" else heard
+        if fault is Fault.REPEATED:
+            self._repeated_by_the_network(service, action, asked)
         yield fault
         return NoReply("TimeoutError") if fault is Fault.LOST else heard
 
@@ -114,7 +114,7 @@ class Switch:
     def _sold(self, service: VasType, action: str, asked: Mapping[str, Any]) -> Heard:
         self.catch_up()
         request_id = asked["requestId"]
-        self.asked(request_id)
+        self._asked(request_id)
         if request_id in self._said:
             self._saw("repeated id", self.character.repeat)
             if self.character.repeat == "replayed":
@@ -193,17 +193,16 @@ class Switch:
             return _problem(400, 1003)
         return Reply.of(200, JSON, slip(found, character.token_form, with_tokens=not character.forgets_tokens))
 
-    def _repeated_by_the_network(self, request_id: str) -> None:
-        if self.character.repeat == "vended again":
-            self.breaches.setdefault(request_id, "repeated by the network")
+    def _repeated_by_the_network(self, service: VasType, action: str, asked: Mapping[str, Any]) -> None:
+        """A second copy of the request comes in, and its answer is thrown away. Where it sells, nobody could have helped it."""
+        made = len(self.vends) + len(self._late)
+        self._sold(service, action, asked)
+        if len(self.vends) + len(self._late) > made:
+            self.breaches.setdefault(asked["requestId"], "repeated by the network")
 
     def _saw(self, what: str, how: str) -> None:
         name = f"{what}: {how}"
         self.seen[name] = self.seen.get(name, 0) + 1
-
-
-def _ignored(_: str) -> None:
-    pass
 
 
 def _problem(status: int, code: int) -> Reply:

@@ -1,0 +1,48 @@
+"""What must be seen happening in enough histories: every fault at every port call, and everything that anybody may do."""
+
+from typing import Final
+
+from shared.transaction import EventName
+from shared.vas import VasType
+from tests.simulation import client, files, store, switch, topic
+from tests.simulation.character import NOT_SOLD, REPEATS, REPRINTS, SOLD, SOLD_BADLY, TROUBLES_OF_PREVEND, TROUBLES_OF_REPRINT, UNCERTAIN
+from tests.simulation.faults import Call
+from tests.simulation.runner import Summary
+
+BREACHES: Final = (
+    "frozen between clock and wire",
+    "left out of the file",
+    "repeated by the network",
+    "sold later than the minimum age",
+    "sold what it had refused",
+)
+CALLERS: Final = ("two taps", "key reused", "prevend shared", "stranger's prevend")
+FILES: Final = ("missing", "miscounted", "cut", "doubled", "with strangers", "lines left out", "true")
+COUNTED: Final = ("sweep", "settle", "files come", "people decide", "bad days", "vends")
+
+
+def port_calls() -> list[Call]:
+    """Every kind of port call that there is."""
+    modules = (client, files, store, switch, topic)
+    return [value for module in modules for value in vars(module).values() if isinstance(value, Call)]
+
+
+def expected() -> list[str]:
+    """The names of all that must be seen."""
+    names = [f"{call.name}: {fault.value}" for call in port_calls() for fault in call.faults]
+    names += [f"vend: {manner.name}" for manner in (SOLD, *SOLD_BADLY, *NOT_SOLD)]
+    names += [f"vend: {says}, sold later" for says in UNCERTAIN]
+    names += [f"repeated id: {how}" for how in REPEATS]
+    names += [f"reprint: {how}" for how in (*REPRINTS, *TROUBLES_OF_REPRINT) if how != "none"]  # that one is never asked
+    names += [f"prevend: {how}" for how in ("confirmed", *TROUBLES_OF_PREVEND)]
+    names += [f"sold: {vas_type}" for vas_type in VasType]
+    names += [f"event: {event}" for event in EventName]
+    names += [f"assumption: {breach}" for breach in BREACHES]
+    names += [f"caller: {misuse}" for misuse in CALLERS]
+    names += [f"file: {fault}" for fault in FILES]
+    return sorted({*names, *COUNTED})
+
+
+def missing(summary: Summary) -> list[str]:
+    """What was not seen."""
+    return [name for name in expected() if not summary.seen.get(name)]

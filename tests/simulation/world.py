@@ -1,0 +1,267 @@
+"""The world of one history: the product's processes, everything around them, and the calm after the storm."""
+
+from collections.abc import Callable, Coroutine
+from datetime import date, datetime, timedelta
+from random import Random
+from typing import Any, Final
+
+from shared import brake, operating, reconciling, settling, vending
+from shared.matching import Readings
+from shared.mobilemart.client import Settings
+from shared.ports import Rules
+from shared.settlement_files import FilesUnavailable
+from shared.store import StoreUnavailable
+from shared.transaction import EventName, Transaction, business_day
+from shared.vas import Mode, VasType
+from tests.simulation import invariants, operators
+from tests.simulation.callers import Shopper
+from tests.simulation.character import Character
+from tests.simulation.client import BASE_URL, Client
+from tests.simulation.files import Shelf, lines_of
+from tests.simulation.scheduler import Chance, Clock, Crashed, Each, Scheduler, Task
+from tests.simulation.store import Store, Watch
+from tests.simulation.switch import Switch
+from tests.simulation.topic import Topic
+from tests.simulation.trace import Trace
+from tests.simulation.violation import Violation
+
+MODE: Final = Mode.LIVE
+ONE_DAY: Final = timedelta(days=1)
+UNTIL: Final = timedelta(seconds=200)
+RECONCILING: Final = (StoreUnavailable, FilesUnavailable, Crashed)
+ENOUGH: Final = timedelta(seconds=900 + 600 + 3600 + 1)  # the minimum age, what reprints may lag behind, and the longest wait for a retry
+PERSONS_TURN: Final = timedelta(hours=61)  # a bit more than `REVIEW_AFTER_SECONDS`
+
+
+def rules() -> Rules:
+    """The product's settings, as deployed."""
+    return Rules(mode=MODE)
+
+
+class Instance:
+    """A process of the product: its client and its brake are its own, all else it shares."""
+
+    __slots__ = ("name", "operating", "settling", "sweeping", "vending", "world")
+
+    def __init__(self, world: "World", name: str) -> None:
+        self.world = world
+        self.name = name
+        self.start()
+
+    def start(self) -> None:
+        """Begin with nothing in memory."""
+        world = self.world
+        clock, store, each = world.clock, world.store, world.each
+        ports: dict[str, Any] = {
+            "store": store,
+            "supplier": Client(world.switch, world.settings, clock),
+            "events": world.topic,
+            "rules": world.rules,
+            "now": clock.read,
+            "new_id": world.new_id,
+        }
+        paused = brake.Brake(store, MODE, clock.read)
+        self.vending = vending.Vending(**ports, brake=paused)
+        self.sweeping = reconciling.Sweeping(**ports, each=each)
+        self.settling = settling.Settling(**ports, files=world.shelf, each=each, readings=Readings())
+        self.operating = operating.Operating(**ports, brake=paused)
+
+
+class World:
+    """Everything there is in one history. What happens in it first is a subclass's to say."""
+
+    def __init__(self, rng: Random, chance: Chance, character: Character, start: datetime, trace: Trace | None = None) -> None:
+        self.rng = rng
+        self.trace = trace
+        self.calm = False
+        self.chance = chance
+        self.character = character
+        self.pick = chance.pick
+        self.clock = Clock(start)
+        self.first_day = business_day(start)
+        self.breaches: dict[str, str] = {}  # by request id: which assumption of the promise was broken for it
+        self.seen: dict[str, int] = {}
+        self.sale_of: dict[str, str] = {}  # by request id
+        self.requested_cents = 0
+        self.recovered: list[str] = []  # sales whose tokens came after their end
+        self.controls: set[VasType] = set()
+        self.shoppers: list[Shopper] = []
+        self.scheduler = Scheduler(self.clock, chance, trace, _restarted)
+        self.switch = Switch(self.clock, character, self.breaches, self.seen, self._asked)
+        self.store = Store(self.clock.read, Watch(self._created, self._advanced, self._land_later))
+        self.topic = Topic(self._published)
+        self.shelf = Shelf()
+        self.each = Each(chance)
+        self.rules = rules()
+        self.settings = Settings(base_url=BASE_URL, mode=MODE, reprint_by=character.reprint_by)
+        self._ids = 0
+        self.instances = [Instance(self, f"instance {number}") for number in (1, 2)]
+
+    def run(self) -> None:
+        """Live through it.
+
+        Raises:
+            Violation: a promise did not hold.
+        """
+        self.storm()
+        self._calm_down()
+        self.aftermath()
+        for invariant in invariants.AT_THE_END:
+            invariant(self)
+
+    def storm(self) -> None:
+        """People come, and faults strike."""
+        raise NotImplementedError
+
+    def aftermath(self) -> None:
+        """Time passes without faults, until everything has ended."""
+        raise NotImplementedError
+
+    def new_id(self) -> str:
+        self._ids += 1
+        return f"{self._ids:08x}-0000-4000-8000-000000000000"
+
+    def request(
+        self,
+        name: str,
+        make: Callable[[Instance], Coroutine[Any, Any, Any]],
+        on_end: Callable[[Any, Exception | None], None],
+        after_seconds: float = 0.0,
+    ) -> None:
+        """Send a request to one of the instances, now or later."""
+        instance = self.instances[self.pick(len(self.instances))]
+        self.scheduler.start(Task(name, instance, make, on_end), after_seconds)
+
+    def say(self, what: str) -> None:
+        """For whoever reads the replay."""
+        if self.trace is not None:
+            self.trace.say(self.clock.now, "--", what)
+
+    def _calm_down(self) -> None:
+        """Faults stop, and whoever has no answer comes back."""
+        self.calm = True
+        self.chance.calm_down()
+        self.character.calm_down()
+        self.say("calm")
+        for shopper in self.shoppers:
+            if shopper.answer is None:
+                shopper.ask()
+        self.scheduler.run()
+
+    def sweep(self, after_seconds: float = 0.0, *, twice: bool = False) -> None:
+        """Scheduler's minute has come, or it has come twice."""
+        for _ in range(2 if twice else 1):
+            self.saw("sweep")
+            self.request("sweep", lambda at: at.sweeping.sweep(self.clock.now + UNTIL), _reconciled, after_seconds)
+
+    def settle(self, day: date | None = None, after_seconds: float = 0.0) -> None:
+        """Scheduler's day has come, or somebody asks for one day."""
+        self.saw("settle")
+        self.request("settle", lambda at: at.settling.settle(day, self.clock.now + UNTIL), _reconciled, after_seconds)
+
+    def time_passes(self, enough: timedelta) -> None:
+        """Until everything is old enough, and two sweeps more."""
+        last = max([self.clock.now, *(sale.lease_until for sale in self.store.open.values())])
+        self.clock.now = max(last, self.switch.finish() or last) + enough
+        self.switch.catch_up()
+        self.controls = invariants.controls(self)
+        self._sweep_now()
+        self.clock.now += timedelta(seconds=61)
+        self._sweep_now()
+        invariants.ends_within_two_sweeps(self)
+
+    def files_come(self) -> None:
+        """The true files of all days, and the next day's; then what they prove must be on record."""
+        self.saw("files come")
+        days = [business_day(vend.at) for vend in self.switch.vends] + [sale.day for sale in self.store.sales.values()]
+        last = max(days, default=self.first_day)
+        while business_day(self.clock.now) <= last + ONE_DAY:
+            self.move_to_morning()
+        day = self.first_day
+        while day <= last + ONE_DAY:
+            self.shelf.deliver(day, lines_of(day, self.switch.vends, self.character.file_id), self.clock.now)
+            self.clock.now += timedelta(seconds=1)
+            day += ONE_DAY
+        self.settle()
+        self.scheduler.run()
+        self._sweep_now()
+        self.clock.now += timedelta(seconds=3601)
+        self._sweep_now()
+        invariants.ends_with_the_files(self)
+
+    def people_decide(self) -> None:
+        """What is open is on a list, and people end it."""
+        self.saw("people decide")
+        if any(sale.created_at + PERSONS_TURN > self.clock.now for sale in self.store.open.values()):
+            self.clock.now += PERSONS_TURN
+            self._sweep_now()
+        invariants.what_is_open_is_on_a_list(self)
+        for sale in list(self.store.open.values()):
+            operators.decide(self, sale)
+            self.scheduler.run()
+        if self.store.open:
+            self._sweep_now()
+
+    def _sweep_now(self) -> None:
+        self.sweep()
+        self.scheduler.run()
+
+    def move_to_morning(self) -> None:
+        """To the next 06:30 in Johannesburg."""
+        now = self.clock.now
+        morning = now.replace(hour=4, minute=30, second=0, microsecond=0)
+        self.clock.now = morning if morning > now else morning + ONE_DAY
+
+    # What is heard of it, as it happens
+
+    def _asked(self, request_id: str) -> None:
+        invariants.claimed_before_sent(self, request_id)
+
+    def _created(self, sale: Transaction) -> None:
+        self.sale_of[sale.request_id] = sale.id
+        self.requested_cents += sale.order.amount.cents
+        invariants.begins_well(sale)
+
+    def _advanced(self, before: Transaction, after: Transaction) -> None:
+        invariants.moves_well(before, after)
+        if before.tokens_pending and not after.tokens_pending:
+            self.recovered.append(after.id)
+        if self.trace is not None and before.version != after.version:
+            self.say(f"on record: sale {after.id[:6]} {after.state} v{after.version} by {after.history[-1].by}")
+
+    def _published(self, event: EventName, sale: Transaction) -> None:
+        invariants.announces_what_is_on_record(self, event, sale)
+
+    def _land_later(self, write: Callable[[], object]) -> None:
+        self.scheduler.start(Task("a commit that was given up", None, lambda _: _landed(write), _ignored), (1.0, 30.0, 300.0)[self.pick(3)])
+
+    def answered(self, sale: Transaction) -> None:
+        """A caller was shown the end of a sale."""
+        invariants.shows_the_suppliers_tokens(self, sale)
+
+    def saw(self, what: str) -> None:
+        """Count what happened."""
+        self.seen[what] = self.seen.get(what, 0) + 1
+
+
+async def _landed(write: Callable[[], object]) -> None:
+    try:
+        write()
+    except Violation:
+        raise
+    except Exception:  # it lost its race, which nobody hears of
+        return
+
+
+def _restarted(instance: object) -> None:
+    if isinstance(instance, Instance):
+        instance.start()
+
+
+def _reconciled(_: Any, error: Exception | None) -> None:
+    if error is not None and not isinstance(error, RECONCILING):
+        raise Violation("nothing unforeseen is raised", f"reconciling: {type(error).__name__}: {error}") from error
+
+
+def _ignored(_: Any, __: Exception | None) -> None:
+    pass
