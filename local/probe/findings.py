@@ -8,7 +8,7 @@ from typing import Final
 from local.probe.structure import members_at, structure, token_paths
 from local.terminal import said
 from shared.catalogue import Product
-from shared.mobilemart.answers import Heard, NoReply, Reply
+from shared.mobilemart.answers import Heard, Reply
 from shared.mobilemart.error_codes import CODES, TRANSACTION_DOES_NOT_EXIST
 from shared.mobilemart.fields import rand
 from shared.mobilemart.receipts import CHARGE_AMOUNT_KEYS, CHARGE_NAME_KEYS, KIND_KEYS, TOKEN_KEYS, UNIT_KEYS
@@ -48,9 +48,15 @@ class Finding:
 
 
 def of_refused_token(heard: Heard) -> Iterable[Finding]:
-    if isinstance(heard, Reply):
-        known = KEPT if heard.is_unauthenticated else f"add HTTP {heard.status} to STATUSES: a refused token is to be renewed"
-        yield Finding("access-token-refusal", said(heard.description), known)
+    """Of a question that was asked with a bad access token."""
+    if not isinstance(heard, Reply) or _is_busy(heard):
+        return
+    if heard.is_unauthenticated:
+        yield Finding("access-token-refusal", said(heard.description))
+    elif 400 <= heard.status < 500:
+        yield Finding("access-token-refusal", said(heard.description), f"if it says nothing else, add {heard.status} to STATUSES")
+    else:
+        yield Finding("access-token-refusal", f"no refusal: {said(heard.description)}", "ask the supplier how an expired token is refused")
 
 
 def of_products(products: Sequence[Product], configured: str | None) -> Iterable[Finding]:
@@ -90,9 +96,12 @@ def of_absent_reprint(heard: Heard) -> Iterable[Finding]:
 
 def of_reprint_services(heard: Mapping[VasType, Heard]) -> Iterable[Finding]:
     """Of a reprint of nothing, asked of every service: an error of the switch's own is a service that has one."""
-    if any(isinstance(one, NoReply) for one in heard.values()):
+    replies = {
+        vas_type: one for vas_type, one in heard.items() if isinstance(one, Reply) and not _is_busy(one) and not one.is_unauthenticated
+    }
+    if replies.keys() != heard.keys():
         return
-    there = {vas_type for vas_type, one in heard.items() if isinstance(one, Reply) and one.code is not None}
+    there = {vas_type for vas_type, one in replies.items() if one.code is not None}
     more, fewer = sorted(there - REPRINTED), sorted(REPRINTED - there)
     change = "; ".join([*(f"add {one} to REPRINTED" for one in more), *(f"take {one} out of REPRINTED" for one in fewer)])
     yield Finding("reprint-services", ", ".join(sorted(there)) or "none", change or KEPT)
@@ -193,6 +202,11 @@ def of_repeat(first: Outcome, again: Outcome, heard: Heard) -> Iterable[Finding]
             yield Finding(
                 "repeated-request-id", f"refused: {said(heard.description)}; 1003 may say that of the used prevend: try a voucher"
             )
+
+
+def _is_busy(reply: Reply) -> bool:
+    """Whether it says only that the switch does not answer now."""
+    return reply.status == 429 or reply.status >= 500
 
 
 def _of_tokens(said_of_sale: Mapping[str, object]) -> Iterable[Finding]:

@@ -61,10 +61,30 @@ def test_another_code_for_a_sale_that_never_was_is_not_believed_by_itself() -> N
     assert "1042" in found.proven and "ask the supplier first" in found.change
 
 
-def test_services_are_not_judged_while_one_of_them_is_silent() -> None:
-    silent = {vas_type: NoReply("TimeoutError") for vas_type in VasType}
+@pytest.mark.parametrize("heard", [NoReply("TimeoutError"), reply({}, 429), Reply(502, "text/html"), Reply(401)])
+def test_services_are_not_judged_while_one_of_them_does_not_answer(heard: Any) -> None:
+    there = reply({"fulcrumErrorCode": 1003}, 400)
 
-    assert names(findings.of_reprint_services(silent)) == []
+    assert names(findings.of_reprint_services({**dict.fromkeys(VasType, there), VasType.DATA: heard})) == []
+    assert names(findings.of_reprint_services(dict.fromkeys(VasType, there))) == ["reprint-services"]
+
+
+@pytest.mark.parametrize(
+    ("heard", "change"),
+    [
+        (Reply(401), KEPT),
+        (reply({"fulcrumErrorCode": 1006}, 400), KEPT),
+        (Reply(403), "if it says nothing else, add 403 to STATUSES"),
+        (Reply(200, "text/html", b"<html>"), "ask the supplier how an expired token is refused"),
+    ],
+)
+def test_how_a_bad_access_token_is_refused(heard: Reply, change: str) -> None:
+    assert one(findings.of_refused_token(heard), "access-token-refusal").change == change
+
+
+@pytest.mark.parametrize("heard", [NoReply("TimeoutError"), Reply(429), Reply(503)])
+def test_a_switch_that_is_busy_proves_nothing_of_access_tokens(heard: Any) -> None:
+    assert names(findings.of_refused_token(heard)) == []
 
 
 @pytest.mark.parametrize(
