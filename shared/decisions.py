@@ -16,7 +16,7 @@ from shared.vas import ALIASES, VasType, vas_type_named
 MOST_TOKENS: Final = 20
 
 _NOTE: Final = re.compile(r"(?=.*\S)[^\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]{1,500}", re.DOTALL)
-_NOTE_SAID: Final = r"^(?=[\s\S]*\S)[^\x00-\x09\x0b-\x1f\x7f-\x9f]+$"  # in JSON Schema's dialect
+_NOTE_SAID: Final = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]+$"  # of what it may hold; that spaces alone say nothing is not said
 _TOKEN: Final = re.compile(r"[0-9A-Za-z]+(?:[ -][0-9A-Za-z]+)*", re.ASCII)
 _MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
 
