@@ -24,7 +24,7 @@ async def buy(switch: Switch, notes: Notes, order: Order, supplier_prevend_id: s
 
     Raises:
         Stop: there was no access token, so nothing was sent.
-        OSError: it could not be put on record, so nothing was sent; or its answer could not be.
+        OSError: it could not be put on record, so nothing was sent.
     """
     if age_seconds:
         print(f"waiting {age_seconds} s, for the prevend to age", flush=True)
@@ -47,12 +47,14 @@ async def reprint_earlier(switch: Switch, notes: Notes, request_id: str) -> None
     """Have a sale of an earlier run shown again.
 
     Raises:
-        Stop: the journal knows no such request.
+        Stop: the journal knows no such request, or it was sent to another switch.
     """
+    notes.steps.begin("an earlier request")
     lines = [line for line in notes.journal.lines() if line.get("requestId") == request_id]
     if not lines or "amountCents" not in lines[0]:
-        notes.steps.begin("reprint")
         raise Stop(Verdict.FAIL, f"no request {said(request_id)} in {notes.journal.path}")
+    if lines[0]["url"] != switch.config.supplier_url:
+        raise Stop(Verdict.FAIL, f"it was sent to {said(lines[0]['url'])}", "ask that one: --url")
     held = next((line["transactionId"] for line in lines if line.get("transactionId")), None)
     order = _order(lines[0])
     by_request = await _reprinted(switch, notes, order, ReprintBy.REQUEST_ID, request_id, None)

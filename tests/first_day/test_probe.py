@@ -233,12 +233,24 @@ async def test_a_sale_that_is_not_found_stays_in_doubt_until_a_later_run_finds_i
     assert "at least until now" in about(reminded, "reprint-retention")
 
 
+async def test_a_request_is_looked_for_only_where_it_was_sent(run_probe: Run) -> None:
+    async with supplier() as theirs, supplier() as another:
+        await run_probe("--url", theirs.url, *BUY)
+        request_id = journal()[0]["requestId"]
+        elsewhere = await run_probe("--url", another.url, "--reprint", request_id, "--save", SAVED)
+        unheard_of = await run_probe("--url", theirs.url, "--reprint", "another", "--save", SAVED)
+
+    assert (elsewhere.code, unheard_of.code) == (1, 1)
+    assert f"it was sent to {theirs.url}" in elsewhere.said and "no request another" in unheard_of.said
+
+
 async def test_a_refused_repeat_does_not_end_a_sale_in_doubt(run_probe: Run) -> None:
-    refuses = Fault(Effect.REFUSED, on=Leg.REPRINT, code=1012, times=None)
-    async with supplier(refuses) as switch:
-        ran = await run_probe("--url", switch.url, "--meter", "99000000040", *BUY[2:], "--repeat-request-id", "R20.00")
+    unshown = Fault(Effect.REFUSED, on=Leg.REPRINT, code=1012, times=None)
+    async with supplier(unshown, Fault(Effect.REPLY_LOST)) as switch:
+        ran = await run_probe("--url", switch.url, *BUY, "--repeat-request-id", "R20.00")
 
         assert (ran.code, await switch.vends()) == (3, 1)
+    assert [line["outcome"] for line in journal() if "outcome" in line] == ["Unknown", "Rejected"]
 
 
 async def test_nothing_of_value_is_printed_and_what_is_kept_is_whole_and_ours_alone(run_probe: Run) -> None:

@@ -1,8 +1,10 @@
 """The smoke sale: against the whole system in one process, and against a deployment that answers as badly as one can."""
 
+import asyncio
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ import pytest
 
 from tests.emulators import free_port
 from tests.first_day.conftest import Run
-from tests.stand_ins.switch_on_a_socket import Asked, Behave, Switch, http, in_turn, resets, says, says_and_closes
+from tests.stand_ins.switch_on_a_socket import Asked, Behave, Switch, http, in_turn, is_silent, resets, says, says_and_closes
 
 ROOT = Path(__file__).resolve().parents[2]
 METER = "12345678901"
@@ -181,6 +183,21 @@ async def test_a_rejection_after_a_lost_answer_ends_it(run_smoke: Run) -> None:
         ran = await run_smoke("--url", switch.url, "--buy")
 
     assert ran.code == 1 and "nothing was sold under this key" in ran.said
+
+
+async def test_interrupted_while_it_buys_it_leaves_the_key(tmp_path: Path) -> None:
+    async with deployment(is_silent) as switch:
+        command = [sys.executable, "-m", "local.smoke", "--url", switch.url, "--buy"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        process = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
+        async with asyncio.timeout(30):
+            while "/purchase/utility" not in [asked.target for asked in switch.sales_asked]:
+                await asyncio.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            said, _ = await process.communicate()
+
+    assert process.returncode == 3
+    assert journal()[0]["key"] in said.decode() and b"interrupted" in said
 
 
 async def test_a_token_that_is_due_is_waited_for(run_smoke: Run) -> None:
