@@ -42,7 +42,7 @@ export class Attempt {
 
   /** Check the recipient and the amount; no money moves. */
   async confirm() {
-    this.#move("confirming", "Checked with the supplier");
+    this.#move("confirming", "Checking with the supplier");
     const answer = await ask("POST", `/prevend/${this.vasType}`, { body: this.wanted });
     if (!answer.ok) return this.#refused(answer);
     this.prevend = answer.json;

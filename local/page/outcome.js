@@ -50,8 +50,9 @@ export async function open(saleId) {
   look();
 }
 
-/** Bring the outcome into view where it is not beside what was clicked. */
+/** Bring the outcome into view: it may be scrolled away, or not be beside what was clicked. */
 export function look() {
+  by("outcome").parentElement.scrollTop = 0;
   if (NARROW.matches) by("outcome").scrollIntoView({ block: "start" });
 }
 

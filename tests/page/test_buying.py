@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.days import long_today
 from tests.page.conftest import Looked, Looking
@@ -101,12 +101,34 @@ async def test_the_same_request_again_is_the_same_slip(looking: Looking) -> None
     await play(page, "plain")
     await state(page, "Vended")
     before = await page.locator(".slip").inner_text()
-    await page.get_by_role("button", name="Same request again").click()
+    await page.get_by_role("button", name="Send it again").click()
     await expect(page.locator("#state")).to_contain_text("Nothing more was vended")
     assert await page.locator(".slip").inner_text() == before
     repeat = answers(page, "/purchase/utility").first
     await expect(repeat).to_contain_text("Idempotent-Replayed: true")
     await expect(repeat).to_contain_text("HTTP 201")
+
+
+async def test_an_answer_lost_on_its_way_to_the_page_is_asked_for_again_under_the_same_key(looking: Looking) -> None:
+    long_today(timedelta(minutes=1))
+    looked = await looking()
+    page, keys = looked.page, list[str]()
+
+    async def lose(route: Route) -> None:
+        await (await route.fetch()).body()  # it was asked, and sold
+        await route.abort()
+
+    await page.route("**/purchase/utility", lose, times=1)
+    page.on("request", lambda request: keys.extend(key for name, key in request.headers.items() if name == "idempotency-key"))
+    await page.get_by_role("button", name="Check meter").click()
+    await page.locator("#pay").click()
+    await state(page, "No outcome")
+    await expect(page.locator(".wallet")).to_have_text("WalletR100.00 held")
+    await state(page, "Vended")
+    await expect(page.locator("#sales tbody tr")).to_have_count(1)
+    assert len(keys) == 2 and keys[0] == keys[1]
+    assert all("ERR_FAILED" in complaint for complaint in looked.complaints)
+    looked.complaints.clear()
 
 
 async def test_a_click_shows_the_command_that_does_the_same(looking: Looking, selling: httpx.Client) -> None:
