@@ -1,6 +1,8 @@
 """Where the `type` of a problem leads: at every function, for everybody, in words for browsers and in JSON for programs."""
 
 import html
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -8,6 +10,7 @@ from pydantic import TypeAdapter
 
 from shared.problem import KINDS
 from shared.problem_pages import ExplainedBody, ExplainedListBody
+from tests.functions.running import ROOT, SIMULATED
 from tests.functions.wallet import METER, new_key, problem
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -62,3 +65,12 @@ def test_what_is_no_problem_has_no_page(function, path):
 
 def test_problems_are_only_read(function):
     assert problem(function.post("/problems/internal"), 405, "method-not-allowed") and function.head("/problems/internal").is_success
+
+
+def test_what_explains_is_loaded_for_the_first_who_asks():
+    load = "import runpy, sys; runpy.run_path(sys.argv[1]); sys.exit('shared.problem_pages' in sys.modules)"
+    environment = {**SIMULATED, "TRANSACTION_STORE": "sqlite:///none", "PYTHONPATH": str(ROOT)}
+    assert (
+        subprocess.run([sys.executable, "-c", load, ROOT / "functions" / "purchase" / "main.py"], env=environment, check=False).returncode
+        == 0
+    )
