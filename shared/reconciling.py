@@ -44,7 +44,10 @@ class Sweeping(Resolving):
     each: Each
 
     async def sweep(self, until: datetime) -> Swept:
-        """Resolve what is due, oldest first, and begin with no sale after `until`.
+        """Resolve what is due, oldest first, and begin with no sale after `until` but the first `AT_ONCE`.
+
+        Those are begun however long it took to get here, with a slow database or a supplier whose controls hang. Otherwise each
+        sweep would be as late as the one before, and nothing would end or be announced.
 
         Raises:
             StoreUnavailable: what is due could not be read.
@@ -53,7 +56,9 @@ class Sweeping(Resolving):
         shards = await self.each((self._due(number, at) for number in range(SHARDS)), AT_ONCE)
         due = sorted((sale for shard in shards for sale in shard), key=_due_at)
         controlled = await self._controlled(due, at)
-        results = await self.each((self._one(sale, controlled, until) for sale in due), AT_ONCE)
+        results = await self.each(
+            (self._one(sale, controlled, until if number >= AT_ONCE else None) for number, sale in enumerate(due)), AT_ONCE
+        )
         return _summed([tally for tally in results if tally is not None], left=results.count(None))
 
     async def _due(self, number: int, at: datetime) -> Sequence[Transaction]:
@@ -66,8 +71,8 @@ class Sweeping(Resolving):
         answered = await self.each((self.control(service) for service in services), AT_ONCE)
         return frozenset(service for service, found in zip(services, answered, strict=True) if found)
 
-    async def _one(self, before: Transaction, controlled: frozenset[VasType], until: datetime) -> Counter[str] | None:
-        if self.now() >= until:
+    async def _one(self, before: Transaction, controlled: frozenset[VasType], until: datetime | None) -> Counter[str] | None:
+        if until is not None and self.now() >= until:
             return None
         try:
             sale = await self.resolve(before, controlled)
