@@ -42,10 +42,11 @@ def paths(forms: Mapping[str, Json]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def reasons_of_purchases(vas_type: VasType) -> set[Name]:
-    """Why nothing may be sold of that service: what the supplier's codes say, what the catalogue says, and what we say ourselves."""
-    said = {reason for meaning in _MEANINGS if (reason := meaning.reason(vas_type)) is not None}
+    """Why nothing may be sold of that service: what the supplier's codes say (also of its list), what the list says, and what we say."""
+    said: set[Name] = {reason for meaning in _MEANINGS if (reason := meaning.reason(vas_type)) is not None}
+    said |= {meaning.prevend_reason(vas_type) for meaning in _MEANINGS}
     if vas_type in PREVENDED:
-        said |= {meaning.prevend_reason(vas_type) for meaning in _MEANINGS} | {*_OF_NAMED_PREVENDS}  # type: ignore[arg-type]
+        said |= {*_OF_NAMED_PREVENDS}
     if vas_type is not VasType.VOUCHER:  # it has no recipient in whom two could be alike
         said.add(Reason.POSSIBLE_DUPLICATE)
     return {*said, *_OF_THE_CATALOGUE}
