@@ -14,6 +14,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,8 +65,12 @@ class Smoke:
         mode = self._health()
         order = self._order(mode)
         if self.options.key is None:  # a sale that was begun is found even where nothing new can be sold
-            for vas_type in VasType:
-                self._products(vas_type)
+            self._products(VasType.UTILITY)
+            for vas_type in [other for other in VasType if other is not VasType.UTILITY]:
+                try:
+                    self._products(vas_type)
+                except Stop as stop:  # electricity is sold without it
+                    self.steps.end(stop.verdict, stop.saw, *stop.advice)
             self._prevend(order, mode)
         self.steps.begin("purchase")
         if self.options.buy is None or order is None:
@@ -133,17 +138,19 @@ class Smoke:
     def _purchase(self, order: Mapping[str, object], mode: Mode) -> None:
         key = self.options.key or f"smoke-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         journal = Journal(self.options.journal)
-        journal.write(key=key, url=self.to.purchase, meter=meter_of(order), amountCents=order["amountCents"])
         self.steps.begin(f"purchase {meter_of(order)}")
+        journal.write(key=key, url=self.to.purchase, meter=meter_of(order), amountCents=order["amountCents"])
         self.steps.note(f"key {key}, written to {journal.path}")
         purchase = Purchase(to=self.to, order=order, key=key, patience_seconds=self.options.patience)
         try:
             response = purchase.until_ended(self.steps, self.sleep)
         except Stop as stop:
-            journal.write(key=key, saw=stop.saw)
+            with suppress(OSError):  # the key, which finds the sale, is on record
+                journal.write(key=key, saw=stop.saw)
             raise
         sale = object_of(response)
-        journal.write(key=key, transactionId=sale.get("transactionId"), state=sale.get("state"))
+        with suppress(OSError):
+            journal.write(key=key, transactionId=sale.get("transactionId"), state=sale.get("state"))
         self.steps.note(f"sale {said(sale.get('transactionId'))}")
         self._same(sale, order, mode)
         replayed = ", the answer to a repeat" if "idempotent-replayed" in response.headers else ""
@@ -169,7 +176,7 @@ class Smoke:
     def _what_next(self, sale: Mapping[str, Any], key: str) -> str:
         if self.options.show_token:
             return f"\n{slip(sale)}"
-        by_hand = f"GET {self.to.purchase}/transactions/{said(sale['transactionId'])}"
+        by_hand = f"GET {self.to.purchase}/transactions/{said(sale.get('transactionId'))}"
         return f"\nWhat was bought is on record. To see it: this command with --key {key} --show-token, or\n  {by_hand}"
 
     def _same(self, body: Mapping[str, Any], order: Mapping[str, object], mode: Mode) -> None:
@@ -197,6 +204,10 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
             Smoke(to=to, options=options, steps=steps, sleep=sleep).run()
         except Stop as stop:
             steps.end(stop.verdict, stop.saw, *stop.advice)
+        except OSError as error:
+            steps.end(
+                Verdict.FAIL, f"{options.journal} cannot be written: {error.strerror}", "nothing is bought that is not on record first"
+            )
         except Refused as refused:
             print(f"refused: {refused}")
             return Exit.REFUSED

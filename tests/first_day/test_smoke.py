@@ -123,23 +123,25 @@ async def test_a_key_of_another_purchase_is_not_taken_for_this_one(run_smoke: Ru
     assert "422 idempotency-key-reused" in ran.said and "the amount it was made with" in ran.said
 
 
-def deployment(*purchases: Behave, health: dict[str, str] | None = None, prevend: Behave | None = None) -> Switch:
+def deployment(*purchases: Behave, health: dict[str, str] | None = None, failing_list: str | None = None) -> Switch:
     """A deployment whose purchase answers these, one after the other."""
     where = {"status": "ok", "environment": "local", "mode": "simulated", **(health or {})}
     simulated = where["mode"] == "simulated"
     confirmed = {"meterNumber": METER, "amountCents": 1000, "simulated": simulated, "expiresAt": "2026-05-01T10:15:00Z"}
-    buys, confirms = in_turn(purchases), prevend or says(http(200, confirmed))
+    buys = in_turn(purchases)
 
     async def behave(asked: Asked, writer: Any) -> None:
         match asked.method, asked.target:
             case "GET", "/prevend/health" | "/purchase/health":
                 await says(http(200, where))(asked, writer)
+            case "GET", target if failing_list is not None and target == f"/prevend/{failing_list}/products":
+                await says(refused(503, "supplier-unavailable"))(asked, writer)
             case "GET", target if target.endswith("/products"):
                 await says(http(200, {"products": [{"name": "Electricity"}]}))(asked, writer)
             case "GET", _:
                 await says(http(200, SALE))(asked, writer)
             case "POST", "/prevend/utility":
-                await confirms(asked, writer)
+                await says(http(200, confirmed))(asked, writer)
             case _:
                 assert asked.headers["idempotency-key"] in [line["key"] for line in journal()]
                 await buys(asked, writer)
@@ -306,6 +308,22 @@ async def test_a_command_that_makes_no_sense_is_refused(run_smoke: Run, argument
     ran = await run_smoke(*arguments)
 
     assert ran.code == 2 and why in ran.said
+
+
+async def test_what_cannot_be_put_on_record_is_not_bought(run_smoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "a-file").touch()
+    async with deployment(SOLD) as switch:
+        ran = await run_smoke("--url", switch.url, "--buy", "--journal", "a-file/smoke.jsonl")
+
+        assert [asked.target for asked in switch.sales_asked] == ["/prevend/utility"]
+    assert ran.code == 1 and "nothing is bought that is not on record first" in ran.said
+
+
+async def test_a_list_of_another_service_that_fails_is_told_and_electricity_is_sold(run_smoke: Run) -> None:
+    async with deployment(SOLD, REPLAYED, failing_list="voucher") as switch:
+        ran = await run_smoke("--url", switch.url, "--buy")
+
+    assert ran.code == 1 and "201 vended" in ran.said and re.search(r"FAIL .* products voucher +503", ran.said)
 
 
 async def test_nobody_there_is_a_failure_and_no_trace(run_smoke: Run) -> None:
