@@ -45,15 +45,15 @@ def _told(seed: int) -> int:
 
 
 def _table(total: Summary, seconds: float, cores: int) -> list[str]:
-    histories = max(total.histories, 1)
+    count = max(total.histories, 1)
+    rate, each = total.histories / seconds, total.histories / max(total.seconds, 1e-9)
     lines = [f"  {name:<52} {times:>12,}" for name, times in sorted(total.seen.items())]
-    lines += [
-        f"  {'sales':<52} {total.sales:>12,}   {total.sales / histories:.1f} a history, at least {total.fewest_sales}",
-        f"  {'port calls':<52} {total.calls:>12,}   {total.calls / histories:.1f} a history, at least {total.fewest_calls}",
-        f"  {'histories':<52} {total.histories:>12,}   {total.histories / seconds:,.0f}/s in {seconds:.1f} s; "
-        f"{total.histories / max(total.seconds, 1e-9):,.0f}/s on each of {cores} cores",
+    return [
+        *lines,
+        f"  {'sales':<52} {total.sales:>12,}   {total.sales / count:.1f} a history, at least {total.fewest_sales}",
+        f"  {'port calls':<52} {total.calls:>12,}   {total.calls / count:.1f} a history, at least {total.fewest_calls}",
+        f"  {'histories':<52} {total.histories:>12,}   {rate:,.0f}/s on {cores} cores, {each:,.0f} in a second of one, {seconds:.1f} s",
     ]
-    return lines
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Purse:
 class Shopper:
     """One caller with one key and one wish."""
 
-    __slots__ = ("_ended", "_left", "_tries", "_world", "caller", "duplicates", "key", "purse", "want")
+    __slots__ = ("_asks", "_ended", "_left", "_tries", "_world", "caller", "duplicates", "key", "purse", "want")
 
     def __init__(self, world: "World", caller: Caller, key: str, want: Want, purse: Purse | None, *, duplicates: bool) -> None:
         self._world = world
@@ -43,6 +43,7 @@ class Shopper:
         self.duplicates = duplicates
         self._left = world.pick(3)
         self._tries = 0
+        self._asks = True
         self._ended: tuple[int, State, str] | None = None  # since which step this caller knows the end, and of which sale
 
     @property
@@ -50,8 +51,9 @@ class Shopper:
         """What this caller was told in the end, and of which sale."""
         return self._ended[1:] if self._ended is not None else None
 
-    def begin(self, after_seconds: float) -> None:
+    def begin(self, after_seconds: float, *, then_ask: bool = True) -> None:
         """Come for the first time: with a prevend, where one is wanted."""
+        self._asks = then_ask
         if self.purse is not None and self.purse.prevend is None:
             order = self.want.order
             self._world.request(f"prevend {self.key}", lambda at: at.vending.prevend(self.caller, order), self._prevended, after_seconds)
@@ -87,7 +89,8 @@ class Shopper:
             self.purse.prevend = result
         elif self.purse is not None and self.purse.prevend is None:
             self.purse = None  # then without
-        self.ask(self._world.pick(3) * 400.0)
+        if self._asks:
+            self.ask(self._world.pick(3) * 400.0)
 
     def _heard(self, asked: vending.PurchaseRequest, began: int, result: Any, error: Exception | None) -> None:
         self._checked(error)

@@ -31,7 +31,8 @@ UNCERTAIN: Final = (
 )
 MEANINGLESS: Final = ("forbidden", "does not exist")  # it says no, and that proves nothing
 DEFINITE: Final = ("refused", "busy", "unauthenticated", "float", "refused", "refused")
-SOLD_BADLY: Final = tuple(Manner(f"{says}, sold", says, vends=True) for says in UNCERTAIN) + (
+SOLD_BADLY: Final = (
+    *(Manner(f"{says}, sold", says, vends=True) for says in UNCERTAIN),
     Manner("no token", "sold", vends=True),
     Manner("no token", "sold", vends=True),
     Manner("no id", "sold", vends=True),

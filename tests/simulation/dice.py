@@ -3,6 +3,7 @@
 from random import Random
 
 from tests.simulation.faults import Call, Fault
+from tests.simulation.scheduler import Task
 
 FAULT_RATES = (0.0, 0.02, 0.05, 0.1, 0.2)
 PAUSES = (0.05, 1.0, 5.0, 20.0)
@@ -26,7 +27,10 @@ class Dice:
     def pick(self, count: int) -> int:
         return int(self._draw() * count)
 
-    def strike(self, call: Call) -> Fault | float | None:
+    def turn(self, ready: list[Task]) -> int:
+        return int(self._draw() * len(ready))
+
+    def strike(self, call: Call, task: Task) -> Fault | float | None:
         if self._calm:
             return None
         drawn = self._draw()

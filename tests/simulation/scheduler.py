@@ -21,9 +21,12 @@ class Chance(Protocol):
     """Whoever decides: a seed, or a test that wants one history and no other."""
 
     def pick(self, count: int) -> int:
-        """Which of so many goes on."""
+        """One of so many, counted from 0."""
 
-    def strike(self, call: Call) -> Fault | float | None:
+    def turn(self, ready: list["Task"]) -> int:
+        """Which of several goes on."""
+
+    def strike(self, call: Call, task: "Task") -> Fault | float | None:
         """What strikes this call, or how many seconds it takes; `None`: none."""
 
     def freeze(self, call: Call) -> float:
@@ -106,16 +109,15 @@ class Scheduler:
 
     def run(self) -> None:
         """Go on until every task has ended."""
-        ready, pick, chance, trace = self.ready, self.chance.pick, self.chance, self.trace
-        strike, clock = chance.strike, self.clock
+        ready, clock, trace = self.ready, self.clock, self.trace
+        turn, strike = self.chance.turn, self.chance.strike
         steps = 0
         while True:
             if not ready and not self._wake():
                 self.steps += steps
                 return
             steps += 1
-            count = len(ready)
-            at = pick(count) if count > 1 else 0
+            at = turn(ready) if len(ready) > 1 else 0
             task = ready[at]
             try:
                 said = task.coroutine.send(task.reply)
@@ -138,7 +140,7 @@ class Scheduler:
                 self._after(at, said)
                 continue
             self.calls += 1
-            fault = strike(said)
+            fault = strike(said, task)
             if trace is not None:
                 trace.call(clock.now, task.name, said.name, fault)
             if fault is None:

@@ -19,14 +19,14 @@ FIND_PREVEND = Call("store.find_prevend", *READ)
 FIND_OPEN = Call("store.find_open", *READ)
 DUE = Call("store.due", *READ, weight=1 / 16)  # sixteen of them in a sweep
 OF_DAY = Call("store.of_day", *READ, weight=1 / 24)  # and 48 of these in the settling of a day
-LOOKUP = Call("store.lookup", *READ)
+LOOKUP = Call("store.lookup", *READ, weight=3)
 CONTROL = Call("store.vended_lately", *READ)
 READ_PAPER = Call("store.read_paper", *READ)
-MARKED = Call("store.marked_papers", *READ)
+MARKED = Call("store.marked_papers", *READ, weight=3)
 CREATE = Call("store.create", *WRITE)
 ADVANCE = Call("store.advance", *WRITE)
 ADD_PREVEND = Call("store.add_prevend", *WRITE)
-WRITE_PAPER = Call("store.write_paper", *WRITE)
+WRITE_PAPER = Call("store.write_paper", *WRITE, weight=3)
 
 _SHARD_NAMES = {mode: tuple(shard_name(mode, number) for number in range(SHARDS)) for mode in Mode}
 

@@ -17,15 +17,18 @@ class Trace:
     def call(self, at: datetime, who: str, name: str, fault: object) -> None:
         """A port call, and what strikes it."""
         struck = "" if fault is None else f" ({fault} s)" if isinstance(fault, float) else f"  << {fault}"
-        self.say(at, who, f"{name}{struck}")
+        self._line(at, who, f"{name}{struck}")
 
     def end(self, at: datetime, who: str, result: Any, error: Exception | None) -> None:
         """How a coroutine ended."""
-        self.say(at, who, f"-> {_told(result) if error is None else type(error).__name__}")
+        self._line(at, who, f"-> {_told(result) if error is None else type(error).__name__}")
 
     def say(self, at: datetime, who: str, what: str) -> None:
         """Anything else."""
-        self.lines.append(f"{at:%d %H:%M:%S}  {who:<26} {logs.masked(what)}")
+        self._line(at, who, logs.masked(what))
+
+    def _line(self, at: datetime, who: str, what: str) -> None:
+        self.lines.append(f"{str(at)[8:19]}  {who:<26} {what}")
 
 
 def _told(result: Any) -> str:
