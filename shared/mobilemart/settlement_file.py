@@ -137,6 +137,7 @@ _CHARACTER: Final = (
     r"[^|\x00-\x1f\x7f]"  # its repeats are possessive: a field ends where its characters do, so there is nothing to try again
 )
 _HEX: Final = "[0-9A-Fa-f]"
+_DAY: Final = "2[0-9]{7}"  # of this millennium: a moment in the year 1 has none in UTC, and the last day of 9999 no next one
 _TEXT: Final = f"{_CHARACTER}{{1,128}}+", "1 to 128 characters, none of them a control character"
 _OPTIONAL: Final = f"{_CHARACTER}{{0,128}}+", "at most 128 characters, none of them a control character"
 
@@ -148,7 +149,7 @@ _FIELDS: Final = (  # behind the record id
     _Field("merchant transaction id", *_OPTIONAL),
     _Field("transaction type", "Payment|Purchase", "Payment or Purchase"),
     _Field("transaction status", *_TEXT),  # one that we do not know is a discrepancy, not a broken file
-    _Field("date", "[0-9]{8}", "a day as CCYYMMDD"),
+    _Field("date", _DAY, "a day as CCYYMMDD"),
     _Field("time", "(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]", "a time as HHMMSS"),
     _Field("tender type", *_OPTIONAL),
     _Field("amount", "-?[0-9]{1,15}", "whole cents: at most 15 digits, behind a minus where negative"),
@@ -173,7 +174,7 @@ _AMOUNT: Final = itemgetter(Line._fields.index("amount"))
 _DATE: Final = itemgetter(Line._fields.index("date"))
 _line: Final = partial(tuple.__new__, Line)  # what `Line._make` does, without a Python frame for each of a million lines
 
-_HEADER: Final = re.compile(r"H\|([^|\x00-\x1f\x7f]{1,16})\|([0-9]{8})")
+_HEADER: Final = re.compile(rf"H\|([^|\x00-\x1f\x7f]{{1,16}})\|({_DAY})")
 _TRAILER: Final = re.compile(r"T\|([0-9]{1,12})")
 # A whole line at once, all its fields but the tender PAN as groups; whatever is no such line matches too, as empty groups.
 _DETAIL: Final = re.compile(
