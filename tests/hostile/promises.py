@@ -29,6 +29,7 @@ from shared.outcome import (
 )
 from shared.shown import encoded, transaction_body
 from shared.store.document import transaction_document, transaction_of
+from shared.store.sqlite import _json
 from shared.vas import Mode, Order, VasType
 from tests.hostile.answer import HostileAnswer, members
 from tests.sales import NOON, ended, vending
@@ -184,8 +185,6 @@ def _plainly_refused(answer: HostileAnswer) -> bool:
 
 def _storable(order: Order, outcome: Outcome) -> None:
     """What is read can be recorded, read back, and shown: nothing that the supplier says makes the commit fail."""
-    from shared.store.sqlite import _json
-
     sale = ended(outcome, vending(order=order))
     assert transaction_of(json.loads(_json(transaction_document(sale))), None) == sale
     json.loads(encoded(transaction_body(sale, sale.state, ConsumerDetails.FULL)))

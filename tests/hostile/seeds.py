@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
@@ -155,7 +155,7 @@ class _Overhearing(httpx.AsyncBaseTransport):
         return httpx.Response(response.status_code, headers=response.headers, content=body)
 
 
-async def _played(scenario: Scenario, service: Service, *, marked: bool):  # type: ignore[no-untyped-def]
+async def _played(scenario: Scenario, service: Service, *, marked: bool) -> AsyncIterator[bytes]:
     """What the switch says in one sale: about its order, in the words of the plain one."""
     simulator = Simulator(MemoryLedger(), behaviour=Behaviour(marked=marked), now=lambda: NOON, delay=_no_time)
     overhearing = _Overhearing(simulator)
