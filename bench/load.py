@@ -13,11 +13,12 @@ AMOUNT_CENTS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was answered within so many seconds, and what `measure` made of the function meanwhile."""
+    """What was answered within so many seconds, and what `measure` said before and after them."""
 
     seconds: float
     latencies: list[float]
-    used: float
+    before: float
+    after: float
 
     @property
     def rate(self) -> float:
@@ -40,7 +41,7 @@ class Load:
     bought: int = 0
 
     def run(self, warm_up_seconds: float, seconds: float, measure: Callable[[], float]) -> Seen:
-        """Buy, and count what is answered after the warm-up; `used` is by how much `measure()` grew."""
+        """Buy, and count what is answered after the warm-up."""
         return asyncio.run(self._run(warm_up_seconds, seconds, measure))
 
     async def _run(self, warm_up_seconds: float, seconds: float, measure: Callable[[], float]) -> Seen:
@@ -49,7 +50,7 @@ class Load:
         self._latencies.clear()
         began, before = time.perf_counter(), measure()
         await self._while_running(callers, seconds)
-        seen = Seen(time.perf_counter() - began, list(self._latencies), measure() - before)
+        seen = Seen(time.perf_counter() - began, list(self._latencies), before, measure())
         self._ended = True
         await asyncio.gather(*callers)
         return seen

@@ -1,8 +1,9 @@
 """The processes that are measured: functions as they are deployed, what they talk to, and what each uses."""
 
+import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,16 +70,12 @@ class Bench:
         """How late the supplier is from now on."""
         self.platform.client(f"http://127.0.0.1:{self.supplier.port}").put(f"/_control/answer-seconds/{seconds}").raise_for_status()
 
-    def start(self, name: str, python: Path = Path(sys.executable), *options: str) -> Measured:
+    def start(self, name: str, python: Path) -> Measured:
         """`ours`, or a probe, on its way."""
         port = free_port()
-        folder, target, environment = (
-            (self.platform.unpacked("purchase"), "purchase", self._ours())
-            if name == "ours"
-            else (PROBES / name, "sell", {"SUPPLIER_URL": f"http://127.0.0.1:{self.supplier.port}"})
-        )
-        command = [str(python.parent / "python"), *options, str(python.parent / "functions-framework"), "--target", target]
-        return Measured(self.platform.run(command, {**self._common(), **environment}, folder, PORT=str(port)), port)
+        folder, target = (self.platform.unpacked("purchase"), "purchase") if name == "ours" else (PROBES / name, "sell")
+        command = [str(python.parent / "functions-framework"), "--target", target]
+        return Measured(self.platform.run(command, self.environment(name), folder, PORT=str(port)), port)
 
     def ready(self, function: Measured) -> Measured:
         """A function that answers."""
@@ -93,16 +90,18 @@ class Bench:
         until(answers)
         return function
 
-    def _common(self) -> Mapping[str, str]:
-        return {
+    def environment(self, name: str) -> dict[str, str]:
+        """The variables of `ours`, or of a probe."""
+        common = {
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "EVENTS_TOPIC": TOPIC,
             "FIRESTORE_EMULATOR_HOST": self.firestore,
             "PUBSUB_EMULATOR_HOST": self.pubsub,
         }
-
-    def _ours(self) -> Mapping[str, str]:
+        if name != "ours":
+            return {**common, "SUPPLIER_URL": f"http://127.0.0.1:{self.supplier.port}", "PYTHONPATH": str(package.ROOT)}
         return {
+            **common,
             "ENVIRONMENT": "uat",
             "MOBILEMART_LIVE_INTEGRATION": "true",
             "MOBILEMART_API_URL": f"http://127.0.0.1:{self.supplier.port}",
@@ -127,6 +126,12 @@ def bench(firestore: str | None = None, pubsub: str | None = None) -> Iterator[B
             yield Bench(platform, issuer, secrets.address, supplier, google, firestore or local, pubsub or local)
         finally:
             platform.close()
+
+
+def many_files() -> None:
+    """Let this process and its children hold a connection for each caller."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _standing(platform: Platform, module: str) -> Measured:

@@ -24,7 +24,6 @@ from shared.identifiers import Caller
 from shared.mobilemart.access import Credentials, GetCredentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.exchange import live_transport
-from shared.mobilemart.simulator.ledger import Ledger
 from shared.ports import Supplier
 from shared.secrets import Secrets, supplier_credentials
 from shared.single_flight import SingleFlight
@@ -32,8 +31,9 @@ from shared.store import Books
 from shared.vas import Mode
 from shared.vending import Vending
 
-if TYPE_CHECKING:  # of one function: it loads them with its first request
+if TYPE_CHECKING:  # of one function, or of simulated mode: it loads them with its first request
     from shared.concurrency import Pace
+    from shared.mobilemart.simulator.ledger import Ledger
     from shared.operating import Operating
     from shared.reconciling import Sweeping
     from shared.reports import Reporting
@@ -45,7 +45,7 @@ class _Opened(Books, Protocol):
     """A store as it is opened here: with room for the simulator's books, and to be closed."""
 
     @property
-    def ledger(self) -> Ledger: ...
+    def ledger(self) -> "Ledger": ...
 
     async def close(self) -> None: ...
 
@@ -58,7 +58,7 @@ class Ports:
     supplier: MobileMart
     events: LogEvents | PubSubEvents
     brake: Brake
-    ledger: Ledger
+    ledger: "Ledger"
 
 
 class Wiring:
@@ -196,7 +196,7 @@ class Wiring:
             emulator_host=config.firestore_emulator,
         )
 
-    def _transport(self, ledger: Ledger) -> httpx.AsyncBaseTransport:
+    def _transport(self, ledger: "Ledger") -> httpx.AsyncBaseTransport:
         """The one difference between selling and pretending to."""
         if self.config.mode is Mode.LIVE:
             return live_transport()

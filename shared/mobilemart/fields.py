@@ -76,6 +76,8 @@ def first_text(*values: object, longest: int = LONGEST_TEXT) -> str | None:
 def _is_storable(kept: str) -> bool:
     if "\x00" in kept:
         return False
+    if kept.isascii():
+        return True
     try:
         kept.encode("utf-8")  # a lone surrogate, which JSON can spell, has no encoding
     except UnicodeEncodeError:

@@ -512,35 +512,7 @@ async def test_sixteen_requests_with_one_prevend_vend_once(store):
     assert {(refusal.reason, refusal.other_transaction_id) for refusal in refusals} == {(Reason.PREVEND_USED, sold.id)}
 
 
-# Firestore only: what it costs, and what its transport may do.
-
-
-@dataclass
-class Costs:
-    """What Firestore charges for: documents written, and, at the most, documents read. A read of nothing is one too."""
-
-    writes: int = 0
-    reads: int = 0
-
-
-class CountsCommits(grpc.aio.UnaryUnaryClientInterceptor):
-    def __init__(self, costs):
-        self._costs = costs
-
-    async def intercept_unary_unary(self, continuation, details, request):
-        self._costs.writes += len(request.writes)
-        return await continuation(details, request)
-
-
-class CountsReads(grpc.aio.UnaryStreamClientInterceptor):
-    def __init__(self, costs):
-        self._costs = costs
-
-    async def intercept_unary_stream(self, continuation, details, request):
-        asked_for = len(request.documents) if details.method.endswith(b"BatchGetDocuments") else request.structured_query.limit.value
-        assert asked_for > 0  # no read is without a bound
-        self._costs.reads += asked_for
-        return await continuation(details, request)
+# Firestore only: what its transport may do.
 
 
 class LosesCommitReplies(grpc.aio.UnaryUnaryClientInterceptor):
@@ -568,21 +540,6 @@ async def over(address, *interceptors, timeout_seconds=TIMEOUT_SECONDS):
     opened = FirestoreStore(Database(channel, project(), "(default)", timeout_seconds))
     yield opened
     await opened.close()
-
-
-async def test_a_sale_that_ends_at_once_costs_four_writes_and_three_reads_and_a_repeat_one_read(firestore_emulator):
-    costs = Costs()
-    async with over(firestore_emulator, CountsCommits(costs), CountsReads(costs)) as store:
-        selling = vending(store, Switch())
-        named = await selling.prevend(CALLER, electricity().order)
-        assert (costs.writes, costs.reads) == (1, 0)
-        costs.writes = 0
-        purchased = await selling.purchase(electricity(prevend_id=named.id))
-        assert purchased.transaction.state is State.VENDED and purchased.transaction.open is None
-        assert (costs.writes, costs.reads) == (4, 3)
-        repeated = await selling.purchase(electricity(prevend_id=named.id))
-        assert repeated.replayed
-        assert (costs.writes, costs.reads) == (4, 4)
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED])

@@ -1,0 +1,105 @@
+"""What a sale asks of the world, counted on the wire of the archives: documents, calls and messages, which is what is paid for."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from shared.mobilemart.simulator import PLAIN, Behaviour, Service
+from tests.deployed.counting import Counting, Counts, counting
+from tests.deployed.processes import Function, until
+from tests.deployed.surroundings import Surroundings
+from tests.deployed.wallet import Wallet, body_of, new_key
+
+ORDER = body_of(PLAIN, Service.UTILITY)
+TOKEN_SECONDS = 4  # and renewed after half of that
+
+
+class Counted:
+    """A deployment whose every call is counted."""
+
+    def __init__(self, surroundings: Surroundings, world: Counting, *functions: str) -> None:
+        self.world = world
+        self.wallet: Wallet = surroundings.wallet()
+        topic = surroundings.topic()
+        addresses = {
+            "FIRESTORE_EMULATOR_HOST": world.firestore,
+            "PUBSUB_EMULATOR_HOST": world.pubsub,
+            "MOBILEMART_API_URL": world.supplier,
+        }
+        environment = surroundings.live(topic, surroundings.platform.supplier("--unmarked"), **addresses)
+        self._functions = {name: surroundings.platform.start(name, environment) for name in functions}
+
+    def __getitem__(self, name: str) -> Function:
+        return self._functions[name].ready()
+
+    def buy(self, body: object = ORDER, status: int = 201, key: str = "") -> None:
+        answer = self.wallet.buy(self["purchase"], "utility", body, key or new_key())  # type: ignore[arg-type]
+        assert answer.status_code == status, answer.text
+
+    def prevend(self) -> dict[str, str]:
+        answer = self.wallet.confirm(self["prevend"], "utility", ORDER)
+        assert answer.status_code == 200, answer.text
+        return {"prevendId": answer.json()["prevendId"]}
+
+    def sweep(self) -> None:
+        answer = self["reconcile"].http.post("/sweep")
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture(scope="module")
+def counted(surroundings: Surroundings) -> Iterator[Counted]:
+    """What an instance does once is done: each has its access token, and its catalogue where it needs one."""
+    with counting(surroundings.firestore, surroundings.pubsub, Behaviour(marked=False)) as world:
+        counted = Counted(surroundings, world, "prevend", "purchase", "reconcile")
+        counted.prevend()
+        world.lose_the_next_sale()
+        counted.buy(status=202)
+        counted.sweep()
+        yield counted
+
+
+def test_a_sale_that_prevends_itself_takes_three_writes_and_two_reads(counted: Counted) -> None:
+    asked = counted.world.during(counted.buy)
+    assert asked in with_or_without_the_brake(Counts(writes=3, reads=2, rpcs=6, messages=1, supplier_calls=2))
+
+
+def test_a_prevend_takes_one_write_and_its_sale_four_writes_and_three_reads(counted: Counted) -> None:
+    named: list[dict[str, str]] = []
+    assert counted.world.during(lambda: named.append(counted.prevend())) == Counts(writes=1, rpcs=1, supplier_calls=1)
+    asked = counted.world.during(lambda: counted.buy(named[0]))
+    assert asked in with_or_without_the_brake(Counts(writes=4, reads=3, rpcs=7, messages=1, supplier_calls=1))
+
+
+def test_a_repeat_takes_one_read_and_nothing_else(counted: Counted) -> None:
+    key = new_key()
+    counted.buy(key=key)
+    assert counted.world.during(lambda: counted.buy(key=key)) == Counts(reads=1, rpcs=1)
+
+
+def test_a_sale_whose_answer_is_lost_is_resolved_by_two_writes_and_one_supplier_call(counted: Counted) -> None:
+    idle = counted.world.during(counted.sweep)
+    counted.world.lose_the_next_sale()
+    counted.buy(status=202)
+    assert counted.world.during(counted.sweep) - idle == Counts(writes=2, reads=1, rpcs=4, messages=1, supplier_calls=1)
+
+
+def test_any_number_of_sales_take_one_access_token_while_it_lives(surroundings: Surroundings, counted: Counted) -> None:
+    behaviour = Behaviour(marked=False, access_token_seconds=TOKEN_SECONDS)
+    with counting(surroundings.firestore, surroundings.pubsub, behaviour) as world:
+        short = Counted(surroundings, world, "purchase")
+        began = time.monotonic()
+
+        def renewed() -> bool:
+            short.buy()
+            return world.seen.token_calls > 1
+
+        until(renewed)
+        assert world.seen.token_calls <= 1 + (time.monotonic() - began) / (TOKEN_SECONDS / 2)
+
+    assert counted.world.during(lambda: [counted.buy() for _ in range(10)]).token_calls == 0  # whose tokens live for two hours
+
+
+def with_or_without_the_brake(counts: Counts) -> tuple[Counts, Counts]:
+    """An instance reads the brake every ten seconds at most, which may fall on any sale."""
+    return counts, Counts(counts.writes, counts.reads + 1, counts.rpcs + 1, counts.messages, counts.supplier_calls)
