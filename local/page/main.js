@@ -9,7 +9,10 @@ import * as today from "./today.js";
 import * as wire from "./wire.js";
 
 wire.start();
-outcome.start((attempt) => attempt.running || today.look());
+outcome.start((attempt) => {
+  if (attempt.sale !== null) today.keep(attempt.sale);
+  if (!attempt.running) today.look();
+});
 counter.start();
 today.start();
 

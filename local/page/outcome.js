@@ -4,6 +4,7 @@ import { ask } from "./api.js";
 import { Attempt } from "./attempt.js";
 import { by, el, fill } from "./dom.js";
 import { blank, slip } from "./slip.js";
+import { reveal } from "./wire.js";
 import { SERVICES, STATES, WALLET, advice, rand, recipient } from "./words.js";
 
 const NARROW = matchMedia("(max-width: 64rem)");
@@ -17,8 +18,8 @@ let onChange = () => {};
 export function start(changed) {
   onChange = changed;
   by("again").addEventListener("click", () => current.send());
-  by("ask").addEventListener("click", () => current.read());
-  by("dossier").addEventListener("click", () => ask("GET", `/reconcile/transactions/${saleOf(current)}`));
+  by("ask").addEventListener("click", () => current.read().then(reveal));
+  by("dossier").addEventListener("click", () => ask("GET", `/reconcile/transactions/${saleOf(current)}`).then(reveal));
   by("other").addEventListener("click", () => open(current.problem.transactionId));
   by("insist").addEventListener("click", () => {
     const { vasType, prevended, wanted } = current;
@@ -117,7 +118,7 @@ function words({ phase, problem, replayed, healed, sale, prevended, key }) {
 function card(problem, sold) {
   const fields = problem.errors ?? [];
   return el("div", { class: "problem" },
-    el("h3", {}, problem.title),
+    el("h3", {}, problem.type ? el("a", { href: problem.type, target: "_blank", rel: "noopener" }, problem.title) : problem.title),
     el("p", {}, problem.detail),
     fields.length > 0 && el("ul", {}, fields.map(({ field, message }) => el("li", {}, field && el("code", {}, field), ` ${message}`))),
     el("p", { class: "advice" }, el("code", {}, `retry: ${problem.retry}`), ` ${advice(problem, sold)}`),

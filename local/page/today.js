@@ -11,6 +11,7 @@ const FEW = 8;
 
 const known = new Map(); // id -> {sale, row}
 let all = false;
+let more = false; // than were asked for
 let looking = null;
 
 export function start() {
@@ -44,10 +45,12 @@ async function sales() {
     cursor = answer.json.cursor;
     if (cursor === null) break;
   }
+  more = cursor !== null;
   draw();
 }
 
-function keep(sale) {
+/** Show a sale as it is now known, whoever asked. */
+export function keep(sale) {
   const held = known.get(sale.transactionId);
   if (held?.sale.version === sale.version && held.sale.state === sale.state) return;
   const row = held?.row ?? el("tr", { role: "row" });
@@ -74,7 +77,7 @@ function draw() {
   shown.forEach(({ row }, at) => body.rows[at] !== row && body.insertBefore(row, body.rows[at] ?? null));
   while (body.rows.length > shown.length) body.rows[body.rows.length - 1].remove();
   const doubts = newest.filter(({ sale }) => sale.state === "in_doubt").length;
-  by("today-count").textContent = `${newest.length} ${newest.length === 1 ? "sale" : "sales"}${doubts ? `, ${doubts} in doubt` : ""}`;
+  by("today-count").textContent = `${more ? "more than " : ""}${newest.length} ${newest.length === 1 ? "sale" : "sales"}${doubts ? `, ${doubts} in doubt` : ""}`;
   by("sales").hidden = newest.length === 0;
   by("none-today").hidden = newest.length > 0;
   by("more-sales").hidden = shown.length === newest.length;

@@ -15,6 +15,14 @@ export function start() {
   });
 }
 
+/** Bring the newest answer into view. */
+export function reveal() {
+  const { node } = shown[0];
+  node.open = true;
+  node.scrollIntoView({ block: "nearest" });
+  say("The answer is under Request and answer.");
+}
+
 /** What the clock asks again is counted where it was asked first. */
 function repeated(exchange) {
   const same = ({ method, path, key }) => [method, path, key].join(" ");
@@ -66,9 +74,9 @@ function draw({ exchange, times, node }) {
 const block = (label, ...content) => el("pre", { tabindex: "0", role: "region", "aria-label": label }, el("code", {}, ...content));
 
 async function copied(button, text) {
-  await navigator.clipboard.writeText(text);
-  button.textContent = "Copied";
-  say("Copied.");
+  const done = await navigator.clipboard.writeText(text).then(() => "Copied", () => "Not allowed");
+  button.textContent = done;
+  say(`${done}.`);
   setTimeout(() => (button.textContent = "Copy"), 1500);
 }
 

@@ -1,6 +1,9 @@
 """The page for everybody: at any width, in the dark, by ear, and by itself."""
 
+import os
 import re
+import subprocess
+import sys
 import zipfile
 from io import BytesIO
 from itertools import pairwise
@@ -59,6 +62,16 @@ async def test_all_is_legible_and_nothing_is_wider_than_the_window_at_any_width_
 
 
 @browsing
+async def test_on_a_phone_what_is_clicked_brings_its_outcome_into_view(looking: Looking) -> None:
+    shown = (await looking(390)).page
+    await play(shown, "plain")
+    await state(shown, "Vended")
+    await expect(shown.locator("#outcome-title")).to_be_in_viewport()
+    await shown.get_by_role("button", name="Operator’s view").click()
+    await expect(shown.locator("#exchanges pre", has_text="history").last).to_be_in_viewport()
+
+
+@browsing
 async def test_the_page_makes_sense_by_ear(looking: Looking) -> None:
     shown = (await looking()).page
     await everything(shown)
@@ -92,6 +105,21 @@ def test_the_page_may_run_and_load_only_what_is_its_own(system: httpx.Client) ->
         if path.name != "index.html":
             assert system.get(f"/page/{path.name}").headers["X-Content-Type-Options"] == "nosniff"
     assert system.get("/page/..%2Fapp.py").status_code == 404
+
+
+def test_without_the_simulator_there_is_no_page(tmp_path: Path) -> None:
+    secrets = {f"MOBILEMART_CLIENT_{each}_SECRET": "projects/p/secrets/s/versions/latest" for each in ("ID", "SECRET")}
+    live = {"ENVIRONMENT": "local", "MOBILEMART_LIVE_INTEGRATION": "true", "MOBILEMART_API_URL": "http://127.0.0.1:9", **secrets}
+    paths = "from local.app import app; print(*(route.path for route in app().routes))"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(package.ROOT),
+        "TRANSACTION_STORE": f"sqlite:///{tmp_path}/live.db",
+        **live,
+    }
+    said = subprocess.run([sys.executable, "-c", paths], env=environment, check=True, capture_output=True, text=True).stdout.split()
+    assert "/purchase" in said
+    assert not [path for path in said if path == "/" or path.startswith(("/page", "/local"))]
 
 
 def test_the_page_is_in_no_archive() -> None:
