@@ -21,6 +21,7 @@ import pytest
 
 from shared import logs
 from shared.mobilemart.access import Credentials
+from shared.mobilemart.simulator import SIMULATED_CLIENT_SECRET
 from shared.vas import Order
 
 FEWEST_CHARACTERS: Final = 8  # of a number or secret that is looked for; a shorter account is any other number, too
@@ -53,7 +54,7 @@ class Ear:
     processes: int = 0
     lines: int = 0  # of what they said
     used: set[str] = field(default_factory=set)  # numbers of meters, accounts and mobiles
-    secrets: set[str] = field(default_factory=set)
+    secrets: set[str] = field(default_factory=lambda: {SIMULATED_CLIENT_SECRET})
     _found: dict[str, str] = field(default_factory=dict)  # by where it was said
     _numbers: dict[str, str] = field(default_factory=dict)  # said, and where: telling if they are used as well
 
