@@ -5,11 +5,12 @@ from typing import Final
 
 from local.probe import findings
 from local.probe.notes import Notes, looks
+from local.probe.structure import structure
 from local.probe.switch import Switch
 from local.terminal import Stop, Verdict, said
 from shared import wiring
 from shared.catalogue import fitted
-from shared.mobilemart.answers import Reply
+from shared.mobilemart.answers import Heard, Reply
 from shared.mobilemart.wire import Call, products_call
 from shared.outcome import Rejected
 from shared.vas import PREVENDED, Order, VasType, last_four
@@ -49,7 +50,7 @@ async def products(switch: Switch, notes: Notes, order: Order | None) -> Order |
             continue
         heard = switch.heard()
         notes.keep(f"products-{vas_type}", heard)
-        notes.steps.end(Verdict.PASS, f"{len(listed)} that can be sold", *looks(heard))
+        notes.steps.end(Verdict.PASS, f"{len(listed)} that can be sold", *_fields(heard))
         if vas_type is VasType.UTILITY:
             notes.take(findings.of_products(listed, switch.config.utility_product_id))
         if order is not None and order.vas_type is vas_type:
@@ -60,20 +61,29 @@ async def products(switch: Switch, notes: Notes, order: Order | None) -> Order |
     return order
 
 
+def _fields(heard: Heard) -> list[str]:
+    """The names in the rows of a list, on one line; none where the list was had before, and is not sent again."""
+    names = [path.rpartition("[].")[2] for path in structure(heard.json) if "[]." in path] if isinstance(heard, Reply) else []
+    return [f"fields: {', '.join(names)}"] if names else []
+
+
 async def reprints_of_nothing(switch: Switch, notes: Notes) -> None:
     """Reprints that can show nothing: they tell how one is asked for, and what is said where there is nothing to show."""
     notes.steps.begin("reprint, no parameters")
     heard = await switch.ask(Call("GET", f"/v1/{VasType.UTILITY}/reprint"))
     notes.tell(heard)
     notes.take(findings.of_bare_reprint(heard))
-    by_service = {}
-    for vas_type in VasType:
-        notes.steps.begin(f"no such sale, {vas_type}")
-        call = Call("GET", f"/v1/{vas_type}/reprint", query=(("requestId", wiring.new_id()),))
-        by_service[vas_type] = await switch.ask(call)
-        notes.tell(by_service[vas_type])
-    notes.take(findings.of_absent_reprint(by_service[VasType.UTILITY]))
+    by_service = {vas_type: await _no_such_sale(switch, notes, vas_type, "requestId") for vas_type in VasType}
+    by_transaction = await _no_such_sale(switch, notes, VasType.UTILITY, "transactionId")
+    notes.take(findings.of_absent_reprints(by_service[VasType.UTILITY], by_transaction))
     notes.take(findings.of_reprint_services(by_service))
+
+
+async def _no_such_sale(switch: Switch, notes: Notes, vas_type: VasType, by: str) -> Heard:
+    notes.steps.begin(f"no such {'transaction' if by == 'transactionId' else 'request'}, {vas_type}")
+    heard = await switch.ask(Call("GET", f"/v1/{vas_type}/reprint", query=((by, wiring.new_id()),)))
+    notes.tell(heard)
+    return heard
 
 
 async def prevend(switch: Switch, notes: Notes, order: Order) -> str | None:

@@ -39,7 +39,7 @@ async def buy(switch: Switch, notes: Notes, order: Order, supplier_prevend_id: s
         return
     await sale.shown_again(outcome.receipt if isinstance(outcome, Vended) else None, looks(heard))
     if repeat:
-        again, heard_again = await sale.sent(attempt=2)
+        again, heard_again = await sale.sent(attempt=2, looked=looks(heard))
         notes.take(findings.of_repeat(outcome, again, heard_again))
 
 
@@ -82,7 +82,7 @@ class _Sale:
     supplier_prevend_id: str | None
     request_id: str
 
-    async def sent(self, attempt: int) -> tuple[Outcome, Heard]:
+    async def sent(self, attempt: int, looked: Sequence[str] = ()) -> tuple[Outcome, Heard]:
         """The request, once on the wire: on record before it leaves, its answer kept before it is told."""
         steps, client = self.notes.steps, self.switch.client
         steps.begin(f"{'purchase' if attempt == 1 else 'the same again'}, {self.order.amount}")
@@ -96,7 +96,7 @@ class _Sale:
         self._keep(attempt, answer.outcome, heard)
         match answer.outcome:
             case Vended(receipt):
-                steps.end(Verdict.PASS, f"vended: {said(receipt.supplier_transaction_id)}", _goods(receipt), *looks(heard))
+                steps.end(Verdict.PASS, f"vended: {said(receipt.supplier_transaction_id)}", _goods(receipt), *_unlike(looked, heard))
             case Rejected() if attempt > 1:
                 steps.end(Verdict.SEEN, description(heard), "nothing was sold by this one")
             case Rejected(reason=reason):
@@ -162,8 +162,7 @@ async def _reprinted(
         return None
     heard = await switch.ask(call)
     kept = notes.keep("reprint", heard)
-    form = looks(heard)
-    shown = ["it looks like the sale's own answer"] if form and form == list(looked) else form
+    shown = _unlike(looked, heard)
     match read_reprint(heard, order, switch.config.mode, held):
         case Vended(receipt):
             notes.steps.end(
@@ -175,6 +174,12 @@ async def _reprinted(
         case _:
             notes.tell(heard)
     return None
+
+
+def _unlike(looked: Sequence[str], heard: Heard) -> list[str]:
+    """How an answer looks, where it does not look as the sale's own did."""
+    form = looks(heard)
+    return ["it looks like the sale's own answer"] if form and form == list(looked) else form
 
 
 def _goods(receipt: Receipt) -> str:

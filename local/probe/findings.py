@@ -9,7 +9,7 @@ from local.probe.structure import members_at, structure, token_paths
 from local.terminal import said
 from shared.catalogue import Product
 from shared.mobilemart.answers import Heard, Reply
-from shared.mobilemart.error_codes import CODES, TRANSACTION_DOES_NOT_EXIST
+from shared.mobilemart.error_codes import CODES, MERCHANT_ERROR, TRANSACTION_DOES_NOT_EXIST
 from shared.mobilemart.fields import rand
 from shared.mobilemart.receipts import CHARGE_AMOUNT_KEYS, CHARGE_NAME_KEYS, KIND_KEYS, TOKEN_KEYS, UNIT_KEYS
 from shared.mobilemart.wire import REPRINTED
@@ -83,15 +83,16 @@ def of_bare_reprint(heard: Heard) -> Iterable[Finding]:
         yield Finding("reprint-parameters", f"it wants {', '.join(map(said, wanted))}", change)
 
 
-def of_absent_reprint(heard: Heard) -> Iterable[Finding]:
-    """Of a reprint of a request id that was never sent."""
-    if not isinstance(heard, Reply):
+def of_absent_reprints(by_request: Heard, by_transaction: Heard) -> Iterable[Finding]:
+    """Of reprints of ids that never were. A request that the switch calls invalid was not looked up, and says nothing of a sale."""
+    replies = [heard for heard in (by_request, by_transaction) if isinstance(heard, Reply) and heard.code not in (None, MERCHANT_ERROR)]
+    if not replies:
         return
-    if heard.meaning is CODES[TRANSACTION_DOES_NOT_EXIST]:
-        yield Finding("reprint-absence", said(heard.description))
-    elif heard.code is not None:
-        change = f"if {heard.code} says only that, it may take the place of TRANSACTION_DOES_NOT_EXIST; ask the supplier first"
-        yield Finding("reprint-absence", said(heard.description), change)
+    told = ", ".join(dict.fromkeys(said(reply.description) for reply in replies))
+    if all(reply.meaning is CODES[TRANSACTION_DOES_NOT_EXIST] for reply in replies):
+        yield Finding("reprint-absence", told)
+    else:
+        yield Finding("reprint-absence", told, "only on the supplier's word that it means no more: TRANSACTION_DOES_NOT_EXIST")
 
 
 def of_reprint_services(heard: Mapping[VasType, Heard]) -> Iterable[Finding]:
@@ -176,32 +177,33 @@ def of_reprints(by_request: Receipt | None, by_transaction: Receipt | None, both
 
 
 def of_reprinted_goods(again: Receipt, sold: Receipt) -> Iterable[Finding]:
-    """Of what a reprint showed, beside what was sold."""
-    if (again.tokens, again.pin) == (sold.tokens, sold.pin):
+    """Of what a reprint showed, beside what was sold. Where neither shows anything, it may be that we read neither."""
+    shown, first = (bool(receipt.tokens) or receipt.pin is not None for receipt in (again, sold))
+    if shown and first and (again.tokens, again.pin) == (sold.tokens, sold.pin):
         yield Finding("reprint-tokens", "the same tokens or PIN, in their order")
-    elif not again.tokens and again.pin is None:
-        yield Finding(
-            "reprint-tokens", "the sale without them", "a token that is due then comes by a person: POST /transactions/ID/resolution"
-        )
-    elif not sold.tokens and sold.pin is None:
-        yield Finding("reprint-tokens", "what the sale's answer did not")
-    else:
+    elif shown and first:
         yield Finding("reprint-tokens", "OTHER ones than were sold", "compare the saved answers, and ask the supplier which are good")
+    elif shown:
+        yield Finding("reprint-tokens", "what the sale's own answer did not")
+    elif first:
+        change = "if they are not in the saved answer either, a token that is due comes by a person: POST /transactions/ID/resolution"
+        yield Finding("reprint-tokens", "the sale without any that we can read", change)
 
 
 def of_repeat(first: Outcome, again: Outcome, heard: Heard) -> Iterable[Finding]:
-    """Of the same request, sent a second time under its request id. We never do that: nothing is to be changed."""
+    """Of the same request, sent a second time under its request id. We never do that, whatever the answer."""
     match first, again:
         case _, Rejected(cause=cause):
-            yield Finding("repeated-request-id", f"refused: {said(cause)}")
+            proven = f"refused: {said(cause)}"
         case Vended(before), Vended(now) if before.supplier_transaction_id == now.supplier_transaction_id:
-            yield Finding("repeated-request-id", "the first answer again, nothing sold")
+            proven = "the first answer again, nothing sold"
         case Vended(), Vended():
-            yield Finding("repeated-request-id", "SOLD AGAIN, under another transactionId")
+            proven = "SOLD AGAIN, under another transactionId"
         case _ if isinstance(heard, Reply) and heard.code is not None:
-            yield Finding(
-                "repeated-request-id", f"refused: {said(heard.description)}; 1003 may say that of the used prevend: try a voucher"
-            )
+            proven = f"refused: {said(heard.description)}; 1003 may say that of the used prevend: try a voucher"
+        case _:
+            return
+    yield Finding("repeated-request-id", proven, "nothing: no request that may have been taken is sent twice")
 
 
 def _is_busy(reply: Reply) -> bool:

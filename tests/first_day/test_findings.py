@@ -10,7 +10,7 @@ from local.probe.findings import KEPT, Finding
 from shared.catalogue import Product
 from shared.mobilemart.answers import NoReply, Reply
 from shared.money import Money
-from shared.outcome import Receipt, Unknown
+from shared.outcome import Receipt, TokensDue, Unknown
 from shared.sts import StsToken, TokenKind
 from shared.vas import Order, VasType
 
@@ -56,9 +56,17 @@ def test_what_names_no_parameter_proves_nothing_of_them(heard: Any) -> None:
 
 
 def test_another_code_for_a_sale_that_never_was_is_not_believed_by_itself() -> None:
-    found = one(findings.of_absent_reprint(reply({"fulcrumErrorCode": 1042}, 400)), "reprint-absence")
+    by_request, by_transaction = reply({"fulcrumErrorCode": 1042}, 400), reply({"fulcrumErrorCode": 1003}, 400)
+    found = one(findings.of_absent_reprints(by_request, by_transaction), "reprint-absence")
 
-    assert "1042" in found.proven and "ask the supplier first" in found.change
+    assert "1042" in found.proven and "only on the supplier's word" in found.change
+
+
+def test_an_invalid_reprint_says_nothing_of_absence() -> None:
+    invalid, absent = reply({"fulcrumErrorCode": 1010}, 400), reply({"fulcrumErrorCode": 1003}, 400)
+
+    assert names(findings.of_absent_reprints(invalid, invalid)) == []
+    assert one(findings.of_absent_reprints(invalid, absent), "reprint-absence").change == KEPT
 
 
 @pytest.mark.parametrize("heard", [NoReply("TimeoutError"), reply({}, 429), Reply(502, "text/html"), Reply(401)])
@@ -125,8 +133,8 @@ def test_a_token_outside_the_tokens_is_pointed_at() -> None:
     ("again", "sold", "proven"),
     [
         ((TOKEN,), (TOKEN,), "the same tokens or PIN, in their order"),
-        ((), (TOKEN,), "the sale without them"),
-        ((TOKEN,), (), "what the sale's answer did not"),
+        ((), (TOKEN,), "the sale without any that we can read"),
+        ((TOKEN,), (), "what the sale's own answer did not"),
         ((OTHER_TOKEN,), (TOKEN,), "OTHER ones than were sold"),
     ],
 )
@@ -137,6 +145,12 @@ def test_what_a_reprint_delivers(again: tuple[str, ...], sold: tuple[str, ...], 
     )
 
     assert one(findings.of_reprinted_goods(shown, first), "reprint-tokens").proven == proven
+
+
+def test_nothing_readable_on_either_side_proves_nothing_of_a_reprint() -> None:
+    unread = Receipt(supplier_transaction_id="an-id", tokens_due=TokensDue.PENDING)
+
+    assert names(findings.of_reprinted_goods(unread, unread)) == []
 
 
 def test_a_doubtful_repeat_after_a_doubt_proves_nothing() -> None:
