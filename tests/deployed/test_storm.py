@@ -1,9 +1,9 @@
 """The promise, with real processes: whatever goes wrong at once, the supplier's ledger and our records agree in the end, sale by sale.
 
 Shoppers buy from the packaged functions while instances are killed, the supplier fails in every way that it can, and the
-database and the topic stand still. Then nothing goes wrong any more; sweeps, and for what only a person can know an operator,
-end what is open; and all that there is to compare is compared. A few seconds of it run among all tests. A longer storm, with its
-figures:
+database and the topic stand still. Then nothing goes wrong any more; sweeps end what is open, the supplier's files what no
+reprint knows, and an operator what only a person can know; and all that there is to compare is compared. A few seconds of it run
+among all tests. A longer storm, with its figures:
 
     STORM_SECONDS=60 python -m pytest tests/deployed/test_storm.py -s -o faulthandler_timeout=3600
 """
@@ -37,7 +37,7 @@ SECONDS = float(os.environ.get("STORM_SECONDS", "6"))
 SHOPPERS = 32
 PURCHASES = 2
 PATIENCE_SECONDS = 1.5  # of a caller: less than a slow sale takes, so its key comes again while it is being sold
-CALM_SECONDS = 240.0  # at most, until nothing is open: on a quiet machine about the lease and twice the age
+CALM_SECONDS = 240.0  # at most, until nothing is open: on a quiet machine little more than the lease and the minimum age
 MINIMUM_AGE_SECONDS = 4
 BUCKET = "demo-storm"
 HASTE = {

@@ -16,7 +16,8 @@ from tests.deployed.relay import Relay
 
 FAULT_EVERY_SECONDS = 0.1
 SWEEP_EVERY_SECONDS = 0.5
-AMID_SECONDS = 0.7
+CUT_SECONDS = 3  # at most. What a cut holds back is received that much later: the minimum age of a doubt has to be longer
+AMID_SECONDS = 0.7  # for each instance to have sold something whose answer is held
 
 _ON_PURCHASE = (
     *(Effect.REPLY_LOST, Effect.FAILED_AFTER, Effect.CUT_JSON, Effect.PAGE_AFTER, Effect.NO_TRANSACTION_ID, Effect.WRONG_AMOUNT),
@@ -76,7 +77,7 @@ class Trouble:
             if self.over.wait(self._part(2.5, most=6)):
                 return
             cut()
-            self.over.wait(self._part(6, most=1.5))
+            self.over.wait(self._part(6, most=CUT_SECONDS))
             self.way_to_supplier.release()
             self.made["cuts"] += 1
 
