@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -124,7 +125,7 @@ class Caller:
 @settings(max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_described(case: schemathesis.Case, system: System) -> None:
     Caller.token = system.token
-    assume(not any("\n" in str(value) for value in case.path_parameters.values()))  # the framework's own routes have no line break
+    assume(not any("\n" in unquote(str(value)) for value in case.path_parameters.values()))  # the framework's own routes have no line break
     is_valid = case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
     if is_valid:  # ids that exist, so that it gets further than `not-found`
         for name, known in (("transactionId", system.sales), ("discrepancyId", system.discrepancies)):
