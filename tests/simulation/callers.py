@@ -123,6 +123,8 @@ class Shopper:
         if known is not None and began >= known[0] and shown is not known[1]:
             raise Violation("answers to one key never contradict each other", f"{self.key}: first {known[1]}, then {shown}")
         if shown is State.VENDED or shown is State.REJECTED:
+            if self._world.store.sales[sale.id].state is not shown:
+                raise Violation("no end is told that is not on record", f"{self.key} was told {shown}")
             if known is not None and known[1] is not shown:
                 raise Violation("answers to one key never contradict each other", f"{self.key}: both {known[1]} and {shown}")
             self._ended = (self._world.scheduler.steps, shown, sale.id)

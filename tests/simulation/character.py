@@ -15,31 +15,33 @@ class Manner(NamedTuple):
     delay: float = 0
     breach: str | None = None  # which assumption of the promise this breaks
 
+    @property
+    def unseen(self) -> bool:
+        """Whether it said a 2xx from which the sale cannot be read: a supplier may lose sight of such a sale."""
+        return self.says in SUCCESS_BUT_UNREADABLE or self.name == "no id"
+
 
 SOLD: Final = Manner("sold", "sold", vends=True)
 UNCERTAIN: Final = (
-    "silence",
-    "server error",
-    "html",
-    "cut",
-    "empty",
-    "error in 200",
-    "foreign",
-    "unknown code",
-    "not found",
-    "code on 5xx",
+    *("silence", "server error", "html", "cut", "empty", "error in 200"),
+    *("foreign", "unknown code", "not found", "code on 5xx"),
 )
+SUCCESS_BUT_UNREADABLE: Final = frozenset({"html", "cut", "empty", "error in 200", "foreign"})
 MEANINGLESS: Final = ("forbidden", "does not exist")  # it says no, and that proves nothing
 DEFINITE: Final = ("refused", "busy", "unauthenticated", "float", "refused", "refused")
 SOLD_BADLY: Final = (
     *(Manner(f"{says}, sold", says, vends=True) for says in UNCERTAIN),
     Manner("no token", "sold", vends=True),
-    Manner("no token", "sold", vends=True),
+    Manner("a token garbled", "sold", vends=True),
+    Manner("a token garbled", "sold", vends=True),
     Manner("no id", "sold", vends=True),
 )
 NOT_SOLD: Final = tuple(Manner(says, says) for says in (*UNCERTAIN, *MEANINGLESS, *DEFINITE))
 TROUBLES_OF_PREVEND: Final = ("silence", "server error", "html", "refused", "busy", "unauthenticated", "cut", "empty")
-TROUBLES_OF_REPRINT: Final = ("silence", "server error", "html", "forbidden", "busy", "unauthenticated", "cut", "empty", "not found")
+TROUBLES_OF_REPRINT: Final = (
+    *("silence", "server error", "html", "forbidden", "busy", "unauthenticated", "cut", "empty", "not found"),
+    *("another sale", "another sale"),
+)
 LATEST: Final = 890.0  # seconds after a request came in, at which the supplier still begins with it
 
 REPEATS: Final = ("rejected", "replayed", "vended again")
@@ -59,6 +61,7 @@ class Character:
         "breaks",
         "file_id",
         "forgets_tokens",
+        "forgets_what_it_answered_badly",
         "lag",
         "minimum_rand",
         "prevend_once",
@@ -78,6 +81,7 @@ class Character:
         if self.reprint == "by their id" or (self.reprint == "useless" and draw() < 0.5):
             self.reprint_by = ReprintBy.TRANSACTION_ID
         self.forgets_tokens = draw() < 0.1
+        self.forgets_what_it_answered_badly = draw() < 0.3
         self.lag = LAGS[int(draw() * len(LAGS))]
         self.token_form = TOKEN_FORMS[int(draw() * len(TOKEN_FORMS))]
         self.file_id = FILE_IDS[int(draw() * len(FILE_IDS))]

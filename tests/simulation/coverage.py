@@ -16,7 +16,7 @@ BREACHES: Final = (
     "sold later than the minimum age",
     "sold what it had refused",
 )
-CALLERS: Final = ("two taps", "key reused", "prevend shared", "stranger's prevend")
+CALLERS: Final = ("two taps", "key reused", "prevend shared", "stranger's prevend", "stranger's key")
 FILES: Final = ("missing", "miscounted", "cut", "doubled", "with strangers", "lines left out", "true")
 COUNTED: Final = ("sweep", "settle", "files come", "people decide", "bad days", "vends")
 

@@ -69,22 +69,25 @@ class Vend:
         self.charges = 0
 
 
-def slip(vend: Vend, token_form: str, *, with_tokens: bool = True, with_id: bool = True) -> bytes:
-    """The supplier's words about a sale. `token_form` is the key that holds a token, or `text`."""
-    named = f'"transactionId":"{vend.supplier_id}",' if with_id else ""
+def slip(vend: Vend, token_form: str, *, spoilt: str = "") -> bytes:
+    """The supplier's words about a sale. `token_form` is the key that holds a token, or `text`; `spoilt` says what is wrong with them."""
+    named = "" if spoilt == "no id" else f'"transactionId":"{vend.supplier_id}",'
     head = f'{{"timestamp":"2026-05-01T10:00:00+02:00",{named}'
     rand = f"{vend.cents // 100}.{vend.cents % 100:02d}"
     if vend.vas_type is VasType.UTILITY:
-        tokens = ",".join(_token(number, at, vend, token_form) for at, number in enumerate(vend.tokens)) if with_tokens else ""
+        tokens = [] if spoilt == "no token" else [_token(number, at, vend, token_form) for at, number in enumerate(vend.tokens)]
+        if spoilt == "a token garbled" and tokens:
+            tokens[0] = '{"token":"12 34"}'
         charges = f'{{"description":"Arrears","amount":{rand}}}' if vend.charges else ""
         online = "true" if vend.online else "false"
-        details = f'"productAmount":"{rand}","receiptNumber":"R1","fixedCosts":[{charges}],"tokens":[{tokens}],"onlineMeter":{online}'
+        said = ",".join(tokens)
+        details = f'"productAmount":"{rand}","receiptNumber":"R1","fixedCosts":[{charges}],"tokens":[{said}],"onlineMeter":{online}'
         return f'{head}"additionalDetails":{{{details}}}}}'.encode()
     if vend.vas_type is VasType.BILL_PAYMENT:
         return f'{head}"amount":{rand},"accountNumber":"{vend.recipient}","accountHolder":"TEST","convenienceFee":0}}'.encode()
     if vend.vas_type is VasType.VOUCHER or vend.pinned:
-        pin = f'"pin":"{vend.tokens[0]}",' if with_tokens else '"pin":17,'
-        return f'{head}"additionalDetails":{{{pin}"productAmount":"{rand}"}}}}'.encode()
+        pin = "17" if spoilt in ("no token", "a token garbled") else f'"{vend.tokens[0]}"'
+        return f'{head}"additionalDetails":{{"pin":{pin},"productAmount":"{rand}"}}}}'.encode()
     return f'{head}"amount":{rand},"mobileNumber":"{vend.recipient}","referenceNumber":"F1"}}'.encode()
 
 

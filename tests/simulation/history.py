@@ -84,9 +84,10 @@ class History(World):
                 other.begin(self.pick(4) * 100.0)
             case 3:  # a stranger's prevend
                 self.saw("caller: stranger's prevend")
-                stranger = CALLERS[(CALLERS.index(shopper.caller) + 1) % len(CALLERS)]
-                other = Shopper(self, stranger, KEYS[number + 6], shopper.want, shopper.purse, duplicates=True)
-                other.ask(500.0)
+                Shopper(self, _stranger(shopper), KEYS[number + 6], shopper.want, shopper.purse, duplicates=True).ask(500.0)
+            case 4:  # the key that a stranger has chosen too
+                self.saw("caller: stranger's key")
+                Shopper(self, _stranger(shopper), shopper.key, shopper.want, None, duplicates=True).begin(self.pick(4) * 100.0)
             case _:
                 pass
 
@@ -134,3 +135,7 @@ class History(World):
             case _:
                 self.saw("file: true")
                 self.shelf.deliver(day, lines, at)
+
+
+def _stranger(shopper: Shopper) -> Caller:
+    return CALLERS[(CALLERS.index(shopper.caller) + 1) % len(CALLERS)]

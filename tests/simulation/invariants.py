@@ -1,5 +1,6 @@
 """The promises. Each is one function, and raises `Violation` where it does not hold."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from shared.config import ReprintBy
@@ -17,6 +18,13 @@ from tests.simulation.violation import Violation
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+# The contract's numbers, whatever the product's settings say.
+SEND_WINDOW: Final = timedelta(seconds=10)
+FUNCTION_TIMEOUT: Final = timedelta(seconds=220)
+MINIMUM_AGE: Final = timedelta(seconds=900)
+RESOLVE_INTERVAL: Final = timedelta(seconds=60)
+A_SWEEP: Final = timedelta(hours=3)  # with whatever froze it
+
 ENDED: Final = (State.VENDED, State.REJECTED)
 NAMED_BY_OUR_ID: Final = ("ours", "in capitals")
 
@@ -25,15 +33,24 @@ NAMED_BY_OUR_ID: Final = ("ours", "in capitals")
 
 
 def claimed_before_sent(world: "World", request_id: str) -> None:
-    """Whatever is on the wire was on record before."""
+    """Whatever goes out was on record before, and goes out inside its send window."""
     if request_id not in world.sale_of:
         raise Violation("a request is on record before it is sent", "the supplier got a request id that no sale has")
+    sale = world.store.sales[world.sale_of[request_id]]
+    if world.clock.now - sale.created_at > SEND_WINDOW:
+        raise Violation("nothing is sent after the send window", f"sale {sale.id[:6]}")
 
 
-def begins_well(sale: Transaction) -> None:
-    """A sale is born in `vending` or `rejected`."""
+def begins_well(world: "World", sale: Transaction) -> None:
+    """A sale is born in `vending` or `rejected`, and no other was claimed with its prevend."""
     if sale.state not in (State.VENDING, State.REJECTED):
         raise Violation("states are as designed", f"a sale was born {sale.state}")
+    if sale.lease_until - sale.created_at < FUNCTION_TIMEOUT:
+        raise Violation("a lease outlasts whoever holds it", f"sale {sale.id[:6]}")
+    if sale.state is State.VENDING and (prevend_id := sale.supplier_prevend_id) is not None:
+        if prevend_id in world.used_prevends:
+            raise Violation("a prevend is bought once", f"sale {sale.id[:6]} came second")
+        world.used_prevends.add(prevend_id)
 
 
 def moves_well(before: Transaction, after: Transaction) -> None:
@@ -60,6 +77,27 @@ def moves_well(before: Transaction, after: Transaction) -> None:
             raise Violation("a receipt stays", f"sale {after.id[:6]} changed its supplier's id")
         if known.tokens_due is TokensDue.DELIVERED and (now.tokens, now.pin) != (known.tokens, known.pin):
             raise Violation("a receipt stays", f"sale {after.id[:6]} changed its tokens")
+
+
+def rejects_on_evidence(world: "World", sale: Transaction) -> None:
+    """Without an answer to the vend itself, a rejection has its evidence, and never stands against a sign of a vend."""
+    by = sale.history[-1].by
+    if by not in ("reprint", "settlement"):
+        return
+    if sale.sign_of_vend:
+        raise Violation("a rejection has its evidence", f"sale {sale.id[:6]} showed a sign of a vend")
+    if by == "settlement":
+        days = {content[4:12] for content in world.shelf.contents.values()}
+        if not {f"{day:%Y%m%d}".encode() for day in (sale.day, sale.day + timedelta(days=1))} <= days:
+            raise Violation("a rejection has its evidence", f"sale {sale.id[:6]}: a file that could bill it never came")
+        return
+    of_age = (sale.send_ended_at or sale.lease_until) + MINIMUM_AGE
+    denied = [at for at in world.switch.denied.get(sale.request_id, ()) if at >= of_age]
+    if not denied or denied[-1] - denied[0] < RESOLVE_INTERVAL:
+        raise Violation("a rejection has its evidence", f"sale {sale.id[:6]} was not denied twice, a minute apart, when it was of age")
+    controls = [at for service, at in world.switch.found if service is sale.order.vas_type]
+    if not all(any(abs(at - control) <= A_SWEEP for control in controls) for at in (denied[0], denied[-1])):
+        raise Violation("a rejection has its evidence", f"sale {sale.id[:6]} was denied without a control")
 
 
 NEXT_AS_DESIGNED: Final = {
@@ -109,6 +147,8 @@ def ends_within_two_sweeps(world: "World") -> None:
             continue
         vends = world.switch.by_request.get(sale.request_id)
         if vends:
+            if vends[0].visible_at > world.clock.now:
+                continue
             if sale.state is not State.VENDED or (sale.tokens_pending and not world.character.forgets_tokens):
                 raise Violation("two sweeps end every sale", f"sale {sale.id[:6]} was sold, and is {sale.state}")
         elif sale.state is not State.IN_DOUBT or (not sale.sign_of_vend and sale.order.vas_type in world.controls):
@@ -127,7 +167,10 @@ def controls(world: "World") -> set[VasType]:
 
 
 def _can_be_found(world: "World", sale: Transaction) -> bool:
-    return sale.receipt is not None and sale.receipt.supplier_transaction_id is not None and sale.request_id not in world.breaches
+    vends = world.switch.by_request.get(sale.request_id)
+    if not vends or vends[0].visible_at > world.clock.now or sale.request_id in world.breaches:
+        return False
+    return sale.receipt is not None and sale.receipt.supplier_transaction_id is not None
 
 
 def needs_files(world: "World") -> bool:

@@ -87,6 +87,7 @@ class Fixed(Character):
         self.minimum_rand = 10
         self.file_id = "ours"
         self.forgets_tokens = False
+        self.forgets_what_it_answered_badly = False
         self.breaks = False
 
     def manner_of_vend(self) -> Manner:

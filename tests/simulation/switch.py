@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Generator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import coroutine
 from typing import Any, Final
 
@@ -20,8 +20,9 @@ SEND: Final = Call("supplier.vend", *EXCHANGE, weight=1.5)
 PREVEND: Final = Call("supplier.prevend", *EXCHANGE)
 REPRINT: Final = Call("supplier.reprint", *EXCHANGE, weight=1.5)
 
-LEASE: Final = timedelta(seconds=240)  # design.md's numbers, not the product's settings: those may be what is wrong
-MINIMUM_AGE: Final = timedelta(seconds=900)
+LEASE: Final = timedelta(seconds=240)  # the contract's numbers, not the product's settings: those may be what is wrong
+
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 JSON: Final = {"content-type": "application/json"}
 MARKED: Final = {"content-type": "application/json", "x-simulated": "true"}
@@ -35,13 +36,21 @@ class Switch:
     """MobileMart. `vends` is the truth: everything that it ever sold."""
 
     def __init__(
-        self, clock: Clock, character: Character, breaches: dict[str, str], seen: dict[str, int], asked: Callable[[str], None]
+        self,
+        clock: Clock,
+        character: Character,
+        breaches: dict[str, str],
+        seen: dict[str, int],
+        asked: Callable[[str], None],
+        is_held: Callable[[Vend], bool],
     ) -> None:
         self._clock = clock
         self.character = character
         self.breaches = breaches  # by request id: which assumption was broken for it
         self.seen = seen
         self.vends: list[Vend] = []
+        self.denied: dict[str, list[datetime]] = {}  # by request id: when somebody asked for what "does not exist"
+        self.found: list[tuple[VasType, datetime]] = []  # when somebody asked for a sale that was found
         self.by_request: dict[str, list[Vend]] = {}
         self.prevends: dict[str, tuple[VasType, str, int]] = {}
         self._used: set[str] = set()
@@ -49,6 +58,7 @@ class Switch:
         self._late: list[tuple[datetime, int, Vend]] = []
         self._number = 0
         self._asked = asked  # is told of every request to vend
+        self._is_held = is_held  # whether our record of a sale names it
 
     async def exchange(self, call: Request, **_: object) -> Heard:
         """The transport of the client: one request, one answer."""
@@ -60,6 +70,7 @@ class Switch:
     @coroutine
     def _vend(self, service: VasType, action: str, asked: Mapping[str, Any]) -> Generator[Any, Fault | None, Heard]:
         checked_at = self._clock.now
+        self._asked(asked["requestId"])
         fault = yield SEND
         if fault is Fault.REFUSED:
             return NoReply("ClientConnectorError", never_sent=True)
@@ -82,10 +93,11 @@ class Switch:
 
     @coroutine
     def _reprint(self, service: VasType, asked: Mapping[str, str]) -> Generator[Any, Fault | None, Heard]:
+        asked_at = self._clock.now
         fault = yield REPRINT
         if fault is Fault.REFUSED:
             return NoReply("ClientConnectorError", never_sent=True)
-        heard = self._printed(asked)
+        heard = self._printed(service, asked, asked_at)
         yield fault
         return NoReply("TimeoutError") if fault is Fault.LOST else heard
 
@@ -114,7 +126,6 @@ class Switch:
     def _sold(self, service: VasType, action: str, asked: Mapping[str, Any]) -> Heard:
         self.catch_up()
         request_id = asked["requestId"]
-        self._asked(request_id)
         if request_id in self._said:
             self._saw("repeated id", self.character.repeat)
             if self.character.repeat == "replayed":
@@ -143,10 +154,12 @@ class Switch:
             heapq.heappush(self._late, (self._clock.now + timedelta(seconds=manner.delay), self._number, vend))
         else:
             self._book(vend, self._clock.now)
+            if manner.unseen and self.character.forgets_what_it_answered_badly:
+                vend.visible_at = NEVER
         if manner.says != "sold":
             return _answer(manner.says, self.character)
-        with_tokens, with_id = manner.name != "no token", manner.name != "no id"
-        return Reply.of(200, JSON, slip(vend, self.character.token_form, with_tokens=with_tokens, with_id=with_id))
+        words = slip(vend, self.character.token_form, spoilt=manner.name)
+        return Reply.of(200, JSON, words)
 
     def _made(self, service: VasType, action: str, asked: Mapping[str, Any]) -> Vend | None:
         if (prevend_id := asked.get("prevendTransactionId")) is not None:
@@ -173,16 +186,20 @@ class Switch:
         self.vends.append(vend)
         self.by_request.setdefault(vend.request_id, []).append(vend)
 
-    def _printed(self, asked: Mapping[str, str]) -> Heard:
+    def _printed(self, service: VasType, asked: Mapping[str, str], asked_at: datetime) -> Heard:
         self.catch_up()
         character = self.character
         trouble = character.trouble_of_reprint()
         self._saw("reprint", trouble or character.reprint)
+        if trouble == "another sale":
+            return self._another(asked)
         if trouble is not None:
             return _answer(trouble, character)
         if character.reprint == "refused":
             return _problem(400, 1012)
         by_request = "requestId" in asked
+        if by_request:
+            self.denied.setdefault(asked["requestId"], []).append(asked_at)
         if character.reprint == "useless" or by_request != (character.reprint == "by our id"):
             return _problem(400, 1003)
         if by_request:
@@ -191,7 +208,17 @@ class Switch:
             found = next((vend for vend in self.vends if vend.supplier_id == asked["transactionId"]), None)
         if found is None or found.visible_at > self._clock.now:
             return _problem(400, 1003)
-        return Reply.of(200, JSON, slip(found, character.token_form, with_tokens=not character.forgets_tokens))
+        if by_request:
+            self.denied[asked["requestId"]].pop()
+        self.found.append((service, asked_at))
+        return Reply.of(200, JSON, slip(found, character.token_form, spoilt="no token" if character.forgets_tokens else ""))
+
+    def _another(self, asked: Mapping[str, str]) -> Heard:
+        """A sale that was not asked for: one that another record of ours holds, so that it can be told."""
+        others = [vend for vend in self.vends if vend.request_id != asked.get("requestId") and self._is_held(vend)]
+        if not others:
+            return _problem(400, 1012)
+        return Reply.of(200, JSON, slip(others[self.character.some(len(others))], self.character.token_form))
 
     def _repeated_by_the_network(self, service: VasType, action: str, asked: Mapping[str, Any]) -> None:
         """A second copy of the request comes in, and its answer is thrown away. Where it sells, nobody could have helped it."""

@@ -11,13 +11,14 @@ from shared.mobilemart.client import Settings
 from shared.ports import Rules
 from shared.settlement_files import FilesUnavailable
 from shared.store import StoreUnavailable
-from shared.transaction import EventName, Transaction, business_day
+from shared.transaction import EventName, State, Transaction, business_day
 from shared.vas import Mode, VasType
 from tests.simulation import invariants, operators
 from tests.simulation.callers import Shopper
 from tests.simulation.character import Character
 from tests.simulation.client import BASE_URL, Client
 from tests.simulation.files import Shelf, lines_of
+from tests.simulation.goods import Vend
 from tests.simulation.scheduler import Chance, Clock, Crashed, Each, Scheduler, Task
 from tests.simulation.store import Store, Watch
 from tests.simulation.switch import Switch
@@ -83,11 +84,12 @@ class World:
         self.seen: dict[str, int] = {}
         self.sale_of: dict[str, str] = {}  # by request id
         self.requested_cents = 0
+        self.used_prevends: set[str] = set()
         self.recovered: list[str] = []  # sales whose tokens came after their end
         self.controls: set[VasType] = set()
         self.shoppers: list[Shopper] = []
         self.scheduler = Scheduler(self.clock, chance, trace, _restarted)
-        self.switch = Switch(self.clock, character, self.breaches, self.seen, self._asked)
+        self.switch = Switch(self.clock, character, self.breaches, self.seen, self._asked, self._is_held)
         self.store = Store(self.clock.read, Watch(self._created, self._advanced, self._land_later))
         self.topic = Topic(self._published)
         self.shelf = Shelf()
@@ -217,13 +219,19 @@ class World:
     def _asked(self, request_id: str) -> None:
         invariants.claimed_before_sent(self, request_id)
 
+    def _is_held(self, vend: Vend) -> bool:
+        sale = self.store.sales[self.sale_of[vend.request_id]]
+        return sale.receipt is not None and sale.receipt.supplier_transaction_id == vend.supplier_id
+
     def _created(self, sale: Transaction) -> None:
         self.sale_of[sale.request_id] = sale.id
         self.requested_cents += sale.order.amount.cents
-        invariants.begins_well(sale)
+        invariants.begins_well(self, sale)
 
     def _advanced(self, before: Transaction, after: Transaction) -> None:
         invariants.moves_well(before, after)
+        if after.state is State.REJECTED and before.state is not State.REJECTED:
+            invariants.rejects_on_evidence(self, after)
         if before.tokens_pending and not after.tokens_pending:
             self.recovered.append(after.id)
         if self.trace is not None and before.version != after.version:
