@@ -211,8 +211,13 @@ async def test_a_token_that_is_due_is_waited_for(run_smoke: Run) -> None:
     assert ran.said.count("its token is still to come") == 2 and "tokens: credit" in ran.said
 
 
-async def test_a_repeat_that_sells_again_fails(run_smoke: Run) -> None:
-    async with deployment(SOLD, says(http(201, {**SALE, "transactionId": "another"}))) as switch:
+@pytest.mark.parametrize(
+    "repeat",
+    [http(201, SALE), http(201, {**SALE, "transactionId": "another"}, "idempotent-replayed: true")],
+    ids=["not a replay", "another sale"],
+)
+async def test_a_repeat_that_sells_again_fails(run_smoke: Run, repeat: bytes) -> None:
+    async with deployment(SOLD, says(repeat)) as switch:
         ran = await run_smoke("--url", switch.url, "--buy")
 
     assert ran.code == 1 and "was it sold again?" in ran.said

@@ -1,7 +1,9 @@
 """What the probe shows of an answer is its form, never what stands in it."""
 
 import re
+from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +26,25 @@ def test_only_forms_are_shown_whatever_the_answer(value: object) -> None:
     for path, form in structure(value).items():
         assert all(FORMS.fullmatch(one) for one in form.split(" or "))
         assert NAMES.fullmatch(path) and not re.search(r"\d", path)
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        ("6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10", "GUID"),
+        ("2026-05-01T10:15:30.123+02:00", "time"),
+        ("00001111222233334444", "text of 20 digits"),
+        ("0000 1111 2222 3333 4444", "text of 20 digits in groups"),
+        ("100.00", "text of a decimal number"),
+        ("J. Doe, 1 Test Road", "text"),
+        (" ", "empty text"),
+        (Decimal("59.3"), "decimal number"),
+        (10, "whole number"),
+        ({}, "empty object"),
+    ],
+)
+def test_the_form_of_a_value(value: object, form: str) -> None:
+    assert structure({"member": value}) == {"member": form}
 
 
 def test_a_customers_number_as_a_name_is_not_shown() -> None:

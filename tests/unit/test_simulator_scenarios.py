@@ -181,8 +181,8 @@ async def test_no_token_is_due_on_an_online_meter(switch: Switch) -> None:
     assert (details["tokens"], details["onlineMeter"]) == ([], True)
 
 
-@pytest.mark.parametrize("key", ["value", "tokenValue", "pin"])
-async def test_digits_come_under_each_key_that_a_client_should_know(switch: Switch, key: str) -> None:
+@pytest.mark.parametrize("key", ["value", "tokenValue", "pin", "stsToken"])
+async def test_digits_come_under_each_key_that_a_client_may_meet(switch: Switch, key: str) -> None:
     [token] = (await delivered(switch, f"tokens-{key}"))["tokens"]
 
     assert re.fullmatch("[0-9]{20}", token[key])
