@@ -64,8 +64,8 @@ def lines_of(day: date, vends: list[Vend], ids: str) -> list[Line]:
 
 def line_of(vend: Vend, ids: str) -> Line:
     """The line that bills a sale."""
-    match ids:
-        case "ours":
+    match "none" if ids == "some" and int(vend.supplier_id[-1]) % 2 else ids:
+        case "ours" | "some":
             merchant_id = vend.request_id
         case "in capitals":
             merchant_id = vend.request_id.upper()

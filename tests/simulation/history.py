@@ -41,14 +41,14 @@ class History(World):
     def storm(self) -> None:
         self._people_come()
         self.scheduler.run()
-        if self.pick(24) == 0:
+        if self.pick(18) == 0:
             self._days_pass_badly()
 
     def aftermath(self) -> None:
         if self.store.open or self.scheduler.calls < FEWEST_CALLS or self.pick(4) == 0:
             self.time_passes(PERSONS_TURN if self.pick(2) else ENOUGH)
         if invariants.needs_files(self) or self.pick(12 if self.store.open else 64) == 0:
-            self.files_come()
+            self.files_come(by_and_by=self.pick(3) == 0)
         if self.store.open:
             self.people_decide()
         self.shoppers[self.pick(len(self.shoppers))].ask()

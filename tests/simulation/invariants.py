@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 # The contract's numbers, whatever the product's settings say.
 SEND_WINDOW: Final = timedelta(seconds=10)
 FUNCTION_TIMEOUT: Final = timedelta(seconds=220)
-MINIMUM_AGE: Final = timedelta(seconds=900)
-RESOLVE_INTERVAL: Final = timedelta(seconds=60)
-A_SWEEP: Final = timedelta(hours=3)  # with whatever froze it
 
 ENDED: Final = (State.VENDED, State.REJECTED)
 NAMED_BY_OUR_ID: Final = ("ours", "in capitals")
@@ -77,27 +74,6 @@ def moves_well(before: Transaction, after: Transaction) -> None:
             raise Violation("a receipt stays", f"sale {after.id[:6]} changed its supplier's id")
         if known.tokens_due is TokensDue.DELIVERED and (now.tokens, now.pin) != (known.tokens, known.pin):
             raise Violation("a receipt stays", f"sale {after.id[:6]} changed its tokens")
-
-
-def rejects_on_evidence(world: "World", sale: Transaction) -> None:
-    """Without an answer to the vend itself, a rejection has its evidence, and never stands against a sign of a vend."""
-    by = sale.history[-1].by
-    if by not in ("reprint", "settlement"):
-        return
-    if sale.sign_of_vend:
-        raise Violation("a rejection has its evidence", f"sale {sale.id[:6]} showed a sign of a vend")
-    if by == "settlement":
-        days = {content[4:12] for content in world.shelf.contents.values()}
-        if not {f"{day:%Y%m%d}".encode() for day in (sale.day, sale.day + timedelta(days=1))} <= days:
-            raise Violation("a rejection has its evidence", f"sale {sale.id[:6]}: a file that could bill it never came")
-        return
-    of_age = (sale.send_ended_at or sale.lease_until) + MINIMUM_AGE
-    denied = [at for at in world.switch.denied.get(sale.request_id, ()) if at >= of_age]
-    if not denied or denied[-1] - denied[0] < RESOLVE_INTERVAL:
-        raise Violation("a rejection has its evidence", f"sale {sale.id[:6]} was not denied twice, a minute apart, when it was of age")
-    controls = [at for service, at in world.switch.found if service is sale.order.vas_type]
-    if not all(any(abs(at - control) <= A_SWEEP for control in controls) for at in (denied[0], denied[-1])):
-        raise Violation("a rejection has its evidence", f"sale {sale.id[:6]} was denied without a control")
 
 
 NEXT_AS_DESIGNED: Final = {

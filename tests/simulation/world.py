@@ -13,7 +13,7 @@ from shared.settlement_files import FilesUnavailable
 from shared.store import StoreUnavailable
 from shared.transaction import EventName, State, Transaction, business_day
 from shared.vas import Mode, VasType
-from tests.simulation import invariants, operators
+from tests.simulation import evidence, invariants, operators
 from tests.simulation.callers import Shopper
 from tests.simulation.character import Character
 from tests.simulation.client import BASE_URL, Client
@@ -167,28 +167,31 @@ class World:
         self.clock.now = max(last, self.switch.finish() or last) + enough
         self.switch.catch_up()
         self.controls = invariants.controls(self)
-        self._sweep_now()
+        self.sweep_now()
         self.clock.now += timedelta(seconds=61)
-        self._sweep_now()
+        self.sweep_now()
         invariants.ends_within_two_sweeps(self)
 
-    def files_come(self) -> None:
+    def files_come(self, *, by_and_by: bool = False) -> None:
         """The true files of all days, and the next day's; then what they prove must be on record."""
         self.saw("files come")
         days = [business_day(vend.at) for vend in self.switch.vends] + [sale.day for sale in self.store.sales.values()]
-        last = max(days, default=self.first_day)
-        while business_day(self.clock.now) <= last + ONE_DAY:
+        last = max(days, default=self.first_day) + ONE_DAY
+        self.move_to_morning()
+        while business_day(self.clock.now) <= last:
             self.move_to_morning()
         day = self.first_day
-        while day <= last + ONE_DAY:
+        while day <= last:
+            if by_and_by:  # then what is there already must not prove too much
+                self.settle()
+                self.scheduler.run()
             self.shelf.deliver(day, lines_of(day, self.switch.vends, self.character.file_id), self.clock.now)
             self.clock.now += timedelta(seconds=1)
             day += ONE_DAY
         self.settle()
-        self.scheduler.run()
-        self._sweep_now()
+        self.sweep_now()
         self.clock.now += timedelta(seconds=3601)
-        self._sweep_now()
+        self.sweep_now()
         invariants.ends_with_the_files(self)
 
     def people_decide(self) -> None:
@@ -196,15 +199,16 @@ class World:
         self.saw("people decide")
         if any(sale.created_at + PERSONS_TURN > self.clock.now for sale in self.store.open.values()):
             self.clock.now += PERSONS_TURN
-            self._sweep_now()
+            self.sweep_now()
         invariants.what_is_open_is_on_a_list(self)
         for sale in list(self.store.open.values()):
             operators.decide(self, sale)
             self.scheduler.run()
         if self.store.open:
-            self._sweep_now()
+            self.sweep_now()
 
-    def _sweep_now(self) -> None:
+    def sweep_now(self) -> None:
+        """Sweep, and wait for it and for all else that is under way."""
         self.sweep()
         self.scheduler.run()
 
@@ -231,7 +235,7 @@ class World:
     def _advanced(self, before: Transaction, after: Transaction) -> None:
         invariants.moves_well(before, after)
         if after.state is State.REJECTED and before.state is not State.REJECTED:
-            invariants.rejects_on_evidence(self, after)
+            evidence.rejects_on_evidence(self, after)
         if before.tokens_pending and not after.tokens_pending:
             self.recovered.append(after.id)
         if self.trace is not None and before.version != after.version:

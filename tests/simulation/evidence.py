@@ -1,0 +1,60 @@
+"""What a rejection may rest on where the vend itself was not answered, worked out from what the supplier said and filed."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from shared.mobilemart.settlement_file import FILE_VAS_TYPES
+from shared.transaction import Transaction
+from tests.simulation.violation import Violation
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+# The contract's numbers, whatever the product's settings say.
+MINIMUM_AGE: Final = timedelta(seconds=900)
+RESOLVE_INTERVAL: Final = timedelta(seconds=60)
+A_SWEEP: Final = timedelta(hours=3)  # with whatever froze it
+
+
+def rejects_on_evidence(world: "World", sale: Transaction) -> None:
+    """Without an answer to the vend itself, a rejection has its evidence, and never stands against a sign of a vend."""
+    by = sale.history[-1].by
+    if by not in ("reprint", "settlement"):
+        return
+    if sale.sign_of_vend:
+        raise Violation("a rejection has its evidence", f"sale {sale.id[:6]} showed a sign of a vend")
+    if by == "settlement":
+        if (why := _hole_in_the_files(world, sale)) is not None:
+            raise Violation("a rejection has its evidence", f"sale {sale.id[:6]}: {why}")
+    elif not _was_denied(world, sale):
+        raise Violation(
+            "a rejection has its evidence", f"sale {sale.id[:6]} was not denied twice, of age, a minute apart, beside a control"
+        )
+
+
+def _was_denied(world: "World", sale: Transaction) -> bool:
+    of_age = (sale.send_ended_at or sale.lease_until) + MINIMUM_AGE
+    controls = [at for service, at in world.switch.found if service is sale.order.vas_type]
+    denied = [
+        at
+        for at in world.switch.denied.get(sale.request_id, ())
+        if at >= of_age and any(abs(at - control) <= A_SWEEP for control in controls)
+    ]
+    return bool(denied) and denied[-1] - denied[0] >= RESOLVE_INTERVAL
+
+
+def _hole_in_the_files(world: "World", sale: Transaction) -> str | None:
+    """Why the files' silence about a sale proves nothing; `None` where it does."""
+    held = {one.receipt.supplier_transaction_id for one in world.store.sales.values() if one.receipt is not None}
+    for day in (sale.day, sale.day + timedelta(days=1)):
+        files = [content for content in world.shelf.contents.values() if content.startswith(f"H|1|{day:%Y%m%d}".encode())]
+        if not files:
+            return f"the file of {day} never came"
+        rows = [line.split("|") for line in files[-1].decode().splitlines()[1:-1]]
+        if not any(row[5].lower() in world.sale_of for row in rows):
+            return f"the file of {day} bills nothing by our ids"
+        for row in rows:
+            ours = row[5].lower() in world.sale_of or row[4] in held or row[5] in held
+            if FILE_VAS_TYPES[row[1]] is sale.order.vas_type and int(row[11]) == sale.order.amount.cents and not ours:
+                return f"the file of {day} has a line that may be its own"
+    return None
