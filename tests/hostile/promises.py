@@ -36,7 +36,7 @@ from tests.sales import NOON, ended, vending
 
 DEFINITIVE: Final = frozenset({1000, 1001, 1002, 1006, 1008, 1010, 1011, 1013, 1016})
 NO_ERROR: Final = (None, 0, "0", "", False)
-LONGEST_CAUSE: Final = 200
+MOST_TOKENS: Final = 20  # of one sale
 
 _OURS: Final = re.compile(r"HTTP [0-9]+( code -?[0-9]{1,6})?( [A-Z][A-Za-z]+)?(, [A-Za-z0-9 ]+)?")
 _ID: Final = re.compile(r"[!-~]{1,100}")
@@ -107,8 +107,10 @@ def reprint(answer: HostileAnswer, result: Reprinted) -> None:
             assert said.get("fulcrumErrorCode") == 1003
         case Unknown(cause, sign_of_vend):
             assert answer.is_success and sign_of_vend and answer.asked_for is None and _is_believed(answer)
+            assert not _plainly_ours(answer), "a proof is lost"
             _told(cause)
         case NoAnswer(cause):
+            assert not _plainly_ours(answer), "a proof is lost"
             _told(cause)
 
 
@@ -128,6 +130,7 @@ def products(answer: HostileAnswer, result: tuple[Product, ...] | Rejected) -> N
 def _delivered(answer: HostileAnswer, receipt: Receipt) -> None:
     """Everything of value on the receipt stands in the answer; what could not be read whole is still due."""
     said = answer.said
+    assert not _has_error(said)
     texts = frozenset(_texts(said))
     digits = {re.sub(r"[\s-]", "", text) for text in texts}
     assert receipt.supplier_transaction_id == _stripped(said.get("transactionId"))
@@ -139,6 +142,8 @@ def _delivered(answer: HostileAnswer, receipt: Receipt) -> None:
     if order.vas_type is VasType.UTILITY:
         listed = members(said.get("additionalDetails")).get("tokens")
         count = len(listed) if isinstance(listed, list) else int(listed is not None)
+        plain = [_plain_token(one) for one in listed] if isinstance(listed, list) else []
+        assert None in plain or count > MOST_TOKENS or not plain or [token.number for token in receipt.tokens] == plain
         assert (receipt.tokens_due is TokensDue.DELIVERED) is (0 < count == len(receipt.tokens))
         assert receipt.tokens_due is not TokensDue.NONE or count == 0
     elif order.pinned or order.vas_type is VasType.VOUCHER:
@@ -151,7 +156,7 @@ def _by_serial(order: Order, receipt: Receipt, said: Mapping[str, Any]) -> bool:
     return (
         order.vas_type is VasType.VOUCHER
         and receipt.serial_number is not None
-        and members(said.get("additionalDetails")).get("pin") in {None, ""}
+        and members(said.get("additionalDetails")).get("pin") in (None, "")
     )
 
 
@@ -171,11 +176,33 @@ def _is_believed(answer: HostileAnswer) -> bool:
 
 
 def _plainly_sold(answer: HostileAnswer) -> bool:
-    said = answer.said
-    has_error = any(said.get(key) not in NO_ERROR for key in ("fulcrumErrorCode", "errorCode"))
-    supplier_id = said.get("transactionId")
+    supplier_id = answer.said.get("transactionId")
     named = isinstance(supplier_id, str) and _ID.fullmatch(supplier_id) is not None
-    return answer.is_success and _is_believed(answer) and named and not has_error
+    return answer.is_success and _is_believed(answer) and named and not _has_error(answer.said)
+
+
+def _plainly_ours(answer: HostileAnswer) -> bool:
+    """A sale of that id and amount, to nobody else, in the documented form."""
+    details = members(answer.said.get("additionalDetails"))
+    named = [said.get(key) for said in (answer.said, details) for key in ("meterNumber", "accountNumber", "mobileNumber")]
+    stated = details.get("productAmount", answer.said.get("amount"))
+    return (
+        _plainly_sold(answer)
+        and answer.asked_for in {None, answer.said["transactionId"]}
+        and isinstance(stated, str)
+        and stated == f"{answer.order.amount.rand:f}"
+        and all(one in (None, answer.order.recipient) for one in named)
+    )
+
+
+def _has_error(said: Mapping[str, Any]) -> bool:
+    return any(said.get(key) not in NO_ERROR for key in ("fulcrumErrorCode", "errorCode"))
+
+
+def _plain_token(one: object) -> str | None:
+    """The digits of a token in one of its documented forms, if nothing in it could be taken otherwise."""
+    digits = one.get("token") if isinstance(one, dict) and not {"value", "tokenValue", "pin"} & one.keys() else one
+    return digits if isinstance(digits, str) and re.fullmatch("[0-9]{20}", digits) else None
 
 
 def _plainly_refused(answer: HostileAnswer) -> bool:

@@ -105,7 +105,7 @@ def bent(body: bytes, chance: random.Random) -> bytes | None:
         value = json.loads(body)
         slots = list(_slots(value)) or [([value], 0)]
         holder, key = chance.choice(slots)
-        match chance.randrange(6):
+        match chance.randrange(7):
             case 0:
                 del holder[key]
             case 1 if isinstance(holder, dict):
@@ -115,7 +115,10 @@ def bent(body: bytes, chance: random.Random) -> bytes | None:
             case 3:
                 other, there = chance.choice(slots)
                 holder[key], other[there] = other[there], holder[key]
-            case 4 if isinstance(holder[key], dict):
+            case 4:  # one member more, whose name may be there already
+                member = f"{json.dumps(chance.choice(KEYS))}: {json.dumps(chance.choice(VALUES))}, "
+                return json.dumps(value).replace("{", "{" + member, 1).encode()
+            case 5 if isinstance(holder[key], dict):
                 holder[key][chance.choice(KEYS)] = chance.choice(VALUES)
             case _:
                 holder[key] = chance.choice(VALUES)
