@@ -42,11 +42,11 @@ export class Attempt {
 
   /** Check the recipient and the amount; no money moves. */
   async confirm() {
-    this.#move("confirming", "Checking with the supplier");
+    this.#move("confirming", "Asked for a prevend");
     const answer = await ask("POST", `/prevend/${this.vasType}`, { body: this.wanted });
     if (!answer.ok) return this.#refused(answer);
     this.prevend = answer.json;
-    return this.#move("confirmed", "Confirmed");
+    return this.#move("confirmed", "200: confirmed. No money moved");
   }
 
   /** Reserve the money, and buy. */

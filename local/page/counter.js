@@ -123,6 +123,7 @@ async function submit() {
 /** What the supplier says of the meter or account, and the button that buys. */
 function ready(attempt) {
   confirmed = attempt;
+  show(attempt);
   const { consumer, minimumAmountCents, amountDueCents, amountCents, expiresAt } = attempt.prevend;
   const rows = [
     ["Consumer", consumer?.name ?? "not said"],

@@ -45,13 +45,16 @@ function button(scenario, service) {
 }
 
 async function play({ vasType, prevend, body }) {
-  if (running.size >= MOST_AT_ONCE) return say("Three sales are still waiting for the supplier: let one of them end.");
+  const crowded = running.size >= MOST_AT_ONCE ? "Three sales are still waiting for the supplier: let one of them end." : "";
+  by("crowded").textContent = crowded;
+  if (crowded !== "") return say(crowded);
   const attempt = new Attempt({ vasType, prevended: prevend, body });
   running.add(attempt);
   try {
     await run(attempt);
   } finally {
     running.delete(attempt);
+    by("crowded").textContent = "";
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 """Buying on the page: what a customer sees, what a wallet does, and what the API was asked."""
 
+import asyncio
 import json
 import re
 from datetime import timedelta
@@ -129,6 +130,24 @@ async def test_an_answer_lost_on_its_way_to_the_page_is_asked_for_again_under_th
     assert len(keys) == 2 and keys[0] == keys[1]
     assert all("ERR_FAILED" in complaint for complaint in looked.complaints)
     looked.complaints.clear()
+
+
+async def test_a_fourth_sale_waits_until_one_of_three_has_ended(looking: Looking) -> None:
+    page, answered = (await looking()).page, asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await answered.wait()
+        await route.continue_()
+
+    await page.route("**/purchase/utility", hold)
+    for scenario in ("plain", "arrears", "all-debt"):
+        await play(page, scenario)
+        await state(page, "Selling")
+    await play(page, "key-change")
+    await expect(page.locator("#crowded")).to_be_in_viewport()
+    answered.set()
+    await state(page, "Vended")
+    await expect(page.locator("#crowded")).to_be_empty()
 
 
 async def test_a_click_shows_the_command_that_does_the_same(looking: Looking, selling: httpx.Client) -> None:
