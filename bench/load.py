@@ -31,11 +31,11 @@ class Seen:
 
 @dataclass(slots=True)
 class Load:
-    """`callers` on the function at `port`, with these headers."""
+    """`callers` on the function at `port`, each with its own headers."""
 
     port: int
     callers: int
-    headers: Mapping[str, str]
+    headers: Callable[[int], Mapping[str, str]]
     _latencies: list[float] = field(default_factory=list)
     _ended: bool = False
     bought: int = 0
@@ -62,7 +62,7 @@ class Load:
 
     async def _buy(self, number: int) -> None:
         body = json.dumps({"meterNumber": f"99{number:09d}", "amountCents": AMOUNT_CENTS}).encode()
-        fixed = {**self.headers, "Host": "function", "Content-Type": "application/json", "Content-Length": str(len(body))}
+        fixed = {**self.headers(number), "Host": "function", "Content-Type": "application/json", "Content-Length": str(len(body))}
         head = "POST /utility HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fixed.items())
         await asyncio.sleep(number / self.callers)  # so that they do not march in step
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -61,10 +61,13 @@ class Bench:
     google: Measured | None
     firestore: str
     pubsub: str
+    _tokens: dict[int, str] = field(default_factory=dict)
 
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.issuer.token('bench')}"}
+    def headers(self, caller: int) -> dict[str, str]:
+        """Each caller has a token of its own, for as long as all is measured."""
+        if caller not in self._tokens:
+            self._tokens[caller] = self.issuer.token(f"caller-{caller}")
+        return {"Authorization": f"Bearer {self._tokens[caller]}"}
 
     def answers_after(self, seconds: float) -> None:
         """How late the supplier is from now on."""

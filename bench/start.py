@@ -82,7 +82,7 @@ def first_sale(around: Bench, name: str, python: Path) -> Start:
     began = time.perf_counter()
     function = around.start(name, python)
     body = {"meterNumber": "99000000000", "amountCents": AMOUNT_CENTS}
-    with httpx.Client(base_url=f"http://127.0.0.1:{function.port}", headers=around.headers, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{function.port}", headers=around.headers(0), timeout=60, trust_env=False) as client:
         while True:
             with suppress(httpx.ConnectError):
                 answer = client.post("/utility", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})

@@ -5,6 +5,7 @@ request, inside the loop that will use it, and what that request does not need i
 """
 
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -178,6 +179,7 @@ class Wiring:
         supplier = MobileMart(self._transport(store.ledger), self._settings(), self._credentials(), now)
         self._to_close.append(supplier.aclose)
         self._ports = Ports(store, supplier, self._events(), Brake(store, self.config.mode, now), store.ledger)
+        gc.freeze()  # what is loaded stays: no collection looks at it again
         return self._ports
 
     async def _store(self) -> _Opened:

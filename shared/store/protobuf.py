@@ -17,8 +17,11 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def fill(values: Any, document: Mapping[str, Any]) -> None:
     """Put a document into a protobuf map of field names to values."""
     for name, item in document.items():
-        if type(item) is str:  # most of them
+        kind = type(item)
+        if kind is str:  # most of them
             values[name].string_value = item
+        elif kind is dict and item:
+            fill(values[name].map_value.fields, item)
         else:
             _fill(values[name], item)
 

@@ -8,6 +8,8 @@ import json
 import time
 import traceback
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -410,3 +412,39 @@ def test_beside_the_checked_header_the_unchecked_one_names_nobody():
 )
 def test_a_token_that_names_nobody_leaves_the_operator_unknown(authorization):
     assert operator(httpx.Headers({} if authorization is None else {"Authorization": authorization})) == "unknown"
+
+
+async def test_a_token_that_was_found_good_is_not_checked_again(verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = bearing(token())
+    first = await verifier.caller(good)
+    monkeypatch.setattr(jwt, "decode", None)
+
+    assert await verifier.caller(good) == first
+
+
+async def test_a_token_that_was_found_good_is_refused_once_it_has_expired(verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = token(exp=60)
+    await verifier.caller(bearing(good))
+    later = datetime.now(UTC) + timedelta(seconds=60 + 31)
+    monkeypatch.setattr("shared.identity.time", SimpleNamespace(time=later.timestamp))
+    monkeypatch.setattr("jwt.api_jwt.datetime", SimpleNamespace(now=later.astimezone))
+
+    assert await refused(verifier, good) == "the token has expired"
+
+
+async def test_a_token_that_was_found_good_is_refused_once_its_key_is_no_longer_published(
+    verifier: Verifier, issuer: Issuer, clock: Clock
+) -> None:
+    good = token()
+    await verifier.caller(bearing(good))
+    issuer.keys = [public(EC_KEY, kid="ec-1")]
+    clock.seconds += 3601
+
+    assert await refused(verifier, good) == "the token's signing key is unknown"
+
+
+async def test_more_tokens_than_are_remembered_are_all_found_good(verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.identity._MOST_KNOWN", 2)
+    tokens = [token(sub=f"wallet-{number}") for number in range(5)]
+    for _ in range(2):
+        assert [(await verifier.caller(bearing(each))).subject for each in tokens] == [f"wallet-{number}" for number in range(5)]
