@@ -32,8 +32,7 @@ DEFINITE: Final = ("refused", "busy", "unauthenticated", "float", "refused", "re
 SOLD_BADLY: Final = (
     *(Manner(f"{says}, sold", says, vends=True) for says in UNCERTAIN),
     Manner("no token", "sold", vends=True),
-    Manner("a token garbled", "sold", vends=True),
-    Manner("a token garbled", "sold", vends=True),
+    *(Manner("a token garbled", "sold", vends=True) for _ in range(3)),
     Manner("no id", "sold", vends=True),
 )
 NOT_SOLD: Final = tuple(Manner(says, says) for says in (*UNCERTAIN, *MEANINGLESS, *DEFINITE))
@@ -131,7 +130,7 @@ class Character:
     def kind_of_meter(self) -> tuple[bool, bool, int]:
         """Whether a meter is online, whether charges use up all that is paid, and how many tokens it takes."""
         kind = self._draw()
-        if kind < 0.75:
+        if kind < 0.55:
             return False, False, 1
         if kind < 0.9:
             return False, False, 3

@@ -6,19 +6,27 @@ from tests.simulation.faults import Call, Fault
 from tests.simulation.scheduler import Task
 
 FAULT_RATES = (0.0, 0.02, 0.05, 0.1, 0.2)
+WEAK = (
+    *("store.create", "store.advance", "store.advance", "events.publish", "supplier.vend", "supplier.reprint"),
+    *("" for _ in range(12)),
+)
+WEAK_RATE = 0.5
 PAUSES = (0.05, 1.0, 5.0, 20.0)
 
 
 class Dice:
     """Implements `scheduler.Chance` by a seed. `breaks`: processes may pause for longer than the promise assumes."""
 
-    __slots__ = ("_breaks", "_calm", "_draw", "_faults")
+    __slots__ = ("_breaks", "_calm", "_draw", "_faults", "_weak", "_weakness")
 
     def __init__(self, rng: Random, *, breaks: bool) -> None:
         self._draw = rng.random
         self._calm = False
         self._faults = FAULT_RATES[int(self._draw() * len(FAULT_RATES))]
         self._breaks = breaks
+
+        self._weak = WEAK[int(self._draw() * len(WEAK))]  # the call that fails again and again in this history, and always alike
+        self._weakness = self._draw()
 
     def calm_down(self) -> None:
         """No more faults."""
@@ -34,6 +42,8 @@ class Dice:
         if self._calm:
             return None
         drawn = self._draw()
+        if call.name == self._weak and drawn < WEAK_RATE:
+            return call.faults[int(self._weakness * len(call.faults))]
         if drawn < self._faults * call.weight:
             return call.faults[int(self._draw() * len(call.faults))]
         return PAUSES[int(self._draw() * len(PAUSES))] if drawn > 0.93 else None

@@ -31,7 +31,8 @@ class Shelf:
         if (fault := (yield LIST)) is Fault.REFUSED:
             raise FilesUnavailable
         found = self._choice([_stored(name, content) for name, content in self.contents.items()], days)
-        yield fault
+        if fault is not None:
+            yield fault
         return found
 
     @coroutine
@@ -39,7 +40,8 @@ class Shelf:
         if (fault := (yield READ)) is Fault.REFUSED:
             raise FilesUnavailable
         settled = compared(files, comparing)
-        yield fault
+        if fault is not None:
+            yield fault
         return settled
 
     def deliver(self, day: date, lines: list[Line], at: datetime, *, miscounted_by: int = 0, cut: bool = False) -> None:

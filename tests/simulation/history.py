@@ -25,7 +25,7 @@ CALLERS: Final = (
 )
 KEYS: Final = tuple(f"key-{number}" for number in range(12))
 SWEEPS: Final = (300.0, 700.0, 1300.0, 1500.0, 1600.0, 2500.0, 4000.0, 7000.0)  # seconds after the first caller
-FEWEST_CALLS: Final = 40  # a history of fewer port calls than this is not worth its name
+FEWEST_CALLS: Final = 35  # a history of fewer port calls than this is not worth its name
 
 
 class History(World):
@@ -41,13 +41,15 @@ class History(World):
     def storm(self) -> None:
         self._people_come()
         self.scheduler.run()
-        if self.pick(18) == 0:
+        if self.pick(24) == 0:
             self._days_pass_badly()
 
     def aftermath(self) -> None:
-        if self.store.open or self.scheduler.calls < FEWEST_CALLS or self.pick(4) == 0:
+        if self.store.open:
             self.time_passes(PERSONS_TURN if self.pick(2) else ENOUGH)
-        if invariants.needs_files(self) or self.pick(12 if self.store.open else 64) == 0:
+        elif self.scheduler.calls < FEWEST_CALLS:
+            self.sweep_now()
+        if invariants.needs_files(self) or self.pick(16 if self.store.open else 64) == 0:
             self.files_come(by_and_by=self.pick(3) == 0)
         if self.store.open:
             self.people_decide()

@@ -1,7 +1,8 @@
 """One thread that holds many coroutines: who goes on, what strikes, and how the clock moves.
 
-A port call is two boundaries. It yields its `Call` before its effect, is given a fault or `None`, makes its effect, and yields
-what it was given. Between any two boundaries everybody else may go on, or the process may die.
+A port call yields its `Call` before its effect, is given a fault or `None`, and makes its effect. What strikes after the effect, it
+yields then. Where nothing does, that is no boundary of its own: whoever may go on there may go on before the next call as well,
+since nobody can see what a process only thinks. At every boundary everybody else may go on, or the process may die.
 """
 
 import heapq
@@ -134,8 +135,6 @@ class Scheduler:
                 self._end(at, None, error)
                 continue
             task.reply = None
-            if said is None:  # the effect is made, and nothing struck
-                continue
             if type(said) is not Call:
                 self._after(at, said)
                 continue

@@ -62,7 +62,8 @@ class Store:
         if (fault := (yield FIND)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
         found = self.sales.get(transaction_id)
-        yield fault
+        if fault is not None:
+            yield fault
         return found
 
     @coroutine
@@ -70,7 +71,8 @@ class Store:
         if (fault := (yield FIND_PREVEND)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
         found = self.prevends.get(prevend_id)
-        yield fault
+        if fault is not None:
+            yield fault
         return found
 
     @coroutine
@@ -78,7 +80,8 @@ class Store:
         if (fault := (yield FIND_OPEN)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
         found = next((sale for sale in self.open.values() if sale.open is not None and sale.open.account == account), None)
-        yield fault
+        if fault is not None:
+            yield fault
         return found
 
     def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Step:
@@ -96,7 +99,8 @@ class Store:
             raise StoreUnavailable("refused")
         held = self._in_shard.get(_SHARD_NAMES[mode][shard])
         sales = [sale for sale in held.values() if sale.open is not None and sale.open.due_at <= at] if held else []
-        yield fault
+        if fault is not None:
+            yield fault
         return sorted(sales, key=_due_at)[:at_most]
 
     @coroutine
@@ -104,7 +108,8 @@ class Store:
         if (fault := (yield LOOKUP)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
         found = [sale for sale in self.sales.values() if sale.mode is mode and _key(sale, by) == value]
-        yield fault
+        if fault is not None:
+            yield fault
         return sorted(found, key=_created_at, reverse=True)[:at_most]
 
     @coroutine
@@ -121,7 +126,8 @@ class Store:
             and since < sale.created_at <= at
             and _key(sale, LookupBy.SUPPLIER_TRANSACTION_ID) is not None
         ]
-        yield fault
+        if fault is not None:
+            yield fault
         return sorted(found, key=_created_at, reverse=True)[:CONTROLS]
 
     async def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold]:
@@ -133,7 +139,8 @@ class Store:
         if (fault := (yield OF_DAY)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
         found = [sale for sale in self.sales.values() if sale.day == day and sale.mode is mode and int(sale.id[:4], 16) % SHARDS == shard]
-        yield fault
+        if fault is not None:
+            yield fault
         return found
 
     @coroutine
@@ -141,7 +148,8 @@ class Store:
         if (fault := (yield READ_PAPER)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
         found = self.papers.get((kind, paper_id))
-        yield fault
+        if fault is not None:
+            yield fault
         return found
 
     @coroutine
@@ -149,7 +157,8 @@ class Store:
         if (fault := (yield MARKED)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
         found = [paper for (of, name), paper in self.papers.items() if of is kind and paper.mark == mark and name >= (from_id or "")]
-        yield fault
+        if fault is not None:
+            yield fault
         return sorted(found, key=_paper_id)
 
     def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Step:
@@ -167,7 +176,8 @@ class Store:
         self.writes += 1
         if fault is Fault.REPEATED:
             written = write()  # the library tries again, and meets its own write
-        yield fault
+        if fault is not None:
+            yield fault
         if fault is Fault.LOST:
             raise StoreUnavailable("deadline exceeded")
         return written

@@ -42,7 +42,7 @@ class Switch:
         breaches: dict[str, str],
         seen: dict[str, int],
         asked: Callable[[str], None],
-        is_held: Callable[[Vend], bool],
+        may_name: Callable[[Vend, str | None], bool],
     ) -> None:
         self._clock = clock
         self.character = character
@@ -58,7 +58,7 @@ class Switch:
         self._late: list[tuple[datetime, int, Vend]] = []
         self._number = 0
         self._asked = asked  # is told of every request to vend
-        self._is_held = is_held  # whether our record of a sale names it
+        self._may_name = may_name  # whether a reprint that was asked for something else may name this sale
 
     async def exchange(self, call: Request, **_: object) -> Heard:
         """The transport of the client: one request, one answer."""
@@ -79,7 +79,8 @@ class Switch:
         heard = self._sold(service, action, asked)
         if fault is Fault.REPEATED:
             self._repeated_by_the_network(service, action, asked)
-        yield fault
+        if fault is not None:
+            yield fault
         return NoReply("TimeoutError") if fault is Fault.LOST else heard
 
     @coroutine
@@ -88,7 +89,8 @@ class Switch:
         if fault is Fault.REFUSED:
             return NoReply("ClientConnectorError", never_sent=True)
         heard = self._confirmed(service, asked)
-        yield fault
+        if fault is not None:
+            yield fault
         return NoReply("TimeoutError") if fault is Fault.LOST else heard
 
     @coroutine
@@ -98,7 +100,8 @@ class Switch:
         if fault is Fault.REFUSED:
             return NoReply("ClientConnectorError", never_sent=True)
         heard = self._printed(service, asked, asked_at)
-        yield fault
+        if fault is not None:
+            yield fault
         return NoReply("TimeoutError") if fault is Fault.LOST else heard
 
     def catch_up(self) -> None:
@@ -214,8 +217,8 @@ class Switch:
         return Reply.of(200, JSON, slip(found, character.token_form, spoilt="no token" if character.forgets_tokens else ""))
 
     def _another(self, asked: Mapping[str, str]) -> Heard:
-        """A sale that was not asked for: one that another record of ours holds, so that it can be told."""
-        others = [vend for vend in self.vends if vend.request_id != asked.get("requestId") and self._is_held(vend)]
+        """A sale that was not asked for: one of which that can be told."""
+        others = [vend for vend in self.vends if self._may_name(vend, asked.get("requestId"))]
         if not others:
             return _problem(400, 1012)
         return Reply.of(200, JSON, slip(others[self.character.some(len(others))], self.character.token_form))

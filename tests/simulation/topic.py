@@ -37,7 +37,8 @@ class Topic:
         self._heard(event, sale)
         message = Message(sale.id, event, sale.version, sale.state)
         self.messages += [message] * (2 if fault is Fault.REPEATED else 1)
-        yield fault
+        if fault is not None:
+            yield fault
         if fault is Fault.LOST:
             raise EventsUnavailable
 

@@ -89,7 +89,7 @@ class World:
         self.controls: set[VasType] = set()
         self.shoppers: list[Shopper] = []
         self.scheduler = Scheduler(self.clock, chance, trace, _restarted)
-        self.switch = Switch(self.clock, character, self.breaches, self.seen, self._asked, self._is_held)
+        self.switch = Switch(self.clock, character, self.breaches, self.seen, self._asked, self._may_name)
         self.store = Store(self.clock.read, Watch(self._created, self._advanced, self._land_later))
         self.topic = Topic(self._published)
         self.shelf = Shelf()
@@ -223,9 +223,14 @@ class World:
     def _asked(self, request_id: str) -> None:
         invariants.claimed_before_sent(self, request_id)
 
-    def _is_held(self, vend: Vend) -> bool:
+    def _may_name(self, vend: Vend, instead_of: str | None) -> bool:
+        """Whether it can be told that a vend is not the one that was asked for: by its amount, or because another record holds it."""
         sale = self.store.sales[self.sale_of[vend.request_id]]
-        return sale.receipt is not None and sale.receipt.supplier_transaction_id == vend.supplier_id
+        if instead_of is None or instead_of == vend.request_id:
+            return False
+        asked = self.store.sales[self.sale_of[instead_of]]
+        held = sale.receipt is not None and sale.receipt.supplier_transaction_id == vend.supplier_id
+        return held or asked.order.amount.cents != vend.cents
 
     def _created(self, sale: Transaction) -> None:
         self.sale_of[sale.request_id] = sale.id
