@@ -49,12 +49,28 @@ class History(World):
             self.time_passes(PERSONS_TURN if self.pick(2) else ENOUGH)
         elif self.scheduler.calls < FEWEST_CALLS:
             self.sweep_now()
-        if invariants.needs_files(self) or self.pick(16 if self.store.open else 64) == 0:
+        if invariants.needs_files(self) or self.pick(self._files_are_one_in()) == 0:
+            if self.pick(4):
+                self._the_next_day_sells()
             self.files_come(by_and_by=self.pick(3) == 0)
         if self.store.open:
             self.people_decide()
         self.shoppers[self.pick(len(self.shoppers))].ask()
         look_up(self, CALLERS[self.pick(len(CALLERS))], self.pick(len(self.store.sales)))
+        self.scheduler.run()
+
+    def _files_are_one_in(self) -> int:
+        """How rarely files come: more often where they have something to say."""
+        if not self.store.open:
+            return 64
+        return 6 if self.character.file_id == "some" else 14
+
+    def _the_next_day_sells(self) -> None:
+        """So that its file has something in it: a file without any of our ids proves nothing by its silence."""
+        self.move_to_morning()
+        shopper = Shopper(self, CALLERS[0], KEYS[-1], WANTS[self.pick(len(WANTS))], None, duplicates=True)
+        self.shoppers.append(shopper)
+        shopper.ask()
         self.scheduler.run()
 
     def _people_come(self) -> None:
