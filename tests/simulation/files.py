@@ -66,8 +66,8 @@ def lines_of(day: date, vends: list[Vend], ids: str) -> list[Line]:
 
 def line_of(vend: Vend, ids: str) -> Line:
     """The line that bills a sale."""
-    match "none" if ids == "some" and int(vend.supplier_id[-1]) % 2 else ids:
-        case "ours" | "some":
+    match "none" if ids == "of what it answered" and not vend.answered else ids:
+        case "ours" | "of what it answered":
             merchant_id = vend.request_id
         case "in capitals":
             merchant_id = vend.request_id.upper()

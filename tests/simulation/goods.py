@@ -55,7 +55,20 @@ IMPOSSIBLE: Final = Want(
 class Vend:
     """One sale in the supplier's books: what it really sold. `tokens` are what the customer must type, in order, or one PIN."""
 
-    __slots__ = ("at", "cents", "charges", "online", "pinned", "recipient", "request_id", "supplier_id", "tokens", "vas_type", "visible_at")
+    __slots__ = (
+        "answered",
+        "at",
+        "cents",
+        "charges",
+        "online",
+        "pinned",
+        "recipient",
+        "request_id",
+        "supplier_id",
+        "tokens",
+        "vas_type",
+        "visible_at",
+    )
 
     def __init__(self, request_id: str, vas_type: VasType, recipient: str | None, cents: int, *, pinned: bool) -> None:
         self.request_id = request_id
@@ -67,6 +80,7 @@ class Vend:
         self.tokens: tuple[str, ...] = ()
         self.online = False
         self.charges = 0
+        self.answered = False  # as a sale, to the request itself
 
 
 def slip(vend: Vend, token_form: str, *, spoilt: str = "") -> bytes:

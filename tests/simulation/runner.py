@@ -126,10 +126,13 @@ def _failure_of(history: History) -> Failure | None:
     try:
         history.run()
     except Violation as violation:
-        return Failure(history.seed, violation.invariant, violation.what)
+        failure = Failure(history.seed, violation.invariant, violation.what)
     except Stuck:
-        return Failure(history.seed, "every history ends", "it goes round in circles")
-    return None
+        failure = Failure(history.seed, "every history ends", "it goes round in circles")
+    else:
+        return None
+    history.scheduler.close()
+    return failure
 
 
 @contextmanager

@@ -151,6 +151,12 @@ class Scheduler:
             if steps > MOST_STEPS:
                 raise Stuck
 
+    def close(self) -> None:
+        """Give up whatever is under way."""
+        for task in (*self.ready, *(entry[2] for entry in self._asleep)):
+            if task.coroutine is not None:
+                task.coroutine.close()
+
     def _wake(self) -> bool:
         """Let the clock move to where the next sleeper wakes. False: there is none."""
         asleep = self._asleep

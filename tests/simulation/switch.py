@@ -161,6 +161,7 @@ class Switch:
                 vend.visible_at = NEVER
         if manner.says != "sold":
             return _answer(manner.says, self.character)
+        vend.answered = True
         words = slip(vend, self.character.token_form, spoilt=manner.name)
         return Reply.of(200, JSON, words)
 
