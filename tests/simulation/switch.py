@@ -79,6 +79,9 @@ class Switch:
         heard = self._sold(service, action, asked)
         if fault is Fault.REPEATED:
             self._repeated_by_the_network(service, action, asked)
+        if fault is Fault.LOST or fault is Fault.CRASH_AFTER:  # of a sale of which it never told us it does not lose sight
+            for vend in self.by_request.get(asked["requestId"], ()):
+                vend.visible_at = vend.at
         if fault is not None:
             yield fault
         return NoReply("TimeoutError") if fault is Fault.LOST else heard
@@ -103,6 +106,10 @@ class Switch:
         if fault is not None:
             yield fault
         return NoReply("TimeoutError") if fault is Fault.LOST else heard
+
+    def has_lost_sight_of(self, request_id: str) -> bool:
+        """Whether a sale was made that no reprint will ever find."""
+        return any(vend.visible_at == NEVER for vend in self.by_request.get(request_id, ()))
 
     def catch_up(self) -> None:
         """Make the vends that were begun late and are due by now."""

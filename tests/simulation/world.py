@@ -241,6 +241,8 @@ class World:
         invariants.moves_well(before, after)
         if after.state is State.REJECTED and before.state is not State.REJECTED:
             evidence.rejects_on_evidence(self, after)
+            if after.send_ended_at is None and self.switch.has_lost_sight_of(after.request_id):  # what it said is not on record
+                self.breaches.setdefault(after.request_id, "denied what it had sold")
         if before.tokens_pending and not after.tokens_pending:
             self.recovered.append(after.id)
         if self.trace is not None and before.version != after.version:
