@@ -63,7 +63,7 @@ class History(World):
         """How rarely files come: more often where they have something to say."""
         if not self.store.open:
             return 64
-        return 3 if self.character.file_id == "of what it answered" else 10
+        return 4 if self.character.file_id == "of what it answered" else 14
 
     def _the_next_day_sells(self) -> None:
         """So that its file has something in it: a file without any of our ids proves nothing by its silence."""

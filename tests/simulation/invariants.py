@@ -161,6 +161,10 @@ def ends_with_the_files(world: "World") -> None:
         if sale.state is not State.VENDED and world.switch.by_request.get(sale.request_id) and by_our_id:
             raise Violation("the files end every sale that was made", f"sale {sale.id[:6]} is {sale.state}")
     what_is_open_is_on_a_list(world)
+    listed = {body["day"]: {one["transactionId"] for one in body["open"]} for body in _days(world)}
+    for sale in world.store.open.values():
+        if sale.state not in ENDED and sale.id not in listed[sale.day.isoformat()]:
+            raise Violation("a settled day lists what is open", f"sale {sale.id[:6]} is {sale.state}")
     for body in _days(world):
         for books in body["conservation"]:
             if books["residue"] != {"rows": 0, "cents": 0}:
