@@ -28,9 +28,9 @@ lint: $(INSTALLED_DEV)
 	@$(VENV)/bin/ruff format --check --quiet
 	@$(VENV)/bin/mypy --no-error-summary
 
-# The settlement file and its comparison: rows/s and bytes a row.
+# Everything that is measured, with each goal beside it: some ten minutes. docs/performance.md says what is meant.
 bench: $(INSTALLED)
-	@$(VENV)/bin/python -m bench.settlement
+	@$(VENV)/bin/python -m bench
 
 # What the supplier may say, fuzzed by coverage: `make fuzz RUNS=1000000`. On Linux, with Python 3.12 or newer.
 fuzz: $(INSTALLED_DEV)

@@ -1,6 +1,6 @@
 """How fast a settlement file is parsed and compared, and what its side costs in memory.
 
-    python -m bench.settlement [ROWS]
+    python -m bench.settlement [ROWS ...]
 
 Both sides are made up first. Then, in one thread, our sales are indexed, the file is read, checked, hashed and compared, and
 the day is added up: `rows/s` is over all of that, in CPU time, so that a busy machine says the same. Memory is what Python
@@ -13,9 +13,11 @@ import random
 import time
 import tracemalloc
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from bench.table import Goal, Row, Table
 from shared.matching import Readings, match
 from shared.mobilemart.settlement_file import Line, SettlementFile
 from shared.mobilemart.settlement_writer import detail, written
@@ -30,23 +32,56 @@ DAY = date(2026, 5, 1)
 TODAY = date(2026, 5, 3)
 MORNING = datetime(2026, 5, 1, 4, tzinfo=UTC)
 CHUNK_BYTES = 1 << 20
-RUNS = 3
+RUNS = 2
+SIZES = (10_000, 100_000, 1_000_000)
+RATE = Goal(100_000, at_least=True)
+BYTES = Goal(200, at_least=False)
 
 
-def main() -> None:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One size: rows a second, and bytes a row of the file's side and of ours."""
+
+    rows: int
+    per_second: float
+    read_per_second: float
+    theirs: float
+    ours: float
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", type=int, nargs="?", default=1_000_000)
-    rows = parser.parse_args().rows
+    parser.add_argument("rows", type=int, nargs="*", default=SIZES)
+    for table in tables(parser.parse_args(arguments).rows):
+        print(table)
+
+
+def tables(sizes: Sequence[int] = SIZES) -> Iterator[Table]:
+    measured = [_measured(rows) for rows in sizes]
+    largest = measured[-1]
+    rows = [
+        Row((f"{one.rows:,}", f"{one.per_second:,.0f}", f"{one.read_per_second:,.0f}", f"{one.theirs:.0f}", f"{one.ours:.0f}"))
+        for one in measured
+    ]
+    rows.append(Row(("goal", RATE, "", BYTES, "")))
+    rows.append(Row(("", RATE.verdict(largest.per_second), "", BYTES.verdict(largest.theirs), "")))
+    columns = (
+        "rows",
+        "parsed and compared, rows/s",
+        "parsed only, rows/s",
+        "the file's side, bytes a row",
+        "our side's index, bytes a row",
+    )
+    yield Table(f"The settlement file, one core, CPU time, best of {RUNS}", columns, rows)
+
+
+def _measured(rows: int) -> Measured:
     sold = list(_sold(rows))
     content = b"".join(written(DAY, map(_line, sold)))
-    print(f"{rows:,} rows, {len(content) / 1e6:.0f} MB, best of {RUNS}")
     seconds = min(_seconds(sold, content) for _ in range(RUNS))
     reading = min(_seconds([], content, read_only=True) for _ in range(RUNS))
     ours, both = _peak_bytes(sold), _peak_bytes(sold, content)
-    print(f"parsed and compared {rows / seconds:>11,.0f} rows/s {seconds:>8.2f} s")
-    print(f"parsed only         {rows / reading:>11,.0f} rows/s {reading:>8.2f} s")
-    print(f"the file's side     {(both - ours) / rows:>11.1f} bytes/row")
-    print(f"our side's index    {ours / rows:>11.1f} bytes/row")
+    return Measured(rows, rows / seconds, rows / reading, (both - ours) / rows, ours / rows)
 
 
 def _sold(rows: int) -> Iterator[Sold]:

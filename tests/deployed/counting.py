@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, replace
@@ -15,8 +15,12 @@ from google.pubsub_v1 import PublishRequest
 from starlette.types import Receive, Scope, Send
 
 from local.supplier import Supplier, serving
-from shared.mobilemart.simulator import Behaviour, Fault, MemoryLedger, Simulator
+from shared.mobilemart.simulator import PLAIN, Behaviour, Fault, MemoryLedger, Service, Simulator
+from tests.deployed.processes import Function
+from tests.deployed.surroundings import Surroundings
+from tests.deployed.wallet import body_of, new_key
 
+ORDER = body_of(PLAIN, Service.UTILITY)
 STREAMED = frozenset({"BatchGetDocuments", "RunQuery"})
 
 
@@ -60,6 +64,46 @@ class Counting:
         """The supplier will make it, and its answer will never come."""
         assert self.simulator is not None
         self.simulator.script(Fault("reply-lost", on="purchase"))
+
+
+class Counted:
+    """A deployment whose every call is counted."""
+
+    def __init__(self, surroundings: Surroundings, world: Counting, *functions: str) -> None:
+        self.world = world
+        self._wallet = surroundings.wallet()
+        topic = surroundings.topic()
+        addresses = {
+            "FIRESTORE_EMULATOR_HOST": world.firestore,
+            "PUBSUB_EMULATOR_HOST": world.pubsub,
+            "MOBILEMART_API_URL": world.supplier,
+        }
+        environment = surroundings.live(topic, surroundings.platform.supplier("--unmarked"), **addresses)
+        self._functions = {name: surroundings.platform.start(name, environment) for name in functions}
+
+    def warmed(self) -> "Counted":
+        """What an instance does once is done: each has its access token, and its catalogue where it needs one."""
+        self.prevend()
+        self.world.lose_the_next_sale()
+        self.buy(status=202)
+        self.sweep()
+        return self
+
+    def __getitem__(self, name: str) -> Function:
+        return self._functions[name].ready()
+
+    def buy(self, body: Mapping[str, object] = ORDER, status: int = 201, key: str = "") -> None:
+        answer = self._wallet.buy(self["purchase"], "utility", body, key or new_key())
+        assert answer.status_code == status, answer.text
+
+    def prevend(self) -> dict[str, str]:
+        answer = self._wallet.confirm(self["prevend"], "utility", ORDER)
+        assert answer.status_code == 200, answer.text
+        return {"prevendId": answer.json()["prevendId"]}
+
+    def sweep(self) -> None:
+        answer = self["reconcile"].http.post("/sweep")
+        assert answer.status_code == 200, answer.text
 
 
 @contextmanager

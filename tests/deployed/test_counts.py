@@ -5,58 +5,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.mobilemart.simulator import PLAIN, Behaviour, Service
-from tests.deployed.counting import Counting, Counts, counting
-from tests.deployed.processes import Function, until
+from shared.mobilemart.simulator import Behaviour
+from tests.deployed.counting import Counted, Counts, counting
+from tests.deployed.processes import until
 from tests.deployed.surroundings import Surroundings
-from tests.deployed.wallet import Wallet, body_of, new_key
+from tests.deployed.wallet import new_key
 
-ORDER = body_of(PLAIN, Service.UTILITY)
 TOKEN_SECONDS = 4  # and renewed after half of that
-
-
-class Counted:
-    """A deployment whose every call is counted."""
-
-    def __init__(self, surroundings: Surroundings, world: Counting, *functions: str) -> None:
-        self.world = world
-        self.wallet: Wallet = surroundings.wallet()
-        topic = surroundings.topic()
-        addresses = {
-            "FIRESTORE_EMULATOR_HOST": world.firestore,
-            "PUBSUB_EMULATOR_HOST": world.pubsub,
-            "MOBILEMART_API_URL": world.supplier,
-        }
-        environment = surroundings.live(topic, surroundings.platform.supplier("--unmarked"), **addresses)
-        self._functions = {name: surroundings.platform.start(name, environment) for name in functions}
-
-    def __getitem__(self, name: str) -> Function:
-        return self._functions[name].ready()
-
-    def buy(self, body: object = ORDER, status: int = 201, key: str = "") -> None:
-        answer = self.wallet.buy(self["purchase"], "utility", body, key or new_key())  # type: ignore[arg-type]
-        assert answer.status_code == status, answer.text
-
-    def prevend(self) -> dict[str, str]:
-        answer = self.wallet.confirm(self["prevend"], "utility", ORDER)
-        assert answer.status_code == 200, answer.text
-        return {"prevendId": answer.json()["prevendId"]}
-
-    def sweep(self) -> None:
-        answer = self["reconcile"].http.post("/sweep")
-        assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture(scope="module")
 def counted(surroundings: Surroundings) -> Iterator[Counted]:
-    """What an instance does once is done: each has its access token, and its catalogue where it needs one."""
     with counting(surroundings.firestore, surroundings.pubsub, Behaviour(marked=False)) as world:
-        counted = Counted(surroundings, world, "prevend", "purchase", "reconcile")
-        counted.prevend()
-        world.lose_the_next_sale()
-        counted.buy(status=202)
-        counted.sweep()
-        yield counted
+        yield Counted(surroundings, world, "prevend", "purchase", "reconcile").warmed()
 
 
 def test_a_sale_that_prevends_itself_takes_three_writes_and_two_reads(counted: Counted) -> None:

@@ -1,0 +1,121 @@
+"""The sweep that ends a thousand doubts: the supplier had made every sale, and every answer was lost.
+
+    python -m bench.sweep [SALES]
+
+In one process, with SQLite on disk and the simulated supplier; the pace at which a deployed sweep asks the supplier is left out,
+so that what is measured is our own. `MOBILEMART_CALLS_PER_SECOND` bounds the deployed one.
+"""
+
+import argparse
+import asyncio
+import logging
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bench.table import Row, Table
+from shared.concurrency import each
+from shared.config import load
+from shared.identifiers import Caller
+from shared.mobilemart.access import Credentials
+from shared.mobilemart.client import MobileMart, Settings
+from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, Fault, MemoryLedger, Simulator
+from shared.money import Money
+from shared.reconciling import Sweeping
+from shared.store.sqlite import SqliteStore
+from shared.transaction import EventName, State, Transaction
+from shared.vas import Mode, Order, VasType
+from shared.vending import PurchaseRequest, Vending
+
+DOUBTS = 1_000
+
+
+class Silent:
+    """Publishes to nobody."""
+
+    async def publish(self, event: EventName, sale: Transaction) -> None:
+        """Done."""
+
+
+class Unbraked:
+    """A thousand doubts in a row would pause selling."""
+
+    async def stops(self, vas_type: VasType) -> bool:
+        return False
+
+    async def notice(self, vas_type: VasType, outcome: object) -> None:
+        """Nothing."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sales", type=int, nargs="?", default=DOUBTS)
+    for table in tables(parser.parse_args(arguments).sales):
+        print(table)
+
+
+def tables(sales: int = DOUBTS) -> Iterator[Table]:
+    logging.disable()  # a doubt is a warning, and here are a thousand
+    with tempfile.TemporaryDirectory() as folder:
+        wall, cpu = asyncio.run(_swept(Path(folder) / "sales.sqlite", sales))
+    row = Row((f"{sales:,}", f"{wall:.1f}", f"{sales / wall:,.0f}", f"{cpu / sales * 1_000:.1f}"))
+    yield Table("A sweep of sales in doubt, SQLite, without the supplier's pace", ("sales", "seconds", "sales/s", "CPU ms a sale"), [row])
+
+
+async def _swept(path: Path, sales: int) -> tuple[float, float]:
+    """Seconds, and CPU seconds, of a sweep in which every one of them is found to have vended."""
+    store = await SqliteStore.open(str(path), timeout_seconds=60)
+    simulator = Simulator(MemoryLedger(), now=_now)
+    settings = Settings(base_url="https://fulcrum.invalid", mode=Mode.SIMULATED)
+    supplier = MobileMart(httpx.ASGITransport(simulator), settings, _credentials, _now)
+    config = load({"ENVIRONMENT": "local", "MOBILEMART_LIVE_INTEGRATION": "false", "TRANSACTION_STORE": "sqlite:///unused"}, "reconcile")
+    ports: dict[str, Any] = {"store": store, "supplier": supplier, "events": Silent(), "rules": config.rules(), "now": _now}
+    selling = Vending(**ports, new_id=_new_id, brake=Unbraked())
+    simulator.script(*(Fault("reply-lost", on="purchase") for _ in range(sales)))
+    for number in range(sales):
+        doubt = await selling.purchase(_asked(number))
+        assert doubt.transaction.state is State.IN_DOUBT
+    sweeping = Sweeping(**ports, new_id=_new_id, each=each)
+    began, used, vended = time.perf_counter(), time.process_time(), 0
+    while vended < sales:  # a sweep takes so many of each shard
+        swept = await sweeping.sweep(_now() + timedelta(hours=1))
+        assert swept.vended > 0
+        vended += swept.vended
+    taken = time.perf_counter() - began, time.process_time() - used
+    await supplier.aclose()
+    await store.close()
+    return taken
+
+
+def _asked(number: int) -> PurchaseRequest:
+    order = Order(
+        vas_type=VasType.UTILITY,
+        amount=Money(10_000),
+        merchant_product_id=None,
+        meter_number=f"12345{number:06d}",
+    )
+    key = f"key-{number}"
+    caller = Caller("local", "bench")
+    return PurchaseRequest(caller=caller, idempotency_key=key, fingerprint=key, vas_type=VasType.UTILITY, order=order, allow_duplicate=True)
+
+
+async def _credentials(_refused: bool) -> Credentials:
+    return Credentials(SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+if __name__ == "__main__":
+    main()
