@@ -13,6 +13,7 @@ const known = new Map(); // id -> {sale, row}
 let all = false;
 let more = false; // than were asked for
 let looking = null;
+let missed = false;
 
 export function start() {
   by("sweep").addEventListener("click", async () => {
@@ -30,10 +31,14 @@ export function start() {
   look();
 }
 
-/** Look now, unless it is being looked already. */
+/** Look now, or once more when the look that is under way has ended: it may have missed what just happened. */
 export function look() {
   if (document.hidden) return;
-  looking ??= Promise.all([sales(), brake()]).finally(() => (looking = null));
+  missed = looking !== null;
+  looking ??= Promise.all([sales(), brake()]).finally(() => {
+    looking = null;
+    if (missed) look();
+  });
 }
 
 async function sales() {

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
 from tests.emulators import free_port
 from tests.functions.running import ROOT
@@ -64,8 +64,8 @@ def selling(system: httpx.Client) -> httpx.Client:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """Without the browser its tests are skipped, but never where a build relies on them."""
+async def browser() -> AsyncIterator[BrowserContext]:
+    """One for all tests: to begin anew costs more than a test. Without it they are skipped, but never where a build relies on them."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         missing = "there is no chromium on PATH: `apt-get install chromium`"
@@ -74,27 +74,24 @@ async def browser() -> AsyncIterator[Browser]:
         pytest.skip(missing)
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield launched
+        context = await launched.new_context(reduced_motion="reduce")
+        context.set_default_timeout(PATIENCE_MS)
+        yield context
         await launched.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def looking(browser: Browser, selling: httpx.Client) -> AsyncIterator[Looking]:
-    """Opens the page: `looking(width=390, dark=True)`. Whatever a test does, the page asks no other host and has nothing to complain of."""
+async def looking(browser: BrowserContext, selling: httpx.Client) -> AsyncIterator[Looking]:
+    """Opens the page: `looking(width=390)`. Whatever a test does, the page asks no other host and has nothing to complain of."""
     base, opened = str(selling.base_url), list[Looked]()
 
-    async def look(width: int = 1280, *, dark: bool = False) -> Looked:
+    async def look(width: int = 1280) -> Looked:
         caller = uuid.uuid4().hex
-        context = await browser.new_context(
-            viewport=ViewportSize(width=width, height=900),
-            color_scheme="dark" if dark else "light",
-            reduced_motion="reduce",
-            extra_http_headers={"X-Caller": caller},
-        )
-        context.set_default_timeout(PATIENCE_MS)
-        looked = Looked(await context.new_page(), caller)
+        await browser.set_extra_http_headers({"X-Caller": caller})
+        looked = Looked(await browser.new_page(), caller)
         opened.append(looked)
-        context.on("request", lambda request: looked.hosts.add(urlsplit(request.url).netloc))
+        await looked.page.set_viewport_size({"width": width, "height": 900})
+        looked.page.on("request", lambda request: looked.hosts.add(urlsplit(request.url).netloc))
         looked.page.on("pageerror", lambda error: looked.complaints.append(str(error)))
         looked.page.on("console", lambda said: looked.complaints.extend([said.text] if _is_complaint(said.type, said.text) else []))
         await looked.page.goto(base)
@@ -103,8 +100,8 @@ async def looking(browser: Browser, selling: httpx.Client) -> AsyncIterator[Look
 
     expect.set_options(timeout=PATIENCE_MS)
     yield look
-    for looked in opened:
-        await looked.page.context.close()
+    for page in browser.pages:
+        await page.close()
     assert {host for looked in opened for host in looked.hosts} <= {urlsplit(base).netloc}
     assert [complaint for looked in opened for complaint in looked.complaints] == []
 
