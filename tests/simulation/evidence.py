@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # The contract's numbers, whatever the product's settings say.
 MINIMUM_AGE: Final = timedelta(seconds=900)
 RESOLVE_INTERVAL: Final = timedelta(seconds=60)
-A_SWEEP: Final = timedelta(hours=3)  # with whatever froze it
+A_SWEEP: Final = timedelta(hours=24)  # one sweep, with all that can freeze it
 
 
 def rejects_on_evidence(world: "World", sale: Transaction) -> None:

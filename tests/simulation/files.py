@@ -13,8 +13,8 @@ from shared.transaction import business_day
 from tests.simulation.faults import Call, Fault
 from tests.simulation.goods import Vend
 
-LIST = Call("files.find", Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.LATE, weight=3)
-READ = Call("files.compare", Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.LATE, weight=3)
+LIST = Call("files.find", Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.LATE, weight=6)
+READ = Call("files.compare", Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.LATE, weight=6)
 
 
 class Shelf:

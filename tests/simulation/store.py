@@ -22,11 +22,11 @@ OF_DAY = Call("store.of_day", *READ, weight=1 / 24)  # and 48 of these in the se
 LOOKUP = Call("store.lookup", *READ, weight=3)
 CONTROL = Call("store.vended_lately", *READ)
 READ_PAPER = Call("store.read_paper", *READ)
-MARKED = Call("store.marked_papers", *READ, weight=3)
+MARKED = Call("store.marked_papers", *READ, weight=6)
 CREATE = Call("store.create", *WRITE)
 ADVANCE = Call("store.advance", *WRITE)
 ADD_PREVEND = Call("store.add_prevend", *WRITE)
-WRITE_PAPER = Call("store.write_paper", *WRITE, weight=3)
+WRITE_PAPER = Call("store.write_paper", *WRITE, weight=5)
 
 _SHARD_NAMES = {mode: tuple(shard_name(mode, number) for number in range(SHARDS)) for mode in Mode}
 
