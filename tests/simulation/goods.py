@@ -1,5 +1,6 @@
 """What is sold in the simulation: the catalogue, the orders that callers may make, and what a sale says when it is answered."""
 
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from shared.catalogue import Product
@@ -69,6 +70,9 @@ class Vend:
         "vas_type",
         "visible_at",
     )
+
+    at: datetime  # these two once it is in the books
+    visible_at: datetime
 
     def __init__(self, request_id: str, vas_type: VasType, recipient: str | None, cents: int, *, pinned: bool) -> None:
         self.request_id = request_id
