@@ -53,8 +53,11 @@ class History(World):
             if self.pick(4):
                 self._the_next_day_sells()
             self.files_come(by_and_by=self.pick(3) == 0)
+        known = len(self.breaches)
         if self.store.open:
             self.people_decide()
+        if len(self.breaches) > known:  # what the last sweeps believed, only files can put right
+            self.files_come()
         self.shoppers[self.pick(len(self.shoppers))].ask()
         look_up(self, CALLERS[self.pick(len(CALLERS))], self.pick(len(self.store.sales)))
         self.scheduler.run()
