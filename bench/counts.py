@@ -17,7 +17,7 @@ from tests.deployed.wallet import new_key
 
 def main() -> None:
     for table in tables():
-        print(table)
+        print(table, flush=True)
 
 
 def tables() -> Iterator[Table]:

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--emulators", action="store_true", help="sell into Google's emulators, which take more CPU than the functions")
     options = parser.parse_args(arguments)
     for table in tables(options.rounds, options.seconds, options.python, with_emulators=options.emulators):
-        print(table)
+        print(table, flush=True)
 
 
 def tables(rounds: int, seconds: float, python: Path, *, with_emulators: bool = False) -> Iterator[Table]:

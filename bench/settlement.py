@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", type=int, nargs="*", default=SIZES)
     for table in tables(parser.parse_args(arguments).rows):
-        print(table)
+        print(table, flush=True)
 
 
 def tables(sizes: Sequence[int] = SIZES) -> Iterator[Table]:

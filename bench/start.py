@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--python", type=Path, default=Path(sys.executable), help="the interpreter whose packages the functions use")
     options = parser.parse_args(arguments)
     for table in tables(options.runs, options.python):
-        print(table)
+        print(table, flush=True)
 
 
 def tables(runs: int, python: Path) -> Iterator[Table]:

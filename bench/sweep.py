@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sales", type=int, nargs="?", default=DOUBTS)
     for table in tables(parser.parse_args(arguments).sales):
-        print(table)
+        print(table, flush=True)
 
 
 def tables(sales: int = DOUBTS) -> Iterator[Table]:
