@@ -1,7 +1,7 @@
 """Everything that is measured, as tables: `make bench`, or `python -m bench [--short]`.
 
-Every table can be had alone, with more to choose: `python -m bench.sales`, `.start`, `.counts`, `.settlement`, `.sweep`, and `.cost`,
-which prices a sale. Where Java or the emulators are missing, what needs them is left out, and said to be.
+Every table can be had alone, with more to choose: `python -m bench.sales`, `.start`, `.counts`, `.settlement`, `.sweep`, `.histories`, and
+`.cost`, which prices a sale. Where Java or the emulators are missing, what needs them is left out, and said to be.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import counts, sales, settlement, start, sweep
+from bench import counts, histories, sales, settlement, start, sweep
 from bench.table import Table
 from tests.emulators import EmulatorMissing
 
@@ -27,6 +27,7 @@ def main() -> None:
     show(counts.tables)
     show(lambda: settlement.tables((10_000, 100_000) if short else settlement.SIZES))
     show(lambda: sweep.tables(100 if short else sweep.DOUBTS))
+    show(lambda: histories.tables(500 if short else histories.SEEDS))
     print(f"\n{time.monotonic() - began:.0f} seconds")
 
 

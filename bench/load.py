@@ -53,6 +53,8 @@ class Load:
         seen = Seen(time.perf_counter() - began, list(self._latencies), before, measure())
         self._ended = True
         await asyncio.gather(*callers)
+        if not seen.latencies:
+            raise RuntimeError(f"nothing was answered to {self.callers} callers in {seconds} seconds: the machine is too busy to measure")
         return seen
 
     async def _while_running(self, callers: list[asyncio.Task[None]], seconds: float) -> None:

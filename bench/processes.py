@@ -10,6 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import grpc
+from google.pubsub_v1 import PublisherClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+
 from local import package
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET
 from tests.deployed.issuer import Issuer, issuing
@@ -123,6 +127,8 @@ def bench(firestore: str | None = None, pubsub: str | None = None) -> Iterator[B
     with TemporaryDirectory() as folder, secret_manager(credentials) as secrets, issuing() as issuer:
         platform = Platform(Path(folder))
         try:
+            if pubsub is not None:
+                _make_topic(pubsub)
             supplier = _standing(platform, "bench.fulcrum")
             google = _standing(platform, "bench.google") if firestore is None else None
             local = f"127.0.0.1:{google.port}" if google is not None else ""
@@ -135,6 +141,11 @@ def many_files() -> None:
     """Let this process and its children hold a connection for each caller."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _make_topic(pubsub: str) -> None:
+    with grpc.insecure_channel(pubsub) as channel:
+        PublisherClient(transport=PublisherGrpcTransport(channel=channel)).create_topic(name=TOPIC)
 
 
 def _standing(platform: Platform, module: str) -> Measured:

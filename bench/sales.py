@@ -64,6 +64,8 @@ def tables(rounds: int, seconds: float, python: Path, *, with_emulators: bool = 
         around = stack.enter_context(bench(*services))
         functions = {name: around.ready(around.start(name, python)) for name in STACKS}
         around.answers_after(SUPPLIER_SECONDS)
+        for function in functions.values():  # what is slow only once: imports, connections, and the emulators' compiler
+            Load(function.port, CALLERS[1], around.headers).run(WARM_UP_SECONDS, seconds, function.cpu_seconds)
         turns: dict[tuple[str, int], list[Turn]] = {}
         for _ in range(rounds):
             for callers in CALLERS:
