@@ -4,6 +4,8 @@ Heard is every record that passes a logger of this process, in the form in which
 that tests start. Searched for are STS tokens, PINs, bearer tokens, the secrets that were configured, and whole meter, account and
 mobile numbers: by their form, or because a test used them. What is written for a person at a terminal is no log: of the programs
 in `local/` only their log lines count.
+
+Where the tests are spread over workers, each of them listens for itself, and the session that they belong to adds up what they heard.
 """
 
 import logging
@@ -11,8 +13,9 @@ import os
 import re
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -68,6 +71,16 @@ class Ear:
             if secret in text:
                 self._note("secret", secret, where)
 
+    def add(self, other: "Ear") -> None:
+        """What another one has heard: a number said there may have been used here."""
+        self.records += other.records
+        self.processes += other.processes
+        self.lines += other.lines
+        self.used |= other.used
+        self.secrets |= other.secrets
+        self._found = {**other._found, **self._found}
+        self._numbers = {**other._numbers, **self._numbers}
+
     @property
     def findings(self) -> list[str]:
         """What was said where, by its kind and its first digits."""
@@ -87,10 +100,11 @@ class _Child:
 
 
 class Overhearing:
-    """The ear of a session, and what it listens through."""
+    """The ear of a session, and what it listens through: in any thread, one at a time."""
 
     def __init__(self) -> None:
         self.ear = Ear()
+        self._turn = threading.RLock()
         self._children: list[_Child] = []
         self._patches = pytest.MonkeyPatch()
 
@@ -102,8 +116,10 @@ class Overhearing:
 
         def handled(logger: logging.Logger, record: logging.LogRecord) -> None:
             if record.levelno >= logging.WARNING or hasattr(record, "fields"):
-                self.ear.records += 1
-                self.ear.hear(form.format(record), f"{_test()}, {record.name}, {record.levelname}")
+                text = form.format(record)
+                with self._turn:
+                    self.ear.records += 1
+                    self.ear.hear(text, f"{_test()}, {record.name}, {record.levelname}")
             handle(logger, record)
 
         def begun(process: subprocess.Popen[Any], args: Any, *more: Any, **options: Any) -> None:
@@ -113,15 +129,17 @@ class Overhearing:
                 streams = {name: options.get(name) for name in ("stdout", "stderr")}
                 heard = {name: instead if stream == subprocess.DEVNULL else stream for name, stream in streams.items()}
                 begin(process, args, *more, **{**options, **heard})
-                self._attend(process, command, heard.values())
-            self.ear.processes += 1
+                with self._turn:
+                    self.ear.processes += 1
+                    self._attend(process, command, heard.values())
             return None
 
         def communicated(process: subprocess.Popen[Any], *more: Any, **options: Any) -> tuple[Any, Any]:
             said = communicate(process, *more, **options)
             if command := _python(process.args):
-                for text in filter(None, said):
-                    self._hear_process(text if isinstance(text, str) else text.decode(errors="replace"), *_told(command))
+                with self._turn:
+                    for text in filter(None, said):
+                        self._hear_process(text if isinstance(text, str) else text.decode(errors="replace"), *_told(command))
             return said
 
         def sent(client: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
@@ -142,21 +160,24 @@ class Overhearing:
 
     def stop(self) -> None:
         self._patches.undo()
-        self._gather(everything=True)
+        with self._turn:
+            self._gather(everything=True)
 
     def _ordered(self, order: Order) -> None:
         if order.recipient is not None and len(order.recipient) >= FEWEST_CHARACTERS and order.recipient.isdecimal():
-            self.ear.used.add(order.recipient)
+            with self._turn:
+                self.ear.used.add(order.recipient)
 
     def _configured(self, credentials: Credentials) -> None:
         if len(credentials.client_secret) >= FEWEST_CHARACTERS:
-            self.ear.secrets.add(credentials.client_secret)
+            with self._turn:
+                self.ear.secrets.add(credentials.client_secret)
 
     def _learn(self, request: httpx.Request) -> None:
         """The numbers that a request names."""
-        self.ear.used.update(_SENT.findall(str(request.url)))
-        if (content := getattr(request, "_content", None)) is not None:  # a stream has none yet
-            self.ear.used.update(_SENT.findall(content[:4096].decode(errors="replace")))
+        content = getattr(request, "_content", None) or b""  # a stream has none yet
+        with self._turn:
+            self.ear.used.update(_SENT.findall(f"{request.url}\n{content[:4096].decode(errors='replace')}"))
 
     def _attend(self, process: subprocess.Popen[Any], command: Sequence[str], streams: Iterable[Any]) -> None:
         self._gather()
@@ -181,17 +202,31 @@ class Overhearing:
 
 
 OVERHEARING: Final = pytest.StashKey[Overhearing]()
+HEARD_BY_WORKER: Final = "overheard"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[OVERHEARING] = Overhearing()
-    config.stash[OVERHEARING].start()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if getattr(session.config.option, "dist", "no") == "no":  # a session that spreads its tests has nothing to say itself
+        session.config.stash[OVERHEARING].start()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has ended: one that crashed says nothing any more, and has failed the session."""
+    if heard := getattr(node, "workeroutput", {}).get(HEARD_BY_WORKER):
+        node.config.stash[OVERHEARING].ear.add(Ear(**heard))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     overhearing = session.config.stash[OVERHEARING]
     overhearing.stop()
+    if (told := getattr(session.config, "workeroutput", None)) is not None:
+        told[HEARD_BY_WORKER] = asdict(overhearing.ear)
     if overhearing.ear.findings:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

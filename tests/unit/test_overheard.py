@@ -70,11 +70,19 @@ def test_what_a_log_may_hold_is_no_finding(text):
     assert heard(text) == []
 
 
-def session(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
+def test_a_number_said_in_one_worker_and_used_in_another_is_found():
+    using, saying = Ear(records=1, used={ACCOUNT}), Ear(records=2)
+    saying.hear(f"to account {ACCOUNT}", "there")
+    assert (using.findings, saying.findings) == ([], [])
+    using.add(saying)
+    assert (using.records, using.findings) == (3, ["there: a account: 135..."])
+
+
+def session(folder: Path, test: str, *options: str) -> subprocess.CompletedProcess[str]:
     """A session of one test, with the plugin and nothing else of this project's tests."""
     (folder / "test_planted.py").write_text(textwrap.dedent(test))
     (folder / "pytest.ini").write_text("[pytest]\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.overheard", "-p", "no:schemathesis", "test_planted.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.overheard", "-p", "no:schemathesis", *options, "test_planted.py"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -104,22 +112,36 @@ PLANTED = """
         log.info("sold", to=order.account_number)
 """
 MASKED = """
+    import subprocess, sys
+    from concurrent.futures import ThreadPoolExecutor
+
     from shared import logs
+
+    SAYS = [sys.executable, "-I", "-S", "-c", "print(*range(1000), sep=chr(10))"]
+
+    def start(_):
+        return subprocess.Popen(SAYS, stdout=subprocess.DEVNULL)
 
     def test_sells():
         logs.logger("planted").info("sold", meter_number="12345678901", token="0" * 20)
+
+    def test_starts_processes_in_several_threads():
+        assert [started.wait() for started in [start(at) for at in range(12)]] == [0] * 12
+        with ThreadPoolExecutor(4) as threads:
+            assert [started.wait() for started in threads.map(start, range(8))] == [0] * 8
 """
 
 
-def test_a_session_that_logs_what_it_must_not_fails_and_names_each_test(tmp_path):
-    ended = session(tmp_path, PLANTED)
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["in one process", "spread over workers"])
+def test_a_session_that_logs_what_it_must_not_fails_and_names_each_test(tmp_path, options):
+    ended = session(tmp_path, PLANTED, *options)
     assert ended.returncode == 1 and "4 passed" in ended.stdout, ended.stdout
     assert "logs: 2 records, 2 lines of 2 processes, 4 with what none may hold" in ended.stdout
     assert ended.stdout.count("  test_planted.py::test_") == 4
     assert not any(value in ended.stdout for value in (TOKEN, METER, ACCOUNT))
 
 
-def test_a_session_whose_logs_are_masked_passes(tmp_path):
+def test_a_session_whose_logs_are_masked_passes_and_hears_every_process_once(tmp_path):
     ended = session(tmp_path, MASKED)
     assert ended.returncode == 0, ended.stdout
-    assert "logs: 1 records, 0 lines of 0 processes, 0 with what none may hold" in ended.stdout
+    assert "logs: 1 records, 20000 lines of 20 processes, 0 with what none may hold" in ended.stdout
