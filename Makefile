@@ -21,7 +21,7 @@ run: $(INSTALLED)
 	@$(VENV)/bin/python -m local
 
 test: lint
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n auto
 
 lint: $(INSTALLED_DEV)
 	@$(VENV)/bin/ruff check --quiet

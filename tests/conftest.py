@@ -1,6 +1,7 @@
 """Fixtures for every test: Google's emulators, one of each per session, started when first asked for."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -8,7 +9,13 @@ import pytest
 
 from tests import emulators
 
-pytest_plugins = ["tests.overheard"]
+pytest_plugins = ["tests.overheard", "tests.spread"]
+
+
+def pytest_configure() -> None:
+    """A shell that starts a session in the background has it ignore interrupts, and so would the programs that tests interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ Started by their `java` command line: `gcloud emulators ... start` is slower and
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,12 +14,17 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count, islice
 from pathlib import Path
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+FIRST_PORT, PORTS = 20_000 + WORKER % 12 * 1_000, 1_000  # below those that the system gives to whoever wants any
+
+_turns = count(random.randrange(PORTS))  # two sessions side by side begin apart
 _running_at: dict[str, "subprocess.Popen[bytes]"] = {}  # those that this process started, by their addresses
 _JVM = ("-Duser.language=en", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
@@ -102,10 +108,16 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port of this machine that nobody listens on, and that nobody else is given before its turn comes again.
+
+    Raises:
+        OSError: there is none.
+    """
+    for turn in islice(_turns, PORTS):
+        port = FIRST_PORT + turn % PORTS
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError(f"no port is free from {FIRST_PORT} to {FIRST_PORT + PORTS - 1}")
 
 
 def _java() -> str:
