@@ -7,7 +7,7 @@ or look back at each other. What takes longest is begun first, so that no worker
 from typing import Any, Final
 
 import pytest
-from xdist.scheduler import LoadFileScheduling
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 WHOLE: Final = ("tests/deployed", "tests/functions", "tests/infra", "tests/page")
 LONGEST_FIRST: Final = (
@@ -20,7 +20,7 @@ LONGEST_FIRST: Final = (
 )
 
 
-class Spread(LoadFileScheduling):
+class Spread(LoadFileScheduling):  # type: ignore[misc]
     """Hands out folders and files in the order of the collection."""
 
     def _split_scope(self, nodeid: str) -> str:
