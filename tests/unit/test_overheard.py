@@ -82,8 +82,8 @@ def session(folder: Path, test: str, *options: str) -> subprocess.CompletedProce
     """A session of one test, with the plugin and nothing else of this project's tests."""
     (folder / "test_planted.py").write_text(textwrap.dedent(test))
     (folder / "pytest.ini").write_text("[pytest]\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.overheard", "-p", "no:schemathesis", *options, "test_planted.py"]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.overheard", *options, "test_planted.py"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -132,7 +132,7 @@ MASKED = """
 """
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["in one process", "spread over workers"])
+@pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "2")], ids=["in one process", "spread over workers"])
 def test_a_session_that_logs_what_it_must_not_fails_and_names_each_test(tmp_path, options):
     ended = session(tmp_path, PLANTED, *options)
     assert ended.returncode == 1 and "4 passed" in ended.stdout, ended.stdout
