@@ -20,8 +20,9 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 run: $(INSTALLED)
 	@$(VENV)/bin/python -m local
 
+# On all cores, up to four: a worker and its emulators take a gigabyte, and more of them would wait for the longest folder.
 test: lint
-	@$(VENV)/bin/python -m pytest -n auto
+	@$(VENV)/bin/python -m pytest -n logical --maxprocesses 4
 
 lint: $(INSTALLED_DEV)
 	@$(VENV)/bin/ruff check --quiet

@@ -1,4 +1,4 @@
-"""A plugin of pytest: how the tests are spread over workers, where there are some (`pytest -n auto`, which is what `make test` does).
+"""A plugin of pytest: how the tests are spread over workers, where there are some: `pytest -n auto`, or `make test`.
 
 A file stays whole, because what its tests share is made once for all of them; so does a folder whose files share what is expensive,
 or look back at each other. What takes longest is begun first, so that no worker ends long after the others.
