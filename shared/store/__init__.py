@@ -107,7 +107,7 @@ class Store(Papers, Protocol):
         """
 
     async def add_prevend(self, prevend: Prevend) -> None:
-        """Keep a new prevend until it has expired."""
+        """Keep a new prevend until it has expired. One that is there already stays as it is: it may be used."""
 
     async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction]:
         """The caller's sales of a business day (`YYYY-MM-DD`), in the order of their ids, after the id `cursor`."""

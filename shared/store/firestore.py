@@ -10,6 +10,7 @@ import json
 import re
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple, Self, TypeVar
@@ -208,8 +209,8 @@ class FirestoreStore:
         return structs.replace(after, revision=revision)
 
     async def add_prevend(self, prevend: Prevend) -> None:
-        # Without a precondition: its id is random, and a repeat by the retry writes the same again.
-        await self._database.commit(self._database.write(PREVENDS, prevend.id, prevend_document(prevend)))
+        with suppress(Conflict):  # an earlier try of ours, whose reply was lost; it may be used by now
+            await self._database.commit(self._database.write(PREVENDS, prevend.id, prevend_document(prevend), exists=False))
 
     async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction]:
         found = await self._page(_where("callerDay", "EQUAL", caller_day(mode, caller, day)), cursor, at_most)

@@ -179,7 +179,7 @@ class SqliteStore:
         return structs.replace(after, revision=str(revision + 1))
 
     async def add_prevend(self, prevend: Prevend) -> None:
-        statement = "INSERT INTO prevends (id, revision, document) VALUES (?, 1, ?)"
+        statement = "INSERT OR IGNORE INTO prevends (id, revision, document) VALUES (?, 1, ?)"
         await self._connection.commit(lambda sqlite: sqlite.execute(statement, (prevend.id, _json(prevend_document(prevend)))))
 
     async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction]:

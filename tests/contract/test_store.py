@@ -188,6 +188,14 @@ async def test_a_used_prevend_is_refused_and_the_sale_is_not_written(store):
     assert await store.find(sale("key-2").id) is None
 
 
+async def test_a_prevend_that_is_added_once_more_is_not_unused_again(store):
+    kept = prevend()
+    await store.add_prevend(kept)
+    await store.create(sale("key-1"), await store.find_prevend(kept.id))
+    await store.add_prevend(kept)  # a first try that lands late
+    assert (await store.find_prevend(kept.id)).used_by == sale("key-1").id
+
+
 async def test_a_prevend_that_is_gone_is_refused_and_the_sale_is_not_written(store):
     kept = prevend()
     await store.add_prevend(kept)
