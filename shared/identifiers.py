@@ -23,12 +23,9 @@ class Caller:
 
 def hashed(*parts: str) -> str:
     """An identifier of `parts`. Each goes in with its length, so that no two lists of parts read the same."""
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(4, "big"))
-        digest.update(data)
-    return digest.hexdigest()[:ID_CHARACTERS]
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    whole = b"".join([len(data).to_bytes(4, "big") + data for data in encoded])
+    return hashlib.sha256(whole).hexdigest()[:ID_CHARACTERS]
 
 
 def transaction_id(mode: Mode, caller: Caller, idempotency_key: str) -> str:

@@ -7,6 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from msgspec import Struct
+
 from shared.money import Money
 from shared.sts import StsToken
 
@@ -92,15 +94,13 @@ class Receipt:
     instructions: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Vended:
+class Vended(Struct, frozen=True):
     """It was sold: final, and owed to the supplier."""
 
     receipt: Receipt
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """Nothing was sold, and we can prove it.
 
     `not_taken` is the stronger proof that the supplier did not even begin (no connection, or 401): the same request
@@ -117,8 +117,7 @@ class Rejected:
     other_transaction_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """It may have been sold. Never resend: a second token is a second debt.
 
     `sign_of_vend`: the supplier said something that only follows a sale (any 2xx), so absence elsewhere proves nothing.
@@ -152,8 +151,7 @@ class RawAnswer:
         return cls(source, received_at, status, kept_type, body[:KEPT_ANSWER_BYTES], len(body), hashlib.sha256(body).hexdigest())
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One exchange: what it means, and the words it came in (`None` when no answer arrived at all)."""
 
     outcome: Outcome
@@ -170,13 +168,11 @@ class Prevended:
     consumer: Consumer | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class NoSuchTransaction:
+class NoSuchTransaction(Struct, frozen=True):
     """A reprint that says `TransactionDoesNotExist` (1003). Evidence only beside a control, and only when said twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
+class NoAnswer(Struct, frozen=True):
     """A reprint that says nothing about the sale: refused, busy, unreachable, or not understood."""
 
     cause: str
@@ -186,8 +182,7 @@ Reprinted = Vended | NoSuchTransaction | NoAnswer | Unknown
 """`Unknown`: something vended under our request id, and it is not what we asked for. Never evidence, always a sign of a vend."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reprint:
+class Reprint(Struct, frozen=True):
     """One reprint: what it says of the sale, and the words it came in (`None` when no answer arrived at all)."""
 
     result: Reprinted

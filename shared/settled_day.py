@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final
 
 from shared.mobilemart.settlement_file import Line, Summary, Total
@@ -245,7 +246,14 @@ def _json(day: SettledDay) -> Json:
 
 def _object(record: Any) -> Json:
     """A record as a JSON object, its fields in camelCase."""
-    return {_camel(one.name): _value(getattr(record, one.name)) for one in fields(record)}
+    kind: Any = type(record)
+    return {camel: _value(getattr(record, name)) for name, camel in _members(kind)}
+
+
+@cache
+def _members(kind: Any) -> tuple[tuple[str, str], ...]:
+    """The fields of a kind of record, and their names in JSON."""
+    return tuple((one.name, _camel(one.name)) for one in fields(kind))
 
 
 def _value(value: object) -> object:

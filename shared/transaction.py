@@ -1,7 +1,7 @@
 """One sale: its states, what moves it, and what is still to be done about it. All pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -54,8 +54,7 @@ class IllegalTransition(Exception):
     """The state table does not allow the move."""
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True):
     """Why the sweep still looks at a sale: something is left to do, due at `due_at`. `account` is what the duplicate guard finds."""
 
     shard: str
@@ -63,8 +62,7 @@ class Open:
     account: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(Struct, frozen=True):
     """One line of a sale's append-only history: what happened, by whom, and what they said. Never a token."""
 
     at: datetime
@@ -190,8 +188,9 @@ def with_open(sale: Transaction, due_at: datetime) -> Transaction:
     undone = sale.state in (State.VENDING, State.IN_DOUBT) or sale.unannounced or sale.tokens_pending
     if not undone:
         return structs.replace(sale, open=None)
-    guarded = None if sale.state is State.REJECTED else account_key(sale.mode, sale.caller, sale.order)
-    return structs.replace(sale, open=Open(shard_of(sale.id, sale.mode), due_at, guarded))
+    place = sale.open or Open(shard_of(sale.id, sale.mode), due_at, account_key(sale.mode, sale.caller, sale.order))
+    account = None if sale.state is State.REJECTED else place.account
+    return structs.replace(sale, open=Open(place.shard, due_at, account))
 
 
 def not_found(sale: Transaction, raw: RawAnswer | None, *, at: datetime, minimum_age_seconds: int, retry_seconds: int) -> Transaction:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from shared import logs
 from shared.catalogue import Product, fitted
@@ -26,8 +26,7 @@ SENDS: Final = 2  # a request that was provably not taken may go out once more
 log = logs.logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PurchaseRequest:
+class PurchaseRequest(Struct, frozen=True, kw_only=True):
     """A valid request. It names a prevend, or says what it wants in `order`; never both."""
 
     caller: Caller
@@ -40,8 +39,7 @@ class PurchaseRequest:
     allow_duplicate: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Purchased:
+class Purchased(Struct, frozen=True):
     """A sale as the caller is to see it. Not `on_record`: its outcome could not be stored, so it is not told either."""
 
     transaction: Transaction
@@ -77,8 +75,7 @@ class PrevendRefused(Exception):
         self.refusal = refusal
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(Struct, frozen=True):
     """A purchase after its checks: ready to claim, or refused."""
 
     order: Order

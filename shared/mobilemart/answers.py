@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from shared.catalogue import Product
 from shared.mobilemart.error_codes import CODES, FLOAT_EXHAUSTED, NEVER_EVIDENCE, TRANSACTION_DOES_NOT_EXIST, Meaning, meaning
 from shared.mobilemart.fields import exact, json_value, members, rand, text
@@ -37,8 +39,7 @@ _ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,200}"', re.ASCII)
 _NO_ERROR: Final = (None, 0, "0", "", False)
 
 
-@dataclass(frozen=True, slots=True)
-class NoReply:
+class NoReply(Struct, frozen=True):
     """No answer began. `never_sent`: proven that the request did not leave us, so nothing can have come of it."""
 
     cause: str

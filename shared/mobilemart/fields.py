@@ -13,6 +13,7 @@ LONGEST_TEXT: Final = 300
 
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?", re.ASCII)
 _REPLACED: Final = "\ufffd"  # stands where the supplier's bytes were not UTF-8
+_BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 def json_value(body: bytes) -> object:
@@ -21,7 +22,7 @@ def json_value(body: bytes) -> object:
     A byte that is not UTF-8 becomes U+FFFD: one bad letter in a customer's name must not cost the token beside it.
     """
     try:
-        return json.loads(body.decode("utf-8-sig", "replace"), parse_float=Decimal, parse_constant=_refused, object_pairs_hook=_unambiguous)
+        return _decoded(body.decode("utf-8", "replace").removeprefix(_BYTE_ORDER_MARK))
     except (ValueError, ArithmeticError, RecursionError, MemoryError):
         return None
 
@@ -94,3 +95,6 @@ def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(named) != len(pairs):
         raise ValueError("a key appears twice")  # two amounts or two codes: neither can be believed
     return named
+
+
+_decoded: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_refused, object_pairs_hook=_unambiguous).decode  # made once

@@ -30,7 +30,7 @@ def confirmed(world, **fields):
 
 
 def by_prevend(prevend, key="key-1", caller=CALLER, vas_type=VasType.UTILITY):
-    return replace(electricity(key, order=None, prevend_id=prevend.id, fingerprint=prevend.id), caller=caller, vas_type=vas_type)
+    return structs.replace(electricity(key, order=None, prevend_id=prevend.id, fingerprint=prevend.id), caller=caller, vas_type=vas_type)
 
 
 def test_a_purchase_vends_records_and_announces_in_that_order():
