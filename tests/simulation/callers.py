@@ -34,14 +34,16 @@ class Shopper:
 
     __slots__ = ("_asks", "_ended", "_left", "_tries", "_world", "caller", "duplicates", "key", "purse", "want")
 
-    def __init__(self, world: "World", caller: Caller, key: str, want: Want, purse: Purse | None, *, duplicates: bool) -> None:
+    def __init__(
+        self, world: "World", caller: Caller, key: str, want: Want, purse: Purse | None, *, duplicates: bool, patience: int = 0
+    ) -> None:
         self._world = world
         self.caller = caller
         self.key = key
         self.want = want
         self.purse = purse if want.order.vas_type in PREVENDED else None
         self.duplicates = duplicates
-        self._left = world.pick(3)
+        self._left = patience
         self._tries = 0
         self._asks = True
         self._ended: tuple[int, State, str] | None = None  # since which step this caller knows the end, and of which sale
@@ -123,7 +125,8 @@ class Shopper:
         if known is not None and began >= known[0] and shown is not known[1]:
             raise Violation("answers to one key never contradict each other", f"{self.key}: first {known[1]}, then {shown}")
         if shown is State.VENDED or shown is State.REJECTED:
-            if self._world.store.sales[sale.id].state is not shown:
+            held_sale = self._world.store.sales.get(sale.id)
+            if held_sale is None or held_sale.state is not shown:
                 raise Violation("no end is told that is not on record", f"{self.key} was told {shown}")
             if known is not None and known[1] is not shown:
                 raise Violation("answers to one key never contradict each other", f"{self.key}: both {known[1]} and {shown}")

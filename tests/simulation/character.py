@@ -39,7 +39,7 @@ NOT_SOLD: Final = tuple(Manner(says, says) for says in (*UNCERTAIN, *MEANINGLESS
 TROUBLES_OF_PREVEND: Final = ("silence", "server error", "html", "refused", "busy", "unauthenticated", "cut", "empty")
 TROUBLES_OF_REPRINT: Final = (
     *("silence", "server error", "html", "forbidden", "busy", "unauthenticated", "cut", "empty", "not found"),
-    *("another sale", "another sale"),
+    "another sale",
 )
 LATEST: Final = 890.0  # seconds after a request came in, at which the supplier still begins with it
 
@@ -51,7 +51,7 @@ LAGS: Final = (0, 0, 0, 0, 30, 600)
 
 
 class Character:
-    """One supplier. `breaks`: now and then it does what the promise's assumptions exclude."""
+    """One supplier. `breaks`: now and then it does what the promise's assumptions exclude. `mixes_up`: its reprints name any sale."""
 
     __slots__ = (
         "_calm",
@@ -63,6 +63,7 @@ class Character:
         "forgets_what_it_answered_badly",
         "lag",
         "minimum_rand",
+        "mixes_up",
         "prevend_once",
         "repeat",
         "reprint",
@@ -86,7 +87,8 @@ class Character:
         self.file_id = FILE_IDS[int(draw() * len(FILE_IDS))]
         self.prevend_once = draw() < 0.5
         self.minimum_rand = 70 if draw() < 0.1 else 10
-        self.breaks = draw() < 0.06
+        self.mixes_up = draw() < 0.06
+        self.breaks = draw() < 0.04
 
     def calm_down(self) -> None:
         """From now on it answers well. What it is like stays as it is."""
@@ -123,6 +125,8 @@ class Character:
 
     def trouble_of_reprint(self) -> str | None:
         """What is wrong with the next reprint."""
+        if self.mixes_up and self._draw() < 0.5:
+            return "another sale"
         if self._calm or self._draw() < 0.75:
             return None
         return TROUBLES_OF_REPRINT[int(self._draw() * len(TROUBLES_OF_REPRINT))]

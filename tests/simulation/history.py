@@ -25,11 +25,13 @@ CALLERS: Final = (
 )
 KEYS: Final = tuple(f"key-{number}" for number in range(12))
 SWEEPS: Final = (300.0, 700.0, 1300.0, 1500.0, 1600.0, 2500.0, 4000.0, 7000.0)  # seconds after the first caller
-FEWEST_CALLS: Final = 35  # a history of fewer port calls than this is not worth its name
+LONG_ARE_ONE_IN: Final = 4
+PATIENCE: Final = (0, 0, 1, 2)  # how often a caller asks again, while faults last
+FEWEST_CALLS: Final = 30  # a history of fewer port calls than this is not worth its name
 
 
 class History(World):
-    """Everything that one seed decides."""
+    """Everything that one seed decides. Most are short: one storm, and calm; in long ones callers are stubborn, and days pass."""
 
     def __init__(self, seed: int, trace: Trace | None = None) -> None:
         rng = Random(seed)
@@ -37,22 +39,21 @@ class History(World):
         dice = Dice(rng, breaks=character.breaks)
         super().__init__(rng, dice, character, STARTS[dice.pick(len(STARTS))], trace)
         self.seed = seed
+        self.is_long = dice.pick(LONG_ARE_ONE_IN) == 0
 
     def storm(self) -> None:
         self._people_come()
         self.scheduler.run()
-        if self.pick(24) == 0:
+        if self.is_long and self.pick(12) == 0:
             self._days_pass_badly()
 
     def aftermath(self) -> None:
         if self.store.open:
             self.time_passes(PERSONS_TURN if self.pick(2) else ENOUGH)
-        elif self.scheduler.calls < FEWEST_CALLS:
-            self.sweep_now()
-        if invariants.needs_files(self) or self.pick(self._files_are_one_in()) == 0:
+        if invariants.needs_files(self) or (self.is_long and self.pick(self._files_are_one_in()) == 0):
             if self.pick(4):
                 self._the_next_day_sells()
-            self.files_come(by_and_by=self.pick(3) == 0)
+            self.files_come(by_and_by=self.pick(4) == 0)
         known = len(self.breaches)
         if self.store.open:
             self.people_decide()
@@ -61,12 +62,14 @@ class History(World):
         self.shoppers[self.pick(len(self.shoppers))].ask()
         look_up(self, CALLERS[self.pick(len(CALLERS))], self.pick(len(self.store.sales)))
         self.scheduler.run()
+        if self.scheduler.calls < FEWEST_CALLS:
+            self.sweep_now(idle=True)
 
     def _files_are_one_in(self) -> int:
-        """How rarely files come: more often where they have something to say."""
+        """How rarely files come to a long history: more often where they have something to say."""
         if not self.store.open:
-            return 64
-        return 4 if self.character.file_id == "of what it answered" else 14
+            return 100
+        return 3 if self.character.file_id == "of what it answered" else 16
 
     def _the_next_day_sells(self) -> None:
         """So that its file has something in it: a file without any of our ids proves nothing by its silence."""
@@ -78,15 +81,16 @@ class History(World):
 
     def _people_come(self) -> None:
         pick = self.pick
-        for number in range(3 if pick(4) else 4):
+        for number in range(3):
             caller = CALLERS[pick(len(CALLERS))]
             want = WANTS[pick(len(WANTS))] if pick(24) else IMPOSSIBLE
             purse = Purse() if pick(2) else None
-            shopper = Shopper(self, caller, KEYS[number], want, purse, duplicates=pick(3) > 0)
+            patience = PATIENCE[pick(len(PATIENCE))] if self.is_long else 0
+            shopper = Shopper(self, caller, KEYS[number], want, purse, duplicates=pick(3) > 0, patience=patience)
             self.shoppers.append(shopper)
             shopper.begin(pick(4) * 100.0)
             self._misused(shopper, number)
-        for _ in range(pick(3)):
+        for _ in range(pick(3) if self.is_long else pick(4) // 3):
             self.sweep(SWEEPS[pick(len(SWEEPS))], twice=pick(6) == 0)
 
     def _misused(self, shopper: Shopper, number: int) -> None:
@@ -119,7 +123,7 @@ class History(World):
             self.move_to_morning()
             self.switch.catch_up()
             self._deliver_badly(business_day(self.clock.now) - ONE_DAY)
-            for _ in range(self.pick(3)):
+            for _ in range(1 + self.pick(2)):
                 self.settle(None if self.pick(2) else business_day(self.clock.now) - ONE_DAY, self.pick(2) * 10.0)
             self.sweep(self.pick(2) * 5.0, twice=self.pick(2) == 0)
             for sale in list(self.store.open.values()):
@@ -147,7 +151,7 @@ class History(World):
                 self.saw("file: with strangers")
                 strangers = [line._replace(transaction_id=f"f{line.transaction_id[1:]}", merchant_id="") for line in lines]
                 self.shelf.deliver(day, lines + strangers, at)
-            case 5 if self.character.breaks:
+            case 5:
                 self.saw("file: lines left out")
                 for line in lines[::2]:
                     vend = next(vend for vend in self.switch.vends if vend.supplier_id == line.transaction_id)

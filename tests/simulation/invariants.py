@@ -132,7 +132,7 @@ def ends_within_two_sweeps(world: "World") -> None:
 
 
 def _reprint_works(world: "World") -> bool:
-    return world.character.reprint == "by our id" and world.settings.reprint_by is ReprintBy.REQUEST_ID
+    return world.character.reprint == "by our id" and not world.character.mixes_up and world.settings.reprint_by is ReprintBy.REQUEST_ID
 
 
 def controls(world: "World") -> set[VasType]:

@@ -18,7 +18,7 @@ FIND = Call("store.find", *READ)
 FIND_PREVEND = Call("store.find_prevend", *READ)
 FIND_OPEN = Call("store.find_open", *READ)
 DUE = Call("store.due", *READ, weight=1 / 16)  # sixteen of them in a sweep
-OF_DAY = Call("store.of_day", *READ, weight=1 / 24)  # and 48 of these in the settling of a day
+OF_DAY = Call("store.of_day", *READ, weight=1 / 8)  # and 48 of these in the settling of a day
 LOOKUP = Call("store.lookup", *READ, weight=3)
 CONTROL = Call("store.vended_lately", *READ)
 READ_PAPER = Call("store.read_paper", *READ)
@@ -213,7 +213,8 @@ class Store:
         return stored
 
     def _added(self, prevend: Prevend) -> None:
-        self.prevends[prevend.id] = _used(prevend, None, self._next())
+        if prevend.id not in self.prevends:
+            self.prevends[prevend.id] = _used(prevend, None, self._next())
 
     def _paper_written(self, kind: PaperKind, paper: Paper, beside: Paper | None) -> Paper:
         papers = (paper,) if beside is None else (paper, beside)

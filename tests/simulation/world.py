@@ -150,11 +150,17 @@ class World:
                 shopper.ask()
         self.scheduler.run()
 
-    def sweep(self, after_seconds: float = 0.0, *, twice: bool = False) -> None:
-        """Scheduler's minute has come, or it has come twice."""
-        for _ in range(2 if twice else 1):
+    def sweep(self, after_seconds: float = 0.0, *, twice: bool = False, idle: bool = False) -> None:
+        """Scheduler's minute has come, or it has come twice. Where nothing is open, it is played only if it may be `idle`."""
+
+        def swept(at: Instance) -> Coroutine[Any, Any, Any]:
+            if not self.store.open and not idle:
+                return _nothing()
             self.saw("sweep")
-            self.request("sweep", lambda at: at.sweeping.sweep(self.clock.now + UNTIL), _reconciled, after_seconds)
+            return at.sweeping.sweep(self.clock.now + UNTIL)
+
+        for _ in range(2 if twice else 1):
+            self.request("sweep", swept, _reconciled, after_seconds)
 
     def settle(self, day: date | None = None, after_seconds: float = 0.0) -> None:
         """Scheduler's day has come, or somebody asks for one day."""
@@ -168,8 +174,9 @@ class World:
         self.switch.catch_up()
         self.controls = invariants.controls(self)
         self.sweep_now()
-        self.clock.now += timedelta(seconds=61)
-        self.sweep_now()
+        if self.store.open:
+            self.clock.now += timedelta(seconds=61)
+            self.sweep_now()
         invariants.ends_within_two_sweeps(self)
 
     def files_come(self, *, by_and_by: bool = False) -> None:
@@ -195,21 +202,24 @@ class World:
         invariants.ends_with_the_files(self)
 
     def people_decide(self) -> None:
-        """What is open is on a list, and people end it."""
+        """People end what is open. Whoever has waited long enough finds it on a list; most do not wait."""
         self.saw("people decide")
-        if any(sale.created_at + PERSONS_TURN > self.clock.now for sale in self.store.open.values()):
+        is_young = any(sale.created_at + PERSONS_TURN > self.clock.now for sale in self.store.open.values())
+        if is_young and self.pick(4) == 0:
             self.clock.now += PERSONS_TURN
             self.sweep_now()
-        invariants.what_is_open_is_on_a_list(self)
+            is_young = False
+        if not is_young:
+            invariants.what_is_open_is_on_a_list(self)
         for sale in list(self.store.open.values()):
             operators.decide(self, sale)
             self.scheduler.run()
         if self.store.open:
             self.sweep_now()
 
-    def sweep_now(self) -> None:
+    def sweep_now(self, *, idle: bool = False) -> None:
         """Sweep, and wait for it and for all else that is under way."""
-        self.sweep()
+        self.sweep(idle=idle)
         self.scheduler.run()
 
     def move_to_morning(self) -> None:
@@ -261,6 +271,10 @@ class World:
     def saw(self, what: str) -> None:
         """Count what happened."""
         self.seen[what] = self.seen.get(what, 0) + 1
+
+
+async def _nothing() -> None:
+    """What a sweep does where nothing is open."""
 
 
 async def _landed(write: Callable[[], object]) -> None:
