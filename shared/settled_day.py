@@ -236,7 +236,7 @@ def _json(day: SettledDay) -> Json:
         "carriedOut": [_object(carried) for carried in day.carried_out],
         "carriedIn": [_object(carried) for carried in day.carried_in],
         "discrepancies": [_object(found) for found in day.discrepancies],
-        "conservation": [_object(books) | {"residue": _object(books.residue)} for books in day.conservation],
+        "conservation": [_object(books) | {"residue": _value(books.residue)} for books in day.conservation],
         "healed": [_object(healed) for healed in day.healed],
         "open": [_object(sale) for sale in day.open],
         "tokensToRecover": [_object(sale) for sale in day.tokens_to_recover],

@@ -50,7 +50,7 @@ class History(World):
     def aftermath(self) -> None:
         if self.store.open:
             self.time_passes(PERSONS_TURN if self.pick(2) else ENOUGH)
-        if invariants.needs_files(self) or (self.is_long and self.pick(self._files_are_one_in()) == 0):
+        if invariants.needs_files(self) or self._files_come():
             if self.pick(4):
                 self._the_next_day_sells()
             self.files_come(by_and_by=self.pick(4) == 0)
@@ -65,11 +65,13 @@ class History(World):
         if self.scheduler.calls < FEWEST_CALLS:
             self.sweep_now(idle=True)
 
-    def _files_are_one_in(self) -> int:
-        """How rarely files come to a long history: more often where they have something to say."""
+    def _files_come(self) -> bool:
+        """Mostly where they have something to say: of what is open, and no reprint can end."""
         if not self.store.open:
-            return 100
-        return 3 if self.character.file_id == "of what it answered" else 16
+            return self.pick(400) == 0
+        if self.character.reprint == "by our id":
+            return self.pick(40) == 0
+        return self.pick(5) == 0
 
     def _the_next_day_sells(self) -> None:
         """So that its file has something in it: a file without any of our ids proves nothing by its silence."""

@@ -11,6 +11,7 @@ from shared.store import PaperKind
 from shared.sts import TokenKind
 from shared.transaction import EventName, State, Transaction
 from shared.vas import VasType
+from tests.simulation.character import NAMED_BY_OUR_ID
 from tests.simulation.goods import Vend
 from tests.simulation.topic import delivered
 from tests.simulation.violation import Violation
@@ -23,7 +24,6 @@ SEND_WINDOW: Final = timedelta(seconds=10)
 FUNCTION_TIMEOUT: Final = timedelta(seconds=220)
 
 ENDED: Final = (State.VENDED, State.REJECTED)
-NAMED_BY_OUR_ID: Final = ("ours", "in capitals")
 
 
 # As it happens
