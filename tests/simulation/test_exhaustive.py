@@ -115,6 +115,28 @@ def test_two_requests_at_once_keep_the_promise_whatever_strikes_the_first_and_wh
             lived(shopping, SOLD, "by our id", "vended again", {(task, number): fault}, turns)
 
 
+@pytest.mark.parametrize("shopping", [same_key, two_keys_one_prevend])
+def test_two_requests_at_once_keep_the_promise_under_every_pair_of_faults(shopping):
+    """The first goes on to where it is struck, the second likewise, and then both to their ends."""
+    first, second = tasks_of(shopping)
+    plain = lived(shopping, SOLD_IN_SILENCE, "by our id", "vended again", {})
+    alone = [*every_fault(lived(shopping, SOLD_IN_SILENCE, "by our id", "vended again", {}, [(second, 99)]), second)]
+    boundaries, pairs = len(plain.script.made[first]), 0
+    for _, number, fault in every_fault(plain, first):
+        for _, other_number, other_fault in alone:
+            faults = {(first, number): fault, (second, other_number): other_fault}
+            lived(
+                shopping,
+                SOLD_IN_SILENCE,
+                "by our id",
+                "vended again",
+                faults,
+                [(first, number + 1), (second, other_number + 1), (first, boundaries)],
+            )
+            pairs += 1
+    assert pairs > 1_000
+
+
 def tasks_of(shopping: Shopping) -> tuple[str, str]:
     """The names of the two requests of a scene."""
     return ("purchase key-0#1", "purchase key-0#2") if shopping is same_key else ("purchase key-0#1", "purchase key-1#1")
