@@ -47,7 +47,8 @@ class Sweeping(Resolving):
         """Resolve what is due, oldest first, and begin with no sale after `until` but the first `AT_ONCE`.
 
         Those are begun however long it took to get here, with a slow database or a supplier whose controls hang. Otherwise each
-        sweep would be as late as the one before, and nothing would end or be announced.
+        sweep would be as late as the one before, and nothing would end or be announced. No control is begun after `until` either,
+        so that they end, and their tries are counted, before the platform cuts the sweep off.
 
         Raises:
             StoreUnavailable: what is due could not be read.
@@ -55,7 +56,7 @@ class Sweeping(Resolving):
         at = self.now()
         shards = await self.each((self._due(number, at) for number in range(SHARDS)), AT_ONCE)
         due = sorted((sale for shard in shards for sale in shard), key=_due_at)
-        controlled = await self._controlled(due, at)
+        controlled = await self._controlled(due, at, until)
         results = await self.each(
             (self._one(sale, controlled, until if number >= AT_ONCE else None) for number, sale in enumerate(due)), AT_ONCE
         )
@@ -64,11 +65,11 @@ class Sweeping(Resolving):
     async def _due(self, number: int, at: datetime) -> Sequence[Transaction]:
         return await self.store.due(self.rules.mode, number, at, MOST_DUE)
 
-    async def _controlled(self, due: Iterable[Transaction], at: datetime) -> frozenset[VasType]:
+    async def _controlled(self, due: Iterable[Transaction], at: datetime, until: datetime) -> frozenset[VasType]:
         """The services whose control answers in this sweep, asked for once, and only where a "does not exist" could end a sale."""
         age = self.rules.minimum_age_seconds
         services = sorted({sale.order.vas_type for sale in due if may_be_absent(sale, at=at, minimum_age_seconds=age)})
-        answered = await self.each((self.control(service) for service in services), AT_ONCE)
+        answered = await self.each((self.control(service, until) for service in services), AT_ONCE)
         return frozenset(service for service, found in zip(services, answered, strict=True) if found)
 
     async def _one(self, before: Transaction, controlled: frozenset[VasType], until: datetime | None) -> Counter[str] | None:

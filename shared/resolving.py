@@ -5,6 +5,7 @@ Like selling, it awaits its ports and nothing else.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared import logs
 from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Receipt, Reprint, Unknown, Vended
@@ -58,13 +59,15 @@ class Resolving(Recording):
             sale = await self._try_later(sale)
         return await self.announce(sale)
 
-    async def control(self, vas_type: VasType) -> bool:
-        """Whether a reprint finds, right now, a sale of this service that is known to have vended."""
+    async def control(self, vas_type: VasType, until: datetime) -> bool:
+        """Whether a reprint finds, right now, a sale of this service that is known to have vended. Asks for none after `until`."""
         try:
             lately = await self.store.vended_lately(self.rules.mode, vas_type, self.now())
         except StoreUnavailable:
             return False
         for known in lately:
+            if self.now() >= until:
+                return False
             result = (await self.supplier.reprint(known)).result
             if isinstance(result, Vended) and known.receipt is not None:
                 return result.receipt.supplier_transaction_id == known.receipt.supplier_transaction_id

@@ -84,6 +84,7 @@ class World:
     products_answer: Any = CATALOGUE
     reprints: list[Any] = field(default_factory=list)
     reprint_knows: bool = True
+    reprint_seconds: float = 0
     asked_again: list[str] = field(default_factory=list)
     prevend_answer: Any = field(default_factory=lambda: Prevended("supplier-prevend", minimum_amount=Money(1000)))
     ready_answers: list[Rejected | None] = field(default_factory=list)
@@ -186,6 +187,7 @@ class World:
         """The next scripted result, else what is true: the vend if there was one."""
         await boundary("before reprint")
         self.asked_again.append(sale.id)
+        self.wait(self.reprint_seconds)
         if self.reprints:
             return Reprint(self.reprints.pop(0))
         if not self.reprint_knows:

@@ -8,6 +8,7 @@ from msgspec import structs
 from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Receipt, TokensDue, Unknown, Vended
 from shared.ports import Rules
 from shared.reconciling import AT_ONCE
+from shared.store import CONTROLS
 from shared.transaction import EventName, State
 from shared.vas import Mode
 from tests.stepping import World, boundaries, delivered, electricity, run
@@ -207,6 +208,18 @@ def test_a_sweep_asks_for_one_control_of_a_service():
     world.asked_again.clear()
     sweep_at(world, AGE)
     assert world.asked_again.count(control.id) == 1
+
+
+def test_a_sweep_whose_supplier_hangs_ends_in_time_and_has_counted_its_try():
+    world = World()
+    for number in range(CONTROLS):
+        run(world.vending.purchase(electricity(f"control-{number}", allow_duplicate=True)))
+    sale = never_vended(world)
+    world.wait(AGE)
+    began, world.reprint_seconds, world.reprints = world.now, world.rules.exchange_seconds, [NoAnswer("timeout")] * (CONTROLS + 1)
+    run(world.sweeping.sweep(began + world.rules.latest_claim))
+    assert (world.now - began).total_seconds() < world.rules.function_timeout_seconds
+    assert world.sales[sale.id].attempts == 1
 
 
 def test_wherever_a_sweep_crashes_the_next_one_finishes():
