@@ -159,12 +159,13 @@ class Settling(Recording):
         """The days up to yesterday, from the first of the last weeks that was settled or has a file.
 
         Days of sales right before that one are not forgotten either. A file that is refused counts: it leaves no trace of its day
-        among what is settled, and a better one may come when the next day is settled already.
+        among what is settled, and a better one may come when the next day is settled already. Another merchant's does not.
         """
         days = [today - ONE_DAY * back for back in range(WINDOW.days, 0, -1)]
         papers = await self.each((self._papers.day(day) for day in days), AT_ONCE)
         found = await self.files.find(days)
-        first = next((day for day, paper in zip(days, papers, strict=True) if paper is not None or day in found), days[-1])
+        ours = {day for day, file in found.items() if not _is_foreign(file)}
+        first = next((day for day, paper in zip(days, papers, strict=True) if paper is not None or day in ours), days[-1])
         while first > days[0] and await self._has_sales(first - ONE_DAY):
             first -= ONE_DAY
         return [day for day in days if day >= first]

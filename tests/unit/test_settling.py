@@ -270,6 +270,17 @@ def test_another_merchants_file_is_refused_for_its_day_and_does_not_stand_in_the
     assert only(settle(world, DAY))["status"] == "provisional"
 
 
+def test_another_merchants_files_of_past_days_are_no_days_of_ours(caplog):
+    world = world_at(MORNING)
+    world.shelf.merchant = "ACME"
+    for back in range(1, 27):
+        world.deliver(DAY - back * ONE_DAY, merchant="OTHER")
+    world.deliver(DAY, bill(sell(world)))
+    settled = settle(world)
+    assert ([body["day"] for body in settled.days], settled.refused) == (["2026-05-01"], ())
+    assert "settlement file refused" not in caplog.text
+
+
 BROKEN = {
     "a wrong count": lambda content: content.replace(b"T|3", b"T|4"),
     "23 fields": lambda content: content.replace(b"|Purchase|", b"|"),
