@@ -23,9 +23,9 @@ log = logs.logger(__name__)
 class PubSubEvents:
     """Publishes to `topic` (`projects/p/topics/t`), over a channel that is made for the first event.
 
-    Messages of one sale carry its id as their ordering key. A topic that let one sale wait is spared for a while: while it is away,
-    customers would wait for nothing. `emulator` is the `host:port` of one, spoken to without TLS and
-    credentials. It belongs to one event loop.
+    Messages of one sale carry its id as their ordering key. A topic that let one sale wait is spared for a while, and then the
+    first sale to come tries for all: while the topic is away, customers would wait for nothing. `emulator` is the `host:port`
+    of one, spoken to without TLS and credentials. It belongs to one event loop.
     """
 
     def __init__(self, topic: str, details: ConsumerDetails, emulator: str | None = None, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
@@ -35,7 +35,7 @@ class PubSubEvents:
         self._timeout_seconds = timeout_seconds
         self._topic: Topic | None = None
         self._open = SingleFlight(self._opened)
-        self._spared_until = 0.0  # on the event loop's clock
+        self._spared_until: float | None = None  # on the event loop's clock, since a sale waited in vain
 
     async def publish(self, event: EventName, sale: Transaction) -> None:
         """Announce, at least once.
@@ -45,16 +45,19 @@ class PubSubEvents:
         """
         clock = asyncio.get_running_loop().time
         started = clock()
-        if started < self._spared_until:
-            raise EventsUnavailable("the topic was away a moment ago")
+        if self._spared_until is not None:
+            if started < self._spared_until:
+                raise EventsUnavailable("the topic was away a moment ago")
+            self._spared_until = started + self._timeout_seconds + SPARED_SECONDS  # from all but this one, which tries it
         try:
             async with asyncio.timeout(self._timeout_seconds):  # over all tries
                 topic = self._topic or await self._open()
                 await topic.publish(self._message(event, sale), self._timeout_seconds)
         except Exception as error:  # of several libraries, whose texts may quote what was sent
-            if clock() - started > self._timeout_seconds / 2:  # away, and not only refusing
-                self._spared_until = clock() + SPARED_SECONDS
+            is_away = clock() - started > self._timeout_seconds / 2  # and not only refusing
+            self._spared_until = clock() + SPARED_SECONDS if is_away else None
             raise EventsUnavailable(type(error).__name__) from None
+        self._spared_until = None
 
     async def close(self) -> None:
         """Give up the connection."""

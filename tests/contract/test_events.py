@@ -5,7 +5,7 @@ import json
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -16,10 +16,12 @@ from shared.events import LogEvents, PubSubEvents
 from shared.ports import EventsUnavailable
 from shared.shown import event_body
 from shared.transaction import EventName
+from tests.deployed.relay import Relay
 from tests.sales import METER, PINNED_ORDER, PINNED_RECEIPT, RECEIPT, in_doubt, vended
 from tests.stand_ins.topic import Topic
 
 MASKED = ConsumerDetails.MASKED
+WAIT_SECONDS = 0.5
 
 
 @pytest.fixture
@@ -27,6 +29,29 @@ async def topic(pubsub_emulator: str) -> AsyncIterator[Topic]:
     topic = await Topic.created(pubsub_emulator)
     yield topic
     await topic.close()
+
+
+@pytest.fixture
+def relay(pubsub_emulator: str) -> Iterator[Relay]:
+    """Between a publisher and the emulator; it can fall silent."""
+    relay = Relay(pubsub_emulator)
+    yield relay
+    relay.close()
+
+
+async def published(events: PubSubEvents) -> bool:
+    try:
+        await events.publish(EventName.VENDED, vended())
+    except EventsUnavailable:
+        return False
+    return True
+
+
+async def waited(events: PubSubEvents) -> bool:
+    """Whether a sale had to wait for a topic that is away."""
+    started = time.monotonic()
+    assert not await published(events)
+    return time.monotonic() - started > WAIT_SECONDS / 2
 
 
 async def test_a_message_is_the_sale_with_the_events_name_and_id(topic, pubsub_emulator):
@@ -71,33 +96,30 @@ async def test_a_topic_that_does_not_answer_is_given_up_within_the_bound(listeni
         await events.close()
 
 
-async def test_a_topic_that_kept_one_sale_waiting_keeps_no_other(topic, pubsub_emulator, monkeypatch):
+async def test_a_topic_that_kept_one_sale_waiting_keeps_no_other(topic, relay, monkeypatch):
     monkeypatch.setattr(shared.events, "SPARED_SECONDS", 1)
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        events = PubSubEvents(topic.name, MASKED, f"127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=0.5)
-        with pytest.raises(EventsUnavailable):
-            await events.publish(EventName.VENDED, vended())
-        away = time.monotonic()
-        for _ in range(20):
-            with pytest.raises(EventsUnavailable):
-                await events.publish(EventName.VENDED, vended())
-        assert time.monotonic() - away < 0.4  # 20 waits would be 10 s
-        await events.close()
+    events = PubSubEvents(topic.name, MASKED, relay.address, timeout_seconds=WAIT_SECONDS)
+    relay.hold()
+    assert [await waited(events) for _ in range(20)] == [True] + [False] * 19
 
-    there = PubSubEvents(topic.name, MASKED, pubsub_emulator)
-    there._spared_until = events._spared_until
+    relay.release()
     async with asyncio.timeout(20):
-        while True:  # spared no longer than that
-            try:
-                await there.publish(EventName.VENDED, vended())
-            except EventsUnavailable:
-                await asyncio.sleep(0.05)
-            else:
-                break
-    await there.close()
-    assert len(await topic.received(1)) == 1
+        while not await published(events):  # spared no longer than that
+            await asyncio.sleep(0.05)
+    await events.close()
+    assert (await topic.received(1))[0].ordering_key == vended().id
+
+
+async def test_of_all_sales_that_come_when_a_topic_is_spared_no_longer_one_tries_it(topic, relay, monkeypatch):
+    monkeypatch.setattr(shared.events, "SPARED_SECONDS", 0.2)
+    events = PubSubEvents(topic.name, MASKED, relay.address, timeout_seconds=WAIT_SECONDS)
+    relay.hold()
+    assert await waited(events)
+    async with asyncio.timeout(20):
+        while not (waits := sum(await asyncio.gather(*(waited(events) for _ in range(50))))):
+            await asyncio.sleep(0.05)
+    await events.close()
+    assert waits == 1
 
 
 async def test_a_publisher_recovers_with_its_topic(topic, pubsub_emulator):
