@@ -119,6 +119,8 @@ class Transaction(Struct, frozen=True, kw_only=True):
         """Without what the customer bought, and the supplier's words."""
         return f"Transaction(id={self.id!r}, version={self.version}, state={self.state.value!r}, amount_cents={self.order.amount.cents})"
 
+    __rich_repr__ = None  # type: ignore[assignment]  # a Struct's own would show `rich` every field
+
     @property
     def receipt(self) -> Receipt | None:
         """What was delivered, once vended."""

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from msgspec import structs
+from rich.pretty import pretty_repr
 
 from shared.identifiers import Caller
 from shared.money import Money
@@ -238,3 +239,8 @@ def test_reveals_push_no_decision_out_of_a_history():
     for number in range(300):
         known = noted(known, HistoryEntry(LATER, REVEALED, f"person {number}"))
     assert [entry.what for entry in known.history[:2]] == ["rejected", "decision"] and len(known.history) == MOST_HISTORY
+
+
+@pytest.mark.parametrize("shown", [repr, pretty_repr])
+def test_a_sale_is_shown_without_what_was_bought_and_by_whom(shown):
+    assert shown(sale(DELIVERED)) == "Transaction(id='00aa00aa00aa00aa00aa00aa00aa00aa', version=2, state='vended', amount_cents=10000)"
