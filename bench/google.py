@@ -40,7 +40,7 @@ class Documents:
         for write in request.writes:
             document = write.update
             if write.HasField("update_mask"):
-                self._merge(document, {path.partition(".")[0] for path in write.update_mask.field_paths})
+                self._merge(document, set(write.update_mask.field_paths))
             self._stamp(document.update_time)
             self._documents[document.name] = document
             response.write_results.add().update_time.CopyFrom(document.update_time)
@@ -60,9 +60,14 @@ class Documents:
         yield answer
 
     def _merge(self, document: Any, written: set[str]) -> None:
-        """Keep the fields that the write does not name."""
+        """Keep the fields that the write does not name: at the top, or one level down."""
         for name, value in self._documents[document.name].fields.items():
-            if name not in written:
+            if any(path.startswith(f"{name}.") for path in written):
+                inner = document.fields[name].map_value.fields
+                for below, item in value.map_value.fields.items():
+                    if f"{name}.{below}" not in written:
+                        inner[below].CopyFrom(item)
+            elif name not in written:
                 document.fields[name].CopyFrom(value)
 
     def _stamp(self, moment: Any) -> None:

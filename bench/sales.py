@@ -134,7 +134,9 @@ def memory(around: Bench, functions: Mapping[str, Measured]) -> Table:
         idle = functions[name].megabytes()
         held = []
         for callers in OPEN_SALES:
-            seen = Load(functions[name].port, callers, around.headers).run(4 * SLOW_SUPPLIER_SECONDS, 1, functions[name].megabytes)
+            seen = Load(functions[name].port, callers, around.headers).run(
+                4 * SLOW_SUPPLIER_SECONDS, 4 * SLOW_SUPPLIER_SECONDS, functions[name].megabytes
+            )
             held.append(seen.after)
         rows.append(Row((name, f"{idle:.0f}", *(f"{each:.0f}" for each in held))))
     return Table(

@@ -52,8 +52,28 @@ def transaction_document(sale: Transaction) -> Document:
         "keys": _keys(sale),
     }
     if sale.open is not None:
-        document["open"] = {"shard": sale.open.shard, "dueAt": _utc(sale.open.due_at), "account": sale.open.account}
+        document["open"] = _open_document(sale.open)
     return document
+
+
+def transaction_update(before: Transaction, after: Transaction) -> tuple[Document, list[str]]:
+    """What `after` changes in the document of `before`, and the paths of all that it changes or removes.
+
+    A sale is copied from step to step, and what was not changed is the same object. What finds it never changes, but for
+    `keys`, which follow its outcome.
+    """
+    changed = {name: item for name in _SALE_FIELDS if (item := getattr(after, name)) is not getattr(before, name)}
+    changed["nonce"] = after.nonce  # so that there always is something: no path at all would stand for the whole document
+    document: Document = {"record": {name: _SALE_FIELDS[name].encode(item) for name, item in changed.items() if _says_something(item)}}
+    paths = [f"record.{name}" for name in changed]
+    if "outcome" in changed:
+        document["keys"] = _keys(after)
+        paths.append("keys")
+    if after.open is not before.open:
+        paths.append("open")
+        if after.open is not None:
+            document["open"] = _open_document(after.open)
+    return document, paths
 
 
 def transaction_of(document: Mapping[str, Any], revision: str | None) -> Transaction:
@@ -126,6 +146,10 @@ def _keys(sale: Transaction) -> list[str]:
         keys.append(lookup_key(sale.mode, LookupBy.SUPPLIER_TRANSACTION_ID, supplier_id))
         keys.append(vended_key(shard_of(sale.id, sale.mode), sale.order.vas_type))
     return keys
+
+
+def _open_document(place: Open) -> Document:
+    return {"shard": place.shard, "dueAt": _utc(place.due_at), "account": place.account}
 
 
 def _open(document: Mapping[str, Any] | None) -> Open | None:
@@ -213,7 +237,7 @@ def _one_of(kinds: list[type]) -> _Codec:
 def _record(kind: type, *, without: frozenset[str] = frozenset()) -> _Codec:
     """A dataclass or Struct as a dict of those of its fields that say something. The fields `without` are read as their defaults."""
     hints = get_type_hints(kind)
-    codecs = {name: _codec(hints[name]) for name in _names(kind) if name not in without}
+    codecs = _fields(kind, without)
     encoders = tuple((name, codec.encode) for name, codec in codecs.items())
     decoders = {name: codec.decode for name, codec in codecs.items()}
     absent: Document = {name: () if get_origin(hints[name]) is tuple else None for name in codecs if _may_be_absent(hints[name])}
@@ -222,7 +246,7 @@ def _record(kind: type, *, without: frozenset[str] = frozenset()) -> _Codec:
         document: Document = {}
         for name, encode_field in encoders:
             item = getattr(value, name)
-            if item is not None and item != ():
+            if _says_something(item):
                 document[name] = encode_field(item)
         return document
 
@@ -233,6 +257,15 @@ def _record(kind: type, *, without: frozenset[str] = frozenset()) -> _Codec:
     return _Codec(encode, decode)
 
 
+def _fields(kind: type, without: frozenset[str]) -> dict[str, _Codec]:
+    hints = get_type_hints(kind)
+    return {name: _codec(hints[name]) for name in _names(kind) if name not in without}
+
+
+def _says_something(item: object) -> bool:
+    return item is not None and item != ()
+
+
 def _names(kind: Any) -> tuple[str, ...]:
     return kind.__struct_fields__ if issubclass(kind, Struct) else tuple(field.name for field in fields(kind))
 
@@ -241,7 +274,9 @@ def _may_be_absent(hint: Any) -> bool:
     return get_origin(hint) is tuple or NoneType in get_args(hint)
 
 
-_SALE: Final = _record(Transaction, without=frozenset({"open", "revision"}))
+_BESIDE_THE_RECORD: Final = frozenset({"open", "revision"})
+_SALE: Final = _record(Transaction, without=_BESIDE_THE_RECORD)
+_SALE_FIELDS: Final = _fields(Transaction, _BESIDE_THE_RECORD)
 _PREVEND: Final = _record(Prevend, without=frozenset({"revision"}))
 
 SETTLED_BY: Final = tuple(f"record.{name}" for name in _names(Transaction) if name not in {"open", "revision", "history", "answers"})

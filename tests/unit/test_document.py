@@ -27,6 +27,7 @@ from shared.store.document import (
     readable,
     transaction_document,
     transaction_of,
+    transaction_update,
 )
 from shared.store.protobuf import document_of, fill
 from shared.store.sqlite import _json
@@ -90,6 +91,37 @@ def test_a_sale_comes_back_exactly(through, sale):
 @given(prevend=anything(Prevend).filter(lambda prevend: prevend.expires_at < datetime.max.replace(tzinfo=UTC) - PREVEND_KEPT))
 def test_a_prevend_comes_back_exactly(through, prevend):
     assert prevend_of(through(prevend_document(prevend)), None) == prevend
+
+
+STAYS = {
+    "id",
+    "mode",
+    "caller",
+    "idempotency_key",
+    "fingerprint",
+    "order",
+    "request_id",
+    "supplier_prevend_id",
+    "created_at",
+    "day",
+    "revision",
+}
+CHANGES = sorted(set(Transaction.__struct_fields__) - STAYS)
+
+
+@settings(deadline=None)
+@given(before=ANY_SALE, other=ANY_SALE, changed=st.sets(st.sampled_from(CHANGES)))
+def test_what_is_written_of_a_change_makes_of_the_old_document_the_new_one(before, other, changed):
+    after = structs.replace(before, **{name: getattr(other, name) for name in changed})
+    stored, (update, paths) = transaction_document(before), transaction_update(before, after)
+    for path in paths:
+        *above, name = path.split(".")
+        old, new = (document["record"] if above else document for document in (stored, update))
+        old.pop(name, None)
+        if name in new:
+            old[name] = new[name]
+    assert stored == transaction_document(after)
+    assert set(update) <= {path.partition(".")[0] for path in paths} and "record.nonce" in paths
 
 
 TOKEN = "00000000000012345678"
