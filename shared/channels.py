@@ -5,7 +5,7 @@ The calls are gRPC's own, with the services' protobuf messages. A generated clie
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final, TypeVar
 
 import google.auth
@@ -19,20 +19,27 @@ RETRIED: Final = frozenset(
     {grpc.StatusCode.ABORTED, grpc.StatusCode.INTERNAL, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE}
 )
 
+CHANNEL_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", -1),  # a page of sales with their raw answers passes gRPC's 4 MB
+    ("grpc.max_send_message_length", -1),
+    ("grpc.keepalive_time_ms", 30_000),  # a connection that died in silence is noticed
+    ("grpc.max_reconnect_backoff_ms", 5_000),  # instead of two minutes, in which every call would fail
+)
+
 Answered = TypeVar("Answered")
 
 
-async def channel(transport: Any, emulator: str | None, options: Sequence[tuple[str, Any]] = ()) -> grpc.aio.Channel:
+async def channel(transport: Any, emulator: str | None) -> grpc.aio.Channel:
     """A channel for a generated client's asyncio `transport`, which names its host and scopes. `emulator` is `host:port`.
 
     Raises:
         GoogleAuthError: no credentials were found.
     """
     if emulator is not None:
-        return grpc.aio.insecure_channel(emulator, options=options)
+        return grpc.aio.insecure_channel(emulator, options=CHANNEL_OPTIONS)
     # In a thread: it may read files, and ask the metadata server.
     credentials, _ = await asyncio.to_thread(google.auth.default, scopes=transport.AUTH_SCOPES)
-    made: grpc.aio.Channel = transport.create_channel(transport.DEFAULT_HOST, credentials=credentials, options=options)
+    made: grpc.aio.Channel = transport.create_channel(transport.DEFAULT_HOST, credentials=credentials, options=CHANNEL_OPTIONS)
     return made
 
 

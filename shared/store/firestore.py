@@ -49,13 +49,6 @@ SIMULATOR: Final = "simulator"
 SIMULATOR_KEPT: Final = timedelta(days=30)
 PAGE: Final = 500  # documents of one read while a long answer is collected
 
-CHANNEL_OPTIONS: Final = (
-    ("grpc.max_receive_message_length", -1),  # a page of sales with their raw answers passes gRPC's 4 MB
-    ("grpc.max_send_message_length", -1),
-    ("grpc.keepalive_time_ms", 30_000),  # a connection that died in silence is noticed
-    ("grpc.max_reconnect_backoff_ms", 5_000),  # instead of two minutes, in which every call would fail
-)
-
 _DOCUMENT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,128}", re.ASCII)
 _AFTER_ANY_KEY: Final = "\x7f"  # sorts after every character of a simulator's key
 
@@ -169,7 +162,7 @@ class FirestoreStore:
             StoreUnavailable: no credentials were found.
         """
         try:
-            over = await channel(FirestoreGrpcAsyncIOTransport, emulator_host, CHANNEL_OPTIONS)
+            over = await channel(FirestoreGrpcAsyncIOTransport, emulator_host)
         except GoogleAuthError as error:
             raise StoreUnavailable(type(error).__name__) from error
         return cls(Database(over, project, database, timeout_seconds))

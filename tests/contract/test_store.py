@@ -17,6 +17,7 @@ import pytest
 from msgspec import structs
 
 from shared.catalogue import Product
+from shared.channels import CHANNEL_OPTIONS
 from shared.identifiers import Caller, account_key, transaction_id
 from shared.money import Money
 from shared.outcome import Answer, Prevended, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
@@ -26,7 +27,7 @@ from shared.sold import Sold
 from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, StoreUnavailable, UnreadableRecord
 from shared.store import firestore as firestore_module
 from shared.store import sqlite as sqlite_module
-from shared.store.firestore import CHANNEL_OPTIONS, Database, FirestoreStore
+from shared.store.firestore import Database, FirestoreStore
 from shared.store.sqlite import SqliteStore
 from shared.sts import StsToken, TokenKind
 from shared.transaction import SHARDS, HistoryEntry, State, Transaction, after, business_day, with_open
