@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -53,7 +53,8 @@ _DOCUMENT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,128}", re.ASCII)
 _AFTER_ANY_KEY: Final = "\x7f"  # sorts after every character of a simulator's key
 
 _SERVICE: Final = "google.firestore.v1.Firestore"
-_REFUSED: Final = frozenset({grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND})
+_TAKEN: Final = frozenset({grpc.StatusCode.ALREADY_EXISTS})  # a missing database is "not found" or a "failed precondition" as well
+_REFUSED: Final = _TAKEN | {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND}
 
 _CommitRequest: Final[Any] = types.CommitRequest.pb()
 _BatchGetRequest: Final[Any] = types.BatchGetDocumentsRequest.pb()
@@ -99,8 +100,8 @@ class Database:
         fill(write.update.fields, document)
         return write
 
-    async def commit(self, *writes: Any, retried: bool = True) -> list[str]:
-        """Make all the writes or none; the revisions of the documents written.
+    async def commit(self, *writes: Any, retried: bool = True, refused_by: Collection[grpc.StatusCode] = _REFUSED) -> list[str]:
+        """Make all the writes or none; the revisions of the documents written. `refused_by` are the codes of a failed precondition.
 
         Raises:
             Conflict: a precondition failed, perhaps against an earlier try of this very commit.
@@ -111,7 +112,7 @@ class Database:
         try:
             response = await self._bounded(lambda: self._commit(request, self._timeout_seconds), retried=retried)
         except StoreUnavailable as unavailable:
-            if isinstance(unavailable.__cause__, grpc.aio.AioRpcError) and unavailable.__cause__.code() in _REFUSED:
+            if isinstance(unavailable.__cause__, grpc.aio.AioRpcError) and unavailable.__cause__.code() in refused_by:
                 raise Conflict(unavailable.__cause__.code().name) from None
             raise
         return [_revision(result.update_time) for result in response.write_results]
@@ -202,8 +203,9 @@ class FirestoreStore:
         return structs.replace(after, revision=revision)
 
     async def add_prevend(self, prevend: Prevend) -> None:
+        write = self._database.write(PREVENDS, prevend.id, prevend_document(prevend), exists=False)
         with suppress(Conflict):  # an earlier try of ours, whose reply was lost; it may be used by now
-            await self._database.commit(self._database.write(PREVENDS, prevend.id, prevend_document(prevend), exists=False))
+            await self._database.commit(write, refused_by=_TAKEN)
 
     async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction]:
         found = await self._page(_where("callerDay", "EQUAL", caller_day(mode, caller, day)), cursor, at_most)
@@ -288,7 +290,7 @@ class FirestoreLedger:
     async def add(self, key: str, value: Mapping[str, Any]) -> bool:
         """Keep a value under a new key; false when the key is taken. Not tried again by itself: it would meet its own write."""
         try:
-            await self._database.commit(self._write(key, value, exists=False), retried=False)
+            await self._database.commit(self._write(key, value, exists=False), retried=False, refused_by=_TAKEN)
         except Conflict:
             return False
         return True

@@ -579,6 +579,16 @@ async def test_an_addition_to_the_ledger_that_was_not_confirmed_is_not_taken_for
         assert await store.ledger.get("vend:1") == {}
 
 
+@pytest.mark.parametrize("code", [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION])
+async def test_a_missing_database_is_not_taken_for_a_document_that_is_there(firestore_emulator, code):
+    async with over(firestore_emulator, LosesCommitReplies(1, code)) as store:
+        with pytest.raises(StoreUnavailable, match=code.name):
+            await store.add_prevend(prevend())
+    async with over(firestore_emulator, LosesCommitReplies(1, code)) as store:
+        with pytest.raises(StoreUnavailable, match=code.name):
+            await store.ledger.add("vend:1", {})
+
+
 async def test_a_revision_is_exact_to_the_microsecond(firestore_emulator):
     async with over(firestore_emulator) as store:
         created = await store.create(sale())
