@@ -1,13 +1,11 @@
 """Where a problem's `type` leads: what it means, when it happens and what to do, as JSON or as a page that needs nothing else. Pure."""
 
-from functools import lru_cache
-from pathlib import Path
 from typing import Final, NotRequired
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from typing_extensions import TypedDict
 
+from shared.pages import template
 from shared.problem import KINDS, Name, Retry
 
 NAMES: Final[dict[str, Name]] = {name.value: name for name in sorted(KINDS, key=lambda name: (KINDS[name].status, name.value))}
@@ -65,21 +63,8 @@ def explained_list_body() -> ExplainedListBody:
 def html_of(name: Name | None) -> bytes:
     """The page of a problem, or of all of them. Its links hold wherever the function is mounted."""
     shown = list(NAMES.values()) if name is None else [name]
-    page = _templates().get_template("problems.html")
+    page = template("problems.html", marked_up=_marked_up)
     return page.render(one=name, kinds={each.value: KINDS[each] for each in shown}, retries=RETRY_WORDS).encode()
-
-
-@lru_cache(maxsize=1)
-def _templates() -> Environment:
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters["marked_up"] = _marked_up
-    return templates
 
 
 def _marked_up(text: str) -> Markup:

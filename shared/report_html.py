@@ -2,20 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from shared.money import Money
+from shared.pages import template
 from shared.reports import Glance, Report
 from shared.settled_day import Kind, Status
 from shared.transaction import BUSINESS_TIME
-
-TEMPLATES: Final = Path(__file__).parent / "templates"
 
 STATUS_WORDS: Final[Mapping[str | None, str]] = MappingProxyType(
     {
@@ -72,7 +68,7 @@ def html_of(report: Report) -> bytes:
     body = report.body
     day = date.fromisoformat(body["day"])
     is_open = [found for found in body["discrepancies"] if found["status"] == "open"]
-    page = _templates().get_template("report.html")
+    page = template("report.html", rand=_rand, count_of=_count, long_day=_long_day, short_day=_short_day, moment=_moment, age=_age)
     return page.render(
         report=report,
         body=body,
@@ -89,15 +85,6 @@ def html_of(report: Report) -> bytes:
         chart_height=CHART_HEIGHT,
         left_out=sum(body.get("leftOut", {}).values()),
     ).encode()
-
-
-@lru_cache(maxsize=1)
-def _templates() -> Environment:
-    templates = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    templates.filters |= {"rand": _rand, "count_of": _count, "long_day": _long_day, "short_day": _short_day, "moment": _moment, "age": _age}
-    return templates
 
 
 def _headline(report: Report, open_count: int) -> str:
