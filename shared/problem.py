@@ -260,7 +260,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
         ),
         Fault.IDEMPOTENCY_KEY_REUSED: Kind(
             422,
-            Retry.NEW_KEY,
+            Retry.CHANGE,  # never "a new key": whoever meant a repeat would buy twice
             "Key belongs to another request",
             "This Idempotency-Key was first used for another request.",
             when=(
@@ -268,8 +268,8 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
                 "nothing about a sale of this request, and there is none."
             ),
             what_to_do=(
-                "If this is a new purchase, send it under a new key. If it was meant as a repeat, send exactly what was sent first. Do "
-                "not touch the earlier sale's money."
+                "If it was meant as a repeat, send exactly what was sent first: under a new key it would be a second purchase. Only what "
+                "really is another purchase takes another key. Do not touch the earlier sale's money."
             ),
         ),
         Fault.IDENTITY_UNAVAILABLE: Kind(

@@ -183,9 +183,6 @@ class Vending(Recording):
         assert order is not None  # a request names a prevend or says what it wants
         if prevend is not None and (refusal := self._prevend_fault(prevend)) is not None:
             return _Draft(order, refusal=refusal)
-        account = account_key(self.rules.mode, asked.caller, order)
-        if account is not None and not asked.allow_duplicate and (twin := await self.store.find_open(account)) is not None:
-            return _Draft(order, refusal=Rejected(Reason.POSSIBLE_DUPLICATE, "an open sale looks the same", other_transaction_id=twin.id))
         if await self.brake.stops(order.vas_type):
             return _Draft(order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "selling is paused"))
         if (unready := await self.supplier.ready()) is not None:
@@ -205,6 +202,9 @@ class Vending(Recording):
                 minimum, supplier_prevend_id = confirmed.minimum_amount, confirmed.supplier_prevend_id
         if minimum is not None and order.amount < minimum:
             return _Draft(order, refusal=Rejected(Reason.AMOUNT_BELOW_MINIMUM, "below the meter's minimum", minimum_amount=minimum))
+        account = account_key(self.rules.mode, asked.caller, order)  # looked for last: a second tap may come while the first prevends
+        if account is not None and not asked.allow_duplicate and (twin := await self.store.find_open(account)) is not None:
+            return _Draft(order, refusal=Rejected(Reason.POSSIBLE_DUPLICATE, "an open sale looks the same", other_transaction_id=twin.id))
         if self.now() - started_at > self.rules.latest_claim:
             return _Draft(order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "too late to begin"))
         return _Draft(order, prevend, supplier_prevend_id)

@@ -37,11 +37,11 @@ def test_a_purchase_vends_records_and_announces_in_that_order():
     names = boundaries(lambda: World().vending.purchase(electricity()))
     assert [name for name in names if name.startswith("before")] == [
         "before find",
-        "before find_open",
         "before stops",
         "before ready",
         "before products",
         "before prevend",
+        "before find_open",
         "before create",
         "before ready",
         "before vend",
@@ -287,6 +287,16 @@ def test_a_request_that_took_too_long_before_its_claim_sells_nothing():
         pass
     world.wait(81)
     assert run(slow).transaction.state is State.REJECTED and not world.vends
+
+
+def test_a_second_tap_while_the_first_one_prevends_is_a_duplicate():
+    world = World(answers=[Unknown("lost")])
+    second = world.vending.purchase(electricity("key-2"))
+    while second.send(None) != "before prevend":
+        pass
+    bought(world, electricity("key-1"))
+    refused = run(second).transaction
+    assert refused.outcome.reason is Reason.POSSIBLE_DUPLICATE and len(world.vends) == 1
 
 
 def test_an_open_sale_of_the_same_meter_and_amount_stands_in_the_way_unless_a_duplicate_is_wanted():
