@@ -37,6 +37,7 @@ from shared.store.document import (
     readable,
     transaction_document,
     transaction_of,
+    transaction_update,
     vended_key,
 )
 from shared.store.protobuf import document_of, fill, value_of
@@ -98,6 +99,12 @@ class Database:
         write = _Write(current_document=precondition or None)
         write.update.name = self.path(collection, document_id)
         fill(write.update.fields, document)
+        return write
+
+    def update(self, collection: str, document_id: str, document: Document, paths: Sequence[str], revision: str | None) -> Any:
+        """A write of what is at these paths, and of nothing else; what the document does not hold there is removed."""
+        write = self.write(collection, document_id, document, update_time=_update_time(revision))
+        write.update_mask.field_paths.extend(paths)
         return write
 
     async def commit(self, *writes: Any, retried: bool = True, refused_by: Collection[grpc.StatusCode] = _REFUSED) -> list[str]:
@@ -198,8 +205,8 @@ class FirestoreStore:
         return structs.replace(fresh, revision=revision)
 
     async def advance(self, before: Transaction, after: Transaction) -> Transaction:
-        write = self._database.write(SALES, before.id, transaction_document(after), update_time=_update_time(before.revision))
-        (revision,) = await self._database.commit(write)
+        document, paths = transaction_update(before, after)
+        (revision,) = await self._database.commit(self._database.update(SALES, before.id, document, paths, before.revision))
         return structs.replace(after, revision=revision)
 
     async def add_prevend(self, prevend: Prevend) -> None:
