@@ -24,14 +24,16 @@ function draw(answer, kinds, statuses) {
   }
   const day = answer.json.days[0];
   const found = day.discrepancies;
-  const differences = found.length === 1 ? "One difference" : found.length === 0 ? "No difference" : `${found.length} differences`;
+  const open = found.filter(({ status }) => status === "open").length;
+  const closed = found.length > open ? ` open, ${found.length - open} closed` : "";
+  const differences = `${open === 1 ? "One difference" : open === 0 ? "No difference" : `${open} differences`}${closed}`;
   fill(
     by("settled"),
     el("p", { class: "headline" }, el("span", { class: `tag ${day.status}` }, statuses[day.status]), el("span", {}, `${differences}.`)),
     el("dl", { class: "figures" },
       figure("Billed by the file", day.file),
       figure("Matched", day.matched),
-      el("div", { class: found.length > 0 ? "bad" : "" }, el("dt", {}, "Differences"), el("dd", {}, String(found.length)))),
+      el("div", { class: open > 0 ? "bad" : "" }, el("dt", {}, "Open differences"), el("dd", {}, String(open)))),
     found.length > 0 && el("ul", { class: "found" }, found.map((each) => el("li", {}, difference(each, kinds)))),
     day.status === "provisional" && el("p", {}, "Today is provisional: what this file does not bill, tomorrow’s still may."),
     day.healed.length > 0 && el("p", {}, `The file ended ${day.healed.length === 1 ? "one doubt" : `${day.healed.length} doubts`}.`),
@@ -43,10 +45,10 @@ function draw(answer, kinds, statuses) {
 const figure = (label, { rows, totalCents }) =>
   el("div", {}, el("dt", {}, label), el("dd", {}, rand(totalCents), el("small", {}, `${rows} ${rows === 1 ? "line" : "lines"}`)));
 
-function difference({ kind, severity, ours, theirs }, kinds) {
+function difference({ kind, severity, status, ours, theirs }, kinds) {
   const amount = (side) => (side === null ? "nothing" : side.amountCents === undefined || side.amountCents === null ? "–" : rand(side.amountCents));
   return [
-    el("b", {}, kinds[kind]), " ", el("span", { class: `tag ${severity}` }, severity),
+    el("b", {}, kinds[kind]), " ", status === "open" ? el("span", { class: `tag ${severity}` }, severity) : el("span", { class: "tag closed" }, status), " ", el("code", {}, kind),
     el("small", {}, `ours ${amount(ours)}, theirs ${amount(theirs)}`),
   ];
 }

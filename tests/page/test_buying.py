@@ -251,7 +251,7 @@ async def test_a_brake_that_set_itself_is_seen_and_released(looking: Looking) ->
     await state(page, "Vended")
 
 
-async def test_a_planted_fault_is_found_and_reported(looking: Looking) -> None:
+async def test_a_planted_fault_is_found_reported_and_closed(looking: Looking, selling: httpx.Client) -> None:
     day = long_today(timedelta(minutes=1))
     page = (await looking()).page
     await play(page, "plain")
@@ -265,6 +265,17 @@ async def test_a_planted_fault_is_found_and_reported(looking: Looking) -> None:
     report = await popup.value
     await expect(report.get_by_role("heading", level=1)).to_contain_text(f"{day:%B}")
     await expect(report.locator("body")).to_contain_text("Other amount")
+    for width in (390, 1280):
+        await report.set_viewport_size({"width": width, "height": 900})
+        assert await report.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+        cut = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.innerText)"
+        assert await report.locator("td dd").evaluate_all(cut) == [], width
+    for found in selling.get(f"/reconcile/reports/{day}").json()["discrepancies"]:
+        closure = {"decision": "accepted", "note": "a test has seen it"}
+        selling.post(f"/reconcile/discrepancies/{found['id']}/closure", json=closure).raise_for_status()
+    await page.get_by_role("button", name="Deliver and settle").click()
+    await expect(page.locator("#settled .headline")).to_contain_text("No difference open, 1 closed.")
+    await expect(page.locator("#settled .found")).to_contain_text("Other amount accepted amount_differs")
 
 
 async def test_a_scenario_of_every_group_is_one_click(looking: Looking) -> None:

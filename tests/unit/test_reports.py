@@ -102,6 +102,16 @@ def test_the_page_of_a_day_with_everything_and_of_one_with_nothing():
     assert b"None: every sale has come to an end." in empty
 
 
+def test_one_of_a_thing_is_not_many():
+    page = html_of(report(file=FILE | {"rows": 1})).decode()
+    assert "1 line<" in page and "1 sale<" in page
+    assert not re.search(r"(?<![\d\u202f])1 (lines|sales|days|doubts)\b", page)
+
+
+def test_a_difference_bears_the_name_that_the_runbook_has_it_under():
+    assert "<code>missing_here</code>" in html_of(report()).decode()
+
+
 def test_money_is_exact_and_keeps_together():
     page = html_of(report()).decode()
     assert "R1\u202f234\u202f567.89" in page and "\u2212R1.00" in page
