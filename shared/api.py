@@ -26,6 +26,7 @@ from shared.vas import VasType, vas_type_named
 from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 
 MOST_BODY_BYTES: Final = 16 * 1024
+MOST_ACCEPT_CHARACTERS: Final = 1_000  # browsers send some 150; a server takes 64 KB, whose parsing would keep everybody waiting
 SEEN_BY_BROWSERS: Final = "Idempotent-Replayed, Location, Retry-After"
 PAGE_HEADERS: Final = MappingProxyType(
     {
@@ -149,8 +150,14 @@ def accepted(request: Request, *forms: str) -> str:
     from werkzeug.datastructures import MIMEAccept
     from werkzeug.http import parse_accept_header
 
-    said = request.headers.get("accept", "")
+    said = request.headers.get("accept", "")[:MOST_ACCEPT_CHARACTERS]
     return parse_accept_header(said, MIMEAccept).best_match(forms) or forms[0]
+
+
+def negotiated(response: Response) -> Response:
+    """An answer in the form that the header `Accept` chose, which says so."""
+    response.headers.add_vary_header("Accept")
+    return response
 
 
 def explained(request: Request) -> Response:
@@ -170,8 +177,8 @@ def explained(request: Request) -> Response:
         case _:
             raise no_such_path()
     if accepted(request, "application/json", "text/html") == "text/html":
-        return page(problem_pages.html_of(name))
-    return answer(problem_pages.explained_list_body() if name is None else problem_pages.explained_body(name))
+        return negotiated(page(problem_pages.html_of(name)))
+    return negotiated(answer(problem_pages.explained_list_body() if name is None else problem_pages.explained_body(name)))
 
 
 def page(html: bytes) -> Response:
@@ -276,7 +283,7 @@ def _preflight(request: Request, config: Config) -> Response | None:
 def _shared_with_origin(request: Request, response: Response, config: Config) -> Response:
     if not config.cors_origins:
         return response
-    response.headers["Vary"] = "Origin"
+    response.headers.add_vary_header("Origin")
     origin = request.headers.get("origin", "")
     if origin in config.cors_origins:
         response.headers["Access-Control-Allow-Origin"] = origin

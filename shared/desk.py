@@ -27,7 +27,7 @@ from shared.operating import (
 )
 from shared.problem import Fault, Problem
 from shared.reconciling import Sweeping
-from shared.reports import Reporting
+from shared.reports import Report, Reporting
 from shared.settlement_files import FilesUnavailable, Refusal
 from shared.settling import FIRST_DAY, Settling
 from shared.shown import rfc3339
@@ -174,11 +174,16 @@ async def report(request: Request, reporting: Reporting, name: str) -> Response:
     found = await reporting.day(day_named(text, reporting.now()))
     if found is None:
         raise Problem(Fault.NOT_FOUND, detail="This day was never settled.")
+    response = _in_form(form, found)
+    return response if suffix else api.negotiated(response)
+
+
+def _in_form(form: str, found: Report) -> Response:
     match form:
         case "text/csv":
             from shared.report_csv import csv_of
 
-            headers = {"Content-Disposition": f'attachment; filename="settlement-{text}.csv"'}
+            headers = {"Content-Disposition": f'attachment; filename="settlement-{found.body["day"]}.csv"'}
             return Response(csv_of(found), 200, headers, "text/csv; charset=utf-8")
         case "text/html":
             from shared.report_html import html_of

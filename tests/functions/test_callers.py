@@ -152,6 +152,10 @@ def test_a_page_of_a_known_origin_may_read_the_answer(purchase):
         assert {"Idempotent-Replayed", "Location", "Retry-After"} <= set(response.headers["access-control-expose-headers"].split(", "))
 
 
+def test_what_depends_on_form_and_origin_says_both(purchase):
+    assert purchase.get("/problems", headers={"Origin": PAGE}).headers["vary"] == "Accept, Origin"
+
+
 @pytest.mark.parametrize("origin", ["https://evil.example", f"{PAGE}.evil.example", "null", "http://wallet.example"])
 def test_a_page_of_another_origin_may_not(purchase, origin):
     asked = purchase.options("/utility", headers={"Origin": origin, "Access-Control-Request-Method": "POST"})

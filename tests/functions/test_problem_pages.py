@@ -51,6 +51,10 @@ def test_a_browser_gets_a_page_that_fetches_and_runs_nothing(function):
         assert "Meter unknown" in page.text and "<script" not in page.text
 
 
+def test_an_answer_in_the_form_that_was_wanted_says_that_another_may_want_another(function):
+    assert {function.get("/problems", headers=headers).headers["vary"] for headers in (BROWSER, {"Accept": "*/*"})} == {"Accept"}
+
+
 def test_the_page_of_all_says_of_each_when_it_happens_and_leads_to_its_own(function):
     page = function.get("/problems", headers=BROWSER).text
     for name, kind in KINDS.items():

@@ -467,7 +467,8 @@ def test_a_report_says_what_is_in_doubt_and_how_the_last_days_were(system, hosti
 )
 def test_a_report_comes_in_the_form_that_is_wanted(system, hostile, accept, content_type):
     response = system.reconcile.get(f"/reports/{system.today}", headers={"Accept": accept})
-    assert (response.status_code, response.headers["content-type"]) == (200, content_type)
+    assert (response.status_code, response.headers["content-type"], response.headers["vary"]) == (200, content_type, "Accept")
+    assert "vary" not in system.reconcile.get(f"/reports/{system.today}.html", headers={"Accept": accept}).headers
 
 
 def test_a_closed_discrepancy_is_carried_no_further(system, hostile):

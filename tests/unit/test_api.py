@@ -104,3 +104,12 @@ async def test_requests_at_once_do_not_share_their_traces():
     client, traces = client_of(traced), [f"{number:032x}" for number in range(1, 6)]
     said = await asyncio.gather(*(client.get("/x", headers={"traceparent": f"00-{trace}-{1:016x}-01"}) for trace in traces))
     assert [response.json()["logging.googleapis.com/trace"] for response in said] == traces
+
+
+@pytest.mark.parametrize(("ahead", "form"), [(10, "text/html"), (9_000, "application/json")])
+async def test_of_what_a_client_accepts_only_the_first_is_read(ahead, form):
+    async def preferred(request: Request) -> Response:
+        return api.answer(api.accepted(request, "application/json", "text/html"))
+
+    response = await client_of(preferred).get("/x", headers={"Accept": "a/b, " * ahead + "text/html"})
+    assert response.json() == form
