@@ -76,15 +76,22 @@ class Service:
 async def persistently(call: Callable[[], Awaitable[Answered]], worth_another_try: Collection[grpc.StatusCode]) -> Answered:
     """What `call` answers, tried again after a wait while it fails with one of these codes. The caller bounds it in time.
 
+    When the time is up, the last failure is the cause of that: what a log shows of it tells an outage from a quota.
+
     Raises:
         AioRpcError: of any other code.
     """
+    failure: grpc.aio.AioRpcError | None = None
     wait_seconds = FIRST_WAIT_SECONDS
-    while True:
-        try:
-            return await call()
-        except grpc.aio.AioRpcError as error:
-            if error.code() not in worth_another_try:
-                raise
-        await asyncio.sleep(wait_seconds * random.uniform(0.5, 1))  # noqa: S311 -- so that not all try again at once
-        wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
+    try:
+        while True:
+            try:
+                return await call()
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in worth_another_try:
+                    raise
+                failure = error
+            await asyncio.sleep(wait_seconds * random.uniform(0.5, 1))  # noqa: S311 -- so that not all try again at once
+            wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
+    except asyncio.CancelledError as ended:
+        raise ended from failure

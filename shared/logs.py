@@ -259,7 +259,13 @@ def _plain_text(text: str) -> str:
 
 def _exception(error: BaseException) -> list[str]:
     """What happened and where, innermost cause last: `ReadTimeout at client.py:88 vend`. No texts: they may quote a secret."""
-    return [f"{type(each).__name__} at {_places(each)}" for each in _causes(error)]
+    return [f"{type(each).__name__}{_code(each)} at {_places(each)}" for each in _causes(error)]
+
+
+def _code(error: BaseException) -> str:
+    """The code of a gRPC call that failed, as ` UNAVAILABLE`: one of a fixed list, and no text."""
+    aio = sys.modules.get("grpc.aio")  # where nobody has loaded it, there is no such error
+    return f" {error.code().name}" if aio is not None and isinstance(error, aio.AioRpcError) else ""
 
 
 def _causes(error: BaseException) -> Iterable[BaseException]:

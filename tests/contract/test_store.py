@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import json
+import logging
 import socket
 import sqlite3
 import time
@@ -16,6 +18,7 @@ import grpc
 import pytest
 from msgspec import structs
 
+from shared import logs
 from shared.catalogue import Product
 from shared.channels import CHANNEL_OPTIONS
 from shared.identifiers import Caller, account_key, transaction_id
@@ -620,6 +623,23 @@ async def test_an_unreachable_firestore_is_said_within_the_bound_and_blocks_nobo
     assert {type(result) for result in results} == {StoreUnavailable}
     assert longest.pause_seconds < 0.25
     await store.close()
+
+
+class Exhausted(grpc.aio.UnaryUnaryClientInterceptor):
+    """Answers every commit that a quota is used up, in words that nobody is to see."""
+
+    async def intercept_unary_unary(self, continuation, details, request):
+        raise grpc.aio.AioRpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.aio.Metadata(), grpc.aio.Metadata(), details="of demo")
+
+
+async def test_a_log_says_with_which_code_firestore_failed_until_the_time_was_up(firestore_emulator):
+    async with over(firestore_emulator, Exhausted(), timeout_seconds=SHORT_SECONDS) as store:
+        with pytest.raises(StoreUnavailable) as failed:
+            await store.create(sale())
+    record = logging.makeLogRecord({"name": "tests", "msg": "store unavailable", "fields": {"cause": failed.value}})
+    causes = json.loads(logs.JsonFormatter().format(record))["cause"]
+    assert [cause.partition(" at ")[0] for cause in causes][-1] == "AioRpcError RESOURCE_EXHAUSTED"
+    assert not any("of demo" in cause for cause in causes)
 
 
 async def test_a_locked_sqlite_file_is_said_within_the_bound_and_blocks_nobody(tmp_path):
