@@ -142,7 +142,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         late_seconds=options.late_seconds,
     )
     simulator = Simulator(MemoryLedger(), behaviour=behaviour, now=lambda: datetime.now(UTC))
-    Server(Supplier(simulator), options.port, lambda base_url: print(f"simulated supplier on {base_url}", flush=True)).run()
+    Server(Supplier(simulator), options.port, lambda base_url: print(_greeting(base_url, behaviour), flush=True)).run()
+
+
+def _greeting(base_url: str, behaviour: Behaviour) -> str:
+    """Where it is, and the credentials that it takes: they open nothing else."""
+    return f"simulated supplier on {base_url}\nPROBE_CLIENT_ID={behaviour.client_id} PROBE_CLIENT_SECRET={behaviour.client_secret}"
 
 
 if __name__ == "__main__":

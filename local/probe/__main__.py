@@ -16,8 +16,9 @@ import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
-from getpass import getpass
+from getpass import GetPassWarning, getpass
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,10 @@ CREDENTIALS: Final = ("PROBE_CLIENT_ID", "PROBE_CLIENT_SECRET")
 _NOT_NAMED: Final = "projects/none/secrets/asked-for/versions/1"  # stands where the credentials are not Secret Manager's
 
 
+class _NoCredentials(Exception):
+    """There are none, and nobody can be asked for them. Its text says what to do."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Take the steps that are asked for, and give the exit code."""
     options = read_options(arguments)
@@ -51,6 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.REFUSED
     try:
         return asyncio.run(_probe(options, config))
+    except _NoCredentials as missing:
+        print(missing, file=sys.stderr)
+        return Exit.REFUSED
     except KeyboardInterrupt:
         print("\ninterrupted. A request that was sent goes on without us: --reprint with its id, from the journal", file=sys.stderr)
         return Exit.IN_DOUBT
@@ -73,9 +81,10 @@ def configuration(environ: Mapping[str, str], url: str | None) -> Config:
 async def _probe(options: argparse.Namespace, config: Config) -> int:
     logging.getLogger().addHandler(logging.NullHandler())  # what the client would log is told by the steps
     notes = Notes(Steps(), options.save)
-    print(f"asking {config.supplier_url}{', buying for ' + str(options.buy) if options.buy else ', buying nothing'}\n", flush=True)
     secrets = Secrets(config.secret_manager_emulator)
-    switch = Switch(live_transport(), config, _credentials(config.supplier_secrets, secrets))
+    credentials = _credentials(config.supplier_secrets, secrets)
+    print(f"asking {config.supplier_url}{', buying for ' + str(options.buy) if options.buy else ', buying nothing'}\n", flush=True)
+    switch = Switch(live_transport(), config, credentials)
     try:
         await _steps(options, switch, notes)
     except Stop as stop:
@@ -102,7 +111,7 @@ async def _steps(options: argparse.Namespace, switch: Switch, notes: Notes) -> N
     await asking.reprints_of_nothing(switch, notes)
     if order is None:
         return
-    prevend_id = await asking.prevend(switch, notes, order)
+    prevend_id = await asking.prevend(switch, notes, order, options.unknown_meter)
     if options.buy is not None:
         repeat = options.repeat_request_id is not None
         await buying.buy(switch, notes, order, prevend_id, age_seconds=options.prevend_age, repeat=repeat)
@@ -111,12 +120,26 @@ async def _steps(options: argparse.Namespace, switch: Switch, notes: Notes) -> N
 def _credentials(names: SupplierSecrets | None, secrets: Secrets) -> GetCredentials:
     if names is not None and names.client_id != _NOT_NAMED:
         return supplier_credentials(secrets, names)
-    client_id, client_secret = (os.environ.get(name) or getpass(f"{name}: ") for name in CREDENTIALS)
+    client_id, client_secret = (os.environ.get(name) or _asked_for(name) for name in CREDENTIALS)
 
     async def given(_refused: bool) -> Credentials:
         return Credentials(client_id, client_secret)
 
     return given
+
+
+def _asked_for(name: str) -> str:
+    """What is typed, unseen; never where it would be seen.
+
+    Raises:
+        _NoCredentials: there is nobody to type it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GetPassWarning)
+        try:
+            return getpass(f"{name}: ")
+        except (EOFError, GetPassWarning):
+            raise _NoCredentials(f"no credentials: without a terminal they come from {' and '.join(CREDENTIALS)}") from None
 
 
 def _order(options: argparse.Namespace) -> Order | None:
@@ -135,7 +158,9 @@ def _order(options: argparse.Namespace) -> Order | None:
 
 
 def _summary(notes: Notes) -> str:
-    """Every question: proven with what follows, or still unknown with how it is found out."""
+    """Every question: proven with what follows, or still unknown with how it is found out. Where nothing was, only that."""
+    if not notes.found:
+        return f"\nNothing was proven: all {len(QUESTIONS)} questions stay open. docs/supplier-questions.md has them."
     proven = [_proven(notes.found[question.name]) for question in QUESTIONS if question.name in notes.found]
     unknown = [question for question in QUESTIONS if question.name not in notes.found]
     lines = ["", "PROVEN", *(proven or ["  nothing"]), "", "STILL UNKNOWN"]
@@ -158,6 +183,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--url", help="the switch; default: MOBILEMART_API_URL")
     parser.add_argument("--service", type=VasType, default=VasType.UTILITY, help=", ".join(VasType))
     parser.add_argument("--meter", type=_meter)
+    parser.add_argument("--unknown-meter", type=_meter, default=asking.NO_METER, help=f"one that does not exist; {asking.NO_METER}")
     parser.add_argument("--account", type=_account)
     parser.add_argument("--mobile", type=_mobile)
     parser.add_argument("--product", help="merchantProductId; electricity's only one need not be named")

@@ -15,7 +15,7 @@ from shared.mobilemart.wire import Call, products_call
 from shared.outcome import Rejected
 from shared.vas import PREVENDED, Order, VasType, last_four
 
-NO_METER: Final = "00000000000"
+NO_METER: Final = "00000000000"  # what is asked about where no other was named as one that does not exist
 BAD_TOKEN: Final = "not-a-token"  # and no secret
 
 
@@ -86,8 +86,8 @@ async def _no_such_sale(switch: Switch, notes: Notes, vas_type: VasType, by: str
     return heard
 
 
-async def prevend(switch: Switch, notes: Notes, order: Order) -> str | None:
-    """The supplier's id of the confirmed order; `None` for what is sold without one.
+async def prevend(switch: Switch, notes: Notes, order: Order, unknown_meter: str) -> str | None:
+    """The supplier's id of the confirmed order; `None` for what is sold without one. `unknown_meter` is one that should not exist.
 
     Raises:
         Stop: it was not confirmed.
@@ -95,10 +95,12 @@ async def prevend(switch: Switch, notes: Notes, order: Order) -> str | None:
     if order.vas_type not in PREVENDED:
         return None
     if order.vas_type is VasType.UTILITY:
-        notes.steps.begin(f"no such meter, {last_four(NO_METER)}")
-        await switch.client.prevend(replace(order, meter_number=NO_METER), wiring.new_id())
+        notes.steps.begin(f"no such meter, {last_four(unknown_meter)}")
+        await switch.client.prevend(replace(order, meter_number=unknown_meter), wiring.new_id())
         heard = switch.heard()
         notes.tell(heard)
+        if isinstance(heard, Reply) and heard.delivered:
+            notes.steps.note("it is confirmed, and was not bought: --unknown-meter names another")
         notes.take(findings.of_unknown_meter(heard))
     notes.steps.begin(f"prevend {last_four(order.recipient)}")
     confirmed = await switch.client.prevend(order, wiring.new_id())

@@ -144,7 +144,7 @@ class _Sale:
         except OSError as error:
             self.notes.steps.note(f"ITS ANSWER COULD NOT BE KEPT ({error.strerror}): make room, then --reprint {self.request_id}")
         else:
-            self.notes.steps.note(f"its answer is in {kept}")
+            self.notes.steps.note("no answer came that could be kept" if kept is None else f"its answer is in {kept}")
 
 
 def _ended_by_reprint(notes: Notes, request_id: str, receipt: Receipt) -> None:

@@ -119,12 +119,8 @@ def of_prevend(reply: Reply, order: Order) -> Iterable[Finding]:
 
 
 def of_unknown_meter(heard: Heard) -> Iterable[Finding]:
-    """Of a prevend for a meter that cannot exist."""
-    if not isinstance(heard, Reply):
-        return
-    if heard.delivered:
-        yield Finding("meter-unknown", "it is confirmed all the same: only the purchase refuses it")
-    elif heard.code is not None:
+    """Of a prevend for a meter that should not exist. A confirmation says nothing of one that is refused: the question stays open."""
+    if isinstance(heard, Reply) and not heard.delivered and heard.code is not None:
         reason = heard.meaning.prevend_reason(VasType.UTILITY) if heard.meaning is not None else None
         change = KEPT if reason is Reason.METER_UNKNOWN else f"let code {heard.code} mean RECIPIENT_REFUSED in CODES"
         yield Finding("meter-unknown", said(heard.description), change)

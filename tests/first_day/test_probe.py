@@ -187,6 +187,16 @@ async def test_it_finds_what_is_said_of_a_meter_that_does_not_exist(run_probe: R
     assert str(code) in about(ran, "meter-unknown") and about(ran, "meter-unknown").endswith(change)
 
 
+async def test_a_meter_that_is_confirmed_says_nothing_of_one_that_does_not_exist(run_probe: Run) -> None:
+    async with supplier() as switch:
+        confirmed = await run_probe("--url", switch.url, "--meter", METER)
+        refused = await run_probe("--url", switch.url, "--meter", METER, "--unknown-meter", "99000000009")
+
+    unknown = confirmed.said.partition("\nSTILL UNKNOWN\n")[2]
+    assert "meter-unknown" in unknown and "it is confirmed, and was not bought" in confirmed.said
+    assert "1016" in about(refused, "meter-unknown") and about(refused, "meter-unknown").endswith("as assumed")
+
+
 async def test_services_without_a_reprint_are_told_from_those_with_one(run_probe: Run) -> None:
     async with supplier(Fault(Effect.WRONG_HOST, on="/v1/data/reprint")) as switch:
         ran = await run_probe("--url", switch.url)
@@ -323,6 +333,7 @@ async def test_refused_credentials_end_it_without_showing_them(run_probe: Run, m
 
         assert (ran.code, await switch.vends()) == (1, 0)
     assert "401" in ran.said and "of-another-environment" not in ran.said
+    assert "Nothing was proven" in ran.said and "STILL UNKNOWN" not in ran.said
 
 
 async def test_credentials_come_from_secret_manager_as_for_the_functions(run_probe: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,6 +357,23 @@ async def test_credentials_that_are_nowhere_are_asked_for(run_probe: Run, monkey
         ran = await run_probe("--url", switch.url)
 
     assert (ran.code, asked) == (0, ["PROBE_CLIENT_SECRET: "])
+
+
+def test_without_credentials_and_a_terminal_it_says_where_they_come_from(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PROBE_")} | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "local.probe", "--url", "http://127.0.0.1:9"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    said = "no credentials: without a terminal they come from PROBE_CLIENT_ID and PROBE_CLIENT_SECRET\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 
 async def test_what_the_functions_would_refuse_as_an_address_is_refused(run_probe: Run) -> None:
