@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import httpx
 import pytest
@@ -251,6 +251,13 @@ async def test_a_brake_that_set_itself_is_seen_and_released(looking: Looking) ->
     await state(page, "Vended")
 
 
+def accept_all(system: httpx.Client, day: date) -> None:
+    """Close every difference of a day."""
+    for found in system.get(f"/reconcile/reports/{day}").json()["discrepancies"]:
+        closure = {"decision": "accepted", "note": "a test has seen it"}
+        system.post(f"/reconcile/discrepancies/{found['id']}/closure", json=closure).raise_for_status()
+
+
 async def test_a_planted_fault_is_found_reported_and_closed(looking: Looking, selling: httpx.Client) -> None:
     day = long_today(timedelta(minutes=1))
     page = (await looking()).page
@@ -270,9 +277,7 @@ async def test_a_planted_fault_is_found_reported_and_closed(looking: Looking, se
         assert await report.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
         cut = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.innerText)"
         assert await report.locator("td dd").evaluate_all(cut) == [], width
-    for found in selling.get(f"/reconcile/reports/{day}").json()["discrepancies"]:
-        closure = {"decision": "accepted", "note": "a test has seen it"}
-        selling.post(f"/reconcile/discrepancies/{found['id']}/closure", json=closure).raise_for_status()
+    accept_all(selling, day)
     await page.get_by_role("button", name="Deliver and settle").click()
     await expect(page.locator("#settled .headline")).to_contain_text("No difference open, 1 closed.")
     await expect(page.locator("#settled .found")).to_contain_text("Other amount accepted amount_differs")
