@@ -132,7 +132,10 @@ class _Request(aiohttp.ClientRequest):
 
 
 def _named(error: BaseException) -> str:
-    """The exception's type and its cause's, never its text, which may quote an address with a meter number in it."""
+    """What happened and what the library made of it, never its text, which may quote an address with a meter number in it.
+
+    The cause comes first: `ServerDisconnectedError as ConnectTimeout` was sent, whatever the second word says.
+    """
     if error.__cause__ is None or isinstance(error, TimeoutError):
         return type(error).__name__
-    return f"{type(error).__name__} from {type(error.__cause__).__name__}"
+    return f"{type(error.__cause__).__name__} as {type(error).__name__}"

@@ -337,6 +337,13 @@ async def test_of_all_exceptions_only_the_two_proven_causes_were_not_taken() -> 
     assert not {aiohttp.ServerDisconnectedError, aiohttp.ServerTimeoutError, aiohttp.ClientOSError, httpx.ConnectError} & proofs
 
 
+async def test_what_happened_is_told_before_what_the_library_made_of_it() -> None:
+    error = made(httpx.ConnectTimeout)
+    error.__cause__ = made(aiohttp.ServerDisconnectedError)
+    outcome = (await outcome_of(error)).outcome
+    assert isinstance(outcome, Unknown) and "ServerDisconnectedError as ConnectTimeout" in outcome.cause
+
+
 async def test_a_cause_proves_nothing_once_an_answer_has_begun() -> None:
     class Breaks(httpx.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
