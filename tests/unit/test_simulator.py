@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.mobilemart.error_codes import CODES
 from shared.mobilemart.simulator import (
     PLAIN,
     SCENARIOS,
@@ -28,6 +29,7 @@ from shared.mobilemart.simulator import (
     Service,
     Simulator,
 )
+from shared.mobilemart.simulator.answers import ERRORS
 from shared.money import Money
 from tests.stand_ins.merchant import PURCHASE_PATHS, Merchant, abandoned, exactly, new_id
 
@@ -541,3 +543,7 @@ class TestMemoryLedger:
         value["n"].append(2)
 
         assert await ledger.get("a") == {"n": [1]}
+
+
+def test_the_switch_has_words_for_every_code_that_we_know_and_for_no_other() -> None:
+    assert set(ERRORS) == set(CODES)
