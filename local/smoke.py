@@ -138,8 +138,14 @@ class Smoke:
     def _purchase(self, order: Mapping[str, object], mode: Mode) -> None:
         key = self.options.key or f"smoke-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         journal = Journal(self.options.journal)
+        asked = {"url": self.to.purchase, "meter": meter_of(order), "amountCents": order["amountCents"]}
+        for line in journal.lines():
+            if line.get("key") == key and any(line.get(name, value) != value for name, value in asked.items()):
+                raise Refused(
+                    f"key {key} was made for another purchase, which {journal.path} has: say --url, --meter and --buy as they were"
+                )
         self.steps.begin(f"purchase {meter_of(order)}")
-        journal.write(key=key, url=self.to.purchase, meter=meter_of(order), amountCents=order["amountCents"])
+        journal.write(key=key, **asked)
         self.steps.note(f"key {key}, written to {journal.path}")
         purchase = Purchase(to=self.to, order=order, key=key, patience_seconds=self.options.patience)
         try:

@@ -117,7 +117,10 @@ async def test_a_sale_that_does_not_end_in_time_is_left_with_its_key(run_smoke: 
 
 async def test_a_key_of_another_purchase_is_not_taken_for_this_one(run_smoke: Run, system: str) -> None:
     await run_smoke("--url", system, "--buy", "R10.00", "--key", "taken")
-    ran = await run_smoke("--url", system, "--buy", "R20.00", "--key", "taken")
+    written = journal()
+    refused = await run_smoke("--url", system, "--buy", "R20.00", "--key", "taken")
+    assert (refused.code, journal()) == (2, written) and "key taken was made for another purchase" in refused.said
+    ran = await run_smoke("--url", system, "--buy", "R20.00", "--key", "taken", "--journal", "another.jsonl")
 
     assert ran.code == 1
     assert "422 idempotency-key-reused" in ran.said and "the amount it was made with" in ran.said
