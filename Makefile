@@ -18,7 +18,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 .DELETE_ON_ERROR:
 
 run: $(INSTALLED)
-	@$(VENV)/bin/python -m local
+	@$(VENV)/bin/python -m local $(if $(PORT),--port $(PORT))
 
 # On all cores, up to four: a worker and its emulators take a gigabyte, and more of them would wait for the longest folder.
 test: lint

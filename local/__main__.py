@@ -5,6 +5,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -64,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from local.app import app
 
     server = uvicorn.Server(uvicorn.Config(app(), host=HOST, port=options.port, access_log=False, log_level="warning"))
-    asyncio.run(_serve(server, listener, f"http://{HOST}:{options.port}", once=options.once))
+    with suppress(KeyboardInterrupt):  # how it is ended; the server has ended its work when it raises this
+        asyncio.run(_serve(server, listener, f"http://{HOST}:{options.port}", once=options.once))
 
 
 def _listener(port: int) -> socket.socket:
@@ -72,7 +74,7 @@ def _listener(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
-        raise SystemExit(f"cannot serve on {HOST}:{port}: {error.strerror}; --port names another") from None
+        raise SystemExit(f"cannot serve on {HOST}:{port}: {error.strerror}; --port names another (make run PORT={port + 1})") from None
 
 
 async def _serve(server: uvicorn.Server, listener: socket.socket, url: str, *, once: bool) -> None:

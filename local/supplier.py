@@ -11,7 +11,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime
 from typing import Final, get_args
 
@@ -142,7 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         late_seconds=options.late_seconds,
     )
     simulator = Simulator(MemoryLedger(), behaviour=behaviour, now=lambda: datetime.now(UTC))
-    Server(Supplier(simulator), options.port, lambda base_url: print(_greeting(base_url, behaviour), flush=True)).run()
+    with suppress(KeyboardInterrupt):  # how it is ended
+        Server(Supplier(simulator), options.port, lambda base_url: print(_greeting(base_url, behaviour), flush=True)).run()
 
 
 def _greeting(base_url: str, behaviour: Behaviour) -> str:

@@ -19,21 +19,17 @@ from tests.functions.running import ROOT
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("run"), free_port()
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "local", "--port", str(port)],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    environment, complaints = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}, folder / "complaints"
+    with complaints.open("wb") as stderr:
+        command = [sys.executable, "-m", "local", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=stderr)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             until(lambda: is_up(client))
             yield client
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(20)
+        assert (process.wait(20), "Traceback" in complaints.read_text()) == (0, False)  # it is how it is ended
 
 
 def is_up(client):
