@@ -138,7 +138,7 @@ WORDS: Final[Mapping[str, Word]] = MappingProxyType(
             "What is the matter, in words of ours; never the supplier's.", "No utility knows this meter number, or it is blocked."
         ),
         "retry": Word("What may be sent next.", "change"),
-        "instance": Word("Your own sale that this is about, at the root of the function.", f"/transactions/{SALE_ID}", "uri-reference"),
+        "instance": Word("Your own sale that this is about: its path, as in `Location`.", f"/transactions/{SALE_ID}", "uri-reference"),
         "retryAfterSeconds": Word("How many seconds to wait before that.", 30),
         "errors": Word("Every field at fault; the first hundred.", None),
         "field": Word("The field's JSON path, such as `tokens.0`; empty for the body as a whole.", "meterNumber"),

@@ -215,10 +215,10 @@ def _problem_of(request: Request, error: Exception) -> Problem:
     match error:
         case KeyReused(holder=holder):
             detail = f"This Idempotency-Key was first used for another request, of {holder.order.amount}."
-            return Problem(Fault.IDEMPOTENCY_KEY_REUSED, detail=detail, instance=sale_path(holder))
+            return Problem(Fault.IDEMPOTENCY_KEY_REUSED, detail=detail, instance=location(request, holder))
         case RequestInProgress(running=sale):
-            headers = {"Location": location(request, sale)}
-            return Problem(Fault.REQUEST_IN_PROGRESS, headers=headers, transactionId=sale.id, instance=sale_path(sale))
+            place = location(request, sale)
+            return Problem(Fault.REQUEST_IN_PROGRESS, headers={"Location": place}, transactionId=sale.id, instance=place)
         case PrevendUnknown():
             return Problem(Fault.PREVEND_UNKNOWN)
         case PrevendRefused(refusal=Rejected(reason=Reason.TEMPORARILY_UNAVAILABLE) as refusal):

@@ -254,9 +254,9 @@ async def resolution(request: Request, operating: Operating, sale_id: str, opera
     try:
         sale = await operating.resolve(sale, decision, by)
     except Outdated as outdated:
-        raise _as_it_is(Fault.OUTDATED, outdated.sale) from None
+        raise _as_it_is(request, Fault.OUTDATED, outdated.sale) from None
     except NothingToDecide as decided:
-        raise _as_it_is(Fault.NOTHING_TO_DECIDE, decided.sale) from None
+        raise _as_it_is(request, Fault.NOTHING_TO_DECIDE, decided.sale) from None
     except TokensRefused as refused:
         raise invalid([("tokens" if refused.at is None else f"tokens.{refused.at}", refused.why)]) from None
     return api.answer(dossier_body(sale, operating.now()))
@@ -308,8 +308,9 @@ async def _sale(operating: Operating, sale_id: str) -> Transaction:
     return sale
 
 
-def _as_it_is(name: Fault, sale: Transaction) -> Problem:
-    return Problem(name, state=sale.state, version=sale.version, transactionId=sale.id, instance=f"/transactions/{sale.id}")
+def _as_it_is(request: Request, name: Fault, sale: Transaction) -> Problem:
+    place = api.location(request, sale)
+    return Problem(name, state=sale.state, version=sale.version, transactionId=sale.id, instance=place)
 
 
 def _paused(selling: Selling) -> PausedBody:

@@ -14,7 +14,7 @@ from shared.config import Config
 from shared.identifiers import Caller
 from shared.outcome import Rejected
 from shared.problem import Fault, Problem, Retry, of_refusal
-from shared.shown import DayBody, TransactionBody, sale_path, state_shown, transaction_body
+from shared.shown import DayBody, TransactionBody, state_shown, transaction_body
 from shared.transaction import State, Transaction
 from shared.vas import Order, VasType
 from shared.vending import Purchased, PurchaseRequest, Vending
@@ -63,6 +63,8 @@ async def look_up(request: Request, caller: Caller, vending: Vending, config: Co
             return found(sale, vending.now(), config)
         case {"day": day, **others} if "idempotencyKey" not in others:
             return await _day(caller, day, others.get("cursor"), vending, config)
+        case {"idempotencyKey": _}:
+            raise bodies.invalid([("idempotencyKey", "stands by itself: not both this and day or cursor")])
         case _:
             raise bodies.invalid([("idempotencyKey", "either this or day is required")])
 
@@ -87,7 +89,7 @@ def purchased(request: Request, sold: Purchased, at: datetime, config: Config) -
         case State.VENDED, _:
             return api.answer(_shown(sale, at, config), 201, headers)
         case State.REJECTED, Rejected() as rejected:
-            response = api.problem(_rejection(sale, rejected))
+            response = api.problem(_rejection(sale, rejected, headers["Location"]))
             response.headers.update(replayed)
             return response
         case _:  # in doubt, abandoned, or vended and not yet on record: to the caller it is all one
@@ -151,10 +153,10 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def _rejection(sale: Transaction, rejected: Rejected) -> Problem:
+def _rejection(sale: Transaction, rejected: Rejected, place: str) -> Problem:
     """A purchase that sold nothing. A possible duplicate's and a used prevend's problem names the *other* sale."""
     other = rejected.other_transaction_id
-    return of_refusal(rejected, state=sale.state, transactionId=other or sale.id, instance=sale_path(sale))
+    return of_refusal(rejected, state=sale.state, transactionId=other or sale.id, instance=place)
 
 
 def _seconds_left(sale: Transaction, at: datetime) -> int:

@@ -273,6 +273,11 @@ def test_a_query_for_sales_names_a_key_or_a_day(purchase, query, fields):
     assert fields_at_fault(purchase.get(f"/transactions?{query}")) == fields
 
 
+def test_who_names_a_key_and_a_day_is_told_that_one_is_too_many(purchase):
+    (error,) = problem(purchase.get("/transactions?idempotencyKey=a&day=2026-05-01"), 400, "body-invalid")["errors"]
+    assert "not both" in error["message"]
+
+
 def test_a_caller_without_a_name_is_nobody(prevend, purchase):
     response = Wallet(prevend, purchase, caller="two words").buy("utility", METER)
     problem(response, 401, "unauthenticated")

@@ -85,3 +85,15 @@ def test_today_balances_with_the_suppliers_file_and_not_with_a_wrong_one(system)
 @pytest.mark.parametrize("query", ["plant=rain", "&".join(["plant=amount"] * 1000)])
 def test_a_fault_that_cannot_be_planted_is_refused(system, query):
     assert system.post(f"/local/settle?{query}").status_code == 400
+
+
+def test_a_refusal_leads_to_its_sale_on_the_one_port(system):
+    order = {"meterNumber": "99000000028", "amountCents": 10_000}
+    refused = system.post("/purchase/electricity", json=order, headers={"Idempotency-Key": "refused"}).json()
+    other = system.post("/purchase/electricity", json={**order, "amountCents": 20_000}, headers={"Idempotency-Key": "refused"}).json()
+    assert system.get(refused["instance"]).json()["transactionId"] == refused["transactionId"]
+    assert (other["type"], other["instance"]) == ("/problems/idempotency-key-reused", refused["instance"])
+    decided = system.post(
+        f"/reconcile/transactions/{refused['transactionId']}/resolution", json={"version": 9, "state": "rejected", "note": "a test"}
+    ).json()
+    assert system.get(decided["instance"]).json()["transactionId"] == refused["transactionId"]
