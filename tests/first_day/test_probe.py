@@ -229,6 +229,7 @@ async def test_a_lost_answer_is_found_again_by_the_request_id_that_was_on_record
         ran = await run_probe("--url", switch.url, "--meter", "99000000040", "--buy", "R20.00", "--save", SAVED)
 
         assert (ran.code, await switch.vends(), switch.on_record) == (0, 1, [True])
+    assert "no answer came that could be kept" in ran.said
     sent, lost, found = journal()
     assert (lost["outcome"], found["outcome"], found["by"]) == ("Unknown", "Vended", "reprint")
     assert sent["requestId"] == lost["requestId"] == found["requestId"]
