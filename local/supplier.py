@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import logging
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime
@@ -147,8 +148,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _greeting(base_url: str, behaviour: Behaviour) -> str:
-    """Where it is, and the credentials that it takes: they open nothing else."""
-    return f"simulated supplier on {base_url}\nPROBE_CLIENT_ID={behaviour.client_id} PROBE_CLIENT_SECRET={behaviour.client_secret}"
+    """Where it is; and for a person at a terminal, the credentials that it takes. They open nothing else, but no log holds a secret."""
+    where = f"simulated supplier on {base_url}"
+    if not sys.stdout.isatty():
+        return where
+    return f"{where}\nPROBE_CLIENT_ID={behaviour.client_id} PROBE_CLIENT_SECRET={behaviour.client_secret}"
 
 
 if __name__ == "__main__":
