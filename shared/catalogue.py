@@ -1,15 +1,16 @@
 """The supplier's catalogue: its products, and whether an order fits one. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import structs
 
 from shared.money import Money
 from shared.outcome import Reason, Rejected
+from shared.value import Value
 from shared.vas import Order, VasType
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(Value, frozen=True):
     """One row of the supplier's catalogue. Amounts are `None` where the supplier's list has none."""
 
     vas_type: VasType
@@ -32,7 +33,7 @@ def fitted(order: Order, products: Sequence[Product], utility_product_id: str | 
         chosen = utility_product_id or (products[0].merchant_product_id if len(products) == 1 else None)
         if chosen is None:
             return Rejected(Reason.PRODUCT_UNAVAILABLE, f"{len(products)} utility products and none configured")
-        order = replace(order, merchant_product_id=chosen)
+        order = structs.replace(order, merchant_product_id=chosen)
     product = next((row for row in products if row.merchant_product_id == order.merchant_product_id), None)
     if product is None:
         return Rejected(Reason.PRODUCT_UNAVAILABLE, "not in the catalogue")

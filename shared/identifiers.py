@@ -6,15 +6,14 @@ Golden vectors in `tests/unit/test_identifiers.py` never change: a different has
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from shared.value import Value
 from shared.vas import Mode, Order, VasType
 
 ID_CHARACTERS = 32  # 128 bits of SHA-256, in hex
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Value, frozen=True):
     """Who asks: the issuer and subject of a verified token."""
 
     issuer: str

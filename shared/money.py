@@ -1,13 +1,13 @@
 """Money: rand in integer cents, and the exact way in and out of decimal rand."""
 
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+
+from shared.value import Value
 
 MOST_DIGITS = 15  # beyond any price; keeps a hostile exponent from becoming a giant integer
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Money:
+class Money(Value, frozen=True, order=True):
     """Rand in integer cents: `Money(10_000)` is R100.00. Negative amounts are allowed (settlement lines)."""
 
     cents: int

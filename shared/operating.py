@@ -4,9 +4,11 @@ Like selling, it awaits its ports and nothing else.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from msgspec import structs
 
 from shared import logs
 from shared.brake import Brake, Pause
@@ -139,7 +141,7 @@ class Operating(Recording):
             closure = {"decision": decision, "note": logs.masked(note), "by": operator, "at": rfc3339(self.now())}
             body = {**paper.body, "status": decision, "closure": closure}
             try:
-                await self.store.write_paper(PaperKind.DISCREPANCIES, replace(paper, body=body, mark=None))
+                await self.store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body=body, mark=None))
             except Conflict:
                 continue
             log.info("discrepancy closed", discrepancy_id=discrepancy_id, decision=decision, operator=operator)
@@ -207,12 +209,12 @@ def _outcome(sale: Transaction, decision: Decision, at: datetime) -> Vended | Re
 def _delivered(sale: Transaction, receipt: Receipt, written: tuple[str, ...] | None) -> Receipt:
     """The receipt with the tokens, or the PIN, that a person wrote down."""
     if written is None:
-        return replace(receipt, tokens_due=TokensDue.PENDING if brings_token(sale.order) else TokensDue.NONE)
+        return structs.replace(receipt, tokens_due=TokensDue.PENDING if brings_token(sale.order) else TokensDue.NONE)
     if not written:
-        return replace(receipt, tokens_due=TokensDue.NONE)
+        return structs.replace(receipt, tokens_due=TokensDue.NONE)
     if sale.order.vas_type is VasType.UTILITY:
-        return replace(receipt, tokens=_tokens(written, sale.mode), tokens_due=TokensDue.DELIVERED)
-    return replace(receipt, pin=_pin(written, sale.order), tokens_due=TokensDue.DELIVERED)
+        return structs.replace(receipt, tokens=_tokens(written, sale.mode), tokens_due=TokensDue.DELIVERED)
+    return structs.replace(receipt, pin=_pin(written, sale.order), tokens_due=TokensDue.DELIVERED)
 
 
 def _tokens(written: tuple[str, ...], mode: Mode) -> tuple[StsToken, ...]:

@@ -1,16 +1,14 @@
 """What one exchange with the supplier means: vended, rejected, or unknown; and the receipt of what was vended."""
 
 import hashlib
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from msgspec import Struct
-
 from shared.money import Money
 from shared.sts import StsToken
+from shared.value import Value
 
 KEPT_ANSWER_BYTES: Final = 64 * 1024
 
@@ -42,17 +40,17 @@ class TokensDue(StrEnum):
     PENDING = "pending"  # vended, but the token or PIN did not reach us yet
 
 
-@dataclass(frozen=True, slots=True)
-class Consumer:
+class Consumer(Value, frozen=True):
     """Whom the meter or account belongs to, as the supplier said it. Personal data, so `repr` is silent."""
 
-    name: str | None = field(default=None, repr=False)
-    address: str | None = field(default=None, repr=False)
-    message: str | None = field(default=None, repr=False)
+    _hidden = frozenset({"name", "address", "message"})
+
+    name: str | None = None
+    address: str | None = None
+    message: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MeterDetails:
+class MeterDetails(Value, frozen=True):
     """The meter's STS settings, each as the supplier's text: SGC, KRN, TI, token technology, algorithm."""
 
     supplier_group_code: str | None = None
@@ -62,45 +60,45 @@ class MeterDetails:
     algorithm: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(Value, frozen=True):
     """A fixed cost or debt that the utility took from the amount."""
 
     description: str | None
     amount: Money | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(Value, frozen=True, kw_only=True):
     """What was delivered. `tokens` are in the order in which they must be typed.
 
     `supplier_transaction_id` is `None` only where a person has decided that it was vended, and the supplier has not said it yet.
     `pin` and the tokens are bearer value and stay out of `repr`. `units` is as quoted, in `unit_type` (kWh when unsaid).
     """
 
+    _hidden = frozenset({"tokens", "pin", "serial_number", "consumer", "instructions"})
+
     supplier_transaction_id: str | None
     tokens_due: TokensDue = TokensDue.NONE
     receipt_number: str | None = None
     reference: str | None = None
-    tokens: tuple[StsToken, ...] = field(default=(), repr=False)
+    tokens: tuple[StsToken, ...] = ()
     units: Decimal | None = None
     unit_type: str | None = None
-    pin: str | None = field(default=None, repr=False)
-    serial_number: str | None = field(default=None, repr=False)
+    pin: str | None = None
+    serial_number: str | None = None
     expiry_date: str | None = None
-    consumer: Consumer | None = field(default=None, repr=False)
+    consumer: Consumer | None = None
     meter: MeterDetails | None = None
     charges: tuple[Charge, ...] = ()
-    instructions: str | None = field(default=None, repr=False)
+    instructions: str | None = None
 
 
-class Vended(Struct, frozen=True):
+class Vended(Value, frozen=True):
     """It was sold: final, and owed to the supplier."""
 
     receipt: Receipt
 
 
-class Rejected(Struct, frozen=True):
+class Rejected(Value, frozen=True):
     """Nothing was sold, and we can prove it.
 
     `not_taken` is the stronger proof that the supplier did not even begin (no connection, or 401): the same request
@@ -117,7 +115,7 @@ class Rejected(Struct, frozen=True):
     other_transaction_id: str | None = None
 
 
-class Unknown(Struct, frozen=True):
+class Unknown(Value, frozen=True):
     """It may have been sold. Never resend: a second token is a second debt.
 
     `sign_of_vend`: the supplier said something that only follows a sale (any 2xx), so absence elsewhere proves nothing.
@@ -130,18 +128,19 @@ class Unknown(Struct, frozen=True):
 Outcome = Vended | Rejected | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class RawAnswer:
+class RawAnswer(Value, frozen=True):
     """The supplier's words as they came, for audit: at most `KEPT_ANSWER_BYTES` of the body, and the hash of all of it.
 
     `source` says which call was answered (`vend`, `reprint`, `settlement`). Holds tokens and personal data: never in `repr`.
     """
 
+    _hidden = frozenset({"body"})
+
     source: str
     received_at: datetime
     status: int | None
     content_type: str | None
-    body: bytes = field(repr=False)
+    body: bytes
     size_bytes: int
     sha256: str
 
@@ -151,28 +150,29 @@ class RawAnswer:
         return cls(source, received_at, status, kept_type, body[:KEPT_ANSWER_BYTES], len(body), hashlib.sha256(body).hexdigest())
 
 
-class Answer(Struct, frozen=True):
+class Answer(Value, frozen=True):
     """One exchange: what it means, and the words it came in (`None` when no answer arrived at all)."""
 
     outcome: Outcome
     raw: RawAnswer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prevended:
+class Prevended(Value, frozen=True):
     """A confirmed meter or account: the supplier's id for it, and the conditions of a purchase."""
+
+    _hidden = frozenset({"consumer"})
 
     supplier_prevend_id: str
     minimum_amount: Money | None = None
     amount_due: Money | None = None
-    consumer: Consumer | None = field(default=None, repr=False)
+    consumer: Consumer | None = None
 
 
-class NoSuchTransaction(Struct, frozen=True):
+class NoSuchTransaction(Value, frozen=True):
     """A reprint that says `TransactionDoesNotExist` (1003). Evidence only beside a control, and only when said twice."""
 
 
-class NoAnswer(Struct, frozen=True):
+class NoAnswer(Value, frozen=True):
     """A reprint that says nothing about the sale: refused, busy, unreachable, or not understood."""
 
     cause: str
@@ -182,7 +182,7 @@ Reprinted = Vended | NoSuchTransaction | NoAnswer | Unknown
 """`Unknown`: something vended under our request id, and it is not what we asked for. Never evidence, always a sign of a vend."""
 
 
-class Reprint(Struct, frozen=True):
+class Reprint(Value, frozen=True):
     """One reprint: what it says of the sale, and the words it came in (`None` when no answer arrived at all)."""
 
     result: Reprinted

@@ -1,15 +1,17 @@
 """A business day's settlement as it is kept and shown: what was found, and that every cent is accounted for. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
 
+from msgspec import field, structs
+
 from shared.mobilemart.settlement_file import Line, Summary, Total
 from shared.outcome import Receipt, TokensDue
 from shared.transaction import State
+from shared.value import Value
 from shared.vas import VasType
 
 OPEN: Final = "open"  # the status of a discrepancy that nobody has decided on
@@ -47,8 +49,7 @@ class Status(StrEnum):
     FILE_MISSING = "file_missing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Discrepancy:
+class Discrepancy(Value, frozen=True, kw_only=True):
     """One difference, for a person. `ours` and `theirs` are its two sides, numbers masked; `None` where a side is missing.
 
     `id` is the same whenever the same difference of the same day is found again.
@@ -64,8 +65,7 @@ class Discrepancy:
     status: str = OPEN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
+class Carried(Value, frozen=True, kw_only=True):
     """A vended sale that another day's file bills. `billed_on` is `None` while that file is not there."""
 
     transaction_id: str
@@ -76,18 +76,19 @@ class Carried:
     billed_on: date | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Proof(Value, frozen=True, kw_only=True):
     """A line that proves a vend of which our record says otherwise: to be learned as the supplier's word.
 
     It ends a sale that is open, and contradicts one that has ended. Never shown: the line holds whole numbers.
     """
 
+    _hidden = frozenset({"line"})
+
     transaction_id: str
     supplier_transaction_id: str
     token_due: bool
     ends_sale: bool
-    line: Line = field(repr=False)
+    line: Line
 
     @property
     def receipt(self) -> Receipt:
@@ -99,8 +100,7 @@ class Proof:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Healed:
+class Healed(Value, frozen=True):
     """A sale in doubt that the files bring to its end: `vended` by a line, `rejected` by their silence."""
 
     transaction_id: str
@@ -108,8 +108,7 @@ class Healed:
     supplier_transaction_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StillOpen:
+class StillOpen(Value, frozen=True, kw_only=True):
     """A sale of the day of which the files prove nothing."""
 
     transaction_id: str
@@ -119,8 +118,7 @@ class StillOpen:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class TokenToRecover:
+class TokenToRecover(Value, frozen=True):
     """A vended sale whose token or PIN never reached us."""
 
     transaction_id: str
@@ -128,8 +126,7 @@ class TokenToRecover:
     vas_type: VasType
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conservation:
+class Conservation(Value, frozen=True, kw_only=True):
     """One service's books. Every term is counted on its own, so the residue is 0 only if nothing was lost between them.
 
     `missing_at_supplier` includes sales whose only line is not `Successful` or names another service; that line, where it is
@@ -155,14 +152,15 @@ class Conservation:
         return self.file_successful - ours - theirs - self.differences
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettledDay:
+class SettledDay(Value, frozen=True, kw_only=True):
     """A day's comparison, frozen. What only the run needs (`proofs`, `absent`, `strangers`) is not part of what is kept.
 
     `proofs` and `absent` (ids of sales that may be called rejected) are to be put on record. `strangers` are lines that name
     no sale that was given: if one names an older sale of ours, compare again with that sale, and with its day's files.
     `left_out` counts what is not listed one by one, by the name of its list.
     """
+
+    _hidden = frozenset({"strangers"})
 
     day: date
     status: Status
@@ -177,15 +175,15 @@ class SettledDay:
     tokens_to_recover: tuple[TokenToRecover, ...]
     proofs: tuple[Proof, ...]
     absent: tuple[str, ...]
-    strangers: tuple[Line, ...] = field(repr=False)
+    strangers: tuple[Line, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     def reviewed(self, decisions: Mapping[str, str], earlier: Iterable[Discrepancy]) -> "SettledDay":
         """The day with what people have decided (by discrepancy id), and with the open discrepancies of earlier days."""
-        own = tuple(replace(found, status=decisions.get(found.id, found.status)) for found in self.discrepancies)
+        own = tuple(structs.replace(found, status=decisions.get(found.id, found.status)) for found in self.discrepancies)
         carried = sorted((found for found in earlier if found.day < self.day), key=lambda found: (found.day, found.id))
         ended = self.status in (Status.BALANCED, Status.DISCREPANCIES)
-        return replace(self, discrepancies=(*carried, *own), status=ended_status(own) if ended else self.status)
+        return structs.replace(self, discrepancies=(*carried, *own), status=ended_status(own) if ended else self.status)
 
     def listing(self, most: int) -> "SettledDay":
         """The day with at most so many entries in each list, the gravest discrepancies first kept: its paper stays small."""
@@ -197,7 +195,7 @@ class SettledDay:
             left_out["discrepancies"] = len(self.discrepancies) - most
         short = {name: listed[:most] for name, listed in lists.items()}
         short["discrepancies"] = tuple(found for found in self.discrepancies if found.id in kept)
-        return replace(self, **short, left_out={**self.left_out, **left_out})
+        return structs.replace(self, **short, left_out={**self.left_out, **left_out})
 
 
 def ended_status(discrepancies: Iterable[Discrepancy]) -> Status:
@@ -245,15 +243,15 @@ def _json(day: SettledDay) -> Json:
 
 
 def _object(record: Any) -> Json:
-    """A record as a JSON object, its fields in camelCase."""
+    """A value as a JSON object, its fields in camelCase."""
     kind: Any = type(record)
     return {camel: _value(getattr(record, name)) for name, camel in _members(kind)}
 
 
 @cache
 def _members(kind: Any) -> tuple[tuple[str, str], ...]:
-    """The fields of a kind of record, and their names in JSON."""
-    return tuple((one.name, _camel(one.name)) for one in fields(kind))
+    """The fields of a kind of value, and their names in JSON."""
+    return tuple((name, _camel(name)) for name in kind.__struct_fields__)
 
 
 def _value(value: object) -> object:

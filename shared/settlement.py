@@ -6,7 +6,7 @@ says in which order the reading, comparing and recording goes.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -206,7 +206,7 @@ class _Books:
         return Conservation(vas_type=service, file_successful=file_successful, **{term: terms[term] for term in _TERMS})
 
 
-_TERMS: Final = tuple(field.name for field in fields(Conservation) if field.name not in ("vas_type", "file_successful"))
+_TERMS: Final = tuple(name for name in Conservation.__struct_fields__ if name not in ("vas_type", "file_successful"))
 
 
 def _sum(amounts: Iterable[int]) -> Total:

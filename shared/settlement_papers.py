@@ -64,7 +64,7 @@ class DayPapers:
             kept = held.body  # by a run that was cut short here; what it kept stays kept
         if before is None or body != before.body:
             revision = before.revision if before else None
-            await self.papers.write_paper(PaperKind.SETTLEMENTS, Paper(day_id, body, self.mode, revision))
+            await self.papers.write_paper(PaperKind.SETTLEMENTS, Paper(day_id, body, self.mode, revision=revision))
         return body
 
     async def runs(self, day: date) -> Runs:
@@ -125,7 +125,7 @@ class DayPapers:
     async def _write(self, body: Json, held: Paper | None) -> None:
         mark = f"{self.mode}-{OPEN}" if body["status"] == OPEN else None
         revision = None if held is None else held.revision
-        await self.papers.write_paper(PaperKind.DISCREPANCIES, Paper(f"{self.mode}-{body['id']}", body, mark, revision))
+        await self.papers.write_paper(PaperKind.DISCREPANCIES, Paper(f"{self.mode}-{body['id']}", body, mark, revision=revision))
 
     def _day_id(self, day: date) -> str:
         return f"{self.mode}-{day.isoformat()}"

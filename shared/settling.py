@@ -12,6 +12,8 @@ from functools import partial
 from itertools import groupby
 from typing import Final, Protocol
 
+from msgspec import structs
+
 from shared import logs
 from shared.matching import ONE_DAY, Readings
 from shared.mobilemart.settlement_file import Line
@@ -205,7 +207,7 @@ class Settling(Recording):
                 break
         known = evidence.all_by_id
         healed = tuple(one for one in runs.healed if (sold := known.get(one.transaction_id)) and sold.state is one.state)
-        reviewed = await self._papers.review(replace(settled, healed=healed, left_out=_left_out(evidence)))
+        reviewed = await self._papers.review(structs.replace(settled, healed=healed, left_out=_left_out(evidence)))
         body = await self._papers.keep_day(reviewed, before)
         await self._papers.keep_runs(day, runs, replace(runs, files=ended.files, refused=ended.refused))
         if settled.file is None:

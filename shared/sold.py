@@ -1,17 +1,16 @@
 """A sale as settlement sees it: small enough that a day of them fits in memory."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from shared.money import Money
 from shared.transaction import State, Transaction
+from shared.value import Value
 from shared.vas import Order, VasType, last_four
 
 CONVENIENCE_FEE = "convenience fee"  # the name that a bill's receipt gives to what its payment costs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sold:
+class Sold(Value, frozen=True, kw_only=True):
     """What settlement compares of a sale.
 
     `recipient` is the meter, account or mobile number, if it has one. `token_due`: when this is vended, a token or PIN is

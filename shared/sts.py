@@ -4,9 +4,10 @@ Source: IEC 62055-41 (the Standard Transfer Specification); what the supplier se
 """
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+
+from shared.value import Value
 
 TOKEN_DIGITS = 20
 SIMULATED_PREFIX = "0" * 12  # no real token of this system's supplier starts so; every simulated one does
@@ -24,8 +25,7 @@ class TokenKind(StrEnum):
     OTHER = "other"  # the supplier named a kind that we do not know
 
 
-@dataclass(frozen=True, slots=True)
-class StsToken:
+class StsToken(Value, frozen=True):
     """One token. Bearer value: whoever reads `number` can spend it, so it is never shown by `repr`.
 
     `units` is in kWh (or the unit that the receipt names), as quoted by the supplier; `None` where it said nothing.

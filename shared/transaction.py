@@ -1,17 +1,17 @@
 """One sale: its states, what moves it, and what is still to be done about it. All pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from shared.identifiers import Caller, account_key
 from shared.outcome import Answer, Outcome, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.value import Record, Value
 from shared.vas import Mode, Order
 
 BUSINESS_TIME: Final = ZoneInfo("Africa/Johannesburg")
@@ -54,7 +54,7 @@ class IllegalTransition(Exception):
     """The state table does not allow the move."""
 
 
-class Open(Struct, frozen=True):
+class Open(Value, frozen=True):
     """Why the sweep still looks at a sale: something is left to do, due at `due_at`. `account` is what the duplicate guard finds."""
 
     shard: str
@@ -62,7 +62,7 @@ class Open(Struct, frozen=True):
     account: str | None
 
 
-class HistoryEntry(Struct, frozen=True):
+class HistoryEntry(Value, frozen=True):
     """One line of a sale's append-only history: what happened, by whom, and what they said. Never a token."""
 
     at: datetime
@@ -71,12 +71,11 @@ class HistoryEntry(Struct, frozen=True):
     note: str | None = None
 
 
-class Transaction(Struct, frozen=True, kw_only=True):
+class Transaction(Record, frozen=True, kw_only=True):
     """A sale, from its claim to its end. Times are UTC; `day` is the business day of the claim.
 
-    A `Struct`, because each step of a sale makes a copy, and a dataclass of so many fields takes 40 times as long to copy.
     `version` counts what a caller can see change; `nonce` names the commit that wrote the record, so that a commit whose
-    reply was lost is told from a competitor's. `revision` is the store's mark of the version read, not part of the record.
+    reply was lost is told from a competitor's.
     """
 
     id: str
@@ -105,21 +104,10 @@ class Transaction(Struct, frozen=True, kw_only=True):
     unannounced: tuple[EventName, ...] = ()
     open: Open | None = None
     nonce: str = ""
-    revision: str | None = None
-
-    def __eq__(self, other: object) -> bool:
-        """The same record; where a store keeps it does not matter."""
-        if not isinstance(other, Transaction):
-            return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in _COMPARED)
-
-    __hash__ = None  # type: ignore[assignment]  # nothing keeps sales by value
 
     def __repr__(self) -> str:
         """Without what the customer bought, and the supplier's words."""
         return f"Transaction(id={self.id!r}, version={self.version}, state={self.state.value!r}, amount_cents={self.order.amount.cents})"
-
-    __rich_repr__ = None  # type: ignore[assignment]  # a Struct's own would show `rich` every field
 
     @property
     def receipt(self) -> Receipt | None:
@@ -133,9 +121,6 @@ class Transaction(Struct, frozen=True, kw_only=True):
     def is_abandoned(self, at: datetime) -> bool:
         """Still `vending` after its lease: nobody is selling it any more, so it is treated as in doubt."""
         return self.state is State.VENDING and at >= self.lease_until
-
-
-_COMPARED: Final = tuple(name for name in Transaction.__struct_fields__ if name != "revision")
 
 
 def business_day(at: datetime) -> date:
@@ -301,7 +286,7 @@ def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at
         whole = structs.replace(sale, outcome=Vended(receipt))
         return _changed(whole, raw, (EventName.TOKENS,), HistoryEntry(at, "tokens added", by), due_at)
     if known.supplier_transaction_id is None and receipt.supplier_transaction_id is not None:  # a person had decided
-        named = structs.replace(sale, outcome=Vended(replace(known, supplier_transaction_id=receipt.supplier_transaction_id)))
+        named = structs.replace(sale, outcome=Vended(structs.replace(known, supplier_transaction_id=receipt.supplier_transaction_id)))
         return _changed(named, raw, (), HistoryEntry(at, "supplier's id learned", by), due_at)
     return sale
 

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from shared.money import Money
+from shared.value import Value
 
 
 class Mode(StrEnum):
@@ -64,8 +64,7 @@ def last_four(number: str | None) -> str | None:
     return None if number is None else f"*{number[-4:]}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Value, frozen=True, kw_only=True):
     """What is to be sold, as the caller asked for it and the wallet reserved it.
 
     Exactly one of meter, account and mobile number is set, or none for what is pinned. `merchant_product_id` is `None`

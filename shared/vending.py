@@ -4,11 +4,11 @@ Everything here awaits its ports (`ports.py`, `store/`) and nothing else: no tas
 step by step and crash it between any two steps.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from shared import logs
 from shared.catalogue import Product, fitted
@@ -19,6 +19,7 @@ from shared.prevend import Prevend
 from shared.recording import Recording
 from shared.store import Conflict, StoreUnavailable
 from shared.transaction import State, Transaction, after, business_day, with_open
+from shared.value import Value
 from shared.vas import PREVENDED, Order, VasType
 
 SENDS: Final = 2  # a request that was provably not taken may go out once more
@@ -26,7 +27,7 @@ SENDS: Final = 2  # a request that was provably not taken may go out once more
 log = logs.logger(__name__)
 
 
-class PurchaseRequest(Struct, frozen=True, kw_only=True):
+class PurchaseRequest(Value, frozen=True, kw_only=True):
     """A valid request. It names a prevend, or says what it wants in `order`; never both."""
 
     caller: Caller
@@ -39,7 +40,7 @@ class PurchaseRequest(Struct, frozen=True, kw_only=True):
     allow_duplicate: bool = False
 
 
-class Purchased(Struct, frozen=True):
+class Purchased(Value, frozen=True):
     """A sale as the caller is to see it. Not `on_record`: its outcome could not be stored, so it is not told either."""
 
     transaction: Transaction
@@ -75,7 +76,7 @@ class PrevendRefused(Exception):
         self.refusal = refusal
 
 
-class _Draft(Struct, frozen=True):
+class _Draft(Value, frozen=True):
     """A purchase after its checks: ready to claim, or refused."""
 
     order: Order
@@ -179,7 +180,7 @@ class Vending(Recording):
             prevend = await self.store.find_prevend(asked.prevend_id)
             if prevend is None or (prevend.mode, prevend.caller, prevend.order.vas_type) != (self.rules.mode, asked.caller, asked.vas_type):
                 raise PrevendUnknown
-            order = replace(prevend.order, reference=asked.reference)
+            order = structs.replace(prevend.order, reference=asked.reference)
         assert order is not None  # a request names a prevend or says what it wants
         if prevend is not None and (refusal := self._prevend_fault(prevend)) is not None:
             return _Draft(order, refusal=refusal)

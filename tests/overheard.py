@@ -14,7 +14,7 @@ import re
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
@@ -155,18 +155,28 @@ class Overhearing:
         patch.setattr(subprocess.Popen, "communicate", communicated)
         patch.setattr(httpx.Client, "send", sent)
         patch.setattr(httpx.AsyncClient, "send", sent_async)
-        patch.setattr(Order, "__init__", _noting(Order.__init__, self._ordered))
-        patch.setattr(Credentials, "__init__", _noting(Credentials.__init__, self._configured))
+        recipient, init = Order.recipient.fget, Credentials.__init__
+
+        def asked(order: Order) -> str | None:  # of every order before it is claimed
+            return self._ordered(recipient(order))
+
+        def made(credentials: Credentials, *values: Any, **named: Any) -> None:
+            init(credentials, *values, **named)
+            self._configured(credentials)
+
+        patch.setattr(Order, "recipient", property(asked))
+        patch.setattr(Credentials, "__init__", made)
 
     def stop(self) -> None:
         self._patches.undo()
         with self._turn:
             self._gather(everything=True)
 
-    def _ordered(self, order: Order) -> None:
-        if order.recipient is not None and len(order.recipient) >= FEWEST_CHARACTERS and order.recipient.isdecimal():
+    def _ordered(self, recipient: str | None) -> str | None:
+        if recipient is not None and len(recipient) >= FEWEST_CHARACTERS and recipient.isdecimal():
             with self._turn:
-                self.ear.used.add(order.recipient)
+                self.ear.used.add(recipient)
+        return recipient
 
     def _configured(self, credentials: Credentials) -> None:
         if len(credentials.client_secret) >= FEWEST_CHARACTERS:
@@ -237,14 +247,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.line(f"logs: {heard}, {len(ear.findings)} with what none may hold")
     for finding in ear.findings[:MOST_SHOWN]:
         terminalreporter.line(f"  {finding}", red=True)
-
-
-def _noting(init: Callable[..., None], note: Callable[[Any], None]) -> Callable[..., None]:
-    def noted(made: Any, *values: Any, **named: Any) -> None:
-        init(made, *values, **named)
-        note(made)
-
-    return noted
 
 
 def _python(args: Any) -> list[str]:

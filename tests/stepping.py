@@ -3,7 +3,7 @@
 import itertools
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -139,7 +139,7 @@ class World:
             if fresh.id in self.sales or (prevend and self.prevends[prevend.id].revision != prevend.revision):
                 raise Conflict
             if prevend:
-                self.prevends[prevend.id] = replace(prevend, used_by=fresh.id, revision=self.new_id())
+                self.prevends[prevend.id] = structs.replace(prevend, used_by=fresh.id, revision=self.new_id())
             self.sales[fresh.id] = structs.replace(fresh, revision=self.new_id())
             return self.sales[fresh.id]
 
@@ -155,7 +155,7 @@ class World:
         return await self._effect("advance", write)
 
     async def add_prevend(self, prevend: Prevend) -> None:
-        await self._effect("add_prevend", lambda: self.prevends.update({prevend.id: replace(prevend, revision=self.new_id())}))
+        await self._effect("add_prevend", lambda: self.prevends.update({prevend.id: structs.replace(prevend, revision=self.new_id())}))
 
     async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> list[Transaction]:
         raise AssertionError("selling does not list")
@@ -227,7 +227,7 @@ class World:
                 if (held and held.revision) != one.revision:
                     raise Conflict
             for one in papers:
-                self.papers[kind, one.id] = replace(one, revision=self.new_id())
+                self.papers[kind, one.id] = structs.replace(one, revision=self.new_id())
             return self.papers[kind, paper.id]
 
         return await self._effect("write_paper", write)

@@ -1,7 +1,8 @@
 """The steps that cost nothing: each asks the supplier one thing, shows how the answer looks, and takes from it what it proves."""
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec import structs
 
 from local.probe import findings
 from local.probe.notes import Notes, looks
@@ -96,7 +97,7 @@ async def prevend(switch: Switch, notes: Notes, order: Order, unknown_meter: str
         return None
     if order.vas_type is VasType.UTILITY:
         notes.steps.begin(f"no such meter, {last_four(unknown_meter)}")
-        await switch.client.prevend(replace(order, meter_number=unknown_meter), wiring.new_id())
+        await switch.client.prevend(structs.replace(order, meter_number=unknown_meter), wiring.new_id())
         heard = switch.heard()
         notes.tell(heard)
         if isinstance(heard, Reply) and heard.delivered:

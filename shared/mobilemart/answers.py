@@ -5,10 +5,7 @@ The codes and statuses that decide are in `error_codes.py`; what was delivered i
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
-
-from msgspec import Struct
 
 from shared.catalogue import Product
 from shared.mobilemart.error_codes import CODES, FLOAT_EXHAUSTED, NEVER_EVIDENCE, TRANSACTION_DOES_NOT_EXIST, Meaning, meaning
@@ -27,6 +24,7 @@ from shared.outcome import (
     Unknown,
     Vended,
 )
+from shared.value import Value
 from shared.vas import Mode, Order, VasType, msisdn
 
 SAYS_SIMULATED: Final = "the answer is marked as simulated"
@@ -39,24 +37,25 @@ _ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,200}"', re.ASCII)
 _NO_ERROR: Final = (None, 0, "0", "", False)
 
 
-class NoReply(Struct, frozen=True):
+class NoReply(Value, frozen=True):
     """No answer began. `never_sent`: proven that the request did not leave us, so nothing can have come of it."""
 
     cause: str
     never_sent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Value, frozen=True):
     """An answer as it came. `fault` says why its body is not whole or not readable; then `json` is `None`.
 
     Bodies hold tokens and personal data: never in `repr`, never logged.
     """
 
+    _hidden = frozenset({"body", "json"})
+
     status: int
     content_type: str | None = None
-    body: bytes = field(default=b"", repr=False)
-    json: object = field(default=None, repr=False)
+    body: bytes = b""
+    json: object = None
     fault: str | None = None
     retry_after: str | None = None
     etag: str | None = None

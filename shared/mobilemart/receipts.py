@@ -6,14 +6,16 @@ read, and each such list of keys stands below, once.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
+
+from msgspec import structs
 
 from shared.mobilemart.fields import exact, first_text, members, number, rand, text
 from shared.money import Money
 from shared.outcome import Charge, Consumer, MeterDetails, Receipt, TokensDue
 from shared.sts import StsToken, TokenKind, token_number
+from shared.value import Value
 from shared.vas import Order, VasType
 
 MOST_TOKENS: Final = 20  # of one sale; a record must stay storable whatever is answered
@@ -85,7 +87,7 @@ def read_consumer(said: Mapping[str, object]) -> Consumer | None:
 
 def _with_bill(receipt: Receipt, sold: Mapping[str, object]) -> Receipt:
     fee = rand(sold.get("convenienceFee"))
-    return replace(receipt, charges=(Charge("convenience fee", fee),)) if fee is not None and fee.cents else receipt
+    return structs.replace(receipt, charges=(Charge("convenience fee", fee),)) if fee is not None and fee.cents else receipt
 
 
 def _with_pin(receipt: Receipt, sold: Mapping[str, object], vas_type: VasType) -> Receipt:
@@ -94,14 +96,14 @@ def _with_pin(receipt: Receipt, sold: Mapping[str, object], vas_type: VasType) -
     pin, serial_number = exact(details.get("pin")), exact(details.get("serialNumber"))
     by_serial = vas_type is VasType.VOUCHER and details.get("pin") in (None, "") and serial_number is not None
     due = TokensDue.DELIVERED if pin is not None or by_serial else TokensDue.PENDING
-    return replace(receipt, pin=pin, serial_number=serial_number, tokens_due=due)
+    return structs.replace(receipt, pin=pin, serial_number=serial_number, tokens_due=due)
 
 
 def _with_tokens(receipt: Receipt, sold: Mapping[str, object], amount: Money) -> Receipt:
     details = members(sold.get("additionalDetails"))
     issued = read_tokens(details.get("tokens"))
     charges, all_charges = _charges(details.get("fixedCosts"))
-    return replace(
+    return structs.replace(
         receipt,
         tokens=issued.tokens,
         tokens_due=_tokens_due(issued, details, charges if all_charges else (), amount),
@@ -112,16 +114,14 @@ def _with_tokens(receipt: Receipt, sold: Mapping[str, object], amount: Money) ->
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
+class Issued(Value, frozen=True):
     """The tokens that could be read, in their order, and whether they are all that were sent."""
 
     tokens: tuple[StsToken, ...]
     is_whole: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Value, frozen=True):
     number: str | None
     kind: TokenKind | None
     units: Decimal | None

@@ -19,9 +19,8 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from msgspec import Struct
-
 from shared.transaction import BUSINESS_TIME
+from shared.value import Value
 from shared.vas import VasType, last_four
 
 SUCCESSFUL: Final = "Successful"
@@ -200,7 +199,7 @@ def file_name(name: str) -> FileName | None:
     return FileName(match[1], match[2]) if match else None
 
 
-class Total(Struct, frozen=True):
+class Total(Value, frozen=True):
     """A number of lines or sales, and the sum of their amounts in cents."""
 
     rows: int = 0

@@ -1,6 +1,5 @@
 """What we say to the supplier: its paths, and one request builder for each thing that we ask. Pure."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlencode, urlsplit
@@ -8,6 +7,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from shared.config import ReprintBy
+from shared.value import Value
 from shared.vas import Order, VasType
 
 JSON: Final = "application/json"
@@ -30,14 +30,15 @@ class MobileForm(StrEnum):
     INTERNATIONAL = "international"  # 27821234567
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Value, frozen=True):
     """One request, without its access token. Query and body name meters, accounts and secrets: never in `repr`."""
+
+    _hidden = frozenset({"query", "body"})
 
     method: str
     path: str
-    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    body: bytes | None = field(default=None, repr=False)
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
     content_type: str | None = None
 
     def url(self, base_url: str) -> str:

@@ -1,7 +1,6 @@
 """Where sales are kept: the protocols, and two implementations of them (`firestore.py`, `sqlite.py`)."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
@@ -10,6 +9,7 @@ from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold
 from shared.transaction import Transaction
+from shared.value import Record
 from shared.vas import Mode, VasType
 
 CONTROLS: Final = 3
@@ -47,14 +47,12 @@ class PaperKind(StrEnum):
     CONTROLS = "controls"
 
 
-@dataclass(frozen=True, slots=True)
-class Paper:
-    """A small JSON document. `id` starts with its mode. `mark` is what it can be listed by; `revision` as in `Transaction`."""
+class Paper(Record, frozen=True):
+    """A small JSON document. `id` starts with its mode. `mark` is what it can be listed by."""
 
     id: str
     body: Mapping[str, Any]
     mark: str | None = None
-    revision: str | None = field(default=None, compare=False, repr=False)
 
 
 class Papers(Protocol):

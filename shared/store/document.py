@@ -10,14 +10,14 @@ records hold it. A field or value that this code does not know is refused: the n
 
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from shared import logs
 from shared.identifiers import Caller, caller_id, hashed
@@ -25,6 +25,7 @@ from shared.money import Money
 from shared.prevend import Prevend
 from shared.store import LookupBy, UnreadableRecord
 from shared.transaction import Open, Transaction, shard_of
+from shared.value import Value
 from shared.vas import Mode, VasType
 
 PREVEND_KEPT: Final = timedelta(days=1)  # after its expiry: a late purchase is told "expired", not "unknown"
@@ -113,7 +114,7 @@ def prevend_of(document: Mapping[str, Any], revision: str | None) -> Prevend:
     """
     try:
         prevend: Prevend = _PREVEND.decode(document["record"])
-        return replace(prevend, revision=revision)
+        return structs.replace(prevend, revision=revision)
     except (KeyError, TypeError, ValueError, ArithmeticError):
         raise UnreadableRecord("a prevend holds what this version does not know") from None
 
@@ -220,7 +221,7 @@ def _sequence(item: _Codec) -> _Codec:
 
 
 def _one_of(kinds: list[type]) -> _Codec:
-    """One of several dataclasses, told apart by `type`."""
+    """One of several kinds of value, told apart by `type`."""
     named = {kind.__name__.lower(): _codec(kind) for kind in kinds}
     names = {kind: kind.__name__.lower() for kind in kinds}
 
@@ -234,8 +235,8 @@ def _one_of(kinds: list[type]) -> _Codec:
     return _Codec(encode, decode)
 
 
-def _record(kind: type, *, without: frozenset[str] = frozenset()) -> _Codec:
-    """A dataclass or Struct as a dict of those of its fields that say something. The fields `without` are read as their defaults."""
+def _record(kind: type[Value], *, without: frozenset[str] = frozenset()) -> _Codec:
+    """A `Value` as a dict of those of its fields that say something. The fields `without` are read as their defaults."""
     hints = get_type_hints(kind)
     codecs = _fields(kind, without)
     encoders = tuple((name, codec.encode) for name, codec in codecs.items())
@@ -257,17 +258,13 @@ def _record(kind: type, *, without: frozenset[str] = frozenset()) -> _Codec:
     return _Codec(encode, decode)
 
 
-def _fields(kind: type, without: frozenset[str]) -> dict[str, _Codec]:
+def _fields(kind: type[Value], without: frozenset[str]) -> dict[str, _Codec]:
     hints = get_type_hints(kind)
-    return {name: _codec(hints[name]) for name in _names(kind) if name not in without}
+    return {name: _codec(hints[name]) for name in kind.__struct_fields__ if name not in without}
 
 
 def _says_something(item: object) -> bool:
     return item is not None and item != ()
-
-
-def _names(kind: Any) -> tuple[str, ...]:
-    return kind.__struct_fields__ if issubclass(kind, Struct) else tuple(field.name for field in fields(kind))
 
 
 def _may_be_absent(hint: Any) -> bool:
@@ -279,5 +276,5 @@ _SALE: Final = _record(Transaction, without=_BESIDE_THE_RECORD)
 _SALE_FIELDS: Final = _fields(Transaction, _BESIDE_THE_RECORD)
 _PREVEND: Final = _record(Prevend, without=frozenset({"revision"}))
 
-SETTLED_BY: Final = tuple(f"record.{name}" for name in _names(Transaction) if name not in {"open", "revision", "history", "answers"})
+SETTLED_BY: Final = tuple(f"record.{name}" for name in _SALE_FIELDS if name not in {"history", "answers"})
 """The paths of what settlement reads: a sale without its bulk, which is its history and the raw answers."""

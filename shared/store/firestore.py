@@ -11,7 +11,6 @@ import re
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
@@ -199,7 +198,7 @@ class FirestoreStore:
     async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
         writes = [self._database.write(SALES, fresh.id, transaction_document(fresh), exists=False)]
         if prevend is not None:
-            used = prevend_document(replace(prevend, used_by=fresh.id))
+            used = prevend_document(structs.replace(prevend, used_by=fresh.id))
             writes.append(self._database.write(PREVENDS, prevend.id, used, update_time=_update_time(prevend.revision)))
         revision, *_ = await self._database.commit(*writes)
         return structs.replace(fresh, revision=revision)
@@ -253,7 +252,7 @@ class FirestoreStore:
         papers = [paper] if beside is None else [paper, beside]
         # Not tried again by itself: it would meet its own write.
         revision, *_ = await self._database.commit(*(self._paper_write(kind, one) for one in papers), retried=False)
-        return replace(paper, revision=revision)
+        return structs.replace(paper, revision=revision)
 
     async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> Sequence[Paper]:
         clauses: dict[str, Any] = {"where": _where("mark", "EQUAL", mark), "order_by": [_by("__name__", "ASCENDING")]}
@@ -352,7 +351,7 @@ def _update_time(revision: str | None) -> Document:
 def _paper(found: Found) -> Paper:
     """A paper's body is compressed: a bad day's thousands of discrepancies stay below a document's 1 MiB."""
     document = found.document
-    return Paper(found.id, json.loads(zlib.decompress(document["json"])), document.get("mark"), found.revision)
+    return Paper(found.id, json.loads(zlib.decompress(document["json"])), document.get("mark"), revision=found.revision)
 
 
 def _ledger_id(key: str) -> str:

@@ -10,7 +10,6 @@ import sqlite3
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final, Self, TypeVar
 
@@ -166,7 +165,7 @@ class SqliteStore:
         def work(sqlite: sqlite3.Connection) -> None:
             _write(sqlite, _INSERT, fresh)
             if prevend is not None:
-                used = _json(prevend_document(replace(prevend, used_by=fresh.id)))
+                used = _json(prevend_document(structs.replace(prevend, used_by=fresh.id)))
                 statement = "UPDATE prevends SET document = ?, revision = revision + 1 WHERE id = ? AND revision = ?"
                 _written(sqlite.execute(statement, (used, prevend.id, _read_at(prevend.revision))))
 
@@ -221,7 +220,7 @@ class SqliteStore:
                 _write_paper(sqlite, kind, one)
 
         await self._connection.commit(write)
-        return replace(paper, revision=str(int(paper.revision or 0) + 1))
+        return structs.replace(paper, revision=str(int(paper.revision or 0) + 1))
 
     async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> Sequence[Paper]:
         rows = await self._connection.read(f"{_PAPERS} AND mark = ? AND id >= ? ORDER BY id", kind, mark, from_id or "")
@@ -305,7 +304,7 @@ def _first(rows: list[Any]) -> Transaction | None:
 
 
 def _paper(paper_id: str, body: str, mark: str | None, revision: int) -> Paper:
-    return Paper(paper_id, json.loads(body), mark, str(revision))
+    return Paper(paper_id, json.loads(body), mark, revision=str(revision))
 
 
 def _json(document: Document) -> str:

@@ -18,7 +18,7 @@ async def test_a_paper_is_read_as_it_was_written(store):  # noqa: F811
 
 async def test_a_paper_is_replaced_only_as_it_was_read(store):  # noqa: F811
     first = await store.write_paper(PaperKind.SETTLEMENTS, DAY)
-    second = await store.write_paper(PaperKind.SETTLEMENTS, Paper(DAY.id, {"day": "2"}, None, first.revision))
+    second = await store.write_paper(PaperKind.SETTLEMENTS, Paper(DAY.id, {"day": "2"}, revision=first.revision))
     for stale in (first, DAY):
         with pytest.raises(Conflict):
             await store.write_paper(PaperKind.SETTLEMENTS, stale)
@@ -35,7 +35,7 @@ async def test_papers_are_listed_by_their_mark_in_the_order_of_their_ids(store):
         await store.write_paper(PaperKind.DISCREPANCIES, Paper(f"d-{number}", {"n": number}, mark))
     listed = await store.marked_papers(PaperKind.DISCREPANCIES, "live-open")
     assert [paper.body["n"] for paper in listed] == [1, 3]
-    await store.write_paper(PaperKind.DISCREPANCIES, Paper("d-1", {"n": 1}, None, listed[0].revision))
+    await store.write_paper(PaperKind.DISCREPANCIES, Paper("d-1", {"n": 1}, revision=listed[0].revision))
     assert [paper.id for paper in await store.marked_papers(PaperKind.DISCREPANCIES, "live-open")] == ["d-3"]
 
 

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections import Counter
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -149,7 +149,7 @@ async def test_sixteen_sales_of_one_prevend_have_one_winner_and_the_others_leave
     assert await outcomes(*(store.create(racer, read) for racer in racers)) == {"Transaction": 1, "Conflict": 15}
     on_record = [racer for racer in racers if await store.find(racer.id) is not None]
     assert len(on_record) == 1
-    assert await store.find_prevend(kept.id) == replace(kept, used_by=on_record[0].id)
+    assert await store.find_prevend(kept.id) == structs.replace(kept, used_by=on_record[0].id)
 
 
 async def test_sixteen_advances_of_one_version_have_one_winner(store):
@@ -205,7 +205,7 @@ async def test_a_prevend_that_is_gone_is_refused_and_the_sale_is_not_written(sto
     await store.add_prevend(kept)
     read = await store.find_prevend(kept.id)
     with pytest.raises(Conflict):
-        await store.create(sale(), replace(read, id=new_id()))
+        await store.create(sale(), structs.replace(read, id=new_id()))
     assert await store.find(sale().id) is None
 
 

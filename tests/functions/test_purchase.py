@@ -1,10 +1,10 @@
 """purchase, running: what a wallet gets for an order, for its repeat, and when it asks again."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from shared import identifiers
 from shared.identifiers import Caller
@@ -51,7 +51,7 @@ async def claimed(store, wallet: Wallet, key: str, body, at: datetime):
 
 async def confirmed(store, wallet: Wallet, **changes: object) -> Prevend:
     """A prevend of the wallet's on record."""
-    order = replace(sales.ORDER, merchant_product_id="SimUtility0000000000", reference=None)
+    order = structs.replace(sales.ORDER, merchant_product_id="SimUtility0000000000", reference=None)
     prevend = Prevend(
         id=new_key(),
         mode=Mode.SIMULATED,
@@ -63,7 +63,7 @@ async def confirmed(store, wallet: Wallet, **changes: object) -> Prevend:
         created_at=now() - timedelta(minutes=20),
         expires_at=now() + timedelta(minutes=10),
     )
-    prevend = replace(prevend, **changes)
+    prevend = structs.replace(prevend, **changes)
     await store.add_prevend(prevend)
     return prevend
 
@@ -258,7 +258,12 @@ async def test_an_expired_prevend_is_not_sold(wallet, store):
 
 @pytest.mark.parametrize(
     "change",
-    [{"caller": Caller("local", "another")}, {"mode": Mode.LIVE}, {"order": replace(sales.ORDER, vas_type=VasType.BILL_PAYMENT)}, None],
+    [
+        {"caller": Caller("local", "another")},
+        {"mode": Mode.LIVE},
+        {"order": structs.replace(sales.ORDER, vas_type=VasType.BILL_PAYMENT)},
+        None,
+    ],
 )
 async def test_a_prevend_that_is_not_this_callers_is_unknown_and_leaves_the_key_free(wallet, store, change):
     prevend_id = "nope" if change is None else (await confirmed(store, wallet, **change)).id

@@ -223,7 +223,7 @@ class Store:
             if (held.revision if held is not None else None) != one.revision:
                 raise Conflict
         for one in papers:
-            self.papers[kind, one.id] = Paper(one.id, one.body, one.mark, self._next())
+            self.papers[kind, one.id] = Paper(one.id, one.body, one.mark, revision=self._next())
         return self.papers[kind, paper.id]
 
     def _next(self) -> str:

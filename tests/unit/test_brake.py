@@ -1,9 +1,10 @@
 """The selling brake: set by a person, or by itself; released by a person, or by its time."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from shared.brake import ITSELF, RUN_OF_DOUBTS, Brake, Pause
 from shared.outcome import Reason, Receipt, Rejected, Unknown, Vended
@@ -35,7 +36,7 @@ class Record:
     async def write_paper(self, kind, paper, beside=None):
         if paper.revision != (self.held.revision if self.held else None):
             raise Conflict
-        self.held = replace(paper, revision=str(int(paper.revision or 0) + 1))
+        self.held = structs.replace(paper, revision=str(int(paper.revision or 0) + 1))
         return self.held
 
 

@@ -63,7 +63,9 @@ def anything(hint):
     if hasattr(hint, "__members__"):
         return st.sampled_from(hint)
     hints = get_type_hints(hint)
-    return st.builds(hint, **{name: anything(kind) for name, kind in hints.items() if name != "revision"})
+    return st.builds(
+        hint, **{name: anything(kind) for name, kind in hints.items() if name in hint.__struct_fields__ and name != "revision"}
+    )
 
 
 ANY_SALE = st.builds(structs.replace, anything(Transaction), id=st.from_regex(r"[0-9a-f]{32}", fullmatch=True))

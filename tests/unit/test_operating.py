@@ -1,6 +1,5 @@
 """What a person may decide about a sale, and what their decision makes of it."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -37,7 +36,7 @@ def pending(sale):
         (ORDER, (TOKEN,), TokensDue.DELIVERED),
         (PINNED_ORDER, None, TokensDue.PENDING),
         (PINNED_ORDER, ("1234 5678 9012",), TokensDue.DELIVERED),
-        (replace(PINNED_ORDER, vas_type=VasType.AIRTIME, pinned=False, mobile_number="27821234567"), None, TokensDue.NONE),
+        (structs.replace(PINNED_ORDER, vas_type=VasType.AIRTIME, pinned=False, mobile_number="27821234567"), None, TokensDue.NONE),
     ],
 )
 def test_what_is_decided_to_have_vended_is_delivered_or_still_due(order, tokens, due):

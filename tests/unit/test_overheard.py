@@ -109,7 +109,7 @@ PLANTED = """
 
     def test_logs_an_account_that_looks_like_any_number():
         order = Order(vas_type=VasType.BILL_PAYMENT, amount=Money(1), merchant_product_id="p", account_number="135609708")
-        log.info("sold", to=order.account_number)
+        log.info("sold", to=order.recipient)
 """
 MASKED = """
     import subprocess, sys

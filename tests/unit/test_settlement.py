@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import random
 import uuid
@@ -7,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from shared.matching import MerchantId, Readings
 from shared.mobilemart.settlement_file import FileRefused, SettlementFile, Total
@@ -482,7 +482,7 @@ def test_a_line_that_might_be_the_sales_is_no_silence(changes, day):
 
 def test_a_line_that_says_otherwise_than_its_sale_might_be_another_sales():
     assert not absent(files=with_files(day=lambda _: [line(A, meter_number=OTHER_METER)]))
-    assert not absent(dataclasses.replace(SILENT, amount=Money(9_999)), files=with_files(day=lambda _: [line(A, amount="9999")]))
+    assert not absent(structs.replace(SILENT, amount=Money(9_999)), files=with_files(day=lambda _: [line(A, amount="9999")]))
 
 
 @pytest.mark.parametrize("changes", [{"amount": "10001"}, {"vas_type": "Voucher", "meter_number": ""}])
@@ -517,9 +517,9 @@ def recorded(sold, result):
     vended = {proof.transaction_id: proof for proof in result.proofs if proof.ends_sale}
     for one in sold:
         if proof := vended.get(one.id):
-            yield dataclasses.replace(one, state=State.VENDED, supplier_transaction_id=proof.supplier_transaction_id, sign_of_vend=True)
+            yield structs.replace(one, state=State.VENDED, supplier_transaction_id=proof.supplier_transaction_id, sign_of_vend=True)
         elif one.id in result.absent:
-            yield dataclasses.replace(one, state=State.REJECTED)
+            yield structs.replace(one, state=State.REJECTED)
         else:
             yield one
 
@@ -625,7 +625,7 @@ def days(draw, *, claims=True):
         fields = {"vas_type": service, "amount": Money(draw(st.sampled_from([100, 200]))), "created_at": made_at, "state": state}
         known = sale(str(at), **fields) if state is State.VENDED else doubtful(str(at), **fields)
         if claims and sold and draw(st.integers(0, 9)) == 0:
-            known = dataclasses.replace(known, supplier_transaction_id=sold[0].supplier_transaction_id)
+            known = structs.replace(known, supplier_transaction_id=sold[0].supplier_transaction_id)
         sold.append(known)
         truthful = line(known, **({"vas_type": "Airtime"} if draw(st.integers(0, 9)) == 0 else {}))
         faults = draw(st.dictionaries(st.just(0), st.sampled_from([*Plant]), max_size=1))
@@ -689,6 +689,6 @@ def test_a_changed_byte_is_refused_or_reported_or_harmless(at, byte):
     except (FileRefused, ValueError):
         return
     truth = closed([A, B], [line(A), line(B)])
-    unchanged = dataclasses.replace(result, file=truth.file) == truth
+    unchanged = structs.replace(result, file=truth.file) == truth
     assert unchanged or result.discrepancies or result.status is Status.FILE_MISSING
     assert is_conserved(result)

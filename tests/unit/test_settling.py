@@ -2,7 +2,6 @@
 
 import json
 import zlib
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -216,7 +215,7 @@ def close(world, found):
     key = PaperKind.DISCREPANCIES, f"live-{found['id']}"
     closure = {"decision": "accepted", "note": "a cent", "by": "ann@example.com", "at": "2026-05-04T08:00:00Z"}
     body = {**found, "status": "accepted", "closure": closure}
-    world.papers[key] = replace(world.papers[key], body=body, mark=None, revision="closed")
+    world.papers[key] = structs.replace(world.papers[key], body=body, mark=None, revision="closed")
 
 
 def test_a_later_file_of_the_day_is_a_correction_and_closes_what_it_no_longer_shows():

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -221,7 +220,7 @@ def test_does_not_exist_has_to_be_said_twice_an_interval_apart():
 
 
 def test_an_id_that_a_person_did_not_know_is_learned_and_another_one_contradicts():
-    decided = structs.replace(DELIVERED, receipt=replace(DELIVERED.receipt, supplier_transaction_id=None))
+    decided = structs.replace(DELIVERED, receipt=structs.replace(DELIVERED.receipt, supplier_transaction_id=None))
     known = sale(LOST, decided)
     named = learned(known, PENDING)
     assert named.receipt.supplier_transaction_id == "s-1" and named.receipt.tokens == (TOKEN,) and named.version == known.version + 1

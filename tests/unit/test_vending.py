@@ -1,7 +1,6 @@
 """The order of effects, step by step: what is promised when anything between two steps goes wrong."""
 
 import contextlib
-from dataclasses import replace
 
 import pytest
 from msgspec import structs
@@ -26,7 +25,7 @@ def bought(world, request):
 
 
 def confirmed(world, **fields):
-    return run(world.vending.prevend(CALLER, replace(ORDER, **fields)))
+    return run(world.vending.prevend(CALLER, structs.replace(ORDER, **fields)))
 
 
 def by_prevend(prevend, key="key-1", caller=CALLER, vas_type=VasType.UTILITY):

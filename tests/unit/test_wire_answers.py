@@ -1,13 +1,13 @@
 """What the supplier's answers mean: every known code and status, on every call, and anything at all besides."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from shared.catalogue import Product
 from shared.mobilemart.answers import (
@@ -603,5 +603,5 @@ def test_amounts_are_read_without_floats() -> None:
         Reply.of(200, {"content-type": "application/json"}, b'{"transactionId":"P","minimumPurchaseAmount":0.29,"amountDue":1.1E1}')
     )
 
-    assert said == replace(Prevended("P"), minimum_amount=Money(29), amount_due=Money(1100))
+    assert said == structs.replace(Prevended("P"), minimum_amount=Money(29), amount_due=Money(1100))
     assert Decimal("0.29") * 100 == 29
