@@ -14,7 +14,7 @@ from tests.simulation.trace import Trace
 from tests.simulation.violation import Violation
 
 CHUNK = 250
-COLLECTED_EVERY = 100  # histories: in between, no time goes into looking for garbage
+COLLECTED_EVERY = 250  # histories: in between, no time goes into looking for garbage, and they leave hardly any
 
 Plant = Callable[[], AbstractContextManager[object]]
 """A fault planted in the product: it is there while the context is open."""
@@ -88,26 +88,15 @@ class Summary:
 
 def run_seeds(seeds: Iterable[int], plant: Plant | None = None) -> Summary:
     """Run these histories in this process, up to the first that fails; with a fault planted, if one is given."""
-    summary = Summary()
-    began = time.process_time()
     with _undisturbed(), (plant or nullcontext)():
-        for number, seed in enumerate(seeds):
-            if number % COLLECTED_EVERY == 0:
-                gc.collect()
-            history = History(seed)
-            summary.failure = _failure_of(history)
-            summary.add(history)
-            if summary.failure is not None:
-                break
-    summary.seconds = time.process_time() - began
-    return summary
+        return _run(seeds)
 
 
 def run_everywhere(first: int, count: int, processes: int | None = None) -> Iterator[Summary]:
     """Run histories on all cores, as parts in the order of their seeds, up to the first that fails."""
     chunks = [range(at, min(at + CHUNK, first + count)) for at in range(first, first + count, CHUNK)]
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
-        for summary in pool.imap(run_seeds, chunks):
+    with multiprocessing.get_context("fork").Pool(processes, initializer=_undisturbed().__enter__) as pool:  # for as long as it lives
+        for summary in pool.imap(_run, chunks):
             yield summary
             if summary.failure is not None:
                 return
@@ -120,6 +109,22 @@ def replay(seed: int) -> tuple[list[str], Failure | None]:
         history = History(seed, trace)
         failure = _failure_of(history)
     return trace.lines, failure
+
+
+def _run(seeds: Iterable[int]) -> Summary:
+    summary = Summary()
+    began = time.process_time()
+    for number, seed in enumerate(seeds):
+        if number % COLLECTED_EVERY == 0:
+            gc.collect()
+        history = History(seed)
+        summary.failure = _failure_of(history)
+        summary.add(history)
+        history.forget()
+        if summary.failure is not None:
+            break
+    summary.seconds = time.process_time() - began
+    return summary
 
 
 def _failure_of(history: History) -> Failure | None:

@@ -228,6 +228,10 @@ class World:
         morning = now.replace(hour=4, minute=30, second=0, microsecond=0)
         self.clock.now = morning if morning > now else morning + ONE_DAY
 
+    def forget(self) -> None:
+        """Let go of everything. A world is a ring of references, which otherwise stays until a collector takes it apart."""
+        vars(self).clear()
+
     # What is heard of it, as it happens
 
     def _asked(self, request_id: str) -> None:
