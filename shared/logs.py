@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum, auto
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from traceback import walk_tb
 from typing import Final
@@ -102,7 +102,7 @@ def logger(name: str) -> Logger:
 
 
 def configure() -> None:
-    """Send every log of this process to stdout as JSON. Called once at start; again, it changes nothing."""
+    """Send every log of this process to stdout as JSON. Called at start; again, it takes back what somebody else has taken over."""
     logging.raiseExceptions = False  # what cannot be written must not be printed with its arguments either
     logging.captureWarnings(True)
     for name in list(logging.root.manager.loggerDict):  # servers bring handlers of their own, and silence whom they did not make
@@ -110,10 +110,7 @@ def configure() -> None:
         theirs.handlers.clear()
         theirs.propagate = True
         theirs.disabled = False
-    handler = _Stdout()
-    handler.setFormatter(JsonFormatter())
-    handler.addFilter(lambda record: record.levelno >= logging.WARNING or hasattr(record, "fields"))
-    logging.root.handlers[:] = [handler]
+    logging.root.handlers[:] = [_stdout()]
     logging.root.setLevel(logging.WARNING)
     logging.getLogger(_OURS).setLevel(logging.INFO)
 
@@ -122,8 +119,12 @@ def configure() -> None:
 def traced(headers: Mapping[str, str], project: str | None = None) -> Iterator[None]:
     """Within: every line carries the trace of the request that came with `headers` (whose look-up ignores case).
 
-    Cloud Logging groups lines under a request when the trace names the project too.
+    Cloud Logging groups lines under a request when the trace names the project too. With `LOG_EXECUTION_ID`, which the platform
+    may set by itself, functions-framework silences every logger that there is once a function is loaded, and puts a handler of
+    its own in the place of ours: no alert, and no mask. So this is where the logs of a process are taken back.
     """
+    if _stdout() not in logging.root.handlers:
+        configure()
     token = _trace.set(_trace_fields(headers, project))
     try:
         yield
@@ -157,6 +158,15 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = _exception(record.exc_info[1])
         return json.dumps(line, separators=(",", ":"), allow_nan=False)
+
+
+@cache
+def _stdout() -> logging.Handler:
+    """The one handler of a process."""
+    handler = _Stdout()
+    handler.setFormatter(JsonFormatter())
+    handler.addFilter(lambda record: record.levelno >= logging.WARNING or hasattr(record, "fields"))
+    return handler
 
 
 class _Stdout(logging.Handler):

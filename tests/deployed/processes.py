@@ -180,7 +180,8 @@ class Platform:
         """A function, on its way: with this environment and nothing else, in its own folder, by the framework beside `python`."""
         port = free_port()
         command = [str(python.parent / "functions-framework"), "--target", name]
-        process = self.run(command, environment, self.unpacked(name), PORT=str(port))
+        # The platform sets the last one by itself; with it, the framework logs otherwise.
+        process = self.run(command, environment, self.unpacked(name), PORT=str(port), LOG_EXECUTION_ID="true")
         return Function(process, self.client(f"http://127.0.0.1:{port}"))
 
     def supplier(self, *options: str, port: int = 0) -> Supplier:

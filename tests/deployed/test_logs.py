@@ -1,5 +1,6 @@
 """Nothing that is worth anything, and nobody's whole number, is in anything that any process has said."""
 
+import json
 import re
 
 from tests.deployed.processes import Supplier
@@ -20,7 +21,7 @@ def test_no_log_holds_a_token_a_pin_a_secret_or_a_whole_number(surroundings: Sur
     said = surroundings.platform.words
     shortest = min(len(value) for value in seen.values)
 
-    assert '"message":"vend in doubt"' in said
+    assert "vend in doubt" in [json.loads(line)["message"] for line in said.splitlines() if line.startswith("{")]
     assert shortest >= FEWEST_CHARACTERS
     assert seen.in_words(said) == set()
     assert not ACCESS_TOKEN.search(said)

@@ -185,10 +185,12 @@ def test_an_exhausted_float_pauses_selling_and_a_new_key_may_be_tried_later(tmp_
             assert (refused["state"], refused["retry"]) == ("rejected", "new-key")
 
 
-def test_what_is_logged_of_a_sale_is_worth_nothing(tmp_path):
-    with running("purchase", **SIMULATED, TRANSACTION_STORE=f"sqlite:///{tmp_path / 'sales.sqlite'}") as function:
+@pytest.mark.parametrize("platform", [{}, {"LOG_EXECUTION_ID": "true"}], ids=["", "with execution ids"])
+def test_what_is_logged_of_a_sale_is_told_and_worth_nothing(tmp_path, platform):
+    with running("purchase", **SIMULATED, **platform, TRANSACTION_STORE=f"sqlite:///{tmp_path / 'sales.sqlite'}") as function:
         body = {**METER, "meterNumber": "99000000003"}
         sold = sale(httpx.post(f"{function.url}/utility", json=body, headers={"Idempotency-Key": new_key()}, timeout=30), 201)
         logged = function.said.read_text()
-    assert sold["transactionId"] in logged
+    lines = [json.loads(line) for line in logged.splitlines() if sold["transactionId"] in line]
+    assert [(line["severity"], line["message"]) for line in lines] == [("INFO", "event")]
     assert not any(secret in logged for secret in (body["meterNumber"], *(token["number"] for token in sold["receipt"]["tokens"])))

@@ -411,6 +411,17 @@ def test_a_trace_without_a_project_is_still_told(lines):
     assert lines()[0]["logging.googleapis.com/trace"] == TRACE
 
 
+def test_what_takes_the_logs_over_once_a_function_is_loaded_loses_them_with_the_next_request(lines):
+    functions_framework.aio._configure_app_execution_id_logging()  # as the framework does then, with LOG_EXECUTION_ID
+    with logs.traced({}):
+        log.error("paused", token=TOKEN)
+        logging.getLogger("some.library").warning("failed for %s", TOKEN)
+
+    ours, theirs = lines()
+    assert (ours["message"], ours["token"]) == ("paused", REFUSED)
+    assert theirs["message"] == f"failed for {MASKED}"
+
+
 async def test_the_platforms_execution_id_joins_our_fields(tmp_path, monkeypatch, lines):
     monkeypatch.setenv("LOG_EXECUTION_ID", "true")
     (tmp_path / "main.py").write_text(
