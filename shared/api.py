@@ -4,8 +4,10 @@ Nothing in here cancels a handler, and neither does the server when its client g
 and recorded whether or not anybody still listens.
 """
 
+import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from functools import wraps
 from types import MappingProxyType
@@ -26,6 +28,7 @@ from shared.vas import VasType, vas_type_named
 from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 
 MOST_BODY_BYTES: Final = 16 * 1024
+BODY_SECONDS: Final = 10
 MOST_ACCEPT_CHARACTERS: Final = 1_000  # browsers send some 150; a server takes 64 KB, whose parsing would keep everybody waiting
 SEEN_BY_BROWSERS: Final = "Idempotent-Replayed, Location, Retry-After"
 PAGE_HEADERS: Final = MappingProxyType(
@@ -120,15 +123,15 @@ async def json_object(request: Request) -> Mapping[str, object]:
 
 
 def query(request: Request, *names: str) -> dict[str, str]:
-    """The query parameters, each given at most once, and none but these.
+    """The query parameters, each given at most once, and none but these, where any are named.
 
     Raises:
         Problem: `body-invalid`, naming every parameter at fault.
     """
     given = request.query_params.multi_items()
-    counted = [name for name, _ in given]
-    faults = {name: "is given more than once" for name in counted if counted.count(name) > 1}
-    faults |= {name: "is not expected in this request" for name in counted if name not in names}
+    counted = Counter(name for name, _ in given)
+    faults = {name: "is given more than once" for name, times in counted.items() if times > 1}
+    faults |= {name: "is not expected in this request" for name in counted if names and name not in names}
     if faults:
         raise bodies.invalid(list(faults.items()))
     return dict(given)
@@ -202,17 +205,20 @@ def location(request: Request, sale: Transaction) -> str:
 
 async def _answered(handler: Handler, request: Request) -> Response:
     try:
-        return await handler(request)
-    except Problem as refusal:
-        return problem(refusal)
-    except ClientDisconnect:  # while it was still sending: nothing has begun, and nobody reads this
-        return problem(Problem(Fault.BODY_INVALID))
-    except Exception as error:
-        return problem(_problem_of(request, error))
+        try:
+            return await handler(request)
+        except Exception as error:
+            return problem(_problem_of(request, error))
+    except Exception as error:  # a refusal that cannot be written: nothing gets past this edge
+        return problem(_unforeseen(request, error))
 
 
 def _problem_of(request: Request, error: Exception) -> Problem:
     match error:
+        case Problem():
+            return error
+        case ClientDisconnect():  # while it was still sending: nothing has begun, and nobody reads this
+            return Problem(Fault.BODY_INVALID)
         case KeyReused(holder=holder):
             detail = f"This Idempotency-Key was first used for another request, of {holder.order.amount}."
             return Problem(Fault.IDEMPOTENCY_KEY_REUSED, detail=detail, instance=location(request, holder))
@@ -237,12 +243,27 @@ def _problem_of(request: Request, error: Exception) -> Problem:
             log.error("store unavailable", cause=error)
             return Problem(Fault.STORE_UNAVAILABLE)
         case _:
-            log.critical("request failed", cause=error, method=request.method)
-            return Problem(Fault.INTERNAL)
+            return _unforeseen(request, error)
+
+
+def _unforeseen(request: Request, error: Exception) -> Problem:
+    log.critical("request failed", cause=error, method=request.method)
+    return Problem(Fault.INTERNAL)
 
 
 async def _body(request: Request) -> bytes:
-    """The whole body, refused as soon as it is known to be too large."""
+    """The whole body, refused as soon as it is known to be too large, or too slow to be waited for.
+
+    The time that a function has is for the supplier: a body that drips would have a sale begin when that is nearly over.
+    """
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _received(request)
+    except TimeoutError:
+        raise bodies.invalid([("", f"did not arrive whole within {BODY_SECONDS} seconds")]) from None
+
+
+async def _received(request: Request) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and (len(declared) > 15 or int(declared) > MOST_BODY_BYTES):
         raise Problem(Fault.TOO_LARGE)
@@ -258,8 +279,8 @@ def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """A JSON object whose fields are each there once: of two, we and whoever checks before us might each believe another."""
     named = dict(pairs)
     if len(named) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise bodies.invalid([(name, "is given more than once") for name in named if names.count(name) > 1])
+        counted = Counter(name for name, _ in pairs)
+        raise bodies.invalid([(name, "is given more than once") for name, times in counted.items() if times > 1])
     return named
 
 

@@ -213,8 +213,12 @@ def purchase_request(
 
 
 def invalid(errors: list[tuple[str, str]]) -> Problem:
-    """The problem that names each field at fault, by its JSON path, and says what is wrong with it."""
-    return Problem(Fault.BODY_INVALID, errors=[{"field": field, "message": message} for field, message in errors[:MOST_ERRORS]])
+    """The problem that names each field at fault, by its JSON path, and says what is wrong with it.
+
+    A name may be any text that JSON can spell, lone surrogates among it, which no answer could hold.
+    """
+    named = [(field.encode("utf-8", "backslashreplace").decode(), message) for field, message in errors[:MOST_ERRORS]]
+    return Problem(Fault.BODY_INVALID, errors=[{"field": field[:_MOST_NAME_CHARACTERS], "message": message} for field, message in named])
 
 
 def _purchase_model(vas_type: VasType, body: Mapping[str, object]) -> type[DirectPurchase | PrevendPurchase]:
@@ -245,7 +249,7 @@ def _order(vas_type: VasType, asked: MeterOrder | AccountOrder | DirectPurchase)
 
 
 def _path(fault: ErrorDetails) -> str:
-    return ".".join(str(part) for part in fault["loc"])[:_MOST_NAME_CHARACTERS]
+    return ".".join(str(part) for part in fault["loc"])
 
 
 def _message(fault: ErrorDetails) -> str:

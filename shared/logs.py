@@ -123,7 +123,7 @@ def traced(headers: Mapping[str, str], project: str | None = None) -> Iterator[N
     may set by itself, functions-framework silences every logger that there is once a function is loaded, and puts a handler of
     its own in the place of ours: no alert, and no mask. So this is where the logs of a process are taken back.
     """
-    if _stdout() not in logging.root.handlers:
+    if logging.getLogger(_OURS).disabled:
         configure()
     token = _trace.set(_trace_fields(headers, project))
     try:

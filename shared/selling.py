@@ -170,6 +170,5 @@ def _limits(config: Config) -> bodies.Limits:
 
 def _query_object(request: Request) -> Mapping[str, object]:
     """The query parameters as a body: an amount in a URL has no type, so digits are a number here."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    asked = api.query(request, *names)
+    asked = api.query(request)
     return {name: int(text) if name == "amountCents" and _CENTS.fullmatch(text) else text for name, text in asked.items()}

@@ -64,6 +64,10 @@ def test_a_field_that_is_there_twice_is_refused(function):
     assert fields_at_fault(post(function, body)) == {"amountCents"}
 
 
+def test_a_field_that_is_there_twice_is_named_even_if_no_answer_could_hold_its_name(function):
+    assert fields_at_fault(post(function, b'{"\\ud800": 1, "\\ud800": 2}')) == {"\\ud800"}
+
+
 @pytest.mark.parametrize(
     "content_type",
     [

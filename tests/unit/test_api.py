@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from starlette.routing import Mount, Route
 
 from shared import api, logs, selling
 from shared.config import load
+from shared.problem import Fault, Problem
 from shared.store import StoreUnavailable
 from shared.vending import Purchased
 from tests.sales import NOON, in_doubt, vended, vending
@@ -40,6 +42,44 @@ async def test_what_nobody_expected_is_a_problem_that_tells_nothing_and_is_logge
     assert response.headers["cache-control"] == "no-store"
     assert record.levelno == logging.CRITICAL and "RuntimeError" in line and "broken" in line
     assert not any(number in text for number in ("12345678", "78901") for text in (response.text, line))
+
+
+async def test_a_refusal_that_cannot_be_written_is_a_problem_too(caplog):
+    async def broken(request: Request) -> Response:
+        raise Problem(Fault.NOT_FOUND, detail="\ud800")
+
+    response = await client_of(broken).get("/x")
+
+    assert (response.status_code, response.json()["type"]) == (500, "/problems/internal")
+    assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
+
+
+async def test_a_body_that_drips_is_not_waited_for_longer_than_a_body_may_take(monkeypatch):
+    monkeypatch.setattr(api, "BODY_SECONDS", 0.05)
+
+    async def dripping():
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
+
+    async def reading(request: Request) -> Response:
+        return api.answer(dict(await api.json_object(request)))
+
+    response = await client_of(reading).post("/x", content=dripping(), headers={"content-type": "application/json"})
+
+    assert response.status_code == 400
+    assert "did not arrive whole" in response.json()["errors"][0]["message"]
+
+
+def test_a_query_of_ever_so_many_names_takes_no_longer_for_each():
+    def seconds(names: int) -> float:
+        request = Request({"type": "http", "query_string": "&".join(f"n{name}" + "=" for name in range(names)).encode(), "headers": []})
+        began = time.process_time()
+        with pytest.raises(Problem):
+            api.query(request, "day")
+        return time.process_time() - began
+
+    assert min(seconds(8_000) for _ in range(3)) < 10 * min(seconds(1_000) for _ in range(3))
 
 
 async def test_a_store_that_is_away_is_a_problem_under_the_same_key(caplog):
