@@ -95,7 +95,7 @@ WORDS: Final[Mapping[str, Word]] = MappingProxyType(
         "ProductBody.merchantProductId": Word("The product, as purchases name it.", "SimAirtime0000000003"),
         "ProductBody.name": Word("The product's name.", "Telkom Airtime R50"),
         "contentCreator": Word("The network or biller behind it.", "telkom"),
-        "fixedAmount": Word("Whether it has one price, which `amountCents` of a purchase has to equal.", True),
+        "fixedAmount": Word("Whether it has one price, which `amountCents` of a purchase has to equal; all data has.", True),
         # Receipts
         "supplierTransactionId": Word(
             "The supplier's id of the sale; `null` only where a person decided that it was vended, and the supplier has not said so yet.",

@@ -123,18 +123,21 @@ async def json_object(request: Request) -> Mapping[str, object]:
 
 
 def query(request: Request, *names: str) -> dict[str, str]:
-    """The query parameters, each given at most once, and none but these, where any are named.
+    """The query parameters, each given at most once, and none but these.
 
     Raises:
         Problem: `body-invalid`, naming every parameter at fault.
     """
-    given = request.query_params.multi_items()
-    counted = Counter(name for name, _ in given)
-    faults = {name: "is given more than once" for name, times in counted.items() if times > 1}
-    faults |= {name: "is not expected in this request" for name in counted if names and name not in names}
-    if faults:
-        raise bodies.invalid(list(faults.items()))
-    return dict(given)
+    return _query(request, lambda name: name in names)
+
+
+def whole_query(request: Request) -> dict[str, str]:
+    """The query parameters, whatever their names, each given at most once.
+
+    Raises:
+        Problem: `body-invalid`, naming every parameter that is given more than once.
+    """
+    return _query(request, lambda _: True)
 
 
 def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -201,6 +204,16 @@ def problem(refusal: Problem) -> Response:
 def location(request: Request, sale: Transaction) -> str:
     """Where a sale can be read, below the root at which the function is mounted."""
     return f"{request.scope.get('root_path', '')}{sale_path(sale)}"
+
+
+def _query(request: Request, is_expected: Callable[[str], bool]) -> dict[str, str]:
+    given = request.query_params.multi_items()
+    counted = Counter(name for name, _ in given)
+    faults = {name: "is given more than once" for name, times in counted.items() if times > 1}
+    faults |= {name: "is not expected in this request" for name in counted if not is_expected(name)}
+    if faults:
+        raise bodies.invalid(list(faults.items()))
+    return dict(given)
 
 
 async def _answered(handler: Handler, request: Request) -> Response:

@@ -7,7 +7,7 @@ from msgspec import structs
 from shared.money import Money
 from shared.outcome import Reason, Rejected
 from shared.value import Value
-from shared.vas import Order, VasType
+from shared.vas import PRICED_BY_PRODUCT, Order, VasType
 
 
 class Product(Value, frozen=True):
@@ -43,10 +43,10 @@ def fitted(order: Order, products: Sequence[Product], utility_product_id: str | 
 
 
 def _price_fault(order: Order, product: Product) -> Rejected | None:
-    if product.fixed_amount and product.amount is not None and order.amount != product.amount:
-        return Rejected(Reason.PRICE_CHANGED, f"the catalogue says {product.amount}")
-    if product.fixed_amount:
-        return None
+    if product.fixed_amount or order.vas_type in PRICED_BY_PRODUCT:
+        if product.amount is None:
+            return Rejected(Reason.PRODUCT_UNAVAILABLE, "the catalogue names no price")
+        return None if order.amount == product.amount else Rejected(Reason.PRICE_CHANGED, f"the catalogue says {product.amount}")
     if product.minimum_amount is not None and order.amount < product.minimum_amount:
         return Rejected(Reason.AMOUNT_BELOW_MINIMUM, "below the product's minimum", minimum_amount=product.minimum_amount)
     if product.maximum_amount is not None and order.amount > product.maximum_amount:

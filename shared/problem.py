@@ -175,7 +175,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             Retry.CHANGE,
             "Price changed",
             "The product has a fixed price, and this amount is not it.",
-            when="`amountCents` differs from the catalogue's price of a product with `fixedAmount`.",
+            when="`amountCents` differs from the catalogue's price of a product with `fixedAmount`, or of data.",
             what_to_do="Release the money. Read the products again, show the new price, reserve it, and buy under a new key.",
         ),
         Reason.PRODUCT_UNAVAILABLE: Kind(

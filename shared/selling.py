@@ -170,5 +170,5 @@ def _limits(config: Config) -> bodies.Limits:
 
 def _query_object(request: Request) -> Mapping[str, object]:
     """The query parameters as a body: an amount in a URL has no type, so digits are a number here."""
-    asked = api.query(request)
+    asked = api.whole_query(request)
     return {name: int(text) if name == "amountCents" and _CENTS.fullmatch(text) else text for name, text in asked.items()}

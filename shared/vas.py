@@ -39,6 +39,9 @@ ALIASES: Final[Mapping[str, VasType]] = MappingProxyType(
 PREVENDED: Final = frozenset({VasType.UTILITY, VasType.BILL_PAYMENT})
 """Sold in two legs: the supplier's prevend fixes what its purchase sells."""
 
+PRICED_BY_PRODUCT: Final = frozenset({VasType.DATA})
+"""The supplier's request for these names no amount: what it bills is the product's price, whether or not its list calls that fixed."""
+
 
 def vas_type_named(name: str) -> VasType | None:
     """The service that a path segment names, aliases included; `None` when there is none of that name."""

@@ -40,6 +40,21 @@ def test_what_fits_is_left_as_it_is(order):
     assert fitted(order, (FIXED, OPEN, PINNED), None) == order
 
 
+@pytest.mark.parametrize(("cents", "reason"), [(9_900, None), (9_899, Reason.PRICE_CHANGED), (100, Reason.PRICE_CHANGED)])
+def test_data_is_sold_at_its_price_even_if_no_list_calls_that_fixed(cents, reason):
+    row = Product(VasType.DATA, "1gb", "1 GB", amount=Money(9_900), minimum_amount=Money(100))
+    order = Order(vas_type=VasType.DATA, amount=Money(cents), merchant_product_id="1gb", mobile_number="27821234567")
+    chosen = fitted(order, (row,), None)
+    assert (chosen == order) if reason is None else (isinstance(chosen, Rejected) and chosen.reason is reason)
+
+
+def test_data_without_a_price_is_not_sold():
+    row = Product(VasType.DATA, "1gb", "1 GB", minimum_amount=Money(100), maximum_amount=Money(50_000))
+    order = Order(vas_type=VasType.DATA, amount=Money(100), merchant_product_id="1gb", mobile_number="27821234567")
+    refusal = fitted(order, (row,), None)
+    assert isinstance(refusal, Rejected) and refusal.reason is Reason.PRODUCT_UNAVAILABLE
+
+
 def test_a_minimum_is_named_in_the_refusal():
     assert fitted(airtime("open", 1), (OPEN,), None).minimum_amount == Money(200)
 
