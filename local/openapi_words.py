@@ -165,7 +165,7 @@ WORDS: Final[Mapping[str, Word]] = MappingProxyType(
         "needsReview": Word("Whether a person has to decide.", False),
         "SweptBody.needsReview": Word("Of these, newly on a person's list.", 0),
         "announced": Word("Sales of which events were published that had not been.", 2),
-        "left": Word("Sales that wait for the next sweep.", 0),
+        "left": Word("How many sales wait for the next sweep, at the least.", 0),
         "SettledDaysBody.left": Word("Days for which there was no time.", [DAY]),
         # Dossiers
         "requestId": Word("The id under which we asked the supplier.", "ce9c9927-2f89-4fe4-9824-e8a6f01ec8ee"),

@@ -61,11 +61,19 @@ class Brake:
     async def stops(self, vas_type: VasType) -> bool:
         """Whether this service is not to be sold now.
 
+        Once something is known, one sale reads it again, and whoever comes meanwhile goes by what was known.
+
         Raises:
             StoreUnavailable: it is not known.
         """
-        if self._known_at is None or self.now() - self._known_at >= KNOWN_FOR:
-            self._keep((await self._read())[0])
+        at, known_at = self.now(), self._known_at
+        if known_at is None or at - known_at >= KNOWN_FOR:
+            self._known_at = at if known_at is not None else None
+            try:
+                self._keep((await self._read())[0])
+            except StoreUnavailable:
+                self._known_at = known_at
+                raise
         return vas_type in in_force(self._known, self.now())
 
     async def held(self) -> dict[VasType, Pause]:

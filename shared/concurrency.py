@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from shared.outcome import Reprint
 from shared.ports import Supplier
@@ -63,15 +63,22 @@ class Pace:
         self.per_second = min(max(wanted, self._most * SLOWEST), self._most)
 
 
+class Reprinting(Supplier, Protocol):
+    def can_reprint(self, sale: Transaction) -> bool:
+        """Whether there is anything to ask a reprint by: otherwise no call is made."""
+
+
 class PacedSupplier:
     """A supplier whose reprints go at a pace. Only reconciling asks it: no sale ever waits here."""
 
-    def __init__(self, supplier: Supplier, pace: Pace) -> None:
+    def __init__(self, supplier: Reprinting, pace: Pace) -> None:
         self._supplier, self._pace = supplier, pace
         self.ready, self.products = supplier.ready, supplier.products
         self.prevend, self.vend = supplier.prevend, supplier.vend
 
     async def reprint(self, sale: Transaction) -> Reprint:
+        if not self._supplier.can_reprint(sale):
+            return await self._supplier.reprint(sale)
         await self._pace.turn()
         reprint = await self._supplier.reprint(sale)
         self._pace.heard(refused=reprint.raw is not None and reprint.raw.status == TOO_MANY_REQUESTS)

@@ -65,6 +65,11 @@ class Rules:
         """How long after its start a request may still claim: the exchange and half of what it leaves remain for the rest."""
         return timedelta(seconds=(self.function_timeout_seconds - self.exchange_seconds) / 2)
 
+    @property
+    def latest_record(self) -> timedelta:
+        """How long after its claim a sale's outcome can still be put on record: what the latest claim leaves of the function's time."""
+        return timedelta(seconds=self.function_timeout_seconds) - self.latest_claim
+
 
 class SellingBrake(Protocol):
     """Whether selling goes on. `brake.py` is the one implementation; the core only asks and tells."""

@@ -16,7 +16,7 @@ from shared.transaction import SHARDS, State, Transaction, may_be_absent
 from shared.vas import VasType
 
 AT_ONCE: Final = 16
-MOST_DUE: Final = 100  # of one shard, in one sweep: what is left is oldest first in the next
+MOST_DUE: Final = 100  # of one shard, in one sweep: what is left is oldest first in the next. One more is read, to know of it
 
 Each = Callable[[Iterable[Coroutine[Any, Any, Any]], int], Awaitable[list[Any]]]
 """Runs coroutines, at most so many at once, and gives their results in order. The first error ends it when all have ended."""
@@ -26,7 +26,7 @@ log = logs.logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """What one sweep did, in sales; `announced` in sales with events published, `left` for the next sweep."""
+    """What one sweep did, in sales; `announced` in sales with events published, `left` for the next sweep at the least."""
 
     examined: int
     vended: int
@@ -55,15 +55,16 @@ class Sweeping(Resolving):
         """
         at = self.now()
         shards = await self.each((self._due(number, at) for number in range(SHARDS)), AT_ONCE)
-        due = sorted((sale for shard in shards for sale in shard), key=_due_at)
+        due = sorted((sale for shard in shards for sale in shard[:MOST_DUE]), key=_due_at)
+        unseen = sum(len(shard) > MOST_DUE for shard in shards)
         controlled = await self._controlled(due, at, until)
         results = await self.each(
             (self._one(sale, controlled, until if number >= AT_ONCE else None) for number, sale in enumerate(due)), AT_ONCE
         )
-        return _summed([tally for tally in results if tally is not None], left=results.count(None))
+        return _summed([tally for tally in results if tally is not None], left=results.count(None) + unseen)
 
     async def _due(self, number: int, at: datetime) -> Sequence[Transaction]:
-        return await self.store.due(self.rules.mode, number, at, MOST_DUE)
+        return await self.store.due(self.rules.mode, number, at, MOST_DUE + 1)
 
     async def _controlled(self, due: Iterable[Transaction], at: datetime, until: datetime) -> frozenset[VasType]:
         """The services whose control answers in this sweep, asked for once, and only where a "does not exist" could end a sale."""

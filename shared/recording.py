@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import structs
@@ -13,9 +13,10 @@ from shared.contradiction import discrepancies
 from shared.outcome import Answer
 from shared.ports import Events, EventsUnavailable, Rules, Supplier
 from shared.store import Conflict, PaperKind, Store, StoreUnavailable
-from shared.transaction import NEXT, EventName, State, Transaction, after, announced
+from shared.transaction import NEXT, EventName, State, Transaction, after, announced, put_off
 
 STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
+SLOW_REFUSAL: Final = timedelta(seconds=1)
 
 log = logs.logger(__name__)
 
@@ -31,8 +32,10 @@ class Recording:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
-    async def learn(self, sale: Transaction, answer: Answer, *, by: str, send_ended_at: datetime | None = None) -> Transaction:
-        """Put what `answer` says on record, whatever else has happened to the sale meanwhile.
+    async def learn(
+        self, sale: Transaction, answer: Answer, *, by: str, send_ended_at: datetime | None = None, until: datetime | None = None
+    ) -> Transaction:
+        """Put what `answer` says on record, whatever else has happened to the sale meanwhile. Tries as `change` does.
 
         Raises:
             StoreUnavailable: after several tries; the record may or may not have changed.
@@ -43,58 +46,66 @@ class Recording:
             changed = after(timed, answer, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
             return known if changed is timed else changed
 
-        return await self.change(sale, learned)
+        return await self.change(sale, learned, until)
 
     async def announce(self, sale: Transaction) -> Transaction:
-        """Publish what is unannounced, then forget exactly what was published. What fails here is left to the sweep."""
+        """Publish what is unannounced, then forget exactly what was published.
+
+        What fails here is left to the sweep, and is due again later: while the topic refuses, doubts are still asked about.
+        """
         published: set[EventName] = set()
         for event in sale.unannounced:
             try:
                 if event is EventName.CONTRADICTED:
                     await self._keep_discrepancies(sale)
                 await self.events.publish(event, sale)
-            except (EventsUnavailable, StoreUnavailable):
-                log.error("events not announced", transaction_id=sale.id, event=event)
+            except (EventsUnavailable, StoreUnavailable) as error:
+                log.error("events not announced", transaction_id=sale.id, event=event, cause=error)
                 break
             published.add(event)
         said = frozenset(published)
 
-        def forgotten(known: Transaction) -> Transaction:
-            if known.version != sale.version:  # perhaps contradicted once more, which has not been said
-                return announced(known, said - {EventName.CONTRADICTED})
-            return announced(known, said)
+        def told(known: Transaction) -> Transaction:
+            unsaid = {EventName.CONTRADICTED} if known.version != sale.version else set()  # perhaps once more, which has not been said
+            left = announced(known, said - unsaid)
+            return put_off(left, at=self.now(), retry_seconds=self.rules.retry_seconds) if left.unannounced else left
 
         try:
-            return await self.change(sale, forgotten)
+            return await self.change(sale, told)
         except StoreUnavailable:  # announced again by the sweep: consumers drop repeats
             return sale
 
-    async def change(self, sale: Transaction, changed: Callable[[Transaction], Transaction]) -> Transaction:
+    async def change(self, sale: Transaction, changed: Callable[[Transaction], Transaction], until: datetime | None = None) -> Transaction:
         """Put `changed(sale)` on record, or what it makes of the sale as somebody else has left it meanwhile.
 
-        `changed` is pure, and returns what it was given where there is nothing to change; then nothing is written.
+        `changed` is pure, and returns what it was given where there is nothing to change; then nothing is written. A store that
+        does not answer is tried `STORE_TRIES` times, and on until `until`; one that refuses at once will do so again.
 
         Raises:
-            StoreUnavailable: after several tries; the record may or may not have changed.
+            StoreUnavailable: after those tries; the record may or may not have changed.
         """
         nonce = self.new_id()
-        before, failures = sale, 0
+        before, is_stale, failures = sale, False, 0
         while True:
-            wanted = changed(before)
-            if wanted is before:
-                return before
+            began = self.now()
             try:
+                if is_stale:
+                    before, is_stale = await self._held(sale.id), False
+                    if before.nonce == nonce:
+                        return before
+                wanted = changed(before)
+                if wanted is before:
+                    return before
                 stored = await self.store.advance(before, structs.replace(wanted, nonce=nonce))
                 _tell(before, stored)
                 return stored
+            except Conflict:
+                is_stale = True
             except StoreUnavailable:  # if it was written all the same, the next try conflicts with it
                 failures += 1
-                if failures == STORE_TRIES:
+                waits = until is not None and began + SLOW_REFUSAL <= self.now() < until
+                if failures >= STORE_TRIES and not waits:
                     raise
-            except Conflict:
-                before = await self._held(sale.id)
-                if before.nonce == nonce:
-                    return before
 
     async def _keep_discrepancies(self, sale: Transaction) -> None:
         """A contradiction is a person's to decide: it is on the list before it is announced."""

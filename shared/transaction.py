@@ -170,6 +170,13 @@ def announced(sale: Transaction, published: frozenset[EventName]) -> Transaction
     return with_open(structs.replace(sale, unannounced=left), sale.open.due_at)
 
 
+def put_off(sale: Transaction, *, at: datetime, retry_seconds: int) -> Transaction:
+    """The sale, due again a while after `at`, if it was due by then: what could not be done for it keeps no other waiting."""
+    if sale.open is None or sale.open.due_at > at:
+        return sale
+    return with_open(sale, at + timedelta(seconds=retry_seconds))
+
+
 def with_open(sale: Transaction, due_at: datetime) -> Transaction:
     """The sale with its place in the sweep's index: due at `due_at`, or gone when nothing is left to do."""
     undone = sale.state in (State.VENDING, State.IN_DOUBT) or sale.unannounced or sale.tokens_pending

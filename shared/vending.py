@@ -269,8 +269,9 @@ class Vending(Recording):
 
     async def _sell(self, sale: Transaction) -> Purchased:
         answer = await self._send(sale)
+        until = sale.created_at + self.rules.latest_record
         try:
-            recorded = await self.learn(sale, answer, by="supplier", send_ended_at=self.now())
+            recorded = await self.learn(sale, answer, by="supplier", send_ended_at=self.now(), until=until)
         except StoreUnavailable:
             log.critical("outcome not stored", transaction_id=sale.id, outcome=type(answer.outcome).__name__)
             return Purchased(sale, replayed=False, on_record=False)

@@ -147,7 +147,7 @@ class Wiring:
         common = {"store": ports.store, "supplier": supplier, "events": ports.events}
         return {**common, "rules": self.config.rules(), "now": now, "new_id": new_id}
 
-    def _paced(self, supplier: Supplier) -> Supplier:
+    def _paced(self, supplier: MobileMart) -> Supplier:
         from shared.concurrency import Pace, PacedSupplier
 
         if self._pace is None:

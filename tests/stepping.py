@@ -71,7 +71,7 @@ class World:
     """A store with Firestore's semantics, a supplier that vends, a topic, and a clock, all in memory.
 
     Each port call is two boundaries: before it took effect, and after. `store_faults` maps the number of a store call (from 0)
-    to `"refused"` (nothing written, `StoreUnavailable`) or `"reply lost"` (written, `StoreUnavailable`).
+    to `"refused"` (nothing written, `StoreUnavailable`) or `"reply lost"` (written, `StoreUnavailable`), each after `fault_seconds`.
     """
 
     now: datetime = START
@@ -92,6 +92,7 @@ class World:
     paused: set[VasType] = field(default_factory=set)
     noticed: list[Outcome] = field(default_factory=list)
     store_faults: dict[int, str] = field(default_factory=dict)
+    fault_seconds: float = 0
     store_calls: list[str] = field(default_factory=list)
     ids: itertools.count = field(default_factory=lambda: itertools.count(1))
     rules: Rules = field(default_factory=lambda: Rules(mode=Mode.LIVE))
@@ -114,6 +115,8 @@ class World:
         fault = self.store_faults.get(len(self.store_calls))
         self.store_calls.append(name)
         await boundary(f"before {name}")
+        if fault is not None:
+            self.wait(self.fault_seconds)
         if fault == "refused":
             raise StoreUnavailable(name)
         value = effect()

@@ -103,21 +103,27 @@ class MobileMart:
         self._noticed(call, token, heard)
         return Answer(read_vend(heard, order, self._settings.mode), self._kept("vend", heard))
 
+    def can_reprint(self, sale: Transaction) -> bool:
+        """Whether there is anything to ask a reprint by: a service that has one, and the id that is configured."""
+        return self._reprint_call(sale) is not None
+
     async def reprint(self, sale: Transaction) -> Reprint:
         """Ask for a past vend again, by the id that is configured. A vend that does not match the sale is no answer."""
-        held = sale.receipt.supplier_transaction_id if sale.receipt is not None else None
-        call = reprint_call(sale.order.vas_type, self._settings.reprint_by, sale.request_id, held)
+        call = self._reprint_call(sale)
         if call is None:
             return Reprint(NoAnswer("nothing to ask a reprint by"))
         heard = await self._read(call)
         if isinstance(heard, Rejected):
             return Reprint(NoAnswer(heard.cause))
-        asked_for = held if self._settings.reprint_by is ReprintBy.TRANSACTION_ID else None
+        asked_for = _supplier_id(sale) if self._settings.reprint_by is ReprintBy.TRANSACTION_ID else None
         return Reprint(read_reprint(heard, sale.order, self._settings.mode, asked_for), self._kept("reprint", heard))
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._exchange.aclose()
+
+    def _reprint_call(self, sale: Transaction) -> Call | None:
+        return reprint_call(sale.order.vas_type, self._settings.reprint_by, sale.request_id, _supplier_id(sale))
 
     async def _fetch_products(self, vas_type: VasType) -> tuple[Product, ...] | Rejected:
         kept = self._catalogues.get(vas_type)
@@ -185,3 +191,7 @@ class MobileMart:
         if isinstance(heard, NoReply):
             return None
         return RawAnswer.of(source, self._now(), heard.status, heard.content_type, heard.body)
+
+
+def _supplier_id(sale: Transaction) -> str | None:
+    return None if sale.receipt is None else sale.receipt.supplier_transaction_id

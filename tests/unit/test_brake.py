@@ -1,5 +1,6 @@
 """The selling brake: set by a person, or by itself; released by a person, or by its time."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ from shared.brake import ITSELF, RUN_OF_DOUBTS, Brake, Pause
 from shared.outcome import Reason, Receipt, Rejected, Unknown, Vended
 from shared.store import Conflict, Paper, StoreUnavailable
 from shared.vas import Mode, VasType
-from tests.stepping import run
+from tests.stepping import boundary, run
 
 NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
 LOST = Unknown("ReadTimeout")
@@ -26,9 +27,12 @@ class Record:
     held: Paper | None = None
     reads: int = 0
     down: bool = False
+    before_reading: Callable[[str], Awaitable[None]] | None = None
 
     async def read_paper(self, kind, paper_id):
         self.reads += 1
+        if self.before_reading is not None:
+            await self.before_reading("read_paper")
         if self.down:
             raise StoreUnavailable
         return self.held
@@ -108,6 +112,28 @@ def test_a_decision_elsewhere_is_known_within_ten_seconds_and_read_no_more_often
     assert not here.stops()
     here.at += timedelta(seconds=1)
     assert here.stops()
+
+
+def test_one_sale_reads_what_is_no_longer_known_and_the_others_go_by_what_was():
+    instance = Instance(Record())
+    assert not instance.stops()
+    instance.at += timedelta(seconds=10)
+    reading = instance.brake.stops(VasType.UTILITY)
+    instance.record.before_reading = boundary
+    reading.send(None)
+    assert not instance.stops()
+    assert instance.record.reads == 2
+    assert not run(reading)
+
+
+def test_a_read_that_fails_leaves_it_to_the_next_sale_to_know():
+    instance = Instance(Record())
+    assert not instance.stops()
+    instance.at += timedelta(seconds=10)
+    instance.record.down = True
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            instance.stops()
 
 
 def test_a_store_that_is_down_never_makes_noticing_fail():

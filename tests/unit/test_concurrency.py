@@ -113,6 +113,9 @@ async def test_a_reprint_that_is_too_many_slows_the_next_ones(status, rate):
     class Supplier:
         ready = products = prevend = vend = None
 
+        def can_reprint(self, sale):
+            return True
+
         async def reprint(self, sale):
             raw = None if status is None else RawAnswer.of("reprint", NOON, status, None, b"")
             return Reprint(NoAnswer("busy"), raw)
@@ -120,3 +123,21 @@ async def test_a_reprint_that_is_too_many_slows_the_next_ones(status, rate):
     pace = paced(Clock())
     await PacedSupplier(Supplier(), pace).reprint(in_doubt())
     assert pace.per_second == rate
+
+
+async def test_what_there_is_nothing_to_ask_by_takes_no_turn():
+    class Supplier:
+        ready = products = prevend = vend = None
+
+        def can_reprint(self, sale):
+            return False
+
+        async def reprint(self, sale):
+            return Reprint(NoAnswer("nothing to ask by"))
+
+    clock = Clock()
+    pace = paced(clock)
+    pace.heard(refused=True)
+    for _ in range(400):
+        await PacedSupplier(Supplier(), pace).reprint(in_doubt())
+    assert (clock.at, pace.per_second) == (Clock().at, MOST / 2)

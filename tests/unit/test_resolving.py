@@ -1,10 +1,12 @@
 """What ends a doubt, and what does not: the rules of evidence, one by one."""
 
 import itertools
+from datetime import timedelta
 
 import pytest
 from msgspec import structs
 
+from shared import reconciling, transaction
 from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Receipt, TokensDue, Unknown, Vended
 from shared.ports import Rules
 from shared.reconciling import AT_ONCE
@@ -46,6 +48,13 @@ def sweep_at(world, *waits):
     for wait in waits:
         world.wait(wait)
         swept(world)
+
+
+def one_at_a_time(monkeypatch):
+    """Sweeps that look at one sale each."""
+    monkeypatch.setattr(reconciling, "MOST_DUE", 1)
+    for module in (reconciling, transaction):
+        monkeypatch.setattr(module, "SHARDS", 1)
 
 
 def test_a_lost_reply_is_found_at_once_and_its_token_announced():
@@ -198,6 +207,40 @@ def test_a_sweep_past_its_deadline_begins_what_goes_at_once_and_says_what_is_lef
     result = run(world.sweeping.sweep(world.now))
     assert (result.vended, result.left) == (AT_ONCE, 5)
     assert swept(world).vended == 5
+
+
+def test_what_the_topic_refuses_keeps_no_doubt_waiting(monkeypatch):
+    one_at_a_time(monkeypatch)
+    world = World(topic_down=True)
+    for number in range(4):
+        run(world.vending.purchase(electricity(f"sold-{number}", cents=5000 + number)))
+    doubt = never_vended(world)
+    for _ in range(12):
+        sweep_at(world, MINUTE)
+    assert world.asked_again.count(doubt.id) >= 2
+
+    world.topic_down = False
+    for _ in range(12):
+        sweep_at(world, MINUTE)
+    assert [event for _, event, _ in world.topic].count(EventName.VENDED) == 4
+
+
+def test_a_sale_whose_announcement_fails_is_written_once_and_due_later():
+    world = World(topic_down=True)
+    sale = run(world.vending.purchase(electricity())).transaction
+    assert world.store_calls.count("advance") == 1  # its outcome: a customer does not wait for the topic's sake
+    sweep_at(world, MINUTE)
+    assert world.store_calls.count("advance") == 2
+    assert world.sales[sale.id].open.due_at == world.now + timedelta(seconds=MINUTE)
+
+
+def test_a_sweep_says_that_there_is_more_than_it_has_looked_at(monkeypatch):
+    one_at_a_time(monkeypatch)
+    world = World()
+    for number in range(3):
+        never_vended(world, f"key-{number}")
+    assert (result := swept(world)).examined == 1
+    assert result.left == 1
 
 
 def test_a_sweep_asks_for_one_control_of_a_service():

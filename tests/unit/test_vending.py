@@ -9,11 +9,12 @@ from shared.identifiers import Caller
 from shared.money import Money
 from shared.outcome import Answer, Reason, Rejected, Unknown
 from shared.ports import Rules
+from shared.recording import STORE_TRIES
 from shared.store import StoreUnavailable
 from shared.transaction import EventName, State
 from shared.vas import Mode, Order, VasType
 from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
-from tests.stepping import CALLER, METER, Crashed, World, boundaries, delivered, electricity, run
+from tests.stepping import CALLER, METER, START, Crashed, World, boundaries, delivered, electricity, run
 
 REFUSED = Rejected(Reason.AMOUNT_REFUSED, "1001")
 NOT_TAKEN = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "no connection", not_taken=True)
@@ -141,6 +142,27 @@ def test_a_claim_whose_reply_was_lost_recognises_its_own_write():
 def test_an_outcome_whose_record_was_refused_twice_is_still_kept():
     world = World(store_faults={3: "refused", 4: "refused"})
     assert bought(world, electricity()).transaction.state is State.VENDED
+
+
+def test_an_outcome_is_tried_to_be_kept_for_as_long_as_the_function_has_time():
+    world = World(store_faults=dict.fromkeys(range(3, 12), "refused"), fault_seconds=10)
+    assert bought(world, electricity()).transaction.state is State.VENDED
+
+    world = World(store_faults=dict.fromkeys(range(3, 40), "refused"), fault_seconds=10)
+    assert not bought(world, electricity()).on_record
+    assert world.now - START == world.rules.latest_record
+
+
+def test_a_store_that_refuses_at_once_is_not_asked_for_ever():
+    world = World(store_faults=dict.fromkeys(range(3, 1000), "refused"))
+    assert not bought(world, electricity()).on_record
+    assert world.store_calls.count("advance") == STORE_TRIES
+
+
+def test_an_outcome_survives_a_read_that_fails_behind_a_conflict():
+    world = World(store_faults={3: "reply lost", 5: "refused"})
+    assert bought(world, electricity()).transaction.state is State.VENDED
+    assert world.store_calls[3:7] == ["advance", "advance", "find", "find"]
 
 
 def test_an_outcome_that_cannot_be_stored_is_not_told():
