@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
@@ -201,6 +202,10 @@ _LEAVES: Final[Mapping[Any, _Codec]] = MappingProxyType(
 )
 
 
+_hints: Final = cache(get_type_hints)  # these and the codecs are made once a start: a caller waits for them
+
+
+@cache
 def _codec(hint: Any) -> _Codec:
     """The codec of a field's type. `None` never reaches it."""
     if hint in _LEAVES:
@@ -237,7 +242,7 @@ def _one_of(kinds: list[type]) -> _Codec:
 
 def _record(kind: type[Value], *, without: frozenset[str] = frozenset()) -> _Codec:
     """A `Value` as a dict of those of its fields that say something. The fields `without` are read as their defaults."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     codecs = _fields(kind, without)
     encoders = tuple((name, codec.encode) for name, codec in codecs.items())
     decoders = {name: codec.decode for name, codec in codecs.items()}
@@ -259,7 +264,7 @@ def _record(kind: type[Value], *, without: frozenset[str] = frozenset()) -> _Cod
 
 
 def _fields(kind: type[Value], without: frozenset[str]) -> dict[str, _Codec]:
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     return {name: _codec(hints[name]) for name in kind.__struct_fields__ if name not in without}
 
 

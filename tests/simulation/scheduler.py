@@ -225,7 +225,7 @@ class Scheduler:
             if one.coroutine is not None:
                 one.coroutine.close()
             if self.trace is not None:
-                self.trace.end(self.clock.now, one.name, None, Crashed())
+                self.trace.say(self.clock.now, one.name, "-> Crashed" if one is task else f"-> Crashed with {task.name}")
         for one in dying:
             one.on_end(None, Crashed())
 
