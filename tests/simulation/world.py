@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Coroutine
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from random import Random
 from typing import Any, Final
 
-from shared import brake, operating, reconciling, settling, vending
+from shared.brake import Brake
 from shared.matching import Readings
 from shared.mobilemart.client import Settings
+from shared.operating import Operating
 from shared.ports import Rules
+from shared.reconciling import Sweeping
 from shared.settlement_files import FilesUnavailable
+from shared.settling import Settling
 from shared.store import StoreUnavailable
 from shared.transaction import EventName, State, Transaction, business_day
 from shared.vas import Mode, VasType
+from shared.vending import Vending
 from tests.simulation import evidence, invariants, operators
 from tests.simulation.callers import Shopper
 from tests.simulation.character import Character
@@ -40,32 +45,49 @@ def rules() -> Rules:
 
 
 class Instance:
-    """A process of the product: its client and its brake are its own, all else it shares."""
-
-    __slots__ = ("name", "operating", "settling", "sweeping", "vending", "world")
+    """A process of the product: its client and its brake are its own, all else it shares. What it is not asked for, it never makes."""
 
     def __init__(self, world: "World", name: str) -> None:
         self.world = world
         self.name = name
-        self.start()
 
-    def start(self) -> None:
-        """Begin with nothing in memory."""
+    def restart(self) -> None:
+        """Begin again, with nothing in memory."""
+        world, name = self.world, self.name
+        vars(self).clear()
+        self.world, self.name = world, name
+
+    @cached_property
+    def ports(self) -> dict[str, Any]:
         world = self.world
-        clock, store, each = world.clock, world.store, world.each
-        ports: dict[str, Any] = {
-            "store": store,
-            "supplier": Client(world.switch, world.settings, clock),
+        return {
+            "store": world.store,
+            "supplier": Client(world.switch, world.settings, world.clock),
             "events": world.topic,
             "rules": world.rules,
-            "now": clock.read,
+            "now": world.clock.read,
             "new_id": world.new_id,
         }
-        paused = brake.Brake(store, MODE, clock.read)
-        self.vending = vending.Vending(**ports, brake=paused)
-        self.sweeping = reconciling.Sweeping(**ports, each=each)
-        self.settling = settling.Settling(**ports, files=world.shelf, each=each, readings=Readings())
-        self.operating = operating.Operating(**ports, brake=paused)
+
+    @cached_property
+    def brake(self) -> Brake:
+        return Brake(self.world.store, MODE, self.world.clock.read)
+
+    @cached_property
+    def vending(self) -> Vending:
+        return Vending(**self.ports, brake=self.brake)
+
+    @cached_property
+    def sweeping(self) -> Sweeping:
+        return Sweeping(**self.ports, each=self.world.each)
+
+    @cached_property
+    def settling(self) -> Settling:
+        return Settling(**self.ports, files=self.world.shelf, each=self.world.each, readings=Readings())
+
+    @cached_property
+    def operating(self) -> Operating:
+        return Operating(**self.ports, brake=self.brake)
 
 
 class World:
@@ -292,7 +314,7 @@ async def _landed(write: Callable[[], object]) -> None:
 
 def _restarted(instance: object) -> None:
     if isinstance(instance, Instance):
-        instance.start()
+        instance.restart()
 
 
 def _reconciled(_: Any, error: Exception | None) -> None:
