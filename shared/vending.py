@@ -143,7 +143,7 @@ class Vending(Recording):
         sale_id = transaction_id(self.rules.mode, asked.caller, asked.idempotency_key)
         if (earlier := await self.store.find(sale_id)) is not None:
             return self._repeat(earlier, asked)
-        draft = await self._draft(asked, started_at)
+        draft = await self._draft(sale_id, asked, started_at)
         fresh = self._begin(sale_id, asked, draft)
         try:
             sale = await self._create(fresh, draft.prevend)
@@ -154,6 +154,8 @@ class Vending(Recording):
             return self._repeat(sale, asked)
         if sale.state is State.REJECTED:
             return Purchased(await self.announce(sale), replayed=False)
+        if asked.prevend_id is None and (refusal := await self._refused_once_claimed(sale, asked)) is not None:
+            return await self._keep(sale, Answer(refusal), by="us")
         return await self._sell(sale)
 
     async def find(self, caller: Caller, sale_id: str) -> Transaction | None:
@@ -172,7 +174,7 @@ class Vending(Recording):
             raise RequestInProgress(earlier)
         return Purchased(earlier, replayed=True)
 
-    async def _draft(self, asked: PurchaseRequest, started_at: datetime) -> _Draft:
+    async def _draft(self, sale_id: str, asked: PurchaseRequest, started_at: datetime) -> _Draft:
         """The checks between the look and the claim. Every refusal here is of a valid request, and goes on record."""
         prevend = None
         order = asked.order
@@ -203,12 +205,31 @@ class Vending(Recording):
                 minimum, supplier_prevend_id = confirmed.minimum_amount, confirmed.supplier_prevend_id
         if minimum is not None and order.amount < minimum:
             return _Draft(order, refusal=Rejected(Reason.AMOUNT_BELOW_MINIMUM, "below the meter's minimum", minimum_amount=minimum))
-        account = account_key(self.rules.mode, asked.caller, order)  # looked for last: a second tap may come while the first prevends
-        if account is not None and not asked.allow_duplicate and (twin := await self.store.find_open(account)) is not None:
-            return _Draft(order, refusal=Rejected(Reason.POSSIBLE_DUPLICATE, "an open sale looks the same", other_transaction_id=twin.id))
+        if prevend is not None and (refusal := await self._refused_for_an_elder(sale_id, asked, order)) is not None:
+            return _Draft(order, refusal=refusal)  # before the claim, which would use the prevend up
         if self.now() - started_at > self.rules.latest_claim:
             return _Draft(order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "too late to begin"))
         return _Draft(order, prevend, supplier_prevend_id)
+
+    async def _refused_for_an_elder(self, sale_id: str, asked: PurchaseRequest, order: Order) -> Rejected | None:
+        """Why a sale must not be sent: an open one that looks the same was claimed before it, or would have been.
+
+        Asked once a sale is claimed, this lets none pass: of several that are claimed at once, each finds all that came before it.
+        """
+        account = account_key(self.rules.mode, asked.caller, order)
+        if account is None or asked.allow_duplicate:
+            return None
+        elder = next(iter(await self.store.find_open(account)), sale_id)
+        if elder == sale_id:
+            return None
+        return Rejected(Reason.POSSIBLE_DUPLICATE, "an open sale looks the same", other_transaction_id=elder)
+
+    async def _refused_once_claimed(self, sale: Transaction, asked: PurchaseRequest) -> Rejected | None:
+        """The same of a claimed sale. Where the store does not say, nothing is sent, and that is proof enough."""
+        try:
+            return await self._refused_for_an_elder(sale.id, asked, sale.order)
+        except StoreUnavailable:
+            return Rejected(Reason.TEMPORARILY_UNAVAILABLE, "never sent: whether it is a second one was not known")
 
     async def _fitted(self, order: Order) -> Order | Rejected:
         products = await self.supplier.products(order.vas_type)
@@ -269,15 +290,20 @@ class Vending(Recording):
 
     async def _sell(self, sale: Transaction) -> Purchased:
         answer = await self._send(sale)
+        sold = await self._keep(sale, answer, by="supplier", send_ended_at=self.now())
+        if sold.on_record:
+            await self.brake.notice(sale.order.vas_type, answer.outcome)
+        return sold
+
+    async def _keep(self, sale: Transaction, answer: Answer, *, by: str, send_ended_at: datetime | None = None) -> Purchased:
+        """Put the outcome of a claimed sale on record, and announce it."""
         until = sale.created_at + self.rules.latest_record
         try:
-            recorded = await self.learn(sale, answer, by="supplier", send_ended_at=self.now(), until=until)
+            recorded = await self.learn(sale, answer, by=by, send_ended_at=send_ended_at, until=until)
         except StoreUnavailable:
             log.critical("outcome not stored", transaction_id=sale.id, outcome=type(answer.outcome).__name__)
             return Purchased(sale, replayed=False, on_record=False)
-        announced = await self.announce(recorded)
-        await self.brake.notice(sale.order.vas_type, answer.outcome)
-        return Purchased(announced, replayed=False)
+        return Purchased(await self.announce(recorded), replayed=False)
 
     async def _send(self, sale: Transaction) -> Answer:
         """Send until the supplier has taken it, at most `SENDS` times and only inside the send window, under one request id."""

@@ -131,11 +131,10 @@ class World:
     async def find_prevend(self, prevend_id: str) -> Prevend | None:
         return await self._effect("find_prevend", lambda: self.prevends.get(prevend_id))
 
-    async def find_open(self, account: str) -> Transaction | None:
-        def first() -> Transaction | None:
-            return next((sale for sale in self.sales.values() if sale.open and sale.open.account == account), None)
-
-        return await self._effect("find_open", first)
+    async def find_open(self, account: str) -> list[str]:
+        return await self._effect(
+            "find_open", lambda: [sale.id for sale in self.sales.values() if sale.open and sale.open.account == account]
+        )
 
     async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
         def write() -> Transaction:

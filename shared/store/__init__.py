@@ -13,6 +13,7 @@ from shared.value import Record
 from shared.vas import Mode, VasType
 
 CONTROLS: Final = 3
+MOST_ALIKE: Final = 10  # open sales that look the same
 CONTROLS_WITHIN: Final = timedelta(days=7)
 
 
@@ -84,8 +85,11 @@ class Store(Papers, Protocol):
     async def find_prevend(self, prevend_id: str) -> Prevend | None:
         """The prevend of that id, expired or used though it may be. One document read."""
 
-    async def find_open(self, account: str) -> Transaction | None:
-        """An open sale with that account key (`identifiers.account_key`). One document read."""
+    async def find_open(self, account: str) -> Sequence[str]:
+        """The ids of the open sales with that account key (`identifiers.account_key`), in the order in which their claims were made.
+
+        At most `MOST_ALIKE` of them. One document read for each, and one where there is none.
+        """
 
     async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
         """Write `fresh` if its id is new, and mark `prevend`, if given, as used by it, in one commit.

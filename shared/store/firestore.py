@@ -24,7 +24,7 @@ from shared.channels import RETRIED, Service, channel, persistently
 from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold
-from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
 from shared.store.document import (
     SETTLED_BY,
     Document,
@@ -53,6 +53,7 @@ _DOCUMENT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,128}", re.ASCII)
 _AFTER_ANY_KEY: Final = "\x7f"  # sorts after every character of a simulator's key
 
 _SERVICE: Final = "google.firestore.v1.Firestore"
+_NO_FIELD: Final = {"fields": [{"field_path": "__name__"}]}  # what is selected where only the ids are wanted
 _TAKEN: Final = frozenset({grpc.StatusCode.ALREADY_EXISTS})  # a missing database is "not found" or a "failed precondition" as well
 _REFUSED: Final = _TAKEN | {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND}
 
@@ -66,11 +67,12 @@ Answered = TypeVar("Answered")
 
 
 class Found(NamedTuple):
-    """A document as it was read. `revision` is the exact update time, in seconds with nine decimals."""
+    """A document as it was read. `revision` is the exact update time, in seconds with nine decimals, `created` the time of its creation."""
 
     id: str
     document: Document
     revision: str
+    created: str
 
 
 class Database:
@@ -121,7 +123,7 @@ class Database:
             if isinstance(unavailable.__cause__, grpc.aio.AioRpcError) and unavailable.__cause__.code() in refused_by:
                 raise Conflict(unavailable.__cause__.code().name) from None
             raise
-        return [_revision(result.update_time) for result in response.write_results]
+        return [_moment(result.update_time) for result in response.write_results]
 
     async def get(self, collection: str, document_id: str) -> Found | None:
         """One document. Read as a batch of one: there, a missing document differs from a missing database."""
@@ -191,9 +193,10 @@ class FirestoreStore:
         found = await self._get(PREVENDS, prevend_id)
         return None if found is None else prevend_of(found.document, found.revision)
 
-    async def find_open(self, account: str) -> Transaction | None:
-        found = await self._database.query(SALES, where=_where("open.account", "EQUAL", account), limit={"value": 1})
-        return transaction_of(found[0].document, found[0].revision) if found else None
+    async def find_open(self, account: str) -> Sequence[str]:
+        clauses = {"where": _where("open.account", "EQUAL", account), "select": _NO_FIELD, "limit": {"value": MOST_ALIKE}}
+        found = await self._database.query(SALES, **clauses)
+        return [each.id for each in sorted(found, key=lambda each: (each.created, each.id))]
 
     async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
         writes = [self._database.write(SALES, fresh.id, transaction_document(fresh), exists=False)]
@@ -219,7 +222,8 @@ class FirestoreStore:
 
     async def due(self, mode: Mode, shard: int, at: datetime, at_most: int) -> Sequence[Transaction]:
         where = _all(_where("open.shard", "EQUAL", shard_name(mode, shard)), _where("open.dueAt", "LESS_THAN_OR_EQUAL", at))
-        return readable(await self._database.query(SALES, where=where, order_by=[_by("open.dueAt", "ASCENDING")], limit={"value": at_most}))
+        found = await self._database.query(SALES, where=where, order_by=[_by("open.dueAt", "ASCENDING")], limit={"value": at_most})
+        return readable((each.id, each.document, each.revision) for each in found)
 
     async def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold]:
         where = _where("dayShard", "EQUAL", day_shard(shard_name(mode, shard), day))
@@ -333,11 +337,12 @@ def _by(path: str, direction: str) -> Document:
 
 
 def _found(document: Any) -> Found:
-    return Found(document.name.rpartition("/")[2], document_of(document.fields), _revision(document.update_time))
+    name, created, updated = document.name.rpartition("/")[2], _moment(document.create_time), _moment(document.update_time)
+    return Found(name, document_of(document.fields), updated, created)
 
 
-def _revision(update_time: Any) -> str:
-    return f"{update_time.seconds}.{update_time.nanos:09d}"
+def _moment(time: Any) -> str:
+    return f"{time.seconds}.{time.nanos:09d}"
 
 
 def _update_time(revision: str | None) -> Document:

@@ -18,7 +18,7 @@ from msgspec import structs
 from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold
-from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
 from shared.store.document import (
     Document,
     caller_day,
@@ -158,8 +158,9 @@ class SqliteStore:
         rows = await self._connection.read("SELECT document, revision FROM prevends WHERE id = ?", _key(prevend_id))
         return prevend_of(json.loads(rows[0][0]), str(rows[0][1])) if rows else None
 
-    async def find_open(self, account: str) -> Transaction | None:
-        return _first(await self._connection.read(f"{_SELECT} WHERE open_account = ? LIMIT 1", account))
+    async def find_open(self, account: str) -> Sequence[str]:
+        statement = "SELECT id FROM transactions WHERE open_account = ? ORDER BY rowid LIMIT ?"
+        return [row[0] for row in await self._connection.read(statement, account, MOST_ALIKE)]
 
     async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
         def work(sqlite: sqlite3.Connection) -> None:

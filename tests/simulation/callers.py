@@ -66,6 +66,8 @@ class Shopper:
         """Send the purchase, under the one key."""
         self._tries += 1
         asked = self._asked()
+        if asked.prevend_id is None and not asked.allow_duplicate:
+            self._world.once.add((asked.caller, asked.idempotency_key, asked.fingerprint))
         began = self._world.scheduler.steps
 
         def ended(result: Any, error: Exception | None) -> None:
@@ -78,7 +80,7 @@ class Shopper:
         return vending.PurchaseRequest(
             caller=self.caller,
             idempotency_key=self.key,
-            fingerprint=f"prevend {prevend.id}" if prevend is not None else self.want.fingerprint,
+            fingerprint=f"prevend {prevend.id}" if prevend is not None else f"{self.want.fingerprint}, twice {self.duplicates}",
             vas_type=self.want.order.vas_type,
             order=None if prevend is not None else self.want.order,
             prevend_id=None if prevend is None else prevend.id,

@@ -36,6 +36,8 @@ def claimed_before_sent(world: "World", request_id: str) -> None:
     sale = world.store.sales[world.sale_of[request_id]]
     if world.clock.now - sale.created_at > SEND_WINDOW:
         raise Violation("nothing is sent after the send window", f"sale {sale.id[:6]}")
+    if elders := world.behind.get(request_id):
+        raise Violation("of two that look the same one is sold", f"sale {sale.id[:6]} came after {min(elders)[:6]}")
 
 
 def begins_well(world: "World", sale: Transaction) -> None:

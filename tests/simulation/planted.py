@@ -74,7 +74,7 @@ def _changed(function: FunctionType, changes: list[Change]) -> CodeType:
 
 
 _read_vend = answers.read_vend
-_purchase, _sell, _send = vending.Vending.purchase, vending.Vending._sell, vending.Vending._send
+_purchase, _send = vending.Vending.purchase, vending.Vending._send
 _resolve = resolving.Resolving.resolve
 _is_abandoned = transaction.Transaction.is_abandoned
 
@@ -133,6 +133,19 @@ PLANTS = (
         ),
     ),
     plant("another's claim is taken for ours", (_purchase, swap("if sale.nonce != fresh.nonce:", "if False:"))),
+    plant(
+        "a second tap is looked for before its claim",
+        (
+            _purchase,
+            before(
+                "    try:\n        sale = await self._create(fresh, draft.prevend)",
+                "    early = None",
+                "    if asked.prevend_id is None:",
+                "        early = await self._refused_once_claimed(fresh, asked)",
+            ),
+            swap("(refusal := await self._refused_once_claimed(sale, asked))", "(refusal := early)"),
+        ),
+    ),
     plant("a prevend can be bought twice", (_purchase, swap("self._create(fresh, draft.prevend)", "self._create(fresh, None)"))),
     plant(
         "a refusal leaves its key free",
@@ -150,7 +163,7 @@ PLANTS = (
     plant(
         "a sale is told as vended that is not on record",
         (
-            _sell,
+            vending.Vending._keep,
             swap(
                 "Purchased(sale, replayed=False, on_record=False)",
                 'Purchased(after(sale, answer, at=self.now(), by="us", retry_seconds=60), replayed=False)',
@@ -160,7 +173,7 @@ PLANTS = (
     plant(
         "a sale is announced before it is on record",
         (
-            _sell,
+            vending.Vending._keep,
             before(
                 "    try:\n        recorded",
                 '    hasty = after(sale, answer, at=self.now(), by="us", retry_seconds=60)',

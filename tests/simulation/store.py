@@ -79,7 +79,9 @@ class Store:
     def find_open(self, account: str) -> Step:
         if (fault := (yield FIND_OPEN)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
-        found = next((sale for sale in self.open.values() if sale.open is not None and sale.open.account == account), None)
+        found = [sale.id for sale in self.open.values() if sale.open is not None and sale.open.account == account]
+        if len(found) > 1:
+            found = [sale_id for sale_id in self.sales if sale_id in found]  # in the order of their claims
         if fault is not None:
             yield fault
         return found

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, Final
 
 from shared.brake import Brake
+from shared.identifiers import Caller
 from shared.matching import Readings
 from shared.mobilemart.client import Settings
 from shared.operating import Operating
@@ -105,6 +106,8 @@ class World:
         self.breaches: dict[str, str] = {}  # by request id: which assumption of the promise was broken for it
         self.seen: dict[str, int] = {}
         self.sale_of: dict[str, str] = {}  # by request id
+        self.once: set[tuple[Caller, str, str]] = set()  # caller, key and fingerprint of those who do not want a duplicate
+        self.behind: dict[str, set[str]] = {}  # by request id of such a sale: those that look the same, were claimed before, and are open
         self.requested_cents = 0
         self.used_prevends: set[str] = set()
         self.recovered: list[str] = []  # sales whose tokens came after their end
@@ -270,6 +273,11 @@ class World:
 
     def _created(self, sale: Transaction) -> None:
         self.sale_of[sale.request_id] = sale.id
+        if sale.open is not None and sale.open.account is not None and (sale.caller, sale.idempotency_key, sale.fingerprint) in self.once:
+            account = sale.open.account
+            alike = [one.id for one in self.store.open.values() if one.open is not None and one.open.account == account]
+            if len(alike) > 1:
+                self.behind[sale.request_id] = {*alike} - {sale.id}
         self.requested_cents += sale.order.amount.cents
         invariants.begins_well(self, sale)
 
@@ -279,6 +287,9 @@ class World:
             evidence.rejects_on_evidence(self, after)
             if after.send_ended_at is None and self.switch.has_lost_sight_of(after.request_id):  # what it said is not on record
                 self.breaches.setdefault(after.request_id, "denied what it had sold")
+        if self.behind and (after.open is None or after.open.account is None):
+            for elders in self.behind.values():
+                elders.discard(after.id)
         if before.tokens_pending and not after.tokens_pending:
             self.recovered.append(after.id)
         if self.trace is not None and before.version != after.version:
