@@ -50,12 +50,12 @@ async def sell(request):
     meter, cents, request_id = asked["meterNumber"], asked["amountCents"], str(uuid.uuid4())
 
     await sales.document(sale_id).get()
-    await sales.where(filter=FieldFilter("open", "==", meter)).limit(1).get()
     authorised = await token(http)
     wanted = {"merchantProductId": PRODUCT, "requestId": str(uuid.uuid4()), "meterNumber": meter, "amount": cents / 100}
     prevend = (await http.get("/v1/utility/prevend", params=wanted, headers=authorised)).json()
     sale = {"state": "vending", "meterNumber": meter, "amountCents": cents, "requestId": request_id, "open": meter}
     written = await sales.document(sale_id).create(sale)
+    await sales.where(filter=FieldFilter("open", "==", meter)).select(["__name__"]).limit(10).get()
     order = {"requestId": request_id, "prevendTransactionId": prevend["transactionId"], "tenderType": "CreditCard"}
     answer = await http.post("/v1/utility/purchase", json=order, headers=authorised)
     guard = store.write_option(last_update_time=written.update_time)

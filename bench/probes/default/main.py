@@ -37,12 +37,12 @@ def sell(request):
     meter, cents, request_id = asked["meterNumber"], asked["amountCents"], str(uuid.uuid4())
 
     sales.document(sale_id).get()
-    sales.where(filter=FieldFilter("open", "==", meter)).limit(1).get()
     authorised = token()
     wanted = {"merchantProductId": PRODUCT, "requestId": str(uuid.uuid4()), "meterNumber": meter, "amount": cents / 100}
     prevend = http.get("/v1/utility/prevend", params=wanted, headers=authorised).json()
     sale = {"state": "vending", "meterNumber": meter, "amountCents": cents, "requestId": request_id, "open": meter}
     written = sales.document(sale_id).create(sale)
+    sales.where(filter=FieldFilter("open", "==", meter)).select(["__name__"]).limit(10).get()
     order = {"requestId": request_id, "prevendTransactionId": prevend["transactionId"], "tenderType": "CreditCard"}
     answer = http.post("/v1/utility/purchase", json=order, headers=authorised)
     guard = store.write_option(last_update_time=written.update_time)

@@ -1,8 +1,8 @@
 """The probe: one sale of electricity as it would be written by hand, with the calls that ours makes, and nothing else.
 
-Look, prevend, claim, vend, record, publish, clear, over gRPC's own calls with Firestore's and Pub/Sub's protobuf messages.
-Nothing is checked: no caller, no field, no answer; nothing has a type, and nothing is caught. It is what the same I/O costs at
-the least.
+Look, prevend, claim, look for what is alike, vend, record, publish, clear, over gRPC's own calls with Firestore's and Pub/Sub's
+protobuf messages. Nothing is checked: no caller, no field, no answer; nothing has a type, and nothing is caught. It is what the
+same I/O costs at the least.
 """
 
 import hashlib
@@ -65,7 +65,8 @@ async def get(name):
 
 async def open_sales(meter):
     condition = {"field": {"field_path": "open"}, "op": "EQUAL", "value": {"string_value": meter}}
-    query = Query(from_=[{"collection_id": "transactions"}], where={"field_filter": condition}, limit={"value": 1})
+    select = {"fields": [{"field_path": "__name__"}]}
+    query = Query(from_=[{"collection_id": "transactions"}], where={"field_filter": condition}, select=select, limit={"value": 10})
     request = QueryRequest(parent=f"{DATABASE}/documents", structured_query=query)
     return [answer async for answer in made["query"](request, timeout=10, metadata=METADATA)]
 
@@ -96,12 +97,12 @@ async def sell(request):
     meter, cents, request_id = asked["meterNumber"], asked["amountCents"], str(uuid.uuid4())
 
     await get(name)
-    await open_sales(meter)
     authorised = await token(http)
     wanted = {"merchantProductId": PRODUCT, "requestId": str(uuid.uuid4()), "meterNumber": meter, "amount": cents / 100}
     prevend = (await http.get("/v1/utility/prevend", params=wanted, headers=authorised)).json()
     sale = {"state": "vending", "meterNumber": meter, "amountCents": cents, "requestId": request_id, "open": meter}
     revision = await commit(name, sale, exists=False)
+    await open_sales(meter)
     order = {"requestId": request_id, "prevendTransactionId": prevend["transactionId"], "tenderType": "CreditCard"}
     answer = await http.post("/v1/utility/purchase", json=order, headers=authorised)
     sale |= {"state": "vended", "answer": answer.content}
