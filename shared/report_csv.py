@@ -16,7 +16,7 @@ COLUMNS: Final = (
     *("section", "item", "day", "vasType", "rows", "cents", "ageDays", "ageHours", "severity", "status", "transactionId"),
     *("supplierTransactionId", "oursCents", "theirsCents", "ours", "theirs", "id", "note"),
 )
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 Cell = str | int | None
 
@@ -35,7 +35,7 @@ def _cell(value: Cell) -> Cell:
     if not isinstance(value, str):
         return value
     plain = "".join(character if character.isprintable() else " " for character in value)
-    return f"'{plain}" if value.lstrip().startswith(FORMULA_STARTS) or value.startswith(FORMULA_STARTS) else plain
+    return f"'{plain}" if plain.lstrip().startswith(FORMULA_STARTS) else plain
 
 
 def _rows(report: Report) -> Iterator[dict[str, Cell]]:

@@ -127,7 +127,9 @@ def test_the_page_needs_nothing_else():
     assert not re.search(r"<(script|link|img|iframe|object|embed|form)\b|url\(|@import|https?:", page)
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1+cmd", "@SUM(1)", " =1", "\t=1", "\r=1", "\uff1d1", "=\u202e1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1+cmd", "@SUM(1)", " =1", "\t=1", "\r=1", "\uff1d1", "=\u202e1", "\u200b=1+1", "\ufeff\x00@SUM(1)"]
+)
 def test_a_cell_is_never_a_formula(text):
     assert cell(text).startswith("'")
 
