@@ -14,6 +14,8 @@ import httpx
 import uvicorn
 
 from local.slip import slip
+from shared import wiring
+from shared.vas import Mode
 
 HOST: Final = "127.0.0.1"
 METER: Final = "12345678901"
@@ -52,13 +54,19 @@ Serving on {url} until interrupted.
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until interrupted; with `--once`, end after the demonstration."""
+    """Serve until interrupted; with `--once`, end after the demonstration.
+
+    Raises:
+        SystemExit: the configuration is refused, or sells for money; or the port is in use.
+    """
     parser = argparse.ArgumentParser(prog="python -m local", description="The whole system on this machine, simulated.")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--once", action="store_true", help="end after the demonstration purchase")
     options = parser.parse_args(arguments)
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
+    if wiring.configure("local").config.mode is not Mode.SIMULATED:
+        raise SystemExit("refused: MOBILEMART_LIVE_INTEGRATION is true, and what this buys to begin with would be sold for money: unset it")
     if os.environ["TRANSACTION_STORE"] == DEFAULTS["TRANSACTION_STORE"]:
         Path(".local").mkdir(exist_ok=True)
     listener = _listener(options.port)

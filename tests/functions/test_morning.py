@@ -63,6 +63,29 @@ def test_a_port_in_use_is_one_clear_message(tmp_path):
     assert f"127.0.0.1:{port}" in message and "in use" in message
 
 
+LIVE = {
+    "MOBILEMART_LIVE_INTEGRATION": "true",
+    "MOBILEMART_CLIENT_ID_SECRET": "projects/p/secrets/id/versions/latest",
+    "MOBILEMART_CLIENT_SECRET_SECRET": "projects/p/secrets/secret/versions/latest",
+}
+
+
+def test_the_demonstration_is_never_bought_for_money(tmp_path):
+    """From a shell that still holds what some live environment is told."""
+    with socket.create_server(("127.0.0.1", 0)) as switch:
+        switch.setblocking(False)
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **LIVE}
+        environment["MOBILEMART_API_URL"] = f"http://127.0.0.1:{switch.getsockname()[1]}"
+        environment["SECRET_MANAGER_EMULATOR_HOST"] = f"127.0.0.1:{free_port()}"
+        command = [sys.executable, "-m", "local", "--once", "--port", str(free_port())]
+        ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        with pytest.raises(BlockingIOError):
+            switch.accept()
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (message,) = ended.stderr.splitlines()
+    assert message.startswith("refused: MOBILEMART_LIVE_INTEGRATION")
+
+
 def test_a_lost_answer_comes_back_by_itself(system):
     lost = buy(system, "99000000040")
     assert lost["state"] == "in_doubt"
