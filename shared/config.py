@@ -225,6 +225,8 @@ def _environment(read: Variables, who: Function) -> Environment | None:
     environment = read.required_choice("ENVIRONMENT", Environment)
     if who is Function.LOCAL and environment not in {None, Environment.LOCAL}:
         read.refuse("ENVIRONMENT", "must be local for the local process")
+    if environment is Environment.LOCAL and "K_SERVICE" in read.given:
+        read.refuse("ENVIRONMENT", "must not be local on Cloud Run, which K_SERVICE says: callers would be whoever they say")
     return environment
 
 
@@ -309,8 +311,7 @@ def _store(read: Variables, environment: Environment | None) -> tuple[str | None
     name, sqlite_path = "TRANSACTION_STORE", None
     match read.given.get(name, "firestore").split(":///", 1):
         case ["firestore"]:
-            if "K_SERVICE" not in read.given:  # set by Cloud Run, whose metadata server knows the project
-                read.require("GOOGLE_CLOUD_PROJECT", f"with {name}=firestore")
+            read.require("GOOGLE_CLOUD_PROJECT", f"with {name}=firestore")
         case ["sqlite", path] if path:
             sqlite_path = path
             if environment not in {None, Environment.LOCAL}:

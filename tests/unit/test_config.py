@@ -169,6 +169,13 @@ def test_the_environment_is_one_of_four(given):
     assert faults({**LOCAL, "ENVIRONMENT": given}) == {"ENVIRONMENT"}
 
 
+@pytest.mark.parametrize("function", ["prevend", "purchase", "reconcile"])
+@pytest.mark.parametrize("variables", [LOCAL, LIVE_LOCAL])
+def test_nobody_is_whoever_he_says_on_the_platform(variables, function):
+    assert faults({**variables, "K_SERVICE": function}, function) == {"ENVIRONMENT"}
+    assert faults({**UAT, "K_SERVICE": function}, function) == set()
+
+
 @pytest.mark.parametrize("environment", ["uat", "staging", "production"])
 def test_the_local_process_is_for_the_local_environment(environment):
     assert faults({**CLOUD, "ENVIRONMENT": environment}, "local") == {"ENVIRONMENT"}
@@ -326,8 +333,9 @@ def test_an_unknown_store_is_refused(store):
     assert faults({**LOCAL, "TRANSACTION_STORE": store}) == {"TRANSACTION_STORE"}
 
 
-def test_firestore_needs_a_project():
-    assert faults(without(UAT, "GOOGLE_CLOUD_PROJECT")) == {"GOOGLE_CLOUD_PROJECT"}
+def test_firestore_needs_a_project_on_the_platform_too():
+    for variables in (UAT, {**UAT, "K_SERVICE": "purchase"}):
+        assert faults(without(variables, "GOOGLE_CLOUD_PROJECT")) == {"GOOGLE_CLOUD_PROJECT"}
 
 
 @pytest.mark.parametrize("function", ["purchase", "reconcile"])
