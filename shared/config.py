@@ -3,6 +3,7 @@
 All faults are named at once. Secrets are never here, only the names under which Secret Manager has them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +19,9 @@ PRODUCTION_URL: Final = "https://fulcrumswitch.com"
 UAT_URL: Final = "https://uat.fulcrumswitch.com"
 SIMULATOR_URL: Final = "http://simulator"  # in process: this name is never resolved
 
+_PRODUCTION_HOST: Final = urlsplit(PRODUCTION_URL).hostname
 _NOT_PRODUCTION: Final = frozenset({"uat.fulcrumswitch.com", "conformance.fulcrumswitch.com"})
+_NAMED_HOST: Final = r"([a-z0-9-]+\.)+(?!local(host|domain)$)[a-z][a-z0-9-]*"  # no address in any of its spellings, nor this machine
 _NOT_THE_SWITCH: Final = frozenset({"api.mobilemart.co.za", "uat-api.mobilemart.co.za"})  # answers 200, with nothing, to any path
 _SUPPLIER_SECRETS: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")
 _NAMES: Final = frozenset(
@@ -54,12 +57,13 @@ class Environment(StrEnum):
 
 
 class Function(StrEnum):
-    """The processes that there are; `LOCAL` is all three functions in one."""
+    """The processes that there are; `LOCAL` is all three functions in one, `PROBE` a person who asks the supplier."""
 
     PREVEND = "prevend"
     PURCHASE = "purchase"
     RECONCILE = "reconcile"
     LOCAL = "local"
+    PROBE = "probe"
 
 
 class ReprintBy(StrEnum):
@@ -158,7 +162,7 @@ class Config:
 
 
 def load(environ: Mapping[str, str], function: str) -> Config:
-    """The configuration of `function` (`prevend`, `purchase`, `reconcile` or `local`). An empty variable counts as unset.
+    """The configuration of `function` (`prevend`, `purchase`, `reconcile`, `local` or `probe`). An empty variable counts as unset.
 
     Raises:
         ConfigError: naming every fault.
@@ -169,7 +173,7 @@ def load(environ: Mapping[str, str], function: str) -> Config:
     _refuse_misspelt(read)
     environment = _environment(read, who)
     mode = _mode(read, environment)
-    supplier_url, supplier_secrets = _supplier(read, environment, mode)
+    supplier_url, supplier_secrets = _supplier(read, environment, mode, who)
     exchange_timeout, function_timeout, lease = _timeouts(read)
     minimum_amount, maximum_amount = _amounts(read)
     sqlite_path, project = _store(read, environment)
@@ -223,8 +227,8 @@ def _refuse_misspelt(read: Variables) -> None:
 
 def _environment(read: Variables, who: Function) -> Environment | None:
     environment = read.required_choice("ENVIRONMENT", Environment)
-    if who is Function.LOCAL and environment not in {None, Environment.LOCAL}:
-        read.refuse("ENVIRONMENT", "must be local for the local process")
+    if who in {Function.LOCAL, Function.PROBE} and environment not in {None, Environment.LOCAL}:
+        read.refuse("ENVIRONMENT", f"must be local for the {who} process")
     if environment is Environment.LOCAL and "K_SERVICE" in read.given:
         read.refuse("ENVIRONMENT", "must not be local on Cloud Run, which K_SERVICE says: callers would be whoever they say")
     return environment
@@ -249,9 +253,11 @@ def _mode(read: Variables, environment: Environment | None) -> Mode | None:
             return None
 
 
-def _supplier(read: Variables, environment: Environment | None, mode: Mode | None) -> tuple[str | None, SupplierSecrets | None]:
+def _supplier(
+    read: Variables, environment: Environment | None, mode: Mode | None, who: Function
+) -> tuple[str | None, SupplierSecrets | None]:
     """Where the supplier is, and under which names its credentials are kept."""
-    url = _supplier_url(read, environment)
+    url = _supplier_url(read, environment, who)
     meaning = "a Secret Manager resource name: projects/PROJECT/secrets/SECRET/versions/VERSION"
     client_id, client_secret = (read.text(name, _SECRET_NAME, meaning) for name in _SUPPLIER_SECRETS)
     if mode is Mode.SIMULATED:
@@ -267,7 +273,7 @@ def _supplier(read: Variables, environment: Environment | None, mode: Mode | Non
     return url, SupplierSecrets(client_id, client_secret) if client_id and client_secret else None
 
 
-def _supplier_url(read: Variables, environment: Environment | None) -> str | None:
+def _supplier_url(read: Variables, environment: Environment | None, who: Function) -> str | None:
     name = "MOBILEMART_API_URL"
     if name not in read.given:
         return PRODUCTION_URL if environment is Environment.PRODUCTION else UAT_URL
@@ -280,8 +286,11 @@ def _supplier_url(read: Variables, environment: Environment | None) -> str | Non
         read.refuse(name, "must be the switch's scheme and host only, without a path")
     if host in _NOT_THE_SWITCH:
         read.refuse(name, f"must be the Fulcrum switch, which {host} is not: it answers 200 to anything")
-    if environment is Environment.PRODUCTION and (host in _NOT_PRODUCTION or is_loopback(host)):
-        read.refuse(name, "must be the production switch in production, not loopback, UAT or conformance")
+    if environment is Environment.PRODUCTION:
+        if host in _NOT_PRODUCTION or not re.fullmatch(_NAMED_HOST, host):
+            read.refuse(name, "must be the production switch in production, by its name: not this machine, UAT or conformance")
+    elif host == _PRODUCTION_HOST and who is not Function.PROBE:
+        read.refuse(name, "must not be the production switch outside of production: what is sold there costs money")
     return f"{parts.scheme}://{parts.netloc}"
 
 

@@ -94,11 +94,18 @@ variable "mobilemart_api_url" {
     error_message = "mobilemart_api_url contradicts mobilemart_live_integration = false: a simulation reaches no supplier."
   }
 
+  # A name of at least two parts: an address in one of its many spellings (127.1, 0x7f000001) could be this machine.
   validation {
-    condition = var.mobilemart_api_url == null || var.environment != "production" || !can(
-      regex("^https://(uat|conformance)[.-]|^https://(localhost|127[.])", var.mobilemart_api_url)
+    condition = var.mobilemart_api_url == null || var.environment != "production" || (
+      can(regex("^https://([a-z0-9-]+[.])+[a-z][a-z0-9-]*[.]?(:[0-9]+)?$", var.mobilemart_api_url)) &&
+      !can(regex("^https://(uat|conformance)[.-]|[.]local(host|domain)[.]?(:|$)", var.mobilemart_api_url))
     )
-    error_message = "mobilemart_api_url is a UAT, conformance or loopback address, which production must not sell through."
+    error_message = "mobilemart_api_url is a UAT, conformance or loopback address, or no name, which production must not sell through."
+  }
+
+  validation {
+    condition     = var.mobilemart_api_url == null || var.environment == "production" || !can(regex("^https://fulcrumswitch[.]com[.]*(:|$)", var.mobilemart_api_url))
+    error_message = "mobilemart_api_url is the production switch, which only production may sell through."
   }
 }
 

@@ -75,7 +75,7 @@ def configuration(environ: Mapping[str, str], url: str | None) -> Config:
     address = {} if url is None else {"MOBILEMART_API_URL": url}
     unnamed = {} if any(environ.get(name) for name in SECRET_NAMES) else dict.fromkeys(SECRET_NAMES, _NOT_NAMED)
     ours = {"ENVIRONMENT": "local", "MOBILEMART_LIVE_INTEGRATION": "true", "TRANSACTION_STORE": "sqlite:///unused"}
-    return load({**theirs, **address, **unnamed, **ours}, "local")
+    return load({**theirs, **address, **unnamed, **ours}, "probe")
 
 
 async def _probe(options: argparse.Namespace, config: Config) -> int:

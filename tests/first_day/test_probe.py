@@ -18,8 +18,10 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from local.probe.__main__ import configuration
 from local.probe.questions import QUESTIONS
 from local.supplier import serving
+from shared.config import PRODUCTION_URL
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, Behaviour, Effect, Fault, Leg, MemoryLedger, Simulator
 from shared.mobilemart.simulator.slips import CONSUMER
 from tests.first_day.conftest import Ran, Run
@@ -381,6 +383,10 @@ async def test_what_the_functions_would_refuse_as_an_address_is_refused(run_prob
     ran = await run_probe("--url", "https://api.mobilemart.co.za")
 
     assert ran.code == 2 and "must be the Fulcrum switch" in ran.said
+
+
+def test_the_production_switch_may_be_asked_by_a_person() -> None:
+    assert configuration({}, PRODUCTION_URL).supplier_url == PRODUCTION_URL
 
 
 async def test_a_probe_that_is_interrupted_while_it_buys_leaves_the_request_on_record(tmp_path: Path) -> None:

@@ -83,6 +83,12 @@ CONTRADICTORY: Final = (
         ["-var=mobilemart_api_url=https://uat.fulcrumswitch.com"],
         "mobilemart_api_url is a UAT, conformance or loopback",
     ),
+    ("production with all addresses", ["-var=mobilemart_api_url=https://0.0.0.0"], "mobilemart_api_url is a UAT, conformance or loopback"),
+    (
+        "staging with the production switch",
+        ["-var=environment=staging", "-var=mobilemart_api_url=https://fulcrumswitch.com.:443"],
+        "mobilemart_api_url is the production switch",
+    ),
     ("live without secrets", ["-var=mobilemart_secrets=null"], "mobilemart_secrets is required"),
     ("a supplier slower than the function", ["-var=mobilemart_timeout_seconds=300"], "The deadlines do not nest: the supplier's (300 s)"),
     ("a lease shorter than the function", ["-var=vending_lease_seconds=200"], "The deadlines do not nest: the function's (220 s)"),

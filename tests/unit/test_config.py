@@ -177,8 +177,9 @@ def test_nobody_is_whoever_he_says_on_the_platform(variables, function):
 
 
 @pytest.mark.parametrize("environment", ["uat", "staging", "production"])
-def test_the_local_process_is_for_the_local_environment(environment):
-    assert faults({**CLOUD, "ENVIRONMENT": environment}, "local") == {"ENVIRONMENT"}
+@pytest.mark.parametrize("process", ["local", "probe"])
+def test_the_processes_of_a_persons_machine_are_for_the_local_environment(environment, process):
+    assert faults({**CLOUD, "ENVIRONMENT": environment}, process) == {"ENVIRONMENT"}
 
 
 def test_production_is_never_simulated():
@@ -236,12 +237,35 @@ def test_a_secret_in_the_place_of_its_name_is_refused_and_not_repeated(name):
         "https://localhost",
         "https://127.0.0.1:8443",
         "https://[::1]",
+        "https://vas.localhost",
+        "https://localhost.localdomain",
+        "https://0.0.0.0",
+        "https://127.1",
+        "https://127.1.",
+        "https://0",
+        "https://2130706433",
+        "https://0x7f000001",
+        "https://0x7f.1",
+        "https://127.0.0.0x1",
+        "https://017700000001",
+        "https://[::ffff:127.0.0.1]",
+        "https://203.0.113.7",
+        "https://switch",
         "http://127.0.0.1:9000",
         "http://fulcrumswitch.com",
     ],
 )
 def test_production_sells_at_the_production_switch(url):
     assert faults({**PRODUCTION, "MOBILEMART_API_URL": url}) == {"MOBILEMART_API_URL"}
+
+
+@pytest.mark.parametrize("url", [PRODUCTION_URL, "https://FulcrumSwitch.com./", "https://fulcrumswitch.com:443"])
+@pytest.mark.parametrize("variables", [UAT, {**UAT, "ENVIRONMENT": "staging"}, LIVE_LOCAL])
+def test_only_production_sells_at_the_production_switch(variables, url):
+    assert faults({**variables, "MOBILEMART_API_URL": url}) == {"MOBILEMART_API_URL"}
+    assert faults({**PRODUCTION, "MOBILEMART_API_URL": url}) == set()
+    if variables is LIVE_LOCAL:
+        assert faults({**variables, "MOBILEMART_API_URL": url}, "local") == {"MOBILEMART_API_URL"}
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,35 @@ run "production_does_not_sell_through_loopback" {
   expect_failures = [var.mobilemart_api_url]
 }
 
+run "production_does_not_sell_through_loopback_in_another_spelling" {
+  command = plan
+
+  variables {
+    mobilemart_api_url = "https://127.1"
+  }
+
+  expect_failures = [var.mobilemart_api_url]
+}
+
+run "production_may_name_its_switch" {
+  command = plan
+
+  variables {
+    mobilemart_api_url = "https://switch.example.com:8443"
+  }
+}
+
+run "only_production_sells_through_the_production_switch" {
+  command = plan
+
+  variables {
+    environment        = "staging"
+    mobilemart_api_url = "https://fulcrumswitch.com"
+  }
+
+  expect_failures = [var.mobilemart_api_url]
+}
+
 run "nothing_is_sold_in_the_clear" {
   command = plan
 
