@@ -30,14 +30,14 @@ locals {
     }
   }
 
-  # What the functions are told. A null is left out, and the code's own default holds.
+  # What the functions are told. A null is left out, and the code's own default holds. LOG_EXECUTION_ID is not among it: told
+  # so, functions-framework puts a log handler of its own in the place of ours, after our code is loaded.
   environment = {
     all = {
       ENVIRONMENT                 = var.environment
       FIRESTORE_DATABASE          = google_firestore_database.this.name
       FUNCTION_TIMEOUT_SECONDS    = tostring(var.function_timeout_seconds)
       GOOGLE_CLOUD_PROJECT        = var.project
-      LOG_EXECUTION_ID            = "true"
       MOBILEMART_API_URL          = var.mobilemart_api_url
       MOBILEMART_LIVE_INTEGRATION = tostring(var.mobilemart_live_integration)
       MOBILEMART_TIMEOUT_SECONDS  = tostring(var.mobilemart_timeout_seconds)
