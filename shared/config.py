@@ -6,6 +6,7 @@ All faults are named at once. Secrets are never here, only the names under which
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,27 +25,25 @@ _NOT_PRODUCTION: Final = frozenset({"uat.fulcrumswitch.com", "conformance.fulcru
 _NAMED_HOST: Final = r"([a-z0-9-]+\.)+(?!local(host|domain)$)[a-z][a-z0-9-]*"  # no address in any of its spellings, nor this machine
 _NOT_THE_SWITCH: Final = frozenset({"api.mobilemart.co.za", "uat-api.mobilemart.co.za"})  # answers 200, with nothing, to any path
 _SUPPLIER_SECRETS: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")
-_NAMES: Final = frozenset(
-    {
-        *_SUPPLIER_SECRETS,
-        "MOBILEMART_LIVE_INTEGRATION",
-        "MOBILEMART_API_URL",
-        "MOBILEMART_TENDER_TYPE",
-        "MOBILEMART_UTILITY_PRODUCT_ID",
-        "MOBILEMART_REPRINT_BY",
-        "MOBILEMART_CONNECT_TIMEOUT_SECONDS",
-        "MOBILEMART_TIMEOUT_SECONDS",
-        "MOBILEMART_CALLS_PER_SECOND",
-        "OIDC_ISSUER",
-        "OIDC_AUDIENCE",
-        "OIDC_JWKS_URL",
-        "OIDC_SCOPE",
-    }
-)
 _PROJECT: Final = r"[a-z0-9][a-z0-9.:-]{0,100}"
 _SECRET_NAME: Final = rf"projects/{_PROJECT}/secrets/[\w-]{{1,255}}/versions/(latest|[1-9][0-9]*|[A-Za-z][\w-]*)"
 _EMULATORS: Final = ("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "SECRET_MANAGER_EMULATOR_HOST")
 _STORAGE_EMULATOR: Final = "STORAGE_EMULATOR_HOST"
+NAMES: Final = frozenset(  # every variable that there is
+    {
+        *("ENVIRONMENT", "TRANSACTION_STORE", "GOOGLE_CLOUD_PROJECT", "FIRESTORE_DATABASE", "EVENTS_TOPIC", "CORS_ORIGINS"),
+        *("MOBILEMART_LIVE_INTEGRATION", "MOBILEMART_API_URL", *_SUPPLIER_SECRETS),
+        *("MOBILEMART_TENDER_TYPE", "MOBILEMART_UTILITY_PRODUCT_ID", "MOBILEMART_REPRINT_BY"),
+        *("MOBILEMART_CONNECT_TIMEOUT_SECONDS", "MOBILEMART_TIMEOUT_SECONDS", "MOBILEMART_CALLS_PER_SECOND"),
+        *("SEND_WINDOW_SECONDS", "STORE_TIMEOUT_SECONDS", "FUNCTION_TIMEOUT_SECONDS", "VENDING_LEASE_SECONDS"),
+        *("IN_DOUBT_MINIMUM_AGE_SECONDS", "RESOLVE_INTERVAL_SECONDS", "REVIEW_AFTER_SECONDS", "PREVEND_VALID_SECONDS"),
+        *("MINIMUM_AMOUNT_CENTS", "MAXIMUM_AMOUNT_CENTS", "CONSUMER_DETAILS", "SETTLEMENT_FILES", "SETTLEMENT_MERCHANT"),
+        *("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL", "OIDC_SCOPE", *_EMULATORS, _STORAGE_EMULATOR),
+    }
+)
+_OURS: Final = ("MOBILEMART_", "OIDC_")  # whatever begins like that is meant for us
+_OTHERS: Final = re.compile(r"GOOGLE_CLOUD_.*|FUNCTION_TIMEOUT_SEC|[^A-Z].*", re.DOTALL)  # the platform's, the builds'; some are like ours
+_ALIKE: Final = 0.9  # two letters changed places in a short name; FIRESTORE_EMULATOR_HOST and DATASTORE_EMULATOR_HOST are at 0.83
 _DAY: Final = 86_400
 _MOST_CENTS: Final = 100_000_000  # a million rand: beyond any single sale
 
@@ -220,9 +219,10 @@ def load(environ: Mapping[str, str], function: str) -> Config:
 
 def _refuse_misspelt(read: Variables) -> None:
     """A misspelt variable would silently be its default."""
-    for name in sorted(read.given):
-        if name.startswith(("MOBILEMART_", "OIDC_")) and name not in _NAMES:
-            read.refuse(name, "is not a variable of this system: is it misspelt?")
+    for name in sorted(read.given.keys() - NAMES):
+        meant = [] if _OTHERS.fullmatch(name) else get_close_matches(name, NAMES, 1, _ALIKE)
+        if meant or name.startswith(_OURS):
+            read.refuse(name, f"is not a variable of this system: is {f'{meant[0]} meant' if meant else 'it misspelt'}?")
 
 
 def _environment(read: Variables, who: Function) -> Environment | None:

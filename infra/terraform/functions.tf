@@ -63,6 +63,24 @@ locals {
     }
   }
 
+  # What `settings` may hold: the functions' other variables. A misspelt one would silently be its default.
+  further_variables = [
+    "CONSUMER_DETAILS",
+    "IN_DOUBT_MINIMUM_AGE_SECONDS",
+    "MAXIMUM_AMOUNT_CENTS",
+    "MINIMUM_AMOUNT_CENTS",
+    "MOBILEMART_CALLS_PER_SECOND",
+    "MOBILEMART_CONNECT_TIMEOUT_SECONDS",
+    "MOBILEMART_REPRINT_BY",
+    "MOBILEMART_TENDER_TYPE",
+    "MOBILEMART_UTILITY_PRODUCT_ID",
+    "PREVEND_VALID_SECONDS",
+    "RESOLVE_INTERVAL_SECONDS",
+    "REVIEW_AFTER_SECONDS",
+    "SEND_WINDOW_SECONDS",
+    "STORE_TIMEOUT_SECONDS",
+  ]
+
   environment_variables = {
     prevend   = merge(local.environment.all, local.environment.callers)
     purchase  = merge(local.environment.all, local.environment.callers, local.environment.events)
@@ -85,8 +103,7 @@ module "function" {
   available_memory      = each.value.available_memory
   concurrency           = each.value.concurrency
   instances             = var.instances[each.key]
-  environment_variables = { for name, value in local.environment_variables[each.key] : name => value if value != null }
-  settings              = var.settings
+  environment_variables = merge(var.settings, { for name, value in local.environment_variables[each.key] : name => value if value != null })
   invokers              = each.value.invokers
   viewers               = each.value.viewers
 

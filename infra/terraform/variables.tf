@@ -239,6 +239,11 @@ variable "settings" {
   description = "Further environment variables of the functions, by name; docs/contract.md lists them."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.settings), local.further_variables)) == 0
+    error_message = "settings holds what is misspelt or has a variable of its own: ${join(", ", setsubtract(keys(var.settings), local.further_variables))}."
+  }
 }
 
 variable "settlement_merchant" {

@@ -14,6 +14,7 @@ from typing import Final
 import pytest
 
 from local import package
+from shared import config
 from tests.infra import inventory, policies, queries
 from tests.infra.conftest import NewWorkspace, Planned
 from tests.infra.indexes import uncovered
@@ -61,6 +62,20 @@ def test_a_plan_holds_what_the_inventory_says(planned: Planned, environment: str
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_a_plan_keeps_every_policy(planned: Planned, environment: str) -> None:
     assert policies.broken(planned(environment)) == []
+
+
+def test_what_the_functions_read_is_set_here_or_may_be_a_setting(new_workspace: NewWorkspace) -> None:
+    """But for what only a machine of one's own has: a file as the store, and emulators."""
+    text = (CONFIGURATION / "functions.tf").read_text()
+    set_here = set(re.findall(r"^      ([A-Z][A-Z_]+) +=", text, re.MULTILINE))
+    settings = set(re.findall(r'^    "([A-Z_]+)",$', text, re.MULTILINE))
+    local = {name for name in config.NAMES if name.endswith("_EMULATOR_HOST")} | {"TRANSACTION_STORE"}
+    assert sorted([*set_here, *settings, *local]) == sorted(config.NAMES)
+
+    given = json.dumps(dict.fromkeys(sorted(settings), "100"))
+    plan = Plan.read(new_workspace().plan("uat", f"-var=settings={given}"))
+    for function in plan.functions().values():
+        assert settings <= function["service_config.0.environment_variables"].keys()
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -95,7 +95,12 @@ CONTRADICTORY: Final = (
     (
         "a setting behind Terraform's back",
         ['-var=settings={"ENVIRONMENT"="uat"}'],
-        "settings holds what has a variable of its own: ENVIRONMENT",
+        "settings holds what is misspelt or has a variable of its own: ENVIRONMENT",
+    ),
+    (
+        "a misspelt setting",
+        ['-var=settings={"SEND_WINDOW_SECONDS"="5","CORS_ORIGIN"="x"}'],
+        "settings holds what is misspelt or has a variable of its own: CORS_ORIGIN.",
     ),
 )
 

@@ -35,7 +35,7 @@ resource "google_cloudfunctions2_function" "this" {
   service_config {
     available_cpu                    = "1" # more than one request at a time needs a whole one
     available_memory                 = var.available_memory
-    environment_variables            = merge(var.settings, var.environment_variables)
+    environment_variables            = var.environment_variables
     ingress_settings                 = "ALLOW_ALL" # all who may call come from outside: IAM and OIDC decide
     max_instance_count               = var.instances.maximum
     max_instance_request_concurrency = var.concurrency
@@ -52,10 +52,6 @@ resource "google_cloudfunctions2_function" "this" {
     precondition {
       condition     = var.timeout_seconds < var.lease_seconds
       error_message = "The deadlines do not nest: the function's (${var.timeout_seconds} s) must end before the lease (${var.lease_seconds} s), or a sale is taken for abandoned while it runs."
-    }
-    precondition {
-      condition     = length(setintersection(keys(var.settings), keys(var.environment_variables))) == 0
-      error_message = "settings holds what has a variable of its own: ${join(", ", setintersection(keys(var.settings), keys(var.environment_variables)))}."
     }
   }
 }

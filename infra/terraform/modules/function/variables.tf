@@ -73,11 +73,6 @@ variable "service_account" {
   type        = string
 }
 
-variable "settings" {
-  description = "Further environment variables, none of which environment_variables holds."
-  type        = map(string)
-}
-
 variable "supplier_timeout_seconds" {
   description = "How long one exchange with the supplier may take."
   type        = number
