@@ -1,5 +1,6 @@
 """Each environment's plan: what is in it, what holds of it, and what a change of the code changes."""
 
+import io
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -169,6 +171,45 @@ def test_a_function_that_is_made_anew_gets_its_callers_back(applied: Workspace) 
     changed = Plan.read(applied.plan("staging", '-replace=module.function["reconcile"].google_cloudfunctions2_function.this')).changes
     for grant in ('invoker["operators"]', 'invoker["scheduler"]', 'viewer["operators"]'):
         assert changed[f'module.function["reconcile"].google_cloud_run_v2_service_iam_member.{grant}'] == {"create", "delete"}
+
+
+def test_the_pipeline_applies_what_is_not_a_persons(applied: Workspace, tmp_path: Path) -> None:
+    repackage(applied, tmp_path, "shared/money.py")
+    assert refused_to_the_deployer(applied, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "address"),
+    [
+        (
+            "-var=operators_group=others@example.com",
+            'module.function["reconcile"].google_cloud_run_v2_service_iam_member.invoker["operators"]',
+        ),
+        ('-var=mobilemart_secrets={"client_id"="another","client_secret"="one"}', 'google_secret_manager_secret.mobilemart["client_id"]'),
+        ('-var=release={"branch"="^any$"}', "google_cloudbuild_trigger.check"),
+        ("-replace=google_service_account.scheduler", "google_service_account.scheduler"),
+        ("-replace=google_project_iam_custom_role.applier", "google_project_iam_custom_role.applier"),
+        (
+            '-replace=google_service_account_iam_member.deployer_acts_as["purchase"]',
+            'google_service_account_iam_member.deployer_acts_as["purchase"]',
+        ),
+    ],
+)
+def test_the_pipeline_keeps_no_plan_that_changes_who_may_do_what(applied: Workspace, tmp_path: Path, change: str, address: str) -> None:
+    assert address in refused_to_the_deployer(applied, tmp_path, change)
+
+
+def refused_to_the_deployer(workspace: Workspace, folder: Path, *arguments: str) -> list[str]:
+    """The addresses that the pipeline's own check names, in a plan that it would otherwise keep."""
+    made = folder / "made.json"
+    made.write_text(json.dumps(workspace.plan("staging", *arguments)))
+    said = io.StringIO()
+    with redirect_stdout(said):
+        assert policies.main([str(made)]) == 0
+        code = policies.main([str(made), "--for-the-deployer"])
+    addresses = [line.partition(" is changed by a person")[0] for line in said.getvalue().splitlines()]
+    assert code == bool(addresses)
+    return addresses
 
 
 def repackage(workspace: Workspace, folder: Path, touched: str) -> None:
