@@ -1,7 +1,7 @@
 # For a person at night, from the top: is anything wrong, are we selling, is it us or the supplier, what says the log.
 
 locals {
-  metric_of_log = { for key, metric in merge(google_logging_metric.event, google_logging_metric.measure, google_logging_metric.run) : key => "metric.type=\"logging.googleapis.com/user/${metric.name}\" resource.type=\"cloud_run_revision\"" }
+  metric_of_log = { for key, metric in merge(google_logging_metric.event, google_logging_metric.measure, google_logging_metric.run, { turned_away = google_logging_metric.turned_away }) : key => "metric.type=\"logging.googleapis.com/user/${metric.name}\" resource.type=\"cloud_run_revision\"" }
 
   run_metric = { for name in ["request_count", "request_latencies", "container/instance_count"] : name => "metric.type=\"run.googleapis.com/${name}\" resource.type=\"cloud_run_revision\"" }
 
@@ -13,7 +13,10 @@ locals {
     {
       title = "What should not happen: anything above zero has an alert that says what to do"
       at    = [0, 0, 12, 4]
-      lines = [for key, event in local.log_events : { filter = local.metric_of_log[key], legend = event.message }]
+      lines = concat(
+        [for key, event in local.log_events : { filter = local.metric_of_log[key], legend = event.message }],
+        [{ filter = local.metric_of_log["turned_away"], legend = "callers are turned away" }],
+      )
     },
     {
       title = "Requests a second, by function and class of answer"

@@ -168,6 +168,20 @@ resource "google_logging_metric" "run" {
   }
 }
 
+# What the platform answers by itself while every instance is full. Its own metric of requests leaves out what has reached no
+# instance; its log of requests does not.
+resource "google_logging_metric" "turned_away" {
+  name        = "vas/turned_away"
+  description = "Requests of callers that found no instance: 429, without a word of ours."
+  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(\"prevend\" OR \"purchase\") AND log_id(\"run.googleapis.com/requests\") AND httpRequest.status=429"
+  depends_on  = [google_project_service.required]
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+  }
+}
+
 resource "google_monitoring_alert_policy" "event" {
   for_each = local.log_events
 
@@ -262,6 +276,37 @@ resource "google_monitoring_alert_policy" "server_errors" {
 
   documentation {
     content = "A 5xx never carries an outcome: callers repeat with the same key, and nothing is sold twice.\n\n**First:** look at the function's log for the cause; after a deployment, roll back (docs/deploying.md).\n\n**Then:** ${var.runbook}#more-than-2-of-requests-fail"
+  }
+}
+
+resource "google_monitoring_alert_policy" "turned_away" {
+  display_name          = "${var.environment}: callers are turned away"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = local.their_channels
+
+  conditions {
+    display_name = "more than 10 requests have found no instance in five minutes"
+    condition_threshold {
+      filter          = "resource.type = \"cloud_run_revision\" AND metric.type = \"logging.googleapis.com/user/${google_logging_metric.turned_away.name}\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 10
+      duration        = "0s"
+      aggregations {
+        alignment_period     = "300s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.labels.service_name"]
+      }
+    }
+  }
+
+  documentation {
+    content = "Every instance is full, and the platform answers 429 by itself: nothing was begun, and callers hold the money and repeat with the same key.\n\n**First:** is the supplier slow? Each sale then holds its place for longer. If it is not, raise the maximum in `instances` by a commit.\n\n**Then:** ${var.runbook}#callers-are-turned-away"
+  }
+
+  alert_strategy {
+    auto_close = "86400s"
   }
 }
 

@@ -31,6 +31,15 @@ def test_what_the_code_calls_critical_has_an_alert(planned: Planned) -> None:
     assert {message for level, message in said("shared", "functions") if level == "critical"} - heard == set()
 
 
+def test_what_the_platform_turns_away_is_counted_where_it_counts_it(planned: Planned) -> None:
+    """Its metric of requests leaves out what has reached no instance, so an alert on that one would never come."""
+    plan = planned("production")
+    (metric,) = (each for each in plan.of("logging_metric") if "httpRequest.status=429" in each["filter"])
+    assert 'service_name=("prevend" OR "purchase")' in metric["filter"] and 'log_id("run.googleapis.com/requests")' in metric["filter"]
+    (alert,) = (each for each in plan.of("monitoring_alert_policy") if each["display_name"] == "production: callers are turned away")
+    assert f"/user/{metric['name']}" in alert["conditions.0.condition_threshold.0.filter"]
+
+
 def test_every_alert_has_its_section_in_the_runbook_and_names_it(planned: Planned) -> None:
     plan = planned("production")
     alerts = {
