@@ -212,15 +212,26 @@ def test_a_refused_request_leaves_its_key_free(wallet):
 # Paths and methods
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/Utility", "/utility/", "/utility/x", "//utility", "/utility%2Fx", "/health/x"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nope", "/Utility", "/utility/", "/utility/x", "//utility", "/utility%2Fx", "/utility%0A", "/health/x"]
+)
 def test_a_path_that_there_is_not_is_not_found(function, path):
     problem(post(function, json.dumps(METER), path), 404, "not-found")
 
 
-def test_a_line_break_in_a_path_gets_no_further_than_the_framework(function):
-    """It answers by itself, in words of its own: no route that it has for a function matches a line break."""
-    assert post(function, json.dumps(METER), "/utility%0A").status_code == 404
-    assert function.get("/health%0A").status_code == 404
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        *((method, path, 405) for method in ("PROPFIND", "TRACE", "BUY") for path in ("/utility", "/health")),
+        *(("GET", path, 404) for path in ("/robots.txt", "/favicon.ico")),
+        ("POST", "/utility%0Ax", 404),
+    ],
+)
+def test_what_the_framework_answers_by_itself_is_as_the_contract_says(function, method, path, status):
+    """In plain text, for what it lets through to no function: nothing is begun, and nothing said of an outcome."""
+    response = function.request(method, path, json=METER, headers={"Idempotency-Key": new_key()})
+    assert (response.status_code, response.headers["content-type"]) == (status, "text/plain; charset=utf-8")
+    assert "cache-control" not in response.headers and "state" not in response.text
 
 
 @pytest.mark.parametrize(
