@@ -32,6 +32,7 @@ def _operations() -> dict[str, dict[str, Any]]:
                 "End what is due: resolve doubts, add tokens that are due, announce what was not. Cloud Scheduler asks every minute.",
                 answer("SweptBody", "What was done."),
                 Fault.BODY_INVALID,
+                Fault.FORBIDDEN,
             )
         },
         "/settle": {"post": _settle()},
@@ -66,7 +67,7 @@ def _operation(name: str, summary: str, found: Mapping[str, Any], *faults: Fault
 
 
 def _settle() -> dict[str, Any]:
-    faults = (Fault.BODY_INVALID, Fault.SETTLEMENT_FILE_REFUSED, Fault.SETTLEMENT_FILES_UNAVAILABLE)
+    faults = (Fault.BODY_INVALID, Fault.FORBIDDEN, Fault.SETTLEMENT_FILE_REFUSED, Fault.SETTLEMENT_FILES_UNAVAILABLE)
     found = answer(["SettledDayBody", "SettledDaysBody"], "The day that was named, or what became of all of them.")
     return {
         **_operation("settle", "Compare a day with the supplier's file; without `day`, every day that is not settled.", found, *faults),

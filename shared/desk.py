@@ -15,7 +15,7 @@ from shared import api, decisions, logs
 from shared.bodies import invalid
 from shared.brake import Pause
 from shared.dossier import dossier_body, found_body
-from shared.identity import UNKNOWN_OPERATOR
+from shared.identity import UNKNOWN_OPERATOR, is_service_account
 from shared.operating import (
     DiscrepancyClosed,
     DiscrepancyUnknown,
@@ -111,19 +111,40 @@ class DiscrepancyBody(TypedDict):
     closure: ClosedBody | None
 
 
-def named(operator: str) -> str:
-    """The operator of a decision, who must have a name.
+def asked_here(request: Request) -> None:
+    """Refuse what a page of another site makes a browser ask.
+
+    Behind `gcloud run services proxy` any page that is open could, in the operator's name. What is no browser says nothing of
+    a site; what is typed or bookmarked is of none.
 
     Raises:
         Problem: `forbidden`.
     """
+    if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+        raise Problem(Fault.FORBIDDEN, detail="A page of another site has made the browser ask for this.")
+
+
+def person(request: Request, operator: str) -> str:
+    """Who decides or reveals: a person, by name, who has asked for it.
+
+    Raises:
+        Problem: `forbidden`.
+    """
+    asked_here(request)
     if operator == UNKNOWN_OPERATOR:
         raise Problem(Fault.FORBIDDEN, detail="Who decides or reveals is put on record, and the token has no e-mail claim.")
+    if is_service_account(operator):
+        raise Problem(Fault.FORBIDDEN, detail="Who decides or reveals is a person, and the token is a service account's.")
     return operator
 
 
 async def sweep(request: Request, sweeping: Sweeping) -> Response:
-    """Resolve what is due, and stop while there is time to end what was begun. What was done is logged too, to be measured."""
+    """Resolve what is due, and stop while there is time to end what was begun. What was done is logged too, to be measured.
+
+    Raises:
+        Problem: `body-invalid`, `forbidden`.
+    """
+    asked_here(request)
     api.query(request)
     done = asdict(await sweeping.sweep(sweeping.now() + sweeping.rules.latest_claim))
     log.info("swept", **done)
@@ -134,8 +155,9 @@ async def settle(request: Request, settling: Settling) -> Response:
     """Settle the day that is named, and answer with it; or all that are not settled, and answer with what became of each.
 
     Raises:
-        Problem: `body-invalid`, `settlement-file-refused`, `settlement-files-unavailable`.
+        Problem: `body-invalid`, `forbidden`, `settlement-file-refused`, `settlement-files-unavailable`.
     """
+    asked_here(request)
     at = settling.now()
     asked = api.query(request, "day")
     day = day_named(asked["day"], at) if asked else None
@@ -235,10 +257,11 @@ async def dossier(request: Request, operating: Operating, sale_id: str, operator
     asked = api.query(request, "reveal")
     if asked.get("reveal", "tokens") != "tokens":
         raise invalid([("reveal", "must be tokens")])
+    by = person(request, operator) if asked else None
     sale = await _sale(operating, sale_id)
-    if not asked:
+    if by is None:
         return api.answer(dossier_body(sale, operating.now()))
-    sale = await operating.reveal(sale, named(operator))
+    sale = await operating.reveal(sale, by)
     return api.answer(dossier_body(sale, operating.now(), revealed=True))
 
 
@@ -248,7 +271,7 @@ async def resolution(request: Request, operating: Operating, sale_id: str, opera
     Raises:
         Problem: whatever is wrong with the request, or 409 with what the sale is now.
     """
-    by = named(operator)
+    by = person(request, operator)
     decision = decisions.resolution(await api.json_object(request))
     sale = await _sale(operating, sale_id)
     try:
@@ -268,7 +291,7 @@ async def closure(request: Request, operating: Operating, discrepancy_id: str, o
     Raises:
         Problem: whatever is wrong with the request, or `discrepancy-closed`.
     """
-    by = named(operator)
+    by = person(request, operator)
     decision, note = decisions.closure(await api.json_object(request))
     try:
         if not _ID.fullmatch(discrepancy_id):
@@ -288,7 +311,7 @@ async def selling(request: Request, operating: Operating, operator: str) -> Resp
     """
     if request.method != "POST":
         return api.answer(_paused(await operating.selling()))
-    by = named(operator)
+    by = person(request, operator)
     vas_types, reason, until = decisions.selling(await api.json_object(request), operating.now())
     try:
         return api.answer(_paused(await operating.pause(vas_types, reason, until, by)))

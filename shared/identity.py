@@ -11,6 +11,7 @@ import httpx
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from starlette.datastructures import Headers
 
 from shared import logs
 from shared.config import Oidc
@@ -29,6 +30,7 @@ _READ_TIMEOUT_SECONDS: Final = 5
 _MOST_KNOWN: Final = 10_000  # tokens, of some 200 bytes each
 _REQUIRED_CLAIMS: Final = ["exp", "iat", "iss", "aud", "sub"]
 _NAME: Final = re.compile(r"[!-~]{1,255}")
+_SERVICE_ACCOUNTS: Final = ".gserviceaccount.com"
 _MAIL: Final = re.compile(r"[!-?A-~]{1,64}@[!-?A-~]{1,189}")
 
 log = logs.logger(__name__)
@@ -173,13 +175,15 @@ async def local_caller(headers: Mapping[str, str]) -> Caller:
     return Caller(LOCAL_ISSUER, name)
 
 
-def operator(headers: Mapping[str, str]) -> str:
+def operator(headers: Headers) -> str:
     """The operator's e-mail address, from the token that Cloud Run has checked and whose signature it has removed.
 
     Where `X-Serverless-Authorization` is sent, Cloud Run checks that header alone, so `Authorization` may then say anything.
+    Of two such headers nobody knows which was checked: they name nobody.
     """
     try:
-        token = _bearer(headers.get("x-serverless-authorization", headers.get("authorization")))
+        (checked,) = headers.getlist("x-serverless-authorization") or headers.getlist("authorization")
+        token = _bearer(checked)
         address = jwt.decode(token, options={"verify_signature": False}).get("email")
     except Exception:  # the platform let it pass without a token that names anyone
         return UNKNOWN_OPERATOR
@@ -190,6 +194,11 @@ def local_operator(headers: Mapping[str, str]) -> str:
     """Whoever the header `X-Caller` says, on a developer's machine."""
     name = headers.get("x-caller", LOCAL_ISSUER)
     return name if _NAME.fullmatch(name) else UNKNOWN_OPERATOR
+
+
+def is_service_account(address: str) -> bool:
+    """Whether an e-mail address is that of a program, not of a person."""
+    return address.lower().endswith(_SERVICE_ACCOUNTS)
 
 
 def _bearer(authorization: str | None) -> str:

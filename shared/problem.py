@@ -236,7 +236,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             "The token does not carry the scope that this needs.",
             when=(
                 "The token is valid and does not carry the scope for buying. On reconcile: who decides or reveals is put on record, and "
-                "the token has no e-mail claim."
+                "the token names no person; or a page of another site has made the browser ask."
             ),
             what_to_do=(
                 "Ask whoever runs the issuer for the scope. It belongs to back ends that have reserved the money, and not to phones."

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
 import httpx
+from starlette.datastructures import Headers
 
 from shared import identity, logs
 from shared.brake import Brake
@@ -132,7 +133,7 @@ class Wiring:
             self._identify = self._identifier()
         return await self._identify(headers)
 
-    def operator(self, headers: Mapping[str, str]) -> str:
+    def operator(self, headers: Headers) -> str:
         """Which operator sent the request with these headers."""
         return (identity.local_operator if self.config.environment is Environment.LOCAL else identity.operator)(headers)
 

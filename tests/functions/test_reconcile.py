@@ -317,6 +317,55 @@ def test_a_note_that_quotes_a_token_is_kept_without_it(system):
     assert answered(decided)["history"][-2]["note"] == "They said [masked] for *8901."
 
 
+# Who may decide, and on whose page
+
+
+SCHEDULER = {"X-Caller": "scheduler@wallet-vas.iam.gserviceaccount.com"}
+DECISIONS = (
+    ("GET", "/transactions/{sale}?reveal=tokens", None),
+    ("POST", "/transactions/{sale}/resolution", {"version": 2, "state": "rejected", "note": "Why."}),
+    ("POST", f"/discrepancies/{UNKNOWN}/closure", {"decision": "accepted", "note": "Why."}),
+    ("POST", "/selling", {"paused": ["voucher"], "reason": "Why."}),
+)
+ACTS = (*DECISIONS, ("POST", "/sweep", None), ("POST", "/settle", None))
+
+
+@pytest.mark.parametrize(("method", "path", "body"), DECISIONS)
+def test_no_service_account_decides_or_reveals(system, doubt, method, path, body):
+    """Not even the Scheduler's, which may call all of reconcile."""
+    refused = system.reconcile.request(method, path.format(sale=doubt["transactionId"]), json=body, headers=SCHEDULER)
+    assert "service account" in problem(refused, 403, "forbidden")["detail"]
+    assert answered(system.ask(f"/transactions/{doubt['transactionId']}"))["history"] == doubt["history"]
+    assert answered(system.ask("/selling"))["paused"] == []
+
+
+def test_the_scheduler_sweeps_and_settles(system):
+    for path in ("/sweep", f"/settle?day={system.today}"):
+        answered(system.reconcile.post(path, headers=SCHEDULER))
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "unheard-of"])
+@pytest.mark.parametrize(("method", "path", "body"), ACTS)
+def test_nothing_is_done_for_a_page_of_another_site(system, doubt, method, path, body, site):
+    """Behind `gcloud run services proxy` whatever page the operator has open could ask, in the operator's name."""
+    headers = {**OPERATOR, "Sec-Fetch-Site": site}
+    problem(system.reconcile.request(method, path.format(sale=doubt["transactionId"]), json=body, headers=headers), 403, "forbidden")
+    assert answered(system.ask(f"/transactions/{doubt['transactionId']}"))["history"] == doubt["history"]
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_what_an_operator_asks_in_a_browser_is_done(system, doubt, site):
+    headers = {**OPERATOR, "Sec-Fetch-Site": site}
+    answered(system.reconcile.post("/sweep", headers=headers))
+    answered(system.reconcile.get("/selling", headers=headers))
+
+
+def test_a_link_from_another_site_leads_to_a_plain_page(system, doubt):
+    headers = {**OPERATOR, "Sec-Fetch-Site": "cross-site"}
+    for path in ("/reports", f"/transactions/{doubt['transactionId']}", "/selling", "/problems"):
+        assert system.reconcile.get(path, headers=headers).status_code == 200
+
+
 # Bad input
 
 

@@ -17,10 +17,20 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from starlette.datastructures import Headers
 
 from shared.config import Oidc
 from shared.identifiers import Caller
-from shared.identity import IdentityUnavailable, MissingScope, Unauthenticated, Verifier, local_caller, local_operator, operator
+from shared.identity import (
+    IdentityUnavailable,
+    MissingScope,
+    Unauthenticated,
+    Verifier,
+    is_service_account,
+    local_caller,
+    local_operator,
+    operator,
+)
 
 AUDIENCE = "https://vas.example"
 ISSUER = "https://issuer.example/tenant"
@@ -382,17 +392,52 @@ def checked_by_cloud_run(**claims: object) -> str:
     return f"{header}.{body}.SIGNATURE_REMOVED_BY_GOOGLE"
 
 
+def arriving(*headers: tuple[str, str]) -> Headers:
+    """Headers as the server hands them on: each as often as it was sent."""
+    return Headers(raw=[(name.lower().encode(), value.encode("latin-1")) for name, value in headers])
+
+
 def test_an_operator_is_named_by_the_token_that_cloud_run_checked():
-    headers = bearing(checked_by_cloud_run(email="ops@example.com"))
+    headers = arriving(("Authorization", f"Bearer {checked_by_cloud_run(email='ops@example.com')}"))
 
     assert operator(headers) == "ops@example.com"
+
+
+@pytest.mark.parametrize("name", ["Authorization", "X-Serverless-Authorization"])
+def test_of_two_tokens_nobody_knows_which_was_checked(name):
+    first, second = (f"Bearer {checked_by_cloud_run(email=email)}" for email in ("boss@example.com", "ops@example.com"))
+
+    assert operator(arriving((name, first), (name, second))) == "unknown"
+    assert operator(arriving((name, first), (name, first))) == "unknown"
+
+
+def test_an_unchecked_header_may_be_there_twice():
+    checked, forged = (f"Bearer {checked_by_cloud_run(email=email)}" for email in ("ops@example.com", "boss@example.com"))
+
+    assert operator(arriving(("X-Serverless-Authorization", checked), *[("Authorization", forged)] * 2)) == "ops@example.com"
+
+
+@pytest.mark.parametrize(
+    ("address", "is_one"),
+    [
+        ("scheduler@wallet-vas-production.iam.gserviceaccount.com", True),
+        ("123456789012-compute@developer.gserviceaccount.com", True),
+        ("wallet-vas@appspot.GServiceAccount.com", True),
+        ("thandi@wallet.example", False),
+        ("thandi@notgserviceaccount.com", False),
+        ("gserviceaccount.com@wallet.example", False),
+        ("unknown", False),
+    ],
+)
+def test_a_service_account_is_told_from_a_person(address, is_one):
+    assert is_service_account(address) is is_one
 
 
 def test_beside_the_checked_header_the_unchecked_one_names_nobody():
     forged = f"Bearer {checked_by_cloud_run(email='boss@example.com')}"
 
     for checked, name in [(checked_by_cloud_run(email="ops@example.com"), "ops@example.com"), ("nonsense", "unknown")]:
-        assert operator(httpx.Headers({"X-Serverless-Authorization": f"Bearer {checked}", "Authorization": forged})) == name
+        assert operator(arriving(("X-Serverless-Authorization", f"Bearer {checked}"), ("Authorization", forged))) == name
 
 
 @pytest.mark.parametrize(
@@ -411,7 +456,7 @@ def test_beside_the_checked_header_the_unchecked_one_names_nobody():
     ],
 )
 def test_a_token_that_names_nobody_leaves_the_operator_unknown(authorization):
-    assert operator(httpx.Headers({} if authorization is None else {"Authorization": authorization})) == "unknown"
+    assert operator(arriving(*([] if authorization is None else [("Authorization", authorization)]))) == "unknown"
 
 
 async def test_a_token_that_was_found_good_is_not_checked_again(verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
