@@ -81,6 +81,7 @@ EVERYWHERE: Final[Mapping[str, tuple[str, ...]]] = {
     "google_monitoring_alert_policy.supplier_slow": (),
     "google_monitoring_alert_policy.turned_away": (),
     "google_monitoring_dashboard.night": (),
+    "google_project_iam_audit_config.this": ("datastore.googleapis.com", "secretmanager.googleapis.com"),
     "google_project_iam_custom_role.applier": (),
     "google_project_iam_custom_role.planner": (),
     "google_project_iam_member.applier": (),

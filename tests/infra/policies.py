@@ -280,6 +280,18 @@ def events_are_kept(plan: Plan) -> Iterator[str]:
             yield f"Pub/Sub's agent may not dead-letter: it lacks roles/pubsub.{role} on the {kind}"
 
 
+def reading_is_on_record(plan: Plan) -> Iterator[str]:
+    """Sales, by whoever is not a function, and secrets, by whoever it is: that they were read, and by whom."""
+    functions = {plan.account(name) for name in FUNCTIONS}
+    audited = {each["service"]: each["audit_log_config"] or () for each in plan.of("project_iam_audit_config")}
+    for service, silent in (("datastore.googleapis.com", functions), ("secretmanager.googleapis.com", set())):
+        reads = [each for each in audited.get(service, ()) if each["log_type"] == "DATA_READ"]
+        if not reads:
+            yield f"who reads from {service} leaves no trace"
+        for member in sorted({member for each in reads for member in each["exempted_members"] or ()} - silent):
+            yield f"{member} reads from {service} without a trace"
+
+
 def jobs_run_as_the_scheduler(plan: Plan) -> Iterator[str]:
     jobs = {job["name"]: job for job in plan.of("cloud_scheduler_job")}
     if set(jobs) != {"sweep", "settle"}:
@@ -350,6 +362,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     the_code_accepts_its_environment,
     data_is_kept,
     events_are_kept,
+    reading_is_on_record,
     jobs_run_as_the_scheduler,
     alerts_reach_somebody,
     deployments_are_approved,

@@ -241,6 +241,20 @@ WRONG: Final = (
         "it lacks roles/pubsub.subscriber on the subscription",
     ),
     Error(
+        "a database that is read unseen",
+        "audit.tf",
+        "[for account in google_service_account.function : account.member] #",
+        '["serviceAccount:builder@wallet-vas-production.iam.gserviceaccount.com"] #',
+        "serviceAccount:builder@wallet-vas-production.iam.gserviceaccount.com reads from datastore.googleapis.com without a trace",
+    ),
+    Error(
+        "secrets that are read unseen",
+        "audit.tf",
+        '    "secretmanager.googleapis.com" = []\n',
+        "",
+        "who reads from secretmanager.googleapis.com leaves no trace",
+    ),
+    Error(
         "an archive that forgets",
         "events.tf",
         "retain_acked_messages      = true",
