@@ -1,5 +1,7 @@
 """The build files: well formed, and kept to rules that Cloud Build itself does not check before it runs them."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -81,6 +83,36 @@ def test_the_triggers_give_what_the_build_files_take(planned: Planned, environme
     assert set(triggers["check"]["substitutions"]) == set(read(FILES[0])["substitutions"]) - {"_COMMIT"}
     assert triggers["apply"]["git_file_source.0.path"] == FILES[1]
     assert set(triggers["apply"]["substitutions"]) == set(read(FILES[1])["substitutions"])
+
+
+@pytest.mark.parametrize(
+    ("environment", "mode", "passes"),
+    [
+        ("production", "live", True),
+        ("production", "simulated", False),
+        ("staging", "live", False),
+        ("", "live", False),
+    ],
+)
+def test_what_was_applied_has_to_call_itself_what_was_planned(tmp_path: Path, environment: str, mode: str, passes: bool) -> None:
+    """The step itself, with a `curl` that answers as the functions would."""
+    (step,) = (each for each in read(FILES[1])["steps"] if each["id"] == "health")
+    (tmp_path / "outputs.json").write_text(
+        json.dumps({"mode": {"value": "live"}, "uris": {"value": {name: f"https://{name}.example" for name in ("prevend", "purchase")}}})
+    )
+    answer = {"status": "ok", "mode": mode, **({"environment": environment} if environment else {})}
+    said = {"prevend": {"status": "ok", "environment": "production", "mode": "live"}, "purchase": answer}
+    for name, body in said.items():
+        (tmp_path / f"{name}.answer").write_text(json.dumps(body))
+    curl = tmp_path / "curl"
+    curl.write_text(
+        '#!/bin/bash\naddress="${@: -1}"\nname="${address#https://}"\n[ "${name#*.}" = "example/health" ] && cat "${name%%.*}.answer"\n'
+    )
+    curl.chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}", "_ENVIRONMENT": "production"}
+    done = subprocess.run(["bash", "-c", step["script"]], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is passes, done.stderr
+    assert ("purchase runs as" in done.stderr) is not passes
 
 
 PLANTED: Final = (
