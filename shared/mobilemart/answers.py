@@ -9,7 +9,7 @@ from typing import Final
 
 from shared.catalogue import Product
 from shared.mobilemart.error_codes import CODES, FLOAT_EXHAUSTED, NEVER_EVIDENCE, TRANSACTION_DOES_NOT_EXIST, Meaning, meaning
-from shared.mobilemart.fields import exact, json_value, members, rand, text
+from shared.mobilemart.fields import exact, given_id, json_value, members, rand, text
 from shared.mobilemart.receipts import amount_said, read_consumer, read_receipt, recipients_said
 from shared.money import Money
 from shared.outcome import (
@@ -151,7 +151,7 @@ def read_prevend(heard: Heard, order: Order, mode: Mode) -> Prevended | Rejected
     if isinstance(reply, Rejected):
         return reply
     said = reply.delivered
-    prevend_id = exact(said.get("transactionId")) or exact(said.get("prevendTransactionId"))
+    prevend_id = given_id(said.get("transactionId")) or given_id(said.get("prevendTransactionId"))
     if prevend_id is not None:
         return Prevended(
             supplier_prevend_id=prevend_id,

@@ -14,6 +14,7 @@ LONGEST_TEXT: Final = 300
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?", re.ASCII)
 _REPLACED: Final = "\ufffd"  # stands where the supplier's bytes were not UTF-8
 _BYTE_ORDER_MARK: Final = "\ufeff"
+_ZEROS: Final = "0-{}"  # of which the empty GUID is made, in whichever form
 
 
 def json_value(body: bytes) -> object:
@@ -45,6 +46,12 @@ def exact(value: object, longest: int = LONGEST_ID) -> str | None:
     if not isinstance(value, str) or len(value) > longest or _REPLACED in value:
         return None
     return text(value, longest)
+
+
+def given_id(value: object) -> str | None:
+    """The supplier's id of something that is there: `exact`, and none of zeros, which is how .NET spells that there is no id."""
+    found = exact(value)
+    return found if found is not None and found.strip(_ZEROS) else None
 
 
 def number(value: object) -> Decimal | None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import structs
 
-from shared.mobilemart.fields import exact, first_text, members, number, rand, text
+from shared.mobilemart.fields import exact, first_text, given_id, members, number, rand, text
 from shared.money import Money
 from shared.outcome import Charge, Consumer, MeterDetails, Receipt, TokensDue
 from shared.sts import StsToken, TokenKind, token_number
@@ -37,7 +37,7 @@ KIND_WORDS: Final = (  # the first that matches; "free basic electricity" is fre
 
 def read_receipt(sold: Mapping[str, object], order: Order) -> Receipt | None:
     """The receipt of what `order` bought; `None` without a supplier's transaction id, which alone proves a sale."""
-    supplier_id = exact(sold.get("transactionId"))
+    supplier_id = given_id(sold.get("transactionId"))
     if supplier_id is None:
         return None
     receipt = _common(supplier_id, sold)

@@ -84,6 +84,7 @@ def prevend(answer: HostileAnswer, result: Prevended | Rejected) -> None:
             said = answer.said
             assert answer.is_success and _is_believed(answer)
             assert prevend_id in {_stripped(said.get(key)) for key in ("transactionId", "prevendTransactionId")}
+            assert _names_something(prevend_id)
             for amount, key in ((result.minimum_amount, "minimumPurchaseAmount"), (result.amount_due, "amountDue")):
                 assert amount is None or amount.rand == _decimal(said.get(key))
         case Rejected(reason, cause):
@@ -133,7 +134,7 @@ def _delivered(answer: HostileAnswer, receipt: Receipt) -> None:
     assert not _has_error(said)
     texts = frozenset(_texts(said))
     digits = {re.sub(r"[\s-]", "", text) for text in texts}
-    assert receipt.supplier_transaction_id == _stripped(said.get("transactionId"))
+    assert receipt.supplier_transaction_id == _stripped(said.get("transactionId")) and _names_something(receipt.supplier_transaction_id)
     for token in receipt.tokens:
         assert re.fullmatch("[0-9]{20}", token.number) and token.number in digits
         assert token.units is None or token.units >= 0
@@ -177,8 +178,13 @@ def _is_believed(answer: HostileAnswer) -> bool:
 
 def _plainly_sold(answer: HostileAnswer) -> bool:
     supplier_id = answer.said.get("transactionId")
-    named = isinstance(supplier_id, str) and _ID.fullmatch(supplier_id) is not None
+    named = isinstance(supplier_id, str) and _ID.fullmatch(supplier_id) is not None and _names_something(supplier_id)
     return answer.is_success and _is_believed(answer) and named and not _has_error(answer.said)
+
+
+def _names_something(supplier_id: str | None) -> bool:
+    """The empty GUID, and other ways to write nothing with zeros, do not."""
+    return not set(supplier_id or "") <= {*"0-{}"}
 
 
 def _plainly_ours(answer: HostileAnswer) -> bool:

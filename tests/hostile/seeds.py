@@ -33,6 +33,8 @@ from tests.sales import ended, vending
 MOST_SEED_BYTES: Final = 4000
 NOON: Final = datetime(2026, 5, 1, 10, tzinfo=UTC)
 
+NO_ID: Final = "00000000-0000-0000-0000-000000000000"
+
 KEYS: Final = (
     *("transactionId", "prevendTransactionId", "additionalDetails", "tokens", "token", "value", "tokenValue", "pin", "type", "tokenType"),
     *("units", "kWh", "unitType", "fixedCosts", "description", "amount", "productAmount", "convenienceFee", "onlineMeter", "reference"),
@@ -67,7 +69,8 @@ VALUES: Final = (
         "100.00",
         "1e2",
     ),
-    *("NaN", "١٠٠", "\x00", "\ud800", "\ufffd", "\u2028", "a" * 101, "x" * 400, ASKED_FOR, "00000000000012345678", "invalid_client"),
+    *("NaN", "١٠٠", "\x00", "\ud800", "\ufffd", "\u2028", "a" * 101, "x" * 400, ASKED_FOR, ASKED_FOR.upper(), NO_ID),
+    *("00000000000012345678", "invalid_client"),
     *(
         "0000 0000 0000 1234 5678",
         "0000-0000-0000-1234-5678",

@@ -186,6 +186,8 @@ def test_a_code_that_is_not_listed_as_definitive_proves_nothing(code: object) ->
         ("application/json", b'{"transactionId":"  "}'),
         ("application/json", b'{"transactionId":12345}'),
         ("application/json", b'{"transactionId":null}'),
+        ("application/json", b'{"transactionId":"00000000-0000-0000-0000-000000000000"}'),
+        ("application/json", b'{"transactionId":"0"}'),
         ("application/json", b'{"transactionId":"%s"}' % (b"x" * 101)),
         ("application/json", b'{"transactionId":"T\\u0000"}'),
         ("application/json", b'{"transactionId":"\\ud800"}'),
@@ -359,6 +361,13 @@ def test_a_prevend_that_was_not_answered_is_temporarily_unavailable(heard: Heard
     assert refusal.reason is Reason.TEMPORARILY_UNAVAILABLE
 
 
+def test_an_id_of_zeros_confirms_nothing() -> None:
+    empty = "00000000-0000-0000-0000-000000000000"
+
+    assert isinstance(prevended(answer(200, {"transactionId": empty})), Rejected)
+    assert prevended(answer(200, {"transactionId": empty, "prevendTransactionId": "PV-1"})) == Prevended("PV-1")
+
+
 def test_a_busy_supplier_says_when_to_ask_again() -> None:
     for refusal in (prevended(answer(429, {})), read_products(answer(429, {}), VasType.DATA, Mode.LIVE)):
         assert isinstance(refusal, Rejected)
@@ -401,6 +410,10 @@ def test_a_reprint_that_matches_is_the_sale() -> None:
 )  # fmt: skip
 def test_a_reprint_of_another_sale_or_of_none_is_no_answer(said: object) -> None:
     assert isinstance(reprinted(said, asked_for="T-1"), NoAnswer)
+
+
+def test_a_reprint_under_an_id_of_zeros_is_no_answer() -> None:
+    assert isinstance(reprinted(SOLD | {"transactionId": "00000000-0000-0000-0000-000000000000"}), NoAnswer)
 
 
 @pytest.mark.parametrize("details", [{"productAmount": "100.01"}, {}, {"productAmount": "100.00", "meterNumber": "99999999999"}])
