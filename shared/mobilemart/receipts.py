@@ -28,10 +28,17 @@ UNIT_KEYS: Final = ("units", "kWh", "kwh")
 CHARGE_NAME_KEYS: Final = ("description", "name", "type")
 CHARGE_AMOUNT_KEYS: Final = ("amount", "value")
 
-KIND_WORDS: Final = (  # the first that matches; "free basic electricity" is free before it is electricity
-    (re.compile(r"kct|key", re.IGNORECASE), TokenKind.KEY_CHANGE),
-    (re.compile(r"fbe|free", re.IGNORECASE), TokenKind.FREE),
-    (re.compile(r"credit|electricity|energy|normal|standard|sale", re.IGNORECASE), TokenKind.CREDIT),
+KIND_WORDS: Final = tuple(  # the first that matches: "free basic electricity" is free before it is electricity. Else it is `other`
+    (re.compile(words, re.IGNORECASE), kind)
+    for words, kind in (
+        (r"(?<![a-z])kct|key.?change|decoder.?key", TokenKind.KEY_CHANGE),  # a keypad is no key
+        (r"\Afree\Z|(?<![a-z])fbe|(?<![a-z])free.?basic", TokenKind.FREE),
+        (r"(?<![a-z])(?<!vat.)(?<!tax.)free.?(?:unit|kwh|electric|energy|issue|token)", TokenKind.FREE),  # what is free of VAT is paid for
+        (
+            r"(?<!clear)(?<!clear.)credit|electricity|energy|normal|standard|(?<![a-z])sale",
+            TokenKind.CREDIT,
+        ),  # "clear credit" takes it away
+    )
 )
 
 

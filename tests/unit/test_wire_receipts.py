@@ -74,10 +74,24 @@ def test_several_tokens_keep_their_order_their_kinds_and_their_units() -> None:
     [
         ("KCT1", TokenKind.KEY_CHANGE),
         ("key change token 2", TokenKind.KEY_CHANGE),
+        ("STS_KCT_2", TokenKind.KEY_CHANGE),
+        ("Electricity key-change", TokenKind.KEY_CHANGE),
+        ("Set1stSectionDecoderKey", TokenKind.KEY_CHANGE),
         ("FBE", TokenKind.FREE),
+        ("Free", TokenKind.FREE),
         ("Free basic electricity", TokenKind.FREE),
+        ("FreeBasicElectricity", TokenKind.FREE),
+        ("Free units", TokenKind.FREE),
+        ("Free issue token", TokenKind.FREE),
         ("CREDIT", TokenKind.CREDIT),
         ("Electricity", TokenKind.CREDIT),
+        ("STS keypad credit", TokenKind.CREDIT),
+        ("VAT free credit", TokenKind.CREDIT),
+        ("VAT-free electricity", TokenKind.CREDIT),
+        ("Keypad token", TokenKind.OTHER),
+        ("Tax free", TokenKind.OTHER),
+        ("Clear credit", TokenKind.OTHER),
+        ("ClearCredit", TokenKind.OTHER),
         ("Clear tamper", TokenKind.OTHER),
         ("", TokenKind.CREDIT),
         (7, TokenKind.CREDIT),
@@ -85,6 +99,12 @@ def test_several_tokens_keep_their_order_their_kinds_and_their_units() -> None:
 )
 def test_a_kind_is_read_from_its_name_and_a_new_name_is_another_kind(named: object, kind: TokenKind) -> None:
     assert tokens([{"token": FIRST, "type": named}]) == (TokensDue.DELIVERED, [(kind, FIRST, None)])
+
+
+def test_tokens_stay_in_the_suppliers_order_whatever_their_kinds_are_called() -> None:
+    said = [{"token": FIRST, "type": "Credit"}, {"token": SECOND, "type": "Keypad token"}, {"token": THIRD, "type": "KCT"}]
+
+    assert [number for _, number, _ in tokens(said)[1]] == [FIRST, SECOND, THIRD]
 
 
 def test_of_several_tokens_only_the_single_unnamed_one_is_taken_for_the_credit_token() -> None:
