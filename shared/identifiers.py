@@ -5,12 +5,16 @@ Golden vectors in `tests/unit/test_identifiers.py` never change: a different has
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from shared.value import Value
 from shared.vas import Mode, Order, VasType
 
 ID_CHARACTERS = 32  # 128 bits of SHA-256, in hex
+
+_GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 class Caller(Value, frozen=True):
@@ -48,3 +52,13 @@ def fingerprint(vas_type: VasType, body: Mapping[str, object]) -> str:
     """A hash of a purchase request as it was sent, field order and VAS aliases aside: a key is good for one request only."""
     canonical = json.dumps(dict(body), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashed("request", vas_type, canonical)
+
+
+def one_spelling(supplier_id: str) -> str:
+    """A supplier's id as it is compared and looked up: its GUIDs, which its API and its files may spell otherwise, in lower case."""
+    return supplier_id.lower() if _GUID.fullmatch(supplier_id) else supplier_id
+
+
+def same_supplier_id(one: str | None, other: str | None) -> bool:
+    """Whether two ids of the supplier's name one sale: GUIDs in any case, all others to the letter. None is the same as none."""
+    return one is not None and other is not None and one_spelling(one) == one_spelling(other)

@@ -122,7 +122,11 @@ class Matching:
 
     def supplier_id(self, line: Line) -> str:
         """The supplier's id of the sale that a line bills, in lower case."""
-        return line[self._supplier_field].lower()
+        return self.spelt(line).lower()
+
+    def spelt(self, line: Line) -> str:
+        """The same, as the file spells it: what goes on record is the supplier's own."""
+        return line[self._supplier_field]
 
     def billed_as(self, known: Known) -> str | None:
         """The supplier's id under which a sale is billed, in lower case: where its line was not kept, it is the one we hold."""

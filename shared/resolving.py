@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared import logs
+from shared.identifiers import same_supplier_id
 from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Receipt, Reprint, Unknown, Vended
 from shared.recording import Recording
 from shared.store import Books, LookupBy, StoreUnavailable
@@ -70,7 +71,7 @@ class Resolving(Recording):
                 return False
             result = (await self.supplier.reprint(known)).result
             if isinstance(result, Vended) and known.receipt is not None:
-                return result.receipt.supplier_transaction_id == known.receipt.supplier_transaction_id
+                return same_supplier_id(result.receipt.supplier_transaction_id, known.receipt.supplier_transaction_id)
         return False
 
     async def _in_doubt_if_abandoned(self, sale: Transaction) -> Transaction:

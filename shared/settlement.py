@@ -152,7 +152,7 @@ class _Comparison:
     def _proof(self, known: Known, line: Line) -> Proof:
         return Proof(
             transaction_id=known.sale.id,
-            supplier_transaction_id=self.view.matching.supplier_id(line),
+            supplier_transaction_id=self.view.matching.spelt(line),
             token_due=known.sale.token_due,
             ends_sale=known.bill is not None and known.bill.line is line and known.sale.state in OPEN_STATES,
             line=line,

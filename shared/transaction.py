@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
-from shared.identifiers import Caller, account_key
+from shared.identifiers import Caller, account_key, same_supplier_id
 from shared.outcome import Answer, Outcome, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.value import Record, Value
 from shared.vas import Mode, Order
@@ -286,7 +286,7 @@ def _in_doubt(sale: Transaction, unknown: Unknown, raw: RawAnswer | None, at: da
 def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
     known = sale.receipt
     assert known is not None  # a vended sale has a receipt
-    if known.supplier_transaction_id not in (None, receipt.supplier_transaction_id):
+    if known.supplier_transaction_id is not None and not same_supplier_id(known.supplier_transaction_id, receipt.supplier_transaction_id):
         return _contradicted(sale, f"vended_twice: {receipt.supplier_transaction_id}", raw, at, by, retry_seconds)
     due_at = at + timedelta(seconds=retry_seconds)
     if known.tokens_due is TokensDue.PENDING and receipt.tokens_due is not TokensDue.PENDING:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 
+from shared.identifiers import same_supplier_id
 from shared.matching import Readings
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import detail, written
@@ -93,7 +94,7 @@ class Archive(World):
             self.looked_up.append(value)
             if by is LookupBy.REQUEST_ID:
                 return [sale for sale in self.sales.values() if sale.request_id == value]
-            return [sale for sale in self.sales.values() if sale.receipt and sale.receipt.supplier_transaction_id == value]
+            return [sale for sale in self.sales.values() if sale.receipt and same_supplier_id(sale.receipt.supplier_transaction_id, value)]
 
         return await self._effect("lookup", read)
 

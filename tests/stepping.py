@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import structs
 
 from shared.catalogue import Product
-from shared.identifiers import Caller
+from shared.identifiers import Caller, same_supplier_id
 from shared.money import Money
 from shared.outcome import Answer, NoSuchTransaction, Outcome, Prevended, Receipt, Rejected, Reprint, TokensDue, Vended
 from shared.ports import EventsUnavailable, Rules
@@ -208,7 +208,7 @@ class World:
     async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> list[Transaction]:
         def read() -> list[Transaction]:
             assert by is LookupBy.SUPPLIER_TRANSACTION_ID
-            return [sale for sale in self.sales.values() if sale.receipt and sale.receipt.supplier_transaction_id == value]
+            return [sale for sale in self.sales.values() if sale.receipt and same_supplier_id(sale.receipt.supplier_transaction_id, value)]
 
         return await self._effect("lookup", read)
 

@@ -8,6 +8,7 @@ from typing import Final
 from local.probe.structure import members_at, structure, token_paths
 from local.terminal import said
 from shared.catalogue import Product
+from shared.identifiers import same_supplier_id
 from shared.mobilemart.answers import Heard, Reply
 from shared.mobilemart.error_codes import CODES, MERCHANT_ERROR, TRANSACTION_DOES_NOT_EXIST
 from shared.mobilemart.fields import rand
@@ -191,7 +192,7 @@ def of_repeat(first: Outcome, again: Outcome, heard: Heard) -> Iterable[Finding]
     match first, again:
         case _, Rejected(cause=cause):
             proven = f"refused: {said(cause)}"
-        case Vended(before), Vended(now) if before.supplier_transaction_id == now.supplier_transaction_id:
+        case Vended(before), Vended(now) if same_supplier_id(before.supplier_transaction_id, now.supplier_transaction_id):
             proven = "the first answer again, nothing sold"
         case Vended(), Vended():
             proven = "SOLD AGAIN, under another transactionId"

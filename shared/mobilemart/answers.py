@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from shared.catalogue import Product
+from shared.identifiers import same_supplier_id
 from shared.mobilemart.error_codes import CODES, FLOAT_EXHAUSTED, NEVER_EVIDENCE, TRANSACTION_DOES_NOT_EXIST, Meaning, meaning
 from shared.mobilemart.fields import exact, given_id, json_value, members, rand, text
 from shared.mobilemart.receipts import amount_said, read_consumer, read_receipt, recipients_said
@@ -222,7 +223,7 @@ def refused(reply: Reply, reason: Reason) -> Rejected:
 
 
 def _mismatch(receipt: Receipt, said: Mapping[str, object], order: Order, asked_for: str | None) -> str | None:
-    if asked_for is not None and receipt.supplier_transaction_id != asked_for:
+    if asked_for is not None and not same_supplier_id(receipt.supplier_transaction_id, asked_for):
         return "another sale: its id differs"
     if (amount := amount_said(said)) != order.amount:
         return "no amount said" if amount is None else "another sale: its amount differs"

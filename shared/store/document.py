@@ -21,7 +21,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 from msgspec import structs
 
 from shared import logs
-from shared.identifiers import Caller, caller_id, hashed
+from shared.identifiers import Caller, caller_id, hashed, one_spelling
 from shared.money import Money
 from shared.prevend import Prevend
 from shared.store import LookupBy, UnreadableRecord
@@ -131,8 +131,8 @@ def caller_day(mode: Mode, caller: Caller, day: str) -> str:
 
 
 def lookup_key(mode: Mode, by: LookupBy, value: str) -> str:
-    """What a sale is looked up by. A hash: whatever the supplier calls its transactions, the key has one length."""
-    return f"{mode}-{by}-{hashed(value)}"
+    """What a sale is looked up by. A hash: whatever the supplier calls its transactions, and in whichever case it spells a GUID."""
+    return f"{mode}-{by}-{hashed(one_spelling(value))}"
 
 
 def vended_key(shard: str, vas_type: VasType) -> str:

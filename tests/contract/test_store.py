@@ -365,6 +365,14 @@ async def test_a_sale_is_found_by_its_request_id_and_once_vended_by_the_supplier
     assert await store.lookup(Mode.LIVE, LookupBy.SUPPLIER_TRANSACTION_ID, "supplier-1") == [ended]
 
 
+async def test_a_sale_is_found_by_the_suppliers_guid_in_whichever_case_it_is_spelt(store):
+    guid = "6B0F6A52-0d1c-4c3c-9a53-1f2f4f1f9a10"
+    made = await store.create(vended("key-1", supplier_id=guid))
+    for text in (guid, guid.lower(), guid.upper()):
+        assert await store.lookup(Mode.LIVE, LookupBy.SUPPLIER_TRANSACTION_ID, text) == [made]
+    assert made.receipt.supplier_transaction_id == guid
+
+
 async def test_controls_are_the_newest_sales_of_a_service_that_are_known_to_have_vended(store):
     made = [await store.create(vended(f"key-{number}", at=NOON - timedelta(hours=number))) for number in range(CONTROLS + 2)]
     await store.create(sale("in doubt", state=State.IN_DOUBT, outcome=Unknown("lost")))

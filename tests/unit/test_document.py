@@ -282,6 +282,24 @@ def test_every_key_that_finds_a_sale_has_its_mode_in_it():
     assert not set(one["keys"]) & set(other["keys"])
 
 
+def test_a_sale_is_looked_up_by_the_suppliers_guid_in_any_case_under_the_key_of_the_one_in_lower_case():
+    guid = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"
+    key = lookup_key(Mode.LIVE, LookupBy.SUPPLIER_TRANSACTION_ID, guid)
+    assert (
+        key
+        == lookup_key(Mode.LIVE, LookupBy.SUPPLIER_TRANSACTION_ID, guid.upper())
+        == "live-supplier_transaction_id-20b82196990a622780d9b28fe73228d5"
+    )
+    assert (
+        key
+        in transaction_document(structs.replace(SALE, mode=Mode.LIVE, outcome=Vended(Receipt(supplier_transaction_id=guid.upper()))))[
+            "keys"
+        ]
+    )
+    one, other = (lookup_key(Mode.LIVE, LookupBy.SUPPLIER_TRANSACTION_ID, text) for text in ("T-1", "t-1"))
+    assert one != other
+
+
 def test_keys_hold_no_meter_number_and_have_one_length_whatever_the_supplier_says():
     long = structs.replace(SALE, outcome=Vended(Receipt(supplier_transaction_id="s" * 100_000)))
     keys = transaction_document(long)["keys"]

@@ -355,6 +355,34 @@ def test_a_control_that_finds_another_sale_is_no_control():
     assert world.sales[sale.id].not_found_at is None and world.sales[sale.id].state is State.IN_DOUBT
 
 
+def under(supplier_id, vended):
+    return Vended(structs.replace(vended.receipt, supplier_transaction_id=supplier_id))
+
+
+GUID = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"
+
+
+def test_a_control_that_comes_back_with_its_guid_in_capitals_is_the_control():
+    world = World(answers=[under(GUID, delivered("00000001"))])
+    control_sale(world)
+    sale = never_vended(world)
+    for _ in range(2):
+        world.wait(AGE)
+        world.reprints = [under(GUID.upper(), delivered("00000001")), NoSuchTransaction()]  # the control is asked first
+        swept(world)
+    assert world.sales[sale.id].state is State.REJECTED
+
+
+def test_a_vend_that_another_sale_holds_is_known_by_its_guid_in_capitals_too():
+    world = World(answers=[under(GUID, delivered("00000001"))])
+    control_sale(world)
+    sale = lost_reply(world)
+    world.reprints = [under(GUID.upper(), delivered("00000002"))]
+    swept(world)
+    doubtful = world.sales[sale.id]
+    assert doubtful.state is State.IN_DOUBT and doubtful.history[-1].note == f"claimed_twice: {GUID.upper()}"
+
+
 def test_no_control_is_asked_where_a_does_not_exist_could_end_nothing():
     world = World()
     control = control_sale(world)

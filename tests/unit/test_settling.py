@@ -16,7 +16,7 @@ from shared.store import PaperKind
 from shared.transaction import EventName, State
 from shared.vas import VasType
 from tests.archive import Archive, bill
-from tests.stepping import START, boundaries, electricity, run
+from tests.stepping import START, boundaries, delivered, electricity, run
 
 DAY = date(2026, 5, 1)
 NEXT = DAY + ONE_DAY
@@ -130,6 +130,21 @@ def test_a_lost_answer_is_healed_by_its_line_and_its_token_is_to_be_recovered():
     assert (sale.id, EventName.VENDED, State.VENDED) in world.topic and not healed.unannounced
     assert [one["transactionId"] for one in body["healed"]] == [one["transactionId"] for one in body["tokensToRecover"]] == [sale.id]
     assert body["discrepancies"] == [] and all(books["residue"] == {"rows": 0, "cents": 0} for books in body["conservation"])
+
+
+def test_a_lost_answer_that_a_file_healed_takes_its_token_from_a_reprint_that_spells_the_guid_otherwise():
+    guid = "6B0F6A52-0D1C-4C3C-9A53-1F2F4F1F9A10"
+    world = world_at(MORNING)
+    sale = sell(world, LOST)
+    world.deliver(DAY, bill(sale, guid))
+    settle(world, DAY)
+    assert world.sales[sale.id].receipt.supplier_transaction_id == guid
+    world.now += timedelta(hours=2)
+    world.reprints = [Vended(structs.replace(delivered("00000001").receipt, supplier_transaction_id=guid.lower()))]
+    run(world.sweeping.sweep(LATER))
+    whole = world.sales[sale.id]
+    assert whole.receipt.tokens and whole.history[-1].what == "tokens added" and whole.open is None
+    assert not world.discrepancies
 
 
 def test_a_sale_that_no_file_bills_is_rejected_when_all_its_files_are_in():

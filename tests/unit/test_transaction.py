@@ -219,6 +219,23 @@ def test_does_not_exist_has_to_be_said_twice_an_interval_apart():
     assert absent(first, said_at + timedelta(seconds=60)).state is State.REJECTED
 
 
+GUID = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"
+
+
+def named(outcome, supplier_id):
+    return Vended(structs.replace(outcome.receipt, supplier_transaction_id=supplier_id))
+
+
+@pytest.mark.parametrize(("on_record", "said"), [(GUID, GUID.upper()), (GUID.upper(), GUID)])
+def test_an_id_in_another_case_is_no_second_vend_and_brings_its_tokens(on_record, said):
+    whole = learned(sale(named(PENDING, on_record)), named(DELIVERED, said))
+    assert whole.receipt.tokens == (TOKEN,) and whole.unannounced == (EventName.VENDED, EventName.TOKENS)
+
+
+def test_an_id_that_is_no_guid_is_another_one_in_another_case():
+    assert learned(sale(named(PENDING, "T-1")), named(DELIVERED, "t-1")).history[-1].note == "vended_twice: t-1"
+
+
 def test_an_id_that_a_person_did_not_know_is_learned_and_another_one_contradicts():
     decided = structs.replace(DELIVERED, receipt=structs.replace(DELIVERED.receipt, supplier_transaction_id=None))
     known = sale(LOST, decided)

@@ -395,6 +395,13 @@ def test_a_reprint_that_matches_is_the_sale() -> None:
     )
 
 
+def test_a_reprint_is_the_sale_that_was_asked_for_in_whichever_case_it_spells_the_guid() -> None:
+    guid = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"
+
+    assert isinstance(reprinted(SOLD | {"transactionId": guid.upper()}, asked_for=guid), Vended)
+    assert isinstance(reprinted(SOLD | {"transactionId": "t-1"}, asked_for="T-1"), NoAnswer)
+
+
 @pytest.mark.parametrize(
     "said",
     [
