@@ -4,10 +4,12 @@ import hashlib
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
+
+from msgspec import structs
 
 from shared.money import Money
-from shared.sts import StsToken
+from shared.sts import StsToken, joined
 from shared.value import Value
 
 KEPT_ANSWER_BYTES: Final = 64 * 1024
@@ -72,6 +74,7 @@ class Receipt(Value, frozen=True, kw_only=True):
 
     `supplier_transaction_id` is `None` only where a person has decided that it was vended, and the supplier has not said it yet.
     `pin` and the tokens are bearer value and stay out of `repr`. `units` is as quoted, in `unit_type` (kWh when unsaid).
+    `tokens_issued` says how many tokens there are, where not all of them could be read.
     """
 
     _hidden = frozenset({"tokens", "pin", "serial_number", "consumer", "instructions"})
@@ -90,6 +93,37 @@ class Receipt(Value, frozen=True, kw_only=True):
     meter: MeterDetails | None = None
     charges: tuple[Charge, ...] = ()
     instructions: str | None = None
+    tokens_issued: int | None = None
+
+    def with_more(self, more: "Receipt") -> "Receipt":
+        """This receipt, of which something is due, with what another answer about its sale adds. Nothing that was known is lost.
+
+        What is then due follows from the whole: as long as it has fewer tokens than were issued, the rest is. Where both say something,
+        the answer that delivers counts; until then what was known stays, so that no answer takes back another's words.
+        """
+        tokens = joined(self.tokens, more.tokens)
+        issued = max(self.tokens_issued or 0, more.tokens_issued or 0)
+        waits = more.tokens_due is TokensDue.PENDING or len(tokens) < issued or (self.tokens != () and more.tokens == ())
+        quoted = sum(token.units is not None for token in tokens)
+        if quoted > 1 and len(more.tokens) < len(tokens):  # units of a part are not those of the whole
+            more = structs.replace(more, units=None)
+        filled: Receipt = _filled(self, more) if waits else _filled(more, self)
+        return structs.replace(
+            filled,
+            supplier_transaction_id=self.supplier_transaction_id or more.supplier_transaction_id,
+            tokens=tokens,
+            tokens_due=TokensDue.PENDING if waits else more.tokens_due,
+            tokens_issued=issued or None if waits else None,
+        )
+
+
+def _filled(known: Any, more: Any) -> Any:
+    """What is known, and what only the other one says, down to the fields of fields."""
+    if known is None or known == ():
+        return more
+    if isinstance(known, Value) and type(known) is type(more):
+        return structs.replace(known, **{name: _filled(getattr(known, name), getattr(more, name)) for name in known.__struct_fields__})
+    return known
 
 
 class Vended(Value, frozen=True):

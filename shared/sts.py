@@ -4,8 +4,11 @@ Source: IEC 62055-41 (the Standard Transfer Specification); what the supplier se
 """
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import structs
 
 from shared.value import Value
 
@@ -54,3 +57,33 @@ def token_number(text: object) -> str | None:
 def grouped(number: str) -> str:
     """A token as a slip shows it: groups of four digits."""
     return " ".join(number[at : at + 4] for at in range(0, len(number), 4))
+
+
+def joined(known: Sequence[StsToken], more: Sequence[StsToken]) -> tuple[StsToken, ...]:
+    """Two lists of one sale's tokens as one, in the order in which they are typed. No number that was known is lost.
+
+    A list with all the known numbers in it is the better one, in its own order. What else is new goes behind the known tokens of its
+    kind, and before those that are typed later.
+    """
+    held = {token.number: token for token in known}
+    listed = [_both(held.get(token.number, token), token) for token in more]
+    said = {token.number: token for token in listed}
+    if held.keys() <= said.keys():
+        return tuple(listed)
+    whole = [said.get(token.number, token) for token in known]
+    for token in said.values():
+        if token.number not in held:
+            later = (at for at, other in enumerate(whole) if _typed(other) > _typed(token))
+            whole.insert(next(later, len(whole)), token)
+    return tuple(whole)
+
+
+def _both(known: StsToken, said: StsToken) -> StsToken:
+    """What two lists say of one token: the kind that is no guess, which the last ones may be, and the units that were quoted."""
+    kind = min(known.kind, said.kind, key=list(TokenKind).index)
+    return structs.replace(said, kind=kind, units=known.units if said.units is None else said.units)
+
+
+def _typed(token: StsToken) -> int:
+    """When a token is typed: key changes first, then free units, then all else."""
+    return {TokenKind.KEY_CHANGE: 0, TokenKind.FREE: 1}.get(token.kind, 2)

@@ -19,6 +19,7 @@ SHARDS: Final = 16
 MOST_RAW_ANSWERS: Final = 8  # of 64 KiB each: a record stays below Firestore's 1 MiB
 MOST_HISTORY: Final = 200
 REVEALED: Final = "tokens revealed"
+SUPPLIERS_WORD: Final = frozenset({"supplier", "reprint", "settlement"})  # by whom it comes; any other name is a person's
 LONGEST_RETRY: Final = timedelta(hours=1)
 
 
@@ -289,13 +290,28 @@ def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at
     if known.supplier_transaction_id is not None and not same_supplier_id(known.supplier_transaction_id, receipt.supplier_transaction_id):
         return _contradicted(sale, f"vended_twice: {receipt.supplier_transaction_id}", raw, at, by, retry_seconds)
     due_at = at + timedelta(seconds=retry_seconds)
-    if known.tokens_due is TokensDue.PENDING and receipt.tokens_due is not TokensDue.PENDING:
-        whole = structs.replace(sale, outcome=Vended(receipt))
-        return _changed(whole, raw, (EventName.TOKENS,), HistoryEntry(at, "tokens added", by), due_at)
+    if known.tokens_due is TokensDue.PENDING:
+        return _with_more(sale, known, receipt, raw, at, by, due_at)
     if known.supplier_transaction_id is None and receipt.supplier_transaction_id is not None:  # a person had decided
         named = structs.replace(sale, outcome=Vended(structs.replace(known, supplier_transaction_id=receipt.supplier_transaction_id)))
         return _changed(named, raw, (), HistoryEntry(at, "supplier's id learned", by), due_at)
     return sale
+
+
+def _with_more(
+    sale: Transaction, known: Receipt, receipt: Receipt, raw: RawAnswer | None, at: datetime, by: str, due_at: datetime
+) -> Transaction:
+    """The sale with what an answer adds to its receipt. `tokens` is announced once, when nothing more is due: no part of them is."""
+    whole = known.with_more(receipt)
+    if by not in SUPPLIERS_WORD and receipt.tokens_due is not TokensDue.PENDING:  # what a person has written down is all there is
+        whole = structs.replace(whole, tokens_due=receipt.tokens_due, tokens_issued=None)
+    if whole == known:
+        return sale
+    changed = structs.replace(sale, outcome=Vended(whole))
+    if whole.tokens_due is not TokensDue.PENDING:
+        return _changed(changed, raw, (EventName.TOKENS,), HistoryEntry(at, "tokens added", by), due_at)
+    what = "more of the receipt read" if whole.supplier_transaction_id == known.supplier_transaction_id else "supplier's id learned"
+    return _changed(changed, raw, (), HistoryEntry(at, what, by), due_at)
 
 
 def _contradicted(sale: Transaction, note: str, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:

@@ -114,7 +114,8 @@ def _with_tokens(receipt: Receipt, sold: Mapping[str, object], amount: Money) ->
         receipt,
         tokens=issued.tokens,
         tokens_due=_tokens_due(issued, details, charges if all_charges else (), amount),
-        units=_units(details, issued.tokens),
+        tokens_issued=None if issued.is_whole else issued.count,
+        units=_units(details, issued),
         unit_type=text(details.get("unitType")),
         meter=_meter(details),
         charges=charges,
@@ -122,10 +123,14 @@ def _with_tokens(receipt: Receipt, sold: Mapping[str, object], amount: Money) ->
 
 
 class Issued(Value, frozen=True):
-    """The tokens that could be read, in their order, and whether they are all that were sent."""
+    """The tokens that could be read, in their order, and how many were sent."""
 
     tokens: tuple[StsToken, ...]
-    is_whole: bool
+    count: int
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.tokens) == self.count
 
 
 class _Entry(Value, frozen=True):
@@ -141,12 +146,12 @@ def read_tokens(said: object) -> Issued:
     would be refused by the meter.
     """
     if said is None:
-        return Issued((), is_whole=True)
+        return Issued((), 0)
     listed: Sequence[object] = said if isinstance(said, list) else (said,)
     entries = [_entry(one) for one in listed[:MOST_TOKENS]]
     unsaid = TokenKind.CREDIT if sum(entry.kind is None for entry in entries) == 1 else TokenKind.OTHER
     tokens = tuple(StsToken(entry.kind or unsaid, entry.number, entry.units) for entry in entries if entry.number is not None)
-    return Issued(tokens, is_whole=len(tokens) == len(listed))
+    return Issued(tokens, len(listed))
 
 
 def _entry(one: object) -> _Entry:
@@ -190,11 +195,11 @@ def _quantity(said: Mapping[str, object]) -> Decimal | None:
     return quoted if quoted is not None and quoted >= 0 else None
 
 
-def _units(details: Mapping[str, object], tokens: Sequence[StsToken]) -> Decimal | None:
-    """As quoted for the whole sale, or for its only token with units. Never added up here."""
-    quoted = [token.units for token in tokens if token.units is not None]
+def _units(details: Mapping[str, object], issued: Issued) -> Decimal | None:
+    """As quoted for the whole sale, or for its only token with units, where all could be read. Never added up here."""
+    quoted = [token.units for token in issued.tokens if token.units is not None]
     whole = _quantity(details)
-    return whole if whole is not None or len(quoted) != 1 else quoted[0]
+    return whole if whole is not None or len(quoted) != 1 or not issued.is_whole else quoted[0]
 
 
 def _meter(details: Mapping[str, object]) -> MeterDetails | None:

@@ -222,7 +222,7 @@ PLANTS = (
     ),
     plant('"does not exist" is believed against a sign of a vend', (transaction.may_be_absent, swap(" and not sale.sign_of_vend", ""))),
     plant("one vend ends two sales", (resolving.Resolving._found, swap("if all(holder.id == sale.id for holder in holders):", "if True:"))),
-    plant("recovered tokens are not announced", (transaction._vended_again, swap("(EventName.TOKENS,)", "()"))),
+    plant("recovered tokens are not announced", (transaction._with_more, swap("(EventName.TOKENS,)", "()"))),
     plant("tokens that are due are forgotten", (_resolve, swap(" and not sale.tokens_pending:\n", ":\n"))),
     # Settling
     plant("absence is believed of files with other ids", (silence.proves_absence, swap(" and day in matching.controls", ""))),

@@ -1,10 +1,11 @@
 import re
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.sts import StsToken, TokenKind, grouped, token_number
+from shared.sts import StsToken, TokenKind, grouped, joined, token_number
 
 NUMBER = "00000000000012345678"
 
@@ -64,3 +65,51 @@ def test_a_token_has_exactly_the_digits_of_its_text_in_their_order(text):
 def test_no_token_shows_its_number(number, kind, units):
     token = StsToken(kind, number, units)
     assert number not in f"{token!r} {token} {(token,)}"
+
+
+FIRST_KEY, SECOND_KEY, FREE, CREDIT = (
+    StsToken(kind, f"{number:020d}", units)
+    for number, (kind, units) in enumerate(
+        [
+            (TokenKind.KEY_CHANGE, None),
+            (TokenKind.KEY_CHANGE, None),
+            (TokenKind.FREE, Decimal(50)),
+            (TokenKind.CREDIT, Decimal("29.7")),
+        ]
+    )
+)
+ALL = (FIRST_KEY, SECOND_KEY, FREE, CREDIT)
+
+
+@pytest.mark.parametrize(
+    ("known", "more", "whole"),
+    [
+        ([FIRST_KEY], [CREDIT], [FIRST_KEY, CREDIT]),
+        ([CREDIT], [FIRST_KEY, SECOND_KEY], [FIRST_KEY, SECOND_KEY, CREDIT]),
+        ([FIRST_KEY, CREDIT], [SECOND_KEY, FREE], ALL),
+        ([FREE, CREDIT], [FIRST_KEY, FREE], [FIRST_KEY, FREE, CREDIT]),
+        ([CREDIT], [], [CREDIT]),
+        ([], [CREDIT], [CREDIT]),
+    ],
+)
+def test_two_parts_of_the_tokens_make_a_whole_in_the_order_of_typing(known, more, whole):
+    assert joined(known, more) == tuple(whole)
+
+
+@given(st.permutations(ALL), st.integers(0, 4))
+def test_a_list_that_has_every_known_token_counts_in_its_own_order(order, known):
+    assert joined(order[:known][::-1], order) == tuple(order)
+
+
+@given(st.lists(st.sampled_from(ALL), unique=True), st.lists(st.sampled_from(ALL), unique=True))
+def test_no_known_token_is_lost_or_doubled_or_moved(known, more):
+    whole = joined(known, more)
+    assert sorted(token.number for token in whole) == sorted({token.number for token in (*known, *more)})
+    if not {token.number for token in known} <= {token.number for token in more}:
+        assert [token for token in whole if token in known] == known
+
+
+def test_what_is_known_of_a_token_stays_where_another_list_says_less():
+    bare = [StsToken(TokenKind.OTHER, token.number) for token in (FIRST_KEY, CREDIT)]
+    assert joined([FIRST_KEY, CREDIT], bare) == joined(bare, [FIRST_KEY, CREDIT]) == (FIRST_KEY, CREDIT)
+    assert joined([FIRST_KEY], [StsToken(TokenKind.CREDIT, FIRST_KEY.number)]) == (FIRST_KEY,)

@@ -209,6 +209,13 @@ def test_units_are_quoted_and_never_added_up() -> None:
     assert receipt(ELECTRICITY, {"tokens": two, "units": "3.1"}).units == Decimal("3.1")
 
 
+def test_where_a_token_could_not_be_read_the_others_units_are_not_the_sales_and_their_number_is_kept() -> None:
+    read = receipt(ELECTRICITY, {"tokens": [{"token": FIRST, "type": "FBE", "units": 50}, {"token": "12 34"}]})
+
+    assert (read.units, read.tokens_issued) == (None, 2)
+    assert receipt(ELECTRICITY, {"tokens": [FIRST]}).tokens_issued is None
+
+
 @pytest.mark.parametrize("units", [-1, "-1", "NaN", "1e5", True, "29,7", 10**40, Decimal("1E+400"), Decimal("1E-400"), [], "1_000"])
 def test_units_that_are_no_quantity_are_left_out(units: object) -> None:
     assert tokens([{"token": FIRST, "units": units}]) == (TokensDue.DELIVERED, [(TokenKind.CREDIT, FIRST, None)])
