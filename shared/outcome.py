@@ -1,6 +1,7 @@
 """What one exchange with the supplier means: vended, rejected, or unknown; and the receipt of what was vended."""
 
 import hashlib
+import re
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -13,6 +14,8 @@ from shared.sts import StsToken, joined
 from shared.value import Value
 
 KEPT_ANSWER_BYTES: Final = 64 * 1024
+
+_LONG_NUMBER: Final = re.compile(rb"[0-9](?:[ -]?[0-9]){13}")  # of 14 digits, as the shortest PIN that was seen; a token has 20
 
 
 class Reason(StrEnum):
@@ -177,6 +180,13 @@ class RawAnswer(Value, frozen=True):
     body: bytes
     size_bytes: int
     sha256: str
+
+    @property
+    def worth(self) -> int:
+        """How dearly it is kept: 0 is no sign of a vend, 1 is one, 2 has a number in it that may be a token or a PIN."""
+        if self.status is None or not 200 <= self.status < 300 or not self.body:
+            return 0
+        return 2 if _LONG_NUMBER.search(self.body) else 1
 
     @classmethod
     def of(cls, source: str, received_at: datetime, status: int | None, content_type: str | None, body: bytes) -> "RawAnswer":

@@ -3,7 +3,7 @@
 Like selling, it awaits its ports and nothing else.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,8 +12,10 @@ from shared.identifiers import same_supplier_id
 from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Receipt, Reprint, Unknown, Vended
 from shared.recording import Recording
 from shared.store import Books, LookupBy, StoreUnavailable
-from shared.transaction import State, Transaction, claimed_twice, not_found, tried
+from shared.transaction import State, Transaction, after, claimed_twice, heard, not_found, tried
 from shared.vas import VasType
+
+Change = Callable[[Transaction], Transaction]
 
 log = logs.logger(__name__)
 
@@ -33,32 +35,12 @@ class Resolving(Recording):
             StoreUnavailable: nothing is lost; the sale stays due.
         """
         sale = await self.announce(await self._in_doubt_if_abandoned(sale))
-        if sale.state is not State.IN_DOUBT and not sale.tokens_pending:
+        if not _is_unfinished(sale):
             return sale
         asked_at = self.now()
         reprint = await self.supplier.reprint(sale)
-        match reprint.result:
-            case Vended(receipt):
-                sale = await self._found(sale, receipt, reprint)
-            case NoSuchTransaction() if sale.order.vas_type in controlled:
-                rules = self.rules
-                sale = await self.change(
-                    sale,
-                    lambda known: not_found(
-                        known,
-                        reprint.raw,
-                        at=asked_at,
-                        minimum_age_seconds=rules.minimum_age_seconds,
-                        retry_seconds=rules.retry_seconds,
-                    ),
-                )
-            case Unknown() as sign:
-                sale = await self.learn(sale, Answer(sign, reprint.raw), by="reprint")
-            case NoSuchTransaction() | NoAnswer():
-                pass
-        if sale.state is State.IN_DOUBT or sale.tokens_pending:
-            sale = await self._try_later(sale)
-        return await self.announce(sale)
+        told = await self._evidence(sale, reprint, asked_at, controlled)
+        return await self.announce(await self._tried(sale, told))
 
     async def control(self, vas_type: VasType, until: datetime) -> bool:
         """Whether a reprint finds, right now, a sale of this service that is known to have vended. Asks for none after `until`."""
@@ -79,32 +61,51 @@ class Resolving(Recording):
             return sale
         return await self.learn(sale, Answer(Unknown("abandoned past its lease")), by="sweep")
 
-    async def _found(self, sale: Transaction, receipt: Receipt, reprint: Reprint) -> Transaction:
+    async def _evidence(self, sale: Transaction, reprint: Reprint, asked_at: datetime, controlled: Collection[VasType]) -> Change:
+        """What a reprint that was asked for at that time makes of the sale."""
+        retry_seconds = self.rules.retry_seconds
+        match reprint.result:
+            case Vended(receipt) if (rival_id := await self._held_by_another(sale, receipt)) is not None:
+                return lambda known: claimed_twice(known, rival_id, reprint.raw, at=self.now(), retry_seconds=retry_seconds)
+            case Vended() | Unknown() as outcome:
+                return lambda known: after(known, Answer(outcome, reprint.raw), at=self.now(), by="reprint", retry_seconds=retry_seconds)
+            case NoSuchTransaction() if sale.order.vas_type in controlled:
+                age = self.rules.minimum_age_seconds
+                return lambda known: not_found(known, reprint.raw, at=asked_at, minimum_age_seconds=age, retry_seconds=retry_seconds)
+            case NoSuchTransaction() | NoAnswer():
+                return lambda known: heard(known, reprint.raw)
+
+    async def _held_by_another(self, sale: Transaction, receipt: Receipt) -> str | None:
+        """The supplier's id on a receipt, if another sale holds it."""
         supplier_id = receipt.supplier_transaction_id
         assert supplier_id is not None  # a reprint without one is no answer
         holders = await self.store.lookup(self.rules.mode, LookupBy.SUPPLIER_TRANSACTION_ID, supplier_id)
-        if all(holder.id == sale.id for holder in holders):
-            return await self.learn(sale, Answer(Vended(receipt), reprint.raw), by="reprint")
-        retry_seconds = self.rules.retry_seconds
-        return await self.change(
-            sale, lambda known: claimed_twice(known, supplier_id, reprint.raw, at=self.now(), retry_seconds=retry_seconds)
-        )
+        return None if all(holder.id == sale.id for holder in holders) else supplier_id
 
-    async def _try_later(self, sale: Transaction) -> Transaction:
+    async def _tried(self, sale: Transaction, told: Change) -> Transaction:
+        """Put on record what was told, and in the same commit that this was a try, if it did not finish the sale."""
         rules = self.rules
-        sale = await self.change(
-            sale,
-            lambda known: tried(
-                known,
+
+        def learned(known: Transaction) -> Transaction:
+            wiser = told(known)
+            if not _is_unfinished(wiser):
+                return wiser
+            return tried(
+                wiser,
                 at=self.now(),
                 minimum_age_seconds=rules.minimum_age_seconds,
                 review_after_seconds=rules.review_after_seconds,
                 retry_seconds=rules.retry_seconds,
-            ),
-        )
-        told = {"transaction_id": sale.id, "amount_cents": sale.order.amount.cents, "created_at": sale.created_at}
+            )
+
+        sale = await self.change(sale, learned)
+        fields = {"transaction_id": sale.id, "amount_cents": sale.order.amount.cents, "created_at": sale.created_at}
         if sale.tokens_pending:
-            log.warning("tokens pending", **told)
-        elif sale.review_announced:
-            log.error("in doubt too long", **told)
+            log.warning("tokens pending", **fields)
+        elif sale.review_announced and _is_unfinished(sale):
+            log.error("in doubt too long", **fields)
         return sale
+
+
+def _is_unfinished(sale: Transaction) -> bool:
+    return sale.state is State.IN_DOUBT or sale.tokens_pending

@@ -17,6 +17,7 @@ from shared.vas import Mode, Order
 BUSINESS_TIME: Final = ZoneInfo("Africa/Johannesburg")
 SHARDS: Final = 16
 MOST_RAW_ANSWERS: Final = 8  # of 64 KiB each: a record stays below Firestore's 1 MiB
+MOST_IDLE_ANSWERS: Final = 4  # of those, while they change nothing: there is room for what does
 MOST_HISTORY: Final = 200
 REVEALED: Final = "tokens revealed"
 SUPPLIERS_WORD: Final = frozenset({"supplier", "reprint", "settlement"})  # by whom it comes; any other name is a person's
@@ -142,9 +143,9 @@ def shard_name(mode: Mode, shard: int) -> str:
 def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_seconds: int) -> Transaction:
     """The sale as `answer` leaves it, with whatever must now be announced.
 
-    An answer that agrees with an ended sale changes nothing, or adds tokens that were due. One that contradicts it leaves
-    the state alone, and is kept, noted and announced as `contradicted`. `by` names the source: `supplier`, `reprint`,
-    `settlement`, or a person.
+    An answer that agrees with an ended sale changes nothing, or adds tokens that were due; its words may be kept all the same
+    (`heard`). One that contradicts it leaves the state alone, and is kept, noted and announced as `contradicted`. `by` names the
+    source: `supplier`, `reprint`, `settlement`, or a person.
     """
     if NEXT[sale.state]:
         if isinstance(answer.outcome, Unknown):
@@ -160,7 +161,20 @@ def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_sec
         case State.REJECTED, Unknown(cause=cause, sign_of_vend=True):
             return _contradicted(sale, f"vended_after_rejection: {cause}", answer.raw, at, by, retry_seconds)
         case _:
-            return sale
+            return heard(sale, answer.raw)
+
+
+def heard(sale: Transaction, raw: RawAnswer | None) -> Transaction:
+    """The sale with words that change nothing and may hold more than we could read: not a visible change.
+
+    Those of any 2xx, and whatever the sale itself was answered. The same words are kept once, and where there are many, those that may
+    be worth the most, the earliest first: an answer that comes every hour neither fills the record nor is written every hour.
+    """
+    if raw is None or (raw.worth == 0 and raw.source != "vend") or any(known.sha256 == raw.sha256 for known in sale.answers):
+        return sale
+    if len(sale.answers) >= MOST_IDLE_ANSWERS and raw.worth <= min(known.worth for known in sale.answers[1:]):
+        return sale
+    return structs.replace(sale, answers=_with_answer(sale.answers, raw, MOST_IDLE_ANSWERS))
 
 
 def announced(sale: Transaction, published: frozenset[EventName]) -> Transaction:
@@ -262,9 +276,17 @@ def _moved(sale: Transaction, state: State) -> Transaction:
 def _changed(sale: Transaction, raw: RawAnswer | None, events: tuple[EventName, ...], entry: HistoryEntry, due_at: datetime) -> Transaction:
     """One visible change: a new version, its history, its raw answer, its announcements."""
     fresh = tuple(event for event in events if event not in sale.unannounced)
-    answers = sale.answers if raw is None else (*sale.answers[: MOST_RAW_ANSWERS - 1], raw)
+    answers = sale.answers if raw is None else _with_answer(sale.answers, raw, MOST_RAW_ANSWERS)
     changed = structs.replace(sale, version=sale.version + 1, updated_at=entry.at, answers=answers, unannounced=(*sale.unannounced, *fresh))
     return with_open(noted(changed, entry), due_at)
+
+
+def _with_answer(answers: tuple[RawAnswer, ...], raw: RawAnswer, at_most: int) -> tuple[RawAnswer, ...]:
+    """The answers and one more. Where they are full, the latest of those that are worth the least makes way, but never the first."""
+    if len(answers) < at_most:
+        return (*answers, raw)
+    out = min(range(len(answers) - 1, 0, -1), key=lambda at: answers[at].worth)
+    return (*answers[:out], *answers[out + 1 :], raw)
 
 
 def _ended(sale: Transaction, outcome: Vended | Rejected, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
@@ -278,8 +300,10 @@ def _ended(sale: Transaction, outcome: Vended | Rejected, raw: RawAnswer | None,
 
 def _in_doubt(sale: Transaction, unknown: Unknown, raw: RawAnswer | None, at: datetime, by: str) -> Transaction:
     signed = structs.replace(sale, sign_of_vend=sale.sign_of_vend or unknown.sign_of_vend)
-    if sale.state is State.IN_DOUBT:  # nothing new, but a sign of a vend is never forgotten
-        return sale if signed == sale else _changed(signed, raw, (), HistoryEntry(at, "sign of a vend", by, unknown.cause), at)
+    if sale.state is State.IN_DOUBT:
+        if sale.sign_of_vend or not unknown.sign_of_vend:
+            return heard(sale, raw)
+        return _changed(signed, raw, (), HistoryEntry(at, "sign of a vend", by, unknown.cause), at)  # never forgotten
     moved = structs.replace(_moved(signed, State.IN_DOUBT), outcome=unknown)
     return _changed(moved, raw, (EventName.IN_DOUBT,), HistoryEntry(at, State.IN_DOUBT.value, by, unknown.cause), at)
 
@@ -295,7 +319,7 @@ def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at
     if known.supplier_transaction_id is None and receipt.supplier_transaction_id is not None:  # a person had decided
         named = structs.replace(sale, outcome=Vended(structs.replace(known, supplier_transaction_id=receipt.supplier_transaction_id)))
         return _changed(named, raw, (), HistoryEntry(at, "supplier's id learned", by), due_at)
-    return sale
+    return heard(sale, raw)
 
 
 def _with_more(
@@ -306,7 +330,7 @@ def _with_more(
     if by not in SUPPLIERS_WORD and receipt.tokens_due is not TokensDue.PENDING:  # what a person has written down is all there is
         whole = structs.replace(whole, tokens_due=receipt.tokens_due, tokens_issued=None)
     if whole == known:
-        return sale
+        return heard(sale, raw)
     changed = structs.replace(sale, outcome=Vended(whole))
     if whole.tokens_due is not TokensDue.PENDING:
         return _changed(changed, raw, (EventName.TOKENS,), HistoryEntry(at, "tokens added", by), due_at)

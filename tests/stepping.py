@@ -186,12 +186,13 @@ class World:
         return Answer(answer)
 
     async def reprint(self, sale: Transaction) -> Reprint:
-        """The next scripted result, else what is true: the vend if there was one."""
+        """The next scripted result, or whole reprint, else what is true: the vend if there was one."""
         await boundary("before reprint")
         self.asked_again.append(sale.id)
         self.wait(self.reprint_seconds)
         if self.reprints:
-            return Reprint(self.reprints.pop(0))
+            said = self.reprints.pop(0)
+            return said if isinstance(said, Reprint) else Reprint(said)
         if not self.reprint_knows:
             return Reprint(NoSuchTransaction())
         return Reprint(delivered(sale.request_id) if sale.request_id in self.vends else NoSuchTransaction())

@@ -75,7 +75,7 @@ def _changed(function: FunctionType, changes: list[Change]) -> CodeType:
 
 _read_vend = answers.read_vend
 _purchase, _send = vending.Vending.purchase, vending.Vending._send
-_resolve = resolving.Resolving.resolve
+_resolve, _evidence = resolving.Resolving.resolve, resolving.Resolving._evidence
 _is_abandoned = transaction.Transaction.is_abandoned
 
 PLANTS = (
@@ -215,15 +215,18 @@ PLANTS = (
             swap("if at - sale.not_found_at < timedelta(seconds=retry_seconds):", "if False:"),
         ),
     ),
-    plant('"does not exist" is believed without a control', (_resolve, swap(" if sale.order.vas_type in controlled:", ":"))),
+    plant('"does not exist" is believed without a control', (_evidence, swap(" if sale.order.vas_type in controlled:", ":"))),
     plant(
         '"does not exist" is believed of a young sale',
         (transaction.may_be_absent, swap(" and at >= of_age_at(sale, minimum_age_seconds)", "")),
     ),
     plant('"does not exist" is believed against a sign of a vend', (transaction.may_be_absent, swap(" and not sale.sign_of_vend", ""))),
-    plant("one vend ends two sales", (resolving.Resolving._found, swap("if all(holder.id == sale.id for holder in holders):", "if True:"))),
+    plant(
+        "one vend ends two sales",
+        (resolving.Resolving._held_by_another, swap("None if all(holder.id == sale.id for holder in holders)", "None if True")),
+    ),
     plant("recovered tokens are not announced", (transaction._with_more, swap("(EventName.TOKENS,)", "()"))),
-    plant("tokens that are due are forgotten", (_resolve, swap(" and not sale.tokens_pending:\n", ":\n"))),
+    plant("tokens that are due are forgotten", (_resolve, swap("not _is_unfinished(sale)", "sale.state is not State.IN_DOUBT"))),
     # Settling
     plant("absence is believed of files with other ids", (silence.proves_absence, swap(" and day in matching.controls", ""))),
     plant("absence is believed of one file alone", (silence.days_that_may_bill, swap("(sale.day, sale.day + ONE_DAY)", "(sale.day,)"))),

@@ -11,6 +11,7 @@ from shared.outcome import Answer, Charge, Consumer, RawAnswer, Reason, Receipt,
 from shared.sts import StsToken, TokenKind
 from shared.transaction import (
     MOST_HISTORY,
+    MOST_RAW_ANSWERS,
     NEXT,
     REVEALED,
     EventName,
@@ -126,6 +127,61 @@ def test_a_sign_of_a_vend_is_never_forgotten():
     signed = learned(sale(LOST), SIGN)
     assert signed.sign_of_vend and signed.state is State.IN_DOUBT
     assert learned(signed, LOST) is signed
+
+
+def body(number, *, status=200, source="reprint", says=b"00001111222233334444"):
+    return RawAnswer.of(source, LATER, status, "application/json", b'{"at":%d,"token":"%s"}' % (number, says))
+
+
+def said(known, outcome, raw, by="reprint"):
+    return after(known, Answer(outcome, raw), at=LATER, by=by, retry_seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("first", "late"),
+    [(PENDING, PENDING), (PENDING, SIGN), (SIGN, SIGN), (DELIVERED, DELIVERED), (DELIVERED, PENDING), (DELIVERED, SIGN)],
+    ids=["due", "due, unread", "in doubt", "delivered", "not again", "delivered, unread"],
+)
+def test_words_of_a_2xx_that_change_nothing_are_kept_once_and_nobody_sees_a_change(first, late):
+    known = sale(first)
+    kept = said(known, late, body(1))
+    assert kept.answers == (*known.answers, body(1))
+    assert structs.replace(kept, answers=known.answers) == known
+    assert said(kept, late, body(1)) is kept
+
+
+@pytest.mark.parametrize("first", [PENDING, DELIVERED, SIGN, REFUSED])
+@pytest.mark.parametrize("raw", [None, body(1, status=502), body(1, status=400), RawAnswer.of("reprint", LATER, 200, None, b"")])
+def test_words_that_can_hold_nothing_are_not_kept(first, raw):
+    known = sale(first)
+    assert said(known, LOST, raw) is known
+
+
+def test_what_the_sale_itself_was_answered_is_kept_however_late_it_comes():
+    late = body(1, status=502, source="vend")
+    assert said(sale(LOST), LOST, late, by="supplier").answers == (RAW, late)
+
+
+def test_words_that_change_nothing_leave_room_for_those_that_do_and_what_may_be_a_token_goes_before_the_rest():
+    pages = [body(number, says=b"maintenance") for number in range(9)]
+    known = sale(SIGN)
+    for page in pages:
+        known = said(known, SIGN, page)
+    assert known.answers == (RAW, *pages[:3])
+    tokens = [body(number) for number in range(9)]
+    for token in tokens:
+        known = said(known, SIGN, token)
+    assert known.answers == (RAW, *tokens[:3])
+    twice = [printed_as(f"s-{number}") for number in range(9)]
+    known = said(known, DELIVERED, body(10))
+    for number, vended in enumerate(twice):
+        known = said(known, vended, body(11 + number))
+    assert len(known.answers) == MOST_RAW_ANSWERS
+    assert known.answers[:6] == (RAW, *tokens[:3], body(10), body(11)) and known.answers[-1] == body(19)
+
+
+def printed_as(supplier_id):
+    return Vended(Receipt(supplier_transaction_id=f"other {supplier_id}"))
 
 
 def test_a_sale_is_open_until_nothing_is_left_to_do():
