@@ -35,16 +35,17 @@ class Recording:
     async def learn(
         self, sale: Transaction, answer: Answer, *, by: str, send_ended_at: datetime | None = None, until: datetime | None = None
     ) -> Transaction:
-        """Put what `answer` says on record, whatever else has happened to the sale meanwhile. Tries as `change` does.
+        """Put what `answer` says on record, and when its send ended, whatever else has happened to the sale meanwhile.
+
+        Tries as `change` does.
 
         Raises:
             StoreUnavailable: after several tries; the record may or may not have changed.
         """
 
         def learned(known: Transaction) -> Transaction:
-            timed = known if send_ended_at is None else structs.replace(known, send_ended_at=send_ended_at)
-            changed = after(timed, answer, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
-            return known if changed is timed else changed
+            timed = known if send_ended_at in (None, known.send_ended_at) else structs.replace(known, send_ended_at=send_ended_at)
+            return after(timed, answer, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
 
         return await self.change(sale, learned, until)
 

@@ -210,7 +210,7 @@ def not_found(sale: Transaction, raw: RawAnswer | None, *, at: datetime, minimum
     """
     if not may_be_absent(sale, at=at, minimum_age_seconds=minimum_age_seconds):
         return sale
-    if sale.not_found_at is None:
+    if sale.not_found_at is None or sale.not_found_at < of_age_at(sale, minimum_age_seconds):  # its age came on record after that
         return structs.replace(sale, not_found_at=at)
     if at - sale.not_found_at < timedelta(seconds=retry_seconds):
         return sale

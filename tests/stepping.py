@@ -175,7 +175,7 @@ class World:
         return self.prevend_answer
 
     async def vend(self, order: Order, supplier_prevend_id: str | None, request_id: str, send_within_seconds: float) -> Answer:
-        """The next scripted answer, else a delivered token. An answer that is callable sees the order come in first."""
+        """The next scripted outcome, or whole answer, else a delivered token. One that is callable sees the order come in first."""
         await boundary("before vend")
         answer = self.answers.pop(0) if self.answers else delivered(request_id)
         if callable(answer):
@@ -183,7 +183,7 @@ class World:
         if not isinstance(answer, Rejected):
             self.vends.append(request_id)
         await boundary("after vend")
-        return Answer(answer)
+        return answer if isinstance(answer, Answer) else Answer(answer)
 
     async def reprint(self, sale: Transaction) -> Reprint:
         """The next scripted result, or whole reprint, else what is true: the vend if there was one."""

@@ -211,7 +211,7 @@ PLANTS = (
         '"does not exist" is believed at once',
         (
             transaction.not_found,
-            swap("if sale.not_found_at is None:", "if False:"),
+            swap("if sale.not_found_at is None or sale.not_found_at < of_age_at(sale, minimum_age_seconds):", "if False:"),
             swap("if at - sale.not_found_at < timedelta(seconds=retry_seconds):", "if False:"),
         ),
     ),
@@ -219,6 +219,7 @@ PLANTS = (
     plant(
         '"does not exist" is believed of a young sale',
         (transaction.may_be_absent, swap(" and at >= of_age_at(sale, minimum_age_seconds)", "")),
+        (transaction.not_found, swap(" or sale.not_found_at < of_age_at(sale, minimum_age_seconds)", "")),
     ),
     plant('"does not exist" is believed against a sign of a vend', (transaction.may_be_absent, swap(" and not sale.sign_of_vend", ""))),
     plant(

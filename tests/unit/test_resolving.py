@@ -167,6 +167,46 @@ def test_a_sale_abandoned_while_vending_is_put_in_doubt_and_resolved():
     assert sale.state is State.VENDED and [entry.what for entry in sale.history] == ["in_doubt", "vended"]
 
 
+def come_back_late(world, answer, seconds=300):
+    """A sale whose process came back with that answer after a sweep had found it abandoned."""
+    world.answers = [answer]
+    selling = world.vending.purchase(electricity())
+    while selling.send(None) != "after vend":
+        pass
+    world.reprints = [NoAnswer("timeout")]
+    sweep_at(world, seconds)
+    return run(selling).transaction
+
+
+@pytest.mark.parametrize("page", [None, RawAnswer.of("vend", World().now, 502, "text/html", b"<h1>oops</h1>")])
+def test_an_answer_that_comes_after_a_sweep_leaves_when_the_send_ended_and_what_it_said(page):
+    world = World()
+    sale = come_back_late(world, Answer(LOST, page))
+    known = world.sales[sale.id]
+    assert (known.state, known.send_ended_at) == (State.IN_DOUBT, sale.created_at + timedelta(seconds=300))
+    assert known.answers == (() if page is None else (page,))
+    assert known.version == 2 and [entry.note for entry in known.history] == ["abandoned past its lease"]
+
+
+def test_does_not_exist_has_to_be_said_twice_of_age_also_where_the_end_of_the_send_came_on_record_in_between():
+    world = World()
+    control_sale(world)
+    world.answers = [LOST]
+    selling = world.vending.purchase(electricity(allow_duplicate=True))
+    while selling.send(None) != "after vend":
+        pass
+    world.vends.pop()  # never made
+    sweep_at(world, 240, AGE)
+    (sale_id,) = (sale.id for sale in world.sales.values() if sale.not_found_at == world.now)
+    run(selling)  # its send ends only now
+    sweep_at(world, MINUTE)
+    assert world.sales[sale_id].state is State.IN_DOUBT
+    sweep_at(world, AGE)
+    assert world.sales[sale_id].state is State.IN_DOUBT
+    sweep_at(world, MINUTE)
+    assert world.sales[sale_id].state is State.REJECTED
+
+
 def test_tokens_that_are_due_are_fetched_and_announced():
     world = World()
     pending = Vended(Receipt(supplier_transaction_id="supplier-00000000-0000-4000-8000-000000000002", tokens_due=TokensDue.PENDING))
