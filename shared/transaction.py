@@ -230,13 +230,16 @@ def of_age_at(sale: Transaction, minimum_age_seconds: int) -> datetime:
 
 
 def tried(sale: Transaction, *, at: datetime, minimum_age_seconds: int, review_after_seconds: int, retry_seconds: int) -> Transaction:
-    """The sale after a try that did not finish it: due again later, and announced once as a person's when it is too old."""
+    """The sale after a try that did not finish it: due again later, and announced once as a person's when it is too old.
+
+    That is soon while a first "does not exist" is fresh, for the second ends the sale, and at the latest when the sale comes of age.
+    """
     if sale.open is None:
         return sale
-    due_at = at + retry_delay(sale.attempts, retry_seconds)
-    if sale.not_found_at is not None and sale.state is State.IN_DOUBT:
-        due_at = at + timedelta(seconds=retry_seconds)
-    elif at < (of_age := of_age_at(sale, minimum_age_seconds)):
+    due_at, interval = at + retry_delay(sale.attempts, retry_seconds), timedelta(seconds=retry_seconds)
+    if sale.not_found_at is not None and at < sale.not_found_at + 2 * interval and sale.state is State.IN_DOUBT:
+        due_at = at + interval
+    if at < (of_age := of_age_at(sale, minimum_age_seconds)):
         due_at = min(due_at, of_age)
     waited = with_open(structs.replace(sale, attempts=sale.attempts + 1), due_at)
     if sale.review_announced or at < sale.created_at + timedelta(seconds=review_after_seconds):

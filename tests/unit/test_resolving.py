@@ -142,6 +142,26 @@ def test_tries_grow_apart_up_to_an_hour_and_never_stop():
     assert tries[0] == 1 and gaps[-3:] == [60, 60, 60] and len(tries) > 20
 
 
+def test_a_doubt_whose_absence_was_said_once_is_soon_asked_about_again_and_then_ever_less_often():
+    world = World()
+    control = control_sale(world)
+    sale = never_vended(world)
+    sweep_at(world, AGE)
+    assert world.sales[sale.id].not_found_at == world.now
+    del world.sales[control.id]  # no control answers any more
+    tries = []
+    for minute in range(1, 60 * 24):
+        before = len(world.asked_again)
+        sweep_at(world, MINUTE)
+        if len(world.asked_again) > before:
+            tries.append(minute)
+    gaps = [after - before for before, after in itertools.pairwise(tries)]
+    assert tries[0] == 1 and gaps[-3:] == [60, 60, 60] and len(tries) < 40
+    control_sale(world)
+    sweep_at(world, 3600)
+    assert world.sales[sale.id].state is State.REJECTED
+
+
 def test_an_old_doubt_goes_to_a_person_once_and_is_still_tried():
     world = World(rules=Rules(mode=Mode.LIVE, review_after_seconds=7200))
     sale = lost_reply(world)
