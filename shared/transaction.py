@@ -262,12 +262,18 @@ def retry_delay(attempts: int, retry_seconds: int) -> timedelta:
 
 
 def noted(sale: Transaction, entry: HistoryEntry) -> Transaction:
-    """The sale with one more line of history. A full one loses its oldest line that tells of a reading only, such as a reveal."""
-    history = (*sale.history, entry)
-    if len(history) > MOST_HISTORY:
-        passing = next((at for at, line in enumerate(history) if line.what == REVEALED), 1)
-        history = (*history[:passing], *history[passing + 1 :])
-    return structs.replace(sale, history=history)
+    """The sale with one more line of history. A full one loses what comes again and again, and neither a decision nor an end."""
+    kept = sale.history if len(sale.history) < MOST_HISTORY else _without_a_repeat(sale.history)
+    return structs.replace(sale, history=(*kept, entry))
+
+
+def _without_a_repeat(history: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
+    """The history without the oldest line of whatever fills it: tokens revealed, or contradictions by the supplier, whose first stays."""
+    revealed = [at for at, line in enumerate(history) if line.what == REVEALED]
+    contradicted = [at for at, line in enumerate(history) if line.what == EventName.CONTRADICTED and line.by in SUPPLIERS_WORD]
+    most = max(revealed, contradicted[1:], key=len)
+    passing = most[0] if most else 1  # nothing else comes so often
+    return (*history[:passing], *history[passing + 1 :])
 
 
 def _moved(sale: Transaction, state: State) -> Transaction:

@@ -384,6 +384,25 @@ def test_reveals_push_no_decision_out_of_a_history():
     assert [entry.what for entry in known.history[:2]] == ["rejected", "decision"] and len(known.history) == MOST_HISTORY
 
 
+def test_contradictions_push_no_decision_and_no_end_out_of_a_history_and_the_first_of_them_stays():
+    known = noted(sale(LOST), HistoryEntry(LATER, "decision: rejected", "ann@example.com", "ticket 4711"))
+    known = learned(known, REFUSED, by="ann@example.com")
+    known = noted(known, HistoryEntry(LATER, REVEALED, "ann@example.com"))
+    for number in range(300):
+        known = learned(known, printed_as(f"{number}"), by=("supplier", "reprint", "settlement")[number % 3])
+    assert [entry.what for entry in known.history[:5]] == ["in_doubt", "decision: rejected", "rejected", REVEALED, "contradicted"]
+    assert known.history[4].note == "vended_after_rejection: other 0" and known.history[-1].note == "vended_after_rejection: other 299"
+    assert len(known.history) == MOST_HISTORY
+
+
+def test_neither_readings_nor_contradictions_drive_the_others_out_of_a_history():
+    known = sale(REFUSED)
+    for number in range(300):
+        known = noted(learned(known, printed_as(f"{number}")), HistoryEntry(LATER, REVEALED, f"person {number}"))
+    assert known.history[-1].by == "person 299" and known.history[-2].note == "vended_after_rejection: other 299"
+    assert sum(entry.what == REVEALED for entry in known.history) in (99, 100) and len(known.history) == MOST_HISTORY
+
+
 @pytest.mark.parametrize("shown", [repr, pretty_repr])
 def test_a_sale_is_shown_without_what_was_bought_and_by_whom(shown):
     assert shown(sale(DELIVERED)) == "Transaction(id='00aa00aa00aa00aa00aa00aa00aa00aa', version=2, state='vended', amount_cents=10000)"
