@@ -100,6 +100,20 @@ class Proof(Value, frozen=True, kw_only=True):
         )
 
 
+class Sign(Value, frozen=True, kw_only=True):
+    """A line that names a sale in doubt and does not bill it: no proof of a vend, but from now on silence proves nothing either.
+
+    Never shown: the line holds whole numbers.
+    """
+
+    _hidden = frozenset({"line"})
+
+    transaction_id: str
+    day: date
+    number: int
+    line: Line
+
+
 class Healed(Value, frozen=True):
     """A sale in doubt that the files bring to its end: `vended` by a line, `rejected` by their silence."""
 
@@ -153,9 +167,9 @@ class Conservation(Value, frozen=True, kw_only=True):
 
 
 class SettledDay(Value, frozen=True, kw_only=True):
-    """A day's comparison, frozen. What only the run needs (`proofs`, `absent`, `strangers`) is not part of what is kept.
+    """A day's comparison, frozen. What only the run needs (`signs`, `proofs`, `absent`, `strangers`) is not part of what is kept.
 
-    `proofs` and `absent` (ids of sales that may be called rejected) are to be put on record. `strangers` are lines that name
+    `signs`, `proofs` and `absent` (ids of sales that may be called rejected) are to be put on record. `strangers` are lines that name
     no sale that was given: if one names an older sale of ours, compare again with that sale, and with its day's files.
     `left_out` counts what is not listed one by one, by the name of its list.
     """
@@ -173,6 +187,7 @@ class SettledDay(Value, frozen=True, kw_only=True):
     healed: tuple[Healed, ...]
     open: tuple[StillOpen, ...]
     tokens_to_recover: tuple[TokenToRecover, ...]
+    signs: tuple[Sign, ...]
     proofs: tuple[Proof, ...]
     absent: tuple[str, ...]
     strangers: tuple[Line, ...]

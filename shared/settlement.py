@@ -21,6 +21,7 @@ from shared.settled_day import (
     Kind,
     Proof,
     SettledDay,
+    Sign,
     Status,
     StillOpen,
     TokenToRecover,
@@ -82,6 +83,7 @@ class _Comparison:
             healed=_healed(proofs, absent),
             open=self._open(frozenset(absent)),
             tokens_to_recover=self._tokens_to_recover(),
+            signs=self._signs(),
             proofs=proofs,
             absent=absent,
             strangers=self._strangers(),
@@ -137,6 +139,15 @@ class _Comparison:
             books.add(line.service, "differences", Total(0, line.cents - known.cents))
             if known.sale.day != self.view.day:
                 books.add(line.service, "carried_in", Total(1, known.cents))
+
+    def _signs(self) -> tuple[Sign, ...]:
+        """The first line of each sale in doubt that names it, in whichever of the files, where none bills it."""
+        signs: dict[str, Sign] = {}
+        for filed, _, known in self.view.matching.judged:
+            if known is not None and known.sale.state in OPEN_STATES and known.billed_in is None and not known.sale.sign_of_vend:
+                sale_id = known.sale.id
+                signs.setdefault(sale_id, Sign(transaction_id=sale_id, day=filed.day, number=filed.number, line=filed.line))
+        return tuple(signs[sale_id] for sale_id in sorted(signs))
 
     def _proofs(self) -> Iterator[Proof]:
         for known in self.view.rest:

@@ -18,10 +18,10 @@ from shared import logs
 from shared.matching import ONE_DAY, Readings
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import line_text
-from shared.outcome import Answer, RawAnswer, Reason, Rejected, Vended
+from shared.outcome import Answer, RawAnswer, Reason, Rejected, Unknown, Vended
 from shared.reconciling import Each
 from shared.recording import Recording
-from shared.settled_day import Json, Proof, SettledDay, Status
+from shared.settled_day import Json, Proof, SettledDay, Sign, Status
 from shared.settlement import OPEN_STATES, compare, files_needed
 from shared.settlement_files import Files, Found, Refusal, Refused, StoredFile
 from shared.settlement_papers import AT_ONCE, BY, DayPapers, Runs, with_healed
@@ -264,17 +264,29 @@ class Settling(Recording):
         return ()
 
     async def _healed(self, settled: SettledDay) -> list[Transaction]:
-        """Put on record what the files prove; the sales as they are then."""
+        """Put on record what the files prove; the sales as they are then. Signs first: they are what silence must not outlive."""
+        signed = await self.each(map(self._signed, settled.signs), AT_ONCE)
         by_sale = groupby(sorted(settled.proofs, key=_in_order), key=lambda proof: proof.transaction_id)
         proven = await self.each((self._proven(sale_id, tuple(proofs)) for sale_id, proofs in by_sale), AT_ONCE)
         absent = await self.each((self._absent(sale_id) for sale_id in settled.absent), AT_ONCE)
-        return [*proven, *absent]
+        return [*signed, *proven, *absent]
+
+    async def _signed(self, sign: Sign) -> Transaction:
+        """Remember that a line named a sale, unless it has ended since the files were compared."""
+        cause = f"named by line {sign.number} of the settlement file of {sign.day}"
+        answer = Answer(Unknown(cause, sign_of_vend=True), self._words(sign.line))
+
+        def learned(known: Transaction) -> Transaction:
+            if known.state not in OPEN_STATES or known.sign_of_vend:
+                return known
+            return after(known, answer, at=self.now(), by=BY, retry_seconds=self.rules.retry_seconds)
+
+        return await self.announce(await self.change(await self._held(sign.transaction_id), learned))
 
     async def _proven(self, sale_id: str, proofs: Iterable[Proof]) -> Transaction:
         sale = await self._held(sale_id)
         for proof in proofs:
-            raw = RawAnswer.of(BY, self.now(), None, None, line_text(proof.line).encode())
-            sale = await self.learn(sale, Answer(Vended(proof.receipt), raw), by=BY)
+            sale = await self.learn(sale, Answer(Vended(proof.receipt), self._words(proof.line)), by=BY)
         return await self.announce(sale)
 
     async def _absent(self, sale_id: str) -> Transaction:
@@ -287,6 +299,10 @@ class Settling(Recording):
             return after(known, never, at=self.now(), by=BY, retry_seconds=self.rules.retry_seconds)
 
         return await self.announce(await self.change(await self._held(sale_id), learned))
+
+    def _words(self, line: Line) -> RawAnswer:
+        """A line as what the supplier said."""
+        return RawAnswer.of(BY, self.now(), None, None, line_text(line).encode())
 
     @property
     def _papers(self) -> DayPapers:

@@ -17,7 +17,17 @@ BREACHES: Final = (
     "sold what it had refused",
 )
 CALLERS: Final = ("two taps", "key reused", "prevend shared", "stranger's prevend", "stranger's key")
-FILES: Final = ("missing", "miscounted", "cut", "doubled", "with strangers", "lines left out", "true")
+FILES: Final = (
+    "missing",
+    "miscounted",
+    "cut",
+    "doubled",
+    "with strangers",
+    "with lines that bill nothing",
+    "early",
+    "lines left out",
+    "true",
+)
 COUNTED: Final = ("sweep", "settle", "files come", "people decide", "bad days", "vends")
 
 

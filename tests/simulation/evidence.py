@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES
+from shared.settling import Settled
 from shared.transaction import Transaction
 from tests.simulation.violation import Violation
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 # The contract's numbers, whatever the product's settings say.
 MINIMUM_AGE: Final = timedelta(seconds=900)
 RESOLVE_INTERVAL: Final = timedelta(seconds=60)
+OUR_ID: Final = 5  # the position in a line, after its "D"
 A_SWEEP: Final = timedelta(hours=24)  # one sweep, with all that can freeze it
 
 
@@ -21,7 +23,7 @@ def rejects_on_evidence(world: "World", sale: Transaction) -> None:
     by = sale.history[-1].by
     if by not in ("reprint", "settlement"):
         return
-    if sale.sign_of_vend:
+    if sale.sign_of_vend or sale.id in world.named:
         raise Violation("a rejection has its evidence", f"sale {sale.id[:6]} showed a sign of a vend")
     if by == "settlement":
         if (why := _hole_in_the_files(world, sale)) is not None:
@@ -30,6 +32,19 @@ def rejects_on_evidence(world: "World", sale: Transaction) -> None:
         raise Violation(
             "a rejection has its evidence", f"sale {sale.id[:6]} was not denied twice, of age, a minute apart, beside a control"
         )
+
+
+def remember_who_was_named(world: "World", settled: Settled) -> None:
+    """Whomever the files of days that are settled now name, in a line of whatever status, has shown a sign of a vend."""
+    for body in settled.days:
+        if body["file"] is not None:
+            for row in _rows(world.shelf.contents[body["file"]["name"]]):
+                if (sale_id := world.sale_of.get(row[OUR_ID].lower())) is not None:
+                    world.named.add(sale_id)
+
+
+def _rows(content: bytes) -> list[list[str]]:
+    return [line.split("|") for line in content.decode().splitlines()[1:-1]]
 
 
 def _was_denied(world: "World", sale: Transaction) -> bool:
@@ -50,11 +65,11 @@ def _hole_in_the_files(world: "World", sale: Transaction) -> str | None:
         files = [content for content in world.shelf.contents.values() if content.startswith(f"H|1|{day:%Y%m%d}".encode())]
         if not files:
             return f"the file of {day} never came"
-        rows = [line.split("|") for line in files[-1].decode().splitlines()[1:-1]]
-        if not any(row[5].lower() in world.sale_of for row in rows):
+        rows = _rows(files[-1])
+        if not any(row[OUR_ID].lower() in world.sale_of for row in rows):
             return f"the file of {day} bills nothing by our ids"
         for row in rows:
-            ours = row[5].lower() in world.sale_of or row[4] in held or row[5] in held
+            ours = row[OUR_ID].lower() in world.sale_of or row[4] in held or row[OUR_ID] in held
             if FILE_VAS_TYPES[row[1]] is sale.order.vas_type and int(row[11]) == sale.order.amount.cents and not ours:
                 return f"the file of {day} has a line that may be its own"
     return None

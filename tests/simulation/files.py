@@ -9,12 +9,13 @@ from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import detail, written
 from shared.settled_day import SettledDay
 from shared.settlement_files import Choice, Comparing, FilesUnavailable, Found, StoredFile, compared
-from shared.transaction import business_day
+from shared.transaction import Transaction, business_day
 from tests.simulation.faults import Call, Fault
 from tests.simulation.goods import Vend
 
 LIST = Call("files.find", Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.LATE, weight=6)
 READ = Call("files.compare", Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.LATE, weight=6)
+UNBILLED = ("Pending", "Binned")  # statuses under which nothing is billed: one that nobody knows, and one that is known
 
 
 class Shelf:
@@ -62,6 +63,14 @@ def _stored(name: str, content: bytes) -> StoredFile:
 def lines_of(day: date, vends: list[Vend], ids: str) -> list[Line]:
     """What the supplier bills for a day; `ids` says what its field for our id carries."""
     return [line_of(vend, ids) for vend in vends if business_day(vend.at) == day]
+
+
+def line_that_bills_nothing(sale: Transaction, number: int, ids: str) -> Line:
+    """A line of a request as it came in, whatever became of it, with another status than `Successful`."""
+    order = sale.order
+    tried = Vend(sale.request_id, order.vas_type, order.recipient, order.amount.cents, pinned=order.pinned)
+    tried.supplier_id, tried.at = f"cccccccc-0000-4000-8000-{number:012d}", sale.created_at
+    return line_of(tried, ids)._replace(status=UNBILLED[number % len(UNBILLED)])
 
 
 def line_of(vend: Vend, ids: str) -> Line:

@@ -5,12 +5,13 @@ from random import Random
 from typing import Final
 
 from shared.identifiers import Caller
-from shared.transaction import State, business_day
+from shared.mobilemart.settlement_file import Line
+from shared.transaction import State, Transaction, business_day
 from tests.simulation import invariants, operators
 from tests.simulation.callers import Purse, Shopper, look_up
 from tests.simulation.character import Character
 from tests.simulation.dice import Dice
-from tests.simulation.files import lines_of
+from tests.simulation.files import line_that_bills_nothing, lines_of
 from tests.simulation.goods import IMPOSSIBLE, WANTS
 from tests.simulation.trace import Trace
 from tests.simulation.world import ENOUGH, ONE_DAY, PERSONS_TURN, World
@@ -44,6 +45,8 @@ class History(World):
     def storm(self) -> None:
         self._people_come()
         self.scheduler.run()
+        if (vain := self._asked_for_in_vain()) and self.pick(3) == 0:
+            self._a_file_comes_early(vain[0].day)
         if self.is_long and self.pick(12) == 0:
             self._days_pass_badly()
 
@@ -133,10 +136,30 @@ class History(World):
                     operators.decide(self, sale)
             self.scheduler.run()
 
+    def _asked_for_in_vain(self) -> list[Transaction]:
+        """The sales in doubt that were not made, so far: what names one of them must keep it from being called absent."""
+        doubts = (sale for sale in self.store.open.values() if sale.state is State.IN_DOUBT)
+        return [sale for sale in doubts if sale.request_id not in self.switch.by_request]
+
+    def _a_file_comes_early(self, day: date) -> None:
+        """The first half of a day that still runs, in which what became of a sale may not be final."""
+        self.saw("file: early")
+        self.shelf.deliver(day, self._with_lines_that_bill_nothing(day), self.clock.now)
+        self.settle(day)
+        self.scheduler.run()
+
+    def _with_lines_that_bill_nothing(self, day: date) -> list[Line]:
+        """A day's lines: in another status those of sales that are asked for in vain, and of some others, in whatever state."""
+        ids, vain = self.character.file_id, self._asked_for_in_vain()
+        tried = [sale for sale in self.store.sales.values() if sale.day == day and (sale in vain or self.pick(2))]
+        known = {sale.request_id for sale in tried}
+        billed = lines_of(day, [vend for vend in self.switch.vends if vend.request_id not in known], ids)
+        return billed + [line_that_bills_nothing(sale, number, ids) for number, sale in enumerate(tried)]
+
     def _deliver_badly(self, day: date) -> None:
         lines = lines_of(day, self.switch.vends, self.character.file_id)
         at = self.clock.now
-        match self.pick(7):
+        match self.pick(8):
             case 0:
                 self.saw("file: missing")
             case 1:
@@ -154,6 +177,9 @@ class History(World):
                 strangers = [line._replace(transaction_id=f"f{line.transaction_id[1:]}", merchant_id="") for line in lines]
                 self.shelf.deliver(day, lines + strangers, at)
             case 5:
+                self.saw("file: with lines that bill nothing")
+                self.shelf.deliver(day, self._with_lines_that_bill_nothing(day), at)
+            case 6:
                 self.saw("file: lines left out")
                 for line in lines[::2]:
                     vend = next(vend for vend in self.switch.vends if vend.supplier_id == line.transaction_id)

@@ -233,5 +233,6 @@ PLANTS = (
     plant("absence is believed of one file alone", (silence.days_that_may_bill, swap("(sale.day, sale.day + ONE_DAY)", "(sale.day,)"))),
     plant("absence is believed against a sign of a vend", (silence.proves_absence, swap("if sale.sign_of_vend or ", "if "))),
     plant("absence is believed beside a line that might be it", (silence._may_hide, before("    unexplained =", "    return False"))),
+    plant("a line that does not bill is no sign of a vend", (settling.Settling._healed, swap("map(self._signed, settled.signs)", "()"))),
     plant("a settlement line is no evidence", (settling.Settling._healed, swap("sorted(settled.proofs, key=_in_order)", "()"))),
 )

@@ -108,6 +108,7 @@ class World:
         self.sale_of: dict[str, str] = {}  # by request id
         self.once: set[tuple[Caller, str, str]] = set()  # caller, key and fingerprint of those who do not want a duplicate
         self.behind: dict[str, set[str]] = {}  # by request id of such a sale: those that look the same, were claimed before, and are open
+        self.named: set[str] = set()  # sales that a line named, of a file with which its day was settled
         self.requested_cents = 0
         self.used_prevends: set[str] = set()
         self.recovered: list[str] = []  # sales whose tokens came after their end
@@ -190,7 +191,7 @@ class World:
     def settle(self, day: date | None = None, after_seconds: float = 0.0) -> None:
         """Scheduler's day has come, or somebody asks for one day."""
         self.saw("settle")
-        self.request("settle", lambda at: at.settling.settle(day, self.clock.now + UNTIL), _reconciled, after_seconds)
+        self.request("settle", lambda at: at.settling.settle(day, self.clock.now + UNTIL), self._settled, after_seconds)
 
     def time_passes(self, enough: timedelta) -> None:
         """Until everything is old enough, and two sweeps more."""
@@ -297,6 +298,11 @@ class World:
 
     def _published(self, event: EventName, sale: Transaction) -> None:
         invariants.announces_what_is_on_record(self, event, sale)
+
+    def _settled(self, result: Any, error: Exception | None) -> None:
+        _reconciled(result, error)
+        if error is None:
+            evidence.remember_who_was_named(self, result)
 
     def _land_later(self, write: Callable[[], object]) -> None:
         self.scheduler.start(Task("a commit that was given up", None, lambda _: _landed(write), _ignored), (1.0, 30.0, 300.0)[self.pick(3)])

@@ -378,6 +378,28 @@ def test_no_other_line_ends_a_doubt(changes):
     assert is_conserved(result)
 
 
+# What a line shows without proving it
+
+
+@pytest.mark.parametrize("state", [State.IN_DOUBT, State.VENDING])
+@pytest.mark.parametrize("changes", [{"status": "Binned"}, {"status": "Pending"}, {"amount": "-10000"}])
+@pytest.mark.parametrize("day", [BEFORE, DAY, NEXT])
+def test_a_line_that_names_a_sale_in_doubt_and_does_not_bill_it_is_a_sign_of_a_vend(state, changes, day):
+    doubt = doubtful("d", state=state)
+    result = settled([A, doubt], {BEFORE: [], DAY: [line(A)], NEXT: []} | {day: [line(doubt, **changes), line(doubt, status="Later")]})
+    (sign,) = result.signs
+    assert (sign.transaction_id, sign.day, sign.number, sign.line) == (doubt.id, day, 2, line(doubt, **changes))
+    assert METER not in repr(result) and doubt.id in repr(result)
+
+
+@pytest.mark.parametrize("day", [DAY, NEXT])
+def test_a_sale_that_a_line_bills_or_that_has_ended_or_showed_a_sign_before_needs_none(day):
+    billed, ended = doubtful("d"), sale("r", state=State.REJECTED, supplier_transaction_id=None)
+    shown = doubtful("s", sign_of_vend=True)
+    lines = [line(one, status="Binned") for one in (billed, ended, shown, A)]
+    assert settled([billed, ended, shown, A], {DAY: lines, NEXT: []} | {day: [*lines, line(billed)]}).signs == ()
+
+
 # What silence proves
 
 

@@ -9,14 +9,14 @@ from msgspec import structs
 
 from shared.matching import ONE_DAY
 from shared.mobilemart.settlement_writer import detail
-from shared.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.outcome import Answer, NoSuchTransaction, Reason, Receipt, Rejected, Reprint, TokensDue, Unknown, Vended
 from shared.settlement_files import FilesUnavailable
 from shared.settling import NoBusinessDay, _Evidence
 from shared.store import PaperKind
 from shared.transaction import EventName, State
 from shared.vas import VasType
 from tests.archive import Archive, bill
-from tests.stepping import START, boundaries, delivered, electricity, run
+from tests.stepping import START, boundaries, boundary, delivered, electricity, run
 
 DAY = date(2026, 5, 1)
 NEXT = DAY + ONE_DAY
@@ -181,6 +181,67 @@ def test_a_file_with_other_ids_never_makes_a_vend_rejected():
     body = only(settle(world, DAY))
     assert [world.sales[sale.id].state for sale in sales] == [State.VENDED, State.IN_DOUBT, State.IN_DOUBT]
     assert {one["transactionId"] for one in body["open"]} == {sales[1].id, sales[2].id} and body["healed"] == []
+
+
+class Forgetful(Archive):
+    """Its supplier knows of those sales only that it has answered."""
+
+    async def reprint(self, sale):
+        await boundary("before reprint")
+        return Reprint(sale.outcome if isinstance(sale.outcome, Vended) else NoSuchTransaction())
+
+
+@pytest.mark.parametrize("status", ["Binned", "Pending"])
+def test_a_line_that_names_a_sale_and_does_not_bill_it_is_a_sign_of_a_vend_that_no_reprint_takes_back(status):
+    world = Forgetful(now=MORNING)
+    control, sale = sell(world, cents=5_000), sell(world, LOST)
+    world.deliver(DAY, bill(control), bill(sale, status=status))
+    settle(world, DAY)
+    for _ in range(2):
+        world.wait(3700)
+        run(world.sweeping.sweep(LATER))
+    named = world.sales[sale.id]
+    assert (named.state, named.sign_of_vend, named.history[-1].what) == (State.IN_DOUBT, True, "sign of a vend")
+    assert named.history[-1].note == "named by line 3 of the settlement file of 2026-05-01"
+    assert named.answers[-1].source == "settlement" and status.encode() in named.answers[-1].body
+
+
+def test_a_line_of_a_later_file_that_names_a_sale_is_a_sign_of_a_vend_that_no_absence_takes_back():
+    world = world_at(MORNING + 4 * ONE_DAY)
+    control, sale = sell(world, cents=5_000), sell(world, LOST, cents=7_700)
+    second, third = sell(world, at=START + ONE_DAY, cents=5_100), sell(world, at=START + 3 * ONE_DAY, cents=5_200)
+    world.deliver(DAY, bill(control))
+    world.deliver(DAY + 3 * ONE_DAY, bill(third), bill(sale, status="Pending"))
+    settle(world)
+    world.deliver(NEXT, bill(second))
+    body = settle(world).days[0]
+    assert world.sales[sale.id].state is State.IN_DOUBT
+    assert [one["transactionId"] for one in body["open"]] == [sale.id] and body["healed"] == []
+    world.written = 0
+    settle(world)
+    assert world.written == 0
+
+
+def test_a_sale_that_has_ended_is_left_alone_by_a_line_that_does_not_bill_it():
+    world = world_at(MORNING)
+    sales = [sell(world), sell(world, Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011"))]
+    world.deliver(DAY, *(bill(sale, status="Binned") for sale in sales))
+    before = dict(world.sales)
+    settle(world, DAY)
+    assert world.sales == before
+
+
+def test_a_sale_that_ends_while_the_files_are_read_is_not_contradicted_by_a_line_that_does_not_bill_it():
+    world = world_at(MORNING)
+    sale = sell(world, LOST)
+    world.deliver(DAY, bill(sale, status="Binned"))
+    settling = world.settling().settle(DAY, LATER)
+    while settling.send(None) != "before compare":
+        pass
+    refusal = Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011"))
+    ended = run(world.vending.learn(world.sales[sale.id], refusal, by="supplier"))
+    run(settling)
+    assert (world.sales[sale.id].state, world.sales[sale.id].history) == (State.REJECTED, ended.history)
 
 
 def test_a_vend_after_a_rejection_is_kept_noted_and_announced_once(caplog):
@@ -376,14 +437,15 @@ def test_no_day_is_begun_after_the_deadline_and_what_is_left_is_said():
 
 
 def troubled(**shape):
-    """Two days with something of everything that is written: heals of both kinds, a contradiction, discrepancies, a closing."""
+    """Two days with something of everything that is written: heals of both kinds, a sign, a contradiction, discrepancies, a closing."""
     world = world_at(MORNING + ONE_DAY, **shape)
     fine, other = sell(world), sell(world, cents=20_000)
     lost, absent = sell(world, LOST, cents=30_000), sell(world, LOST, cents=40_000)
     refused_sale = sell(world, Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011"), cents=50_000)
+    named = bill(sell(world, LOST, cents=60_000), status="Pending")
     world.deliver(DAY, bill(fine), bill(other, amount="20001"), stamp="20260501235900")
     settle(world, DAY)
-    world.deliver(DAY, bill(fine), bill(other), bill(lost, amount="30001"), bill(refused_sale), stamp="20260502060000")
+    world.deliver(DAY, bill(fine), bill(other), bill(lost, amount="30001"), bill(refused_sale), named, stamp="20260502060000")
     world.deliver(NEXT, bill(sell(world, at=START + ONE_DAY)))
     world.now += ONE_DAY
     return world, absent
