@@ -293,14 +293,16 @@ def match(sold: Iterable[Sold], files: Iterable[SettlementFile], readings: Readi
 
 
 class DayView:
-    """One day's view of a matching. A line belongs to the day of its file, a sale to its own.
+    """One day's view of a matching, on the business day `today`. A line belongs to the day of its file, a sale to its own.
 
     Almost every sale is *plain*: of this day, vended, and billed by a line of this day that agrees. Their cents are in `plain`;
-    `own` are the day's other sales, `billed` all others that the day's file bills, `judged` its lines that bill none.
+    `own` are the day's other sales, `billed` all others that the day's file bills, `judged` its lines that bill none. `waits`:
+    whether a file that may bill this day's last sales is still to come, or is of a day that still runs and may be its first half.
     """
 
-    def __init__(self, day: date, matching: Matching) -> None:
+    def __init__(self, day: date, matching: Matching, today: date) -> None:
         self.day, self.matching = day, matching
+        self.waits = day + ONE_DAY >= today or not {day, day + ONE_DAY} <= matching.files.keys()
         self.plain: dict[VasType, list[int]] = {service: [] for service in VasType}
         self.without_token: list[Known] = []
         rest: list[Known] = []
@@ -314,7 +316,6 @@ class DayView:
         self.own = [known for known in rest if known.sale.day == day]
         self.billed = [known for known in rest if known.billed_in == day]
         self.judged = [one for one in matching.judged if one.filed.day == day]
-        self._waits = not {day, day + ONE_DAY} <= matching.files.keys()
 
     @property
     def rest(self) -> list[Known]:
@@ -322,10 +323,10 @@ class DayView:
         return [*self.own, *(known for known in self.billed if known.sale.day != self.day)]
 
     def is_carried_out(self, known: Known) -> bool:
-        """Whether another day's file bills a sale of this day, or may yet do so: while a file is missing, the sale waits."""
+        """Whether another day's file bills a sale of this day, or may yet do so: while the day waits, so does the sale."""
         if known.billed_in is not None:
             return known.billed_in != self.day and known.is_billed_vend
-        return known.is_vended and self._waits and not known.unbilled_lines
+        return known.is_vended and self.waits and not known.unbilled_lines
 
 
 def goes_to(sale: Sold, line: Line) -> bool:

@@ -48,13 +48,13 @@ def compare(day: date, sold: Iterable[Sold], files: Iterable[SettlementFile], *,
         day: the business day that is settled.
         sold: every sale of that day and of both its neighbours, and whatever older ones its lines named the last time.
         files: those of `files_needed` that there are, unread.
-        today: the business day of the run: that of a day that is not over is no evidence of absence.
+        today: the business day of the run: what a file of a day that is not over lacks, it may still come to hold.
 
     Raises:
         FileRefused: a file breaks the format; then nothing was found out.
         ValueError: two files are of the same day.
     """
-    view = DayView(day, match(sold, files, readings))
+    view = DayView(day, match(sold, files, readings), today)
     return _Comparison(view, Differences(view, mode), today).settled()
 
 
@@ -90,12 +90,9 @@ class _Comparison:
         )
 
     def _status(self, discrepancies: Iterable[Discrepancy]) -> Status:
-        files = self.view.matching.files
-        if self.view.day not in files:
+        if self.view.day not in self.view.matching.files:
             return Status.FILE_MISSING
-        if self.view.day >= self.today or self.view.day + ONE_DAY not in files:
-            return Status.PROVISIONAL
-        return ended_status(discrepancies)
+        return Status.PROVISIONAL if self.view.waits else ended_status(discrepancies)
 
     def _matched(self) -> Total:
         """The lines that bill a vended sale of this day, or one that was carried in."""

@@ -322,6 +322,15 @@ def test_today_is_provisional_whatever_files_there_are():
     assert closed([A], [line(A)], today=DAY).status is Status.PROVISIONAL
 
 
+def test_a_day_waits_for_the_whole_of_the_next_one_whose_file_of_a_day_that_still_runs_is_its_first_half():
+    files = {DAY: [line(A)], NEXT: []}
+    result = settled([A, B], files, today=NEXT)
+    assert (result.status, result.discrepancies) == (Status.PROVISIONAL, ())
+    assert [(carried.transaction_id, carried.billed_on) for carried in result.carried_out] == [(B.id, None)]
+    assert is_conserved(result)
+    assert kinds(settled([A, B], files, today=NEXT + ONE_DAY)) == [Kind.MISSING_AT_SUPPLIER]
+
+
 def test_without_its_file_a_day_waits_and_calls_nothing_missing():
     result = settled([A, doubtful("b")], {NEXT: []})
     assert (result.status, result.file, result.discrepancies) == (Status.FILE_MISSING, None, ())

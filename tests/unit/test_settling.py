@@ -119,6 +119,19 @@ def test_today_is_provisional_and_the_future_is_refused():
     assert set(world.days) == {"live-2026-05-01", "live-2026-05-01-v0001", "live-2026-05-01-run"}
 
 
+def test_yesterdays_last_sale_is_not_missed_while_the_file_that_bills_it_is_of_a_day_that_still_runs(caplog):
+    late = datetime(2026, 5, 1, 21, 58, tzinfo=UTC)
+    world = world_at(MORNING)
+    first, last = sell(world), sell(world, at=late)
+    world.deliver(DAY, bill(first))
+    world.deliver(NEXT)
+    assert [body["status"] for body in settle(world).days] == ["provisional"]
+    world.now += ONE_DAY
+    world.deliver(NEXT, bill(last), stamp="20260503060000")
+    assert [body["status"] for body in settle(world).days] == ["balanced", "provisional"]
+    assert "discrepancy found" not in caplog.text and world.discrepancies == []
+
+
 def test_a_lost_answer_is_healed_by_its_line_and_its_token_is_to_be_recovered():
     world = world_at(MORNING)
     sale = sell(world, LOST)
