@@ -168,7 +168,7 @@ class Settling(Recording):
         found = await self.files.find(days)
         ours = {day for day, file in found.items() if not _is_foreign(file)}
         first = next((day for day, paper in zip(days, papers, strict=True) if paper is not None or day in ours), days[-1])
-        while first > days[0] and await self._has_sales(first - ONE_DAY):
+        while first > days[0] and await self.store.any_of_day(self.rules.mode, first - ONE_DAY):
             first -= ONE_DAY
         return [day for day in days if day >= first]
 
@@ -177,12 +177,6 @@ class Settling(Recording):
         papers = await self.store.marked_papers(PaperKind.SETTLEMENTS, self.rules.mode)
         days = [date.fromisoformat(paper.body["day"]) for paper in papers if paper.body["status"] not in ENDED]
         return [day for day in days if day < first]
-
-    async def _has_sales(self, day: date) -> bool:
-        for shard in range(SHARDS):
-            async for _ in self.store.of_day(self.rules.mode, day, shard):
-                return True
-        return False
 
     async def _standing(self, day: date) -> _Day:
         return _Day(day, await self._papers.day(day), await self._papers.runs(day))

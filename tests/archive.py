@@ -89,6 +89,9 @@ class Archive(World):
             if sale.day == day and shard_of(sale.id, mode) == shard_name(mode, shard):
                 yield Sold.of(sale)
 
+    async def any_of_day(self, mode: Mode, day: date) -> bool:
+        return await self._effect("any_of_day", lambda: any(sale.day == day for sale in self.sales.values()))
+
     async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> list[Transaction]:
         def read() -> list[Transaction]:
             self.looked_up.append(value)

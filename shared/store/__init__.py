@@ -127,6 +127,9 @@ class Books(Store, Protocol):
     def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold]:
         """Every sale of a shard's business day, in the order of their ids. What is sold meanwhile may be missed."""
 
+    async def any_of_day(self, mode: Mode, day: date) -> bool:
+        """Whether anything was sold on a business day. One document read."""
+
     async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction]:
         """The sales that have that request id, supplier transaction id or meter number, newest first."""
 

@@ -25,7 +25,7 @@ from shared.identifiers import Caller, caller_id, hashed, one_spelling
 from shared.money import Money
 from shared.prevend import Prevend
 from shared.store import LookupBy, UnreadableRecord
-from shared.transaction import Open, Transaction, shard_of
+from shared.transaction import SHARDS, Open, Transaction, shard_name, shard_of
 from shared.value import Value
 from shared.vas import Mode, VasType
 
@@ -123,6 +123,11 @@ def prevend_of(document: Mapping[str, Any], revision: str | None) -> Prevend:
 def day_shard(shard: str, day: date) -> str:
     """`live-03-2026-05-01`: what settlement reads a business day by."""
     return f"{shard}-{day.isoformat()}"
+
+
+def day_shards(mode: Mode, day: date) -> list[str]:
+    """All that a business day is read by."""
+    return [day_shard(shard_name(mode, number), day) for number in range(SHARDS)]
 
 
 def caller_day(mode: Mode, caller: Caller, day: str) -> str:

@@ -30,6 +30,7 @@ from shared.store.document import (
     Document,
     caller_day,
     day_shard,
+    day_shards,
     lookup_key,
     prevend_document,
     prevend_of,
@@ -234,6 +235,10 @@ class FirestoreStore:
             if len(page) < PAGE:
                 return
             cursor = page[-1].id
+
+    async def any_of_day(self, mode: Mode, day: date) -> bool:
+        where = _where("dayShard", "IN", day_shards(mode, day))
+        return bool(await self._database.query(SALES, where=where, select={"fields": [{"field_path": "__name__"}]}, limit={"value": 1}))
 
     async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction]:
         where = _where("keys", "ARRAY_CONTAINS", lookup_key(mode, by, value))

@@ -23,6 +23,7 @@ from shared.store.document import (
     Document,
     caller_day,
     day_shard,
+    day_shards,
     lookup_key,
     prevend_document,
     prevend_of,
@@ -198,6 +199,10 @@ class SqliteStore:
             for sale in page:
                 yield Sold.of(sale)
             cursor = page[-1].id
+
+    async def any_of_day(self, mode: Mode, day: date) -> bool:
+        statement = f"{_SELECT} WHERE day_shard IN ({', '.join('?' * SHARDS)}) LIMIT 1"
+        return bool(await self._connection.read(statement, *day_shards(mode, day)))
 
     async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction]:
         statement = f"{_BY_KEY} WHERE key = ? ORDER BY created_at DESC LIMIT ?"

@@ -346,6 +346,16 @@ async def test_every_sale_of_a_day_is_in_exactly_one_shard_as_settlement_compare
     assert len(read) == 40
 
 
+async def test_a_day_on_which_anything_was_sold_is_told_from_one_without_sales(store):
+    midnight = datetime(2026, 4, 30, 22, 0, tzinfo=UTC)  # of 1 May in Johannesburg
+    for number in range(3):
+        await store.create(vended(f"key-{number}", at=midnight + timedelta(hours=number)))
+    await store.create(sale("simulated", mode=Mode.SIMULATED, at=midnight - timedelta(hours=1)))
+    days = [date(2026, 4, 30), date(2026, 5, 1), date(2026, 5, 2)]
+    assert [await store.any_of_day(Mode.LIVE, day) for day in days] == [False, True, False]
+    assert await store.any_of_day(Mode.SIMULATED, days[0])
+
+
 async def test_a_meters_sales_are_looked_up_newest_first(store):
     made = [await store.create(sale(f"key-{number}", at=NOON + timedelta(hours=number % 3, minutes=number))) for number in range(6)]
     newest = sorted(made, key=lambda each: each.created_at, reverse=True)

@@ -38,6 +38,7 @@ ASKED: Final[Mapping[str, Ask]] = {
     "FirestoreStore.of_caller": lambda store: store.of_caller(Mode.LIVE, CALLER, DAY.isoformat(), CURSOR, 10),
     "FirestoreStore.due": lambda store: store.due(Mode.LIVE, 3, NOON, 10),
     "FirestoreStore.of_day": lambda store: _drained(store.of_day(Mode.LIVE, DAY, 3)),
+    "FirestoreStore.any_of_day": lambda store: store.any_of_day(Mode.LIVE, DAY),
     "FirestoreStore.lookup": lambda store: store.lookup(Mode.LIVE, LookupBy.METER_NUMBER, "04123456789"),
     "FirestoreStore.vended_lately": lambda store: store.vended_lately(Mode.LIVE, VasType.UTILITY, NOON),
     **{f"FirestoreStore.marked_papers {kind}": partial(_marked, kind) for kind in PaperKind},

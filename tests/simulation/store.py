@@ -19,6 +19,7 @@ FIND_PREVEND = Call("store.find_prevend", *READ)
 FIND_OPEN = Call("store.find_open", *READ)
 DUE = Call("store.due", *READ, weight=1 / 16)  # sixteen of them in a sweep
 OF_DAY = Call("store.of_day", *READ, weight=1 / 8)  # and 48 of these in the settling of a day
+ANY_OF_DAY = Call("store.any_of_day", *READ, weight=16)
 LOOKUP = Call("store.lookup", *READ, weight=3)
 CONTROL = Call("store.vended_lately", *READ)
 READ_PAPER = Call("store.read_paper", *READ)
@@ -141,6 +142,15 @@ class Store:
         if (fault := (yield OF_DAY)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
         found = [sale for sale in self.sales.values() if sale.day == day and sale.mode is mode and int(sale.id[:4], 16) % SHARDS == shard]
+        if fault is not None:
+            yield fault
+        return found
+
+    @coroutine
+    def any_of_day(self, mode: Mode, day: date) -> Step:
+        if (fault := (yield ANY_OF_DAY)) is Fault.REFUSED:
+            raise StoreUnavailable("refused")
+        found = any(sale.day == day and sale.mode is mode for sale in self.sales.values())
         if fault is not None:
             yield fault
         return found

@@ -537,6 +537,14 @@ def test_the_days_of_sales_before_the_first_file_are_settled_too():
     assert [body["day"] for body in settle(world).days] == ["2026-04-30", "2026-05-01", "2026-05-02"]
 
 
+def test_a_day_is_asked_whether_anything_was_sold_on_it_without_reading_its_sales():
+    world = world_at(MORNING)
+    for back in range(3):
+        sell(world, at=START - back * ONE_DAY)
+    steps = boundaries(lambda: world.settling().settle(None, world.now))
+    assert (steps.count("before any_of_day"), steps.count("before of_day")) == (3, 0)
+
+
 def test_a_place_that_does_not_answer_changes_nothing():
     world = world_at(MORNING)
     sell(world, LOST)
