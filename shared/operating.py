@@ -150,7 +150,7 @@ class Operating(Recording):
     async def selling(self) -> Selling:
         """What is paused, and what people decided about it lately."""
         first = self._decision_id(self.now() - DECISIONS_WITHIN)
-        papers = await self.store.marked_papers(PaperKind.CONTROLS, self._selling, first)
+        papers = [paper async for paper in self.store.marked_papers(PaperKind.CONTROLS, self._selling, first)]
         return Selling(await self.brake.held(), [paper.body for paper in reversed(papers[-MOST_DECISIONS:])])
 
     async def pause(self, vas_types: Collection[VasType], reason: str, until: datetime | None, operator: str) -> Selling:

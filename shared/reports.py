@@ -139,8 +139,9 @@ class Reporting:
         """Every day of the last `LISTED` that was settled, newest first."""
         first = business_day(self.now()) - LISTED
         open_days = Counter(paper.body["day"] for paper in await self._open_discrepancies())
-        papers = await self.store.marked_papers(PaperKind.SETTLEMENTS, self.mode, f"{self.mode}-{first.isoformat()}")
-        return [_glance_json(_glance(paper.body, open_days)) | {"version": paper.body["version"]} for paper in reversed(papers)]
+        papers = self.store.marked_papers(PaperKind.SETTLEMENTS, self.mode, f"{self.mode}-{first.isoformat()}")
+        days = [_glance_json(_glance(paper.body, open_days)) | {"version": paper.body["version"]} async for paper in papers]
+        return days[::-1]
 
     async def day(self, day: date) -> Report | None:
         """The report of a day; `None` when it was never settled."""
@@ -167,7 +168,7 @@ class Reporting:
         return await self.store.read_paper(PaperKind.SETTLEMENTS, f"{self.mode}-{day.isoformat()}")
 
     async def _open_discrepancies(self) -> Sequence[Paper]:
-        return await self.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{OPEN}")
+        return [paper async for paper in self.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{OPEN}")]
 
     async def _discrepancies(self, body: Mapping[str, Any], open_papers: Iterable[Paper], today: date) -> list[Json]:
         """The day's own as they were decided on, those of earlier days that are still open, and what has come to light since."""

@@ -89,7 +89,7 @@ class DayPapers:
         New ones are put on record and said, and those that the files no longer show are closed.
         """
         listed = settled.listing(MOST_LISTED)
-        open_papers = {paper.id: paper for paper in await self.papers.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{OPEN}")}
+        open_papers = {paper.id: paper async for paper in self.papers.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{OPEN}")}
         statuses = await self.each((self._reviewed(found, open_papers) for found in listed.discrepancies), AT_ONCE)
         decisions = {found.id: status for found, status in zip(listed.discrepancies, statuses, strict=True)}
         if settled.file is not None:

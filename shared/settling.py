@@ -174,8 +174,8 @@ class Settling(Recording):
 
     async def _unended_before(self, first: date) -> list[date]:
         """The days before that one that were begun and have not ended: their files have never come."""
-        papers = await self.store.marked_papers(PaperKind.SETTLEMENTS, self.rules.mode)
-        days = [date.fromisoformat(paper.body["day"]) for paper in papers if paper.body["status"] not in ENDED]
+        papers = self.store.marked_papers(PaperKind.SETTLEMENTS, self.rules.mode)
+        days = [date.fromisoformat(paper.body["day"]) async for paper in papers if paper.body["status"] not in ENDED]
         return [day for day in days if day < first]
 
     async def _standing(self, day: date) -> _Day:

@@ -2,7 +2,7 @@
 
 import itertools
 import types
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from shared.transaction import EventName, State, Transaction, shard_name
 from shared.vas import Mode, Order, VasType
 from shared.vending import PurchaseRequest, Vending
 
+PAPERS_PAGE = 2  # so that whatever is listed has pages
 START = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
 CALLER = Caller("https://issuer.example", "user-1")
 METER = "12345678901"
@@ -235,13 +236,16 @@ class World:
 
         return await self._effect("write_paper", write)
 
-    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> list[Paper]:
-        def read() -> list[Paper]:
-            return [
-                paper for (of, name), paper in sorted(self.papers.items()) if (of, paper.mark) == (kind, mark) and name >= (from_id or "")
-            ]
+    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
+        def page() -> list[Paper]:
+            marked = [paper for (of, _), paper in self.papers.items() if (of, paper.mark) == (kind, mark)]
+            return sorted((paper for paper in marked if cursor < paper.id >= (from_id or "")), key=lambda paper: paper.id)[:PAPERS_PAGE]
 
-        return await self._effect("marked_papers", read)
+        cursor = ""
+        while papers := await self._effect("marked_papers", page):
+            for paper in papers:
+                yield paper
+            cursor = papers[-1].id
 
     async def stops(self, vas_type: VasType) -> bool:
         await boundary("before stops")

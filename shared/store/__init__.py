@@ -72,8 +72,11 @@ class Papers(Protocol):
             Conflict: an id is taken, or a paper has changed since it was read. Neither was written.
         """
 
-    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> Sequence[Paper]:
-        """All papers with that mark, in the order of their ids: from the first whose id is not before `from_id`."""
+    def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
+        """All papers with that mark, in the order of their ids: from the first whose id is not before `from_id`.
+
+        Each page has the time of one call. What gets or loses the mark meanwhile may be missed, or not.
+        """
 
 
 class Store(Papers, Protocol):

@@ -49,6 +49,7 @@ PREVENDS: Final = "prevends"
 SIMULATOR: Final = "simulator"
 SIMULATOR_KEPT: Final = timedelta(days=30)
 PAGE: Final = 500  # documents of one read while a long answer is collected
+PAPERS_PAGE: Final = 100  # likewise, of papers, of which one may be some hundred kilobytes
 
 _DOCUMENT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,128}", re.ASCII)
 _AFTER_ANY_KEY: Final = "\x7f"  # sorts after every character of a simulator's key
@@ -218,7 +219,7 @@ class FirestoreStore:
             await self._database.commit(write, refused_by=_TAKEN)
 
     async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction]:
-        found = await self._page(_where("callerDay", "EQUAL", caller_day(mode, caller, day)), cursor, at_most)
+        found = await self._page(SALES, _where("callerDay", "EQUAL", caller_day(mode, caller, day)), self._at(SALES, cursor), at_most)
         return [transaction_of(each.document, each.revision) for each in found]
 
     async def due(self, mode: Mode, shard: int, at: datetime, at_most: int) -> Sequence[Transaction]:
@@ -227,14 +228,13 @@ class FirestoreStore:
         return readable((each.id, each.document, each.revision) for each in found)
 
     async def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold]:
-        where = _where("dayShard", "EQUAL", day_shard(shard_name(mode, shard), day))
-        cursor = None
-        while page := await self._page(where, cursor, PAGE, select={"fields": [{"field_path": path} for path in SETTLED_BY]}):
+        where, start = _where("dayShard", "EQUAL", day_shard(shard_name(mode, shard), day)), None
+        while page := await self._page(SALES, where, start, PAGE, select={"fields": [{"field_path": path} for path in SETTLED_BY]}):
             for each in page:
                 yield Sold.of(transaction_of(each.document, each.revision))
             if len(page) < PAGE:
                 return
-            cursor = page[-1].id
+            start = self._at(SALES, page[-1].id)
 
     async def any_of_day(self, mode: Mode, day: date) -> bool:
         where = _where("dayShard", "IN", day_shards(mode, day))
@@ -263,11 +263,14 @@ class FirestoreStore:
         revision, *_ = await self._database.commit(*(self._paper_write(kind, one) for one in papers), retried=False)
         return structs.replace(paper, revision=revision)
 
-    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> Sequence[Paper]:
-        clauses: dict[str, Any] = {"where": _where("mark", "EQUAL", mark), "order_by": [_by("__name__", "ASCENDING")]}
-        if from_id is not None:
-            clauses["start_at"] = {"values": [{"reference_value": self._database.path(kind, from_id)}], "before": True}
-        return [_paper(found) for found in await self._database.query(kind, **clauses)]
+    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
+        where, start = _where("mark", "EQUAL", mark), self._at(kind, from_id, before=True)
+        while page := await self._page(kind, where, start, PAPERS_PAGE):
+            for each in page:
+                yield _paper(each)
+            if len(page) < PAPERS_PAGE:
+                return
+            start = self._at(kind, page[-1].id)
 
     def _paper_write(self, kind: PaperKind, paper: Paper) -> Any:
         document: Document = {"json": zlib.compress(json.dumps(paper.body, separators=(",", ":")).encode())}
@@ -284,12 +287,18 @@ class FirestoreStore:
         found = await self._database.query(SALES, where=where, order_by=[_by("createdAt", "DESCENDING")], limit={"value": at_most})
         return [transaction_of(each.document, each.revision) for each in found]
 
-    async def _page(self, where: Document, cursor: str | None, at_most: int, **clauses: Any) -> list[Found]:
-        """Sales in the order of their ids, after the id `cursor`."""
-        if cursor is not None:
-            clauses["start_at"] = {"values": [{"reference_value": self._database.path(SALES, cursor)}], "before": False}
+    async def _page(self, collection: str, where: Document, start: Document | None, at_most: int, **clauses: Any) -> list[Found]:
+        """Documents in the order of their ids, from a place on."""
+        if start is not None:
+            clauses["start_at"] = start
         order_by = [_by("__name__", "ASCENDING")]
-        return await self._database.query(SALES, where=where, order_by=order_by, limit={"value": at_most}, **clauses)
+        return await self._database.query(collection, where=where, order_by=order_by, limit={"value": at_most}, **clauses)
+
+    def _at(self, collection: str, document_id: str | None, *, before: bool = False) -> Document | None:
+        """The place right before or behind an id, whether or not there is a document of that id; `None`: the beginning."""
+        if document_id is None:
+            return None
+        return {"values": [{"reference_value": self._database.path(collection, document_id)}], "before": before}
 
 
 class FirestoreLedger:

@@ -36,6 +36,7 @@ from shared.transaction import SHARDS, Transaction, shard_name
 from shared.vas import Mode, VasType
 
 PAGE: Final = 500  # rows of one read while a long answer is collected
+PAPERS_PAGE: Final = 100  # likewise, of papers, of which one may be some hundred kilobytes
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS transactions (
@@ -228,9 +229,13 @@ class SqliteStore:
         await self._connection.commit(write)
         return structs.replace(paper, revision=str(int(paper.revision or 0) + 1))
 
-    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> Sequence[Paper]:
-        rows = await self._connection.read(f"{_PAPERS} AND mark = ? AND id >= ? ORDER BY id", kind, mark, from_id or "")
-        return [_paper(*row) for row in rows]
+    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
+        statement = f"{_PAPERS} AND mark = ? AND id >= ? AND id > ? ORDER BY id LIMIT ?"
+        cursor = ""
+        while rows := await self._connection.read(statement, kind, mark, from_id or "", cursor, PAPERS_PAGE):
+            for row in rows:
+                yield _paper(*row)
+            cursor = rows[-1][0]
 
 
 class SqliteLedger:

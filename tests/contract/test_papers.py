@@ -3,9 +3,15 @@
 import pytest
 
 from shared.store import Conflict, Paper, PaperKind
+from shared.store import firestore as firestore_module
+from shared.store import sqlite as sqlite_module
 from tests.contract.test_store import outcomes, store  # noqa: F401 -- a fixture
 
 DAY = Paper("live-2026-05-01", {"day": "2026-05-01", "matched": {"rows": 3, "totalCents": 30_000}, "note": "Zoë 🙂"}, "live")
+
+
+async def marked(store, kind, mark, from_id=None):  # noqa: F811
+    return [paper async for paper in store.marked_papers(kind, mark, from_id)]
 
 
 async def test_a_paper_is_read_as_it_was_written(store):  # noqa: F811
@@ -33,18 +39,32 @@ async def test_sixteen_writers_of_one_paper_have_one_winner(store):  # noqa: F81
 async def test_papers_are_listed_by_their_mark_in_the_order_of_their_ids(store):  # noqa: F811
     for number, mark in ((3, "live-open"), (1, "live-open"), (2, "simulated-open"), (4, None)):
         await store.write_paper(PaperKind.DISCREPANCIES, Paper(f"d-{number}", {"n": number}, mark))
-    listed = await store.marked_papers(PaperKind.DISCREPANCIES, "live-open")
+    listed = await marked(store, PaperKind.DISCREPANCIES, "live-open")
     assert [paper.body["n"] for paper in listed] == [1, 3]
     await store.write_paper(PaperKind.DISCREPANCIES, Paper("d-1", {"n": 1}, revision=listed[0].revision))
-    assert [paper.id for paper in await store.marked_papers(PaperKind.DISCREPANCIES, "live-open")] == ["d-3"]
+    assert [paper.id for paper in await marked(store, PaperKind.DISCREPANCIES, "live-open")] == ["d-3"]
 
 
 async def test_papers_are_listed_from_an_id_on(store):  # noqa: F811
     for day in ("2026-04-30", "2026-05-01", "2026-05-02"):
         await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-{day}", {}, "live"))
     for first in ("live-2026-05-01", "live-2026-04-30-v0001"):  # whether or not there is one of that id
-        listed = await store.marked_papers(PaperKind.SETTLEMENTS, "live", first)
+        listed = await marked(store, PaperKind.SETTLEMENTS, "live", first)
         assert [paper.id for paper in listed] == ["live-2026-05-01", "live-2026-05-02"]
+
+
+@pytest.mark.parametrize("page", [1, 3, 7, 8])
+async def test_papers_are_listed_page_by_page_and_none_twice_although_they_lose_their_mark_meanwhile(store, monkeypatch, page):  # noqa: F811
+    for module in (firestore_module, sqlite_module):
+        monkeypatch.setattr(module, "PAPERS_PAGE", page)
+    for number in range(7):
+        await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-{number}", {}, "live"))
+    listed = []
+    async for paper in store.marked_papers(PaperKind.SETTLEMENTS, "live", "live-1"):
+        listed.append(paper.id)
+        await store.write_paper(PaperKind.SETTLEMENTS, Paper(paper.id, {}, revision=paper.revision))
+    assert listed == [f"live-{number}" for number in range(1, 7)]
+    assert [paper.id for paper in await marked(store, PaperKind.SETTLEMENTS, "live")] == ["live-0"]
 
 
 async def test_two_papers_in_one_commit_are_both_written_or_neither(store):  # noqa: F811
@@ -57,4 +77,4 @@ async def test_two_papers_in_one_commit_are_both_written_or_neither(store):  # n
         with pytest.raises(Conflict):
             await store.write_paper(PaperKind.CONTROLS, paper, beside)
     assert await store.read_paper(PaperKind.CONTROLS, "live-selling") == first
-    assert [paper.body for paper in await store.marked_papers(PaperKind.CONTROLS, "live-selling")] == [{"n": 1}]
+    assert [paper.body for paper in await marked(store, PaperKind.CONTROLS, "live-selling")] == [{"n": 1}]

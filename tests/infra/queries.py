@@ -29,7 +29,7 @@ async def _drained(stream: AsyncIterator[Any]) -> list[Any]:
 
 
 def _marked(kind: PaperKind, store: FirestoreStore) -> Awaitable[Any]:
-    return store.marked_papers(kind, "live-open", "live-2026-05-01")
+    return _drained(store.marked_papers(kind, "live-open", "live-2026-05-01"))
 
 
 # What is asked by fields, by class and method (and collection, where it has several); a cursor adds a start, and needs the same index.

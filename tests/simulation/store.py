@@ -29,6 +29,7 @@ ADVANCE = Call("store.advance", *WRITE)
 ADD_PREVEND = Call("store.add_prevend", *WRITE)
 WRITE_PAPER = Call("store.write_paper", *WRITE, weight=5)
 
+PAPERS_PAGE = 3
 _SHARD_NAMES = {mode: tuple(shard_name(mode, number) for number in range(SHARDS)) for mode in Mode}
 
 Step = Generator[Any, Fault | None, Any]
@@ -164,14 +165,24 @@ class Store:
             yield fault
         return found
 
+    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
+        since, cursor = from_id or "", ""
+        while True:
+            page = await self._marked(kind, mark, since, cursor)
+            for paper in page:
+                yield paper
+            if len(page) < PAPERS_PAGE:
+                return
+            cursor = page[-1].id
+
     @coroutine
-    def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> Step:
+    def _marked(self, kind: PaperKind, mark: str, since: str, cursor: str) -> Step:
         if (fault := (yield MARKED)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
-        found = [paper for (of, name), paper in self.papers.items() if of is kind and paper.mark == mark and name >= (from_id or "")]
+        found = [paper for (of, name), paper in self.papers.items() if of is kind and paper.mark == mark and cursor < name >= since]
         if fault is not None:
             yield fault
-        return sorted(found, key=_paper_id)
+        return sorted(found, key=_paper_id)[:PAPERS_PAGE]
 
     def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Step:
         return self._commit(WRITE_PAPER, lambda: self._paper_written(kind, paper, beside))
