@@ -13,7 +13,8 @@ from typing import Any, Final
 from shared import logs
 from shared.mobilemart.settlement_file import Total
 from shared.reconciling import Each
-from shared.settled_day import OPEN, Severity, Status
+from shared.settled_day import ENDED, OPEN, Severity, Status
+from shared.settlement_papers import day_marks
 from shared.shown import rfc3339
 from shared.store import Books, Paper, PaperKind
 from shared.transaction import SHARDS, State, Transaction, business_day
@@ -137,11 +138,13 @@ class Reporting:
 
     async def days(self) -> list[Json]:
         """Every day of the last `LISTED` that was settled, newest first."""
-        first = business_day(self.now()) - LISTED
+        first = f"{self.mode}-{(business_day(self.now()) - LISTED).isoformat()}"
         open_days = Counter(paper.body["day"] for paper in await self._open_discrepancies())
-        papers = self.store.marked_papers(PaperKind.SETTLEMENTS, self.mode, f"{self.mode}-{first.isoformat()}")
-        days = [_glance_json(_glance(paper.body, open_days)) | {"version": paper.body["version"]} async for paper in papers]
-        return days[::-1]
+        days: dict[str, Json] = {}
+        for mark in day_marks(self.mode):
+            async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, mark, first):
+                days[paper.id] = _glance_json(_glance(paper.body, open_days)) | {"version": paper.body["version"]}
+        return [days[day_id] for day_id in sorted(days, reverse=True)]
 
     async def day(self, day: date) -> Report | None:
         """The report of a day; `None` when it was never settled."""
@@ -205,7 +208,7 @@ def _status(body: Mapping[str, Any], discrepancies: Iterable[Mapping[str, Any]])
 
 
 def _ended(status: Status, is_open: bool) -> Status:
-    if status not in (Status.BALANCED, Status.DISCREPANCIES):
+    if status not in ENDED:
         return status
     return Status.DISCREPANCIES if is_open else Status.BALANCED
 

@@ -49,6 +49,9 @@ class Status(StrEnum):
     FILE_MISSING = "file_missing"
 
 
+ENDED: Final = frozenset({Status.BALANCED, Status.DISCREPANCIES})  # no file is awaited any more
+
+
 class Discrepancy(Value, frozen=True, kw_only=True):
     """One difference, for a person. `ours` and `theirs` are its two sides, numbers masked; `None` where a side is missing.
 
@@ -197,8 +200,8 @@ class SettledDay(Value, frozen=True, kw_only=True):
         """The day with what people have decided (by discrepancy id), and with the open discrepancies of earlier days."""
         own = tuple(structs.replace(found, status=decisions.get(found.id, found.status)) for found in self.discrepancies)
         carried = sorted((found for found in earlier if found.day < self.day), key=lambda found: (found.day, found.id))
-        ended = self.status in (Status.BALANCED, Status.DISCREPANCIES)
-        return structs.replace(self, discrepancies=(*carried, *own), status=ended_status(own) if ended else self.status)
+        status = ended_status(own) if self.status in ENDED else self.status
+        return structs.replace(self, discrepancies=(*carried, *own), status=status)
 
     def listing(self, most: int) -> "SettledDay":
         """The day with at most so many entries in each list, the gravest discrepancies first kept: its paper stays small."""

@@ -1,19 +1,23 @@
 """What settling keeps: the settled days, every version of each, and the discrepancies until a person has decided on them.
 
-Kind `settlements`: `live-2026-05-01` is the day as it stands, marked by its mode; `live-2026-05-01-v0002` is one of its versions,
-written first; `live-2026-05-01-run` says what the runs did, and with which files the last one ended. Kind `discrepancies`:
-`live-<id>`, marked `live-open` until it is closed.
+Kind `settlements`: `live-2026-05-01` is the day as it stands, marked `live` until it has ended and then `live-ended`, so that a run
+finds the days that are not done without reading all others; `live-2026-05-01-v0002` is one of its versions, written first;
+`live-2026-05-01-run` says what the runs did, and with which files the last one ended. Kind `discrepancies`: `live-<id>`, marked
+`live-open` until it is closed.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
+from msgspec import structs
+
 from shared import logs
 from shared.reconciling import Each
-from shared.settled_day import OPEN, Discrepancy, Healed, Json, Kind, SettledDay, Severity, next_version
-from shared.store import Paper, PaperKind, Papers
+from shared.settled_day import ENDED, OPEN, Discrepancy, Healed, Json, Kind, SettledDay, Severity, next_version
+from shared.store import Conflict, Paper, PaperKind, Papers
 from shared.transaction import State
 from shared.vas import Mode
 
@@ -62,10 +66,22 @@ class DayPapers:
                 await self.papers.write_paper(PaperKind.SETTLEMENTS, version)
                 break
             kept = held.body  # by a run that was cut short here; what it kept stays kept
-        if before is None or body != before.body:
+        mark = _mark(self.mode, body)
+        if before is None or (body, mark) != (before.body, before.mark):
             revision = before.revision if before else None
-            await self.papers.write_paper(PaperKind.SETTLEMENTS, Paper(day_id, body, self.mode, revision=revision))
+            await self.papers.write_paper(PaperKind.SETTLEMENTS, Paper(day_id, body, mark, revision=revision))
         return body
+
+    async def unended(self) -> list[date]:
+        """The days that were begun and have not ended, the earliest first."""
+        days = []
+        async for paper in self.papers.marked_papers(PaperKind.SETTLEMENTS, self.mode):
+            if (mark := _mark(self.mode, paper.body)) == paper.mark:
+                days.append(date.fromisoformat(paper.body["day"]))
+            else:  # it was kept when all days had one mark
+                with suppress(Conflict):
+                    await self.papers.write_paper(PaperKind.SETTLEMENTS, structs.replace(paper, mark=mark))
+        return days
 
     async def runs(self, day: date) -> Runs:
         """What the runs over the day came to so far."""
@@ -132,6 +148,16 @@ class DayPapers:
 
     def _runs_id(self, day: date) -> str:
         return f"{self._day_id(day)}-run"
+
+
+def day_marks(mode: Mode) -> tuple[str, str]:
+    """What settled days are listed by: those that have not ended, and those that have. One that ends meanwhile is in both lists."""
+    return mode.value, f"{mode}-ended"
+
+
+def _mark(mode: Mode, body: Mapping[str, Any]) -> str:
+    unended, ended = day_marks(mode)
+    return ended if body["status"] in ENDED else unended
 
 
 def with_healed(healed: Sequence[Healed], more: Collection[Healed]) -> tuple[Healed, ...]:

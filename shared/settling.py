@@ -21,19 +21,18 @@ from shared.mobilemart.settlement_writer import line_text
 from shared.outcome import Answer, RawAnswer, Reason, Rejected, Unknown, Vended
 from shared.reconciling import Each
 from shared.recording import Recording
-from shared.settled_day import Json, Proof, SettledDay, Sign, Status
+from shared.settled_day import ENDED, Json, Proof, SettledDay, Sign
 from shared.settlement import OPEN_STATES, compare, files_needed
 from shared.settlement_files import Files, Found, Refusal, Refused, StoredFile
 from shared.settlement_papers import AT_ONCE, BY, DayPapers, Runs, with_healed
 from shared.sold import Sold
-from shared.store import Books, Conflict, LookupBy, Paper, PaperKind, Papers, StoreUnavailable
+from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable
 from shared.transaction import SHARDS, Transaction, after, business_day
 
 FIRST_DAY: Final = date(2020, 1, 1)
 WINDOW: Final = timedelta(days=28)  # how far back a run looks for files that are new; a day that has not ended is taken up however old
 MOST_LOOKED_UP: Final = 1_000  # lines of a day that name no sale of these days; a file of strangers is not worth more
 TRIES: Final = 3  # of a day over which two runs met
-ENDED: Final = frozenset({Status.BALANCED.value, Status.DISCREPANCIES.value})
 
 log = logs.logger(__name__)
 
@@ -132,7 +131,7 @@ class Settling(Recording):
             raise NoBusinessDay(day.isoformat())
         shown = [day] if day is not None else await self._window(today)
         if day is None:  # last, so that no pile of them keeps the last weeks waiting
-            shown += await self._unended_before(shown[0])
+            shown += [one for one in await self._papers.unended() if one < shown[0]]
         candidates = shown if day is None else [day - ONE_DAY, day, day + ONE_DAY]
         found = await self.files.find(frozenset(near for one in candidates for near in _around(one)))
         standing = await self.each((self._standing(one) for one in candidates), AT_ONCE)
@@ -171,12 +170,6 @@ class Settling(Recording):
         while first > days[0] and await self.store.any_of_day(self.rules.mode, first - ONE_DAY):
             first -= ONE_DAY
         return [day for day in days if day >= first]
-
-    async def _unended_before(self, first: date) -> list[date]:
-        """The days before that one that were begun and have not ended: their files have never come."""
-        papers = self.store.marked_papers(PaperKind.SETTLEMENTS, self.rules.mode)
-        days = [date.fromisoformat(paper.body["day"]) async for paper in papers if paper.body["status"] not in ENDED]
-        return [day for day in days if day < first]
 
     async def _standing(self, day: date) -> _Day:
         return _Day(day, await self._papers.day(day), await self._papers.runs(day))

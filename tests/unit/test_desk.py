@@ -99,11 +99,12 @@ async def test_a_decision_whose_answer_was_lost_is_listed_if_and_only_if_it_took
 
 async def test_the_days_that_are_listed_are_the_last_ones(store):
     today = business_day(AT)
-    for day in (today - LISTED - timedelta(days=1), today - LISTED, today):
+    days = [today - LISTED - timedelta(days=1), today - LISTED, today - timedelta(days=2), today - timedelta(days=1), today]
+    for day, mark in zip(days, ("simulated-ended", "simulated-ended", "simulated", "simulated-ended", "simulated"), strict=True):
         body = {"day": day.isoformat(), "status": "balanced", "file": None, "version": 1}
-        await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"simulated-{day}", body, "simulated"))
+        await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"simulated-{day}", body, mark))
     reporting = Reporting(store=store, mode=Mode.SIMULATED, now=lambda: AT, each=each)
-    assert [one["day"] for one in await reporting.days()] == [today.isoformat(), (today - LISTED).isoformat()]
+    assert [one["day"] for one in await reporting.days()] == [day.isoformat() for day in reversed(days[1:])]
 
 
 def test_an_unknown_decision_is_refused_in_our_words():

@@ -68,7 +68,10 @@ def test_a_day_is_provisional_until_the_next_days_file_is_in_and_that_one_closes
     closed = world.days["live-2026-05-01"]
     assert (closed["status"], closed["version"], closed["matched"]) == ("balanced", 2, {"rows": 1, "totalCents": 10_000})
     assert world.days["live-2026-05-01-v0001"]["status"] == "provisional" and world.days["live-2026-05-01-v0002"] == closed
-    assert {paper.id for (_, _), paper in world.papers.items() if paper.mark == "live"} == {"live-2026-05-01", "live-2026-05-02"}
+    assert {paper.id: paper.mark for paper in world.papers.values() if paper.mark} == {
+        "live-2026-05-01": "live-ended",
+        "live-2026-05-02": "live",
+    }
 
 
 def test_the_same_inputs_again_write_nothing_and_answer_the_same_bytes():
@@ -581,6 +584,51 @@ def test_a_day_whose_file_never_came_is_taken_up_however_old_and_said_to_be_left
     world.deliver(NEXT)
     assert [body["status"] for body in settle(world).days if body["day"] == "2026-05-01"] == ["balanced"]
     assert "2026-05-01" not in [body["day"] for body in settle(world).days]
+
+
+def listed(world, mark):
+    return [paper.id for paper in world.papers.values() if paper.mark == mark]
+
+
+def test_days_that_have_ended_are_not_read_by_every_run():
+    world = world_at(MORNING + 12 * ONE_DAY)
+    for after in range(12):
+        world.deliver(DAY + after * ONE_DAY)
+    settle(world)
+    assert len(listed(world, "live-ended")) == 11 and listed(world, "live") == ["live-2026-05-12", "live-2026-05-13"]
+    world.now += 40 * ONE_DAY
+    world.store_calls.clear()
+    days = [body["day"] for body in settle(world, until=world.now).days]
+    assert days == [] and world.store_calls.count("marked_papers") == 2  # one page of two, and that there is no other
+
+
+def test_a_day_that_ended_before_its_mark_said_so_is_marked_once_and_one_that_has_not_ended_is_still_found():
+    world = world_at(MORNING + 3 * ONE_DAY)
+    for after in range(2):
+        world.deliver(DAY + after * ONE_DAY)
+    settle(world)
+    for key in [key for key, paper in world.papers.items() if paper.mark == "live-ended"]:
+        world.papers[key] = structs.replace(world.papers[key], mark="live")
+    assert len(listed(world, "live")) == 4
+    world.now += 60 * ONE_DAY
+    world.written = 0
+    left = sorted(settle(world, until=world.now).left)
+    assert [day.isoformat() for day in left] == ["2026-05-02", "2026-05-03", "2026-05-04", "2026-07-03"]
+    assert listed(world, "live-ended") == ["live-2026-05-01"] and world.written == 1
+
+
+def test_a_day_that_another_run_takes_up_meanwhile_keeps_the_mark_which_that_one_gives_it():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    balanced(world)
+    settle(world)
+    key = PaperKind.SETTLEMENTS, "live-2026-05-01"
+    world.papers[key] = structs.replace(world.papers[key], mark="live")
+    settling = world.settling().settle(None, world.now)
+    while settling.send(None) != "before write_paper":
+        pass
+    world.papers[key] = structs.replace(world.papers[key], revision="later")
+    run(settling)
+    assert world.papers[key].mark == "live"
 
 
 def test_a_file_that_is_gone_closes_no_discrepancy():
