@@ -377,7 +377,10 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
                 "The day's file breaks the format, or it is not to be told which file is the day's. `file`, `reason` and the first ten "
                 "`faults` say where."
             ),
-            what_to_do="Send the supplier what `reason` and `faults` say. When the file is replaced, settle the day again.",
+            what_to_do=(
+                "Send the supplier what `reason` and `faults` say. Once the file is replaced, under its name or under a later one, the "
+                "next run settles the day; settle it again to have it at once."
+            ),
         ),
         Fault.STORE_UNAVAILABLE: Kind(
             503,

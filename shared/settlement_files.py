@@ -9,10 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from shared.mobilemart.settlement_file import Fault, FileName, FileRefused, SettlementFile, file_name
-from shared.settled_day import SettledDay
 
 NEAR: Final = timedelta(days=31)  # a name's time is of uncertain form, but a file's is not months before its day
 
@@ -29,18 +28,33 @@ class StoredFile:
     mark: str
     chunks: Callable[[], Iterable[bytes]] = field(repr=False, compare=False)
 
+    @property
+    def known_as(self) -> str:
+        """Its name and mark: what tells it from every other, and from itself once its bytes have changed."""
+        return _known_as(self.name, self.mark)
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a file is not believed: what it breaks, or that it is not to be told which file is meant.
 
-    `foreign`: it is another merchant's, so it says nothing of whether ours is still to come.
+    `file` and `mark` are those of the file. `foreign`: it is another merchant's, so it says nothing of whether ours is still to come.
     """
 
     file: str
+    mark: str
     reason: str
     faults: tuple[Fault, ...] = ()
     foreign: bool = False
+
+    @property
+    def known_as(self) -> str:
+        """As `StoredFile.known_as`."""
+        return _known_as(self.file, self.mark)
+
+
+def _known_as(name: str, mark: str) -> str:
+    return f"{name}/{mark}"  # no name holds a slash
 
 
 class Refused(Exception):
@@ -52,7 +66,10 @@ class Refused(Exception):
 
 
 Found = Mapping[date, StoredFile | Refusal]
-Comparing = Callable[[list[SettlementFile]], SettledDay]
+
+Answered = TypeVar("Answered")
+Reading = Callable[[list[SettlementFile]], Answered]
+"""Makes something of files, which it reads to their ends."""
 
 
 class Files(Protocol):
@@ -65,8 +82,8 @@ class Files(Protocol):
             FilesUnavailable: the place did not answer.
         """
 
-    async def compare(self, files: Mapping[date, StoredFile], comparing: Comparing) -> SettledDay:
-        """What `comparing` finds in the files, which it must read to their ends. Reading and comparing take no time of the caller's.
+    async def read(self, files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
+        """What `reading` makes of the files, the oldest first. It takes no time of the caller's.
 
         Raises:
             Refused: a file breaks the format.
@@ -74,21 +91,28 @@ class Files(Protocol):
         """
 
 
-def compared(files: Mapping[date, StoredFile], comparing: Comparing) -> SettledDay:
-    """What `comparing` finds in the files; as `Files.compare`, in the thread of the caller."""
+def read(files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
+    """As `Files.read`, in the thread of the caller."""
     opened: list[SettlementFile] = []
     for day, file in sorted(files.items()):
         try:
             opened.append(SettlementFile(file.chunks(), file.name))
         except FileRefused as refused:
-            raise Refused(day, _broken(file.name, refused)) from None
+            raise Refused(day, _broken(file, refused)) from None
         if opened[-1].day != day:
             raise FilesUnavailable("a file was replaced while it was looked for")
     try:
-        return comparing(opened)
+        return reading(opened)
     except FileRefused as refused:
-        at_fault = next(file for file in opened if not _is_read(file))  # they are read one by one, the oldest day first
-        raise Refused(at_fault.day, _broken(at_fault.name, refused)) from None
+        day = next(file.day for file in opened if not _is_read(file))  # they are read one by one, the oldest day first
+        raise Refused(day, _broken(files[day], refused)) from None
+
+
+def to_the_end(files: Iterable[SettlementFile]) -> None:
+    """A `Reading` that makes nothing of files: it only tells whether they keep the format."""
+    for file in files:
+        for _ in file:
+            pass
 
 
 def _is_read(file: SettlementFile) -> bool:
@@ -98,8 +122,8 @@ def _is_read(file: SettlementFile) -> bool:
         return False
 
 
-def _broken(name: str, refused: FileRefused) -> Refusal:
-    return Refusal(name, "the file breaks the format", refused.faults)
+def _broken(file: StoredFile, refused: FileRefused) -> Refusal:
+    return Refusal(file.name, file.mark, "the file breaks the format", refused.faults)
 
 
 class _Named(NamedTuple):
@@ -126,10 +150,13 @@ class Choice:
         named = sorted(_Named(name.stamp, file.name, file.mark, name, file) for file, name in said if name is not None)
         merchants = sorted({one.said.merchant for one in named})
         if self._merchant is None and len(merchants) > 1:
-            return dict.fromkeys(days, Refusal(named[-1].name, f"files of several merchants lie in one place: {', '.join(merchants)}"))
+            reason = f"files of several merchants lie in one place: {', '.join(merchants)}"
+            return dict.fromkeys(days, Refusal(named[-1].name, named[-1].mark, reason))
         ours = self._by_day((one for one in named if self._merchant in (None, one.said.merchant)), days)
         theirs = self._by_day((one for one in named if self._merchant not in (None, one.said.merchant)), set(days) - ours.keys())
-        foreign = {day: Refusal(files[-1].name, "the file is another merchant's", foreign=True) for day, files in theirs.items()}
+        foreign = {
+            day: Refusal(files[-1].name, files[-1].mark, "the file is another merchant's", foreign=True) for day, files in theirs.items()
+        }
         return foreign | {day: self._latest(files) for day, files in ours.items()}
 
     def _by_day(self, named: Iterable[_Named], days: Collection[date]) -> dict[date, list[_Named]]:
@@ -169,7 +196,7 @@ class Choice:
             first.setdefault(self._hash(one.file), one)
         last = max(first.values())
         if sum(one.stamp == last.stamp for one in first.values()) > 1:
-            return Refusal(last.name, "different files of the day have the same time in their names")
+            return Refusal(last.name, last.mark, "different files of the day have the same time in their names")
         return last.file
 
     def _hash(self, file: StoredFile) -> str:

@@ -9,15 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from shared.matching import ONE_DAY
 from shared.mobilemart.simulator.books import Books, Vend
 from shared.mobilemart.simulator.ledger import Ledger
 from shared.mobilemart.simulator.settlement import day_file, day_file_name
-from shared.settled_day import SettledDay
-from shared.settlement_files import Choice, Comparing, Files, FilesUnavailable, Found, Refusal, StoredFile, compared
+from shared.settlement_files import Answered, Choice, Files, FilesUnavailable, Found, Reading, Refusal, StoredFile, read
 from shared.transaction import business_day
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
@@ -26,18 +25,16 @@ HEAD_BYTES: Final = 64 * 1024  # of the first chunk: mostly a file is opened for
 Folder = Callable[[], Iterable[StoredFile]]
 """Lists every file of a place, whatever its name. May raise `FilesUnavailable`, as may reading them."""
 
-Answered = TypeVar("Answered")
-
 
 class FilesInThread:
-    """Files that are read and compared in one thread."""
+    """Files that are read in one thread."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="settlement")
 
-    async def compare(self, files: Mapping[date, StoredFile], comparing: Comparing) -> SettledDay:
-        """As `Files.compare`."""
-        return await self._in_thread(partial(compared, files, comparing))
+    async def read(self, files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
+        """As `Files.read`."""
+        return await self._in_thread(partial(read, files, reading))
 
     async def close(self) -> None:
         """Let the thread end."""

@@ -34,7 +34,8 @@ log = logs.logger(__name__)
 class Runs:
     """What the runs over a day came to: whom they healed, and with which files the last of them ended.
 
-    `files` are the names of those of the day and its neighbours that were believed, `refused` of those neighbours' that were not.
+    `files` are those of the day and its neighbours that were believed, `refused` those neighbours' that were not, as they are known
+    by name and mark (`StoredFile.known_as`); by name alone where the paper is of a version that did not look at marks.
     """
 
     healed: tuple[Healed, ...] = ()

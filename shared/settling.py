@@ -5,9 +5,10 @@ these days explains, put on record what the files prove, compare again, and keep
 every file was read to its end, and whatever is written twice is written once: a run that was cut short is finished by the next.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from enum import IntEnum
 from functools import partial
 from itertools import groupby
 from typing import Final, Protocol
@@ -23,7 +24,7 @@ from shared.reconciling import Each
 from shared.recording import Recording
 from shared.settled_day import ENDED, Json, Proof, SettledDay, Sign
 from shared.settlement import OPEN_STATES, compare, files_needed
-from shared.settlement_files import Files, Found, Refusal, Refused, StoredFile
+from shared.settlement_files import Answered, Files, Found, Reading, Refusal, Refused, StoredFile, to_the_end
 from shared.settlement_papers import AT_ONCE, BY, DayPapers, Runs, with_healed
 from shared.sold import Sold
 from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable
@@ -62,6 +63,14 @@ class Settled:
     left: tuple[date, ...]
 
 
+class _Turn(IntEnum):
+    """Which days a run takes up first: those that have something to settle must not wait for those that have nothing."""
+
+    NEWS = 1  # there is a file around it with which it was not settled
+    FRESH = 2  # it is yesterday, or was never looked at
+    WAITING = 3  # its files have not come; or they may have changed, when they were known by their names alone
+
+
 @dataclass(frozen=True, slots=True)
 class _Day:
     """How a day stands before a run."""
@@ -70,14 +79,26 @@ class _Day:
     paper: Paper | None
     runs: Runs
 
-    @property
-    def is_ended(self) -> bool:
-        return self.paper is not None and self.paper.body["status"] in ENDED
+    def turn(self, found: Found, yesterday: date) -> _Turn | None:
+        """When it is its turn; `None`: it has ended, and nothing around it is new."""
+        if self.has_news(found):
+            return _Turn.NEWS
+        if self.paper is None or self.day == yesterday:
+            return _Turn.FRESH
+        return _Turn.WAITING if self.paper.body["status"] not in ENDED or self._others(found) else None
 
-    def differs(self, found: Found) -> bool:
-        """Whether there is a file around the day with which it was not settled. One that is gone is no news."""
-        known = {*self.runs.files.values(), *self.runs.refused}
-        return any(_name(found[one]) not in known for one in _around(self.day) if one in found and not _is_foreign(found[one]))
+    def has_news(self, found: Found) -> bool:
+        """Whether there surely is a file around the day with which it was not settled."""
+        return any(known_as.partition("/")[0] not in self._known for known_as in self._others(found))
+
+    def _others(self, found: Found) -> list[str]:
+        """The files that it is not known to have been settled with. One that is gone is none, and neither is another merchant's."""
+        files = [found[one] for one in _around(self.day) if one in found and not _is_foreign(found[one])]
+        return [file.known_as for file in files if file.known_as not in self._known]
+
+    @property
+    def _known(self) -> frozenset[str]:
+        return frozenset({*self.runs.files.values(), *self.runs.refused})
 
 
 @dataclass(slots=True)
@@ -119,8 +140,8 @@ class Settling(Recording):
     async def settle(self, day: date | None, until: datetime) -> Settled:
         """Settle a day; without one, every day up to yesterday that is not settled. Begins no other after `until`.
 
-        Those of the last weeks go first, then those before that began and have not ended, each oldest first. A day's neighbours
-        are settled with it where its file is news to them. The answer holds the day that was asked for, or all that were looked at.
+        A day's neighbours are settled with it where its file is news to them. Without a day, those around which there are new files
+        go first. The answer holds the day that was asked for, or all that were looked at, oldest first.
 
         Raises:
             NoBusinessDay: the day has not begun, or is before `FIRST_DAY`.
@@ -129,31 +150,28 @@ class Settling(Recording):
         today = business_day(self.now())
         if day is not None and not FIRST_DAY <= day <= today:
             raise NoBusinessDay(day.isoformat())
-        shown = [day] if day is not None else await self._window(today)
-        if day is None:  # last, so that no pile of them keeps the last weeks waiting
-            shown += [one for one in await self._papers.unended() if one < shown[0]]
+        shown = [day] if day is not None else sorted({*await self._window(today), *await self._papers.unended()})
         candidates = shown if day is None else [day - ONE_DAY, day, day + ONE_DAY]
         found = await self.files.find(frozenset(near for one in candidates for near in _around(one)))
         standing = await self.each((self._standing(one) for one in candidates), AT_ONCE)
         bodies = {one.day: dict(one.paper.body) for one in standing if one.paper is not None}
-        refused: list[RefusedDay] = []
+        refused: dict[date, Refusal] = {}
         left: list[date] = []
-        for one in standing:
-            if not _is_due(one, day, found):
-                continue
-            if self.now() >= until and one.day != day:
-                left.append(one.day)
+        for one in _in_turn(standing, found, today - ONE_DAY) if day is None else _around_asked(standing, found, day):
+            if self.now() >= until and one != day:
+                left.append(one)
                 continue
             try:
-                bodies[one.day] = await self._settle_day(one.day, today)
+                bodies[one] = await self._settle_day(one, today)
             except Refused as error:
-                refused.append(RefusedDay(one.day, error.refusal))
-                _tell_refused(one.day, error.refusal)
-        unsettled = {*left, *(one.day for one in refused)}
+                refused[one] = error.refusal
+                _tell_refused(one, error.refusal)
+        if left:
+            log.error("days left unsettled", days=[one.isoformat() for one in sorted(left)])
         return Settled(
-            days=tuple(bodies[one] for one in shown if one not in unsettled),
-            refused=tuple(one for one in refused if one.day in shown),
-            left=tuple(left),
+            days=tuple(bodies[one] for one in shown if one not in refused and one not in left),
+            refused=tuple(RefusedDay(one, refused[one]) for one in shown if one in refused),
+            left=tuple(sorted(left)),
         )
 
     async def _window(self, today: date) -> list[date]:
@@ -184,9 +202,11 @@ class Settling(Recording):
 
     async def _settled(self, day: date, today: date) -> Json:
         before, runs = await self._papers.day(day), await self._papers.runs(day)
+        await self._read(day, files_needed(day), runs, to_the_end)  # of a file that is not believed nobody needs to know the sales
         evidence = _Evidence(await self._sold(day - ONE_DAY, day, day + ONE_DAY))
         while True:
-            settled, ended = await self._compared(day, today, evidence, runs)
+            comparing = partial(compare, day, evidence.all, mode=self.rules.mode, today=today, readings=self.readings)
+            settled, ended = await self._read(day, files_needed(day, evidence.older.values()), runs, comparing)
             if evidence.learn(await self._named_by(settled.strangers, evidence)):
                 continue
             runs = await self._papers.keep_runs(day, runs, replace(runs, healed=with_healed(runs.healed, settled.healed)))
@@ -208,29 +228,28 @@ class Settling(Recording):
     async def _shard(self, day: date, shard: int) -> list[Sold]:
         return [sale async for sale in self.store.of_day(self.rules.mode, day, shard)]
 
-    async def _compared(self, day: date, today: date, evidence: _Evidence, runs: Runs) -> tuple[SettledDay, Runs]:
-        """The day's comparison, and with which files it was made. A neighbour's file that is not believed counts as not there.
+    async def _read(self, day: date, days: Collection[date], runs: Runs, reading: Reading[Answered]) -> tuple[Answered, Runs]:
+        """What `reading` makes of the files of `days`, and which they were. A neighbour's that is not believed counts as not there.
 
         Raises:
             Refused: the day's own file is not believed, or a neighbour's in whose place one was believed before.
         """
-        comparing = partial(compare, day, evidence.all, mode=self.rules.mode, today=today, readings=self.readings)
-        found = await self.files.find(files_needed(day, evidence.older.values()))
+        found = await self.files.find(days)
         refusals = {one: file for one, file in found.items() if isinstance(file, Refusal)}
         files = {one: file for one, file in found.items() if isinstance(file, StoredFile)}
         for one, refusal in refusals.items():
             _check(day, one, refusal, runs)
         while True:
             try:
-                settled = await self.files.compare(files, comparing)
+                made = await self.files.read(files, reading)
             except Refused as error:
                 _check(day, error.day, error.refusal, runs)
                 refusals[error.day] = error.refusal
                 del files[error.day]
                 continue
-            names = {one.isoformat(): files[one].name for one in _around(day) if one in files}
-            refused = tuple(refusals[one].file for one in _around(day) if one in refusals and not refusals[one].foreign)
-            return settled, replace(runs, files=names, refused=refused)
+            believed = {one.isoformat(): files[one].known_as for one in _around(day) if one in files}
+            refused = tuple(refusals[one].known_as for one in _around(day) if one in refusals and not refusals[one].foreign)
+            return made, replace(runs, files=believed, refused=refused)
 
     async def _named_by(self, lines: Iterable[Line], evidence: _Evidence) -> list[Transaction]:
         """The sales of any day that lines name, as far as they were not looked up before."""
@@ -296,20 +315,20 @@ class Settling(Recording):
         return DayPapers(papers=self.store, mode=self.rules.mode, each=self.each, now=self.now)
 
 
-def _is_due(standing: _Day, asked: date | None, found: Found) -> bool:
-    """Whether a run settles the day: always when asked for, otherwise when it has not ended or there are other files around it."""
-    if asked is not None and standing.day != asked:
-        return standing.paper is not None and standing.differs(found)
-    return asked is not None or not standing.is_ended or standing.differs(found)
+def _in_turn(standing: Iterable[_Day], found: Found, yesterday: date) -> list[date]:
+    """The days that a run settles, in its order."""
+    turns = ((one.turn(found, yesterday), one.day) for one in standing)
+    return [day for turn, day in sorted((turn, day) for turn, day in turns if turn is not None)]
+
+
+def _around_asked(standing: Iterable[_Day], found: Found, asked: date) -> list[date]:
+    """The day that is asked for, and those beside it that were settled and to which a file is news."""
+    return [one.day for one in standing if one.day == asked or (one.paper is not None and one.has_news(found))]
 
 
 def _around(day: date) -> tuple[date, ...]:
     """A day and its neighbours."""
     return day - ONE_DAY, day, day + ONE_DAY
-
-
-def _name(file: StoredFile | Refusal) -> str:
-    return file.name if isinstance(file, StoredFile) else file.file
 
 
 def _is_foreign(file: StoredFile | Refusal) -> bool:

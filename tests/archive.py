@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from zlib import crc32
 
 from shared.identifiers import same_supplier_id
 from shared.matching import Readings
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import detail, written
-from shared.settled_day import SettledDay
-from shared.settlement_files import Choice, Comparing, FilesUnavailable, Found, StoredFile, compared
+from shared.settlement_files import Answered, Choice, FilesUnavailable, Found, Reading, StoredFile, read
 from shared.settling import Settling
 from shared.sold import Sold
 from shared.store import LookupBy, Paper, PaperKind
@@ -31,12 +31,12 @@ class Shelf:
         await boundary("before find files")
         if self.unavailable:
             raise FilesUnavailable
-        stored = [StoredFile(name, "1", partial(_pieces, content)) for name, content in self.files.items()]
+        stored = [StoredFile(name, f"{crc32(content):08x}", partial(_pieces, content)) for name, content in self.files.items()]
         return Choice(self.merchant)(stored, days)
 
-    async def compare(self, files: Mapping[date, StoredFile], comparing: Comparing) -> SettledDay:
-        await boundary("before compare")
-        return compared(files, comparing)
+    async def read(self, files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
+        await boundary(f"before {getattr(reading, 'func', reading).__name__}")
+        return read(files, reading)
 
 
 def _pieces(content: bytes) -> tuple[bytes, ...]:

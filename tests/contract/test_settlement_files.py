@@ -159,7 +159,7 @@ async def test_a_file_without_a_header_is_taken_for_that_of_the_day_its_name_say
     files = place.files()
     assert await found(files, DAY, NEXT, DAY - ONE_DAY) == {DAY: name(), NEXT: name()}
     with pytest.raises(Refused, match="format") as refused:
-        await files.compare(await files.find([DAY]), list)
+        await files.read(await files.find([DAY]), list)
     assert refused.value.refusal.file == name()
 
 
@@ -172,7 +172,7 @@ async def test_a_file_of_many_chunks_is_read_whole(place, monkeypatch):
     def comparing(opened: list[SettlementFile]) -> None:
         rows.extend(opened[0])
 
-    await files.compare(await files.find([DAY]), comparing)
+    await files.read(await files.find([DAY]), comparing)
     assert len(rows) == 3_000
 
 
@@ -186,7 +186,7 @@ async def test_the_file_that_breaks_the_format_is_named(place):
             list(file)
 
     with pytest.raises(Refused) as refused:
-        await files.compare(await files.find([DAY, NEXT]), comparing)
+        await files.read(await files.find([DAY, NEXT]), comparing)
     assert refused.value.refusal.file == name("20260503") and "counts 5" in str(refused.value.refusal.faults[0])
 
 
@@ -203,7 +203,25 @@ async def test_a_file_that_was_replaced_while_it_was_looked_for_is_not_taken_for
     listed = await files.find([DAY])
     place.put(name(), content(NEXT))
     with pytest.raises(FilesUnavailable):
-        await files.compare(listed, list)
+        await files.read(listed, list)
+
+
+async def test_a_file_that_was_replaced_is_known_as_another_and_one_that_was_not_as_the_same(place):
+    place.put(name(), content(DAY))
+    first, again = (await place.files().find([DAY]))[DAY], (await place.files().find([DAY]))[DAY]
+    place.put(name(), content(DAY, cents=10_001))
+    replaced = (await place.files().find([DAY]))[DAY]
+    assert first.known_as == again.known_as != replaced.known_as
+    assert first.known_as.startswith(f"{name()}/") and replaced.known_as.startswith(f"{name()}/")
+
+
+async def test_a_file_that_is_refused_is_known_as_the_one_that_was_found(place):
+    place.put(name(), content(DAY)[:-4])
+    files = place.files()
+    listed = await files.find([DAY])
+    with pytest.raises(Refused) as refused:
+        await files.read(listed, lambda opened: list(opened[0]))
+    assert refused.value.refusal.known_as == listed[DAY].known_as
 
 
 async def test_the_headers_of_years_ago_are_not_read_again_for_yesterday(monkeypatch):
@@ -253,7 +271,7 @@ async def test_the_simulated_supplier_delivers_what_it_vended_a_file_a_day():
         for file in opened:
             billed[file.day] = [(line.merchant_id[-1], line.cents, line.units, line.meter_number) for line in file]
 
-    await files.compare(listed, comparing)
+    await files.read(listed, comparing)
     assert billed == {
         DAY: [("0", 10_000, "29.7", "12345678901"), ("1", 10_000, "29.7", "12345678901")],
         NEXT: [("2", 10_000, "29.7", "12345678901")],

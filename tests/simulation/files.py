@@ -4,17 +4,17 @@ from collections.abc import Collection, Generator, Mapping
 from datetime import date, datetime
 from types import coroutine
 from typing import Any
+from zlib import crc32
 
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import detail, written
-from shared.settled_day import SettledDay
-from shared.settlement_files import Choice, Comparing, FilesUnavailable, Found, StoredFile, compared
+from shared.settlement_files import Choice, FilesUnavailable, Found, Reading, StoredFile, read
 from shared.transaction import Transaction, business_day
 from tests.simulation.faults import Call, Fault
 from tests.simulation.goods import Vend
 
 LIST = Call("files.find", Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.LATE, weight=6)
-READ = Call("files.compare", Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.LATE, weight=6)
+READ = Call("files.read", Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.LATE, weight=6)
 UNBILLED = ("Pending", "Binned")  # statuses under which nothing is billed: one that nobody knows, and one that is known
 
 
@@ -37,13 +37,13 @@ class Shelf:
         return found
 
     @coroutine
-    def compare(self, files: Mapping[date, StoredFile], comparing: Comparing) -> Generator[Any, Fault | None, SettledDay]:
+    def read(self, files: Mapping[date, StoredFile], reading: Reading[Any]) -> Generator[Any, Fault | None, Any]:
         if (fault := (yield READ)) is Fault.REFUSED:
             raise FilesUnavailable
-        settled = compared(files, comparing)
+        made = read(files, reading)
         if fault is not None:
             yield fault
-        return settled
+        return made
 
     def deliver(self, day: date, lines: list[Line], at: datetime, *, miscounted_by: int = 0, cut: bool = False) -> None:
         """Put a file in place, named by when it was made."""
@@ -57,7 +57,7 @@ class Shelf:
 
 
 def _stored(name: str, content: bytes) -> StoredFile:
-    return StoredFile(name, str(len(content)), lambda: (content,))
+    return StoredFile(name, f"{crc32(content):08x}", lambda: (content,))
 
 
 def lines_of(day: date, vends: list[Vend], ids: str) -> list[Line]:

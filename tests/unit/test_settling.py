@@ -3,6 +3,7 @@
 import json
 import zlib
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 from msgspec import structs
@@ -13,7 +14,7 @@ from shared.outcome import Answer, NoSuchTransaction, Reason, Receipt, Rejected,
 from shared.settlement_files import FilesUnavailable
 from shared.settling import NoBusinessDay, _Evidence
 from shared.store import PaperKind
-from shared.transaction import EventName, State
+from shared.transaction import SHARDS, EventName, State
 from shared.vas import VasType
 from tests.archive import Archive, bill
 from tests.stepping import START, boundaries, boundary, delivered, electricity, run
@@ -333,6 +334,67 @@ def test_the_same_bytes_under_another_name_change_nothing():
     assert settle(world, DAY) == first and world.written == 0
 
 
+def test_a_file_that_was_corrected_under_its_name_is_news_although_its_day_has_ended():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    sale = sell(world)
+    name = world.deliver(DAY, bill(sale, amount="10001"))
+    world.deliver(NEXT)
+    assert settle(world).days[0]["status"] == "discrepancies"
+    assert world.deliver(DAY, bill(sale)) == name
+    body = settle(world).days[0]
+    assert (body["day"], body["status"], body["version"]) == ("2026-05-01", "balanced", 2)
+    world.written = 0
+    settle(world)
+    assert world.written == 0
+
+
+def test_a_broken_file_that_was_mended_under_its_name_is_news_to_the_day_before():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    balanced(world)
+    name = world.deliver(NEXT)
+    whole = world.shelf.files[name]
+    spoil(world, name)
+    assert only(settle(world, DAY))["status"] == "provisional"
+    world.shelf.files[name] = whole
+    settle(world, NEXT)
+    assert world.days["live-2026-05-01"]["status"] == "balanced"
+
+
+def test_a_day_settled_when_files_were_known_by_their_names_alone_is_settled_once_more_and_behind_all_that_is_news():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    sale = sell(world)
+    name = world.deliver(DAY, bill(sale, amount="10001"))
+    world.deliver(NEXT)
+    settle(world)
+    for (kind, paper_id), paper in world.papers.items():
+        if paper_id.endswith("-run"):
+            named = {day: known.partition("/")[0] for day, known in paper.body["files"].items()}
+            world.papers[kind, paper_id] = structs.replace(paper, body={**paper.body, "files": named})
+    assert world.deliver(DAY, bill(sale)) == name
+    world.deliver(NEXT + ONE_DAY)
+    begun = days_begun(world)
+    assert begun == ["2026-05-02", "2026-05-03", "2026-05-01"]
+    assert world.days["live-2026-05-01"]["status"] == "balanced"
+    assert days_begun(world) == ["2026-05-03"]  # which had carried what has been closed since
+    world.written = 0
+    assert days_begun(world) == ["2026-05-03"] and world.written == 0
+
+
+def days_begun(world):
+    """The days that a run settles, in its order."""
+    begun, read = [], world.shelf.read
+
+    async def watched(files, reading):
+        if isinstance(reading, partial) and reading.args[0].isoformat() not in begun:
+            begun.append(reading.args[0].isoformat())
+        return await read(files, reading)
+
+    world.shelf.read = watched
+    settle(world)
+    del world.shelf.read
+    return begun
+
+
 def refused(world, day=DAY):
     """The refusal of a day, after which nothing has changed."""
     papers, sales = dict(world.papers), dict(world.sales)
@@ -450,6 +512,56 @@ def test_no_day_is_begun_after_the_deadline_and_what_is_left_is_said():
     settled = settle(world, until=world.now)
     assert settled.days == () and [day.isoformat() for day in settled.left] == ["2026-05-01", "2026-05-02", "2026-05-03"]
     assert world.written == 0
+
+
+class Slow(Archive):
+    """A store whose sales of three days take 34 seconds to read."""
+
+    async def of_day(self, mode, day, shard):
+        self.wait(34 / (3 * SHARDS))
+        async for sold in super().of_day(mode, day, shard):
+            yield sold
+
+
+def test_days_whose_files_never_come_keep_no_other_day_waiting(caplog):
+    world = Slow(now=MORNING)
+    sell(world)
+    for after in range(12):  # mornings, each with three runs that have as long as the platform gives them
+        morning, yesterday = MORNING + after * ONE_DAY, DAY + after * ONE_DAY
+        if after >= 3:
+            world.deliver(yesterday)
+        for hours in (0, 6, 12):
+            world.now = morning + timedelta(hours=hours)
+            settled = settle(world, until=world.now + world.rules.latest_claim)
+            assert yesterday not in settled.left
+    assert {day: body["status"] for day, body in world.days.items() if len(day) == len("live-2026-05-01")} == {
+        **dict.fromkeys((f"live-2026-05-{day:02d}" for day in (1, 2, 3)), "file_missing"),
+        **dict.fromkeys((f"live-2026-05-{day:02d}" for day in range(4, 12)), "balanced"),
+        "live-2026-05-12": "provisional",
+    }
+    assert settled.left == (DAY + 2 * ONE_DAY,) and "days left unsettled" in caplog.text
+
+
+def test_days_whose_files_are_refused_keep_no_other_day_waiting():
+    world = Slow(now=MORNING + 6 * ONE_DAY)
+    for after in range(7):
+        name = world.deliver(DAY + after * ONE_DAY)
+        if after < 4:
+            spoil(world, name)
+    settled = settle(world, until=world.now + world.rules.latest_claim)
+    assert [one.day for one in settled.refused] == [DAY + after * ONE_DAY for after in range(4)]
+    assert [body["day"] for body in settled.days] == ["2026-05-05", "2026-05-06", "2026-05-07"]
+
+
+def test_what_a_run_answers_is_oldest_first_whatever_it_began_with():
+    world = world_at(MORNING)
+    sell(world)
+    settle(world)
+    world.now += 40 * ONE_DAY
+    world.deliver(date(2026, 6, 9))
+    world.deliver(date(2026, 6, 10))
+    assert days_begun(world) == ["2026-06-09", "2026-06-10", "2026-05-01"]
+    assert [body["day"] for body in settle(world).days] == ["2026-05-01", "2026-06-09", "2026-06-10"]
 
 
 def troubled(**shape):
@@ -576,9 +688,9 @@ def test_a_day_whose_file_never_came_is_taken_up_however_old_and_said_to_be_left
     assert only(settle(world))["status"] == "file_missing"
     world.now += 59 * ONE_DAY
     world.deliver(date(2026, 6, 29))
-    assert settle(world, until=world.now).left[-1] == DAY
-    last = settle(world).days[-1]
-    assert (last["day"], last["status"]) == ("2026-05-01", "file_missing")
+    assert settle(world, until=world.now).left[0] == DAY
+    first = settle(world).days[0]
+    assert (first["day"], first["status"]) == ("2026-05-01", "file_missing")
 
     world.deliver(DAY, bill(next(iter(world.sales.values()))))
     world.deliver(NEXT)
@@ -612,8 +724,7 @@ def test_a_day_that_ended_before_its_mark_said_so_is_marked_once_and_one_that_ha
     assert len(listed(world, "live")) == 4
     world.now += 60 * ONE_DAY
     world.written = 0
-    left = sorted(settle(world, until=world.now).left)
-    assert [day.isoformat() for day in left] == ["2026-05-02", "2026-05-03", "2026-05-04", "2026-07-03"]
+    assert [day.isoformat() for day in settle(world, until=world.now).left] == ["2026-05-02", "2026-05-03", "2026-05-04", "2026-07-03"]
     assert listed(world, "live-ended") == ["live-2026-05-01"] and world.written == 1
 
 
