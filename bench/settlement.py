@@ -1,10 +1,13 @@
-"""How fast a settlement file is parsed and compared, and what its side costs in memory.
+"""How fast a settlement file is parsed and compared, what its side costs in memory, and what our sales cost.
 
     python -m bench.settlement [ROWS ...]
 
 Both sides are made up first. Then, in one thread, our sales are indexed, the file is read, checked, hashed and compared, and
 the day is added up: `rows/s` is over all of that, in CPU time, so that a busy machine says the same. Memory is what Python
 holds at its peak, traced apart from the timing: once with our side alone, and once with the file.
+
+Our sales come from the store as documents, of three days for each day that is settled. What it takes to make of one what is compared
+is measured from Firestore's bytes on, without the call that brings them.
 """
 
 import argparse
@@ -16,17 +19,25 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from google.cloud.firestore_v1 import types
 
 from bench.table import Goal, Row, Table
+from shared.identifiers import Caller, transaction_id
 from shared.matching import Readings, match
 from shared.mobilemart.settlement_file import Line, SettlementFile
 from shared.mobilemart.settlement_writer import detail, written
 from shared.money import Money
+from shared.outcome import Answer, Charge, Consumer, MeterDetails, Receipt, TokensDue, Vended
 from shared.settled_day import SettledDay
 from shared.settlement import compare
 from shared.sold import Sold
-from shared.transaction import State
-from shared.vas import Mode, VasType
+from shared.store.document import SETTLED_BY, transaction_document, transaction_of
+from shared.store.protobuf import document_of, fill
+from shared.sts import StsToken, TokenKind
+from shared.transaction import State, Transaction, after
+from shared.vas import Mode, Order, VasType
 
 DAY = date(2026, 5, 1)
 TODAY = date(2026, 5, 3)
@@ -34,8 +45,12 @@ MORNING = datetime(2026, 5, 1, 4, tzinfo=UTC)
 CHUNK_BYTES = 1 << 20
 RUNS = 2
 SIZES = (10_000, 100_000, 1_000_000)
+DOCUMENTS = 3_000
+CALLER = Caller("https://id.example.com", "wallet")
 RATE = Goal(100_000, at_least=True)
 BYTES = Goal(200, at_least=False)
+
+_Document: Final[Any] = types.Document.pb()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,27 @@ def tables(sizes: Sequence[int] = SIZES) -> Iterator[Table]:
         "our side's index, bytes a row",
     )
     yield Table(f"The settlement file, one core, CPU time, best of {RUNS}", columns, rows)
+    yield Table(f"Our side, over {DOCUMENTS:,} documents, CPU time, best of {RUNS}", ("a sale of ours", ""), list(_our_side()))
+
+
+def _our_side() -> Iterator[Row]:
+    documents = [_document(number) for number in range(DOCUMENTS)]
+    seconds = []
+    for _ in range(RUNS):
+        gc.collect()
+        began = time.process_time()
+        for document in documents:
+            _decoded(document)
+        seconds.append(time.process_time() - began)
+    gc.collect()
+    tracemalloc.start()
+    sold = {sale.id: sale for sale in map(_decoded, documents)}
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(sold) == DOCUMENTS
+    yield Row(("a document, bytes", f"{sum(map(len, documents)) / DOCUMENTS:,.0f}"))
+    yield Row(("making a sale of it, µs", f"{min(seconds) / DOCUMENTS * 1e6:.0f}"))
+    yield Row(("a sale in memory, found by its id, bytes", f"{held / DOCUMENTS:.0f}"))
 
 
 def _measured(rows: int) -> Measured:
@@ -94,17 +130,62 @@ def _sold(rows: int) -> Iterator[Sold]:
             id=f"{chance.getrandbits(128):032x}",
             request_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
             state=State.VENDED,
-            amount=Money(chance.randrange(500, 50_000)),
+            amount_cents=chance.randrange(500, 50_000),
             vas_type=service,
             recipient=None if service is VasType.VOUCHER else f"0{chance.randrange(60, 90)}{chance.randrange(10**8):08d}",
             supplier_transaction_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
             day=DAY,
             created_at=made_at,
-            send_ended_at=made_at + timedelta(seconds=1),
+            send_ended_at=None,
             sign_of_vend=True,
             token_due=False,
-            fee=Money(0),
+            fee_cents=0,
         )
+
+
+def _document(number: int) -> bytes:
+    """A vended sale of electricity, those of its fields that settlement asks for, as Firestore sends them."""
+    at = MORNING + timedelta(seconds=number)
+    order = Order(vas_type=VasType.UTILITY, amount=Money(10_000 + number), merchant_product_id="e", meter_number=f"{number + 10**10:011d}")
+    begun = Transaction(
+        id=transaction_id(Mode.LIVE, CALLER, f"key-{number}"),
+        version=1,
+        mode=Mode.LIVE,
+        caller=CALLER,
+        idempotency_key=f"key-{number}",
+        fingerprint="f" * 32,
+        order=order,
+        request_id=str(uuid.uuid4()),
+        supplier_prevend_id=str(uuid.uuid4()),
+        state=State.VENDING,
+        created_at=at,
+        updated_at=at,
+        day=DAY,
+        send_by=at + timedelta(seconds=10),
+        lease_until=at + timedelta(seconds=240),
+        send_ended_at=at + timedelta(seconds=3),
+        nonce=str(uuid.uuid4()),
+    )
+    receipt = Receipt(
+        supplier_transaction_id=str(uuid.uuid4()),
+        tokens_due=TokensDue.DELIVERED,
+        receipt_number="RCP0001",
+        tokens=(StsToken(TokenKind.CREDIT, f"{number:020d}"),),
+        consumer=Consumer("J** D**", "12 M*** R***"),
+        meter=MeterDetails("000001", "2", "01", "02", "07"),
+        charges=(Charge("service", Money(550)),),
+    )
+    ended = after(begun, Answer(Vended(receipt)), at=at + timedelta(seconds=3), by="supplier", retry_seconds=60)
+    asked = {path.removeprefix("record.") for path in SETTLED_BY}
+    record = transaction_document(ended)["record"]
+    message = _Document()
+    fill(message.fields, {"record": {name: value for name, value in record.items() if name in asked}})
+    return bytes(message.SerializeToString())
+
+
+def _decoded(document: bytes) -> Sold:
+    message = _Document.FromString(document)
+    return Sold.of(transaction_of(document_of(message.fields), "1"))
 
 
 def _line(sale: Sold) -> Line:
@@ -113,7 +194,7 @@ def _line(sale: Sold) -> Line:
         transaction_id=sale.supplier_transaction_id or "",
         merchant_id=sale.request_id,
         at=sale.created_at,
-        cents=sale.amount.cents,
+        cents=sale.amount_cents,
         recipient=sale.recipient or "",
     )
 

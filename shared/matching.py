@@ -168,7 +168,7 @@ class Matching:
         """Take in our sales. One that is given twice, among its day's and looked up, is known once."""
         on_top = self.readings.fee_is_on_top
         self._by_request = {  # we make request ids in lower case
-            sale.request_id: Known(sale, sale.amount.cents + sale.fee.cents if on_top else sale.amount.cents) for sale in sold
+            sale.request_id: Known(sale, sale.amount_cents + sale.fee_cents if on_top else sale.amount_cents) for sale in sold
         }
         self.known = list(self._by_request.values())
         for known in self.known:

@@ -174,7 +174,7 @@ class _Comparison:
                 transaction_id=sale.id,
                 state=sale.state,
                 vas_type=sale.vas_type,
-                amount_cents=sale.amount.cents,
+                amount_cents=sale.amount_cents,
                 created_at=sale.created_at,
             )
             for sale in left

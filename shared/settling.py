@@ -112,20 +112,17 @@ class _Evidence:
 
     @property
     def all(self) -> list[Sold]:
-        return list({**self.older, **self.sold}.values())
+        return [*self.older.values(), *self.sold.values()]
+
+    def known(self, sale_id: str) -> Sold | None:
+        return self.sold.get(sale_id) or self.older.get(sale_id)
 
     def learn(self, sales: Iterable[Transaction]) -> bool:
         """Take in sales as they are on record; whether that was anything new."""
-        known = self.all_by_id
-        fresh = {sale.id: Sold.of(sale) for sale in sales}
-        new = {sale_id: sold for sale_id, sold in fresh.items() if known.get(sale_id) != sold}
-        for sale_id, sold in new.items():
-            (self.sold if sale_id in self.sold else self.older)[sale_id] = sold
-        return bool(new)
-
-    @property
-    def all_by_id(self) -> dict[str, Sold]:
-        return {**self.older, **self.sold}
+        fresh = [sold for sold in map(Sold.of, sales) if self.known(sold.id) != sold]
+        for sold in fresh:
+            (self.sold if sold.id in self.sold else self.older)[sold.id] = sold
+        return bool(fresh)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +209,7 @@ class Settling(Recording):
             runs = await self._papers.keep_runs(day, runs, replace(runs, healed=with_healed(runs.healed, settled.healed)))
             if not evidence.learn(await self._healed(settled)):
                 break
-        known = evidence.all_by_id
-        healed = tuple(one for one in runs.healed if (sold := known.get(one.transaction_id)) and sold.state is one.state)
+        healed = tuple(one for one in runs.healed if (sold := evidence.known(one.transaction_id)) and sold.state is one.state)
         reviewed = await self._papers.review(structs.replace(settled, healed=healed, left_out=_left_out(evidence)))
         body = await self._papers.keep_day(reviewed, before)
         await self._papers.keep_runs(day, runs, replace(runs, files=ended.files, refused=ended.refused))

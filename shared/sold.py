@@ -2,26 +2,25 @@
 
 from datetime import date, datetime
 
-from shared.money import Money
-from shared.transaction import State, Transaction
+from shared.transaction import NEXT, State, Transaction
 from shared.value import Value
 from shared.vas import Order, VasType, last_four
 
 CONVENIENCE_FEE = "convenience fee"  # the name that a bill's receipt gives to what its payment costs
 
 
-class Sold(Value, frozen=True, kw_only=True):
+class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads back to it, and the collector need not look at a million
     """What settlement compares of a sale.
 
     `recipient` is the meter, account or mobile number, if it has one. `token_due`: when this is vended, a token or PIN is
-    owed that we do not hold. `fee` is the convenience fee that a bill's receipt named. Times are UTC; `day` is the business
-    day of the claim.
+    owed that we do not hold. `fee_cents` is the convenience fee that a bill's receipt named. Times are UTC; `day` is the business
+    day of the claim. `send_ended_at` is kept of a sale that is open: of no other does anybody ask for it.
     """
 
     id: str
     request_id: str
     state: State
-    amount: Money
+    amount_cents: int
     vas_type: VasType
     recipient: str | None
     supplier_transaction_id: str | None
@@ -30,7 +29,7 @@ class Sold(Value, frozen=True, kw_only=True):
     send_ended_at: datetime | None
     sign_of_vend: bool
     token_due: bool
-    fee: Money
+    fee_cents: int
 
     @classmethod
     def of(cls, sale: Transaction) -> "Sold":
@@ -41,20 +40,20 @@ class Sold(Value, frozen=True, kw_only=True):
             id=sale.id,
             request_id=sale.request_id,
             state=sale.state,
-            amount=sale.order.amount,
+            amount_cents=sale.order.amount.cents,
             vas_type=sale.order.vas_type,
             recipient=sale.order.recipient,
             supplier_transaction_id=None if receipt is None else receipt.supplier_transaction_id,
             day=sale.day,
             created_at=sale.created_at,
-            send_ended_at=sale.send_ended_at,
+            send_ended_at=sale.send_ended_at if NEXT[sale.state] else None,
             sign_of_vend=sale.sign_of_vend,
             token_due=brings_token(sale.order) if receipt is None else sale.tokens_pending,
-            fee=Money(sum(fees)),
+            fee_cents=sum(fees),
         )
 
     def __repr__(self) -> str:
-        return f"Sold({self.id}, {self.state.value}, {self.vas_type.value}, {self.amount}, to={last_four(self.recipient)})"
+        return f"Sold({self.id}, {self.state.value}, {self.vas_type.value}, {self.amount_cents} cents, to={last_four(self.recipient)})"
 
 
 def brings_token(order: Order) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
@@ -200,7 +200,7 @@ _LEAVES: Final[Mapping[Any, _Codec]] = MappingProxyType(
         int: _Codec(_integer, int),
         bytes: _Codec(_as_it_is, _body),
         datetime: _Codec(_utc, _moment),
-        date: _Codec(date.isoformat, date.fromisoformat),
+        date: _Codec(date.isoformat, lru_cache(64)(date.fromisoformat)),  # a million sales of one day have one day in memory
         Decimal: _Codec(str, Decimal),
         Money: _Codec(lambda money: money.cents, Money),
     }

@@ -11,7 +11,6 @@ from msgspec import structs
 from shared.matching import MerchantId, Readings
 from shared.mobilemart.settlement_file import FileRefused, SettlementFile, Total
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
-from shared.money import Money
 from shared.outcome import TokensDue
 from shared.settled_day import Kind, Severity, Status, next_version
 from shared.settlement import compare, files_needed
@@ -35,7 +34,7 @@ def sale(name, **fields):
         "id": f"{name}-sale",
         "request_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name} request")),
         "state": State.VENDED,
-        "amount": Money(10_000),
+        "amount_cents": 10_000,
         "vas_type": VasType.UTILITY,
         "recipient": METER,
         "supplier_transaction_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name} supplier")),
@@ -44,7 +43,7 @@ def sale(name, **fields):
         "send_ended_at": made_at,
         "sign_of_vend": True,
         "token_due": False,
-        "fee": Money(0),
+        "fee_cents": 0,
     }
     return Sold(**(known | fields))
 
@@ -61,7 +60,7 @@ def line(sold, **changes):
         transaction_id=sold.supplier_transaction_id or str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name} supplier")),
         merchant_id=sold.request_id,
         at=sold.created_at,
-        cents=sold.amount.cents,
+        cents=sold.amount_cents,
         recipient=sold.recipient or "",
     )
     return truthful._replace(**changes)
@@ -159,7 +158,7 @@ def test_amount_differs_by_a_cent(cents):
 
 
 def test_a_bills_fee_is_in_the_amount_or_on_top_as_it_is_set():
-    bill = sale("bill", vas_type=VasType.BILL_PAYMENT, recipient="12345", fee=Money(250))
+    bill = sale("bill", vas_type=VasType.BILL_PAYMENT, recipient="12345", fee_cents=250)
     inside, on_top = line(bill), line(bill, amount="10250")
     assert kinds(closed([bill], [inside])) == kinds(closed([bill], [on_top], fee_is_on_top=True)) == []
     assert kinds(closed([bill], [on_top])) == kinds(closed([bill], [inside], fee_is_on_top=True)) == [Kind.AMOUNT_DIFFERS]
@@ -513,7 +512,7 @@ def test_a_line_that_might_be_the_sales_is_no_silence(changes, day):
 
 def test_a_line_that_says_otherwise_than_its_sale_might_be_another_sales():
     assert not absent(files=with_files(day=lambda _: [line(A, meter_number=OTHER_METER)]))
-    assert not absent(structs.replace(SILENT, amount=Money(9_999)), files=with_files(day=lambda _: [line(A, amount="9999")]))
+    assert not absent(structs.replace(SILENT, amount_cents=9_999), files=with_files(day=lambda _: [line(A, amount="9999")]))
 
 
 @pytest.mark.parametrize("changes", [{"amount": "10001"}, {"vas_type": "Voucher", "meter_number": ""}])
@@ -528,7 +527,7 @@ def test_a_known_rejected_sales_binned_line_does_not_hide_another_sale():
 
 def test_where_fees_come_on_top_any_unexplained_bill_may_be_the_sales():
     bill = doubtful("bill", vas_type=VasType.BILL_PAYMENT, recipient="12345")
-    other = line(sale("nobody", vas_type=VasType.BILL_PAYMENT, recipient="12345", amount=Money(77)))
+    other = line(sale("nobody", vas_type=VasType.BILL_PAYMENT, recipient="12345", amount_cents=77))
     files = with_files(day=lambda lines: [*lines, other])
     assert absent(bill, files=files)
     assert not absent(bill, files=files, fee_is_on_top=True)
@@ -556,7 +555,7 @@ def recorded(sold, result):
 
 
 def test_the_same_inputs_again_answer_the_same_day():
-    doubts = [doubtful("d1"), doubtful("d2"), doubtful("d3", amount=Money(500))]
+    doubts = [doubtful("d1"), doubtful("d2"), doubtful("d3", amount_cents=500)]
     sold = [*CONTROLS.values(), B, *doubts]
     wrong = line(doubts[1], amount="12345")
     files = with_files(day=lambda lines: [*lines, line(doubts[0]), wrong, wrong])
@@ -613,7 +612,7 @@ def many(count, chance):
             str(at),
             vas_type=service,
             recipient=recipient,
-            amount=Money(chance.randrange(100, 50_000)),
+            amount_cents=chance.randrange(100, 50_000),
             created_at=NOON + timedelta(seconds=at % 3600),
         )
 
@@ -653,7 +652,7 @@ def days(draw, *, claims=True):
         state = draw(STATES)
         made_at = MIDNIGHT + timedelta(minutes=draw(st.integers(-1440, 2879)))
         service = draw(st.sampled_from([VasType.UTILITY, VasType.DATA]))
-        fields = {"vas_type": service, "amount": Money(draw(st.sampled_from([100, 200]))), "created_at": made_at, "state": state}
+        fields = {"vas_type": service, "amount_cents": draw(st.sampled_from([100, 200])), "created_at": made_at, "state": state}
         known = sale(str(at), **fields) if state is State.VENDED else doubtful(str(at), **fields)
         if claims and sold and draw(st.integers(0, 9)) == 0:
             known = structs.replace(known, supplier_transaction_id=sold[0].supplier_transaction_id)

@@ -755,7 +755,7 @@ def test_a_file_that_is_gone_closes_no_discrepancy():
 def test_the_sales_of_a_day_are_not_gathered_anew_for_each_that_was_healed(monkeypatch):
     world = world_at(MORNING)
     world.deliver(DAY, *(bill(sell(world, LOST, cents=1_000 + at)) for at in range(40)))
-    gathered, gather = [], _Evidence.all_by_id.fget
-    monkeypatch.setattr(_Evidence, "all_by_id", property(lambda evidence: gathered.append(1) or gather(evidence)))
+    gathered, gather = [], _Evidence.all.fget
+    monkeypatch.setattr(_Evidence, "all", property(lambda evidence: gathered.append(1) or gather(evidence)))
     assert len(only(settle(world, DAY))["healed"]) == 40
     assert len(gathered) < 10
