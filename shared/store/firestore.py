@@ -238,7 +238,7 @@ class FirestoreStore:
 
     async def any_of_day(self, mode: Mode, day: date) -> bool:
         where = _where("dayShard", "IN", day_shards(mode, day))
-        return bool(await self._database.query(SALES, where=where, select={"fields": [{"field_path": "__name__"}]}, limit={"value": 1}))
+        return bool(await self._database.query(SALES, where=where, select=_NO_FIELD, limit={"value": 1}))
 
     async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction]:
         where = _where("keys", "ARRAY_CONTAINS", lookup_key(mode, by, value))
