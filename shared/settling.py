@@ -147,7 +147,7 @@ class Settling(Recording):
         today = business_day(self.now())
         if day is not None and not FIRST_DAY <= day <= today:
             raise NoBusinessDay(day.isoformat())
-        shown = [day] if day is not None else sorted({*await self._window(today), *await self._papers.unended()})
+        shown = [day] if day is not None else await self._unsettled(today)
         candidates = shown if day is None else [day - ONE_DAY, day, day + ONE_DAY]
         found = await self.files.find(frozenset(near for one in candidates for near in _around(one)))
         standing = await self.each((self._standing(one) for one in candidates), AT_ONCE)
@@ -170,6 +170,11 @@ class Settling(Recording):
             refused=tuple(RefusedDay(one, refused[one]) for one in shown if one in refused),
             left=tuple(sorted(left)),
         )
+
+    async def _unsettled(self, today: date) -> list[date]:
+        """The days up to yesterday that may not have ended: those of the last weeks, and older ones that are known not to have."""
+        unended = [day for day in await self._papers.unended() if day < today]
+        return sorted({*await self._window(today), *unended})
 
     async def _window(self, today: date) -> list[date]:
         """The days up to yesterday, from the first of the last weeks that was settled or has a file.
