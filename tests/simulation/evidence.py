@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES
 from shared.settling import Settled
-from shared.transaction import Transaction
+from shared.transaction import State, Transaction
 from tests.simulation.violation import Violation
 
 if TYPE_CHECKING:
@@ -32,6 +32,14 @@ def rejects_on_evidence(world: "World", sale: Transaction) -> None:
         raise Violation(
             "a rejection has its evidence", f"sale {sale.id[:6]} was not denied twice, of age, a minute apart, beside a control"
         )
+
+
+def signs_on_evidence(world: "World", before: Transaction, after: Transaction) -> None:
+    """What settlement remembers of a sale in doubt stands in a file: whom nothing names, silence may still reject."""
+    if after.sign_of_vend and not before.sign_of_vend and after.state is State.IN_DOUBT and after.history[-1].by == "settlement":
+        rows = (row for content in world.shelf.contents.values() for row in _rows(content))
+        if not any(row[OUR_ID].lower() == after.request_id for row in rows):
+            raise Violation("a sign of a vend has its line", f"sale {after.id[:6]} is named by none")
 
 
 def remember_who_was_named(world: "World", settled: Settled) -> None:

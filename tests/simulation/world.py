@@ -284,6 +284,7 @@ class World:
 
     def _advanced(self, before: Transaction, after: Transaction) -> None:
         invariants.moves_well(before, after)
+        evidence.signs_on_evidence(self, before, after)
         if after.state is State.REJECTED and before.state is not State.REJECTED:
             evidence.rejects_on_evidence(self, after)
             if after.send_ended_at is None and self.switch.has_lost_sight_of(after.request_id):  # what it said is not on record

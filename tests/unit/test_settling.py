@@ -121,7 +121,13 @@ def test_today_is_provisional_and_the_future_is_refused():
         with pytest.raises(NoBusinessDay):
             settle(world, other)
     assert set(world.days) == {"live-2026-05-01", "live-2026-05-01-v0001", "live-2026-05-01-run"}
-    assert all(one["day"] < DAY.isoformat() for one in settle(world).days)
+
+
+def test_a_run_over_all_days_ends_with_yesterday_although_today_was_settled_by_hand():
+    world = world_at(START + timedelta(hours=1))
+    world.deliver(DAY, bill(sell(world)))
+    settle(world, DAY)
+    assert [body["day"] for body in settle(world).days] == ["2026-04-30"]
 
 
 def test_yesterdays_last_sale_is_not_missed_while_the_file_that_bills_it_is_of_a_day_that_still_runs(caplog):
