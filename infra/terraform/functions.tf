@@ -21,7 +21,7 @@ locals {
     reconcile = {
       description      = "Ends what is in doubt, and compares each day with the supplier's settlement file."
       available_memory = "1G"
-      concurrency      = 20 # the Scheduler and a few people; a settlement file is in memory while it is compared
+      concurrency      = 20 # the Scheduler and a few people; three days of sales are in memory while a day is compared
       invokers = {
         operators = "group:${var.operators_group}"
         scheduler = google_service_account.scheduler.member
