@@ -22,6 +22,12 @@ locals {
       means    = "The supplier does not accept our client id and secret: nothing can be sold."
       do       = "Compare the newest versions in Secret Manager with what the supplier gave; add a version that is right. No redeploy is needed."
     }
+    days_left = {
+      message  = "days left unsettled"
+      severity = "ERROR"
+      means    = "A run of settling ended before it came to every day. The days that it did not begin stay as they were, and their sales in doubt with them."
+      do       = "POST /settle, until `left` in its answer is empty. If it comes with every run, look at the days that it names (GET /reports): files that never came, or too many days at once."
+    }
     discrepancy = {
       message  = "discrepancy found"
       severity = "ERROR"

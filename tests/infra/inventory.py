@@ -8,6 +8,7 @@ EVENTS: Final = (
     "claimed_twice",
     "contradiction",
     "credentials_refused",
+    "days_left",
     "discrepancy",
     "events_not_announced",
     "file_missing",
