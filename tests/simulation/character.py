@@ -33,6 +33,7 @@ SOLD_BADLY: Final = (
     *(Manner(f"{says}, sold", says, vends=True) for says in UNCERTAIN),
     Manner("no token", "sold", vends=True),
     *(Manner("a token garbled", "sold", vends=True) for _ in range(3)),
+    *(Manner("the last token garbled", "sold", vends=True) for _ in range(2)),
     Manner("no id", "sold", vends=True),
 )
 NOT_SOLD: Final = tuple(Manner(says, says) for says in (*UNCERTAIN, *MEANINGLESS, *DEFINITE))
@@ -52,7 +53,11 @@ LAGS: Final = (0, 0, 0, 0, 30, 600)
 
 
 class Character:
-    """One supplier. `breaks`: now and then it does what the promise's assumptions exclude. `mixes_up`: its reprints name any sale."""
+    """One supplier. `breaks`: now and then it does what the promise's assumptions exclude. `mixes_up`: its reprints name any sale.
+
+    `prints_the_rest`: of a sale of whose tokens we hold all but the last, its reprints show that one only. `prints_capitals`: they
+    spell its ids so.
+    """
 
     __slots__ = (
         "_calm",
@@ -66,6 +71,8 @@ class Character:
         "minimum_rand",
         "mixes_up",
         "prevend_once",
+        "prints_capitals",
+        "prints_the_rest",
         "repeat",
         "reprint",
         "reprint_by",
@@ -90,6 +97,8 @@ class Character:
         self.minimum_rand = 70 if draw() < 0.1 else 10
         self.mixes_up = draw() < 0.06
         self.breaks = draw() < 0.04
+        self.prints_the_rest = draw() < 0.6
+        self.prints_capitals = draw() < 0.2
 
     def calm_down(self) -> None:
         """From now on it answers well. What it is like stays as it is."""

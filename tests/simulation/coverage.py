@@ -44,6 +44,7 @@ def expected() -> list[str]:
     names += [f"vend: {says}, sold later" for says in UNCERTAIN]
     names += [f"repeated id: {how}" for how in REPEATS]
     names += [f"reprint: {how}" for how in (*REPRINTS, *TROUBLES_OF_REPRINT) if how != "none"]  # that one is never asked
+    names += ["reprint: the rest"]
     names += [f"prevend: {how}" for how in ("confirmed", *TROUBLES_OF_PREVEND)]
     names += [f"sold: {vas_type}" for vas_type in VasType]
     names += [f"event: {event}" for event in EventName]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES
 from shared.settling import Settled
 from shared.transaction import State, Transaction
+from tests.simulation.goods import id_on_record
 from tests.simulation.violation import Violation
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _was_denied(world: "World", sale: Transaction) -> bool:
 
 def _hole_in_the_files(world: "World", sale: Transaction) -> str | None:
     """Why the files' silence about a sale proves nothing; `None` where it does."""
-    held = {one.receipt.supplier_transaction_id for one in world.store.sales.values() if one.receipt is not None}
+    held = {id_on_record(one) for one in world.store.sales.values()}
     for day in (sale.day, sale.day + timedelta(days=1)):
         files = [content for content in world.shelf.contents.values() if content.startswith(f"H|1|{day:%Y%m%d}".encode())]
         if not files:
@@ -77,7 +78,7 @@ def _hole_in_the_files(world: "World", sale: Transaction) -> str | None:
         if not any(row[OUR_ID].lower() in world.sale_of for row in rows):
             return f"the file of {day} bills nothing by our ids"
         for row in rows:
-            ours = row[OUR_ID].lower() in world.sale_of or row[4] in held or row[OUR_ID] in held
+            ours = row[OUR_ID].lower() in world.sale_of or row[4].lower() in held or row[OUR_ID].lower() in held
             if FILE_VAS_TYPES[row[1]] is sale.order.vas_type and int(row[11]) == sale.order.amount.cents and not ours:
                 return f"the file of {day} has a line that may be its own"
     return None

@@ -74,7 +74,7 @@ def line_that_bills_nothing(sale: Transaction, number: int, ids: str) -> Line:
 
 
 def line_of(vend: Vend, ids: str) -> Line:
-    """The line that bills a sale."""
+    """The line that bills a sale. Its supplier writes GUIDs in capitals in its files only, its own as well as ours."""
     match "none" if ids == "of what it answered" and not vend.answered else ids:
         case "ours" | "of what it answered":
             merchant_id = vend.request_id
@@ -88,7 +88,7 @@ def line_of(vend: Vend, ids: str) -> Line:
             merchant_id = ""
     return detail(
         service=vend.vas_type,
-        transaction_id=vend.supplier_id,
+        transaction_id=vend.supplier_id.upper() if ids == "in capitals" else vend.supplier_id,
         merchant_id=merchant_id,
         at=vend.at,
         cents=vend.cents,

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from shared.catalogue import Product
 from shared.money import Money
+from shared.transaction import Transaction
 from shared.vas import Order, VasType
 
 CATALOGUE: Final = {
@@ -21,6 +22,10 @@ CATALOGUE: Final = {
     VasType.VOUCHER: (Product(VasType.VOUCHER, "voucher", "Voucher R50", fixed_amount=True, amount=Money(5000)),),
 }
 PRICES: Final = {row.merchant_product_id: row.amount.cents for rows in CATALOGUE.values() for row in rows if row.amount is not None}
+
+
+GARBLED: Final = {"a token garbled": 0, "the last token garbled": -1}  # and which one
+ALL_BUT_THE_LAST: Final = "all but the last token missing"
 
 
 class Want(NamedTuple):
@@ -87,15 +92,23 @@ class Vend:
         self.answered = False  # as a sale, to the request itself
 
 
-def slip(vend: Vend, token_form: str, *, spoilt: str = "") -> bytes:
+def id_on_record(sale: Transaction) -> str | None:
+    """The supplier's id that we hold, in lower case: it writes GUIDs in any."""
+    held = sale.receipt.supplier_transaction_id if sale.receipt is not None else None
+    return None if held is None else held.lower()
+
+
+def slip(vend: Vend, token_form: str, *, spoilt: str = "", capitals: bool = False) -> bytes:
     """The supplier's words about a sale. `token_form` is the key that holds a token, or `text`; `spoilt` says what is wrong with them."""
-    named = "" if spoilt == "no id" else f'"transactionId":"{vend.supplier_id}",'
+    named = "" if spoilt == "no id" else f'"transactionId":"{vend.supplier_id.upper() if capitals else vend.supplier_id}",'
     head = f'{{"timestamp":"2026-05-01T10:00:00+02:00",{named}'
     rand = f"{vend.cents // 100}.{vend.cents % 100:02d}"
     if vend.vas_type is VasType.UTILITY:
         tokens = [] if spoilt == "no token" else [_token(number, at, vend, token_form) for at, number in enumerate(vend.tokens)]
-        if spoilt == "a token garbled" and tokens:
-            tokens[0] = '{"token":"12 34"}'
+        if tokens and spoilt in GARBLED:
+            tokens[GARBLED[spoilt]] = '{"token":"12 34"}'
+        if spoilt == ALL_BUT_THE_LAST:
+            del tokens[:-1]
         charges = f'{{"description":"Arrears","amount":{rand}}}' if vend.charges else ""
         online = "true" if vend.online else "false"
         said = ",".join(tokens)
@@ -104,7 +117,7 @@ def slip(vend: Vend, token_form: str, *, spoilt: str = "") -> bytes:
     if vend.vas_type is VasType.BILL_PAYMENT:
         return f'{head}"amount":{rand},"accountNumber":"{vend.recipient}","accountHolder":"TEST","convenienceFee":0}}'.encode()
     if vend.vas_type is VasType.VOUCHER or vend.pinned:
-        pin = "17" if spoilt in ("no token", "a token garbled") else f'"{vend.tokens[0]}"'
+        pin = "17" if spoilt == "no token" or spoilt in GARBLED else f'"{vend.tokens[0]}"'
         return f'{head}"additionalDetails":{{"pin":{pin},"productAmount":"{rand}"}}}}'.encode()
     return f'{head}"amount":{rand},"mobileNumber":"{vend.recipient}","referenceNumber":"F1"}}'.encode()
 

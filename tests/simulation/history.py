@@ -25,7 +25,7 @@ CALLERS: Final = (
     Caller("https://other.example", "anna"),
 )
 KEYS: Final = tuple(f"key-{number}" for number in range(12))
-SWEEPS: Final = (300.0, 700.0, 1300.0, 1500.0, 1600.0, 2500.0, 4000.0, 7000.0)  # seconds after the first caller
+SWEEPS: Final = (300.0, 500.0, 700.0, 900.0, 1300.0, 1600.0, 4000.0, 7000.0)  # seconds after the first caller
 LONG_ARE_ONE_IN: Final = 4
 PATIENCE: Final = (0, 0, 1, 2)  # how often a caller asks again, while faults last
 FEWEST_CALLS: Final = 30  # a history of fewer port calls than this is not worth its name
@@ -86,9 +86,10 @@ class History(World):
 
     def _people_come(self) -> None:
         pick = self.pick
+        rush = WANTS[pick(len(WANTS))] if pick(4) == 0 else None  # on one thing, of which all buy the same
         for number in range(3):
             caller = CALLERS[pick(len(CALLERS))]
-            want = WANTS[pick(len(WANTS))] if pick(24) else IMPOSSIBLE
+            want = rush or (WANTS[pick(len(WANTS))] if pick(24) else IMPOSSIBLE)
             purse = Purse() if pick(2) else None
             patience = PATIENCE[pick(len(PATIENCE))] if self.is_long else 0
             shopper = Shopper(self, caller, KEYS[number], want, purse, duplicates=pick(3) > 0, patience=patience)
@@ -172,7 +173,7 @@ class History(World):
                 self.saw("file: doubled")
                 self.shelf.deliver(day, lines, at)
                 self.shelf.repeat_last(at + timedelta(seconds=1))
-            case 4:
+            case 4 | 7:
                 self.saw("file: with strangers")
                 strangers = [line._replace(transaction_id=f"f{line.transaction_id[1:]}", merchant_id="") for line in lines]
                 self.shelf.deliver(day, lines + strangers, at)
@@ -182,7 +183,7 @@ class History(World):
             case 6:
                 self.saw("file: lines left out")
                 for line in lines[::2]:
-                    vend = next(vend for vend in self.switch.vends if vend.supplier_id == line.transaction_id)
+                    vend = next(vend for vend in self.switch.vends if vend.supplier_id == line.transaction_id.lower())
                     self.breaches.setdefault(vend.request_id, "left out of the file")
                 self.shelf.deliver(day, lines[1::2], at)
             case _:

@@ -12,7 +12,7 @@ from shared.sts import TokenKind
 from shared.transaction import EventName, State, Transaction
 from shared.vas import VasType
 from tests.simulation.character import NAMED_BY_OUR_ID
-from tests.simulation.goods import Vend
+from tests.simulation.goods import Vend, id_on_record
 from tests.simulation.topic import delivered
 from tests.simulation.violation import Violation
 
@@ -74,6 +74,8 @@ def moves_well(before: Transaction, after: Transaction) -> None:
     if known is not None and now is not known:
         if now is None or (known.supplier_transaction_id not in (None, now.supplier_transaction_id)):
             raise Violation("a receipt stays", f"sale {after.id[:6]} changed its supplier's id")
+        if not {token.number for token in known.tokens} <= {token.number for token in now.tokens}:
+            raise Violation("a receipt stays", f"sale {after.id[:6]} lost a token that was known")
         if known.tokens_due is TokensDue.DELIVERED and (now.tokens, now.pin) != (known.tokens, known.pin):
             raise Violation("a receipt stays", f"sale {after.id[:6]} changed its tokens")
 
@@ -137,6 +139,14 @@ def _reprint_works(world: "World") -> bool:
     return world.character.reprint == "by our id" and not world.character.mixes_up and world.settings.reprint_by is ReprintBy.REQUEST_ID
 
 
+def _a_reprint_shows_tokens(world: "World", sale: Transaction) -> bool:
+    """Whether it shows those of a vended sale whose id we hold."""
+    character, vends = world.character, world.switch.by_request.get(sale.request_id, ())
+    works = _reprint_works(world) or (character.reprint == "by their id" and not character.mixes_up)
+    seen = sale.request_id not in world.breaches and all(vend.visible_at <= world.clock.now for vend in vends)
+    return works and seen and sale.order.vas_type in REPRINTED and not character.forgets_tokens
+
+
 def controls(world: "World") -> set[VasType]:
     """The services of which every sale known to have vended is one that a reprint finds: whichever is asked for, it answers."""
     vended = [sale for sale in world.store.sales.values() if sale.state is State.VENDED]
@@ -162,6 +172,8 @@ def ends_with_the_files(world: "World") -> None:
     for sale in world.store.open.values():
         if sale.state is not State.VENDED and world.switch.by_request.get(sale.request_id) and by_our_id:
             raise Violation("the files end every sale that was made", f"sale {sale.id[:6]} is {sale.state}")
+        if sale.tokens_pending and by_our_id and _a_reprint_shows_tokens(world, sale):
+            raise Violation("tokens come once the files have named a sale", f"sale {sale.id[:6]} waits for them")
     what_is_open_is_on_a_list(world)
     listed = {body["day"]: {one["transactionId"] for one in body["open"]} for body in _days(world)}
     for sale in world.store.open.values():
@@ -203,7 +215,7 @@ def every_vend_is_on_record(world: "World") -> None:
     for vend in world.switch.vends:
         sale = world.store.sales[world.sale_of[vend.request_id]]
         if sale.state is State.VENDED and sale.receipt is not None:
-            twice = sale.receipt.supplier_transaction_id not in (None, vend.supplier_id)
+            twice = id_on_record(sale) not in (None, vend.supplier_id)
             if not twice:
                 continue
         if sale.state not in ENDED:
@@ -221,7 +233,11 @@ def _is_loud(world: "World", sale: Transaction, vend: Vend) -> None:
         if not any(message.sale_id == sale.id and message.event is EventName.CONTRADICTED for message in world.topic.messages):
             raise Violation("a contradiction is announced", f"sale {sale.id[:6]}")
         return
-    named = [body for body in critical if body["kind"] == Kind.MISSING_HERE and body["theirs"]["supplierTransactionId"] == vend.supplier_id]
+    named = [
+        body
+        for body in critical
+        if body["kind"] == Kind.MISSING_HERE and body["theirs"]["supplierTransactionId"].lower() == vend.supplier_id
+    ]
     if not named or world.character.file_id in NAMED_BY_OUR_ID:
         raise Violation("a broken assumption is never silent", f"sale {sale.id[:6]}: {world.breaches[vend.request_id]}")
 
@@ -233,6 +249,14 @@ def nothing_is_vended_that_was_not(world: "World") -> None:
             if not world.switch.by_request.get(sale.request_id):
                 raise Violation("nothing is vended that was not sold", f"sale {sale.id[:6]}")
             shows_the_suppliers_tokens(world, sale)
+
+
+def nothing_is_doubled_that_was_sold_once(world: "World") -> None:
+    """A second vend of a sale is told only where the supplier's books have one."""
+    for sale in world.store.sales.values():
+        doubled = any(entry.what == EventName.CONTRADICTED and (entry.note or "").startswith(Kind.VENDED_TWICE) for entry in sale.history)
+        if doubled and len(world.switch.by_request.get(sale.request_id, ())) < 2:
+            raise Violation("nothing is told as vended twice that was sold once", f"sale {sale.id[:6]}")
 
 
 def everything_has_ended(world: "World") -> None:
@@ -286,6 +310,7 @@ AT_THE_END: Final = (
     one_vend_per_key,
     every_vend_is_on_record,
     nothing_is_vended_that_was_not,
+    nothing_is_doubled_that_was_sold_once,
     everything_has_ended,
     answers_stand,
     every_end_is_announced,

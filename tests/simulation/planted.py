@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from shared import identifiers, recording, resolving, settling, silence, transaction, vending
+from shared import identifiers, outcome, recording, resolving, settling, silence, transaction, vending
 from shared.mobilemart import answers, receipts
 
 
@@ -227,6 +227,14 @@ PLANTS = (
         (resolving.Resolving._held_by_another, swap("None if all(holder.id == sale.id for holder in holders)", "None if True")),
     ),
     plant("recovered tokens are not announced", (transaction._with_more, swap("(EventName.TOKENS,)", "()"))),
+    plant(
+        "a recovery replaces the tokens that were known",
+        (outcome.Receipt.with_more, swap("tokens = joined(self.tokens, more.tokens)", "tokens = more.tokens")),
+    ),
+    plant(
+        "ids are compared letter by letter",
+        (identifiers.same_supplier_id, swap("one_spelling(one) == one_spelling(other)", "one == other")),
+    ),
     plant("tokens that are due are forgotten", (_resolve, swap("not _is_unfinished(sale)", "sale.state is not State.IN_DOUBT"))),
     # Settling
     plant("absence is believed of files with other ids", (silence.proves_absence, swap(" and day in matching.controls", ""))),

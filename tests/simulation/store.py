@@ -13,6 +13,7 @@ from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, Paper, P
 from shared.transaction import SHARDS, State, Transaction, shard_name
 from shared.vas import Mode, VasType
 from tests.simulation.faults import READ, WRITE, Call, Fault
+from tests.simulation.goods import id_on_record
 
 FIND = Call("store.find", *READ)
 FIND_PREVEND = Call("store.find_prevend", *READ)
@@ -111,7 +112,7 @@ class Store:
     def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Step:
         if (fault := (yield LOOKUP)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
-        found = [sale for sale in self.sales.values() if sale.mode is mode and _key(sale, by) == value]
+        found = [sale for sale in self.sales.values() if sale.mode is mode and _key(sale, by) == value.lower()]
         if fault is not None:
             yield fault
         return sorted(found, key=_created_at, reverse=True)[:at_most]
@@ -275,7 +276,7 @@ def _key(sale: Transaction, by: LookupBy) -> str | None:
         case LookupBy.REQUEST_ID:
             return sale.request_id
         case LookupBy.SUPPLIER_TRANSACTION_ID:
-            return sale.receipt.supplier_transaction_id if sale.receipt is not None else None
+            return id_on_record(sale)
         case _:
             return sale.order.meter_number
 

@@ -13,7 +13,7 @@ from shared.mobilemart.wire import Call as Request
 from shared.vas import VasType
 from tests.simulation.character import Character, Manner
 from tests.simulation.faults import EXCHANGE, Call, Fault
-from tests.simulation.goods import PRICES, Vend, slip
+from tests.simulation.goods import ALL_BUT_THE_LAST, PRICES, Vend, slip
 from tests.simulation.scheduler import Clock
 
 SEND: Final = Call("supplier.vend", *EXCHANGE, weight=1.5)
@@ -43,6 +43,7 @@ class Switch:
         seen: dict[str, int],
         asked: Callable[[str], None],
         may_name: Callable[[Vend, str | None], bool],
+        lacks_the_last: Callable[[Vend], bool],
     ) -> None:
         self._clock = clock
         self.character = character
@@ -59,6 +60,7 @@ class Switch:
         self._number = 0
         self._asked = asked  # is told of every request to vend
         self._may_name = may_name  # whether a reprint that was asked for something else may name this sale
+        self._lacks_the_last = lacks_the_last  # whether the last token of this sale is the only one that we do not know
 
     async def exchange(self, call: Request, **_: object) -> Heard:
         """The transport of the client: one request, one answer."""
@@ -216,20 +218,26 @@ class Switch:
         if by_request:
             found = next(iter(self.by_request.get(asked["requestId"], ())), None)
         else:
-            found = next((vend for vend in self.vends if vend.supplier_id == asked["transactionId"]), None)
+            found = next((vend for vend in self.vends if vend.supplier_id == asked["transactionId"].lower()), None)
         if found is None or found.visible_at > self._clock.now:
             return _problem(400, 1003)
         if by_request:
             self.denied[asked["requestId"]].pop()
         self.found.append((service, asked_at))
-        return Reply.of(200, JSON, slip(found, character.token_form, spoilt="no token" if character.forgets_tokens else ""))
+        spoilt = "no token" if character.forgets_tokens else ""
+        if character.prints_the_rest and self._lacks_the_last(found):
+            self._saw("reprint", "the rest")
+            spoilt = ALL_BUT_THE_LAST
+        return Reply.of(200, JSON, slip(found, character.token_form, spoilt=spoilt, capitals=character.prints_capitals))
 
     def _another(self, asked: Mapping[str, str]) -> Heard:
         """A sale that was not asked for: one of which that can be told."""
         others = [vend for vend in self.vends if self._may_name(vend, asked.get("requestId"))]
         if not others:
             return _problem(400, 1012)
-        return Reply.of(200, JSON, slip(others[self.character.some(len(others))], self.character.token_form))
+        return Reply.of(
+            200, JSON, slip(others[self.character.some(len(others))], self.character.token_form, capitals=self.character.prints_capitals)
+        )
 
     def _repeated_by_the_network(self, service: VasType, action: str, asked: Mapping[str, Any]) -> None:
         """A second copy of the request comes in, and its answer is thrown away. Where it sells, nobody could have helped it."""

@@ -24,7 +24,7 @@ from tests.simulation.callers import Shopper
 from tests.simulation.character import Character
 from tests.simulation.client import BASE_URL, Client
 from tests.simulation.files import Shelf, lines_of
-from tests.simulation.goods import Vend
+from tests.simulation.goods import Vend, id_on_record
 from tests.simulation.scheduler import Chance, Clock, Crashed, Each, Scheduler, Task
 from tests.simulation.store import Store, Watch
 from tests.simulation.switch import Switch
@@ -115,7 +115,7 @@ class World:
         self.controls: set[VasType] = set()
         self.shoppers: list[Shopper] = []
         self.scheduler = Scheduler(self.clock, chance, trace, _restarted)
-        self.switch = Switch(self.clock, character, self.breaches, self.seen, self._asked, self._may_name)
+        self.switch = Switch(self.clock, character, self.breaches, self.seen, self._asked, self._may_name, self._lacks_the_last)
         self.store = Store(self.clock.read, Watch(self._created, self._advanced, self._land_later))
         self.topic = Topic(self._published)
         self.shelf = Shelf()
@@ -269,8 +269,13 @@ class World:
         if instead_of is None or instead_of == vend.request_id:
             return False
         asked = self.store.sales[self.sale_of[instead_of]]
-        held = sale.receipt is not None and sale.receipt.supplier_transaction_id == vend.supplier_id
-        return held or asked.order.amount.cents != vend.cents
+        return id_on_record(sale) == vend.supplier_id or asked.order.amount.cents != vend.cents
+
+    def _lacks_the_last(self, vend: Vend) -> bool:
+        """Whether our record of a vend holds all of its tokens, of several, but the last."""
+        receipt = self.store.sales[self.sale_of[vend.request_id]].receipt
+        known = () if receipt is None else tuple(token.number for token in receipt.tokens)
+        return known != () and known == vend.tokens[:-1]
 
     def _created(self, sale: Transaction) -> None:
         self.sale_of[sale.request_id] = sale.id
