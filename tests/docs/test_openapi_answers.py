@@ -215,8 +215,8 @@ def conflicts(reader: Reader) -> None:
     confirmed = reader.ask("POST", "/prevend/utility", 200, json=meter("12345678901")).json()["prevendId"]
     reader.buy("utility", "conflicts", 201, {"prevendId": confirmed})
     assert reader.buy("utility", "conflicts-2", 409, {"prevendId": confirmed})["type"] == "/problems/prevend-used"
-    reader.buy("utility", "conflicts-3", 202, meter("99000000052"))
-    assert reader.buy("utility", "conflicts-4", 409, meter("99000000052"))["type"] == "/problems/possible-duplicate"
+    reader.buy("utility", "conflicts-3", 202, meter("99000000053"))
+    assert reader.buy("utility", "conflicts-4", 409, meter("99000000053"))["type"] == "/problems/possible-duplicate"
 
 
 @a_way
@@ -231,8 +231,8 @@ def reading_sales(reader: Reader) -> None:
 
 @a_way
 def deciding(reader: Reader) -> None:
-    reader.buy("utility", "meter-99000000053", 202, meter("99000000053"))
-    [found] = reader.ask("GET", "/reconcile/transactions", 200, params={"meterNumber": "99000000053"}).json()["transactions"]
+    reader.buy("utility", "meter-99000000052", 202, meter("99000000052"))
+    [found] = reader.ask("GET", "/reconcile/transactions", 200, params={"meterNumber": "99000000052"}).json()["transactions"]
     reader.ask("GET", "/reconcile/transactions", 400)
     path = f"/reconcile/transactions/{found['transactionId']}"
     doubt = reader.ask("GET", path, 200).json()

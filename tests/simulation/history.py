@@ -160,7 +160,7 @@ class History(World):
     def _deliver_badly(self, day: date) -> None:
         lines = lines_of(day, self.switch.vends, self.character.file_id)
         at = self.clock.now
-        match self.pick(8):
+        match self.pick(9):
             case 0:
                 self.saw("file: missing")
             case 1:
