@@ -26,8 +26,11 @@ class Caller(Value, frozen=True):
 
 def hashed(*parts: str) -> str:
     """An identifier of `parts`. Each goes in with its length, so that no two lists of parts read the same."""
-    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
-    whole = b"".join([len(data).to_bytes(4, "big") + data for data in encoded])
+    whole = bytearray()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        whole += len(data).to_bytes(4)  # the most significant byte first
+        whole += data
     return hashlib.sha256(whole).hexdigest()[:ID_CHARACTERS]
 
 

@@ -4,7 +4,7 @@ Like selling, it awaits its ports and nothing else; many sales at once go throug
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
@@ -54,7 +54,7 @@ class Sweeping(Resolving):
             StoreUnavailable: what is due could not be read.
         """
         at = self.now()
-        shards = await self.each((self._due(number, at) for number in range(SHARDS)), AT_ONCE)
+        shards = await self.each((self.store.due(self.rules.mode, number, at, MOST_DUE + 1) for number in range(SHARDS)), AT_ONCE)
         due = sorted((sale for shard in shards for sale in shard[:MOST_DUE]), key=_due_at)
         unseen = sum(len(shard) > MOST_DUE for shard in shards)
         controlled = await self._controlled(due, at, until)
@@ -62,9 +62,6 @@ class Sweeping(Resolving):
             (self._one(sale, controlled, until if number >= AT_ONCE else None) for number, sale in enumerate(due)), AT_ONCE
         )
         return _summed([tally for tally in results if tally is not None], left=results.count(None) + unseen)
-
-    async def _due(self, number: int, at: datetime) -> Sequence[Transaction]:
-        return await self.store.due(self.rules.mode, number, at, MOST_DUE + 1)
 
     async def _controlled(self, due: Iterable[Transaction], at: datetime, until: datetime) -> frozenset[VasType]:
         """The services whose control answers in this sweep, asked for once, and only where a "does not exist" could end a sale."""

@@ -124,6 +124,8 @@ class Recording:
 
 def _tell(before: Transaction, stored: Transaction) -> None:
     """Say what a person should hear of a change."""
+    if stored.history is before.history:
+        return
     told = {"transaction_id": stored.id, "vas_type": stored.order.vas_type, "amount_cents": stored.order.amount.cents}
     for entry in stored.history:
         if entry.what != EventName.CONTRADICTED or entry in before.history:

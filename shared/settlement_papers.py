@@ -73,6 +73,11 @@ class DayPapers:
             await self.papers.write_paper(PaperKind.SETTLEMENTS, Paper(day_id, body, mark, revision=revision))
         return body
 
+    async def first_since(self, day: date) -> date | None:
+        """The first day, from that one on, that was ever settled."""
+        lists = [self.papers.marked_papers(PaperKind.SETTLEMENTS, mark, self._day_id(day)) for mark in day_marks(self.mode)]
+        return min([date.fromisoformat(paper.body["day"]) for papers in lists async for paper in papers], default=None)
+
     async def unended(self) -> list[date]:
         """The days that were begun and have not ended, the earliest first."""
         days = []

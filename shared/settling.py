@@ -183,10 +183,10 @@ class Settling(Recording):
         among what is settled, and a better one may come when the next day is settled already. Another merchant's does not.
         """
         days = [today - ONE_DAY * back for back in range(WINDOW.days, 0, -1)]
-        papers = await self.each((self._papers.day(day) for day in days), AT_ONCE)
+        settled = await self._papers.first_since(days[0])
         found = await self.files.find(days)
-        ours = {day for day, file in found.items() if not _is_foreign(file)}
-        first = next((day for day, paper in zip(days, papers, strict=True) if paper is not None or day in ours), days[-1])
+        ours = [day for day, file in found.items() if not _is_foreign(file)]
+        first = min([*ours, *([settled] if settled is not None and settled < today else []), days[-1]])
         while first > days[0] and await self.store.any_of_day(self.rules.mode, first - ONE_DAY):
             first -= ONE_DAY
         return [day for day in days if day >= first]

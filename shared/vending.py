@@ -205,18 +205,19 @@ class Vending(Recording):
                 minimum, supplier_prevend_id = confirmed.minimum_amount, confirmed.supplier_prevend_id
         if minimum is not None and order.amount < minimum:
             return _Draft(order, refusal=Rejected(Reason.AMOUNT_BELOW_MINIMUM, "below the meter's minimum", minimum_amount=minimum))
-        if prevend is not None and (refusal := await self._refused_for_an_elder(sale_id, asked, order)) is not None:
-            return _Draft(order, refusal=refusal)  # before the claim, which would use the prevend up
+        if prevend is not None:  # before the claim, which would use the prevend up
+            refusal = await self._refused_for_an_elder(sale_id, asked, account_key(self.rules.mode, asked.caller, order))
+            if refusal is not None:
+                return _Draft(order, refusal=refusal)
         if self.now() - started_at > self.rules.latest_claim:
             return _Draft(order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "too late to begin"))
         return _Draft(order, prevend, supplier_prevend_id)
 
-    async def _refused_for_an_elder(self, sale_id: str, asked: PurchaseRequest, order: Order) -> Rejected | None:
+    async def _refused_for_an_elder(self, sale_id: str, asked: PurchaseRequest, account: str | None) -> Rejected | None:
         """Why a sale must not be sent: an open one that looks the same was claimed before it, or would have been.
 
         Asked once a sale is claimed, this lets none pass: of several that are claimed at once, each finds all that came before it.
         """
-        account = account_key(self.rules.mode, asked.caller, order)
         if account is None or asked.allow_duplicate:
             return None
         elder = next(iter(await self.store.find_open(account)), sale_id)
@@ -227,7 +228,7 @@ class Vending(Recording):
     async def _refused_once_claimed(self, sale: Transaction, asked: PurchaseRequest) -> Rejected | None:
         """The same of a claimed sale. Where the store does not say, nothing is sent, and that is proof enough."""
         try:
-            return await self._refused_for_an_elder(sale.id, asked, sale.order)
+            return await self._refused_for_an_elder(sale.id, asked, None if sale.open is None else sale.open.account)
         except StoreUnavailable:
             return Rejected(Reason.TEMPORARILY_UNAVAILABLE, "never sent: whether it is a second one was not known")
 

@@ -61,6 +61,7 @@ class Reply(Value, frozen=True):
     retry_after: str | None = None
     etag: str | None = None
     says_simulated: bool = False
+    code: int | None = None  # the supplier's own error code, where it says one
 
     @classmethod
     def of(cls, status: int, headers: Mapping[str, str], body: bytes, fault: str | None = None) -> "Reply":
@@ -70,6 +71,8 @@ class Reply(Value, frozen=True):
             fault = "an encoding that was not asked for"
         is_json = _JSON_TYPE.fullmatch((content_type or "").partition(";")[0].strip().lower()) is not None
         value = json_value(body) if is_json and fault is None else None
+        said = members(value)
+        code = said.get("fulcrumErrorCode")
         etag = headers.get("etag", "")
         return cls(
             status=status,
@@ -79,19 +82,14 @@ class Reply(Value, frozen=True):
             fault=fault,
             retry_after=headers.get("retry-after"),
             etag=etag if _ETAG.fullmatch(etag) else None,
-            says_simulated=headers.get("x-simulated", "").strip().lower() == "true" or members(value).get("simulated") is True,
+            says_simulated=headers.get("x-simulated", "").strip().lower() == "true" or said.get("simulated") is True,
+            code=code if type(code) is int and code != 0 else None,
         )
 
     @property
     def is_success(self) -> bool:
         """Any 2xx: on a vend, a sign that it was made."""
         return 200 <= self.status < 300
-
-    @property
-    def code(self) -> int | None:
-        """The supplier's own error code, where it says one."""
-        code = members(self.json).get("fulcrumErrorCode")
-        return code if type(code) is int and code != 0 else None
 
     @property
     def meaning(self) -> Meaning | None:

@@ -45,7 +45,7 @@ class History(World):
     def storm(self) -> None:
         self._people_come()
         self.scheduler.run()
-        if (vain := self._asked_for_in_vain()) and self.pick(3) == 0:
+        if (vain := self._asked_for_in_vain()) and self.pick(6) == 0:
             self._a_file_comes_early(vain[0].day)
         if self.is_long and self.pick(12) == 0:
             self._days_pass_badly()

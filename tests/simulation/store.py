@@ -106,7 +106,7 @@ class Store:
         sales = [sale for sale in held.values() if sale.open is not None and sale.open.due_at <= at] if held else []
         if fault is not None:
             yield fault
-        return sorted(sales, key=_due_at)[:at_most]
+        return sales if len(sales) < 2 else sorted(sales, key=_due_at)[:at_most]
 
     @coroutine
     def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Step:
