@@ -1,5 +1,6 @@
 """What answers prove that the simulator does not give: those of a supplier that is none of the likely ones."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,8 +20,8 @@ TOKEN = "00000000000012345678"
 OTHER_TOKEN = "00000000000087654321"
 
 
-def reply(json: object, status: int = 200) -> Reply:
-    return Reply(status, "application/json", json=json)
+def reply(said: object, status: int = 200) -> Reply:
+    return Reply.of(status, {"content-type": "application/json"}, json.dumps(said).encode())
 
 
 def sale(**details: object) -> Reply:

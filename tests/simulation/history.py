@@ -52,7 +52,7 @@ class History(World):
 
     def aftermath(self) -> None:
         if self.store.open:
-            self.time_passes(PERSONS_TURN if self.pick(2) else ENOUGH)
+            self.time_passes(ENOUGH if self.pick(3) else PERSONS_TURN)
         if invariants.needs_files(self) or self._files_come():
             if self.pick(4):
                 self._the_next_day_sells()
