@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from msgspec import structs
 
 from shared import logs
+from shared.identifiers import one_spelling
 from shared.matching import ONE_DAY, Readings
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import line_text
@@ -263,7 +264,7 @@ class Settling(Recording):
 
     async def _looked_up(self, merchant_id: str, supplier_id: str) -> Sequence[Transaction]:
         """By our request id, else by the supplier's id, in whichever field and case it stands."""
-        spelt = dict.fromkeys((supplier_id, supplier_id.lower(), supplier_id.upper(), merchant_id))
+        spelt = dict.fromkeys(map(one_spelling, (supplier_id, supplier_id.lower(), supplier_id.upper(), merchant_id)))
         queries = [(LookupBy.REQUEST_ID, merchant_id.lower()), *((LookupBy.SUPPLIER_TRANSACTION_ID, text) for text in spelt)]
         for by, value in queries:
             if value and (found := await self.store.lookup(self.rules.mode, by, value)):
