@@ -15,6 +15,8 @@ from shared.value import Value
 
 KEPT_ANSWER_BYTES: Final = 64 * 1024
 
+MOST_WORTH: Final = 2  # of an answer: a token may be in it
+
 _LONG_NUMBER: Final = re.compile(rb"[0-9](?:[ -]?[0-9]){13}")  # of 14 digits, as the shortest PIN that was seen; a token has 20
 
 
@@ -186,7 +188,7 @@ class RawAnswer(Value, frozen=True):
         """How dearly it is kept: 0 is no sign of a vend, 1 is one, 2 has a number in it that may be a token or a PIN."""
         if self.status is None or not 200 <= self.status < 300 or not self.body:
             return 0
-        return 2 if _LONG_NUMBER.search(self.body) else 1
+        return MOST_WORTH if _LONG_NUMBER.search(self.body) else 1
 
     @classmethod
     def of(cls, source: str, received_at: datetime, status: int | None, content_type: str | None, body: bytes) -> "RawAnswer":

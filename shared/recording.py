@@ -16,6 +16,7 @@ from shared.store import Conflict, PaperKind, Store, StoreUnavailable
 from shared.transaction import NEXT, EventName, State, Transaction, after, announced, put_off
 
 STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
+MOST_CONFLICTS: Final = 100  # more than ever change one sale at a time
 SLOW_REFUSAL: Final = timedelta(seconds=1)
 
 log = logs.logger(__name__)
@@ -86,7 +87,7 @@ class Recording:
             StoreUnavailable: after those tries; the record may or may not have changed.
         """
         nonce = self.new_id()
-        before, is_stale, failures = sale, False, 0
+        before, is_stale, failures, conflicts = sale, False, 0, 0
         while True:
             began = self.now()
             try:
@@ -102,6 +103,9 @@ class Recording:
                 return stored
             except Conflict:
                 is_stale = True
+                conflicts += 1
+                if conflicts == MOST_CONFLICTS:
+                    raise StoreUnavailable("whatever is read, another version is said to be there") from None
             except StoreUnavailable:  # if it was written all the same, the next try conflicts with it
                 failures += 1
                 waits = until is not None and began + SLOW_REFUSAL <= self.now() < until

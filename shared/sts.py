@@ -62,8 +62,8 @@ def grouped(number: str) -> str:
 def joined(known: Sequence[StsToken], more: Sequence[StsToken]) -> tuple[StsToken, ...]:
     """Two lists of one sale's tokens as one, in the order in which they are typed. No number that was known is lost.
 
-    A list with all the known numbers in it is the better one, in its own order. What else is new goes behind the known tokens of its
-    kind, and before those that are typed later.
+    A list with all the known numbers in it is the better one, in its own order. Otherwise what is new goes before the known tokens
+    that follow it in its list, and behind those that it follows there. Where that leaves it open, it goes behind all of its kind.
     """
     held = {token.number: token for token in known}
     listed = [_both(held.get(token.number, token), token) for token in more]
@@ -71,11 +71,20 @@ def joined(known: Sequence[StsToken], more: Sequence[StsToken]) -> tuple[StsToke
     if held.keys() <= said.keys():
         return tuple(listed)
     whole = [said.get(token.number, token) for token in known]
-    for token in said.values():
+    numbers = list(said)
+    for at, token in enumerate(said.values()):
         if token.number not in held:
-            later = (at for at, other in enumerate(whole) if _typed(other) > _typed(token))
-            whole.insert(next(later, len(whole)), token)
+            whole.insert(_place(token, whole, earlier=numbers[:at], later=numbers[at + 1 :]), token)
     return tuple(whole)
+
+
+def _place(token: StsToken, whole: Sequence[StsToken], *, earlier: Sequence[str], later: Sequence[str]) -> int:
+    """Where a new token goes among the others, of which its list names some earlier and some later."""
+    if (before := next((at for at, other in enumerate(whole) if other.number in later), None)) is not None:
+        return before
+    behind = max((at + 1 for at, other in enumerate(whole) if other.number in earlier), default=0)
+    by_kind = next((at for at, other in enumerate(whole) if _typed(other) > _typed(token)), len(whole))
+    return max(behind, by_kind)
 
 
 def _both(known: StsToken, said: StsToken) -> StsToken:

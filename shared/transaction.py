@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from msgspec import structs
 
 from shared.identifiers import Caller, account_key, same_supplier_id
-from shared.outcome import Answer, Outcome, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.outcome import MOST_WORTH, Answer, Outcome, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.value import Record, Value
 from shared.vas import Mode, Order
 
@@ -18,6 +18,7 @@ BUSINESS_TIME: Final = ZoneInfo("Africa/Johannesburg")
 SHARDS: Final = 16
 MOST_RAW_ANSWERS: Final = 8  # of 64 KiB each: a record stays below Firestore's 1 MiB
 MOST_IDLE_ANSWERS: Final = 4  # of those, while they change nothing: there is room for what does
+MOST_TELLING_ANSWERS: Final = 6  # likewise, where they may hold a token
 MOST_HISTORY: Final = 200
 REVEALED: Final = "tokens revealed"
 SUPPLIERS_WORD: Final = frozenset({"supplier", "reprint", "settlement"})  # by whom it comes; any other name is a person's
@@ -167,14 +168,14 @@ def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_sec
 def heard(sale: Transaction, raw: RawAnswer | None) -> Transaction:
     """The sale with words that change nothing and may hold more than we could read: not a visible change.
 
-    Those of any 2xx, and whatever the sale itself was answered. The same words are kept once, and where there are many, those that may
-    be worth the most, the earliest first: an answer that comes every hour neither fills the record nor is written every hour.
+    Those of any 2xx, and whatever the sale itself was answered. The same words are kept once, and where there are many, the earliest,
+    with room for later ones that may be worth more: what comes every hour neither fills the record nor is written every hour.
     """
     if raw is None or (raw.worth == 0 and raw.source != "vend") or any(known.sha256 == raw.sha256 for known in sale.answers):
         return sale
-    if len(sale.answers) >= MOST_IDLE_ANSWERS and raw.worth <= min(known.worth for known in sale.answers[1:]):
+    if len(sale.answers) >= (MOST_TELLING_ANSWERS if raw.worth == MOST_WORTH else MOST_IDLE_ANSWERS):
         return sale
-    return structs.replace(sale, answers=_with_answer(sale.answers, raw, MOST_IDLE_ANSWERS))
+    return structs.replace(sale, answers=(*sale.answers, raw))
 
 
 def announced(sale: Transaction, published: frozenset[EventName]) -> Transaction:
@@ -285,14 +286,14 @@ def _moved(sale: Transaction, state: State) -> Transaction:
 def _changed(sale: Transaction, raw: RawAnswer | None, events: tuple[EventName, ...], entry: HistoryEntry, due_at: datetime) -> Transaction:
     """One visible change: a new version, its history, its raw answer, its announcements."""
     fresh = tuple(event for event in events if event not in sale.unannounced)
-    answers = sale.answers if raw is None else _with_answer(sale.answers, raw, MOST_RAW_ANSWERS)
+    answers = sale.answers if raw is None else _with_answer(sale.answers, raw)
     changed = structs.replace(sale, version=sale.version + 1, updated_at=entry.at, answers=answers, unannounced=(*sale.unannounced, *fresh))
     return with_open(noted(changed, entry), due_at)
 
 
-def _with_answer(answers: tuple[RawAnswer, ...], raw: RawAnswer, at_most: int) -> tuple[RawAnswer, ...]:
+def _with_answer(answers: tuple[RawAnswer, ...], raw: RawAnswer) -> tuple[RawAnswer, ...]:
     """The answers and one more. Where they are full, the latest of those that are worth the least makes way, but never the first."""
-    if len(answers) < at_most:
+    if len(answers) < MOST_RAW_ANSWERS:
         return (*answers, raw)
     out = min(range(len(answers) - 1, 0, -1), key=lambda at: answers[at].worth)
     return (*answers[:out], *answers[out + 1 :], raw)
@@ -341,6 +342,8 @@ def _with_more(
     if whole == known:
         return heard(sale, raw)
     changed = structs.replace(sale, outcome=Vended(whole))
+    if structs.replace(whole, tokens_issued=known.tokens_issued) == known:  # nobody sees how many there are
+        return heard(changed, raw)
     if whole.tokens_due is not TokensDue.PENDING:
         return _changed(changed, raw, (EventName.TOKENS,), HistoryEntry(at, "tokens added", by), due_at)
     what = "more of the receipt read" if whole.supplier_transaction_id == known.supplier_transaction_id else "supplier's id learned"

@@ -17,7 +17,7 @@ from shared.outcome import Answer, Reason, Rejected
 from shared.ports import SellingBrake
 from shared.prevend import Prevend
 from shared.recording import Recording
-from shared.store import Conflict, StoreUnavailable
+from shared.store import MOST_ALIKE, Conflict, StoreUnavailable
 from shared.transaction import State, Transaction, after, business_day, with_open
 from shared.value import Value
 from shared.vas import PREVENDED, Order, VasType
@@ -214,15 +214,18 @@ class Vending(Recording):
         return _Draft(order, prevend, supplier_prevend_id)
 
     async def _refused_for_an_elder(self, sale_id: str, asked: PurchaseRequest, account: str | None) -> Rejected | None:
-        """Why a sale must not be sent: an open one that looks the same was claimed before it, or would have been.
+        """Why a sale must not be sent: one that looks the same was claimed before it, and is open.
 
-        Asked once a sale is claimed, this lets none pass: of several that are claimed at once, each finds all that came before it.
+        Asked once a sale is claimed, this lets none pass while the elder is open: each finds all that were claimed before it. Where
+        so many look the same that not all were read, there may be one among the others.
         """
         if account is None or asked.allow_duplicate:
             return None
-        elder = next(iter(await self.store.find_open(account)), sale_id)
-        if elder == sale_id:
+        alike = await self.store.find_open(account)
+        others = [other for other in alike if other != sale_id]
+        if not others or (alike[0] == sale_id and len(alike) < MOST_ALIKE):
             return None
+        elder = others[0]
         return Rejected(Reason.POSSIBLE_DUPLICATE, "an open sale looks the same", other_transaction_id=elder)
 
     async def _refused_once_claimed(self, sale: Transaction, asked: PurchaseRequest) -> Rejected | None:

@@ -16,7 +16,7 @@ from shared.outcome import Answer, NoSuchTransaction, Outcome, Prevended, Receip
 from shared.ports import EventsUnavailable, Rules
 from shared.prevend import Prevend
 from shared.reconciling import Sweeping
-from shared.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.store import MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
 from shared.sts import StsToken, TokenKind
 from shared.transaction import EventName, State, Transaction, shard_name
 from shared.vas import Mode, Order, VasType
@@ -133,9 +133,12 @@ class World:
         return await self._effect("find_prevend", lambda: self.prevends.get(prevend_id))
 
     async def find_open(self, account: str) -> list[str]:
-        return await self._effect(
-            "find_open", lambda: [sale.id for sale in self.sales.values() if sale.open and sale.open.account == account]
-        )
+        def alike() -> list[str]:
+            found = [sale.id for sale in self.sales.values() if sale.open and sale.open.account == account]
+            page = sorted(found)[:MOST_ALIKE]  # as Firestore reads them, before they are put in order
+            return [sale_id for sale_id in found if sale_id in page]
+
+        return await self._effect("find_open", alike)
 
     async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
         def write() -> Transaction:

@@ -91,7 +91,7 @@ class Store(Papers, Protocol):
     async def find_open(self, account: str) -> Sequence[str]:
         """The ids of the open sales with that account key (`identifiers.account_key`), in the order in which their claims were made.
 
-        At most `MOST_ALIKE` of them. One document read for each, and one where there is none.
+        At most `MOST_ALIKE` of them, and where there are more it may be any. One document read for each, and one where there is none.
         """
 
     async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:

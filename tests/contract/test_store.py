@@ -27,7 +27,7 @@ from shared.outcome import Answer, Prevended, RawAnswer, Reason, Receipt, Reject
 from shared.ports import Rules
 from shared.prevend import Prevend
 from shared.sold import Sold
-from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, StoreUnavailable, UnreadableRecord
+from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, StoreUnavailable, UnreadableRecord
 from shared.store import firestore as firestore_module
 from shared.store import sqlite as sqlite_module
 from shared.store.firestore import Database, FirestoreStore
@@ -228,6 +228,13 @@ async def test_sales_that_look_the_same_are_found_in_the_order_of_their_claims_w
     alike = [await store.create(sale(key)) for key in ("key-3", "key-1", "key-2")]
     await store.advance(alike[0], structs.replace(alike[0], version=2, state=State.IN_DOUBT))
     assert await store.find_open(account_key(Mode.LIVE, CALLER, sale().order)) == [one.id for one in alike]
+
+
+async def test_of_very_many_that_look_the_same_a_part_is_found_in_the_order_of_its_claims(store):
+    claimed = [(await store.create(sale(f"key-{number}"))).id for number in range(MOST_ALIKE + 2)]
+    found = await store.find_open(account_key(Mode.LIVE, CALLER, sale().order))
+    assert len(found) == MOST_ALIKE
+    assert found == [sale_id for sale_id in claimed if sale_id in found]
 
 
 HOSTILE = [

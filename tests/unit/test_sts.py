@@ -4,6 +4,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from shared.sts import StsToken, TokenKind, grouped, joined, token_number
 
@@ -107,6 +108,21 @@ def test_no_known_token_is_lost_or_doubled_or_moved(known, more):
     assert sorted(token.number for token in whole) == sorted({token.number for token in (*known, *more)})
     if not {token.number for token in known} <= {token.number for token in more}:
         assert [token for token in whole if token in known] == known
+
+
+@given(st.permutations(ALL), st.sets(st.sampled_from(ALL)), st.sets(st.sampled_from(ALL)), st.booleans())
+def test_two_parts_of_one_list_never_contradict_its_order_whether_or_not_kinds_are_said(order, one, other, kinds_are_said):
+    if not kinds_are_said:
+        order, one, other = ([structs.replace(token, kind=TokenKind.OTHER) for token in tokens] for tokens in (order, one, other))
+    known, more = ([token for token in order if token in part] for part in (one, other))
+    whole = joined(known, more)
+    for part in (known, more):
+        assert [token for token in whole if token in part] == part
+
+
+def test_a_key_change_that_a_reprint_shows_before_a_known_token_is_typed_before_it():
+    first, second, credit = (structs.replace(token, kind=TokenKind.OTHER) for token in (FIRST_KEY, SECOND_KEY, CREDIT))
+    assert joined([second, credit], [first, second]) == (first, second, credit)
 
 
 def test_what_is_known_of_a_token_stays_where_another_list_says_less():

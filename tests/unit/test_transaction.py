@@ -171,13 +171,28 @@ def test_words_that_change_nothing_leave_room_for_those_that_do_and_what_may_be_
     tokens = [body(number) for number in range(9)]
     for token in tokens:
         known = said(known, SIGN, token)
-    assert known.answers == (RAW, *tokens[:3])
+    assert known.answers == (RAW, *pages[:3], *tokens[:2])
     twice = [printed_as(f"s-{number}") for number in range(9)]
     known = said(known, DELIVERED, body(10))
     for number, vended in enumerate(twice):
         known = said(known, vended, body(11 + number))
     assert len(known.answers) == MOST_RAW_ANSWERS
-    assert known.answers[:6] == (RAW, *tokens[:3], body(10), body(11)) and known.answers[-1] == body(19)
+    assert known.answers == (RAW, *tokens[:2], body(10), body(11), body(12), body(13), body(19))
+
+
+def test_what_changes_nothing_drives_out_no_words_that_did():
+    line = RawAnswer.of("settlement", LATER, None, None, b"D|...")
+    known = said(sale(PENDING), printed_as("s-2"), line, by="settlement")
+    for number in range(9):
+        known = said(known, PENDING, body(number))
+    assert line in known.answers
+
+
+def test_how_many_tokens_there_are_is_no_visible_change():
+    known = sale(PENDING)
+    more = said(known, Vended(structs.replace(PENDING.receipt, tokens_issued=2)), body(1))
+    assert (more.version, more.updated_at, more.history) == (known.version, known.updated_at, known.history)
+    assert more.receipt.tokens_issued == 2 and more.answers == (*known.answers, body(1))
 
 
 def printed_as(supplier_id):

@@ -346,6 +346,17 @@ def test_of_two_taps_under_two_keys_one_vends_at_every_interleaving():
         assert refused.outcome.reason is Reason.POSSIBLE_DUPLICATE and refused.outcome.other_transaction_id == sold.id, pauses
 
 
+def test_however_many_taps_come_at_once_one_at_most_vends():
+    world = World(answers=[Unknown("lost")] * 20)
+    taps = [world.vending.purchase(electricity(f"key-{number}")) for number in range(15)]
+    for tap in taps:
+        while tap.send(None) != "after create":
+            pass
+    ends = [run(tap).transaction for tap in taps]
+    assert len(world.vends) <= 1
+    assert all(sale.state is State.IN_DOUBT or sale.outcome.reason is Reason.POSSIBLE_DUPLICATE for sale in ends)
+
+
 def test_a_sale_of_which_it_is_not_known_whether_it_is_a_second_one_is_never_sent():
     world = World(store_faults={2: "refused"})
     refused = bought(world, electricity()).transaction
