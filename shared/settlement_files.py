@@ -1,7 +1,7 @@
 """Which of the files that lie in a place is a day's settlement file: by name, merchant, and the date in the header.
 
-A later file of a day corrects the earlier ones, and the same bytes under another name are no other file. What leaves a doubt
-is refused, never guessed. Where the files lie is in `settlement_folders`.
+A later file of a day corrects the earlier ones; the bytes that count already, under another name, are no other file. What leaves a
+doubt is refused, never guessed. Where the files lie is in `settlement_folders`.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from shared.mobilemart.settlement_file import Fault, FileName, FileRefused, SettlementFile, file_name
@@ -188,16 +189,20 @@ class Choice:
         return self._days[key]
 
     def _latest(self, files: list[_Named]) -> StoredFile | Refusal:
-        """The last correction. Bytes that came before, under an earlier name, are not a new one."""
+        """The last correction. Another name for the bytes that count already is none; for those of an earlier file, it is."""
         if len(files) == 1:
             return files[0].file
-        first: dict[str, _Named] = {}
-        for one in files:
-            first.setdefault(self._hash(one.file), one)
-        last = max(first.values())
-        if sum(one.stamp == last.stamp for one in first.values()) > 1:
-            return Refusal(last.name, last.mark, "different files of the day have the same time in their names")
-        return last.file
+        counting, rivals = files[0], 1
+        for _, of_one_time in groupby(files, key=lambda one: one.stamp):
+            fresh: dict[str, _Named] = {}
+            for one in of_one_time:
+                if one is counting or self._hash(one.file) != self._hash(counting.file):
+                    fresh.setdefault(self._hash(one.file), one)
+            if fresh:
+                counting, rivals = max(fresh.values()), len(fresh)
+        if rivals > 1:
+            return Refusal(counting.name, counting.mark, "different files of the day have the same time in their names")
+        return counting.file
 
     def _hash(self, file: StoredFile) -> str:
         key = file.name, file.mark

@@ -122,11 +122,18 @@ async def test_a_later_file_of_a_day_goes_before_an_earlier_one(place):
     assert await found(place.files(), DAY) == {DAY: name("20260504120000")}
 
 
-async def test_bytes_that_came_before_are_no_correction(place):
+async def test_bytes_that_count_already_are_no_correction(place):
+    place.put(name("20260502060000"), content(DAY))
+    place.put(name("20260503060000"), content(DAY, cents=1))
+    place.put(name("20260504060000"), content(DAY, cents=1))
+    assert await found(place.files(), DAY) == {DAY: name("20260503060000")}
+
+
+async def test_a_file_that_is_taken_back_by_sending_the_one_before_it_counts_no_more(place):
     place.put(name("20260502060000"), content(DAY))
     place.put(name("20260503060000"), content(DAY, cents=1))
     place.put(name("20260504060000"), content(DAY))
-    assert await found(place.files(), DAY) == {DAY: name("20260503060000")}
+    assert await found(place.files(), DAY) == {DAY: name("20260504060000")}
 
 
 async def test_two_different_files_of_one_time_are_refused_until_a_later_one_comes(place):
