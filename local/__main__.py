@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: the configuration is refused, or sells for money; or the port is in use.
     """
     parser = argparse.ArgumentParser(prog="python -m local", description="The whole system on this machine, simulated.")
-    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--port", type=int, choices=range(1, 65_536), default=8080, metavar="PORT")
     parser.add_argument("--once", action="store_true", help="end after the demonstration purchase")
     options = parser.parse_args(arguments)
     for name, value in DEFAULTS.items():

@@ -264,6 +264,8 @@ def _message(fault: ErrorDetails) -> str:
             return "must be text in quotes"
         case "bool_type":
             return "must be true or false"
+        case "list_type":
+            return "must be a list"
         case "literal_error":
             return f"must be {fault['ctx']['expected']}"
         case _:

@@ -29,7 +29,7 @@ from shared.problem import Fault, Problem
 from shared.reconciling import Sweeping
 from shared.reports import Report, Reporting
 from shared.settlement_files import FilesUnavailable, Refusal
-from shared.settling import FIRST_DAY, Settling
+from shared.settling import FIRST_DAY, NoBusinessDay, Settling
 from shared.shown import rfc3339
 from shared.store import Conflict, LookupBy
 from shared.transaction import Transaction, business_day
@@ -165,6 +165,8 @@ async def settle(request: Request, settling: Settling) -> Response:
         result = await settling.settle(day, at + settling.rules.latest_claim)
     except FilesUnavailable:
         raise Problem(Fault.SETTLEMENT_FILES_UNAVAILABLE) from None
+    except NoBusinessDay:
+        raise invalid([("day", "lies before the first sale and the first file: there is nothing to settle")]) from None
     if day is None:
         return api.answer(
             {

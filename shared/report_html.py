@@ -43,7 +43,7 @@ SERVICE_WORDS: Final = MappingProxyType(
 )
 TERMS: Final = (  # of the conservation equation, in its order: its sign, its name, its words
     ("", "ourVended", "Sold by us"),
-    ("\u2212", "carriedOut", "Billed on another day"),
+    ("\u2212", "carriedOut", "Billed on another day, or not yet"),
     ("+", "carriedIn", "Sold on another day"),
     ("+", "missingHere", "Lines that are not ours"),
     ("+", "billedThoughRejected", "Billed though rejected"),

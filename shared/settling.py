@@ -142,11 +142,11 @@ class Settling(Recording):
         go first. The answer holds the day that was asked for, or all that were looked at, oldest first.
 
         Raises:
-            NoBusinessDay: the day has not begun, or is before `FIRST_DAY`.
+            NoBusinessDay: the day has not begun, or lies before all that was ever sold, billed or settled.
             FilesUnavailable, StoreUnavailable: days before that one are settled; to be repeated.
         """
         today = business_day(self.now())
-        if day is not None and not FIRST_DAY <= day <= today:
+        if day is not None and not (FIRST_DAY <= day <= today and await self._is_of_business(day, today)):
             raise NoBusinessDay(day.isoformat())
         shown = [day] if day is not None else await self._unsettled(today)
         candidates = shown if day is None else [day - ONE_DAY, day, day + ONE_DAY]
@@ -171,6 +171,12 @@ class Settling(Recording):
             refused=tuple(RefusedDay(one, refused[one]) for one in shown if one in refused),
             left=tuple(sorted(left)),
         )
+
+    async def _is_of_business(self, day: date, today: date) -> bool:
+        """Whether there is anything to settle: a mistyped day would be missed in every later run, and its file never come."""
+        if await self.store.any_of_day(self.rules.mode, day) or await self._papers.day(day) is not None:
+            return True
+        return day >= (await self._window(today))[0] or day in await self.files.find([day])
 
     async def _unsettled(self, today: date) -> list[date]:
         """The days up to yesterday that may not have ended: those of the last weeks, and older ones that are known not to have."""

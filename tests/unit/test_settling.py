@@ -123,6 +123,17 @@ def test_today_is_provisional_and_the_future_is_refused():
     assert set(world.days) == {"live-2026-05-01", "live-2026-05-01-v0001", "live-2026-05-01-run"}
 
 
+def test_a_mistyped_day_before_the_first_sale_and_file_is_refused_and_leaves_nothing_behind():
+    world = world_at(MORNING)
+    world.deliver(DAY, bill(sell(world)))
+    settle(world)
+    papers = set(world.days)
+    for day in (DAY - ONE_DAY, DAY - 40 * ONE_DAY, date(2020, 1, 1)):
+        with pytest.raises(NoBusinessDay):
+            settle(world, day)
+    assert set(world.days) == papers
+
+
 def test_a_run_over_all_days_ends_with_yesterday_although_today_was_settled_by_hand():
     world = world_at(START + timedelta(hours=1))
     world.deliver(DAY, bill(sell(world)))
