@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: the configuration is refused, or sells for money; or the port is in use.
     """
     parser = argparse.ArgumentParser(prog="python -m local", description="The whole system on this machine, simulated.")
-    parser.add_argument("--port", type=int, choices=range(1, 65_536), default=8080, metavar="PORT")
+    parser.add_argument("--port", type=_port, default=8080)
     parser.add_argument("--once", action="store_true", help="end after the demonstration purchase")
     options = parser.parse_args(arguments)
     for name, value in DEFAULTS.items():
@@ -75,6 +75,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     server = uvicorn.Server(uvicorn.Config(app(), host=HOST, port=options.port, access_log=False, log_level="warning"))
     with suppress(KeyboardInterrupt):  # how it is ended; the server has ended its work when it raises this
         asyncio.run(_serve(server, listener, f"http://{HOST}:{options.port}", once=options.once))
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 65_536:
+        raise argparse.ArgumentTypeError("must be from 1 to 65535")
+    return number
 
 
 def _listener(port: int) -> socket.socket:
