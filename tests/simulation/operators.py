@@ -19,7 +19,9 @@ def decision(world: "World", sale: Transaction) -> Decision:
     vends = world.switch.by_request.get(sale.request_id)
     if not vends and sale.state is not State.VENDED:
         return Decision(version=sale.version, state=State.REJECTED, tokens=None, note="the supplier knows nothing of it")
-    tokens = vends[0].tokens if vends else ()
+    held = sale.receipt.supplier_transaction_id if sale.receipt is not None else None
+    asked_for = [vend for vend in vends or () if held is not None and vend.supplier_id == held.lower()]  # of several, the one on record
+    tokens = next((vend.tokens for vend in (*asked_for, *(vends or ()))), ())
     brings = sale.order.pinned or sale.order.vas_type in ("utility", "voucher")
     state = None if sale.state is State.VENDED else State.VENDED
     return Decision(version=sale.version, state=state, tokens=tokens if brings else None, note="read out by telephone")
