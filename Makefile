@@ -29,7 +29,7 @@ lint: $(INSTALLED_DEV)
 	@$(VENV)/bin/ruff format --check --quiet
 	@$(VENV)/bin/mypy --no-error-summary
 
-# Everything that is measured, with each goal beside it: some ten minutes. docs/performance.md says what is meant.
+# Everything that is measured, with each goal beside it: some seven minutes. docs/performance.md says what is meant.
 bench: $(INSTALLED)
 	@$(VENV)/bin/python -m bench
 

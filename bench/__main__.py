@@ -22,7 +22,7 @@ def main() -> None:
     python = Path(sys.executable)
     began = time.monotonic()
     print(f"CPython {sys.version.split()[0]}; every function a process of its own, on the machine that also plays the world around it")
-    show(lambda: sales.tables(*((2, 3.0) if short else (5, 6.0)), python))
+    show(lambda: sales.tables(*((2, 3.0) if short else (3, 4.0)), python))
     show(lambda: start.tables(3 if short else 15, python))
     show(counts.tables)
     show(lambda: settlement.tables((10_000, 100_000) if short else settlement.SIZES))
