@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 SUPPLIER = os.environ["SUPPLIER_URL"]
 TOPIC = os.environ["EVENTS_TOPIC"]
 PRODUCT = "Utility0000000000000"
+UNLIMITED = httpx.Limits(max_connections=None, max_keepalive_connections=None)  # as many sales wait for the supplier as callers wait
 
 made = {}
 
@@ -28,7 +29,7 @@ def clients():
         topic = grpc.aio.insecure_channel(os.environ["PUBSUB_EMULATOR_HOST"])
         made["firestore"] = firestore.AsyncClient()
         made["publisher"] = PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=topic))
-        made["http"] = httpx.AsyncClient(transport=AiohttpTransport(), base_url=SUPPLIER, timeout=60)
+        made["http"] = httpx.AsyncClient(transport=AiohttpTransport(limits=UNLIMITED), base_url=SUPPLIER, timeout=60)
     return made["firestore"], made["publisher"], made["http"]
 
 

@@ -22,6 +22,7 @@ SUPPLIER = os.environ["SUPPLIER_URL"]
 TOPIC = os.environ["EVENTS_TOPIC"]
 DATABASE = f"projects/{os.environ['GOOGLE_CLOUD_PROJECT']}/databases/(default)"
 PRODUCT = "Utility0000000000000"
+UNLIMITED = httpx.Limits(max_connections=None, max_keepalive_connections=None)  # as many sales wait for the supplier as callers wait
 METADATA = (("google-cloud-resource-prefix", DATABASE),)
 
 Write = types.Write.pb()
@@ -48,7 +49,7 @@ def clients():
         )
         made["query"] = call(store.unary_stream, f"{firestore}/RunQuery", types.RunQueryRequest, types.RunQueryResponse)
         made["publish"] = call(topic.unary_unary, "/google.pubsub.v1.Publisher/Publish", PublishRequest, PublishResponse)
-        made["http"] = httpx.AsyncClient(transport=AiohttpTransport(), base_url=SUPPLIER, timeout=60)
+        made["http"] = httpx.AsyncClient(transport=AiohttpTransport(limits=UNLIMITED), base_url=SUPPLIER, timeout=60)
     return made["http"]
 
 
