@@ -22,7 +22,7 @@ SUPPLIER = os.environ["SUPPLIER_URL"]
 TOPIC = os.environ["EVENTS_TOPIC"]
 DATABASE = f"projects/{os.environ['GOOGLE_CLOUD_PROJECT']}/databases/(default)"
 PRODUCT = "Utility0000000000000"
-UNLIMITED = httpx.Limits(max_connections=None, max_keepalive_connections=None)  # as many sales wait for the supplier as callers wait
+UNLIMITED = httpx.Limits(max_connections=0)  # as many sales wait for the supplier as callers do; with None aiohttp has a limit of its own
 METADATA = (("google-cloud-resource-prefix", DATABASE),)
 
 Write = types.Write.pb()
