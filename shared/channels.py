@@ -69,29 +69,34 @@ class Service:
             request_serializer=request.pb().SerializeToString,
             response_deserializer=response.pb().FromString,
         )
-        metadata = (*self._metadata, to_grpc_metadata(routed_by))
+        metadata = grpc.aio.Metadata(*self._metadata, to_grpc_metadata(routed_by))  # made once: of a tuple, each call would make one
         return lambda asked, timeout_seconds: call(asked, timeout=timeout_seconds, metadata=metadata)
 
 
-async def persistently(call: Callable[[], Awaitable[Answered]], worth_another_try: Collection[grpc.StatusCode]) -> Answered:
-    """What `call` answers, tried again after a wait while it fails with one of these codes. The caller bounds it in time.
+async def persistently(
+    call: Callable[[float], Awaitable[Answered]], seconds: float, worth_another_try: Collection[grpc.StatusCode]
+) -> Answered:
+    """What `call` answers within the seconds that it is given, tried again after a wait while it fails with one of these codes.
 
-    When the time is up, the last failure is the cause of that: what a log shows of it tells an outage from a quota.
+    All tries and waits together take no longer than `seconds`, where each call keeps to its part. A last try that the end of
+    the time cuts off has the failure before it as its cause: what a log shows of it tells an outage from a quota.
 
     Raises:
-        AioRpcError: of any other code.
+        AioRpcError: of any other code, or when the time is up.
     """
+    clock = asyncio.get_running_loop().time
+    ends_at, left_seconds, wait_seconds = clock() + seconds, seconds, FIRST_WAIT_SECONDS
     failure: grpc.aio.AioRpcError | None = None
-    wait_seconds = FIRST_WAIT_SECONDS
-    try:
-        while True:
-            try:
-                return await call()
-            except grpc.aio.AioRpcError as error:
-                if error.code() not in worth_another_try:
-                    raise
-                failure = error
-            await asyncio.sleep(wait_seconds * random.uniform(0.5, 1))  # noqa: S311 -- so that not all try again at once
-            wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
-    except asyncio.CancelledError as ended:
-        raise ended from failure
+    while True:
+        try:
+            return await call(left_seconds)
+        except grpc.aio.AioRpcError as error:
+            if error.code() not in worth_another_try:
+                raise error from failure
+            failure = error
+        waited_seconds = wait_seconds * random.uniform(0.5, 1)  # noqa: S311 -- so that not all try again at once
+        if clock() + waited_seconds >= ends_at:
+            raise failure
+        await asyncio.sleep(waited_seconds)
+        wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
+        left_seconds = ends_at - clock()

@@ -50,9 +50,8 @@ class PubSubEvents:
                 raise EventsUnavailable("the topic was away a moment ago")
             self._spared_until = started + self._timeout_seconds + SPARED_SECONDS  # from all but this one, which tries it
         try:
-            async with asyncio.timeout(self._timeout_seconds):  # over all tries
-                topic = self._topic or await self._open()
-                await topic.publish(self._message(event, sale), self._timeout_seconds)
+            topic = self._topic or await self._opened_in_time()
+            await topic.publish(self._message(event, sale), started + self._timeout_seconds - clock())
         except Exception as error:  # of several libraries, whose texts may quote what was sent
             is_away = clock() - started > self._timeout_seconds / 2  # and not only refusing
             self._spared_until = clock() + SPARED_SECONDS if is_away else None
@@ -75,6 +74,10 @@ class PubSubEvents:
             },
             "ordering_key": sale.id,
         }
+
+    async def _opened_in_time(self) -> "Topic":
+        async with asyncio.timeout(self._timeout_seconds):  # credentials are asked for
+            return await self._open()
 
     async def _opened(self) -> "Topic":
         from shared.topic import Topic

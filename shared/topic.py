@@ -32,13 +32,13 @@ class Topic:
         return cls(await channel(PublisherGrpcAsyncIOTransport, emulator), name)
 
     async def publish(self, message: Mapping[str, object], timeout_seconds: float) -> None:
-        """Publish one message, at least once. The caller bounds all tries in time, and `timeout_seconds` each of them.
+        """Publish one message, at least once, all tries within `timeout_seconds`.
 
         Raises:
             AioRpcError: it may not have been published.
         """
         request = _Request(topic=self._name, messages=[message])
-        await persistently(lambda: self._call(request, timeout_seconds), _RETRIED)
+        await persistently(lambda seconds: self._call(request, seconds), timeout_seconds, _RETRIED)
 
     async def close(self) -> None:
         await self._channel.close()

@@ -5,7 +5,6 @@ again without regard to our bound in time: `docs/performance.md` has the measure
 queries, and the indexes that they need.
 """
 
-import asyncio
 import json
 import re
 import zlib
@@ -63,7 +62,6 @@ _CommitRequest: Final[Any] = types.CommitRequest.pb()
 _BatchGetRequest: Final[Any] = types.BatchGetDocumentsRequest.pb()
 _RunQueryRequest: Final[Any] = types.RunQueryRequest.pb()
 _Query: Final[Any] = types.StructuredQuery.pb()
-_Write: Final[Any] = types.Write.pb()
 
 Answered = TypeVar("Answered")
 
@@ -75,6 +73,20 @@ class Found(NamedTuple):
     document: Document
     revision: str
     created: str
+
+
+class Write(NamedTuple):
+    """A write of a whole document, or of what is at `paths` and of nothing else: what the document does not hold there is removed.
+
+    Only if there is none yet (`is_new`), or if it is still the one that was read (`revision`); of neither: whatever is there.
+    """
+
+    collection: str
+    id: str
+    document: Document
+    is_new: bool = False
+    revision: str | None = None
+    paths: Sequence[str] = ()
 
 
 class Database:
@@ -97,20 +109,7 @@ class Database:
     def path(self, collection: str, document_id: str = "") -> str:
         return f"{self._root}/{collection}/{document_id}"
 
-    def write(self, collection: str, document_id: str, document: Document, **precondition: Any) -> Any:
-        """A write of the whole document, under `exists=False`, `update_time=...` or no precondition."""
-        write = _Write(current_document=precondition or None)
-        write.update.name = self.path(collection, document_id)
-        fill(write.update.fields, document)
-        return write
-
-    def update(self, collection: str, document_id: str, document: Document, paths: Sequence[str], revision: str | None) -> Any:
-        """A write of what is at these paths, and of nothing else; what the document does not hold there is removed."""
-        write = self.write(collection, document_id, document, update_time=_update_time(revision))
-        write.update_mask.field_paths.extend(paths)
-        return write
-
-    async def commit(self, *writes: Any, retried: bool = True, refused_by: Collection[grpc.StatusCode] = _REFUSED) -> list[str]:
+    async def commit(self, *writes: Write, retried: bool = True, refused_by: Collection[grpc.StatusCode] = _REFUSED) -> list[str]:
         """Make all the writes or none; the revisions of the documents written. `refused_by` are the codes of a failed precondition.
 
         Raises:
@@ -118,9 +117,11 @@ class Database:
             StoreUnavailable: it is not known whether they were made. Firestore's "aborted" is one of these: it says that
                 others were busy with the documents, not that they changed them.
         """
-        request = _CommitRequest(database=self._name, writes=writes)
+        request = _CommitRequest(database=self._name)
+        for write in writes:
+            self._put(request.writes.add(), write)
         try:
-            response = await self._bounded(lambda: self._commit(request, self._timeout_seconds), retried=retried)
+            response = await self._bounded(lambda seconds: self._commit(request, seconds), retried=retried)
         except StoreUnavailable as unavailable:
             if isinstance(unavailable.__cause__, grpc.aio.AioRpcError) and unavailable.__cause__.code() in refused_by:
                 raise Conflict(unavailable.__cause__.code().name) from None
@@ -132,8 +133,8 @@ class Database:
         path = self.path(collection, document_id)
         request = _BatchGetRequest(database=self._name, documents=[path])
 
-        async def read() -> Found | None:
-            answers = [answer async for answer in self._get(request, self._timeout_seconds)]
+        async def read(seconds: float) -> Found | None:
+            answers = [answer async for answer in self._get(request, seconds)]
             if not answers:
                 raise ConnectionError("an answer that says nothing")
             return _found(answers[0].found) if answers[0].HasField("found") else None
@@ -145,16 +146,28 @@ class Database:
         query = _Query(from_=[{"collection_id": collection}], **clauses)
         request = _RunQueryRequest(parent=self._root, structured_query=query)
 
-        async def read() -> list[Found]:
-            answers = self._query(request, self._timeout_seconds)
+        async def read(seconds: float) -> list[Found]:
+            answers = self._query(request, seconds)
             return [_found(answer.document) async for answer in answers if answer.HasField("document")]
 
         return await self._bounded(read)
 
-    async def _bounded(self, call: Callable[[], Awaitable[Answered]], *, retried: bool = True) -> Answered:
+    def _put(self, message: Any, write: Write) -> None:
+        """Fill in a message of the request itself: one that is made first would be copied into it."""
+        message.update.name = self.path(write.collection, write.id)
+        fill(message.update.fields, write.document)
+        if write.paths:
+            message.update_mask.field_paths.extend(write.paths)
+        if write.is_new:
+            message.current_document.exists = False
+        if write.revision is not None:
+            moment = message.current_document.update_time
+            seconds, _, nanos = write.revision.partition(".")
+            moment.seconds, moment.nanos = int(seconds), int(nanos)
+
+    async def _bounded(self, call: Callable[[float], Awaitable[Answered]], *, retried: bool = True) -> Answered:
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                return await (persistently(call, RETRIED) if retried else call())
+            return await (persistently(call, self._timeout_seconds, RETRIED) if retried else call(self._timeout_seconds))
         except Exception as error:  # of API, transport, credentials or time: a call of unknown effect
             raise StoreUnavailable(error.code().name if isinstance(error, grpc.aio.AioRpcError) else type(error).__name__) from error
 
@@ -201,20 +214,21 @@ class FirestoreStore:
         return [each.id for each in sorted(found, key=lambda each: (each.created, each.id))]
 
     async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
-        writes = [self._database.write(SALES, fresh.id, transaction_document(fresh), exists=False)]
+        writes = [Write(SALES, fresh.id, transaction_document(fresh), is_new=True)]
         if prevend is not None:
             used = prevend_document(structs.replace(prevend, used_by=fresh.id))
-            writes.append(self._database.write(PREVENDS, prevend.id, used, update_time=_update_time(prevend.revision)))
+            writes.append(Write(PREVENDS, prevend.id, used, revision=_as_read(prevend.revision)))
         revision, *_ = await self._database.commit(*writes)
         return structs.replace(fresh, revision=revision)
 
     async def advance(self, before: Transaction, after: Transaction) -> Transaction:
         document, paths = transaction_update(before, after)
-        (revision,) = await self._database.commit(self._database.update(SALES, before.id, document, paths, before.revision))
+        update = Write(SALES, before.id, document, revision=_as_read(before.revision), paths=paths)
+        (revision,) = await self._database.commit(update)
         return structs.replace(after, revision=revision)
 
     async def add_prevend(self, prevend: Prevend) -> None:
-        write = self._database.write(PREVENDS, prevend.id, prevend_document(prevend), exists=False)
+        write = Write(PREVENDS, prevend.id, prevend_document(prevend), is_new=True)
         with suppress(Conflict):  # an earlier try of ours, whose reply was lost; it may be used by now
             await self._database.commit(write, refused_by=_TAKEN)
 
@@ -260,7 +274,7 @@ class FirestoreStore:
     async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
         papers = [paper] if beside is None else [paper, beside]
         # Not tried again by itself: it would meet its own write.
-        revision, *_ = await self._database.commit(*(self._paper_write(kind, one) for one in papers), retried=False)
+        revision, *_ = await self._database.commit(*(_paper_write(kind, one) for one in papers), retried=False)
         return structs.replace(paper, revision=revision)
 
     async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
@@ -271,13 +285,6 @@ class FirestoreStore:
             if len(page) < PAPERS_PAGE:
                 return
             start = self._at(kind, page[-1].id)
-
-    def _paper_write(self, kind: PaperKind, paper: Paper) -> Any:
-        document: Document = {"json": zlib.compress(json.dumps(paper.body, separators=(",", ":")).encode())}
-        if paper.mark is not None:
-            document["mark"] = paper.mark
-        precondition = {"exists": False} if paper.revision is None else {"update_time": _update_time(paper.revision)}
-        return self._database.write(kind, paper.id, document, **precondition)
 
     async def _get(self, collection: str, document_id: str) -> Found | None:
         """A caller may name a document as it likes: what can be no id of ours names none."""
@@ -314,13 +321,13 @@ class FirestoreLedger:
     async def add(self, key: str, value: Mapping[str, Any]) -> bool:
         """Keep a value under a new key; false when the key is taken. Not tried again by itself: it would meet its own write."""
         try:
-            await self._database.commit(self._write(key, value, exists=False), retried=False, refused_by=_TAKEN)
+            await self._database.commit(_ledger_write(key, value, is_new=True), retried=False, refused_by=_TAKEN)
         except Conflict:
             return False
         return True
 
     async def put(self, key: str, value: Mapping[str, Any]) -> None:
-        await self._database.commit(self._write(key, value))
+        await self._database.commit(_ledger_write(key, value))
 
     async def starting_with(self, prefix: str) -> list[dict[str, Any]]:
         """The values whose keys start so, in the order of the keys."""
@@ -332,10 +339,6 @@ class FirestoreLedger:
             end_at={"values": [last], "before": True},
         )
         return [_ledger_value(each) for each in found]
-
-    def _write(self, key: str, value: Mapping[str, Any], **precondition: Any) -> Any:
-        document = {"value": json.dumps(value), "expireAt": datetime.now(UTC) + SIMULATOR_KEPT}
-        return self._database.write(SIMULATOR, _ledger_id(key), document, **precondition)
 
 
 def _where(path: str, operator: str, value: Any) -> Document:
@@ -359,12 +362,18 @@ def _moment(time: Any) -> str:
     return f"{time.seconds}.{time.nanos:09d}"
 
 
-def _update_time(revision: str | None) -> Document:
-    """The precondition for a record as it was read. Without one there would be no guard at all, so it is not optional."""
+def _as_read(revision: str | None) -> str:
+    """The revision that a write is held against. Without one there would be no guard at all, so it is not optional."""
     if revision is None:
         raise ValueError("the record was not read from a store")
-    seconds, _, nanos = revision.partition(".")
-    return {"seconds": int(seconds), "nanos": int(nanos)}
+    return revision
+
+
+def _paper_write(kind: PaperKind, paper: Paper) -> Write:
+    document: Document = {"json": zlib.compress(json.dumps(paper.body, separators=(",", ":")).encode())}
+    if paper.mark is not None:
+        document["mark"] = paper.mark
+    return Write(kind, paper.id, document, is_new=paper.revision is None, revision=paper.revision)
 
 
 def _paper(found: Found) -> Paper:
@@ -376,6 +385,11 @@ def _paper(found: Found) -> Paper:
 def _ledger_id(key: str) -> str:
     """Keys may be `.`, `..` or `__x__`, which no document may be called."""
     return f":{key}"
+
+
+def _ledger_write(key: str, value: Mapping[str, Any], *, is_new: bool = False) -> Write:
+    document = {"value": json.dumps(value), "expireAt": datetime.now(UTC) + SIMULATOR_KEPT}
+    return Write(SIMULATOR, _ledger_id(key), document, is_new=is_new)
 
 
 def _ledger_value(found: Found) -> dict[str, Any]:

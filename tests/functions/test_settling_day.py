@@ -29,7 +29,7 @@ from shared.settlement_folders import files_in
 from shared.settling import Settling
 from shared.store import LookupBy
 from shared.store.document import transaction_document
-from shared.store.firestore import SALES, FirestoreStore
+from shared.store.firestore import SALES, FirestoreStore, Write
 from shared.transaction import State, Transaction, business_day, with_open
 from shared.vas import Mode, Order, VasType
 
@@ -154,7 +154,7 @@ class Day:
 async def kept(store: FirestoreStore, sales: list[Transaction]) -> None:
     """Write the sales as they are, many in a commit."""
     database = store._database
-    writes = [database.write(SALES, sale.id, transaction_document(sale), exists=False) for sale in sales]
+    writes = [Write(SALES, sale.id, transaction_document(sale), is_new=True) for sale in sales]
     await each((database.commit(*writes[at : at + COMMIT]) for at in range(0, len(writes), COMMIT)), 8)
 
 
