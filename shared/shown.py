@@ -4,12 +4,12 @@ The types here are also the API description (`docs/openapi.json`). Amounts are i
 such as kWh are decimal text, exactly as the supplier quoted them.
 """
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import NotRequired, cast
+from typing import Final, NotRequired, cast
 
+import msgspec
 from typing_extensions import TypedDict  # pydantic reads this one alike in every Python
 
 from shared.catalogue import Product
@@ -21,6 +21,8 @@ from shared.problem import Retry, of_refusal
 from shared.sts import StsToken, TokenKind
 from shared.transaction import EventName, State, Transaction
 from shared.vas import Mode, Order, VasType
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class TokenBody(TypedDict):
@@ -193,8 +195,8 @@ class ProblemBody(TypedDict):
 
 
 def encoded(body: object) -> bytes:
-    """JSON as it is sent and published."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    """JSON as it is sent and published. It holds no floats: a number that is not whole is text."""
+    return _encode(body)
 
 
 def sale_path(sale: Transaction) -> str:
@@ -268,7 +270,7 @@ def products_body(products: Iterable[Product]) -> ProductsBody:
 
 def rfc3339(at: datetime) -> str:
     """A moment as `2026-05-01T10:00:00.000000Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def masked(text: str) -> str:
