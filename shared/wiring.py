@@ -43,6 +43,11 @@ if TYPE_CHECKING:  # of one function, or of simulated mode: it loads them with i
     from shared.settling import Settling
 
 
+YOUNG_OBJECTS: Final = 20_000
+"""How many more objects are made than freed before Python looks for cycles. By itself it does so at 2,000: where 200 sales are open,
+which hold 50,000, it would look at sales that wait for the supplier, time and again, and free next to nothing."""
+
+
 class _Opened(Books, Protocol):
     """A store as it is opened here: with room for the simulator's books, and to be closed."""
 
@@ -68,7 +73,9 @@ class Wiring:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._rules = config.rules()
         self._ports: Ports | None = None
+        self._vending: Vending | None = None
         self._open = SingleFlight(self._opened)
         self._identify: Callable[[Mapping[str, str]], Awaitable[Caller]] | None = None
         self._pace: Pace | None = None
@@ -81,8 +88,10 @@ class Wiring:
         Raises:
             StoreUnavailable: the store could not be reached.
         """
-        ports = await self.ports()
-        return Vending(**self._recording(ports, ports.supplier), brake=ports.brake)
+        if self._vending is None:
+            ports = await self.ports()
+            self._vending = Vending(**self._recording(ports, ports.supplier), brake=ports.brake)
+        return self._vending
 
     async def sweeping(self) -> "Sweeping":
         """Ending what is open, at the pace that the supplier allows. May raise `StoreUnavailable`."""
@@ -141,12 +150,12 @@ class Wiring:
         """Give up every connection."""
         while self._to_close:
             await self._to_close.pop()()
-        self._ports = self._identify = self._pace = self._files = None
+        self._ports = self._vending = self._identify = self._pace = self._files = None
 
     def _recording(self, ports: Ports, supplier: Supplier) -> dict[str, Any]:
         """What all that puts something on record is made of."""
         common = {"store": ports.store, "supplier": supplier, "events": ports.events}
-        return {**common, "rules": self.config.rules(), "now": now, "new_id": new_id}
+        return {**common, "rules": self._rules, "now": now, "new_id": new_id}
 
     def _paced(self, supplier: MobileMart) -> Supplier:
         from shared.concurrency import Pace, PacedSupplier
@@ -180,6 +189,7 @@ class Wiring:
         supplier = MobileMart(self._transport(store.ledger), self._settings(), self._credentials(), now)
         self._to_close.append(supplier.aclose)
         self._ports = Ports(store, supplier, self._events(), Brake(store, self.config.mode, now), store.ledger)
+        gc.set_threshold(YOUNG_OBJECTS)
         gc.freeze()  # what is loaded stays: no collection looks at it again
         return self._ports
 
