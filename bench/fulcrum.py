@@ -1,11 +1,13 @@
 """A supplier that answers at once, or as late as it is told to: `python -m bench.fulcrum`.
 
 It speaks as much HTTP as the clients that are measured here, and sells electricity only, so that it takes a small part of the
-CPU that a function does. `PUT /_control/answer-seconds/0.1` sets how long every answer takes.
+CPU that a function does. `PUT /_control/answer-seconds/0.1` sets how long an answer takes: half as much to half as much again,
+evenly spread. If each took exactly as long, the callers would fall into step, and a function would be idle while all of them wait.
 """
 
 import asyncio
 import json
+import random
 import uuid
 from typing import Final
 
@@ -43,7 +45,7 @@ _SOLD: Final = {
 class Connection(asyncio.Protocol):
     """One client's connection. Requests on it follow one another."""
 
-    answer_seconds = 0.1  # of all connections
+    answer_seconds = 0.1  # of all connections, on average
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -61,7 +63,8 @@ class Connection(asyncio.Protocol):
             Connection.answer_seconds = float(seconds)
             self._answer({})
         else:
-            asyncio.get_running_loop().call_later(Connection.answer_seconds, self._answer, _said(method, target.partition("?")[0]))
+            late = Connection.answer_seconds * random.uniform(0.5, 1.5)
+            asyncio.get_running_loop().call_later(late, self._answer, _said(method, target.partition("?")[0]))
 
     def _answer(self, said: object) -> None:
         body = json.dumps(said, separators=(",", ":")).encode()
