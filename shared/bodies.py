@@ -89,7 +89,10 @@ Reference = Annotated[
 class Body(BaseModel):
     """What every body has in common: no field is converted, and none is unexpected."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=to_camel, hide_input_in_errors=True)
+    # `defer_build`: a start makes those models that are asked for, not all of them.
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, alias_generator=to_camel, hide_input_in_errors=True, defer_build=True
+    )
 
 
 Valid = TypeVar("Valid", bound=Body)
