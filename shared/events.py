@@ -52,10 +52,10 @@ class PubSubEvents:
         try:
             topic = self._topic or await self._opened_in_time()
             await topic.publish(self._message(event, sale), started + self._timeout_seconds - clock())
-        except Exception as error:  # of several libraries, whose texts may quote what was sent
+        except Exception as error:  # of several libraries, whose texts may quote what was sent: a log tells their names and codes alone
             is_away = clock() - started > self._timeout_seconds / 2  # and not only refusing
             self._spared_until = clock() + SPARED_SECONDS if is_away else None
-            raise EventsUnavailable(type(error).__name__) from None
+            raise EventsUnavailable(type(error).__name__) from error
         self._spared_until = None
 
     async def close(self) -> None:
