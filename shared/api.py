@@ -40,7 +40,6 @@ PAGE_HEADERS: Final = MappingProxyType(
 )
 
 _JSON: Final = re.compile(r"application/json\s*(?:;\s*charset\s*=\s*\"?utf-8\"?\s*)?", re.IGNORECASE)
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -113,7 +112,7 @@ async def json_object(request: Request) -> Mapping[str, object]:
         raise Problem(Fault.NOT_JSON)
     try:
         body = json.loads(raw.decode(), object_pairs_hook=_unrepeated, parse_constant=_refused)
-        _ENCODER.encode(body).encode()  # what cannot be sent cannot be stored either: lone surrogates, numbers beyond all bounds
+        encoded(body)  # what cannot be sent back cannot be stored either: lone surrogates, numbers beyond all bounds
     except Problem:
         raise
     except (ValueError, RecursionError):

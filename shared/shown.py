@@ -4,12 +4,12 @@ The types here are also the API description (`docs/openapi.json`). Amounts are i
 such as kWh are decimal text, exactly as the supplier quoted them.
 """
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, NotRequired, cast
 
-import msgspec
 from typing_extensions import TypedDict  # pydantic reads this one alike in every Python
 
 from shared.catalogue import Product
@@ -22,7 +22,7 @@ from shared.sts import StsToken, TokenKind
 from shared.transaction import EventName, State, Transaction
 from shared.vas import Mode, Order, VasType
 
-_encode: Final = msgspec.json.Encoder().encode
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode  # made once
 
 
 class TokenBody(TypedDict):
@@ -195,8 +195,8 @@ class ProblemBody(TypedDict):
 
 
 def encoded(body: object) -> bytes:
-    """JSON as it is sent and published. It holds no floats: a number that is not whole is text."""
-    return _encode(body)
+    """JSON as it is sent and published. What JSON has no form for is refused, and not made into some text: it got there by mistake."""
+    return _encode(body).encode()
 
 
 def sale_path(sale: Transaction) -> str:
