@@ -130,7 +130,7 @@ async def takes_requests(function: Function) -> bool:
     """Whether the instance still takes new requests: no longer, once it has begun to end."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(function.url).port)
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: it stood in the queue of a socket that was being closed
         return False
     writer.close()
     return True
