@@ -3,6 +3,7 @@
 Amounts are integer cents. Nothing is converted: `"100"`, `100.0` and `true` are no amounts.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ _MOST_NAME_CHARACTERS: Final = 64
 _PREVEND_ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _PRODUCT_ID: Final = re.compile(r"[!-~]{1,64}", re.ASCII)
 _REFERENCE: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,64}")
+
+# Pydantic would look for plugins, which we have none of, in the metadata of every installed package: a first request waits for it.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 @dataclass(frozen=True, slots=True)

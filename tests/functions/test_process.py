@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -12,12 +14,13 @@ import httpx
 import pytest
 
 from local.supplier import serving
+from shared import wiring
 from shared.identifiers import Caller, transaction_id
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, Behaviour, MemoryLedger, Simulator
 from shared.store.sqlite import SqliteStore
 from shared.transaction import State, Transaction
 from shared.vas import Mode
-from tests.functions.running import SIMULATED, STOP_SECONDS, Function, client_of, running, started
+from tests.functions.running import ROOT, SIMULATED, STOP_SECONDS, Function, client_of, running, started
 from tests.functions.wallet import AIRTIME, METER, new_key, problem, sale
 from tests.stand_ins.secret_manager import secret_manager
 from tests.stand_ins.topic import Topic
@@ -194,3 +197,26 @@ def test_what_is_logged_of_a_sale_is_told_and_worth_nothing(tmp_path, platform):
     lines = [json.loads(line) for line in logged.splitlines() if sold["transactionId"] in line]
     assert [(line["severity"], line["message"]) for line in lines] == [("INFO", "event")]
     assert not any(secret in logged for secret in (body["meterNumber"], *(token["number"] for token in sold["receipt"]["tokens"])))
+
+
+FIRST_SALE = """
+import gc, importlib.metadata, json, sys
+from functions_framework.aio import create_asgi_app
+from starlette.testclient import TestClient
+
+looks, groups = [], []
+gc.callbacks.append(lambda phase, _: looks.append(phase) if "shared" in sys.modules else None)
+importlib.metadata.entry_points = lambda group: groups.append(group) or ()
+client = TestClient(create_asgi_app("purchase", sys.argv[1]))
+sold = client.post("/utility", json=json.loads(sys.argv[2]), headers={"Idempotency-Key": "first"})
+print(json.dumps([sold.status_code, len(looks), groups, gc.get_threshold()[0], gc.get_freeze_count()]))
+"""
+
+
+def test_a_start_looks_neither_for_cycles_in_what_it_loads_nor_for_plugins(tmp_path):
+    command = [sys.executable, "-c", FIRST_SALE, str(ROOT / "functions" / "purchase" / "main.py"), json.dumps(METER)]
+    environ = {**SIMULATED, "PYTHONPATH": str(ROOT), "TRANSACTION_STORE": f"sqlite:///{tmp_path / 'sales.sqlite'}"}
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    status, looks, groups, threshold, frozen = json.loads(said.splitlines()[-1])
+    assert (status, looks, groups, threshold) == (201, 0, [], wiring.YOUNG_OBJECTS)
+    assert frozen > 50_000
