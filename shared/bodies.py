@@ -6,7 +6,6 @@ Amounts are integer cents. Nothing is converted: `"100"`, `100.0` and `true` are
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from shared.identifiers import Caller, fingerprint
 from shared.money import Money
 from shared.problem import Fault, Problem
+from shared.value import Value
 from shared.vas import ACCOUNT_NUMBER, METER_NUMBER, MOBILE_NUMBER, PREVENDED, Order, VasType, msisdn
 from shared.vending import PurchaseRequest
 
@@ -30,8 +30,7 @@ _REFERENCE: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,64}")
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Value, frozen=True):
     """What any one request may ask for, before the supplier's own limits."""
 
     minimum_amount: Money

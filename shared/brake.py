@@ -5,13 +5,13 @@ by its time. Like selling, it awaits its ports and nothing else.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared import logs
 from shared.outcome import Outcome, Rejected, Unknown
 from shared.store import Conflict, Paper, PaperKind, Papers, StoreUnavailable
+from shared.value import Value
 from shared.vas import Mode, VasType
 
 KNOWN_FOR: Final = timedelta(seconds=10)
@@ -23,8 +23,7 @@ ITSELF: Final = "brake"
 log = logs.logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Value, frozen=True):
     """Why a service is not sold, and until when; `None`: until somebody releases it."""
 
     reason: str
@@ -44,19 +43,19 @@ def in_force(pauses: Pauses, at: datetime) -> dict[VasType, Pause]:
     return {vas_type: pause for vas_type, pause in pauses.items() if pause.holds(at)}
 
 
-@dataclass(slots=True)
 class Brake:
     """One instance's view of the brake: what it read at most `KNOWN_FOR` ago, and its own run of doubts.
 
     The pauses are one paper, `<mode>-selling`, for all instances and functions.
     """
 
-    papers: Papers
-    mode: Mode
-    now: Callable[[], datetime]
-    _known: Pauses = field(default_factory=dict)
-    _known_at: datetime | None = None
-    _doubts: dict[VasType, int] = field(default_factory=dict)
+    def __init__(self, papers: Papers, mode: Mode, now: Callable[[], datetime]) -> None:
+        self._papers = papers
+        self._mode = mode
+        self._now = now
+        self._known: Pauses = {}
+        self._known_at: datetime | None = None
+        self._doubts: dict[VasType, int] = {}
 
     async def stops(self, vas_type: VasType) -> bool:
         """Whether this service is not to be sold now.
@@ -66,7 +65,7 @@ class Brake:
         Raises:
             StoreUnavailable: it is not known.
         """
-        at, known_at = self.now(), self._known_at
+        at, known_at = self._now(), self._known_at
         if known_at is None or at - known_at >= KNOWN_FOR:
             self._known_at = at if known_at is not None else None
             try:
@@ -74,7 +73,7 @@ class Brake:
             except StoreUnavailable:
                 self._known_at = known_at
                 raise
-        return vas_type in in_force(self._known, self.now())
+        return vas_type in in_force(self._known, self._now())
 
     async def held(self) -> dict[VasType, Pause]:
         """The pauses that hold now, as they are on record.
@@ -83,7 +82,7 @@ class Brake:
             StoreUnavailable: they are not known.
         """
         self._keep((await self._read())[0])
-        return in_force(self._known, self.now())
+        return in_force(self._known, self._now())
 
     async def notice(self, vas_type: VasType, outcome: Outcome) -> None:
         """Brake, if this outcome of a vend calls for it. What cannot be stored now will be when the next one does."""
@@ -108,11 +107,11 @@ class Brake:
         await self._write(pauses, revision, decision)
         if pauses:
             log.error("selling paused", vas_types=sorted(pauses))
-        return in_force(pauses, self.now())
+        return in_force(pauses, self._now())
 
     async def _pause(self, vas_types: Iterable[VasType], reason: str, for_long: timedelta) -> None:
         """Pause services for a while, and leave alone whatever a longer pause holds already."""
-        at = self.now()
+        at = self._now()
         pauses, revision = await self._read()
         held = in_force(pauses, at)
         fresh = Pause(reason, at + for_long, ITSELF, at)
@@ -124,20 +123,20 @@ class Brake:
         log.error("selling paused", vas_types=sorted(added), reason=reason)
 
     async def _read(self) -> tuple[Pauses, str | None]:
-        paper = await self.papers.read_paper(PaperKind.CONTROLS, self._paper_id)
+        paper = await self._papers.read_paper(PaperKind.CONTROLS, self._paper_id)
         return (_pauses(paper.body), paper.revision) if paper is not None else ({}, None)
 
     async def _write(self, pauses: Pauses, revision: str | None, decision: Paper | None = None) -> None:
         body = {vas_type.value: _body(pause) for vas_type, pause in pauses.items()}
-        await self.papers.write_paper(PaperKind.CONTROLS, Paper(self._paper_id, body, revision=revision), decision)
+        await self._papers.write_paper(PaperKind.CONTROLS, Paper(self._paper_id, body, revision=revision), decision)
         self._keep(pauses)
 
     def _keep(self, pauses: Pauses) -> None:
-        self._known, self._known_at = pauses, self.now()
+        self._known, self._known_at = pauses, self._now()
 
     @property
     def _paper_id(self) -> str:
-        return f"{self.mode}-selling"
+        return f"{self._mode}-selling"
 
 
 def _body(pause: Pause) -> dict[str, str | None]:

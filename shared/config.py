@@ -5,7 +5,6 @@ All faults are named at once. Secrets are never here, only the names under which
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from shared.money import Money
 from shared.ports import Rules
+from shared.value import Value
 from shared.variables import Variables, is_loopback, split_address
 from shared.vas import Mode
 
@@ -88,16 +88,14 @@ class ConfigError(Exception):
         self.faults = tuple(faults)
 
 
-@dataclass(frozen=True, slots=True)
-class SupplierSecrets:
+class SupplierSecrets(Value, frozen=True):
     """The Secret Manager resource names of the supplier's credentials."""
 
     client_id: str
     client_secret: str
 
 
-@dataclass(frozen=True, slots=True)
-class Oidc:
+class Oidc(Value, frozen=True):
     """Who vouches for callers, for whom, and with which keys. `scope`, when set, must be in every token."""
 
     issuer: str
@@ -106,8 +104,7 @@ class Oidc:
     scope: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(Value, frozen=True, kw_only=True):
     """The settings of one process. Times are whole seconds; the variable of each field is in `docs/contract.md`."""
 
     function: Function

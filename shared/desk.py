@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, Final
 
+from msgspec import structs
 from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -146,7 +146,7 @@ async def sweep(request: Request, sweeping: Sweeping) -> Response:
     """
     asked_here(request)
     api.query(request)
-    done = asdict(await sweeping.sweep(sweeping.now() + sweeping.rules.latest_claim))
+    done = structs.asdict(await sweeping.sweep(sweeping.now() + sweeping.rules.latest_claim))
     log.info("swept", **done)
     return api.answer({to_camel(name): count for name, count in done.items()})
 
@@ -323,7 +323,7 @@ async def selling(request: Request, operating: Operating, operator: str) -> Resp
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:
     """Why a file is not believed, with the first ten faults."""
-    return {"file": refusal.file, "reason": refusal.reason, "faults": [asdict(fault) for fault in refusal.faults]}
+    return {"file": refusal.file, "reason": refusal.reason, "faults": [structs.asdict(fault) for fault in refusal.faults]}
 
 
 async def _sale(operating: Operating, sale_id: str) -> Transaction:

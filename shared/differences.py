@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -11,6 +10,7 @@ from shared.matching import ONE_DAY, DayView, Filed, Known, Verdict, goes_to
 from shared.mobilemart.settlement_file import BINNED, Line
 from shared.settled_day import Discrepancy, Kind, Severity
 from shared.transaction import State
+from shared.value import Value
 from shared.vas import Mode, last_four
 
 SEVERITY: Final[Mapping[Kind, Severity]] = MappingProxyType(
@@ -41,8 +41,7 @@ _KIND_OF: Final[Mapping[Verdict, Kind]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Value, frozen=True):
     """A discrepancy before it has its id."""
 
     kind: Kind

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum, auto
 from functools import cache, lru_cache
@@ -21,6 +20,7 @@ from itertools import islice
 from traceback import walk_tb
 from typing import Final
 
+from shared.value import Value
 from shared.vas import last_four
 
 REFUSED: Final = "[refused]"  # stands for a field that must not be logged at all
@@ -70,8 +70,7 @@ class _Kind(Enum):
     BEARER = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Logger:
+class Logger(Value, frozen=True):
     """Says a fixed message and its fields. Meter, account and mobile numbers may be given whole: four digits leave.
 
     A field may be an exception: its type and the places it passed are said, never its text.

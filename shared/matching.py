@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES, RECIPIENT_FIELD, SUCCESSFUL, Line, SettlementFile, Summary
 from shared.sold import Sold
 from shared.transaction import State
+from shared.value import Value
 from shared.vas import VasType, msisdn
 
 ONE_DAY: Final = timedelta(days=1)
@@ -26,8 +27,7 @@ class MerchantId(StrEnum):
     UNKNOWN = "unknown"  # whichever it matches: a request id first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readings:
+class Readings(Value, frozen=True, kw_only=True):
     """How the uncertain parts of the supplier's files are read: one setting each, until the supplier has answered.
 
     `binned_is_charged` and `reversals_are_expected` (negative lines) say only how grave such a line is; neither kind is ever

@@ -4,7 +4,6 @@ Like selling, it awaits its ports and nothing else.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from shared.sold import brings_token
 from shared.store import Books, Conflict, LookupBy, Paper, PaperKind
 from shared.sts import SIMULATED_PREFIX, StsToken, TokenKind, token_number
 from shared.transaction import REVEALED, HistoryEntry, State, Transaction, after, noted
+from shared.value import Value
 from shared.vas import Mode, Order, VasType
 
 MOST_FOUND: Final = 100  # sales of one search
@@ -29,17 +29,18 @@ DECISIONS_WITHIN: Final = timedelta(days=400)
 log = logs.logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Value, frozen=True, kw_only=True):
     """What a person has decided about the sale that was at `version`.
 
     `state` is `VENDED` or `REJECTED` for a sale in doubt, `None` where only tokens are added. `tokens` are STS tokens or one
     PIN, as they were written down; empty: none is due; `None`: none is known yet.
     """
 
+    _hidden = frozenset({"tokens"})
+
     version: int
     state: State | None
-    tokens: tuple[str, ...] | None = field(repr=False)
+    tokens: tuple[str, ...] | None
     note: str
 
 
@@ -79,16 +80,14 @@ class DiscrepancyClosed(Exception):
         self.body = body
 
 
-@dataclass(frozen=True, slots=True)
-class Selling:
+class Selling(Value, frozen=True):
     """The pauses that hold, and the last decisions of people about them, newest first."""
 
     pauses: Mapping[VasType, Pause]
     decisions: Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operating(Recording):
+class Operating(Recording, frozen=True, kw_only=True):
     """What an operator can do, over the ports. `operator` and `by` are the name that is put on record."""
 
     store: Books

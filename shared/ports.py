@@ -1,12 +1,12 @@
 """The ports of the core: what it asks of the supplier and of the topic, and the settings of selling. The store's is in `store/`."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
 from shared.catalogue import Product
 from shared.outcome import Answer, Outcome, Prevended, Rejected, Reprint
 from shared.transaction import EventName, Transaction
+from shared.value import Value
 from shared.vas import Mode, Order, VasType
 
 
@@ -45,8 +45,7 @@ class Events(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Value, frozen=True, kw_only=True):
     """The settings of selling, in seconds; `docs/contract.md` says where each comes from."""
 
     mode: Mode

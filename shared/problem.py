@@ -4,12 +4,12 @@ From its rows come the answers, the page behind each `type` (`problem_pages`), `
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from shared.outcome import Reason, Rejected
+from shared.value import Value
 
 
 class Retry(StrEnum):
@@ -50,8 +50,7 @@ class Fault(StrEnum):
 Name = Fault | Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Value, frozen=True):
     """One row of the table: what is answered, and for developers when it happens and what to do about it, in Markdown.
 
     `retry_after_seconds` is what is advised where nobody said more.

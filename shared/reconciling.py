@@ -3,16 +3,17 @@
 Like selling, it awaits its ports and nothing else; many sales at once go through the port `each`.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
+
+from msgspec import structs
 
 from shared import logs
 from shared.resolving import Resolving
 from shared.store import StoreUnavailable
 from shared.transaction import SHARDS, State, Transaction, may_be_absent
+from shared.value import Value
 from shared.vas import VasType
 
 AT_ONCE: Final = 16
@@ -24,21 +25,19 @@ Each = Callable[[Iterable[Coroutine[Any, Any, Any]], int], Awaitable[list[Any]]]
 log = logs.logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
+class Swept(Value, frozen=True, kw_only=True):
     """What one sweep did, in sales; `announced` in sales with events published, `left` for the next sweep at the least."""
 
-    examined: int
-    vended: int
-    rejected: int
-    still_in_doubt: int
-    needs_review: int
-    announced: int
-    left: int
+    examined: int = 0
+    vended: int = 0
+    rejected: int = 0
+    still_in_doubt: int = 0
+    needs_review: int = 0
+    announced: int = 0
+    left: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sweeping(Resolving):
+class Sweeping(Resolving, frozen=True, kw_only=True):
     """Resolves whatever is due, over the ports."""
 
     each: Each
@@ -61,7 +60,7 @@ class Sweeping(Resolving):
         results = await self.each(
             (self._one(sale, controlled, until if number >= AT_ONCE else None) for number, sale in enumerate(due)), AT_ONCE
         )
-        return _summed([tally for tally in results if tally is not None], left=results.count(None) + unseen)
+        return _summed(Swept(left=results.count(None) + unseen), *(one for one in results if one is not None))
 
     async def _controlled(self, due: Iterable[Transaction], at: datetime, until: datetime) -> frozenset[VasType]:
         """The services whose control answers in this sweep, asked for once, and only where a "does not exist" could end a sale."""
@@ -70,7 +69,8 @@ class Sweeping(Resolving):
         answered = await self.each((self.control(service, until) for service in services), AT_ONCE)
         return frozenset(service for service, found in zip(services, answered, strict=True) if found)
 
-    async def _one(self, before: Transaction, controlled: frozenset[VasType], until: datetime | None) -> Counter[str] | None:
+    async def _one(self, before: Transaction, controlled: frozenset[VasType], until: datetime | None) -> Swept | None:
+        """What came of one sale; `None`: it is left."""
         if until is not None and self.now() >= until:
             return None
         try:
@@ -79,7 +79,7 @@ class Sweeping(Resolving):
             log.error("sweep could not store", transaction_id=before.id)
             return None
         was_open = before.state in (State.VENDING, State.IN_DOUBT)
-        return Counter(
+        return Swept(
             examined=1,
             vended=was_open and sale.state is State.VENDED,
             rejected=was_open and sale.state is State.REJECTED,
@@ -94,6 +94,6 @@ def _due_at(sale: Transaction) -> datetime:
     return sale.open.due_at
 
 
-def _summed(tallies: Iterable[Counter[str]], *, left: int) -> Swept:
-    total: Counter[str] = sum(tallies, Counter())
-    return Swept(**{field.name: left if field.name == "left" else int(total[field.name]) for field in fields(Swept)})
+def _summed(*parts: Swept) -> Swept:
+    columns = zip(*map(structs.astuple, parts), strict=True)
+    return Swept(**dict(zip(Swept.__struct_fields__, map(sum, columns), strict=True)))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,6 +13,7 @@ from shared.outcome import Answer
 from shared.ports import Events, EventsUnavailable, Rules, Supplier
 from shared.store import Conflict, PaperKind, Store, StoreUnavailable
 from shared.transaction import NEXT, EventName, State, Transaction, after, announced, put_off
+from shared.value import Value
 
 STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
 MOST_CONFLICTS: Final = 100  # more than ever change one sale at a time
@@ -22,8 +22,7 @@ SLOW_REFUSAL: Final = timedelta(seconds=1)
 log = logs.logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
+class Recording(Value, frozen=True, kw_only=True):
     """The ports, and the two steps that end every effect. `now` is aware UTC; `new_id` gives UUID4s of 36 characters."""
 
     store: Store

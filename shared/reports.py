@@ -6,7 +6,6 @@ last days at a glance. No number of a customer is whole in here, so none can be 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from shared.settlement_papers import day_marks
 from shared.shown import rfc3339
 from shared.store import Books, Paper, PaperKind
 from shared.transaction import SHARDS, State, Transaction, business_day
+from shared.value import Value
 from shared.vas import Mode
 
 GLANCED: Final = 30
@@ -36,8 +36,7 @@ AGES: Final[tuple[tuple[str, timedelta], ...]] = (
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceTotals:
+class ServiceTotals(Value, frozen=True, kw_only=True):
     """One service of the day: what we sold, what the file bills, what is the same sale on both sides, and what is not.
 
     Sales of a neighbouring day are in `matched` where this day's file bills them; what waits for another file is `carried`.
@@ -52,8 +51,7 @@ class ServiceTotals:
     only_theirs: Total
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenSale:
+class OpenSale(Value, frozen=True, kw_only=True):
     """A sale of any day that is not finished: in doubt, or vended without its token."""
 
     transaction_id: str
@@ -65,16 +63,14 @@ class OpenSale:
     needs_review: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Aged:
+class Aged(Value, frozen=True):
     """Sales in doubt of one age."""
 
     age: str
     total: Total
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(Value, frozen=True):
     """One of the last days. `status` is `None` where it was never settled."""
 
     day: date
@@ -83,8 +79,7 @@ class Glance:
     open_discrepancies: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Value, frozen=True, kw_only=True):
     """A day, as of `at`. `body` is the settled day with its discrepancies as they stand now."""
 
     body: Json
@@ -127,8 +122,7 @@ class Report:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reporting:
+class Reporting(Value, frozen=True, kw_only=True):
     """Gathers reports, over the ports. Every method may raise `StoreUnavailable`."""
 
     store: Books

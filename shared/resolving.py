@@ -4,7 +4,6 @@ Like selling, it awaits its ports and nothing else.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import datetime
 
 from shared import logs
@@ -20,8 +19,7 @@ Change = Callable[[Transaction], Transaction]
 log = logs.logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolving(Recording):
+class Resolving(Recording, frozen=True, kw_only=True):
     """One try at a time, over the ports. Two at once do no harm: each learns from the record what the other found."""
 
     store: Books

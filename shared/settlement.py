@@ -6,7 +6,6 @@ says in which order the reading, comparing and recording goes.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -30,6 +29,7 @@ from shared.settled_day import (
 from shared.silence import proves_absence
 from shared.sold import Sold
 from shared.transaction import State
+from shared.value import Value
 from shared.vas import Mode, VasType
 
 OPEN_STATES: Final = (State.VENDING, State.IN_DOUBT)
@@ -58,8 +58,7 @@ def compare(day: date, sold: Iterable[Sold], files: Iterable[SettlementFile], *,
     return _Comparison(view, Differences(view, mode), today).settled()
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
+class _Comparison(Value, frozen=True):
     """What one day's view comes to."""
 
     view: DayView

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from shared.mobilemart.settlement_file import Fault, FileName, FileRefused, SettlementFile, file_name
+from shared.value import Value
 
 NEAR: Final = timedelta(days=31)  # a name's time is of uncertain form, but a file's is not months before its day
 
@@ -35,8 +36,7 @@ class StoredFile:
         return _known_as(self.name, self.mark)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Value, frozen=True):
     """Why a file is not believed: what it breaks, or that it is not to be told which file is meant.
 
     `file` and `mark` are those of the file. `foreign`: it is another merchant's, so it says nothing of whether ours is still to come.

@@ -8,17 +8,17 @@ finds the days that are not done without reading all others; `live-2026-05-01-v0
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
-from msgspec import structs
+from msgspec import field, structs
 
 from shared import logs
 from shared.reconciling import Each
 from shared.settled_day import ENDED, OPEN, Discrepancy, Healed, Json, Kind, SettledDay, Severity, next_version
 from shared.store import Conflict, Paper, PaperKind, Papers
 from shared.transaction import State
+from shared.value import Value
 from shared.vas import Mode
 
 AT_ONCE: Final = 16
@@ -30,8 +30,7 @@ BY: Final = "settlement"
 log = logs.logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Runs:
+class Runs(Value, frozen=True):
     """What the runs over a day came to: whom they healed, and with which files the last of them ended.
 
     `files` are those of the day and its neighbours that were believed, `refused` those neighbours' that were not, as they are known
@@ -44,8 +43,7 @@ class Runs:
     revision: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayPapers:
+class DayPapers(Value, frozen=True, kw_only=True):
     """The papers of settling, in one mode. Every method may raise `StoreUnavailable`, and those that write, `Conflict`."""
 
     papers: Papers
@@ -103,7 +101,7 @@ class DayPapers:
             return before
         healed = [[one.transaction_id, one.state.value, one.supplier_transaction_id] for one in after.healed]
         paper = Paper(self._runs_id(day), {"healed": healed, "files": after.files, "refused": after.refused}, revision=before.revision)
-        return replace(after, revision=(await self.papers.write_paper(PaperKind.SETTLEMENTS, paper)).revision)
+        return structs.replace(after, revision=(await self.papers.write_paper(PaperKind.SETTLEMENTS, paper)).revision)
 
     async def review(self, settled: SettledDay) -> SettledDay:
         """The day with what people decided on its discrepancies, and with those of earlier days that are still open.

@@ -6,7 +6,7 @@ every file was read to its end, and whatever is written twice is written once: a
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import IntEnum
 from functools import partial
@@ -30,6 +30,7 @@ from shared.settlement_papers import AT_ONCE, BY, DayPapers, Runs, with_healed
 from shared.sold import Sold
 from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable
 from shared.transaction import SHARDS, Transaction, after, business_day
+from shared.value import Value
 
 FIRST_DAY: Final = date(2020, 1, 1)
 WINDOW: Final = timedelta(days=28)  # how far back a run looks for files that are new; a day that has not ended is taken up however old
@@ -47,16 +48,14 @@ class Archive(Books, Papers, Protocol):
     """A store with both sales and papers."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedDay:
+class RefusedDay(Value, frozen=True):
     """A day of which nothing was changed, because a file that it needs is not believed."""
 
     day: date
     refusal: Refusal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(Value, frozen=True, kw_only=True):
     """What a run came to: the days as they are kept, the days refused, and those that it had no time for."""
 
     days: tuple[Json, ...]
@@ -72,8 +71,7 @@ class _Turn(IntEnum):
     WAITING = 3  # its files have not come; or they may have changed, when they were known by their names alone
 
 
-@dataclass(frozen=True, slots=True)
-class _Day:
+class _Day(Value, frozen=True):
     """How a day stands before a run."""
 
     day: date
@@ -126,8 +124,7 @@ class _Evidence:
         return bool(fresh)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settling(Recording):
+class Settling(Recording, frozen=True, kw_only=True):
     """Settles days, over the ports. Two at once do no harm: each finds what the other has written."""
 
     store: Archive
@@ -218,13 +215,13 @@ class Settling(Recording):
             settled, ended = await self._read(day, files_needed(day, evidence.older.values()), runs, comparing)
             if evidence.learn(await self._named_by(settled.strangers, evidence)):
                 continue
-            runs = await self._papers.keep_runs(day, runs, replace(runs, healed=with_healed(runs.healed, settled.healed)))
+            runs = await self._papers.keep_runs(day, runs, structs.replace(runs, healed=with_healed(runs.healed, settled.healed)))
             if not evidence.learn(await self._healed(settled)):
                 break
         healed = tuple(one for one in runs.healed if (sold := evidence.known(one.transaction_id)) and sold.state is one.state)
         reviewed = await self._papers.review(structs.replace(settled, healed=healed, left_out=_left_out(evidence)))
         body = await self._papers.keep_day(reviewed, before)
-        await self._papers.keep_runs(day, runs, replace(runs, files=ended.files, refused=ended.refused))
+        await self._papers.keep_runs(day, runs, structs.replace(runs, files=ended.files, refused=ended.refused))
         if settled.file is None:
             log.error("settlement file missing", day=day)
         return body
@@ -257,7 +254,7 @@ class Settling(Recording):
                 continue
             believed = {one.isoformat(): files[one].known_as for one in _around(day) if one in files}
             refused = tuple(refusals[one].known_as for one in _around(day) if one in refusals and not refusals[one].foreign)
-            return made, replace(runs, files=believed, refused=refused)
+            return made, structs.replace(runs, files=believed, refused=refused)
 
     async def _named_by(self, lines: Iterable[Line], evidence: _Evidence) -> list[Transaction]:
         """The sales of any day that lines name, as far as they were not looked up before."""

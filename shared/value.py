@@ -8,8 +8,9 @@ from msgspec import Struct
 class Value(Struct, frozen=True):
     """A frozen value of named fields, with `msgspec.structs.replace` for a copy of it that differs.
 
-    A `Struct`, because a sale makes a hundred of them: to make a frozen dataclass takes ten times as long, and to copy a wide one
-    forty times. `_hidden` names the fields that no `repr` may show: bearer value, personal data, and the supplier's words.
+    A `Struct`, because a sale makes a hundred of them: to make a frozen dataclass takes ten times as long, to copy a wide one
+    forty times, and its class takes 0.4 ms of every start. `_hidden` names the fields that no `repr` may show: bearer value,
+    personal data, and the supplier's words.
     """
 
     _hidden: ClassVar[frozenset[str]] = frozenset()

@@ -4,7 +4,6 @@ Everything here awaits its ports (`ports.py`, `store/`) and nothing else: no tas
 step by step and crash it between any two steps.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -85,8 +84,7 @@ class _Draft(Value, frozen=True):
     refusal: Rejected | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vending(Recording):
+class Vending(Recording, frozen=True, kw_only=True):
     """Selling, over its ports."""
 
     brake: SellingBrake

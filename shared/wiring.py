@@ -10,7 +10,6 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
@@ -30,6 +29,7 @@ from shared.ports import Supplier
 from shared.secrets import Secrets, supplier_credentials
 from shared.single_flight import SingleFlight
 from shared.store import Books
+from shared.value import Value
 from shared.vas import Mode
 from shared.vending import Vending
 
@@ -57,8 +57,7 @@ class _Opened(Books, Protocol):
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Value, frozen=True):
     """The core's ports to the world, all belonging to one event loop."""
 
     store: Books

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,6 +12,7 @@ from shared.mobilemart.fields import members
 from shared.mobilemart.wire import Call, token_call
 from shared.outcome import Reason, Rejected
 from shared.single_flight import SingleFlight
+from shared.value import Value
 from shared.vas import Mode
 
 RENEWED_BEFORE: Final = timedelta(seconds=300)  # longer than a sale takes
@@ -24,23 +24,25 @@ _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,8000}", re.ASCII)  # what a header ca
 log = logs.logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Value, frozen=True):
     """Our client id and secret at the supplier."""
 
+    _hidden = frozenset({"client_secret"})
+
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: str
 
 
 GetCredentials = Callable[[bool], Awaitable[Credentials]]
 """Gives the credentials; called with `True` when the ones it gave were refused, so that it reads them anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccessToken:
+class AccessToken(Value, frozen=True):
     """A bearer token, when it ends, and from when on another is fetched."""
 
-    value: str = field(repr=False)
+    _hidden = frozenset({"value"})
+
+    value: str
     renew_at: datetime
     expires_at: datetime
 

@@ -1,7 +1,6 @@
 """The supplier, as the core asks it: one client for the network and for the simulator. Its failures never raise."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -19,6 +18,7 @@ from shared.mobilemart.wire import Call, mobile_form, prevend_call, products_cal
 from shared.outcome import Answer, NoAnswer, Prevended, RawAnswer, Reason, Rejected, Reprint
 from shared.single_flight import SingleFlight
 from shared.transaction import Transaction
+from shared.value import Value
 from shared.vas import Mode, Order, VasType
 
 PRODUCTS_KEPT: Final = timedelta(minutes=15)
@@ -30,8 +30,7 @@ FORBIDDEN: Final = 403
 log = logs.logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Value, frozen=True, kw_only=True):
     """How to speak with the switch at `base_url`. Times are in seconds; `timeout_seconds` bounds a whole exchange."""
 
     base_url: str
@@ -42,8 +41,7 @@ class Settings:
     timeout_seconds: float = 60
 
 
-@dataclass(frozen=True, slots=True)
-class _Catalogue:
+class _Catalogue(Value, frozen=True):
     products: tuple[Product, ...]
     etag: str | None
     good_until: datetime

@@ -5,11 +5,11 @@ Source: the supplier's code list 1000 to 1103, of which only these are known by 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from shared.outcome import Reason
+from shared.value import Value
 from shared.vas import VasType
 
 RECIPIENT_REFUSED: Final[Mapping[VasType, Reason]] = MappingProxyType(
@@ -24,8 +24,7 @@ RECIPIENT_REFUSED: Final[Mapping[VasType, Reason]] = MappingProxyType(
 """Refused for the meter, account or number itself: which of them depends on the service."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meaning:
+class Meaning(Value, frozen=True, kw_only=True):
     """What a code or status says: `name` is the supplier's, for our records.
 
     `vend`: why nothing was sold; `None` unless the supplier has said that nothing is sold under it, and the vend is then in doubt.

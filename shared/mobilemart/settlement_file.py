@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from itertools import chain
@@ -105,8 +104,7 @@ RECIPIENT_FIELD: Final = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Value, frozen=True):
     """Where a file breaks the format. Quotes nothing that stands there: a field too many and it would be a card number."""
 
     line: int
@@ -127,8 +125,7 @@ class FileRefused(Exception):
         self.name, self.faults = name, faults
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Value, frozen=True):
     name: str
     pattern: str
     rule: str
@@ -185,8 +182,7 @@ _DETAIL: Final = re.compile(
 _FILE_NAME: Final = re.compile(r"FULCRUM\.MERCHANT\.(.+)\.RECON\.([0-9]{8,17})\.txt", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class FileName:
+class FileName(Value, frozen=True):
     """What a file's name says. `stamp` is 8 to 17 digits of unknown form: of two, the greater is taken to be the later."""
 
     merchant: str
@@ -212,8 +208,7 @@ class Total(Value, frozen=True):
         return Total(self.rows - other.rows, self.cents - other.cents)
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Value, frozen=True):
     """A file that was read to its end and broke no rule. `all` is over its detail lines, `successful` over those billed."""
 
     name: str

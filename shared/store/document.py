@@ -10,7 +10,6 @@ records hold it. A field or value that this code does not know is refused: the n
 
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -36,8 +35,7 @@ Document = dict[str, Any]
 log = logs.logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Codec:
+class _Codec(Value, frozen=True):
     """How the values of one type are stored, and read."""
 
     encode: Callable[[Any], Any]

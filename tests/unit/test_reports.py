@@ -3,10 +3,10 @@
 import csv
 import io
 import re
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from shared.mobilemart.settlement_file import Total
 from shared.report_csv import csv_of

@@ -1,8 +1,11 @@
 """Values: frozen, silent about what no `repr` may show, and records that are the same whichever version of them was read."""
 
+from datetime import UTC, datetime
+
 import pytest
 from msgspec import structs
 
+from shared.mobilemart.access import AccessToken, Credentials
 from shared.value import Record, Value
 
 
@@ -31,6 +34,12 @@ def test_what_is_hidden_is_shown_by_nothing_that_shows_a_value():
     slip = Slip("1", "0000 1234")
     assert repr(slip) == str(slip) == f"{slip}" == "Slip(meter='1')"
     assert not hasattr(Slip, "__rich_repr__") or Slip.__rich_repr__ is None
+
+
+def test_no_secret_of_ours_is_shown_with_what_holds_it():
+    token = AccessToken("eyJhbGciOi", datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 1, 1, tzinfo=UTC))
+    assert repr(Credentials("our id", "our secret")) == "Credentials(client_id='our id')"
+    assert "eyJ" not in f"{token} {[token]}" and "2026" in repr(token)
 
 
 def test_a_record_is_the_same_whichever_version_was_read_and_shows_none():
