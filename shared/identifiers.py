@@ -26,12 +26,11 @@ class Caller(Value, frozen=True):
 
 def hashed(*parts: str) -> str:
     """An identifier of `parts`. Each goes in with its length, so that no two lists of parts read the same."""
-    whole = bytearray()
+    whole: list[bytes] = []
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
-        whole += len(data).to_bytes(4)  # the most significant byte first
-        whole += data
-    return hashlib.sha256(whole).hexdigest()[:ID_CHARACTERS]
+        whole += len(data).to_bytes(4), data  # the most significant byte first
+    return hashlib.sha256(b"".join(whole)).hexdigest()[:ID_CHARACTERS]
 
 
 def transaction_id(mode: Mode, caller: Caller, idempotency_key: str) -> str:
