@@ -54,6 +54,8 @@ class Recording(Value, frozen=True, kw_only=True):
 
         What fails here is left to the sweep, and is due again later: while the topic refuses, doubts are still asked about.
         """
+        if not sale.unannounced:
+            return sale
         published: set[EventName] = set()
         for event in sale.unannounced:
             try:

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from types import coroutine
 from typing import Any, Final
 
@@ -251,6 +252,7 @@ class Switch:
         self.seen[name] = self.seen.get(name, 0) + 1
 
 
+@cache
 def _problem(status: int, code: int) -> Reply:
     return Reply.of(status, PROBLEM, b'{"title":"No.","status":%d,"fulcrumErrorCode":%d}' % (status, code))
 
