@@ -9,7 +9,8 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
@@ -44,8 +45,9 @@ if TYPE_CHECKING:  # of one function, or of simulated mode: it loads them with i
 
 
 YOUNG_OBJECTS: Final = 20_000
-"""How many more objects are made than freed before Python looks for cycles. By itself it does so at 2,000: where 200 sales are open,
-which hold 50,000, it would look at sales that wait for the supplier, time and again, and free next to nothing."""
+"""How many more objects are made than freed before Python looks for cycles. By itself it does so at 2,000, or 700 before Python 3.13:
+where 200 sales are open, which hold 50,000, it would look at sales that wait for the supplier, time and again, and free next to
+nothing."""
 
 
 class _Opened(Books, Protocol):
@@ -188,17 +190,17 @@ class Wiring:
         supplier = MobileMart(self._transport(store.ledger), self._settings(), self._credentials(), now)
         self._to_close.append(supplier.aclose)
         self._ports = Ports(store, supplier, self._events(), Brake(store, self.config.mode, now), store.ledger)
-        gc.set_threshold(YOUNG_OBJECTS)
-        gc.freeze()  # what is loaded stays: no collection looks at it again
         return self._ports
 
     async def _store(self) -> _Opened:
         config = self.config
         if config.sqlite_path is not None:
-            from shared.store.sqlite import SqliteStore
+            with _kept():
+                from shared.store.sqlite import SqliteStore
 
             return await SqliteStore.open(config.sqlite_path, timeout_seconds=config.store_timeout_seconds)
-        from shared.store.firestore import FirestoreStore
+        with _kept():
+            from shared.store.firestore import FirestoreStore
 
         assert config.project is not None  # the configuration requires it with Firestore
         return await FirestoreStore.open(
@@ -212,7 +214,8 @@ class Wiring:
         """The one difference between selling and pretending to."""
         if self.config.mode is Mode.LIVE:
             return live_transport()
-        from shared.mobilemart.simulator import Simulator
+        with _kept():
+            from shared.mobilemart.simulator import Simulator
 
         return httpx.ASGITransport(Simulator(ledger, now=now))
 
@@ -262,7 +265,21 @@ def configure(function: str) -> Wiring:
     except ConfigError as error:
         sys.exit(str(error))
     _processes[wired.config.function] = wired
+    gc.freeze()  # what is loaded stays: no collection looks at it again
+    gc.set_threshold(YOUNG_OBJECTS)
     return wired
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """Load what stays: no collection looks at it, now or later. Nothing is awaited here, so nothing else is kept with it."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def now() -> datetime:
