@@ -19,6 +19,7 @@ from shared.vas import Mode
 
 HOST: Final = "127.0.0.1"
 METER: Final = "12345678901"
+LONGER_THAN_A_FUNCTION: Final = 300  # seconds
 DEFAULTS: Final = {
     "ENVIRONMENT": "local",
     "MOBILEMART_LIVE_INTEGRATION": "false",
@@ -54,10 +55,10 @@ Serving on {url} until interrupted.
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until interrupted; with `--once`, end after the demonstration.
+    """Serve until interrupted, whatever the demonstration came to; with `--once`, end after it.
 
     Raises:
-        SystemExit: the configuration is refused, or sells for money; or the port is in use.
+        SystemExit: the configuration is refused, or sells for money; the port is in use; or `--once` sold nothing.
     """
     parser = argparse.ArgumentParser(prog="python -m local", description="The whole system on this machine, simulated.")
     parser.add_argument("--port", type=_port, default=8080)
@@ -74,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     server = uvicorn.Server(uvicorn.Config(app(), host=HOST, port=options.port, access_log=False, log_level="warning"))
     with suppress(KeyboardInterrupt):  # how it is ended; the server has ended its work when it raises this
-        asyncio.run(_serve(server, listener, f"http://{HOST}:{options.port}", once=options.once))
+        sold = asyncio.run(_serve(server, listener, f"http://{HOST}:{options.port}", once=options.once))
+        if options.once and not sold:
+            raise SystemExit(1)
 
 
 def _port(text: str) -> int:
@@ -92,34 +95,55 @@ def _listener(port: int) -> socket.socket:
         raise SystemExit(f"cannot serve on {HOST}:{port}: {error.strerror}; --port names another (make run PORT={port + 1})") from None
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, url: str, *, once: bool) -> None:
+class _NotSold(Exception):
+    """The demonstration brought no receipt. The text says why."""
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, url: str, *, once: bool) -> bool:
+    """Whether the demonstration was sold, once the server has ended."""
+    sold = False
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         await asyncio.sleep(0.01)
         if serving.done():
             await serving
-            return
-    print(slip(await _demonstration(url)))
+            return sold
+    try:
+        print(slip(await _demonstration(url)))
+        sold = True
+    except _NotSold as why:
+        print(f"The demonstration was not sold: {why}\n")
     if once:
         server.should_exit = True
     else:
         print(NEXT_STEPS.format(url=url, meter=METER), flush=True)
     await serving
+    return sold
 
 
 async def _demonstration(url: str) -> Mapping[str, Any]:
-    """One purchase of R100.00 of electricity, over HTTP like anybody else's."""
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as http:
-        prevend = await http.post("/prevend/electricity", json={"meterNumber": METER, "amountCents": 10_000})
-        prevend.raise_for_status()
-        bought = await http.post(
-            "/purchase/electricity",
-            json={"prevendId": prevend.json()["prevendId"], "reference": "demonstration"},
-            headers={"Idempotency-Key": str(uuid4())},
-        )
-        bought.raise_for_status()
-        sale: Mapping[str, Any] = bought.json()
-        return sale
+    """One purchase of R100.00 of electricity, over HTTP like anybody else's. One that was cut off here does not stand in its way.
+
+    Raises:
+        _NotSold: it was refused, or its outcome is not known yet.
+    """
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=LONGER_THAN_A_FUNCTION) as http:
+        try:
+            prevend = _heard(await http.post("/prevend/electricity", json={"meterNumber": METER, "amountCents": 10_000}))
+            order = {"prevendId": prevend["prevendId"], "reference": "demonstration", "allowDuplicate": True}
+            sale = _heard(await http.post("/purchase/electricity", json=order, headers={"Idempotency-Key": str(uuid4())}))
+        except httpx.TransportError as error:
+            raise _NotSold(f"no answer ({type(error).__name__})") from None
+    if sale["receipt"] is None:
+        raise _NotSold(f"it is {sale['state']}, and is looked after like any other")
+    return sale
+
+
+def _heard(answer: httpx.Response) -> Mapping[str, Any]:
+    said: Mapping[str, Any] = answer.json()
+    if answer.is_success:
+        return said
+    raise _NotSold(f"{answer.status_code} {said['title']}: {said['detail']}")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ def app() -> Starlette:
         await asyncio.wait([sweeping])
         await wired.close()
 
+    @api.answers_problems(wired.config)
     async def settle(request: Request) -> Response:
         return await morning.settle_today(request, wired)
 

@@ -28,8 +28,9 @@ from shared.operating import (
 from shared.problem import Fault, Problem
 from shared.reconciling import Sweeping
 from shared.reports import Report, Reporting
+from shared.settled_day import Json
 from shared.settlement_files import FilesUnavailable, Refusal
-from shared.settling import FIRST_DAY, NoBusinessDay, Settling
+from shared.settling import FIRST_DAY, NoBusinessDay, Settled, Settling
 from shared.shown import rfc3339
 from shared.store import Conflict, LookupBy
 from shared.transaction import Transaction, business_day
@@ -158,26 +159,38 @@ async def settle(request: Request, settling: Settling) -> Response:
         Problem: `body-invalid`, `forbidden`, `settlement-file-refused`, `settlement-files-unavailable`.
     """
     asked_here(request)
-    at = settling.now()
     asked = api.query(request, "day")
-    day = day_named(asked["day"], at) if asked else None
+    if asked:
+        return api.answer(await settled_day(settling, day_named(asked["day"], settling.now())))
+    result = await _settled(settling, None)
+    return api.answer(
+        {
+            "days": result.days,
+            "refused": [{"day": one.day.isoformat(), **_refusal(one.refusal)} for one in result.refused],
+            "left": [one.isoformat() for one in result.left],
+        }
+    )
+
+
+async def settled_day(settling: Settling, day: date) -> Json:
+    """A day as it is settled now.
+
+    Raises:
+        Problem: `body-invalid`, `settlement-file-refused`, `settlement-files-unavailable`.
+    """
+    result = await _settled(settling, day)
+    for one in result.refused:
+        raise Problem(Fault.SETTLEMENT_FILE_REFUSED, detail=f"Nothing was changed: {one.refusal.reason}.", **_refusal(one.refusal))
+    return result.days[0]
+
+
+async def _settled(settling: Settling, day: date | None) -> Settled:
     try:
-        result = await settling.settle(day, at + settling.rules.latest_claim)
+        return await settling.settle(day, settling.now() + settling.rules.latest_claim)
     except FilesUnavailable:
         raise Problem(Fault.SETTLEMENT_FILES_UNAVAILABLE) from None
     except NoBusinessDay:
         raise invalid([("day", "lies before the first sale and the first file: there is nothing to settle")]) from None
-    if day is None:
-        return api.answer(
-            {
-                "days": result.days,
-                "refused": [{"day": one.day.isoformat(), **_refusal(one.refusal)} for one in result.refused],
-                "left": [one.isoformat() for one in result.left],
-            }
-        )
-    for one in result.refused:
-        raise Problem(Fault.SETTLEMENT_FILE_REFUSED, detail=f"Nothing was changed: {one.refusal.reason}.", **_refusal(one.refusal))
-    return api.answer(result.days[0])
 
 
 async def reports(request: Request, reporting: Reporting) -> Response:

@@ -1,5 +1,6 @@
 """`make run`: what comes by itself elsewhere comes by itself here too, the sweep and the settlement file of the day."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -7,18 +8,27 @@ import subprocess
 import sys
 import time
 import uuid
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
+from local import __main__ as run
+from shared.mobilemart.simulator.settlement import day_file
+from shared.transaction import business_day
 from tests.days import long_today
 from tests.emulators import free_port
 from tests.functions.running import ROOT
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory):
-    folder, port = tmp_path_factory.mktemp("run"), free_port()
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def system(folder):
+    port = free_port()
     environment, complaints = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}, folder / "complaints"
     with complaints.open("wb") as stderr:
         command = [sys.executable, "-m", "local", "--port", str(port)]
@@ -86,6 +96,33 @@ def test_the_demonstration_is_never_bought_for_money(tmp_path):
     assert message.startswith("refused: MOBILEMART_LIVE_INTEGRATION")
 
 
+def test_a_demonstration_that_is_cut_off_does_not_stand_in_the_way_of_the_next(system, monkeypatch):
+    monkeypatch.setattr(run, "METER", "99000000041")  # whose answer is lost
+    for _ in range(2):
+        with pytest.raises(run._NotSold, match="^it is in_doubt"):
+            asyncio.run(run._demonstration(str(system.base_url)))
+
+
+def test_it_serves_whatever_the_demonstration_came_to(tmp_path):
+    port = free_port()
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TRANSACTION_STORE": f"sqlite:///{tmp_path}/missing/sales.db"}
+    command = [sys.executable, "-m", "local", "--port", str(port)]
+    with (tmp_path / "said").open("wb") as said:
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=said, stderr=said)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            until(lambda: "Serving on" in (tmp_path / "said").read_text())
+            assert is_up(client)
+            unsettled = client.post("/local/settle")
+    finally:
+        process.send_signal(signal.SIGINT)
+        ended = process.wait(20)
+    words = (tmp_path / "said").read_text()
+    assert (ended, "Traceback" in words) == (0, False)
+    assert "The demonstration was not sold: 503 Store unavailable" in words
+    assert (unsettled.status_code, unsettled.json()["type"]) == (503, "/problems/store-unavailable")
+
+
 def test_a_lost_answer_comes_back_by_itself(system):
     lost = buy(system, "99000000040")
     assert lost["state"] == "in_doubt"
@@ -103,6 +140,18 @@ def test_today_balances_with_the_suppliers_file_and_not_with_a_wrong_one(system)
     answer = system.post("/local/settle?plant=amount").json()
     assert [found["kind"] for found in answer["days"][0]["discrepancies"]] == ["amount_differs"]
     assert "Other amount" in system.get(answer["report"]).text
+
+
+def test_a_file_of_the_day_that_is_not_believed_is_told(folder, system):
+    bad = folder / ".local" / "settlement" / "FULCRUM.MERCHANT.SIMULATED.RECON.99991231.txt"  # named last, so believed to be the latest
+    bad.parent.mkdir(exist_ok=True)
+    bad.write_bytes(b"".join(day_file(business_day(datetime.now(UTC)), [], {})) + b"no line\n")
+    try:
+        refused = system.post("/local/settle")
+    finally:
+        bad.unlink()
+    assert (refused.status_code, refused.json()["file"]) == (422, bad.name)
+    assert refused.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("query", ["plant=rain", "&".join(["plant=amount"] * 1000)])
