@@ -39,6 +39,7 @@ PAGE_HEADERS: Final = MappingProxyType(
     }
 )
 
+_NO_JSON: Final = "must be JSON in UTF-8, without what cannot be kept: a lone surrogate, or a number of thousands of digits"
 _JSON: Final = re.compile(r"application/json\s*(?:;\s*charset\s*=\s*\"?utf-8\"?\s*)?", re.IGNORECASE)
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -116,7 +117,7 @@ async def json_object(request: Request) -> Mapping[str, object]:
     except Problem:
         raise
     except (ValueError, RecursionError):
-        raise bodies.invalid([("", "must be valid JSON in UTF-8")]) from None
+        raise bodies.invalid([("", _NO_JSON)]) from None
     if not isinstance(body, dict):
         raise bodies.invalid([("", "must be a JSON object")])
     return body

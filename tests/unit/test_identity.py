@@ -377,7 +377,8 @@ async def test_a_caller_who_gives_up_does_not_end_the_reading_for_the_others(ver
 async def test_locally_the_caller_is_whoever_the_header_says():
     assert await local_caller(httpx.Headers()) == Caller("local", "local")
     assert await local_caller(httpx.Headers({"X-Caller": "thandi"})) == Caller("local", "thandi")
-    assert local_operator(httpx.Headers({"X-Caller": "thandi"})) == "thandi"
+    assert (local_operator(Headers()), local_operator(Headers({"X-Caller": "thandi"}))) == ("local", "thandi")
+    assert local_operator(Headers(raw=[(b"x-caller", b"thandi"), (b"x-caller", b"ben")])) == "unknown"
 
 
 @pytest.mark.parametrize("name", ["", "two words", "x" * 256])
