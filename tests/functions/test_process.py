@@ -214,6 +214,29 @@ print(json.dumps([sold.status_code, len(looks), groups, gc.isenabled(), loaded, 
 """
 
 
+REFUSED_SALES = """
+import gc, json, sys
+from functions_framework.aio import create_asgi_app
+from starlette.testclient import TestClient
+
+client = TestClient(create_asgi_app("purchase", sys.argv[1]))
+kept = []
+for number in range(3):
+    answer = client.post("/utility", json=json.loads(sys.argv[2]), headers={"Idempotency-Key": str(number)})
+    kept.append([answer.status_code, gc.get_freeze_count()])
+print(json.dumps(kept))
+"""
+
+
+def test_what_a_request_leaves_is_not_kept_for_good_however_often_the_store_cannot_be_opened(tmp_path):
+    command = [sys.executable, "-c", REFUSED_SALES, str(ROOT / "functions" / "purchase" / "main.py"), json.dumps(METER)]
+    environ = {**SIMULATED, "PYTHONPATH": str(ROOT), "TRANSACTION_STORE": f"sqlite:///{tmp_path / 'missing' / 'sales.sqlite'}"}
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    (first, loaded), (second, then), (third, at_last) = json.loads(said.splitlines()[-1])
+    assert (first, second, third) == (503, 503, 503)
+    assert loaded >= then >= at_last  # fewer, where what was kept has been freed all the same
+
+
 def test_a_start_looks_neither_for_cycles_in_what_it_loads_nor_for_plugins(tmp_path):
     command = [sys.executable, "-c", FIRST_SALE, str(ROOT / "functions" / "purchase" / "main.py"), json.dumps(METER)]
     environ = {**SIMULATED, "PYTHONPATH": str(ROOT), "TRANSACTION_STORE": f"sqlite:///{tmp_path / 'sales.sqlite'}"}
