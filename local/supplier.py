@@ -23,7 +23,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.mobilemart.settlement_writer import Plant
-from shared.mobilemart.simulator import STANDARD, Behaviour, Fault, MemoryLedger, RepeatedRequestId, ReprintBy, Simulator, Vend
+from shared.mobilemart.simulator import (
+    STANDARD,
+    Behaviour,
+    Fault,
+    MemoryLedger,
+    MobileNumbers,
+    RepeatedRequestId,
+    ReprintBy,
+    Simulator,
+    Vend,
+)
 from shared.mobilemart.simulator.settlement import day_file, day_file_name
 
 HOST: Final = "127.0.0.1"
@@ -129,6 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--prevend-valid-seconds", type=float, default=STANDARD.prevend_valid_seconds)
     parser.add_argument("--prevend-used-often", action="store_true", help="a prevend is good for any number of purchases")
     parser.add_argument("--repeated-request-id", choices=get_args(RepeatedRequestId), default=STANDARD.repeated_request_id)
+    parser.add_argument("--mobile-numbers", choices=get_args(MobileNumbers), default=STANDARD.mobile_numbers)
     parser.add_argument("--answer-seconds", type=float, default=STANDARD.answer_seconds, help="how long every answer takes")
     parser.add_argument("--late-seconds", type=float, default=STANDARD.late_seconds, help="how late a late answer is")
     options = parser.parse_args(arguments)
@@ -139,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prevend_valid_seconds=options.prevend_valid_seconds,
         prevend_used_once=not options.prevend_used_often,
         repeated_request_id=options.repeated_request_id,
+        mobile_numbers=options.mobile_numbers,
         answer_seconds=options.answer_seconds,
         late_seconds=options.late_seconds,
     )

@@ -49,7 +49,7 @@ class Call(Value, frozen=True):
 
 def mobile_form(base_url: str) -> MobileForm:
     """The form that the switch at `base_url` takes: its UAT refuses what its production wants."""
-    return MobileForm.LOCAL if urlsplit(base_url).hostname == UAT_HOST else MobileForm.INTERNATIONAL
+    return MobileForm.LOCAL if (urlsplit(base_url).hostname or "").rstrip(".") == UAT_HOST else MobileForm.INTERNATIONAL
 
 
 def token_call(client_id: str, client_secret: str) -> Call:

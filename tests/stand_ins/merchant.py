@@ -31,8 +31,10 @@ class Merchant:
 
     http: httpx.AsyncClient
 
-    async def log_in(self, secret: str = SIMULATED_CLIENT_SECRET) -> httpx.Response:
-        form = {"grant_type": "client_credentials", "client_id": SIMULATED_CLIENT_ID, "client_secret": secret, "scope": "api"}
+    async def log_in(self, secret: str = SIMULATED_CLIENT_SECRET, scope: str | None = "api") -> httpx.Response:
+        form = {"grant_type": "client_credentials", "client_id": SIMULATED_CLIENT_ID, "client_secret": secret}
+        if scope is not None:
+            form["scope"] = scope
         response = await self.http.post("/connect/token", data=form)
         if response.is_success:
             self.http.headers["authorization"] = f"Bearer {response.json()['access_token']}"

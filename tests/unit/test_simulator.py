@@ -71,8 +71,8 @@ def _legal(key: str) -> str:
 
 
 @asynccontextmanager
-async def merchant_at(simulator: Simulator, *, logged_in: bool = True) -> AsyncIterator[Merchant]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(simulator), base_url="http://simulator") as http:
+async def merchant_at(simulator: Simulator, *, logged_in: bool = True, host: str = "simulator") -> AsyncIterator[Merchant]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(simulator), base_url=f"http://{host}") as http:
         merchant = Merchant(http)
         if logged_in:
             await merchant.log_in()
@@ -137,12 +137,27 @@ class TestAccess:
 
         assert (before.status_code, after.status_code) == (200, 401)
 
+    @pytest.mark.parametrize(("scope", "status"), [("api", 200), ("openid api", 200), (None, 401), ("", 401), ("apis", 401), ("API", 401)])
+    async def test_only_a_token_for_the_scope_api_is_accepted(self, scope: str | None, status: int) -> None:
+        switch = simulator()
+        async with merchant_at(switch, logged_in=False) as merchant:
+            given = await merchant.log_in(scope=scope)
+            listed = await merchant.http.get("/v1/voucher/products")
+            sold = await merchant.purchase(Service.VOUCHER, PLAIN.order(Service.VOUCHER))
+
+        assert (given.status_code, given.json()["token_type"], given.json()["expires_in"]) == (200, "Bearer", 7200)
+        assert (listed.status_code, sold.status_code) == (status, status)
+        assert len(await switch.vends()) == (status == 200)
+
     async def test_any_process_takes_the_token_of_another(self) -> None:
         async with merchant_at(simulator()) as here, merchant_at(simulator(), logged_in=False) as there:
             there.http.headers["authorization"] = here.http.headers["authorization"]
             answer = await there.http.get("/v1/utility/products")
 
         assert answer.status_code == 200
+
+
+BILLER = "merchantProductId productName contentCreator minimumAmount maximumAmount"
 
 
 class TestLists:
@@ -152,7 +167,7 @@ class TestLists:
             ("airtime", "merchantProductId productName contentCreator pinned fixedAmount amount minimumAmount maximumAmount"),
             ("data", "merchantProductId productName contentCreator pinned fixedAmount amount minimumAmount maximumAmount"),
             ("voucher", "merchantProductId productName contentCreator fixedAmount amount minimumAmount maximumAmount"),
-            ("bill-payment", "merchantProductId productName contentCreator pinned minimumAmount maximumAmount"),
+            ("bill-payment", f"{BILLER} or {BILLER} pinned"),
             ("utility", "merchantProductId name"),
         ],
     )
@@ -163,7 +178,7 @@ class TestLists:
         rows = answer.json()
         assert isinstance(rows, list)
         assert rows
-        assert all(set(row) == set(fields.split()) for row in rows)
+        assert {frozenset(row) for row in rows} == {frozenset(form.split()) for form in fields.split(" or ")}
         assert all(re.fullmatch("[A-Za-z0-9]{20}", row["merchantProductId"]) for row in rows)
         assert answer.headers["x-simulated"] == "true"
 
@@ -277,14 +292,41 @@ class TestErrors:
         assert "retry-after" not in answer.headers
 
     @pytest.mark.parametrize(
-        ("number", "code"), [("0720012345", None), ("27720012345", None), ("+27720012345", 1013), ("0520012345", 1013)]
+        ("host", "taken", "refused"),
+        [("fulcrumswitch.com", "27720012345", "0720012345"), ("uat.fulcrumswitch.com", "0720012345", "27720012345")],
     )
-    async def test_a_mobile_number_is_local_or_begins_with_27(self, number: str, code: int | None) -> None:
-        async with merchant_at(simulator()) as merchant:
-            answer = await merchant.purchase(Service.AIRTIME_PINLESS, PLAIN.order(Service.AIRTIME_PINLESS), mobileNumber=number)
+    async def test_each_kind_of_host_takes_its_own_form_of_mobile_number(self, host: str, taken: str, refused: str) -> None:
+        switch = simulator()
+        async with merchant_at(switch, host=host) as merchant:
+            codes = [await self._code_for(merchant, number) for number in (taken, refused, "+27720012345", "0520012345", "27520012345")]
 
-        assert answer.json().get("fulcrumErrorCode") == code
+        assert codes == [None, 1013, 1013, 1013, 1013]
+        assert [vend.recipient for vend in await switch.vends()] == [taken]
+
+    @pytest.mark.parametrize(("form", "taken"), [("local", "0720012345"), ("international", "27720012345")])
+    async def test_a_behaviour_sets_the_form_for_any_host(self, form: Any, taken: str) -> None:
+        numbers = ("0720012345", "27720012345")
+        for host in ("fulcrumswitch.com", "uat.fulcrumswitch.com", "127.0.0.1:9000"):
+            async with merchant_at(simulator(Behaviour(mobile_numbers=form)), host=host) as merchant:
+                assert [number for number in numbers if await self._code_for(merchant, number) is None] == [taken]
+
+    @staticmethod
+    async def _code_for(merchant: Merchant, number: str) -> int | None:
+        """The code under which a number is refused; its answer names the number."""
+        service = Service.AIRTIME_PINLESS
+        answer = await merchant.purchase(service, PLAIN.order(service), mobileNumber=number)
+        code: int | None = answer.json().get("fulcrumErrorCode")
         assert answer.json().get("msisdn") == (number if code else None)
+        return code
+
+    async def test_a_scripted_refusal_of_a_number_names_it_too(self) -> None:
+        async with merchant_at(simulator(faults=(Fault(Effect.REFUSED, code=1013), Fault(Effect.REFUSED, code=1013)))) as merchant:
+            order = PLAIN.order(Service.DATA_PINLESS)
+            answer = await merchant.purchase(Service.DATA_PINLESS, order)
+            without = await merchant.purchase(Service.VOUCHER, PLAIN.order(Service.VOUCHER))
+
+        assert answer.json()["msisdn"] == order.mobile_number
+        assert "msisdn" not in without.json()
 
 
 class TestSales:
@@ -322,7 +364,7 @@ class TestSales:
 
         assert answers[0] == answers[1]
 
-    @pytest.mark.parametrize(("rand", "units"), [(100, "29.7"), (200, "59.3")])
+    @pytest.mark.parametrize(("rand", "units"), [(30, "7.3"), (100, "29.7"), (200, "59.3"), (1, "0.2")])
     async def test_units_are_those_seen_in_production(self, rand: int, units: str) -> None:
         meter = PLAIN.order(Service.UTILITY)
         async with merchant_at(simulator()) as merchant:
@@ -335,9 +377,8 @@ class TestSales:
     @given(cents=st.integers(200, 500_000))
     async def test_an_amount_comes_back_to_the_cent(self, cents: int) -> None:
         amount = f'"amount":{Money(cents).rand}'
-        body = (
-            f'{{"requestId":"r","merchantProductId":"SimAirtime0000000000","tenderType":"CreditCard","mobileNumber":"0720012345",{amount}}}'
-        )
+        named = '"requestId":"r","merchantProductId":"SimAirtime0000000000","tenderType":"CreditCard","mobileNumber":"27720012345"'
+        body = f"{{{named},{amount}}}"
         switch = simulator()
         async with merchant_at(switch) as merchant:
             answer = await merchant.http.post("/v1/airtime/pinless", content=body)

@@ -165,7 +165,7 @@ async def test_arrears_are_taken_from_the_amount(switch: Switch) -> None:
     details = await delivered(switch, "arrears")
 
     assert [charge["amount"] for charge in details["fixedCosts"]] == [40]
-    assert str(details["units"]) == "17.8"  # of R60
+    assert str(details["units"]) == "16.9"  # of R60
 
 
 async def test_no_token_is_due_when_all_goes_to_arrears(switch: Switch) -> None:

@@ -61,6 +61,7 @@ def test_each_sale_sends_exactly_the_fields_of_its_schema(order: Order, path: st
 
 def test_a_uat_switch_gets_local_mobile_numbers_and_any_other_international_ones() -> None:
     assert mobile_form("https://uat.fulcrumswitch.com/") is MobileForm.LOCAL
+    assert mobile_form("https://UAT.FulcrumSwitch.com.:443") is MobileForm.LOCAL
     assert mobile_form("https://fulcrumswitch.com") is MobileForm.INTERNATIONAL
     assert mobile_form("http://simulator") is MobileForm.INTERNATIONAL
     for order in (AIRTIME, DATA):

@@ -9,6 +9,7 @@ from shared.mobilemart.simulator.behaviour import (
     SIMULATED_CLIENT_SECRET,
     STANDARD,
     Behaviour,
+    MobileNumbers,
     RepeatedRequestId,
     ReprintBy,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Ledger",
     "Leg",
     "MemoryLedger",
+    "MobileNumbers",
     "RepeatedRequestId",
     "ReprintBy",
     "Scenario",

@@ -60,6 +60,7 @@ ERRORS: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
         1016: ("Consumer account error.", "The consumer account is not allowed to purchase this product."),
     }
 )
+MOBILE_NUMBER_INVALID: Final = 1013
 UNKNOWN_ERROR: Final = ("Upstream error.", "An error occurred.")
 
 

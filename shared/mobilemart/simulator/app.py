@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -23,9 +24,11 @@ from shared.mobilemart.simulator.fields import MERCHANT_ERROR, Fields
 from shared.mobilemart.simulator.ledger import Ledger
 from shared.mobilemart.simulator.services import ROUTES, Leg, Route, Service
 from shared.mobilemart.simulator.switch import Job, Switch
+from shared.mobilemart.wire import MobileForm
 from shared.vas import VasType
 
 DRIPS: Final = 64
+UAT: Final = "uat."  # what the name of a host for tests begins with
 
 _decode_body: Final = msgspec.json.Decoder(dict[str, object], float_hook=Decimal).decode
 
@@ -52,6 +55,19 @@ class Call:
     @property
     def route(self) -> Route | None:
         return ROUTES.get((self.method, self.path))
+
+    @property
+    def host(self) -> str:
+        """The name under which the switch was called."""
+        return (urlsplit(self.base_url).hostname or "").lower()
+
+    @property
+    def mobile_number(self) -> str | None:
+        """The number that the request names, however little else of it can be read."""
+        try:
+            return self.fields.optional_text("MobileNumber")
+        except Refused:
+            return None
 
     @property
     def leg(self) -> Leg | None:
@@ -120,7 +136,7 @@ class Simulator:
         """The switch's answer, and what is to go wrong with it."""
         scripted = self._script.strike(call.leg, call.path)
         if scripted is not None and scripted.effect in IDLE:
-            return instead(scripted, call.base_url, call.trace_id), scripted.effect
+            return self._instead(scripted, call), scripted.effect
         fault = scripted
         try:
             understood = await self._understood(call)
@@ -128,7 +144,7 @@ class Simulator:
                 return understood, _effect(fault)
             fault = scripted or understood.scenario.fault(call.leg)
             if fault is not None and fault.effect in IDLE:
-                return instead(fault, call.base_url, call.trace_id), fault.effect
+                return self._instead(fault, call), fault.effect
             return Reply(await understood.do(self._moment(call, fault))), _effect(fault)
         except Refused as refused:
             return error(refused, call.base_url, call.trace_id), _effect(fault)
@@ -153,11 +169,20 @@ class Simulator:
             case Route(Leg.PREVEND, Service() as service):
                 return await self._switch.prevend(service, call.fields)
             case Route(Leg.PURCHASE, Service() as service):
-                return await self._switch.purchase(service, call.fields)
+                return await self._switch.purchase(service, call.fields, self._mobile_form(call))
             case Route(Leg.REPRINT, VasType() as vas_type):
                 return await self._switch.reprint(vas_type, call.fields)
             case route:
                 raise AssertionError(f"no answer for {route}")
+
+    def _instead(self, fault: Fault, call: Call) -> Reply:
+        return instead(fault, call.base_url, call.trace_id, call.mobile_number)
+
+    def _mobile_form(self, call: Call) -> MobileForm:
+        """The form of mobile numbers that this host takes."""
+        if self._behaviour.mobile_numbers != "by_host":
+            return MobileForm(self._behaviour.mobile_numbers)
+        return MobileForm.LOCAL if call.host.startswith(UAT) else MobileForm.INTERNATIONAL
 
     def _moment(self, call: Call, fault: Fault | None) -> datetime:
         """As of when the job is done."""

@@ -9,6 +9,9 @@ RepeatedRequestId = Literal["reject", "replay", "vend_again"]
 ReprintBy = Literal["request_id", "transaction_id", "both", "none"]
 """What a reprint looks a sale up by: the merchant's `requestId`, the switch's `transactionId`, either, or nothing at all (always 1003)."""
 
+MobileNumbers = Literal["by_host", "local", "international"]
+"""Which form of mobile number is taken: `0821234567` under a host `uat.…` and `27821234567` under every other, or one of them under any."""
+
 SIMULATED_CLIENT_ID: Final = "simulated-merchant"
 SIMULATED_CLIENT_SECRET: Final = "simulated-secret"  # opens nothing but a simulator
 
@@ -28,6 +31,7 @@ class Behaviour:
     reprint_by: ReprintBy = "both"
     reprint_lag_seconds: float = 0
     reprint_shows_tokens: bool = True
+    mobile_numbers: MobileNumbers = "by_host"
     prevend_valid_seconds: float = 3600
     prevend_used_once: bool = True
     answer_seconds: float = 0

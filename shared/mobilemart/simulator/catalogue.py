@@ -8,6 +8,7 @@ from shared.mobilemart.simulator.services import PINNED, Service
 from shared.money import Money
 from shared.vas import VasType
 
+_WITHOUT_PINNED: Final = product_id(Service.BILL_PAYMENT, 2)  # documented rows of billers have no `pinned`, those seen in production had it
 _HUNDRED_RAND: Final = Money(10_000)
 
 
@@ -81,6 +82,8 @@ def _row(product: Product) -> dict[str, Any]:
         "maximumAmount": _rand(product.maximum_amount),
     }
     absent = {VasType.VOUCHER: {"pinned"}, VasType.BILL_PAYMENT: {"fixedAmount", "amount"}}.get(product.vas_type, set())
+    if product.merchant_product_id == _WITHOUT_PINNED:
+        absent = absent | {"pinned"}
     return {name: value for name, value in row.items() if name not in absent}
 
 

@@ -8,7 +8,17 @@ from typing import Any, Final
 
 import msgspec
 
-from shared.mobilemart.simulator.answers import BAD_GATEWAY, EMPTY_PAGE, UNAUTHORISED, WEB_PAGE, Refused, Reply, error, rate_limited
+from shared.mobilemart.simulator.answers import (
+    BAD_GATEWAY,
+    EMPTY_PAGE,
+    MOBILE_NUMBER_INVALID,
+    UNAUTHORISED,
+    WEB_PAGE,
+    Refused,
+    Reply,
+    error,
+    rate_limited,
+)
 from shared.mobilemart.simulator.services import Leg
 
 MEBIBYTE: Final = 1 << 20
@@ -95,11 +105,12 @@ class Script:
         return None
 
 
-def instead(fault: Fault, base_url: str, trace_id: str) -> Reply:
-    """What an idle fault answers."""
+def instead(fault: Fault, base_url: str, trace_id: str, mobile_number: str | None = None) -> Reply:
+    """What an idle fault answers, to a request that named that mobile number."""
     match fault.effect:
         case Effect.REFUSED:
-            return error(Refused(fault.code), base_url, trace_id)
+            named = {"msisdn": mobile_number} if fault.code == MOBILE_NUMBER_INVALID and mobile_number is not None else {}
+            return error(Refused(fault.code, **named), base_url, trace_id)
         case Effect.RATE_LIMITED:
             return rate_limited(trace_id)
         case Effect.UNAUTHORISED:

@@ -8,7 +8,10 @@ from typing import Any, Final
 
 from shared.sts import SIMULATED_PREFIX, TOKEN_DIGITS, StsToken, TokenKind, grouped
 
-CENTS_PER_UNIT: Final = 337  # a kWh; seen in production: R100 gave 29.7, R200 gave 59.3
+VAT_PERCENT: Final = 15  # inside every amount
+# The steps of one purchase: so many kWh, each for so many cents before VAT; `None` is all that follow. The first also carries the
+# network's charge. Seen in production, VAT included: R30 gave 7.3 kWh, R100 gave 29.7, R200 gave 59.3.
+TARIFF: Final[tuple[tuple[Decimal | None, int], ...]] = ((Decimal(5), 397), (Decimal(25), 272), (None, 294))
 FREE_UNITS: Final = Decimal("50.0")
 CONVENIENCE_FEE_CENTS: Final = 550
 
@@ -65,8 +68,19 @@ PLAIN_GOODS: Final = Goods()
 
 
 def units(cents: int) -> Decimal:
-    """The kWh for an amount in cents, to a tenth."""
-    return (Decimal(cents) / CENTS_PER_UNIT).quantize(_TENTH, ROUND_HALF_UP)
+    """The kWh for an amount in cents, VAT included, to a tenth."""
+    return sum((kwh for kwh, _ in steps(cents)), Decimal(0)).quantize(_TENTH, ROUND_HALF_UP)
+
+
+def steps(cents: int) -> list[tuple[Decimal, int]]:
+    """What an amount in cents, VAT included, buys of each step of the tariff: exact kWh, and the price of one before VAT, in cents."""
+    left = Decimal(cents) * 100 / (100 + VAT_PERCENT)
+    bought = []
+    for most, price in TARIFF:
+        kwh = left / price if most is None else min(left / price, most)
+        left -= kwh * price
+        bought.append((kwh, price))
+    return [step for step in bought if step[0] > 0]
 
 
 def pin(transaction_id: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from shared.catalogue import Product
 from shared.identifiers import hashed
-from shared.mobilemart.simulator.answers import Refused
+from shared.mobilemart.simulator.answers import MOBILE_NUMBER_INVALID, Refused
 from shared.mobilemart.simulator.behaviour import Behaviour
 from shared.mobilemart.simulator.books import Books, Confirmed, Deal, Vend, sold
 from shared.mobilemart.simulator.catalogue import product_named
@@ -17,12 +17,12 @@ from shared.mobilemart.simulator.goods import TokenShape
 from shared.mobilemart.simulator.scenarios import Scenario, scenario_numbered, scenario_of
 from shared.mobilemart.simulator.services import PINLESS, PREVENDED, Service
 from shared.mobilemart.simulator.slips import confirmation, slip
+from shared.mobilemart.wire import MobileForm
 from shared.vas import ACCOUNT_NUMBER, METER_NUMBER, VasType, msisdn
 
 PRODUCT_DOES_NOT_EXIST: Final = 1000
 AMOUNT_INVALID: Final = 1001
 TRANSACTION_DOES_NOT_EXIST: Final = 1003
-MOBILE_NUMBER_INVALID: Final = 1013
 
 TENDER_TYPE: Final = "CreditCard"  # the only one of ten that was ever seen to work
 PROVIDER: Final = "SimOperator"
@@ -67,15 +67,15 @@ class Switch:
 
         return Job(scenario, do)
 
-    async def purchase(self, service: Service, fields: Fields) -> Job:
-        """Vend."""
+    async def purchase(self, service: Service, fields: Fields, mobile_form: MobileForm) -> Job:
+        """Vend. A mobile number of another form than `mobile_form` is refused."""
         request_id = fields.request_id()
         tender_type = fields.text("TenderType", lambda value: value == TENDER_TYPE)
         if service in PREVENDED:
             confirmed = await self._confirmed(service, fields)
             deal = confirmed.deal
         else:
-            confirmed, deal = None, _direct(service, fields)
+            confirmed, deal = None, _direct(service, fields, mobile_form)
         scenario = scenario_numbered(deal.scenario)
 
         async def do(at: datetime) -> dict[str, Any]:
@@ -149,14 +149,14 @@ class Switch:
         raise Refused(MERCHANT_ERROR, f"{'TransactionId' if by == 'transaction_id' else 'RequestId'} is required")
 
 
-def _direct(service: Service, fields: Fields) -> Deal:
+def _direct(service: Service, fields: Fields, mobile_form: MobileForm) -> Deal:
     """What a purchase without a prevend asks for. The schema for data has no amount, so one that is sent means nothing."""
     product_id = fields.text("MerchantProductId")
     mobile_number = fields.text("MobileNumber") if service in PINLESS else None
     asked_cents = fields.optional_amount_cents() if service.vas_type is not VasType.DATA else None
     fields.check()
     product = _product(product_id, service)
-    key = product_id if mobile_number is None else _local(mobile_number)
+    key = product_id if mobile_number is None else _local(mobile_number, mobile_form)
     return _deal(service, scenario_of(service, key), product, _price_cents(product, asked_cents), mobile_number)
 
 
@@ -195,10 +195,10 @@ def _price_cents(product: Product, asked_cents: int | None) -> int:
     return asked_cents
 
 
-def _local(mobile_number: str) -> str:
-    """The number as `0821234567`. The switch takes that form and `27821234567`, and refuses a plus."""
+def _local(mobile_number: str, form: MobileForm) -> str:
+    """The number as `0821234567`, whichever form of the two the switch takes. No switch takes a plus."""
     international = msisdn(mobile_number)
-    if international is None or mobile_number.startswith("+"):
+    if international is None or not mobile_number.startswith("0" if form is MobileForm.LOCAL else "27"):
         raise Refused(MOBILE_NUMBER_INVALID, msisdn=mobile_number)
     return f"0{international.removeprefix('27')}"
 
