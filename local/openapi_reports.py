@@ -36,6 +36,7 @@ class CarriedBody(TypedDict):
     """A vended sale that another day's file bills."""
 
     transactionId: str
+    supplierId: str
     requestId: str
     vasType: VasType
     amountCents: int
@@ -46,6 +47,7 @@ class CarriedBody(TypedDict):
 class OursBody(TypedDict):
     """What our record says of it. Numbers show four digits."""
 
+    supplierId: str
     requestId: str
     supplierTransactionId: str | None
     state: State
@@ -112,6 +114,7 @@ class HealedBody(TypedDict):
     """A sale in doubt that the files brought to its end."""
 
     transactionId: str
+    supplierId: str
     state: State
     supplierTransactionId: str | None
 
@@ -120,6 +123,7 @@ class StillOpenBody(TypedDict):
     """A sale of the day of which the files prove nothing."""
 
     transactionId: str
+    supplierId: str
     state: State
     vasType: VasType
     amountCents: int
@@ -130,6 +134,7 @@ class TokenToRecoverBody(TypedDict):
     """A vended sale whose token or PIN never reached us."""
 
     transactionId: str
+    supplierId: str
     supplierTransactionId: str | None
     vasType: VasType
 
@@ -188,6 +193,7 @@ class OpenSaleBody(TypedDict):
     """A sale of any day that is not finished: in doubt, or vended without its token."""
 
     transactionId: str
+    supplierId: str
     supplierTransactionId: str | None
     vasType: VasType
     amountCents: int

@@ -59,6 +59,7 @@ WORDS: Final[Mapping[str, Word]] = MappingProxyType(
         "reference": Word("Your own words of up to 64 characters, without control characters; echoed everywhere.", "basket 7"),
         "ReceiptBody.reference": Word("The supplier's reference.", "SIM-REF-d61f9836"),
         "simulated": Word("Whether it was sold by the simulated supplier: its tokens have no value.", True),
+        "supplierId": Word("Who sells: `MOBILEMART`, or `SIMULATED` where sales are simulated.", "SIMULATED"),
         "createdAt": Word("When the sale began, RFC 3339 in UTC.", "2026-05-01T10:00:00.000000Z", "date-time"),
         "updatedAt": Word("When anything in this last changed, RFC 3339 in UTC.", _AT, "date-time"),
         "receipt": Word("What was delivered; `null` unless the state is `vended`.", None),

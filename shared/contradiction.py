@@ -21,6 +21,7 @@ def _paper(sale: Transaction, entry: HistoryEntry) -> Paper:
     kind, _, detail = (entry.note or "").partition(": ")
     name = hashed("contradiction", sale.mode, sale.id, entry.by, entry.note or "")
     ours = {
+        "supplierId": sale.supplier_id,
         "requestId": sale.request_id,
         "supplierTransactionId": sale.receipt.supplier_transaction_id if sale.receipt else None,
         "state": sale.state.value,

@@ -95,6 +95,7 @@ class Differences:
         assert known is not None
         sale = known.sale
         side: dict[str, object] = {
+            "supplierId": sale.supplier_id,
             "requestId": sale.request_id,
             "supplierTransactionId": self.matching.held_by(known),
             "state": (State.VENDED if known.is_vended else sale.state).value,

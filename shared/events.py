@@ -100,4 +100,5 @@ class LogEvents:
             state=sale.state,
             amount_cents=sale.order.amount.cents,
             simulated=sale.mode is Mode.SIMULATED,
+            supplier_id=sale.supplier_id,
         )

@@ -13,7 +13,7 @@ from shared import logs
 from shared.brake import Brake, Pause
 from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Vended
 from shared.recording import Recording
-from shared.settled_day import OPEN
+from shared.settled_day import OPEN, difference_as_read
 from shared.shown import rfc3339
 from shared.sold import brings_token
 from shared.store import Books, Conflict, LookupBy, Paper, PaperKind
@@ -135,6 +135,7 @@ class Operating(Recording, frozen=True, kw_only=True):
             paper = await self.store.read_paper(PaperKind.DISCREPANCIES, f"{self.rules.mode}-{discrepancy_id}")
             if paper is None:
                 raise DiscrepancyUnknown
+            paper = structs.replace(paper, body=difference_as_read(paper.body, self.rules.mode))
             if paper.body["status"] != OPEN:
                 return _closed_alike(paper.body, decision, note, operator)
             closure = {"decision": decision, "note": logs.masked(note), "by": operator, "at": rfc3339(self.now())}

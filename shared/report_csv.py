@@ -14,7 +14,7 @@ from shared.shown import rfc3339
 
 COLUMNS: Final = (
     *("section", "item", "day", "vasType", "rows", "cents", "ageDays", "ageHours", "severity", "status", "transactionId"),
-    *("supplierTransactionId", "oursCents", "theirsCents", "ours", "theirs", "id", "note"),
+    *("supplierTransactionId", "oursCents", "theirsCents", "ours", "theirs", "id", "note", "supplierId"),
 )
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -68,6 +68,7 @@ def _rows(report: Report) -> Iterator[dict[str, Cell]]:
                 "transactionId": sale.transaction_id,
                 "supplierTransactionId": sale.supplier_transaction_id,
                 "note": rfc3339(sale.created_at),
+                "supplierId": sale.supplier_id,
             }
     for glance in report.last_days:
         status = "not settled" if glance.status is None else glance.status.value
@@ -94,6 +95,7 @@ def _discrepancy(found: Mapping[str, Any]) -> dict[str, Cell]:
         "theirs": _said(theirs),
         "id": found["id"],
         "note": closure.get("note"),
+        "supplierId": ours.get("supplierId"),
     }
 
 

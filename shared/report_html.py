@@ -55,7 +55,7 @@ TERMS: Final = (  # of the conservation equation, in its order: its sign, its na
 )
 SIDE_WORDS: Final = (  # what a side of a discrepancy says, as far as it says it
     *(("recipient", "To"), ("status", "Status"), ("state", "State"), ("productName", "Product"), ("line", "Line")),
-    *(("supplierTransactionId", "Supplier"), ("requestId", "Request"), ("merchantTransactionId", "Merchant")),
+    *(("supplierId", "Sold by"), ("supplierTransactionId", "Supplier"), ("requestId", "Request"), ("merchantTransactionId", "Merchant")),
     *(("source", "By"), ("said", "Said")),
 )
 

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
+from msgspec import structs
+
 from shared import logs
 from shared.mobilemart.settlement_file import Total
 from shared.reconciling import Each
-from shared.settled_day import ENDED, OPEN, Severity, Status
+from shared.settled_day import ENDED, OPEN, Severity, Status, day_as_read, difference_as_read
 from shared.settlement_papers import day_marks
 from shared.shown import rfc3339
 from shared.store import Books, Paper, PaperKind
@@ -61,6 +63,7 @@ class OpenSale(Value, frozen=True, kw_only=True):
     created_at: datetime
     age: timedelta
     needs_review: bool
+    supplier_id: str = ""
 
 
 class Aged(Value, frozen=True):
@@ -162,10 +165,12 @@ class Reporting(Value, frozen=True, kw_only=True):
         )
 
     async def _settled(self, day: date) -> Paper | None:
-        return await self.store.read_paper(PaperKind.SETTLEMENTS, f"{self.mode}-{day.isoformat()}")
+        paper = await self.store.read_paper(PaperKind.SETTLEMENTS, f"{self.mode}-{day.isoformat()}")
+        return None if paper is None else structs.replace(paper, body=day_as_read(paper.body, self.mode))
 
     async def _open_discrepancies(self) -> Sequence[Paper]:
-        return [paper async for paper in self.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{OPEN}")]
+        papers = [paper async for paper in self.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{OPEN}")]
+        return [structs.replace(paper, body=difference_as_read(paper.body, self.mode)) for paper in papers]
 
     async def _discrepancies(self, body: Mapping[str, Any], open_papers: Iterable[Paper], today: date) -> list[Json]:
         """The day's own as they were decided on, those of earlier days that are still open, and what has come to light since."""
@@ -178,7 +183,7 @@ class Reporting(Value, frozen=True, kw_only=True):
 
     async def _decided(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
         paper = await self.store.read_paper(PaperKind.DISCREPANCIES, f"{self.mode}-{found['id']}")
-        return found if paper is None else paper.body
+        return found if paper is None else difference_as_read(paper.body, self.mode)
 
     async def _open_sales(self, at: datetime) -> tuple[list[Transaction], bool]:
         """The sales of any day that are not finished, oldest first, and whether there are more of them."""
@@ -246,6 +251,7 @@ def _open(sale: Transaction, at: datetime) -> OpenSale:
         created_at=sale.created_at,
         age=at - sale.created_at,
         needs_review=sale.review_announced,
+        supplier_id=sale.supplier_id,
     )
 
 
@@ -275,6 +281,7 @@ def _totals_json(one: ServiceTotals) -> Json:
 def _open_json(sale: OpenSale) -> Json:
     return {
         "transactionId": sale.transaction_id,
+        "supplierId": sale.supplier_id,
         "supplierTransactionId": sale.supplier_transaction_id,
         "vasType": sale.vas_type,
         "amountCents": sale.cents,

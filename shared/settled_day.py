@@ -12,7 +12,7 @@ from shared.mobilemart.settlement_file import Line, Summary, Total
 from shared.outcome import Receipt, TokensDue
 from shared.transaction import State
 from shared.value import Value
-from shared.vas import VasType
+from shared.vas import SUPPLIER_IDS, Mode, VasType
 
 OPEN: Final = "open"  # the status of a discrepancy that nobody has decided on
 
@@ -72,6 +72,7 @@ class Carried(Value, frozen=True, kw_only=True):
     """A vended sale that another day's file bills. `billed_on` is `None` while that file is not there."""
 
     transaction_id: str
+    supplier_id: str
     request_id: str
     vas_type: VasType
     amount_cents: int
@@ -118,17 +119,22 @@ class Sign(Value, frozen=True, kw_only=True):
 
 
 class Healed(Value, frozen=True):
-    """A sale in doubt that the files bring to its end: `vended` by a line, `rejected` by their silence."""
+    """A sale in doubt that the files bring to its end: `vended` by a line, `rejected` by their silence.
+
+    `supplier_id` says who sold it, once the sale is at hand.
+    """
 
     transaction_id: str
     state: State
     supplier_transaction_id: str | None
+    supplier_id: str = ""
 
 
 class StillOpen(Value, frozen=True, kw_only=True):
     """A sale of the day of which the files prove nothing."""
 
     transaction_id: str
+    supplier_id: str
     state: State
     vas_type: VasType
     amount_cents: int
@@ -141,6 +147,7 @@ class TokenToRecover(Value, frozen=True):
     transaction_id: str
     supplier_transaction_id: str | None
     vas_type: VasType
+    supplier_id: str
 
 
 class Conservation(Value, frozen=True, kw_only=True):
@@ -222,6 +229,24 @@ def ended_status(discrepancies: Iterable[Discrepancy]) -> Status:
 
 
 Json = dict[str, Any]
+
+_LISTS: Final = ("carriedOut", "carriedIn", "healed", "open", "tokensToRecover")  # whose rows are sales of ours
+
+
+def day_as_read(body: Mapping[str, Any], mode: Mode) -> Mapping[str, Any]:
+    """A kept day in which every row says who sold: a row that was kept without it has the supplier of its mode."""
+    lists = {name: [_with_supplier(row, mode) for row in body.get(name, ())] for name in _LISTS if name in body}
+    differences = [difference_as_read(found, mode) for found in body.get("discrepancies", ())]
+    return {**body, **lists, **({"discrepancies": differences} if "discrepancies" in body else {})}
+
+
+def difference_as_read(body: Mapping[str, Any], mode: Mode) -> Mapping[str, Any]:
+    """A kept discrepancy whose side of ours says who sold, likewise."""
+    return {**body, "ours": _with_supplier(body["ours"], mode)} if body.get("ours") else body
+
+
+def _with_supplier(row: Mapping[str, Any], mode: Mode) -> Mapping[str, Any]:
+    return row if "supplierId" in row else {**row, "supplierId": SUPPLIER_IDS[mode]}
 
 
 def next_version(day: SettledDay, previous: Json | None) -> Json:

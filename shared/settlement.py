@@ -171,6 +171,7 @@ class _Comparison(Value, frozen=True):
         return tuple(
             StillOpen(
                 transaction_id=sale.id,
+                supplier_id=sale.supplier_id,
                 state=sale.state,
                 vas_type=sale.vas_type,
                 amount_cents=sale.amount_cents,
@@ -181,7 +182,7 @@ class _Comparison(Value, frozen=True):
 
     def _tokens_to_recover(self) -> tuple[TokenToRecover, ...]:
         found = (
-            TokenToRecover(known.sale.id, self.view.matching.held_by(known), known.sale.vas_type)
+            TokenToRecover(known.sale.id, self.view.matching.held_by(known), known.sale.vas_type, known.sale.supplier_id)
             for known in self.view.without_token
             if known.is_vended and self.view.day in (known.sale.day, known.billed_in)
         )
@@ -225,6 +226,7 @@ def _carried(knowns: Iterable[Known]) -> tuple[Carried, ...]:
     carried = (
         Carried(
             transaction_id=known.sale.id,
+            supplier_id=known.sale.supplier_id,
             request_id=known.sale.request_id,
             vas_type=known.sale.vas_type,
             amount_cents=known.cents,

@@ -15,7 +15,19 @@ from msgspec import field, structs
 
 from shared import logs
 from shared.reconciling import Each
-from shared.settled_day import ENDED, OPEN, Discrepancy, Healed, Json, Kind, SettledDay, Severity, next_version
+from shared.settled_day import (
+    ENDED,
+    OPEN,
+    Discrepancy,
+    Healed,
+    Json,
+    Kind,
+    SettledDay,
+    Severity,
+    day_as_read,
+    difference_as_read,
+    next_version,
+)
 from shared.store import Conflict, Paper, PaperKind, Papers
 from shared.transaction import State
 from shared.value import Value
@@ -53,7 +65,8 @@ class DayPapers(Value, frozen=True, kw_only=True):
 
     async def day(self, day: date) -> Paper | None:
         """The day as it was settled last."""
-        return await self.papers.read_paper(PaperKind.SETTLEMENTS, self._day_id(day))
+        paper = await self.papers.read_paper(PaperKind.SETTLEMENTS, self._day_id(day))
+        return None if paper is None else structs.replace(paper, body=day_as_read(paper.body, self.mode))
 
     async def keep_day(self, settled: SettledDay, before: Paper | None) -> Json:
         """Keep the day as a new version, if there is anything new in it."""
@@ -64,7 +77,7 @@ class DayPapers(Value, frozen=True, kw_only=True):
             if held is None:
                 await self.papers.write_paper(PaperKind.SETTLEMENTS, version)
                 break
-            kept = held.body  # by a run that was cut short here; what it kept stays kept
+            kept = dict(day_as_read(held.body, self.mode))  # by a run that was cut short here; what it kept stays kept
         mark = _mark(self.mode, body)
         if before is None or (body, mark) != (before.body, before.mark):
             revision = before.revision if before else None
@@ -114,7 +127,7 @@ class DayPapers(Value, frozen=True, kw_only=True):
         decisions = {found.id: status for found, status in zip(listed.discrepancies, statuses, strict=True)}
         if settled.file is not None:
             await self._close_gone(settled, open_papers.values())
-        earlier = [_discrepancy(paper.body) for paper in open_papers.values()]
+        earlier = [_discrepancy(difference_as_read(paper.body, self.mode)) for paper in open_papers.values()]
         return settled.reviewed(decisions, earlier).listing(MOST_LISTED)
 
     async def _reviewed(self, found: Discrepancy, open_papers: Mapping[str, Paper]) -> str:

@@ -218,7 +218,11 @@ class Settling(Recording, frozen=True, kw_only=True):
             runs = await self._papers.keep_runs(day, runs, structs.replace(runs, healed=with_healed(runs.healed, settled.healed)))
             if not evidence.learn(await self._healed(settled)):
                 break
-        healed = tuple(one for one in runs.healed if (sold := evidence.known(one.transaction_id)) and sold.state is one.state)
+        healed = tuple(
+            structs.replace(one, supplier_id=sold.supplier_id)
+            for one in runs.healed
+            if (sold := evidence.known(one.transaction_id)) and sold.state is one.state
+        )
         reviewed = await self._papers.review(structs.replace(settled, healed=healed, left_out=_left_out(evidence)))
         body = await self._papers.keep_day(reviewed, before)
         await self._papers.keep_runs(day, runs, structs.replace(runs, files=ended.files, refused=ended.refused))

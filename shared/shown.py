@@ -103,6 +103,7 @@ class TransactionBody(RecipientBody):
     merchantProductId: str | None
     reference: str | None
     simulated: bool
+    supplierId: str
     createdAt: str
     updatedAt: str
     receipt: ReceiptBody | None
@@ -222,6 +223,7 @@ def transaction_body(sale: Transaction, state: State, details: ConsumerDetails) 
         **_recipient(order),
         "reference": order.reference,
         "simulated": sale.mode is Mode.SIMULATED,
+        "supplierId": sale.supplier_id,
         "createdAt": rfc3339(sale.created_at),
         "updatedAt": rfc3339(sale.updated_at),
         "receipt": None if receipt is None else _receipt(receipt, details),

@@ -1,6 +1,7 @@
 """A sale as settlement sees it: small enough that a day of them fits in memory."""
 
 from datetime import date, datetime
+from sys import intern
 
 from shared.transaction import NEXT, State, Transaction
 from shared.value import Value
@@ -30,6 +31,7 @@ class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads b
     sign_of_vend: bool
     token_due: bool
     fee_cents: int
+    supplier_id: str = ""
 
     @classmethod
     def of(cls, sale: Transaction) -> "Sold":
@@ -50,6 +52,7 @@ class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads b
             sign_of_vend=sale.sign_of_vend,
             token_due=brings_token(sale.order) if receipt is None else sale.tokens_pending,
             fee_cents=sum(fees),
+            supplier_id=intern(sale.supplier_id),  # one for all of them
         )
 
     def __repr__(self) -> str:

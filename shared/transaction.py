@@ -12,7 +12,7 @@ from msgspec import structs
 from shared.identifiers import Caller, account_key, same_supplier_id
 from shared.outcome import MOST_WORTH, Answer, Outcome, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.value import Record, Value
-from shared.vas import Mode, Order
+from shared.vas import SUPPLIER_IDS, Mode, Order
 
 BUSINESS_TIME: Final = ZoneInfo("Africa/Johannesburg")
 SHARDS: Final = 16
@@ -77,6 +77,7 @@ class HistoryEntry(Value, frozen=True):
 class Transaction(Record, frozen=True, kw_only=True):
     """A sale, from its claim to its end. Times are UTC; `day` is the business day of the claim.
 
+    `supplier_id` says who sells: it is set when the sale begins, and is the mode's where a record does not have it.
     `version` counts what a caller can see change; `nonce` names the commit that wrote the record, so that a commit whose
     reply was lost is told from a competitor's.
     """
@@ -107,6 +108,11 @@ class Transaction(Record, frozen=True, kw_only=True):
     unannounced: tuple[EventName, ...] = ()
     open: Open | None = None
     nonce: str = ""
+    supplier_id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.supplier_id:
+            structs.force_setattr(self, "supplier_id", SUPPLIER_IDS[self.mode])
 
     def __repr__(self) -> str:
         """Without what the customer bought, and the supplier's words."""

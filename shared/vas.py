@@ -17,6 +17,10 @@ class Mode(StrEnum):
     SIMULATED = "simulated"
 
 
+SUPPLIER_IDS: Final[Mapping[Mode, str]] = MappingProxyType({Mode.LIVE: "MOBILEMART", Mode.SIMULATED: "SIMULATED"})
+"""Who sells in each mode: the `supplierId` of a sale, under the names of the system that was before this one."""
+
+
 class VasType(StrEnum):
     """The kinds of service, under the names that the contract and the supplier's paths share."""
 

@@ -19,7 +19,7 @@ from shared.recording import Recording
 from shared.store import MOST_ALIKE, Conflict, StoreUnavailable
 from shared.transaction import State, Transaction, after, business_day, with_open
 from shared.value import Value
-from shared.vas import PREVENDED, Order, VasType
+from shared.vas import PREVENDED, SUPPLIER_IDS, Order, VasType
 
 SENDS: Final = 2  # a request that was provably not taken may go out once more
 
@@ -264,6 +264,7 @@ class Vending(Recording, frozen=True, kw_only=True):
             send_by=at + timedelta(seconds=self.rules.send_window_seconds),
             lease_until=at + timedelta(seconds=self.rules.lease_seconds),
             nonce=self.new_id(),
+            supplier_id=SUPPLIER_IDS[self.rules.mode],
         )
         if draft.refusal is None:
             return with_open(sale, sale.lease_until)

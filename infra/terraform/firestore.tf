@@ -50,6 +50,7 @@ locals {
     "transactions/open.dueAt",
     "transactions/open.shard",
     "transactions/record",
+    "transactions/supplierId",
   ])
 
   # Documents that delete themselves after the time in that field; the code checks the time as well, for that is not prompt.

@@ -49,6 +49,7 @@ def transaction_document(sale: Transaction) -> Document:
         "dayShard": day_shard(shard_of(sale.id, sale.mode), sale.day),
         "callerDay": caller_day(sale.mode, sale.caller, sale.day.isoformat()),
         "createdAt": _utc(sale.created_at),
+        "supplierId": sale.supplier_id,
         "keys": _keys(sale),
     }
     if sale.open is not None:
@@ -59,8 +60,8 @@ def transaction_document(sale: Transaction) -> Document:
 def transaction_update(before: Transaction, after: Transaction) -> tuple[Document, list[str]]:
     """What `after` changes in the document of `before`, and the paths of all that it changes or removes.
 
-    A sale is copied from step to step, and what was not changed is the same object. What finds it never changes, but for
-    `keys`, which follow its outcome.
+    A sale is copied from step to step, and what was not changed is the same object. What stands beside `record` never changes,
+    but for `open`, and for `keys`, which follow the outcome.
     """
     changed = {name: item for name in _SALE_FIELDS if (item := getattr(after, name)) is not getattr(before, name)}
     changed["nonce"] = after.nonce  # so that there always is something: no path at all would stand for the whole document
@@ -84,7 +85,8 @@ def transaction_of(document: Mapping[str, Any], revision: str | None) -> Transac
     """
     try:
         sale: Transaction = _SALE.decode(document["record"])
-        return structs.replace(sale, open=_open(document.get("open")), revision=revision)
+        beside = {"open": _open(document.get("open")), "supplier_id": document.get("supplierId") or sale.supplier_id}
+        return structs.replace(sale, **beside, revision=revision)
     except (KeyError, TypeError, ValueError, ArithmeticError):
         raise UnreadableRecord("a sale holds what this version does not know") from None  # the cause may quote a token
 
@@ -279,10 +281,10 @@ def _may_be_absent(hint: Any) -> bool:
     return get_origin(hint) is tuple or NoneType in get_args(hint)
 
 
-_BESIDE_THE_RECORD: Final = frozenset({"open", "revision"})
+_BESIDE_THE_RECORD: Final = frozenset({"open", "revision", "supplier_id"})
 _SALE: Final = _record(Transaction, without=_BESIDE_THE_RECORD)
 _SALE_FIELDS: Final = _fields(Transaction, _BESIDE_THE_RECORD)
 _PREVEND: Final = _record(Prevend, without=frozenset({"revision"}))
 
-SETTLED_BY: Final = tuple(f"record.{name}" for name in _SALE_FIELDS if name not in {"history", "answers"})
+SETTLED_BY: Final = (*(f"record.{name}" for name in _SALE_FIELDS if name not in {"history", "answers"}), "supplierId")
 """The paths of what settlement reads: a sale without its bulk, which is its history and the raw answers."""

@@ -68,6 +68,7 @@ EVERYWHERE: Final[Mapping[str, tuple[str, ...]]] = {
         "transactions/open.dueAt",
         "transactions/open.shard",
         "transactions/record",
+        "transactions/supplierId",
     ),
     "google_firestore_index.this": ("due", "lookup"),
     "google_logging_metric.event": EVENTS,

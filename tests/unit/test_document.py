@@ -107,6 +107,7 @@ STAYS = {
     "created_at",
     "day",
     "revision",
+    "supplier_id",
 }
 CHANGES = sorted(set(Transaction.__struct_fields__) - STAYS)
 
@@ -208,6 +209,7 @@ STORED = {
         "nonce": "n-1",
     },
     "dayShard": "simulated-15-2026-05-01",
+    "supplierId": "SIMULATED",
     "callerDay": "a6731e827fd4c0773f37026b3fdfc04c-2026-05-01",
     "createdAt": NOON,
     "keys": [

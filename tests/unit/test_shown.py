@@ -31,6 +31,7 @@ def test_a_vended_sale_shows_all_that_was_delivered():
         "meterNumber": "12345678901",
         "reference": "basket 7",
         "simulated": True,
+        "supplierId": "SIMULATED",
         "createdAt": "2026-05-01T10:00:00.000000Z",
         "updatedAt": "2026-05-01T10:00:01.000000Z",
         "receipt": {
