@@ -226,6 +226,7 @@ class Wiring:
             mode=config.mode,
             tender_type=config.tender_type,
             reprint_by=config.reprint_by,
+            utility_product_id=config.utility_product_id,
             connect_timeout_seconds=config.connect_timeout_seconds,
             timeout_seconds=config.exchange_timeout_seconds,
         )

@@ -4,6 +4,12 @@
 
 locals {
   log_events = {
+    configured_product = {
+      message  = "configured product not listed"
+      severity = "CRITICAL"
+      means    = "The supplier's list no longer has the product that MOBILEMART_UTILITY_PRODUCT_ID names: every sale of electricity without a product of its own is refused."
+      do       = "Ask the probe for the list of utility, and the supplier which row is the one. Set MOBILEMART_UTILITY_PRODUCT_ID in the environment's tfvars to that row, and apply."
+    }
     contradiction = {
       message  = "contradiction after an end"
       severity = "CRITICAL"

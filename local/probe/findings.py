@@ -37,6 +37,7 @@ _PREVEND_READ: Final = frozenset(  # or repeats what was asked
     }
 )
 _TOKENS: Final = "additionalDetails.tokens[]"
+_STATUS_KEYS: Final = ("status", "transactionStatus", "state", "success", "responseCode", "responseMessage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,16 @@ def of_refused_token(heard: Heard) -> Iterable[Finding]:
 
 def of_products(products: Sequence[Product], configured: str | None) -> Iterable[Finding]:
     """Of the list of electricity products."""
+    rows = ", ".join(f"{said(product.merchant_product_id)} {said(product.name)}" for product in products[:5])
+    listed = configured in {product.merchant_product_id for product in products}
+    if configured is not None and products:
+        change = KEPT if listed else "set MOBILEMART_UTILITY_PRODUCT_ID to one of them"
+        yield Finding("product-id", f"{said(configured)} is {'still' if listed else 'NOT'} in the list of {rows}", change)
     if len(products) == 1:
         yield Finding("electricity-product", "the list has one row")
     elif products:
-        rows = ", ".join(f"{said(product.merchant_product_id)} {said(product.name)}" for product in products[:5])
-        known = configured in {product.merchant_product_id for product in products}
         yield Finding(
-            "electricity-product", f"{len(products)} rows: {rows}", KEPT if known else "set MOBILEMART_UTILITY_PRODUCT_ID to one of them"
+            "electricity-product", f"{len(products)} rows: {rows}", KEPT if listed else "set MOBILEMART_UTILITY_PRODUCT_ID to one of them"
         )
 
 
@@ -130,6 +134,7 @@ def of_unknown_meter(heard: Heard) -> Iterable[Finding]:
 def of_vend(reply: Reply, order: Order) -> Iterable[Finding]:
     """Of a sale's answer: where in it everything stands."""
     details = members_at(reply.delivered, "additionalDetails")
+    yield from _of_finality(reply)
     if order.vas_type is VasType.UTILITY:
         yield from _of_tokens(reply.delivered)
         yield from _of_units(reply.delivered)
@@ -206,6 +211,19 @@ def of_repeat(first: Outcome, again: Outcome, heard: Heard) -> Iterable[Finding]
 def _is_busy(reply: Reply) -> bool:
     """Whether it says only that the switch does not answer now."""
     return reply.status == 429 or reply.status >= 500
+
+
+def _of_finality(reply: Reply) -> Iterable[Finding]:
+    """Of a 2xx with an id: whether the answer itself says that the sale is done."""
+    if not reply.is_success or members_at(reply.json).get("transactionId") is None:
+        return
+    body, details = members_at(reply.json), members_at(reply.json, "additionalDetails")
+    words = [f"{name} {said(value)}" for one in (body, details) for name in _STATUS_KEYS if (value := one.get(name)) is not None]
+    if not words and reply.status == 200:
+        yield Finding("answer-final", "HTTP 200, and no word about a status")
+    else:
+        change = "ask the supplier which words are final; a word that says no or not yet must leave the sale in doubt: read_vend"
+        yield Finding("answer-final", f"HTTP {reply.status}, {', '.join(words) or 'no word about a status'}", change)
 
 
 def _of_tokens(said_of_sale: Mapping[str, object]) -> Iterable[Finding]:

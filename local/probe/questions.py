@@ -56,6 +56,12 @@ QUESTIONS: Final = (
         _at(CONFIG, "MOBILEMART_UTILITY_PRODUCT_ID"),
         "the list of utility",
     ),
+    Question(
+        "product-id",
+        "Can a product's id change?",
+        _at(CONFIG, "MOBILEMART_UTILITY_PRODUCT_ID"),
+        f"the probe again, with the variable set; {SUPPLIER}",
+    ),
     Question("reprint-parameters", "What are a reprint's parameters called?", _at(WIRE, "reprint_call"), "the probe, without buying"),
     Question(
         "reprint-absence",
@@ -75,6 +81,7 @@ QUESTIONS: Final = (
     Question(
         "repeated-request-id", "What does a repeated requestId do?", _at("shared/vending.py", "SENDS"), f"{BUY} --repeat-request-id AMOUNT"
     ),
+    Question("answer-final", "Is a 2xx with an id final?", _at(ANSWERS, "read_vend"), BUY),
     Question("token-keys", "Which keys of a token hold its digits and kind?", _at(RECEIPTS, "TOKEN_KEYS", "KIND_KEYS"), BUY),
     Question("units-key", "Which key holds the units?", _at(RECEIPTS, "UNIT_KEYS"), BUY),
     Question("amount-unit", "Is the amount of a sale said in rand?", _at(RECEIPTS, "amount_said"), BUY),
@@ -137,5 +144,18 @@ QUESTIONS: Final = (
         (*_at(CONFIG, "SETTLEMENT_MERCHANT"), *_at("shared/transaction.py", "BUSINESS_TIME")),
         f"{SUPPLIER}; {FILE}",
     ),
+    Question(
+        "file-corrections",
+        "What follows when a file is delivered in parts or corrected?",
+        _at("shared/settlement_files.py", "Choice"),
+        f"{SUPPLIER}; {FILE}",
+    ),
+    Question(
+        "file-encoding",
+        "In which encoding are files written?",
+        _at("shared/mobilemart/settlement_file.py", "SettlementFile"),
+        f"{SUPPLIER}; {FILE}",
+    ),
+    Question("file-push", "How and from where does the supplier push its files?", _at(CONFIG, "SETTLEMENT_FILES"), SUPPLIER),
     Question("float-balance", "Can our float be read?", _at(CODES, "FLOAT_EXHAUSTED"), SUPPLIER),
 )

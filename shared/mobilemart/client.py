@@ -31,12 +31,16 @@ log = logs.logger(__name__)
 
 
 class Settings(Value, frozen=True, kw_only=True):
-    """How to speak with the switch at `base_url`. Times are in seconds; `timeout_seconds` bounds a whole exchange."""
+    """How to speak with the switch at `base_url`. Times are in seconds; `timeout_seconds` bounds a whole exchange.
+
+    `utility_product_id` is the configured electricity product: every list of utility is looked through for it.
+    """
 
     base_url: str
     mode: Mode
     tender_type: str = "CreditCard"
     reprint_by: ReprintBy = ReprintBy.REQUEST_ID
+    utility_product_id: str | None = None
     connect_timeout_seconds: float = 5
     timeout_seconds: float = 60
 
@@ -130,12 +134,23 @@ class MobileMart:
             return heard
         good_until = self._now() + PRODUCTS_KEPT
         if kept is not None and isinstance(heard, Reply) and heard.status == NOT_MODIFIED:
-            self._catalogues[vas_type] = _Catalogue(kept.products, kept.etag, good_until)
+            self._keep(vas_type, _Catalogue(kept.products, kept.etag, good_until))
             return kept.products
         products = read_products(heard, vas_type, self._settings.mode)
         if not isinstance(products, Rejected):
-            self._catalogues[vas_type] = _Catalogue(products, heard.etag if isinstance(heard, Reply) else None, good_until)
+            self._keep(vas_type, _Catalogue(products, heard.etag if isinstance(heard, Reply) else None, good_until))
         return products
+
+    def _keep(self, vas_type: VasType, catalogue: _Catalogue) -> None:
+        """Keep a list until its next refresh. Without the configured product it sells no electricity: one log line per refresh."""
+        self._catalogues[vas_type] = catalogue
+        configured = self._settings.utility_product_id
+        if (
+            vas_type is VasType.UTILITY
+            and configured is not None
+            and not any(product.merchant_product_id == configured for product in catalogue.products)
+        ):
+            log.error("configured product not listed", merchant_product_id=configured, listed=len(catalogue.products))
 
     async def _read(self, call: Call, *, etag: str | None = None, most_bytes: int = MOST_ANSWER_BYTES) -> Heard | Rejected:
         """Ask what moves no money, once more with a new token where the first was refused."""

@@ -1,8 +1,8 @@
 """The client over the simulated switch: what it makes of each answer that the switch can give."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -15,12 +15,16 @@ from shared.mobilemart.simulator import (
     SIMULATED_CLIENT_SECRET,
     STANDARD,
     Behaviour,
+    Effect,
+    Fault,
+    Leg,
     MemoryLedger,
     Service,
     Simulator,
+    product_id,
 )
 from shared.outcome import Outcome, Reason, Rejected, Vended
-from shared.vas import Mode, Order
+from shared.vas import Mode, Order, VasType
 
 NOON = datetime(2026, 5, 1, 10, tzinfo=UTC)
 REQUEST_ID = "3f1d6c1e-2b4f-4f0a-8a53-0a6a1c2d3e4f"
@@ -31,9 +35,15 @@ async def _credentials(_refused: bool) -> Credentials:
 
 
 @asynccontextmanager
-async def client(simulator: Simulator, base_url: str = "https://fulcrumswitch.com") -> AsyncIterator[MobileMart]:
-    settings = Settings(base_url=base_url, mode=Mode.SIMULATED)
-    supplier = MobileMart(httpx.ASGITransport(simulator), settings, _credentials, lambda: NOON)
+async def client(
+    simulator: Simulator,
+    base_url: str = "https://fulcrumswitch.com",
+    *,
+    utility_product_id: str | None = None,
+    now: Callable[[], datetime] = lambda: NOON,
+) -> AsyncIterator[MobileMart]:
+    settings = Settings(base_url=base_url, mode=Mode.SIMULATED, utility_product_id=utility_product_id)
+    supplier = MobileMart(httpx.ASGITransport(simulator), settings, _credentials, now)
     try:
         yield supplier
     finally:
@@ -78,3 +88,64 @@ async def test_the_other_form_of_mobile_number_is_refused_and_nothing_is_sold() 
     assert isinstance(outcome, Rejected)
     assert (outcome.reason, await simulator.vends()) == (Reason.MOBILE_NUMBER_REFUSED, [])
     assert "2782" not in outcome.cause
+
+
+class TestConfiguredProduct:
+    """A configured product that the list no longer has: said at error level once for each list that lacks it."""
+
+    MESSAGE = "configured product not listed"
+    ELECTRICITY = product_id(Service.UTILITY, 0)
+
+    async def test_a_listed_one_is_not_spoken_of(self, caplog: pytest.LogCaptureFixture) -> None:
+        async with client(switch(), utility_product_id=self.ELECTRICITY) as supplier:
+            for vas_type in VasType:
+                await supplier.products(vas_type)
+
+        assert self._said(caplog) == 0
+
+    async def test_where_none_is_configured_none_is_missed(self, caplog: pytest.LogCaptureFixture) -> None:
+        simulator = switch()
+        simulator.script(Fault(Effect.PRODUCTS_RENAMED, on=Leg.LIST, times=None))
+        async with client(simulator) as supplier:
+            [product] = await self._listed(supplier)
+
+        assert (product == self.ELECTRICITY, self._said(caplog)) == (False, 0)
+
+    async def test_one_that_is_gone_is_said_with_each_refresh_and_not_with_each_look(self, caplog: pytest.LogCaptureFixture) -> None:
+        simulator, at = switch(), NOON
+        async with client(simulator, utility_product_id=self.ELECTRICITY, now=lambda: at) as supplier:
+            assert await self._listed(supplier) == [self.ELECTRICITY]
+            simulator.script(Fault(Effect.PRODUCTS_RENAMED, on=Leg.LIST, times=None))
+            told = []
+            for minutes in (1, 16, 17, 18, 32, 33):
+                at = NOON + timedelta(minutes=minutes)
+                listed = await self._listed(supplier)
+                told.append((listed == [self.ELECTRICITY], self._said(caplog)))
+
+        assert told == [(True, 0), (False, 1), (False, 1), (False, 1), (False, 2), (False, 2)]
+        assert {record.levelname for record in caplog.records if record.message == self.MESSAGE} == {"ERROR"}
+
+    async def test_an_unchanged_list_without_it_says_so_again(self, caplog: pytest.LogCaptureFixture) -> None:
+        at = NOON
+        async with client(switch(), utility_product_id="SimUtilityGone000000", now=lambda: at) as supplier:
+            for refresh in range(3):
+                at = NOON + refresh * timedelta(minutes=16)
+                await supplier.products(VasType.UTILITY)
+                assert self._said(caplog) == refresh + 1
+
+    async def test_a_list_that_does_not_come_says_nothing_of_it(self, caplog: pytest.LogCaptureFixture) -> None:
+        simulator = switch()
+        simulator.script(Fault(Effect.FAILED_BEFORE, on=Leg.LIST))
+        async with client(simulator, utility_product_id="SimUtilityGone000000") as supplier:
+            assert isinstance(await supplier.products(VasType.UTILITY), Rejected)
+
+        assert self._said(caplog) == 0
+
+    def _said(self, caplog: pytest.LogCaptureFixture) -> int:
+        return sum(record.message == self.MESSAGE for record in caplog.records)
+
+    @staticmethod
+    async def _listed(supplier: MobileMart) -> list[str]:
+        listed = await supplier.products(VasType.UTILITY)
+        assert not isinstance(listed, Rejected)
+        return [product.merchant_product_id for product in listed]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from shared.mobilemart.simulator import SCENARIOS, Scenario, Service, Told
+from shared.mobilemart.simulator import PLAIN, SCENARIOS, Scenario, Service, Told
 from tests.deployed.processes import Function, Supplier
 from tests.deployed.surroundings import Surroundings, World
 from tests.deployed.wallet import Wallet, at_once, body_of, named, new_key, refused
@@ -124,3 +124,17 @@ def test_an_empty_float_sells_nothing(surroundings: Surroundings, wallet: Wallet
         status, name, state, retry = refused(play(wallet, purchase, STOPS_SELLING, service).answer)
         assert (status, name, state, retry) == (422, "temporarily-unavailable", "rejected", "new-key")
         assert switch.vends_of(STOPS_SELLING, service) == []
+
+
+def test_a_configured_product_that_the_list_has_no_more_sells_nothing_and_is_said_once(
+    surroundings: Surroundings, wallet: Wallet, switch: Supplier
+) -> None:
+    environment = surroundings.live(surroundings.topic(), switch, MOBILEMART_UTILITY_PRODUCT_ID="SimUtilityGone000000")
+    purchase = surroundings.platform.start("purchase", environment).ready()
+    before = len(switch.vends())
+    for cents in (10_000, 10_001, 10_002):
+        asked = {"meterNumber": PLAIN.key(Service.UTILITY), "amountCents": cents}
+        status, name, state, retry = refused(wallet.buy(purchase, "utility", asked, new_key()))
+        assert (status, name, state, retry) == (422, "product-unavailable", "rejected", "change")
+    assert len(switch.vends()) == before
+    assert purchase.process.words.count('"configured product not listed"') == 1

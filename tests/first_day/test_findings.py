@@ -166,6 +166,35 @@ def test_several_electricity_products_have_to_be_chosen_from() -> None:
     assert names(findings.of_products([], None)) == []
 
 
+def test_a_configured_product_is_looked_for_in_a_list_of_one_row_too() -> None:
+    rows = [Product(VasType.UTILITY, "one", "Electricity")]
+
+    assert one(findings.of_products(rows, "one"), "product-id").change == KEPT
+    assert one(findings.of_products(rows, "gone"), "product-id").change == "set MOBILEMART_UTILITY_PRODUCT_ID to one of them"
+    assert names(findings.of_products(rows, None)) == ["electricity-product"]
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "proven"),
+    [
+        (200, {}, "HTTP 200, and no word about a status"),
+        (200, {"status": "Successful"}, "HTTP 200, status Successful"),
+        (200, {"success": False}, "HTTP 200, success False"),
+        (202, {}, "HTTP 202, no word about a status"),
+        (202, {"status": "PROCESSING"}, "HTTP 202, status PROCESSING"),
+    ],
+)
+def test_whether_an_answer_is_final_is_told_by_its_status_and_its_words(status: int, more: dict[str, object], proven: str) -> None:
+    found = one(findings.of_vend(reply({"transactionId": "an-id", **more}, status), ORDER), "answer-final")
+
+    assert (found.proven, found.change == KEPT) == (proven, proven.endswith("and no word about a status"))
+
+
+@pytest.mark.parametrize(("status", "body"), [(400, {"transactionId": "an-id"}), (200, {"status": "Successful"}), (200, [])])
+def test_without_a_2xx_and_an_id_nothing_is_proven_about_finality(status: int, body: object) -> None:
+    assert "answer-final" not in names(findings.of_vend(reply(body, status), ORDER))
+
+
 def test_an_unread_field_of_a_prevend_is_named() -> None:
     found = one(findings.of_prevend(reply({"transactionId": "an-id", "maximumPurchaseAmount": 500}), ORDER), "prevend-fields")
 

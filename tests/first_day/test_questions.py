@@ -70,8 +70,9 @@ def test_every_setting_exists_where_it_is_said_to(setting: tuple[str, str]) -> N
 def variables_read() -> set[str]:
     """The environment variables that the configuration asks for by name."""
     tree = ast.parse((ROOT / CONFIG).read_text())
-    [load] = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "load"]
-    reading = [load, *(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in ("_timeouts", "_amounts"))]
+    named = ("load", "_timeouts", "_amounts", "_settlement_files")
+    reading = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in named]
+    assert len(reading) == len(named)
     return {node.value for part in reading for node in ast.walk(part) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 

@@ -6,6 +6,7 @@ from typing import Final
 FUNCTIONS: Final = ("prevend", "purchase", "reconcile")
 EVENTS: Final = (
     "claimed_twice",
+    "configured_product",
     "contradiction",
     "credentials_refused",
     "days_left",

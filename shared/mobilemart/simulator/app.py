@@ -139,7 +139,7 @@ class Simulator:
             return self._instead(scripted, call), scripted.effect
         fault = scripted
         try:
-            understood = await self._understood(call)
+            understood = await self._understood(call, _effect(fault))
             if isinstance(understood, Reply):
                 return understood, _effect(fault)
             fault = scripted or understood.scenario.fault(call.leg)
@@ -149,7 +149,7 @@ class Simulator:
         except Refused as refused:
             return error(refused, call.base_url, call.trace_id), _effect(fault)
 
-    async def _understood(self, call: Call) -> Job | Reply:
+    async def _understood(self, call: Call, effect: Effect | None) -> Job | Reply:
         """The job in a call, or the answer to a call that is not about a sale.
 
         Raises:
@@ -163,7 +163,8 @@ class Simulator:
             case _ if not access.is_authorised(call.headers.get("authorization"), call.at):
                 return UNAUTHORISED
             case Route(Leg.LIST, VasType() as vas_type):
-                return _unless_known(catalogue.listed(vas_type, call.fields.optional_text("contentCreator")), call)
+                rows = catalogue.listed(vas_type, call.fields.optional_text("contentCreator"))
+                return _unless_known(catalogue.renamed(rows) if effect is Effect.PRODUCTS_RENAMED else rows, call)
             case Route(Leg.CREATORS, VasType() as vas_type):
                 return _unless_known(catalogue.creators(vas_type), call)
             case Route(Leg.PREVEND, Service() as service):

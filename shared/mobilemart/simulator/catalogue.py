@@ -63,6 +63,11 @@ def listed(vas_type: VasType, content_creator: str | None = None) -> list[dict[s
     return [_row(product) for product in PRODUCTS if product.vas_type is vas_type and _is_by(product, filtered)]
 
 
+def renamed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same list with another id for each product: one that begins with New instead of Sim."""
+    return [{**row, "merchantProductId": row["merchantProductId"].replace("Sim", "New", 1)} for row in rows]
+
+
 def creators(vas_type: VasType) -> list[str]:
     """The content creators of a service, each once."""
     return sorted({product.content_creator for product in PRODUCTS if product.vas_type is vas_type and product.content_creator})

@@ -36,6 +36,8 @@ class Effect(StrEnum):
     LOST_BEFORE = "lost-before"  # the connection is cut
     WRONG_HOST = "wrong-host"  # an empty page, status 200
 
+    PRODUCTS_RENAMED = "products-renamed"  # on a list: each product has another id than before, and is sold under it by nobody
+
     # The switch does what it was asked to, and then its answer
     SLOW = "slow"  # comes after `slow_seconds`
     LATE = "late"  # comes after `late_seconds`
