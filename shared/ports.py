@@ -14,7 +14,7 @@ class Supplier(Protocol):
     """What the core asks of MobileMart. A supplier's failure never raises: it is an outcome."""
 
     async def ready(self) -> Rejected | None:
-        """Have an access token at hand that outlasts a sale. `None` when it is there."""
+        """Have an access token at hand. `None` when it is there."""
 
     async def products(self, vas_type: VasType) -> tuple[Product, ...] | Rejected:
         """The catalogue of one service."""

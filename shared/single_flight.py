@@ -15,9 +15,18 @@ class SingleFlight(Generic[T]):
         self._running: asyncio.Task[T] | None = None
 
     async def __call__(self) -> T:
+        return await asyncio.shield(self.begin())
+
+    def begin(self) -> asyncio.Task[T]:
+        """Start the call, unless it runs already, and wait for nothing. The task that runs it."""
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run())
-        return await asyncio.shield(self._running)
+        return self._running
+
+    def cancel(self) -> None:
+        """End a call that is running. Whoever waits for it is cancelled too."""
+        if self._running is not None:
+            self._running.cancel()
 
     async def _run(self) -> T:
         return await self._call()

@@ -1,4 +1,4 @@
-"""The access token: one for all, renewed in time, dropped when the supplier refuses it."""
+"""The access token: one for all, renewed beside the sales while it is good, dropped when the supplier refuses it."""
 
 import asyncio
 import re
@@ -16,6 +16,7 @@ from shared.value import Value
 from shared.vas import Mode
 
 RENEWED_BEFORE: Final = timedelta(seconds=300)  # longer than a sale takes
+RENEWAL_PAUSE: Final = timedelta(seconds=10)  # after a failed renewal, while the token at hand is good
 CREDENTIALS_SECONDS: Final = 10.0
 LONGEST_LIFE_SECONDS: Final = 24 * 3600
 
@@ -58,14 +59,25 @@ class Access:
         self._now = now
         self._mode = mode
         self._held: AccessToken | None = None
+        self._paused_until: datetime | None = None
         self._renew = SingleFlight(self._renewed)
 
     async def token(self) -> str | Rejected:
-        """A token that outlasts a sale, fetched where none is held. While the supplier gives none, one that still works will do."""
-        if self._held is not None and self._now() < self._held.renew_at:
-            return self._held.value
-        renewed = await self._renew()
-        return self.at_hand() or renewed if isinstance(renewed, Rejected) else renewed
+        """The token at hand. It is fetched where there is none, and renewed beside the sales when its end is near.
+
+        Nobody waits for a renewal while the token at hand is good: secrets or a token endpoint that hang delay no sale.
+        """
+        if (value := self.at_hand()) is None:
+            return await self._renew()
+        if self._is_due():
+            self._renew.begin()
+        return value
+
+    def _is_due(self) -> bool:
+        """Whether the token at hand is to be renewed now. After a failed renewal the next one waits."""
+        now = self._now()
+        is_old = self._held is not None and now >= self._held.renew_at
+        return is_old and (self._paused_until is None or now >= self._paused_until)
 
     def at_hand(self) -> str | None:
         """The token held, without asking anybody; `None` when there is none, or it has expired."""
@@ -76,7 +88,19 @@ class Access:
         if self._held is not None and self._held.value == refused_token:
             self._held = None
 
+    def close(self) -> None:
+        """End a renewal that is running."""
+        self._renew.cancel()
+
     async def _renewed(self) -> str | Rejected:
+        fresh = await self._fetched()
+        if isinstance(fresh, Rejected):
+            self._paused_until = self._now() + RENEWAL_PAUSE
+            return fresh
+        self._held, self._paused_until = fresh, None
+        return fresh.value
+
+    async def _fetched(self) -> AccessToken | Rejected:
         reply = await self._asked(fresh_credentials=False)
         if isinstance(reply, Reply) and _names_invalid_client(reply):  # the secret may have been rotated since we read it
             reply = await self._asked(fresh_credentials=True)
@@ -86,8 +110,7 @@ class Access:
             return reply
         if (fresh := _read(reply, self._now())) is None:
             return refused(reply, Reason.SUPPLIER_BUSY if reply.status == 429 else Reason.TEMPORARILY_UNAVAILABLE)
-        self._held = fresh
-        return fresh.value
+        return fresh
 
     async def _asked(self, *, fresh_credentials: bool) -> Reply | Rejected:
         try:

@@ -69,7 +69,7 @@ class MobileMart:
         self._fetches = {vas_type: SingleFlight(partial(self._fetch_products, vas_type)) for vas_type in VasType}
 
     async def ready(self) -> Rejected | None:
-        """Have an access token at hand that outlasts a sale. `None` when it is there."""
+        """Have an access token at hand. `None` when it is there."""
         token = await self._access.token()
         return token if isinstance(token, Rejected) else None
 
@@ -121,7 +121,8 @@ class MobileMart:
         return Reprint(read_reprint(heard, sale.order, self._settings.mode, asked_for), self._kept("reprint", heard))
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """End what runs beside the sales, and close the connections."""
+        self._access.close()
         await self._exchange.aclose()
 
     def _reprint_call(self, sale: Transaction) -> Call | None:

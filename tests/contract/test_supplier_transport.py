@@ -70,14 +70,17 @@ class Clock:
 
 
 class Vault:
-    """The credentials, and how often they were read, and how."""
+    """The credentials, and how often they were read, and how. No reading after `hangs_after` returns."""
 
-    def __init__(self, *secrets: str) -> None:
+    def __init__(self, *secrets: str, hangs_after: asyncio.Event | None = None) -> None:
         self.secrets = list(secrets) or ["secret"]
         self.reads: list[bool] = []
+        self.hangs_after = hangs_after
 
     async def __call__(self, fresh: bool) -> Credentials:
         self.reads.append(fresh)
+        if self.hangs_after is not None and self.hangs_after.is_set():
+            await asyncio.Event().wait()
         return Credentials("our-id", self.secrets.pop(0) if len(self.secrets) > 1 else self.secrets[0])
 
 
@@ -96,6 +99,13 @@ async def client(
         yield supplier
     finally:
         await supplier.aclose()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that happens beside the test; the test's own assertion says what it was."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 async def sell(supplier: MobileMart, order: Order = AIRTIME) -> Answer:
@@ -508,6 +518,35 @@ async def test_a_token_is_renewed_300_seconds_before_it_ends() -> None:
         for seconds, calls in ((0, 1), (6899, 1), (1, 2)):
             now.pass_seconds(seconds)
             assert await supplier.ready() is None
+            await until(lambda calls=calls: len(switch.tokens_asked) == calls)
+
+
+@pytest.mark.parametrize("silent", ["the token endpoint", "the secrets"])
+async def test_a_renewal_that_hangs_delays_no_sale_while_the_token_is_good(silent: str) -> None:
+    now, hangs = Clock(), asyncio.Event()
+    token = in_turn([says(http(200, {"access_token": "first", "expires_in": 7200})), is_silent])
+    vault = Vault("secret", hangs_after=hangs if silent == "the secrets" else None)
+    async with Switch(SELLS, token) as switch, client(switch.url, now=now, vault=vault) as supplier:
+        assert await supplier.ready() is None
+        hangs.set()
+        now.pass_seconds(7200 - 54)
+        async with asyncio.timeout(1):
+            assert isinstance((await sell(supplier)).outcome, Vended)
+
+    assert [one.headers["authorization"] for one in switch.sales_asked] == ["Bearer first"]
+
+
+async def test_after_a_failed_renewal_the_next_waits() -> None:
+    now = Clock()
+    token = in_turn([says(http(200, {"access_token": "first", "expires_in": 7200})), says(http(503, {}))])
+    async with Switch(SELLS, token) as switch, client(switch.url, now=now) as supplier:
+        assert await supplier.ready() is None
+        now.pass_seconds(7000)
+        for seconds, calls in ((0, 2), (9, 2), (1, 3)):
+            now.pass_seconds(seconds)
+            assert await supplier.ready() is None
+            await until(lambda calls=calls: len(switch.tokens_asked) == calls)
+            await asyncio.sleep(0.05)  # for a call too many, and for the failure to be known
             assert len(switch.tokens_asked) == calls
 
 
