@@ -44,6 +44,8 @@ NAMES: Final = frozenset(  # every variable that there is
 _OURS: Final = ("MOBILEMART_", "OIDC_")  # whatever begins like that is meant for us
 _OTHERS: Final = re.compile(r"GOOGLE_CLOUD_.*|FUNCTION_TIMEOUT_SEC|[^A-Z].*", re.DOTALL)  # the platform's, the builds'; some are like ours
 _ALIKE: Final = 0.9  # two letters changed places in a short name; FIRESTORE_EMULATOR_HOST and DATASTORE_EMULATOR_HOST are at 0.83
+_BODIES_LOGGED: Final = {"GOOGLE_SDK_PYTHON_LOGGING_SCOPE", "GRPC_TRACE"}  # with these, Google's libraries log what they send and receive
+_KEYS_LOGGED: Final = "SSLKEYLOGFILE"  # with it, whoever records the traffic can read it
 _DAY: Final = 86_400
 _MOST_CENTS: Final = 100_000_000  # a million rand: beyond any single sale
 
@@ -168,6 +170,7 @@ def load(environ: Mapping[str, str], function: str) -> Config:
     read = Variables(environ)
     _refuse_misspelt(read)
     environment = _environment(read, who)
+    _refuse_telling(read, environment)
     mode = _mode(read, environment)
     supplier_url, supplier_secrets = _supplier(read, environment, mode, who)
     exchange_timeout, function_timeout, lease = _timeouts(read)
@@ -220,6 +223,14 @@ def _refuse_misspelt(read: Variables) -> None:
         meant = [] if _OTHERS.fullmatch(name) else get_close_matches(name, NAMES, 1, _ALIKE)
         if meant or name.startswith(_OURS):
             read.refuse(name, f"is not a variable of this system: is {f'{meant[0]} meant' if meant else 'it misspelt'}?")
+
+
+def _refuse_telling(read: Variables, environment: Environment | None) -> None:
+    """Refuse what makes a library show secrets, tokens or PINs past the mask of our logs."""
+    for name in sorted(_BODIES_LOGGED & read.given.keys()):
+        read.refuse(name, "must not be set: a library would log secrets and tokens, past the mask")
+    if environment is not Environment.LOCAL and _KEYS_LOGGED in read.given:
+        read.refuse(_KEYS_LOGGED, "must not be set unless ENVIRONMENT=local: recorded traffic could be read with it")
 
 
 def _environment(read: Variables, who: Function) -> Environment | None:

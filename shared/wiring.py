@@ -49,6 +49,10 @@ YOUNG_OBJECTS: Final = 20_000
 where 200 sales are open, which hold 50,000, it would look at sales that wait for the supplier, time and again, and free next to
 nothing."""
 
+WORKER_TIMEOUT: Final = "CLOUD_RUN_TIMEOUT_SECONDS"
+"""The platform may set it, and functions-framework makes it gunicorn's worker timeout. A worker that was frozen for longer is then
+killed when it thaws, with every sale that it holds. Cloud Run itself ends what takes too long."""
+
 
 class _Opened(Books, Protocol):
     """A store as it is opened here: with room for the simulator's books, and to be closed."""
@@ -253,7 +257,8 @@ _processes: Final[dict[Function, Wiring]] = {}
 def configure(function: str) -> Wiring:
     """The wiring of a function that is being loaded, from the environment's variables.
 
-    In a process that was configured as `local`, which is all functions in one, it is that process's wiring.
+    In a process that was configured as `local`, which is all functions in one, it is that process's wiring. The platform's timeout
+    of workers is taken out of the environment.
 
     Raises:
         SystemExit: the configuration is refused. The process ends with one message that names every fault.
@@ -266,6 +271,7 @@ def configure(function: str) -> Wiring:
     except ConfigError as error:
         sys.exit(str(error))
     _processes[wired.config.function] = wired
+    os.environ.pop(WORKER_TIMEOUT, None)  # the framework reads it after it has loaded the function
     gc.freeze()  # what is loaded stays: no collection looks at it again
     gc.set_threshold(YOUNG_OBJECTS)
     return wired

@@ -1,5 +1,8 @@
 """An instance ends while a sale is at the supplier: whatever it leaves behind, no other instance sells it again."""
 
+import os
+import signal
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -44,3 +47,21 @@ def test_a_sale_outlives_its_instance_and_is_not_sold_again(
     found = until(lambda: settled(wallet.buy(second, service.vas_type, body, key)))
     assert (found.status_code, found.json()["state"]) == left
     assert len(late_supplier.vends_of(LATE, service)) == before + 1
+
+
+def test_an_instance_that_was_frozen_still_answers_who_waits(surroundings: Surroundings, late_supplier: Supplier) -> None:
+    """The platform may set the variable; the framework would kill a worker that has been frozen for longer than it says."""
+    wallet, service = surroundings.wallet(), Service.VOUCHER
+    environment = surroundings.impatient(surroundings.topic(), late_supplier, CLOUD_RUN_TIMEOUT_SECONDS="1")
+    instance = surroundings.platform.start("purchase", environment).ready()
+    until(partial(wallet.sells, instance, PLAIN, service))
+    before = len(late_supplier.vends_of(LATE, service))
+
+    with ThreadPoolExecutor(1) as waiting:
+        answer = waiting.submit(wallet.buy, instance, service.vas_type, body_of(LATE, service), new_key())
+        until(lambda: len(late_supplier.vends_of(LATE, service)) > before)
+        os.killpg(instance.process.child.pid, signal.SIGSTOP)
+        time.sleep(2.5)
+        os.killpg(instance.process.child.pid, signal.SIGCONT)
+        assert answer.result().json()["state"] == "vended"
+    assert instance.process.is_running

@@ -521,6 +521,19 @@ def test_what_is_the_platforms_or_the_shells_is_not_ours_to_refuse(variables):
     assert faults({**theirs, **variables}, function) == set()
 
 
+@pytest.mark.parametrize("environ", [LOCAL, UAT], ids=["local", "uat"])
+@pytest.mark.parametrize("name", ["GOOGLE_SDK_PYTHON_LOGGING_SCOPE", "GRPC_TRACE"])
+def test_a_variable_that_makes_a_library_log_bodies_is_refused(environ, name):
+    with pytest.raises(ConfigError, match=f"{name} must not be set: a library would log secrets and tokens"):
+        load({**environ, name: "google"}, "purchase")
+
+
+def test_tls_keys_are_written_down_on_a_machine_of_ones_own_only():
+    assert load({**LOCAL, "SSLKEYLOGFILE": "keys"}, "purchase")
+    with pytest.raises(ConfigError, match="SSLKEYLOGFILE must not be set unless ENVIRONMENT=local"):
+        load({**UAT, "SSLKEYLOGFILE": "keys"}, "purchase")
+
+
 def test_a_misspelt_variable_is_told_which_was_meant():
     with pytest.raises(ConfigError, match="CORS_ORIGIN is not a variable of this system: is CORS_ORIGINS meant?"):
         load({**UAT, "CORS_ORIGIN": "https://app.example"}, "purchase")
