@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from shared.money import Money
 from shared.ports import Rules
 from shared.value import Value
-from shared.variables import Variables, is_loopback, split_address
+from shared.variables import Variables, is_address, is_loopback, split_address
 from shared.vas import Mode
 
 PRODUCTION_URL: Final = "https://fulcrumswitch.com"
@@ -27,6 +27,7 @@ _NOT_THE_SWITCH: Final = frozenset({"api.mobilemart.co.za", "uat-api.mobilemart.
 _SUPPLIER_SECRETS: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")
 _PROJECT: Final = r"[a-z0-9][a-z0-9.:-]{0,100}"
 _SECRET_NAME: Final = rf"projects/{_PROJECT}/secrets/[\w-]{{1,255}}/versions/(latest|[1-9][0-9]*|[A-Za-z][\w-]*)"
+_IAP_AUDIENCE: Final = r"/projects/[0-9]{1,20}/[!-~]{1,300}"
 _EMULATORS: Final = ("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "SECRET_MANAGER_EMULATOR_HOST")
 _STORAGE_EMULATOR: Final = "STORAGE_EMULATOR_HOST"
 NAMES: Final = frozenset(  # every variable that there is
@@ -38,7 +39,17 @@ NAMES: Final = frozenset(  # every variable that there is
         *("SEND_WINDOW_SECONDS", "STORE_TIMEOUT_SECONDS", "FUNCTION_TIMEOUT_SECONDS", "VENDING_LEASE_SECONDS"),
         *("IN_DOUBT_MINIMUM_AGE_SECONDS", "RESOLVE_INTERVAL_SECONDS", "REVIEW_AFTER_SECONDS", "PREVEND_VALID_SECONDS"),
         *("MINIMUM_AMOUNT_CENTS", "MAXIMUM_AMOUNT_CENTS", "CONSUMER_DETAILS", "SETTLEMENT_FILES", "SETTLEMENT_MERCHANT"),
-        *("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL", "OIDC_SCOPE", *_EMULATORS, _STORAGE_EMULATOR),
+        *(
+            "OIDC_ISSUER",
+            "OIDC_AUDIENCE",
+            "OIDC_JWKS_URL",
+            "OIDC_SCOPE",
+            "OIDC_SCOPE_CLAIM",
+            "OIDC_ISSUER_ALIASES",
+            "IAP_AUDIENCE",
+            *_EMULATORS,
+            _STORAGE_EMULATOR,
+        ),
     }
 )
 _OURS: Final = ("MOBILEMART_", "OIDC_")  # whatever begins like that is meant for us
@@ -97,13 +108,32 @@ class SupplierSecrets(Value, frozen=True):
     client_secret: str
 
 
+class ScopeClaim(StrEnum):
+    """Which claim of a token says what its caller may do. `SCOPE`: `scope`, or else `scp`."""
+
+    SCOPE = "scope"
+    SCP = "scp"
+    PERMISSIONS = "permissions"
+    ROLES = "roles"
+
+
 class Oidc(Value, frozen=True):
-    """Who vouches for callers, for whom, and with which keys. `scope`, when set, must be in every token."""
+    """Who vouches for callers, for whom, and with which keys. `scope`, when set, must be in every token, in `scope_claim`.
+
+    `issuer_aliases` are the addresses that the issuer had before, the oldest first. Its tokens may still carry one of them.
+    """
 
     issuer: str
     audience: str
     jwks_url: str
     scope: str | None
+    scope_claim: ScopeClaim = ScopeClaim.SCOPE
+    issuer_aliases: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """The address that stands for the issuer in its callers' identities: the first it ever had, whatever it has now."""
+        return next(iter(self.issuer_aliases), self.issuer)
 
 
 class Config(Value, frozen=True, kw_only=True):
@@ -138,6 +168,7 @@ class Config(Value, frozen=True, kw_only=True):
     settlement_files: str | None
     settlement_merchant: str | None
     oidc: Oidc | None
+    iap_audience: str | None
     cors_origins: tuple[str, ...]
     firestore_emulator: str | None
     pubsub_emulator: str | None
@@ -207,6 +238,9 @@ def load(environ: Mapping[str, str], function: str) -> Config:
         settlement_files=_settlement_files(read, environment, who),
         settlement_merchant=read.text("SETTLEMENT_MERCHANT", r"[A-Za-z0-9_-]{1,100}", "our name in file names, without dots"),
         oidc=_oidc(read, environment, who),
+        iap_audience=read.text(
+            "IAP_AUDIENCE", r"/projects/[0-9]{1,20}/[!-~]{1,300}", "/projects/NUMBER/..., as Identity-Aware Proxy shows it"
+        ),
         cors_origins=_cors_origins(read, environment),
         firestore_emulator=emulators.get("FIRESTORE_EMULATOR_HOST"),
         pubsub_emulator=emulators.get("PUBSUB_EMULATOR_HOST"),
@@ -363,7 +397,20 @@ def _oidc(read: Variables, environment: Environment | None, who: Function) -> Oi
     audience = read.text("OIDC_AUDIENCE", r"[!-~]{1,500}", "the audience of the tokens, in visible ASCII")
     jwks_url = read.address("OIDC_JWKS_URL", clear=_clear(environment))
     scope = read.text("OIDC_SCOPE", r"[!#-\[\]-~]{1,200}", "one scope, without spaces")
-    return Oidc(issuer, audience, jwks_url, scope) if issuer and audience and jwks_url else None
+    claim = read.choice("OIDC_SCOPE_CLAIM", ScopeClaim.SCOPE)
+    aliases = _issuer_aliases(read, issuer, clear=_clear(environment))
+    return Oidc(issuer, audience, jwks_url, scope, claim, aliases) if issuer and audience and jwks_url else None
+
+
+def _issuer_aliases(read: Variables, issuer: str | None, *, clear: bool) -> tuple[str, ...]:
+    """The issuer's earlier addresses. Of the same address twice nobody can say which came first."""
+    name = "OIDC_ISSUER_ALIASES"
+    given = [address.strip() for address in read.given.get(name, "").split(",") if address.strip()]
+    if not all(is_address(address, clear=clear) for address in given):
+        read.refuse(name, "must be the issuer's earlier addresses, the oldest first, separated by commas")
+    elif len({*given, issuer}) <= len(given):
+        read.refuse(name, "must not name an address twice, nor the present one")
+    return tuple(given)
 
 
 def _cors_origins(read: Variables, environment: Environment | None) -> tuple[str, ...]:

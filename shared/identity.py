@@ -1,39 +1,35 @@
 """Who is calling: OIDC bearer tokens of apps and back ends, and the names of operators."""
 
-import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final, assert_never
 
 import httpx
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from starlette.datastructures import Headers
 
-from shared import logs
-from shared.config import Oidc
+from shared.config import Oidc, ScopeClaim
 from shared.identifiers import Caller
+from shared.signing_keys import ALGORITHMS, KeysUnavailable, SigningKeys
 
 LOCAL_ISSUER: Final = "local"
 UNKNOWN_OPERATOR: Final = "unknown"
+IAP_ISSUER: Final = "https://cloud.google.com/iap"
+IAP_KEYS_URL: Final = "https://www.gstatic.com/iap/verify/public_key-jwk"
+IAP_HEADER: Final = "x-goog-iap-jwt-assertion"
+MAX_LIFE_SECONDS: Final = 86_400  # how far ahead a token may end
 
-_ALGORITHMS: Final = ("RS256", "ES256")  # both public-key: a key that verifies cannot sign
-_LEAST_RSA_BITS: Final = 2048
 _MOST_TOKEN_CHARACTERS: Final = 8192
 _LEEWAY_SECONDS: Final = 30
-_KEYS_VALID_SECONDS: Final = 3600
-_REREAD_SECONDS: Final = 10  # at most so often do tokens with unknown keys, which anyone can send, make us ask the issuer
-_READ_TIMEOUT_SECONDS: Final = 5
 _MOST_KNOWN: Final = 10_000  # tokens, of some 200 bytes each
 _REQUIRED_CLAIMS: Final = ["exp", "iat", "iss", "aud", "sub"]
+_TYPES: Final = frozenset({None, "jwt", "at+jwt"})  # of a header. Others are no access tokens: logout, DPoP, events
+_BODY_TYPES: Final = frozenset({None, "bearer", "jwt", "at+jwt"})  # Keycloak names the use of a token in its claims
 _NAME: Final = re.compile(r"[!-~]{1,255}")
 _SERVICE_ACCOUNTS: Final = ".gserviceaccount.com"
 _MAIL: Final = re.compile(r"[!-?A-~]{1,64}@[!-?A-~]{1,189}")
-
-log = logs.logger(__name__)
 
 
 class Unauthenticated(Exception):
@@ -51,19 +47,15 @@ class IdentityUnavailable(Exception):
 class Verifier:
     """Callers by their OIDC tokens, checked with the keys that the issuer publishes.
 
-    Keys are kept for an hour, and read again for a token that names an unknown one. What was checked with them is known, by
-    the token's hash, until the token expires or the keys are read again: a back end sends one token for an hour.
-    `clock` is monotonic, in seconds.
+    A token that was found good is known by its hash until it expires, or its issuer's keys are read again: a back end sends one
+    token for an hour. `clock` is monotonic, in seconds.
     """
 
     def __init__(self, oidc: Oidc, http: httpx.AsyncClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._oidc = oidc
-        self._http = http
-        self._clock = clock
-        self._keys: Mapping[str | None, jwt.PyJWK] = {}
+        self._keys = SigningKeys(oidc.jwks_url, http, clock)
         self._known: dict[bytes, tuple[Caller, int]] = {}
-        self._stale_at = self._reread_at = clock()
-        self._reading: asyncio.Task[bool] | None = None
+        self._known_edition = 0
 
     async def caller(self, headers: Mapping[str, str]) -> Caller:
         """Who sent the request that came with `headers` (whose look-up ignores case).
@@ -77,90 +69,106 @@ class Verifier:
         digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
         if (known := self._known_caller(digest)) is not None:
             return known
-        claims = self._claims(token, await self._key(_key_id(token)))
-        if self._oidc.scope is not None and self._oidc.scope not in _scopes(claims):
+        claims = await _checked(token, self._keys, self._oidc.audience, (self._oidc.issuer, *self._oidc.issuer_aliases))
+        if self._oidc.scope is not None and self._oidc.scope not in _scopes(claims, self._oidc.scope_claim):
             raise MissingScope
         subject = claims["sub"]
         if not isinstance(subject, str) or not _NAME.fullmatch(subject):
             raise Unauthenticated("the token's subject is malformed")
-        caller = Caller(self._oidc.issuer, subject)
+        caller = Caller(self._oidc.identity, subject)
         self._remember(digest, caller, claims["exp"])
         return caller
 
     def _known_caller(self, digest: bytes) -> Caller | None:
         """Whose token this was found to be, while its keys are fresh and it has not expired."""
-        if self._clock() >= self._stale_at or digest not in self._known:
+        if not self._keys.are_fresh or self._known_edition != self._keys.edition or digest not in self._known:
             return None
         caller, expires_at = self._known[digest]
         return caller if time.time() - _LEEWAY_SECONDS < expires_at else None
 
     def _remember(self, digest: bytes, caller: Caller, expires_at: object) -> None:
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
+        if len(self._known) >= _MOST_KNOWN or self._known_edition != self._keys.edition:
+            self._known.clear()  # a key that was taken back verifies nothing any more
+        self._known_edition = self._keys.edition
         if isinstance(expires_at, int | float):
             self._known[digest] = (caller, int(expires_at))
 
-    def _claims(self, token: str, key: jwt.PyJWK) -> Mapping[str, object]:
+
+class IapOperator:
+    """Operators by the assertion that Identity-Aware Proxy signs for each request.
+
+    Source: "Securing your app with signed headers", Google's documentation of Identity-Aware Proxy.
+    """
+
+    def __init__(self, audience: str, http: httpx.AsyncClient, clock: Callable[[], float] = time.monotonic) -> None:
+        self._audience = audience
+        self._keys = SigningKeys(IAP_KEYS_URL, http, clock)
+
+    async def __call__(self, headers: Headers) -> str:
+        """The operator's e-mail address.
+
+        Raises:
+            Unauthenticated: no valid assertion, or several.
+            IdentityUnavailable: it could not be checked.
+        """
+        given = headers.getlist(IAP_HEADER)
+        if len(given) != 1:
+            raise Unauthenticated("the assertion of Identity-Aware Proxy is required, once")
+        claims = await _checked(given[0], self._keys, self._audience, (IAP_ISSUER,), algorithms=("ES256",))
+        address = claims.get("email")
+        return address if isinstance(address, str) and _MAIL.fullmatch(address) else UNKNOWN_OPERATOR
+
+
+async def _checked(
+    token: str, keys: SigningKeys, audience: str, issuers: tuple[str, ...], algorithms: tuple[str, ...] = ALGORITHMS
+) -> Mapping[str, Any]:
+    """The claims of a token that one of the issuer's keys has signed.
+
+    Raises:
+        Unauthenticated, IdentityUnavailable.
+    """
+    if len(token) > _MOST_TOKEN_CHARACTERS:
+        raise Unauthenticated("the token is too long")
+    key_id, algorithm = _header(token, algorithms)
+    try:
+        candidates = await keys.candidates(key_id, algorithm)
+    except KeysUnavailable:
+        raise IdentityUnavailable from None
+    reason = "the token's signing key is unknown"
+    for key in candidates:
         try:
-            return jwt.decode(
+            claims = jwt.decode(
                 token,
                 key,
-                algorithms=[key.algorithm_name],
-                audience=self._oidc.audience,
-                issuer=self._oidc.issuer,
+                algorithms=[algorithm],
+                audience=audience,
+                issuer=issuers,
                 leeway=_LEEWAY_SECONDS,
                 options={"require": _REQUIRED_CLAIMS},
             )
+        except jwt.InvalidSignatureError as error:  # another key of that name may have signed it
+            reason = _reason(error)
         except Exception as error:  # whatever it is, the token was not found good
             raise Unauthenticated(_reason(error)) from None
+        else:
+            _refuse_other_uses(claims)
+            return claims
+    raise Unauthenticated(reason)
 
-    async def _key(self, key_id: str | None) -> jwt.PyJWK:
-        if self._clock() >= self._stale_at or (self._named(key_id) is None and self._may_reread()):
-            await self._read()
-        if (key := self._named(key_id)) is None:
-            raise Unauthenticated("the token's signing key is unknown")
-        return key
 
-    def _may_reread(self) -> bool:
-        """Whether an unknown key is a reason to ask the issuer, or to wait for the answer that is under way."""
-        if self._reading is not None and not self._reading.done():
-            return True
-        if self._clock() < self._reread_at:
-            return False
-        self._reread_at = self._clock() + _REREAD_SECONDS
-        return True
+def _refuse_other_uses(claims: Mapping[str, Any]) -> None:
+    """Refuse what an issuer signs for another use than access, and what no issuer should: a token without an end.
 
-    def _named(self, key_id: str | None) -> jwt.PyJWK | None:
-        if key_id is None and len(self._keys) == 1:  # an issuer with one key need not name it
-            return next(iter(self._keys.values()))
-        return self._keys.get(key_id)
-
-    async def _read(self) -> None:
-        """Read the issuer's keys, once for all who wait. A caller who gives up does not end it for the others.
-
-        Raises:
-            IdentityUnavailable: they could not be read.
-        """
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._replace_keys())
-        if not await asyncio.shield(self._reading):
-            raise IdentityUnavailable
-
-    async def _replace_keys(self) -> bool:
-        try:
-            async with asyncio.timeout(_READ_TIMEOUT_SECONDS):
-                response = await self._http.get(self._oidc.jwks_url, headers={"accept": "application/json"})
-            keys = _usable_keys(response.raise_for_status().json())
-        except Exception as error:  # of any library, or of what was sent: there are no keys
-            log.error("signing keys not read", cause=error)
-            return False
-        if not keys:
-            log.error("signing keys not read", cause="none is usable")
-            return False
-        self._keys = keys
-        self._known.clear()  # what they verified: a key that was taken back verifies nothing any more
-        self._stale_at = self._clock() + _KEYS_VALID_SECONDS
-        return True
+    Raises:
+        Unauthenticated.
+    """
+    use = claims.get("typ")
+    if (use.lower() if isinstance(use, str) else use) not in _BODY_TYPES or "events" in claims:
+        raise Unauthenticated("the token is not for access")
+    if "cnf" in claims:  # RFC 7800: whoever sends it must prove to hold a key, and here nobody does
+        raise Unauthenticated("the token is bound to a key that was not proven")
+    if claims["exp"] > time.time() + MAX_LIFE_SECONDS + _LEEWAY_SECONDS:
+        raise Unauthenticated("the token ends more than a day ahead")
 
 
 async def local_caller(headers: Mapping[str, str]) -> Caller:
@@ -210,50 +218,37 @@ def _bearer(authorization: str | None) -> str:
     return token.strip()
 
 
-def _key_id(token: str) -> str | None:
-    """The name of the key that a token claims to be signed with, from its unverified header.
+def _header(token: str, algorithms: tuple[str, ...]) -> tuple[str | None, str]:
+    """The name of the key that a token claims to be signed with, and the algorithm, from its unverified header.
 
     Raises:
-        Unauthenticated: it is no token, or is signed in a way that proves nothing.
+        Unauthenticated: it is no token, is for another use, or is signed in a way that proves nothing.
     """
     header_alone = f"{token.partition('.')[0]}.."  # the rest is taken apart once, when it is verified
     try:
         header = jwt.get_unverified_header(header_alone)
     except Exception:  # also what a hostile header does to a JSON parser
         raise Unauthenticated("the token is malformed") from None
-    if header.get("alg") not in _ALGORITHMS:
+    algorithm, use = header.get("alg"), header.get("typ")
+    if algorithm not in algorithms:
         raise Unauthenticated("the token's algorithm is not accepted")
-    return header.get("kid")
+    if (use.lower().removeprefix("application/") if isinstance(use, str) else use) not in _TYPES:
+        raise Unauthenticated("the token is not for access")
+    return header.get("kid"), algorithm
 
 
-def _usable_keys(document: Mapping[str, object]) -> dict[str | None, jwt.PyJWK]:
-    """The keys of a JWKS document that may sign tokens, by their ids."""
-    listed = document["keys"]
-    if not isinstance(listed, list):
-        raise TypeError("keys is not a list")
-    keys = (key for each in listed if (key := _usable_key(each)) is not None)
-    return {key.key_id: key for key in keys}
-
-
-def _usable_key(data: dict[str, object]) -> jwt.PyJWK | None:
-    try:
-        key = jwt.PyJWK(data)
-    except Exception:  # of a kind that we do not know, or broken: the others may serve
-        return None
-    if key.algorithm_name not in _ALGORITHMS or key.public_key_use not in {None, "sig"}:
-        return None
-    match key.key:
-        case RSAPublicKey(key_size=bits) if bits >= _LEAST_RSA_BITS:
-            return key
-        case EllipticCurvePublicKey():
-            return key
-        case _:  # too short, or a private key, which whoever read it can sign with
-            return None
-
-
-def _scopes(claims: Mapping[str, object]) -> frozenset[str]:
-    """`scope` as RFC 8693 has it, separated by spaces, or `scp`, a list."""
-    granted = claims.get("scope", claims.get("scp"))
+def _scopes(claims: Mapping[str, Any], claim: ScopeClaim) -> frozenset[str]:
+    """What a token's caller may do: a list, or texts separated by spaces as RFC 8693 has `scope`."""
+    match claim:
+        case ScopeClaim.SCOPE:
+            granted = claims.get("scope", claims.get("scp"))
+        case ScopeClaim.ROLES:  # Keycloak keeps the roles of a realm one level down
+            realm = claims.get("realm_access")
+            granted = claims.get("roles", realm.get("roles") if isinstance(realm, dict) else None)
+        case ScopeClaim.SCP | ScopeClaim.PERMISSIONS:
+            granted = claims.get(claim.value)
+        case _:
+            assert_never(claim)
     if isinstance(granted, str):
         return frozenset(granted.split())
     return frozenset(each for each in granted if isinstance(each, str)) if isinstance(granted, list) else frozenset()

@@ -54,16 +54,26 @@ class Variables:
         value = self.given.get(name)
         if value is None:
             return None
-        parts = split_address(value)
-        if parts is None or parts.scheme not in {"https", "http"}:
-            self.refuse(name, "must be an https:// address of a host, without credentials, query or fragment")
-        elif parts.scheme == "http" and not is_loopback(parts.hostname):
-            self.refuse(name, "must be https://; http:// is accepted for loopback only")
-        elif parts.scheme == "http" and not clear:
-            self.refuse(name, "must be https:// in production")
-        else:
+        if (fault := _address_fault(value, clear=clear)) is None:
             return value
+        self.refuse(name, fault)
         return None
+
+
+def is_address(value: str, *, clear: bool) -> bool:
+    """Whether `value` is an `https` address, or with `clear` an `http` one on this machine."""
+    return _address_fault(value, clear=clear) is None
+
+
+def _address_fault(value: str, *, clear: bool) -> str | None:
+    parts = split_address(value)
+    if parts is None or parts.scheme not in {"https", "http"}:
+        return "must be an https:// address of a host, without credentials, query or fragment"
+    if parts.scheme == "https":
+        return None
+    if not is_loopback(parts.hostname):
+        return "must be https://; http:// is accepted for loopback only"
+    return None if clear else "must be https:// in production"
 
 
 def _one_of(choices: Iterable[StrEnum]) -> str:

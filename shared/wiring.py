@@ -83,6 +83,7 @@ class Wiring:
         self._vending: Vending | None = None
         self._open = SingleFlight(self._opened)
         self._identify: Callable[[Mapping[str, str]], Awaitable[Caller]] | None = None
+        self._iap: identity.IapOperator | None = None
         self._pace: Pace | None = None
         self._files: Files | None = None
         self._to_close: list[Callable[[], Awaitable[None]]] = []
@@ -147,15 +148,23 @@ class Wiring:
             self._identify = self._identifier()
         return await self._identify(headers)
 
-    def operator(self, headers: Headers) -> str:
-        """Which operator sent the request with these headers."""
+    async def operator(self, headers: Headers) -> str:
+        """Which operator sent the request with these headers.
+
+        Raises:
+            Unauthenticated, IdentityUnavailable: behind Identity-Aware Proxy, without its valid assertion.
+        """
+        if self.config.iap_audience is not None:
+            if self._iap is None:
+                self._iap = identity.IapOperator(self.config.iap_audience, self._identity_http())
+            return await self._iap(headers)
         return (identity.local_operator if self.config.environment is Environment.LOCAL else identity.operator)(headers)
 
     async def close(self) -> None:
         """Give up every connection."""
         while self._to_close:
             await self._to_close.pop()()
-        self._ports = self._vending = self._identify = self._pace = self._files = None
+        self._ports = self._vending = self._identify = self._iap = self._pace = self._files = None
 
     def _recording(self, ports: Ports, supplier: Supplier) -> dict[str, Any]:
         """What all that puts something on record is made of."""
@@ -184,9 +193,13 @@ class Wiring:
     def _identifier(self) -> Callable[[Mapping[str, str]], Awaitable[Caller]]:
         if self.config.oidc is None:
             return identity.local_caller
+        return identity.Verifier(self.config.oidc, self._identity_http()).caller
+
+    def _identity_http(self) -> httpx.AsyncClient:
+        """What reads the keys of those who vouch for callers and operators."""
         http = httpx.AsyncClient(transport=live_transport(), trust_env=False)
         self._to_close.append(http.aclose)
-        return identity.Verifier(self.config.oidc, http).caller
+        return http
 
     async def _opened(self) -> Ports:
         store = await self._store()

@@ -24,6 +24,13 @@ async def reconcile(request: Request) -> Response:
         case ("settle",):
             api.allow(request, "POST")
             return await desk.settle(request, await wired.settling())
+        case _:
+            return await _of_persons(request, await wired.operator(request.headers))
+
+
+async def _of_persons(request: Request, operator: str) -> Response:
+    """What people look at and decide. Cloud Scheduler needs none of it."""
+    match api.path(request):
         case ("reports",):
             api.allow(request, "GET")
             return await desk.reports(request, await wired.reporting())
@@ -35,15 +42,15 @@ async def reconcile(request: Request) -> Response:
             return await desk.search(request, await wired.operating())
         case ("transactions", sale_id):
             api.allow(request, "GET")
-            return await desk.dossier(request, await wired.operating(), sale_id, wired.operator(request.headers))
+            return await desk.dossier(request, await wired.operating(), sale_id, operator)
         case ("transactions", sale_id, "resolution"):
             api.allow(request, "POST")
-            return await desk.resolution(request, await wired.operating(), sale_id, wired.operator(request.headers))
+            return await desk.resolution(request, await wired.operating(), sale_id, operator)
         case ("discrepancies", discrepancy_id, "closure"):
             api.allow(request, "POST")
-            return await desk.closure(request, await wired.operating(), discrepancy_id, wired.operator(request.headers))
+            return await desk.closure(request, await wired.operating(), discrepancy_id, operator)
         case ("selling",):
             api.allow(request, "GET", "POST")
-            return await desk.selling(request, await wired.operating(), wired.operator(request.headers))
+            return await desk.selling(request, await wired.operating(), operator)
         case _:
             raise api.no_such_path()

@@ -48,14 +48,19 @@ locals {
       MOBILEMART_CLIENT_SECRET_SECRET = lookup(local.secret_versions, "client_secret", null)
     }
     callers = {
-      CORS_ORIGINS  = length(var.cors_origins) == 0 ? null : join(",", var.cors_origins)
-      OIDC_AUDIENCE = var.oidc.audience
-      OIDC_ISSUER   = var.oidc.issuer
-      OIDC_JWKS_URL = var.oidc.jwks_url
-      OIDC_SCOPE    = var.oidc.scope
+      CORS_ORIGINS        = length(var.cors_origins) == 0 ? null : join(",", var.cors_origins)
+      OIDC_AUDIENCE       = var.oidc.audience
+      OIDC_ISSUER         = var.oidc.issuer
+      OIDC_ISSUER_ALIASES = length(var.oidc.issuer_aliases) == 0 ? null : join(",", var.oidc.issuer_aliases)
+      OIDC_JWKS_URL       = var.oidc.jwks_url
+      OIDC_SCOPE          = var.oidc.scope
+      OIDC_SCOPE_CLAIM    = var.oidc.scope_claim
     }
     events = {
       EVENTS_TOPIC = "projects/${var.project}/topics/${google_pubsub_topic.transactions.name}"
+    }
+    operators = {
+      IAP_AUDIENCE = var.iap_audience
     }
     settlement = {
       SETTLEMENT_FILES    = "gs://${google_storage_bucket.settlement.name}/"
@@ -84,7 +89,7 @@ locals {
   environment_variables = {
     prevend   = merge(local.environment.all, local.environment.callers)
     purchase  = merge(local.environment.all, local.environment.callers, local.environment.events)
-    reconcile = merge(local.environment.all, local.environment.events, local.environment.settlement)
+    reconcile = merge(local.environment.all, local.environment.events, local.environment.operators, local.environment.settlement)
   }
 }
 

@@ -65,6 +65,17 @@ variable "function_timeout_seconds" {
   default     = 220
 }
 
+variable "iap_audience" {
+  description = "The audience of Identity-Aware Proxy's assertions for reconcile, /projects/NUMBER/...; null: no such proxy stands before it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.iap_audience == null || can(regex("^/projects/[0-9]+/[!-~]+$", var.iap_audience))
+    error_message = "iap_audience must be null or /projects/NUMBER/..."
+  }
+}
+
 variable "instances" {
   description = "How many instances of each function there are at least and at most."
   type = object({
@@ -161,12 +172,14 @@ variable "notification_channels" {
 }
 
 variable "oidc" {
-  description = "Who vouches for the callers of prevend and purchase, for which audience, with which keys; scope is optional."
+  description = "Who vouches for the callers of prevend and purchase, for which audience, with which keys. A scope is looked for in scope_claim. issuer_aliases: the issuer's earlier addresses, the oldest first, for ever."
   type = object({
-    audience = string
-    issuer   = string
-    jwks_url = string
-    scope    = optional(string)
+    audience       = string
+    issuer         = string
+    issuer_aliases = optional(list(string), [])
+    jwks_url       = string
+    scope          = optional(string)
+    scope_claim    = optional(string)
   })
 
   validation {

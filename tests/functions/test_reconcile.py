@@ -25,7 +25,7 @@ from shared.store.sqlite import SqliteStore
 from shared.transaction import after
 from shared.vas import VasType
 from tests.days import long_today
-from tests.functions.running import SIMULATED, running
+from tests.functions.running import SIMULATED, client_of, running
 from tests.functions.wallet import METER, VOUCHER, Wallet, fields_at_fault, new_key, problem, sale
 from tests.sales import NOON, vended
 
@@ -602,3 +602,13 @@ def test_nothing_of_value_was_logged(system):
     assert "request failed" not in said
     for line in said.splitlines():
         json.loads(line)
+
+
+def test_behind_the_proxy_persons_need_its_assertion_and_the_scheduler_does_not() -> None:
+    environ = {**SIMULATED, "TRANSACTION_STORE": "sqlite:///sales.db", "IAP_AUDIENCE": "/projects/1/global/backendServices/2"}
+    with client_of("reconcile", **environ) as http:
+        assert http.post("/sweep").status_code == 200
+        assert http.get("/health").status_code == 200
+        for method, path in (("GET", "/reports"), ("GET", "/transactions?requestId=x"), ("POST", "/selling"), ("GET", "/selling")):
+            refused = http.request(method, path, headers={"X-Caller": "op@example.com"}, json=None if method == "GET" else {})
+            assert (refused.status_code, refused.json()["type"]) == (401, "/problems/unauthenticated")

@@ -207,7 +207,7 @@ WRONG: Final = (
     Error(
         "a variable that the code needs",
         "functions.tf",
-        "      OIDC_AUDIENCE = var.oidc.audience\n",
+        "      OIDC_AUDIENCE       = var.oidc.audience\n",
         "",
         "prevend would not start: configuration refused: OIDC_AUDIENCE is required",
     ),

@@ -18,6 +18,7 @@ from shared.config import (
     Environment,
     Oidc,
     ReprintBy,
+    ScopeClaim,
     SupplierSecrets,
     load,
 )
@@ -390,6 +391,16 @@ def test_half_a_verification_is_none(name):
     assert faults(without(LIVE_LOCAL, name)) == {name}
 
 
+def test_an_issuer_that_moved_keeps_its_first_address_in_its_callers_identities():
+    config = load({**UAT, "OIDC_ISSUER_ALIASES": "https://oldest.example, https://old.example", "OIDC_SCOPE_CLAIM": "roles"}, "purchase")
+
+    assert config.oidc is not None
+    assert config.oidc.issuer_aliases == ("https://oldest.example", "https://old.example")
+    assert (config.oidc.identity, config.oidc.issuer) == ("https://oldest.example", "https://issuer.example")
+    assert config.oidc.scope_claim is ScopeClaim.ROLES
+    assert load(UAT, "purchase").oidc.identity == "https://issuer.example"
+
+
 def test_a_scope_alone_verifies_nothing():
     assert faults({**LOCAL, "OIDC_SCOPE": "vas.purchase"}) == {"OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL"}
 
@@ -467,6 +478,11 @@ def test_an_emulator_is_a_port_of_this_machine(name, where):
         ("SETTLEMENT_FILES", "/folder"),
         ("SETTLEMENT_MERCHANT", "A.B"),
         ("OIDC_SCOPE", "two scopes"),
+        ("OIDC_SCOPE_CLAIM", "claims"),
+        ("OIDC_ISSUER_ALIASES", "http://old.example"),
+        ("OIDC_ISSUER_ALIASES", "https://issuer.example"),
+        ("OIDC_ISSUER_ALIASES", "https://old.example,https://old.example"),
+        ("IAP_AUDIENCE", "projects/1/global/backendServices/2"),
     ],
 )
 def test_a_malformed_variable_is_refused(name, value):

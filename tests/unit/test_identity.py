@@ -16,12 +16,13 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from starlette.datastructures import Headers
 
-from shared.config import Oidc
+from shared.config import Oidc, ScopeClaim
 from shared.identifiers import Caller
 from shared.identity import (
+    IapOperator,
     IdentityUnavailable,
     MissingScope,
     Unauthenticated,
@@ -36,14 +37,22 @@ AUDIENCE = "https://vas.example"
 ISSUER = "https://issuer.example/tenant"
 RSA_KEY = rsa.generate_private_key(65537, 2048)
 OTHER_RSA_KEY = rsa.generate_private_key(65537, 2048)
+FOREIGN_RSA_KEY = rsa.generate_private_key(65537, 2048)
 SHORT_RSA_KEY = rsa.generate_private_key(65537, 1024)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 ABSENT = object()
 
 
-def public(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, **members: str) -> dict[str, Any]:
+def public(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, **members: str) -> dict[str, Any]:
     """A key as a JWKS document lists it."""
-    algorithm = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+    algorithm: Any
+    match key:
+        case rsa.RSAPrivateKey():
+            algorithm = jwt.algorithms.RSAAlgorithm
+        case ec.EllipticCurvePrivateKey():
+            algorithm = jwt.algorithms.ECAlgorithm
+        case _:
+            algorithm = jwt.algorithms.OKPAlgorithm
     return {**algorithm.to_jwk(key.public_key(), as_dict=True), **members}
 
 
@@ -73,14 +82,21 @@ class Issuer:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.url = ""
+        self.headers = ""
+        self.heard = b""
+
+    async def asks(self, times: int) -> None:
+        """Wait until it was asked so many times."""
+        while self.asked < times:
+            await asyncio.sleep(0.01)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        self.heard = await reader.readuntil(b"\r\n\r\n")
         self.asked += 1
         self.was_asked.set()
         await self.may_answer.wait()
         body = json.dumps({"keys": self.keys})
-        writer.write(f"HTTP/1.1 {self.status} -\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode())
+        writer.write(f"HTTP/1.1 {self.status} -\r\n{self.headers}content-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode())
         writer.close()
         await writer.wait_closed()
 
@@ -204,7 +220,8 @@ async def test_the_public_key_used_as_a_shared_secret_is_refused(verifier):
 
 
 async def test_a_key_is_good_for_its_own_algorithm_only(verifier):
-    assert await refused(verifier, token(EC_KEY, "rsa-1", "ES256")) == "the token's algorithm is not accepted"
+    assert await refused(verifier, token(EC_KEY, "rsa-1", "ES256")) == "the token's signing key is unknown"
+    assert await refused(verifier, token(algorithm="PS256")) == "the token's signing key is unknown"  # its key names RS256
 
 
 @pytest.mark.parametrize(
@@ -253,23 +270,36 @@ async def test_without_a_bearer_token_there_is_no_caller(verifier, headers):
         await verifier.caller(httpx.Headers(headers))
 
 
+SCOPES = (
+    ({"scope": "vas.purchase"}, True),
+    ({"scope": "openid vas.purchase email"}, True),
+    ({"scp": ["openid", "vas.purchase"]}, True),
+    ({"scp": "openid vas.purchase"}, True),
+    ({}, False),
+    ({"scope": ""}, False),
+    ({"scope": "vas.purchase.all vas"}, False),
+    ({"scp": ["VAS.PURCHASE"]}, False),
+    ({"scope": {"vas.purchase": True}}, False),
+    ({"scp": [7, None]}, False),
+)
+
+
 @pytest.mark.parametrize(
-    ("granted", "may_buy"),
+    ("granted", "may_buy", "claim"),
     [
-        ({"scope": "vas.purchase"}, True),
-        ({"scope": "openid vas.purchase email"}, True),
-        ({"scp": ["openid", "vas.purchase"]}, True),
-        ({"scp": "openid vas.purchase"}, True),
-        ({}, False),
-        ({"scope": ""}, False),
-        ({"scope": "vas.purchase.all vas"}, False),
-        ({"scp": ["VAS.PURCHASE"]}, False),
-        ({"scope": {"vas.purchase": True}}, False),
-        ({"scp": [7, None]}, False),
+        *((granted, may_buy, ScopeClaim.SCOPE) for granted, may_buy in SCOPES),
+        ({"permissions": ["vas.purchase"]}, True, ScopeClaim.PERMISSIONS),  # Auth0
+        ({"roles": ["openid", "vas.purchase"]}, True, ScopeClaim.ROLES),  # Entra
+        ({"realm_access": {"roles": ["vas.purchase"]}}, True, ScopeClaim.ROLES),  # Keycloak
+        ({"scp": "openid vas.purchase"}, True, ScopeClaim.SCP),  # Entra
+        ({"scope": "vas.purchase"}, False, ScopeClaim.PERMISSIONS),
+        ({"permissions": ["vas.purchase"]}, False, ScopeClaim.SCOPE),
+        ({"scope": "vas.purchase"}, False, ScopeClaim.SCP),
+        ({"realm_access": "vas.purchase"}, False, ScopeClaim.ROLES),
     ],
 )
-async def test_where_a_scope_is_asked_for_every_token_must_carry_it(issuer, http, granted, may_buy):
-    verifier = Verifier(Oidc(ISSUER, AUDIENCE, issuer.url, scope="vas.purchase"), http)
+async def test_where_a_scope_is_asked_for_every_token_must_carry_it(issuer, http, granted, may_buy, claim):
+    verifier = Verifier(Oidc(ISSUER, AUDIENCE, issuer.url, "vas.purchase", claim), http)
 
     if may_buy:
         assert await verifier.caller(bearing(token(**granted))) == Caller(ISSUER, "wallet-7")
@@ -284,8 +314,81 @@ async def test_an_issuer_with_a_single_key_need_not_name_it(verifier, issuer):
     assert await verifier.caller(bearing(token(kid=None)))
 
 
-async def test_among_several_keys_an_unnamed_one_is_not_guessed(verifier):
-    assert await refused(verifier, token(kid=None)) == "the token's signing key is unknown"
+@pytest.mark.parametrize("kid", ["shared", None])
+async def test_keys_of_one_name_or_of_none_are_all_tried(verifier, issuer, kid):
+    names = {} if kid is None else {"kid": kid}
+    issuer.keys = [public(OTHER_RSA_KEY, **names), public(EC_KEY, **names), public(RSA_KEY, **names)]
+
+    for key, algorithm in ((RSA_KEY, "RS256"), (RSA_KEY, "PS256"), (EC_KEY, "ES256"), (OTHER_RSA_KEY, "RS256")):
+        assert await verifier.caller(bearing(token(key, kid, algorithm)))
+    assert await refused(verifier, token(FOREIGN_RSA_KEY, kid)) == "the token's signature is wrong"
+
+
+async def test_a_token_that_names_no_key_is_tried_with_each(verifier):
+    assert await verifier.caller(bearing(token(kid=None)))
+    assert await refused(verifier, token(FOREIGN_RSA_KEY, kid=None)) == "the token's signature is wrong"
+
+
+@pytest.mark.parametrize(
+    ("make", "algorithm"),
+    [
+        (lambda: RSA_KEY, "PS256"),
+        (lambda: ec.generate_private_key(ec.SECP384R1()), "ES384"),
+        (ed25519.Ed25519PrivateKey.generate, "EdDSA"),
+    ],
+    ids=["PS256", "ES384", "EdDSA"],
+)
+async def test_issuers_may_sign_with_any_of_the_usual_algorithms(verifier, issuer, make, algorithm):
+    key = make()
+    issuer.keys = [public(key, kid="k")]
+
+    assert await verifier.caller(bearing(token(key, "k", algorithm)))
+
+
+@pytest.mark.parametrize("typ", ["logout+jwt", "dpop+jwt", "secevent+jwt", "application/dpop+jwt", "anything", 7])
+async def test_a_token_for_another_use_is_refused_by_its_type(verifier, typ):
+    now = int(time.time())
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "wallet-7", "iat": now, "exp": now + 300}
+    signed = jwt.api_jws.encode(json.dumps(claims).encode(), RSA_KEY, "RS256", headers={"kid": "rsa-1", "typ": typ})
+
+    assert await refused(verifier, signed) == "the token is not for access"
+
+
+@pytest.mark.parametrize("typ", ["JWT", "at+jwt", "application/at+jwt", "AT+JWT"])
+async def test_an_access_token_may_say_what_it_is(verifier, typ):
+    now = int(time.time())
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "wallet-7", "iat": now, "exp": now + 300}
+
+    assert await verifier.caller(bearing(jwt.encode(claims, RSA_KEY, algorithm="RS256", headers={"kid": "rsa-1", "typ": typ})))
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"typ": "Logout"}, "the token is not for access"),
+        ({"typ": "Refresh"}, "the token is not for access"),
+        ({"typ": "ID"}, "the token is not for access"),
+        ({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}, "the token is not for access"),
+        ({"cnf": {"jkt": "thumbprint"}}, "the token is bound to a key that was not proven"),
+        ({"exp": 86_400 + 60}, "the token ends more than a day ahead"),
+    ],
+)
+async def test_a_token_for_another_use_is_refused_by_its_claims(verifier, claims, reason):
+    assert await refused(verifier, token(**claims)) == reason
+
+
+async def test_a_token_may_end_a_day_ahead(verifier):
+    assert await verifier.caller(bearing(token(exp=86_400, typ="Bearer")))
+
+
+async def test_a_caller_keeps_its_identity_when_the_issuer_moves(issuer, http):
+    oldest = "https://first.example"
+    oidc = Oidc(ISSUER, AUDIENCE, issuer.url, scope=None, issuer_aliases=(oldest, "https://second.example"))
+    verifier = Verifier(oidc, http)
+
+    for address in (ISSUER, oldest, "https://second.example"):
+        assert await verifier.caller(bearing(token(iss=address))) == Caller(oldest, "wallet-7")
+    assert await refused(verifier, token(iss="https://third.example")) == "the token is from another issuer"
 
 
 async def test_many_requests_at_once_ask_the_issuer_once(verifier, issuer):
@@ -294,16 +397,79 @@ async def test_many_requests_at_once_ask_the_issuer_once(verifier, issuer):
     assert issuer.asked == 1
 
 
-async def test_keys_are_kept_for_an_hour_and_then_read_again(verifier, issuer, clock):
+async def test_a_withdrawn_key_is_refused_within_ten_minutes(verifier, issuer, clock):
     await verifier.caller(bearing(token()))
-    clock.seconds += 3599
+    issuer.keys = [public(EC_KEY, kid="ec-1")]
+    clock.seconds += 299
     await verifier.caller(bearing(token()))
     assert issuer.asked == 1
 
-    issuer.keys = [public(EC_KEY, kid="ec-1")]  # the other one is withdrawn
-    clock.seconds += 1
+    clock.seconds += 300
     assert await refused(verifier, token()) == "the token's signing key is unknown"
+
+
+async def test_keys_are_read_again_beside_the_requests(verifier, issuer, clock):
+    await verifier.caller(bearing(token()))
+    issuer.may_answer.clear()
+    clock.seconds += 301
+
+    async with asyncio.timeout(1):  # nobody waits for the issuer
+        await verifier.caller(bearing(token()))
+        await issuer.asks(2)
+        await verifier.caller(bearing(token()))
+    issuer.may_answer.set()
+
+
+async def test_keys_are_kept_for_an_hour_while_the_issuer_is_away(verifier, issuer, clock, caplog):
+    await verifier.caller(bearing(token()))
+    issuer.status = 503
+    for _ in range(6):
+        clock.seconds += 599
+        await verifier.caller(bearing(token()))
+        await asyncio.sleep(0.02)
+    assert {record.getMessage() for record in caplog.records} == {"signing keys not read"}
+
+    clock.seconds += 6
+    with pytest.raises(IdentityUnavailable):
+        await verifier.caller(bearing(token()))
+    issuer.status = 200
+    assert await verifier.caller(bearing(token()))
+
+
+async def test_while_the_issuer_is_away_it_is_asked_every_ten_seconds_and_nobody_waits(verifier, issuer, clock):
+    await verifier.caller(bearing(token()))
+    issuer.status = 503
+    clock.seconds += 600
+    await verifier.caller(bearing(token()))  # waits once, to learn of withdrawn keys
+    issuer.may_answer.clear()
+    for _ in range(5):
+        async with asyncio.timeout(1):
+            await verifier.caller(bearing(token()))
     assert issuer.asked == 2
+    clock.seconds += 10
+    async with asyncio.timeout(1):
+        await verifier.caller(bearing(token()))
+        await issuer.asks(3)
+    issuer.may_answer.set()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+async def test_a_compressed_key_document_is_not_unpacked(verifier, issuer, encoding):
+    issuer.headers = f"content-encoding: {encoding}\r\n"
+
+    with pytest.raises(IdentityUnavailable):
+        await verifier.caller(bearing(token()))
+    assert b"accept-encoding: identity" in issuer.heard.lower()
+
+
+async def test_a_key_document_is_read_up_to_its_bound(verifier, issuer):
+    padding = {"kty": "oct", "kid": "padding", "k": "A" * (500 * 1024)}
+    issuer.keys = [public(RSA_KEY, kid="rsa-1"), padding]
+    assert await verifier.caller(bearing(token()))
+
+    issuer.keys = [public(OTHER_RSA_KEY, kid="rsa-2"), padding, padding]
+    with pytest.raises(IdentityUnavailable):
+        await verifier.caller(bearing(token(OTHER_RSA_KEY, "rsa-2")))
 
 
 async def test_a_new_key_is_found_at_once(verifier, issuer):
@@ -494,3 +660,96 @@ async def test_more_tokens_than_are_remembered_are_all_found_good(verifier: Veri
     tokens = [token(sub=f"wallet-{number}") for number in range(5)]
     for _ in range(2):
         assert [(await verifier.caller(bearing(each))).subject for each in tokens] == [f"wallet-{number}" for number in range(5)]
+
+
+# --- Identity-Aware Proxy
+
+IAP_AUDIENCE = "/projects/123456789/locations/africa-south1/services/reconcile"
+
+
+def assertion(**changes: object) -> str:
+    """What Identity-Aware Proxy sends with a request."""
+    said = {"iss": "https://cloud.google.com/iap", "aud": IAP_AUDIENCE, "sub": "accounts.google.com:1", "email": "op@example.com"}
+    return token(**{"key": EC_KEY, "kid": "ec-1", "algorithm": "ES256", "exp": 600, **said, **changes})
+
+
+def asserting(*assertions: str) -> Headers:
+    return Headers(raw=[(b"x-goog-iap-jwt-assertion", each.encode()) for each in assertions])
+
+
+@pytest.fixture
+def iap(issuer: Issuer, http: httpx.AsyncClient, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> IapOperator:
+    monkeypatch.setattr("shared.identity.IAP_KEYS_URL", issuer.url)
+    return IapOperator(IAP_AUDIENCE, http, clock)
+
+
+async def test_an_operator_is_named_by_the_assertion_that_the_proxy_signed(iap):
+    assert await iap(asserting(assertion())) == "op@example.com"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": "/projects/123456789/global/backendServices/7"},
+        {"iss": "https://accounts.google.com"},
+        {"exp": -60},
+        {"key": ec.generate_private_key(ec.SECP256R1())},
+        {"key": RSA_KEY, "kid": "rsa-1", "algorithm": "RS256"},
+    ],
+    ids=["audience", "issuer", "expired", "key", "algorithm"],
+)
+async def test_an_assertion_that_does_not_hold_is_refused(iap, changes):
+    with pytest.raises(Unauthenticated):
+        await iap(asserting(assertion(**changes)))
+
+
+async def test_without_one_assertion_nobody_is_an_operator(iap):
+    unsigned_token = unsigned({"alg": "none", "typ": "JWT"}, aud=IAP_AUDIENCE, email="op@example.com")
+    for headers in (asserting(), asserting(assertion(), assertion()), asserting(unsigned_token)):
+        with pytest.raises(Unauthenticated):
+            await iap(headers)
+    with pytest.raises(Unauthenticated):  # what Cloud Run has checked says nothing of who passed the proxy
+        await iap(Headers({"authorization": f"Bearer {assertion()}"}))
+
+
+@pytest.mark.parametrize("email", [ABSENT, "no address", 7])
+async def test_an_assertion_without_an_address_names_nobody(iap, email):
+    assert await iap(asserting(assertion(email=email))) == "unknown"
+
+
+# --- tokens of the exact shape of well-known providers
+
+AZURE, GOOGLE, FIREBASE = (
+    "https://login.microsoftonline.com/7c0e/v2.0",
+    "https://accounts.google.com",
+    "https://securetoken.google.com/wallet",
+)
+PROVIDERS = {
+    "Auth0": (
+        "https://wallet.eu.auth0.com/",
+        {"alg": "RS256", "use": "sig"},
+        {"gty": "client-credentials", "permissions": ["vend"]},
+        "permissions",
+    ),
+    "Entra": (AZURE, {"use": "sig", "x5t": "x", "x5c": ["MII"]}, {"ver": "2.0", "azp": "a", "oid": "o", "roles": ["vend"]}, "roles"),
+    "Firebase": (FIREBASE, {"alg": "RS256", "use": "sig"}, {"user_id": "wallet-7", "auth_time": 1, "firebase": {"identities": {}}}, None),
+    "Google": (GOOGLE, {"alg": "RS256", "use": "sig"}, {"azp": "1", "email": "w@p.iam.gserviceaccount.com", "email_verified": True}, None),
+    "Keycloak": (
+        "https://id.example/realms/wallet",
+        {"alg": "RS256", "use": "sig", "x5c": ["MII"], "x5t#S256": "x"},
+        {"typ": "Bearer", "acr": "1", "realm_access": {"roles": ["vend"]}, "scope": "openid vend", "client_id": "wallet"},
+        "scope",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+async def test_tokens_of_well_known_providers_name_their_callers(issuer, http, name):
+    address, of_key, claims, scope_claim = PROVIDERS[name]
+    encryption = public(OTHER_RSA_KEY, kid="enc", use="enc", alg="RSA-OAEP")  # Keycloak lists one
+    issuer.keys = [encryption, public(RSA_KEY, kid="sig", **of_key)]
+    scope = None if scope_claim is None else "vend"
+    verifier = Verifier(Oidc(address, AUDIENCE, issuer.url, scope, ScopeClaim(scope_claim or "scope")), http)
+
+    signed = token(kid="sig", iss=address, exp=3600, jti="one", **claims)
+    assert await verifier.caller(bearing(signed)) == Caller(address, "wallet-7")

@@ -60,14 +60,10 @@ def faults(schema: Mapping[str, Any], value: object) -> list[str]:
 
 
 def routes_of(function: str) -> set[str]:
-    """The paths that a function answers, from the `match` in its code: `transactions/{}`."""
+    """The paths that a function answers, from each `match` in its code: `transactions/{}`."""
     tree = ast.parse((MAINS / function / "main.py").read_text())
-    [match] = [node for node in ast.walk(tree) if isinstance(node, ast.Match)]
-    routes = set()
-    for case in match.cases:
-        if isinstance(case.pattern, ast.MatchSequence):
-            routes |= set(spelt(case.pattern.patterns))
-    return routes
+    cases = [case for node in ast.walk(tree) if isinstance(node, ast.Match) for case in node.cases]
+    return {route for case in cases if isinstance(case.pattern, ast.MatchSequence) for route in spelt(case.pattern.patterns)}
 
 
 def spelt(patterns: list[ast.pattern]) -> Iterator[str]:
