@@ -26,6 +26,9 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.max_reconnect_backoff_ms", 5_000),  # instead of two minutes, in which every call would fail
 )
 
+READ_ONCE_MORE: Final = frozenset({grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN})
+"""A channel that is being connected anew, or a proxy on the way, may end a call with these. A read has no effect to be repeated."""
+
 Answered = TypeVar("Answered")
 
 
@@ -74,9 +77,14 @@ class Service:
 
 
 async def persistently(
-    call: Callable[[float], Awaitable[Answered]], seconds: float, worth_another_try: Collection[grpc.StatusCode]
+    call: Callable[[float], Awaitable[Answered]],
+    seconds: float,
+    worth_another_try: Collection[grpc.StatusCode],
+    worth_one_more: Collection[grpc.StatusCode] = (),
 ) -> Answered:
     """What `call` answers within the seconds that it is given, tried again after a wait while it fails with one of these codes.
+
+    A failure with one of the codes of `worth_one_more` is tried again once.
 
     All tries and waits together take no longer than `seconds`, where each call keeps to its part. A last try that the end of
     the time cuts off has the failure before it as its cause: what a log shows of it tells an outage from a quota.
@@ -92,7 +100,9 @@ async def persistently(
             return await call(left_seconds)
         except grpc.aio.AioRpcError as error:
             if error.code() not in worth_another_try:
-                raise error from failure
+                if error.code() not in worth_one_more:
+                    raise error from failure
+                worth_one_more = ()
             failure = error
         waited_seconds = wait_seconds * random.uniform(0.5, 1)  # noqa: S311 -- so that not all try again at once
         if clock() + waited_seconds >= ends_at:

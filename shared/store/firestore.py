@@ -19,7 +19,7 @@ from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
 from msgspec import structs
 
-from shared.channels import RETRIED, Service, channel, persistently
+from shared.channels import READ_ONCE_MORE, RETRIED, Service, channel, persistently
 from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold
@@ -139,7 +139,7 @@ class Database:
                 raise ConnectionError("an answer that says nothing")
             return _found(answers[0].found) if answers[0].HasField("found") else None
 
-        return await self._bounded(read)
+        return await self._bounded(read, once_more=READ_ONCE_MORE)
 
     async def query(self, collection: str, **clauses: Any) -> list[Found]:
         """The documents of a structured query over one collection."""
@@ -150,7 +150,7 @@ class Database:
             answers = self._query(request, seconds)
             return [_found(answer.document) async for answer in answers if answer.HasField("document")]
 
-        return await self._bounded(read)
+        return await self._bounded(read, once_more=READ_ONCE_MORE)
 
     def _put(self, message: Any, write: Write) -> None:
         """Fill in a message of the request itself: one that is made first would be copied into it."""
@@ -165,9 +165,11 @@ class Database:
             seconds, _, nanos = write.revision.partition(".")
             moment.seconds, moment.nanos = int(seconds), int(nanos)
 
-    async def _bounded(self, call: Callable[[float], Awaitable[Answered]], *, retried: bool = True) -> Answered:
+    async def _bounded(
+        self, call: Callable[[float], Awaitable[Answered]], *, retried: bool = True, once_more: Collection[grpc.StatusCode] = ()
+    ) -> Answered:
         try:
-            return await (persistently(call, self._timeout_seconds, RETRIED) if retried else call(self._timeout_seconds))
+            return await (persistently(call, self._timeout_seconds, RETRIED, once_more) if retried else call(self._timeout_seconds))
         except Exception as error:  # of API, transport, credentials or time: a call of unknown effect
             raise StoreUnavailable(error.code().name if isinstance(error, grpc.aio.AioRpcError) else type(error).__name__) from error
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import grpc.aio
 import pytest
 
-from shared.channels import persistently
+from shared.channels import READ_ONCE_MORE, persistently
 
 SECONDS = 0.5
 UNAVAILABLE = frozenset({grpc.StatusCode.UNAVAILABLE})
@@ -48,6 +48,17 @@ async def test_a_code_that_another_try_would_not_change_is_raised_at_once():
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await persistently(call, SECONDS, UNAVAILABLE)
     assert (raised.value.code(), len(call.given)) == (grpc.StatusCode.PERMISSION_DENIED, 1)
+
+
+@pytest.mark.parametrize("code", READ_ONCE_MORE)
+async def test_a_read_that_ends_for_no_reason_is_tried_once_more(code: grpc.StatusCode):
+    call = Fails(code)
+    assert await persistently(call, SECONDS, UNAVAILABLE, READ_ONCE_MORE) == "answered"
+
+    call = Fails(grpc.StatusCode.UNAVAILABLE, code, grpc.StatusCode.UNAVAILABLE, code)
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await persistently(call, SECONDS, UNAVAILABLE, READ_ONCE_MORE)
+    assert (raised.value.code(), len(call.given)) == (code, 4)
 
 
 async def test_when_the_time_is_up_the_last_failure_is_told():
