@@ -67,7 +67,10 @@ WORDS: Final[Mapping[str, Word]] = MappingProxyType(
         "transactions": Word("The sales of this page.", None),
         "FoundBody.transactions": Word("The sales that were found, newest first; at most 100.", None),
         "cursor": Word("Asks for the next page; `null` on the last one.", SALE_ID),
-        "eventId": Word("`{transactionId}:{event}`. Drop what you have seen by it.", f"{SALE_ID}:vended"),
+        "eventId": Word(
+            "`{transactionId}:{event}`; of a contradiction `{transactionId}:contradicted:{version}`. Drop what you have taken in by it.",
+            f"{SALE_ID}:vended",
+        ),
         "event": Word("What has happened to the sale.", "vended"),
         # Requests
         "prevendId": Word(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from shared import logs
 from shared.config import ConsumerDetails
 from shared.ports import EventsUnavailable
-from shared.shown import encoded, event_body
+from shared.shown import encoded, event_body, event_id
 from shared.single_flight import SingleFlight
 from shared.transaction import EventName, Transaction
 from shared.vas import Mode
@@ -92,7 +92,7 @@ class LogEvents:
     async def publish(self, event: EventName, sale: Transaction) -> None:
         log.info(
             "event",
-            event_id=f"{sale.id}:{event}",
+            event_id=event_id(event, sale),
             event=event,
             transaction_id=sale.id,
             version=sale.version,

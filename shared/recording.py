@@ -12,7 +12,7 @@ from shared.contradiction import discrepancies
 from shared.outcome import Answer
 from shared.ports import Events, EventsUnavailable, Rules, Supplier
 from shared.store import Conflict, PaperKind, Store, StoreUnavailable
-from shared.transaction import NEXT, EventName, State, Transaction, after, announced, put_off
+from shared.transaction import NEXT, EventName, State, Transaction, after, announced, each_contradiction, put_off
 from shared.value import Value
 
 STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
@@ -57,15 +57,17 @@ class Recording(Value, frozen=True, kw_only=True):
         if not sale.unannounced:
             return sale
         published: set[EventName] = set()
-        for event in sale.unannounced:
-            try:
-                if event is EventName.CONTRADICTED:
-                    await self._keep_discrepancies(sale)
-                await self.events.publish(event, sale)
-            except (EventsUnavailable, StoreUnavailable) as error:
-                log.error("events not announced", transaction_id=sale.id, event=event, cause=error)
-                break
-            published.add(event)
+        event = EventName.CONTRADICTED
+        try:
+            if sale.contradicted_at or event in sale.unannounced:
+                await self._publish_contradictions(sale)
+                published.add(event)
+            for event in sale.unannounced:
+                if event is not EventName.CONTRADICTED:
+                    await self.events.publish(event, sale)
+                    published.add(event)
+        except (EventsUnavailable, StoreUnavailable) as error:
+            log.error("events not announced", transaction_id=sale.id, event=event, cause=error)
         said = frozenset(published)
 
         def told(known: Transaction) -> Transaction:
@@ -112,6 +114,16 @@ class Recording(Value, frozen=True, kw_only=True):
                 waits = until is not None and began + SLOW_REFUSAL <= self.now() < until
                 if failures >= STORE_TRIES and not waits:
                     raise
+
+    async def _publish_contradictions(self, sale: Transaction) -> None:
+        """Every contradiction, those that were announced before too: a consumer ignores older versions than the one it knows.
+
+        So whoever hears of this version of the sale has heard of each of them before it, under the id that is its own for ever.
+        """
+        if EventName.CONTRADICTED in sale.unannounced:
+            await self._keep_discrepancies(sale)
+        for contradicted in each_contradiction(sale):
+            await self.events.publish(EventName.CONTRADICTED, contradicted)
 
     async def _keep_discrepancies(self, sale: Transaction) -> None:
         """A contradiction is a person's to decide: it is on the list before it is announced."""

@@ -231,9 +231,16 @@ def transaction_body(sale: Transaction, state: State, details: ConsumerDetails) 
     }
 
 
+def event_id(event: EventName, sale: Transaction) -> str:
+    """What consumers drop repeats by. Each contradiction has its own: that of the version it made (`each_contradiction`)."""
+    if event is not EventName.CONTRADICTED:
+        return f"{sale.id}:{event}"
+    return f"{sale.id}:{event}:{sale.contradicted_at[-1] if sale.contradicted_at else sale.version}"
+
+
 def event_body(event: EventName, sale: Transaction, details: ConsumerDetails) -> EventBody:
     """What is published about a sale: its state on record, whatever the hour."""
-    return {**transaction_body(sale, sale.state, details), "eventId": f"{sale.id}:{event}", "event": event}
+    return {**transaction_body(sale, sale.state, details), "eventId": event_id(event, sale), "event": event}
 
 
 def prevend_body(prevend: Prevend, details: ConsumerDetails) -> PrevendBody:

@@ -1,6 +1,6 @@
 """One sale: its states, what moves it, and what is still to be done about it. All pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -77,6 +77,7 @@ class HistoryEntry(Value, frozen=True):
 class Transaction(Record, frozen=True, kw_only=True):
     """A sale, from its claim to its end. Times are UTC; `day` is the business day of the claim.
 
+    `contradicted_at` are the versions that contradictions made, one each: they name its announcements.
     `supplier_id` says who sells: it is set when the sale begins, and is the mode's where a record does not have it.
     `version` counts what a caller can see change; `nonce` names the commit that wrote the record, so that a commit whose
     reply was lost is told from a competitor's.
@@ -109,6 +110,7 @@ class Transaction(Record, frozen=True, kw_only=True):
     open: Open | None = None
     nonce: str = ""
     supplier_id: str = ""
+    contradicted_at: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.supplier_id:
@@ -182,6 +184,19 @@ def heard(sale: Transaction, raw: RawAnswer | None) -> Transaction:
     if len(sale.answers) >= (MOST_TELLING_ANSWERS if raw.worth == MOST_WORTH else MOST_IDLE_ANSWERS):
         return sale
     return structs.replace(sale, answers=(*sale.answers, raw))
+
+
+def each_contradiction(sale: Transaction) -> Iterator[Transaction]:
+    """The sale once for each contradiction of it, in their order; the last of `contradicted_at` is then that one.
+
+    Code that keeps no `contradicted_at` may have recorded one that awaits its announcement: the sale's version stands for it.
+    """
+    versions = sale.contradicted_at
+    on_record = sum(entry.what == EventName.CONTRADICTED for entry in sale.history)
+    if EventName.CONTRADICTED in sale.unannounced and (not versions or on_record > len(versions)):
+        versions = tuple(dict.fromkeys((*versions, sale.version)))
+    for number in range(len(versions)):
+        yield structs.replace(sale, contradicted_at=versions[: number + 1])
 
 
 def announced(sale: Transaction, published: frozenset[EventName]) -> Transaction:
@@ -360,4 +375,5 @@ def _contradicted(sale: Transaction, note: str, raw: RawAnswer | None, at: datet
     entry = HistoryEntry(at, EventName.CONTRADICTED.value, by, note)  # the note begins with the kind of discrepancy
     if any((known.what, known.by, known.note) == (entry.what, entry.by, entry.note) for known in sale.history):
         return sale  # said before
-    return _changed(sale, raw, (EventName.CONTRADICTED,), entry, at + timedelta(seconds=retry_seconds))
+    changed = _changed(sale, raw, (EventName.CONTRADICTED,), entry, at + timedelta(seconds=retry_seconds))
+    return structs.replace(changed, contradicted_at=(*sale.contradicted_at, changed.version))

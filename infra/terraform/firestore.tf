@@ -45,6 +45,7 @@ locals {
     "settlements/json",
     "simulator/expireAt",
     "simulator/value",
+    "transactions/contradictedAt",
     "transactions/createdAt",
     "transactions/keys",
     "transactions/open.dueAt",

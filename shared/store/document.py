@@ -52,6 +52,8 @@ def transaction_document(sale: Transaction) -> Document:
         "supplierId": sale.supplier_id,
         "keys": _keys(sale),
     }
+    if sale.contradicted_at:
+        document["contradictedAt"] = list(sale.contradicted_at)
     if sale.open is not None:
         document["open"] = _open_document(sale.open)
     return document
@@ -61,7 +63,7 @@ def transaction_update(before: Transaction, after: Transaction) -> tuple[Documen
     """What `after` changes in the document of `before`, and the paths of all that it changes or removes.
 
     A sale is copied from step to step, and what was not changed is the same object. What stands beside `record` never changes,
-    but for `open`, and for `keys`, which follow the outcome.
+    but for `open`, `contradictedAt`, and `keys`, which follow the outcome.
     """
     changed = {name: item for name in _SALE_FIELDS if (item := getattr(after, name)) is not getattr(before, name)}
     changed["nonce"] = after.nonce  # so that there always is something: no path at all would stand for the whole document
@@ -70,6 +72,10 @@ def transaction_update(before: Transaction, after: Transaction) -> tuple[Documen
     if "outcome" in changed:
         document["keys"] = _keys(after)
         paths.append("keys")
+    if after.contradicted_at is not before.contradicted_at:
+        paths.append("contradictedAt")
+        if after.contradicted_at:
+            document["contradictedAt"] = list(after.contradicted_at)
     if after.open is not before.open:
         paths.append("open")
         if after.open is not None:
@@ -85,8 +91,13 @@ def transaction_of(document: Mapping[str, Any], revision: str | None) -> Transac
     """
     try:
         sale: Transaction = _SALE.decode(document["record"])
-        beside = {"open": _open(document.get("open")), "supplier_id": document.get("supplierId") or sale.supplier_id}
-        return structs.replace(sale, **beside, revision=revision)
+        return structs.replace(
+            sale,
+            open=_open(document.get("open")),
+            supplier_id=document.get("supplierId") or sale.supplier_id,
+            contradicted_at=tuple(document.get("contradictedAt") or ()),
+            revision=revision,
+        )
     except (KeyError, TypeError, ValueError, ArithmeticError):
         raise UnreadableRecord("a sale holds what this version does not know") from None  # the cause may quote a token
 
@@ -281,7 +292,7 @@ def _may_be_absent(hint: Any) -> bool:
     return get_origin(hint) is tuple or NoneType in get_args(hint)
 
 
-_BESIDE_THE_RECORD: Final = frozenset({"open", "revision", "supplier_id"})
+_BESIDE_THE_RECORD: Final = frozenset({"open", "revision", "supplier_id", "contradicted_at"})
 _SALE: Final = _record(Transaction, without=_BESIDE_THE_RECORD)
 _SALE_FIELDS: Final = _fields(Transaction, _BESIDE_THE_RECORD)
 _PREVEND: Final = _record(Prevend, without=frozenset({"revision"}))

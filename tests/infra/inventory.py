@@ -64,6 +64,7 @@ EVERYWHERE: Final[Mapping[str, tuple[str, ...]]] = {
         "settlements/json",
         "simulator/expireAt",
         "simulator/value",
+        "transactions/contradictedAt",
         "transactions/createdAt",
         "transactions/keys",
         "transactions/open.dueAt",

@@ -285,8 +285,11 @@ def every_end_is_announced(world: "World") -> None:
             raise Violation("every end is announced", f"sale {sale.id[:6]} is {sale.state}")
         if (sale.id, EventName.REJECTED if sale.state is State.VENDED else EventName.VENDED) in said:
             raise Violation("an end is never announced as something else", f"sale {sale.id[:6]} is {sale.state}")
-        if wallets[sale.id] is not sale.state:
-            raise Violation("wallets come to the same end", f"sale {sale.id[:6]} is {sale.state}, a wallet says {wallets[sale.id]}")
+        if wallets.states[sale.id] is not sale.state:
+            raise Violation("wallets come to the same end", f"sale {sale.id[:6]} is {sale.state}, a wallet says {wallets.states[sale.id]}")
+        contradicted = sum(entry.what == EventName.CONTRADICTED for entry in sale.history)
+        if contradicted and (heard := wallets.contradicted.count(sale.id)) != contradicted:
+            raise Violation("wallets hear of every contradiction", f"sale {sale.id[:6]} has {contradicted}, a wallet heard of {heard}")
     for sale_id in world.recovered:
         if (sale_id, EventName.TOKENS) not in said:
             raise Violation("recovered tokens are announced", f"sale {sale_id[:6]}")

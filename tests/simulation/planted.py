@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from shared import identifiers, outcome, recording, resolving, settling, silence, transaction, vending
+from shared import identifiers, outcome, recording, resolving, settling, shown, silence, transaction, vending
 from shared.mobilemart import answers, receipts
 
 
@@ -190,7 +190,7 @@ PLANTS = (
     plant("the unannounced are cleared blindly", (transaction.announced, swap("if event not in published", "if False"))),
     plant(
         "what was not published counts as published",
-        (recording.Recording.announce, swap("break\n", "pass\n")),
+        (recording.Recording.announce, swap("said = frozenset(published)", "said = frozenset(sale.unannounced)")),
     ),
     plant(
         "an end can be overwritten",
@@ -198,6 +198,18 @@ PLANTS = (
         (transaction._moved, swap("if state not in NEXT[sale.state]:", "if False:")),
     ),
     plant("what contradicts an end is forgotten", (transaction._contradicted, before("    entry = HistoryEntry(", "    return sale"))),
+    plant(
+        "two contradictions of a sale have one id",
+        (shown.event_id, swap("{sale.contradicted_at[-1] if sale.contradicted_at else sale.version}", "again")),
+    ),
+    plant(
+        "contradictions that wait together are announced as one",
+        (transaction.each_contradiction, swap("for number in range(len(versions)):", "for number in range(len(versions))[-1:]:")),
+    ),
+    plant(
+        "a contradiction is ignored as older news",
+        (recording.Recording.announce, swap("if sale.contradicted_at or event in sale.unannounced:", "if event in sale.unannounced:")),
+    ),
     plant(
         "a lease is shorter than the exchange",
         (

@@ -6,6 +6,7 @@ from types import coroutine
 from typing import Any, NamedTuple
 
 from shared.ports import EventsUnavailable
+from shared.shown import event_id
 from shared.transaction import EventName, State, Transaction
 from tests.simulation.faults import PUBLISH, Call, Fault
 
@@ -19,6 +20,7 @@ class Message(NamedTuple):
     event: EventName
     version: int
     state: State
+    event_id: str
 
 
 class Topic:
@@ -35,7 +37,7 @@ class Topic:
         if (fault := (yield PUBLISHED)) is Fault.REFUSED:
             raise EventsUnavailable
         self._heard(event, sale)
-        message = Message(sale.id, event, sale.version, sale.state)
+        message = Message(sale.id, event, sale.version, sale.state, event_id(event, sale))
         self.messages += [message] * (2 if fault is Fault.REPEATED else 1)
         if fault is not None:
             yield fault
@@ -43,20 +45,33 @@ class Topic:
             raise EventsUnavailable
 
 
-def delivered(messages: list[Message], rng: Random) -> dict[str, State]:
-    """What wallets make of the messages, in whatever order they come: the state of the highest version that each sale was told of."""
+class Wallets(NamedTuple):
+    """What wallets make of the messages: each sale's state of the highest version that they were told of, and whose end was contradicted.
+
+    `contradicted` holds a sale once for each contradiction that they have heard of.
+    """
+
+    states: dict[str, State]
+    contradicted: list[str]
+
+
+def delivered(messages: list[Message], rng: Random) -> Wallets:
+    """The messages as wallets hear them, in whatever order they come: without repeats, by their ids, and without lower versions."""
     order = messages.copy()
     if len(order) > 1:
         for at in range(len(order) - 1, 0, -1):
             other = int(rng.random() * (at + 1))
             order[at], order[other] = order[other], order[at]
-    seen: set[tuple[str, EventName]] = set()
+    seen: set[str] = set()
+    contradicted: list[str] = []
     versions: dict[str, int] = {}
     states: dict[str, State] = {}
-    for sale_id, event, version, state in order:
-        if (sale_id, event) in seen or version < versions.get(sale_id, 0):
+    for sale_id, event, version, state, name in order:
+        if name in seen or version < versions.get(sale_id, 0):
             continue
-        seen.add((sale_id, event))
+        seen.add(name)
         versions[sale_id] = version
         states[sale_id] = state
-    return states
+        if event is EventName.CONTRADICTED:
+            contradicted.append(sale_id)
+    return Wallets(states, contradicted)

@@ -1,0 +1,104 @@
+"""Each contradiction of a sale is announced under an id of its own, however many wait together, and whatever moved meanwhile."""
+
+from itertools import permutations
+
+from msgspec import structs
+
+from shared.config import ConsumerDetails
+from shared.outcome import Answer, Receipt, TokensDue, Vended
+from shared.shown import event_body, event_id
+from shared.store.document import transaction_document, transaction_of
+from shared.transaction import EventName, after, each_contradiction
+from tests.stepping import World, delivered, electricity, run
+
+PENDING = Vended(Receipt(supplier_transaction_id="supplier-00000001", tokens_due=TokensDue.PENDING))
+
+
+class Hearing(World):
+    """A world whose topic keeps whole messages, as they are published."""
+
+    def __init__(self, **fields):
+        super().__init__(**fields)
+        self.messages = []
+
+    async def publish(self, event, sale):
+        if not self.topic_down:
+            self.messages.append(event_body(event, sale, ConsumerDetails.MASKED))
+        await super().publish(event, sale)
+
+
+def sold(world):
+    return run(world.vending.purchase(electricity())).transaction
+
+
+def contradicted(world, sale, name):
+    return run(world.vending.learn(sale, Answer(delivered(name)), by="reprint"))
+
+
+def heard(messages):
+    """The contradictions that a strict consumer hears of: without repeats, and without versions lower than the one it knows."""
+    seen, version = [], 0
+    for message in messages:
+        if message["eventId"] not in seen and message["version"] >= version:
+            seen.append(message["eventId"])
+            version = message["version"]
+    return {name for name in seen if ":contradicted:" in name}
+
+
+def test_a_contradiction_is_announced_under_the_version_that_it_made():
+    world = Hearing()
+    sale = contradicted(world, sold(world), "other-00000001")
+    run(world.vending.announce(sale))
+    assert sale.version == 3 and heard(world.messages) == {f"{sale.id}:contradicted:3"}
+
+
+def test_contradictions_that_wait_together_are_announced_one_by_one():
+    world = Hearing(topic_down=True)
+    sale = contradicted(world, contradicted(world, sold(world), "other-00000001"), "other-00000002")
+    world.topic_down = False
+    run(world.vending.announce(sale))
+    ids = {f"{sale.id}:contradicted:3", f"{sale.id}:contradicted:4"}
+    for order in permutations(world.messages):
+        assert heard(order) == ids
+    assert world.sales[sale.id].unannounced == ()
+
+
+def test_one_that_is_announced_again_once_the_version_has_moved_keeps_its_id():
+    world = Hearing()
+    first = contradicted(world, sold(world), "other-00000001")
+    announcing = world.vending.announce(first)
+    while announcing.send(None) != "after publish":
+        pass
+    announcing.close()  # dead before it forgets what it has published
+    second = contradicted(world, world.sales[first.id], "other-00000002")
+    run(world.vending.announce(second))
+    told = [message["eventId"].removeprefix(first.id) for message in world.messages if message["event"] == "contradicted"]
+    assert told == [":contradicted:3", ":contradicted:3", ":contradicted:4"]
+
+
+def test_later_news_of_a_sale_hides_no_contradiction_from_whom_it_reaches_first():
+    world = Hearing(answers=[PENDING])
+    sale = contradicted(world, sold(world), "other-00000001")
+    run(world.vending.announce(sale))
+    run(world.vending.announce(run(world.vending.learn(world.sales[sale.id], Answer(delivered("00000001")), by="reprint"))))
+    assert [message["event"] for message in world.messages][-1] == "tokens"
+    for order in permutations(world.messages):
+        assert heard(order) == {f"{sale.id}:contradicted:3"}
+
+
+def test_their_versions_are_kept_beside_the_record_and_read_again():
+    world = World(topic_down=True)
+    sale = contradicted(world, contradicted(world, sold(world), "other-00000001"), "other-00000002")
+    document = transaction_document(sale)
+    assert document["contradictedAt"] == [3, 4] and "contradicted_at" not in document["record"]
+    assert transaction_of(document, None) == sale
+
+
+def test_one_that_older_code_recorded_is_announced_under_the_version_of_its_sale():
+    world = World(topic_down=True)
+    sale = contradicted(world, sold(world), "other-00000001")
+    forgotten = structs.replace(sale, contradicted_at=())
+    assert [event_id(EventName.CONTRADICTED, one) for one in each_contradiction(forgotten)] == [f"{sale.id}:contradicted:3"]
+    beside = after(forgotten, Answer(delivered("other-00000002")), at=world.now, by="reprint", retry_seconds=60)
+    assert [one.contradicted_at[-1] for one in each_contradiction(structs.replace(beside, version=5))] == [4, 5]
+    assert list(each_contradiction(structs.replace(forgotten, unannounced=()))) == []
