@@ -53,7 +53,7 @@ def transaction_document(sale: Transaction) -> Document:
         "keys": _keys(sale),
     }
     if sale.contradicted_at:
-        document["contradictedAt"] = list(sale.contradicted_at)
+        document["contradictedAt"] = _VERSIONS.encode(sale.contradicted_at)
     if sale.open is not None:
         document["open"] = _open_document(sale.open)
     return document
@@ -75,7 +75,7 @@ def transaction_update(before: Transaction, after: Transaction) -> tuple[Documen
     if after.contradicted_at is not before.contradicted_at:
         paths.append("contradictedAt")
         if after.contradicted_at:
-            document["contradictedAt"] = list(after.contradicted_at)
+            document["contradictedAt"] = _VERSIONS.encode(after.contradicted_at)
     if after.open is not before.open:
         paths.append("open")
         if after.open is not None:
@@ -95,7 +95,7 @@ def transaction_of(document: Mapping[str, Any], revision: str | None) -> Transac
             sale,
             open=_open(document.get("open")),
             supplier_id=document.get("supplierId") or sale.supplier_id,
-            contradicted_at=tuple(document.get("contradictedAt") or ()),
+            contradicted_at=_VERSIONS.decode(document.get("contradictedAt") or ()),
             revision=revision,
         )
     except (KeyError, TypeError, ValueError, ArithmeticError):
@@ -293,6 +293,7 @@ def _may_be_absent(hint: Any) -> bool:
 
 
 _BESIDE_THE_RECORD: Final = frozenset({"open", "revision", "supplier_id", "contradicted_at"})
+_VERSIONS: Final = _codec(tuple[int, ...])
 _SALE: Final = _record(Transaction, without=_BESIDE_THE_RECORD)
 _SALE_FIELDS: Final = _fields(Transaction, _BESIDE_THE_RECORD)
 _PREVEND: Final = _record(Prevend, without=frozenset({"revision"}))
