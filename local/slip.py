@@ -15,7 +15,13 @@ TITLES: Final = {
     "data": "DATA",
     "voucher": "VOUCHER",
 }
-TOKEN_TITLES: Final = {"key_change": "KEY CHANGE TOKEN", "free": "FREE UNITS TOKEN", "credit": "CREDIT TOKEN", "other": "TOKEN"}
+TOKEN_TITLES: Final = {
+    "key_change": "KEY CHANGE TOKEN",
+    "free": "FREE UNITS TOKEN",
+    "credit": "CREDIT TOKEN",
+    "refund": "REFUND TOKEN",
+    "other": "TOKEN",
+}
 
 
 def slip(sale: Mapping[str, Any]) -> str:

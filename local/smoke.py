@@ -183,7 +183,8 @@ class Smoke:
         if self.options.show_token:
             return f"\n{slip(sale)}"
         by_hand = f"GET {self.to.purchase}/transactions/{said(sale.get('transactionId'))}"
-        return f"\nWhat was bought is on record. To see it: this command with --key {key} --show-token, or\n  {by_hand}"
+        shown = f"\nWhat was bought is on record. To see it: this command with --key {key} --show-token, or\n  {by_hand}"
+        return shown if sale.get("simulated") is True else f"{shown}\n{_amount_check(sale)}"
 
     def _same(self, body: Mapping[str, Any], order: Mapping[str, object], mode: Mode) -> None:
         """That an answer is about what was asked, and of the mode that the deployment calls its own."""
@@ -275,6 +276,16 @@ def _key(text: str) -> str:
 
 def _amount(cents: object) -> str:
     return str(Money(cents)) if type(cents) is int else "not said"
+
+
+def _amount_check(sale: Mapping[str, Any]) -> str:
+    """Which `MOBILEMART_AMOUNT_CHECK` the sale's raw answer speaks for: a wallet does not see it, an operator does."""
+    cents = sale["amountCents"]
+    return (
+        f"How did the supplier write the amount? GET /transactions/{said(sale.get('transactionId'))} of reconcile, under answers:\n"
+        f"  {Money(cents).rand:.2f}, in rand as it was sent: set MOBILEMART_AMOUNT_CHECK=doubt\n"
+        f"  {cents} in cents, with or without charges, or not at all: keep MOBILEMART_AMOUNT_CHECK=alert, and tell the engineer"
+    )
 
 
 def _delivered(sale: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ NAMES: Final = frozenset(  # every variable that there is
     {
         *("ENVIRONMENT", "TRANSACTION_STORE", "GOOGLE_CLOUD_PROJECT", "FIRESTORE_DATABASE", "EVENTS_TOPIC", "CORS_ORIGINS"),
         *("MOBILEMART_LIVE_INTEGRATION", "MOBILEMART_API_URL", *_SUPPLIER_SECRETS),
-        *("MOBILEMART_TENDER_TYPE", "MOBILEMART_UTILITY_PRODUCT_ID", "MOBILEMART_REPRINT_BY"),
+        *("MOBILEMART_TENDER_TYPE", "MOBILEMART_UTILITY_PRODUCT_ID", "MOBILEMART_REPRINT_BY", "MOBILEMART_AMOUNT_CHECK"),
         *("MOBILEMART_CONNECT_TIMEOUT_SECONDS", "MOBILEMART_TIMEOUT_SECONDS", "MOBILEMART_CALLS_PER_SECOND"),
         *("SEND_WINDOW_SECONDS", "STORE_TIMEOUT_SECONDS", "FUNCTION_TIMEOUT_SECONDS", "VENDING_LEASE_SECONDS"),
         *("IN_DOUBT_MINIMUM_AGE_SECONDS", "RESOLVE_INTERVAL_SECONDS", "REVIEW_AFTER_SECONDS", "PREVEND_VALID_SECONDS"),
@@ -84,6 +84,13 @@ class ReprintBy(StrEnum):
     REQUEST_ID = "request_id"
     TRANSACTION_ID = "transaction_id"
     NONE = "none"
+
+
+class AmountCheck(StrEnum):
+    """What becomes of a vend whose answer names another amount than was asked for."""
+
+    ALERT = "alert"  # vended, and somebody is woken: how the supplier writes amounts is not known
+    DOUBT = "doubt"  # in doubt, once a smoke sale has shown that it writes them as sent
 
 
 class ConsumerDetails(StrEnum):
@@ -147,6 +154,7 @@ class Config(Value, frozen=True, kw_only=True):
     tender_type: str
     utility_product_id: str | None
     reprint_by: ReprintBy
+    amount_check: AmountCheck
     connect_timeout_seconds: int
     exchange_timeout_seconds: int
     calls_per_second: int
@@ -217,6 +225,7 @@ def load(environ: Mapping[str, str], function: str) -> Config:
         tender_type=read.text("MOBILEMART_TENDER_TYPE", r"[A-Za-z]{1,40}", "letters") or "CreditCard",
         utility_product_id=read.text("MOBILEMART_UTILITY_PRODUCT_ID", r"[!-~]{1,100}", "visible ASCII"),
         reprint_by=read.choice("MOBILEMART_REPRINT_BY", ReprintBy.REQUEST_ID),
+        amount_check=read.choice("MOBILEMART_AMOUNT_CHECK", AmountCheck.ALERT),
         connect_timeout_seconds=read.number("MOBILEMART_CONNECT_TIMEOUT_SECONDS", 5, most=60),
         exchange_timeout_seconds=exchange_timeout,
         calls_per_second=read.number("MOBILEMART_CALLS_PER_SECOND", 5, most=1000),

@@ -27,7 +27,7 @@ _HARMLESS: Final = frozenset(  # what the supplier says that is no token, and ab
         *("amount", "amountDue", "convenienceFee", "currency", "detail", "errorCode", "errorMessage", "fulcrumErrorCode", "kind"),
         *("minimumAmount", "onlineMeter", "prevendTransactionId", "productAmount", "productName", "requestId", "simulated", "status"),
         *("tenderType", "timestamp", "title", "tokenType", "traceId", "transactionId", "type", "unitType", "units"),
-        *("vasCategoryIdentifier",),
+        *("vasCategoryIdentifier", "approved", "outcome", "responseCode", "result", "state", "success", "transactionStatus"),
     }
 )
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z_]{0,39}", re.ASCII)

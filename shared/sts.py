@@ -4,9 +4,10 @@ Source: IEC 62055-41 (the Standard Transfer Specification); what the supplier se
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from itertools import groupby
 
 from msgspec import structs
 
@@ -16,7 +17,11 @@ TOKEN_DIGITS = 20
 SIMULATED_PREFIX = "0" * 12  # no real token of this system's supplier starts so; every simulated one does
 
 _TWENTY_DIGITS = re.compile(r"[0-9]{20}", re.ASCII)
+MOST_JOINED = 20  # tokens in one text
+
 _SEPARATORS = re.compile(r"[\s-]+", re.ASCII)
+_BETWEEN_TOKENS = re.compile(r"[|,;/]")
+_LONGEST_JOINED = MOST_JOINED * 2 * TOKEN_DIGITS
 
 
 class TokenKind(StrEnum):
@@ -25,6 +30,7 @@ class TokenKind(StrEnum):
     KEY_CHANGE = "key_change"  # typed first, in order, or the credit token is refused
     FREE = "free"  # free basic electricity: zero rand
     CREDIT = "credit"
+    REFUND = "refund"  # credit that the utility gives back
     OTHER = "other"  # the supplier named a kind that we do not know
 
 
@@ -52,6 +58,38 @@ def token_number(text: object) -> str | None:
         return None
     digits = _SEPARATORS.sub("", text)
     return digits if _TWENTY_DIGITS.fullmatch(digits) else None
+
+
+def joined_numbers(text: object) -> tuple[str | None, ...]:
+    """The tokens in one text, in their order; `None` for each part that is no token.
+
+    Several tokens stand between `|`, `,`, `;`, `/`, blanks or line ends. The groups of one token never count as several.
+    """
+    if not isinstance(text, str) or len(text) > _LONGEST_JOINED:
+        return (None,)
+    if (only := token_number(text)) is not None:
+        return (only,)
+    parts = [part for part in _BETWEEN_TOKENS.split(text) if part.strip()]
+    numbers = tuple(number for part in parts for number in _spaced(part))
+    return numbers if any(numbers) else (None,)
+
+
+def _spaced(text: str) -> Iterator[str | None]:
+    """The tokens in text without other separators: each a whole group, or several groups. Groups that do not come out even are none."""
+    for is_whole, run in groupby(_SEPARATORS.split(text.strip()), key=lambda group: len(group) == TOKEN_DIGITS):
+        groups = tuple(run)
+        yield from map(token_number, groups) if is_whole else _grouped_numbers(groups)
+
+
+def _grouped_numbers(groups: Iterable[str]) -> tuple[str | None, ...]:
+    numbers: list[str | None] = []
+    digits = ""
+    for group in groups:
+        digits += group
+        if len(digits) >= TOKEN_DIGITS:
+            numbers.append(token_number(digits))
+            digits = ""
+    return (None,) if digits or None in numbers else tuple(numbers)  # one group that is missing would make tokens that nobody issued
 
 
 def grouped(number: str) -> str:
@@ -89,10 +127,13 @@ def _place(token: StsToken, whole: Sequence[StsToken], *, earlier: Sequence[str]
 
 def _both(known: StsToken, said: StsToken) -> StsToken:
     """What two lists say of one token: the kind that is no guess, which the last ones may be, and the units that were quoted."""
-    kind = min(known.kind, said.kind, key=list(TokenKind).index)
+    kind = min(known.kind, said.kind, key=_SUREST_FIRST.index)
     return structs.replace(said, kind=kind, units=known.units if said.units is None else said.units)
 
 
+_SUREST_FIRST = (TokenKind.KEY_CHANGE, TokenKind.FREE, TokenKind.REFUND, TokenKind.CREDIT, TokenKind.OTHER)
+
+
 def _typed(token: StsToken) -> int:
-    """When a token is typed: key changes first, then free units, then all else."""
+    """When a token is typed: key changes first, then free units, then all else, refunds among it."""
     return {TokenKind.KEY_CHANGE: 0, TokenKind.FREE: 1}.get(token.kind, 2)

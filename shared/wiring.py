@@ -244,6 +244,7 @@ class Wiring:
             tender_type=config.tender_type,
             reprint_by=config.reprint_by,
             utility_product_id=config.utility_product_id,
+            amount_check=config.amount_check,
             connect_timeout_seconds=config.connect_timeout_seconds,
             timeout_seconds=config.exchange_timeout_seconds,
         )

@@ -19,7 +19,7 @@ locals {
     claimed_twice = {
       message  = "vend claimed twice"
       severity = "CRITICAL"
-      means    = "The supplier names, for a sale in doubt, a vend that another sale holds. It is not believed; the sale stays in doubt."
+      means    = "The supplier names, for a sale that is being sold or in doubt, a vend that another sale holds: perhaps two customers received one token. It is not believed; the sale is in doubt."
       do       = "Open both sales in reconcile (GET /transactions/{id}), compare their raw answers, and ask the supplier which vend is whose."
     }
     credentials_refused = {
@@ -105,6 +105,18 @@ locals {
       severity = "WARNING"
       means    = "A sale is vended and owed, and its tokens have not come."
       do       = "The sweep and the settlement keep asking. If the customer is waiting, ask the supplier by its transaction id, and add the tokens (POST /transactions/{id}/resolution)."
+    }
+    vend_amount_differs = {
+      message  = "vend amount differs"
+      severity = "CRITICAL"
+      means    = "The supplier's answer to a vend names another amount than was asked for. With MOBILEMART_AMOUNT_CHECK=alert the sale is vended all the same, with doubt it is in doubt."
+      do       = "Open the sale in reconcile (GET /transactions?requestId=...) and read its raw answer. If all sales say so, the supplier writes amounts otherwise than we read them; if one does, ask the supplier what it sold."
+    }
+    vend_mismatch = {
+      message  = "vend answer does not match"
+      severity = "CRITICAL"
+      means    = "The supplier answered a vend with a 2xx that says no or not yet, carries an error, or names another meter, account, number or request. The sale is in doubt, with a sign of a vend."
+      do       = "Open the sale in reconcile (GET /transactions?requestId=...) and read its raw answer. If it names another customer, pause that service (POST /selling) and call the supplier. Never give the customer what it holds before the supplier has said whose it is."
     }
   }
 

@@ -4,7 +4,9 @@ import { el } from "./dom.js";
 import { grouped, moment, rand, recipient } from "./words.js";
 
 const TITLES = { utility: "Prepaid electricity", "bill-payment": "Bill payment", airtime: "Airtime", data: "Data", voucher: "Voucher" };
-const TOKENS = { key_change: "Key change token", free: "Free units token", credit: "Credit token", other: "Token" };
+const TOKENS = {
+  key_change: "Key change token", free: "Free units token", credit: "Credit token", refund: "Refund token", other: "Token",
+};
 
 /** A vended sale on paper. */
 export function slip(sale) {

@@ -163,7 +163,7 @@ async def _reprinted(
     heard = await switch.ask(call)
     kept = notes.keep("reprint", heard)
     shown = _unlike(looked, heard)
-    match read_reprint(heard, order, switch.config.mode, held):
+    match read_reprint(heard, order, switch.config.mode, held, request_id):
         case Vended(receipt):
             notes.steps.end(
                 Verdict.SEEN, f"the sale, {said(receipt.supplier_transaction_id)}", f"{_goods(receipt)}, in {kept}", *looks(heard)

@@ -10,15 +10,16 @@ from local.terminal import said
 from shared.catalogue import Product
 from shared.identifiers import same_supplier_id
 from shared.mobilemart.answers import Heard, Reply
+from shared.mobilemart.charges import CHARGE_AMOUNT_KEYS, CHARGE_NAME_KEYS
 from shared.mobilemart.error_codes import CODES, MERCHANT_ERROR, TRANSACTION_DOES_NOT_EXIST
-from shared.mobilemart.fields import rand
-from shared.mobilemart.receipts import CHARGE_AMOUNT_KEYS, CHARGE_NAME_KEYS, KIND_KEYS, TOKEN_KEYS, UNIT_KEYS
+from shared.mobilemart.receipts import KIND_KEYS, TOKEN_KEYS, UNIT_KEYS, amount_said, names_amount
 from shared.mobilemart.wire import REPRINTED
 from shared.money import Money
 from shared.outcome import Outcome, Reason, Receipt, Rejected, Unknown, Vended
 from shared.vas import Order, VasType
 
 KEPT: Final = "as assumed"  # nothing is to be changed
+ALERT: Final = "keep MOBILEMART_AMOUNT_CHECK=alert"
 
 MOBILE_NUMBER_INVALID: Final = 1013
 
@@ -139,8 +140,8 @@ def of_vend(reply: Reply, order: Order) -> Iterable[Finding]:
         yield from _of_tokens(reply.delivered)
         yield from _of_units(reply.delivered)
         yield from _of_charges(details)
-    stated = details.get("productAmount", reply.delivered.get("amount"))
-    yield from _of_amount(stated, order.amount)
+    if reply.delivered:
+        yield from _of_amount(reply.delivered, order.amount)
     if order.mobile_number is not None and reply.delivered:
         yield Finding("mobile-number-form", "the one that was sent is taken")
     elif order.mobile_number is not None and reply.meaning is CODES[MOBILE_NUMBER_INVALID]:
@@ -258,11 +259,18 @@ def _of_charges(details: Mapping[str, object]) -> Iterable[Finding]:
         yield Finding("fixed-costs", keys, KEPT if known else "add its keys to CHARGE_NAME_KEYS and CHARGE_AMOUNT_KEYS")
 
 
-def _of_amount(stated: object, asked: Money) -> Iterable[Finding]:
-    money = rand(stated)
-    if money == asked:
-        yield Finding("amount-unit", "rand")
-    elif money is not None and money.cents == asked.cents * 100:
-        yield Finding("amount-unit", "cents", "divide by 100 in amount_said: until then no reprint matches its sale")
-    elif money is not None:
-        yield Finding("amount-unit", "another amount than was asked for: without charges?", "see the saved answer, then amount_said")
+def _of_amount(said_of_sale: Mapping[str, object], asked: Money) -> Iterable[Finding]:
+    """How a sale's answer writes the amount, which says what `MOBILEMART_AMOUNT_CHECK` can be."""
+    stated = amount_said(said_of_sale)
+    if stated == asked:
+        yield Finding("amount-unit", "rand, as it was sent", "MOBILEMART_AMOUNT_CHECK=doubt: another amount is another sale")
+    elif stated is not None and stated.cents == asked.cents * 100:
+        change = f"{ALERT}, and divide by 100 in amount_said: until then no reprint matches its sale"
+        yield Finding("amount-unit", "cents", change)
+    elif stated is not None:
+        change = f"{ALERT}; see the saved answer, then amount_said: until then no reprint matches its sale"
+        yield Finding("amount-unit", "another amount than was asked for: with or without charges?", change)
+    elif names_amount(said_of_sale):
+        yield Finding("amount-unit", "an amount that cannot be read", f"{ALERT}; see the saved answer, then amount_said")
+    else:
+        yield Finding("amount-unit", "no amount at all", f"{ALERT}: there is nothing to compare")

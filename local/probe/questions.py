@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 RECEIPTS: Final = "shared/mobilemart/receipts.py"
+CHARGES: Final = "shared/mobilemart/charges.py"
+STATUS_WORDS: Final = "shared/mobilemart/status_words.py"
 ANSWERS: Final = "shared/mobilemart/answers.py"
 WIRE: Final = "shared/mobilemart/wire.py"
 CODES: Final = "shared/mobilemart/error_codes.py"
@@ -81,14 +83,21 @@ QUESTIONS: Final = (
     Question(
         "repeated-request-id", "What does a repeated requestId do?", _at("shared/vending.py", "SENDS"), f"{BUY} --repeat-request-id AMOUNT"
     ),
-    Question("answer-final", "Is a 2xx with an id final?", _at(ANSWERS, "read_vend"), BUY),
+    Question(
+        "answer-final", "Is a 2xx with an id final?", (*_at(ANSWERS, "read_vend"), *_at(STATUS_WORDS, "_NO", "_NOT_YET", "_YES")), BUY
+    ),
     Question("token-keys", "Which keys of a token hold its digits and kind?", _at(RECEIPTS, "TOKEN_KEYS", "KIND_KEYS"), BUY),
     Question("units-key", "Which key holds the units?", _at(RECEIPTS, "UNIT_KEYS"), BUY),
-    Question("amount-unit", "Is the amount of a sale said in rand?", _at(RECEIPTS, "amount_said"), BUY),
+    Question(
+        "amount-unit",
+        "Is the amount of a sale said in rand?",
+        (*_at(CONFIG, "MOBILEMART_AMOUNT_CHECK"), *_at(RECEIPTS, "amount_said")),
+        BUY,
+    ),
     Question(
         "fixed-costs",
         "What is in fixedCosts?",
-        _at(RECEIPTS, "CHARGE_NAME_KEYS", "CHARGE_AMOUNT_KEYS"),
+        _at(CHARGES, "CHARGE_NAME_KEYS", "CHARGE_AMOUNT_KEYS", "_DEBT"),
         "buy for a meter with arrears, and --save",
     ),
     Question("prevend-fields", "What does a prevend say?", _at(ANSWERS, "read_prevend"), "--meter or --account"),

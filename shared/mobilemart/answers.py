@@ -5,13 +5,17 @@ The codes and statuses that decide are in `error_codes.py`; what was delivered i
 
 import re
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Final
 
 from shared.catalogue import Product
+from shared.config import AmountCheck
 from shared.identifiers import same_supplier_id
 from shared.mobilemart.error_codes import CODES, FLOAT_EXHAUSTED, NEVER_EVIDENCE, TRANSACTION_DOES_NOT_EXIST, Meaning, meaning
 from shared.mobilemart.fields import exact, given_id, json_value, members, rand, text
-from shared.mobilemart.receipts import amount_said, read_consumer, read_receipt, recipients_said
+from shared.mobilemart.receipts import amount_said, names_amount, read_consumer, read_receipt
+from shared.mobilemart.status_words import Says, says_no_error
+from shared.mobilemart.vend_checks import Doubt, Statement, statement_of
 from shared.money import Money
 from shared.outcome import (
     NoAnswer,
@@ -22,11 +26,12 @@ from shared.outcome import (
     Receipt,
     Rejected,
     Reprinted,
+    TokensDue,
     Unknown,
     Vended,
 )
 from shared.value import Value
-from shared.vas import Mode, Order, VasType, msisdn
+from shared.vas import Mode, Order, VasType
 
 SAYS_SIMULATED: Final = "the answer is marked as simulated"
 BUSY_SECONDS: Final = 60  # the wait after a 429 that names none
@@ -35,7 +40,8 @@ LONGEST_WAIT_SECONDS: Final = 3600
 _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.ASCII)
 _RETRY_IN: Final = re.compile(r"retry in ([0-9]{1,4}) (second|minute)", re.ASCII | re.IGNORECASE)
 _ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,200}"', re.ASCII)
-_NO_ERROR: Final = (None, 0, "0", "", False)
+_ACCEPTED: Final = 202  # taken, and not done yet (RFC 9110 section 15.3.3)
+_NOT_ABOUT_A_SALE: Final = frozenset({Doubt.PROBLEM, Doubt.ERROR})
 
 
 class NoReply(Value, frozen=True):
@@ -105,7 +111,7 @@ class Reply(Value, frozen=True):
     def delivered(self) -> Mapping[str, object]:
         """The members of a 2xx that is a JSON object and says no error; none otherwise."""
         said = members(self.json)
-        has_error = any(said.get(key) not in _NO_ERROR for key in ("fulcrumErrorCode", "errorCode"))
+        has_error = not all(says_no_error(said.get(key)) for key in ("fulcrumErrorCode", "errorCode"))
         return said if self.is_success and not has_error else {}
 
     @property
@@ -130,18 +136,58 @@ class Reply(Value, frozen=True):
 Heard = Reply | NoReply
 
 
-def read_vend(heard: Heard, order: Order, mode: Mode) -> Outcome:
+class Concern(StrEnum):
+    """What a person should hear of the answer to a vend."""
+
+    DOES_NOT_MATCH = "does not match"
+    AMOUNT_DIFFERS = "amount differs"
+    STATUS_NOT_KNOWN = "status not known"
+
+
+class VendRead(Value, frozen=True):
+    """What became of a vend, and what a person should hear of its answer, with the reason in words of ours."""
+
+    outcome: Outcome
+    concern: Concern | None = None
+    why: str | None = None
+
+
+def read_vend(
+    heard: Heard, order: Order, mode: Mode, request_id: str | None = None, amount_check: AmountCheck = AmountCheck.ALERT
+) -> Outcome:
     """What became of a vend. `Unknown` unless the answer proves more."""
+    return vend_read(heard, order, mode, request_id, amount_check).outcome
+
+
+def vend_read(heard: Heard, order: Order, mode: Mode, request_id: str | None, amount_check: AmountCheck) -> VendRead:
+    """What became of a vend that was asked for under `request_id`, and whom its answer concerns.
+
+    A sale that its own answer speaks against is in doubt, with a sign of a vend. `amount_check` says what another amount does.
+    """
     if isinstance(heard, NoReply):
-        return Rejected(Reason.TEMPORARILY_UNAVAILABLE, heard.cause, not_taken=True) if heard.never_sent else Unknown(heard.cause)
+        never = Rejected(Reason.TEMPORARILY_UNAVAILABLE, heard.cause, not_taken=True)
+        return VendRead(never if heard.never_sent else Unknown(heard.cause))
     if is_foreign(heard, mode):
-        return Unknown(SAYS_SIMULATED, sign_of_vend=heard.is_success)
+        return VendRead(Unknown(SAYS_SIMULATED, sign_of_vend=heard.is_success))
     known = None if heard.status in NEVER_EVIDENCE else heard.meaning
     if known is not None and (reason := known.reason(order.vas_type)) is not None:
-        return refused(heard, reason)
-    if (receipt := read_receipt(heard.delivered, order)) is not None:
-        return Vended(receipt)
-    return Unknown(heard.description, sign_of_vend=heard.is_success)
+        return VendRead(refused(heard, reason))
+    said = members(heard.json) if heard.is_success else {}
+    if not said:
+        return VendRead(Unknown(heard.description, sign_of_vend=heard.is_success))
+    receipt, statement = read_receipt(said, order), statement_of(said, order, request_id, heard.content_type)
+    doubt = _doubt(heard, receipt, statement)
+    if doubt is not None or receipt is None:
+        cause = heard.description if doubt is None else f"{heard.description}, but {doubt}"
+        return VendRead(Unknown(cause, sign_of_vend=True), None if doubt is None else Concern.DOES_NOT_MATCH, doubt)
+    if names_amount(said) and (stated := amount_said(said)) != order.amount:
+        how = _amount_written(stated, order.amount)
+        if amount_check is AmountCheck.DOUBT:
+            return VendRead(Unknown(f"{heard.description}, but {Doubt.AMOUNT}", sign_of_vend=True), Concern.AMOUNT_DIFFERS, how)
+        return VendRead(Vended(receipt), Concern.AMOUNT_DIFFERS, how)
+    if statement.status is Says.UNKNOWN:
+        return VendRead(Vended(receipt), Concern.STATUS_NOT_KNOWN)
+    return VendRead(Vended(receipt))
 
 
 def read_prevend(heard: Heard, order: Order, mode: Mode) -> Prevended | Rejected:
@@ -164,23 +210,27 @@ def read_prevend(heard: Heard, order: Order, mode: Mode) -> Prevended | Rejected
     return refused(reply, Reason.PREVEND_REFUSED if is_refusal else Reason.TEMPORARILY_UNAVAILABLE)
 
 
-def read_reprint(heard: Heard, order: Order, mode: Mode, asked_for: str | None = None) -> Reprinted:
-    """What a reprint says of `order`, asked by our request id, or by the supplier's id `asked_for`.
+def read_reprint(heard: Heard, order: Order, mode: Mode, asked_for: str | None = None, request_id: str | None = None) -> Reprinted:
+    """What a reprint says of `order`, asked by our `request_id`, or by the supplier's id `asked_for`.
 
-    A sale that differs from it is no proof. Under our own request id it is a sign of a vend all the same.
+    A sale that differs from it, or whose status does not say yes, is no proof. Under our own request id it is a sign of a vend all
+    the same.
     """
     reply = usable(heard, mode)
     if isinstance(reply, Rejected):
         return NoAnswer(reply.cause)
     if reply.meaning is CODES[TRANSACTION_DOES_NOT_EXIST]:
         return NoSuchTransaction()
-    receipt = read_receipt(reply.delivered, order)
-    if receipt is None:
+    said = members(reply.json) if reply.is_success else {}
+    if (receipt := read_receipt(said, order)) is None:
         return NoAnswer(reply.description)
-    mismatch = _mismatch(receipt, reply.delivered, order, asked_for)
-    if mismatch is None:
+    doubt = _doubt(reply, receipt, statement_of(said, order, request_id, reply.content_type))
+    if doubt is None:
+        doubt = _mismatch(receipt, said, order, asked_for)
+    if doubt is None:
         return Vended(receipt)
-    return Unknown(mismatch, sign_of_vend=True) if asked_for is None else NoAnswer(mismatch)
+    cause = f"{reply.description}, but {doubt}"
+    return Unknown(cause, sign_of_vend=True) if asked_for is None and doubt not in _NOT_ABOUT_A_SALE else NoAnswer(cause)
 
 
 def read_products(heard: Heard, vas_type: VasType, mode: Mode) -> tuple[Product, ...] | Rejected:
@@ -220,18 +270,26 @@ def refused(reply: Reply, reason: Reason) -> Rejected:
     )
 
 
-def _mismatch(receipt: Receipt, said: Mapping[str, object], order: Order, asked_for: str | None) -> str | None:
+def _doubt(reply: Reply, receipt: Receipt | None, statement: Statement) -> Doubt | None:
+    """What in a 2xx speaks against the sale that it names. A bare 202 does, unless the goods are in it."""
+    has_goods = receipt is not None and bool(receipt.tokens or receipt.pin or receipt.tokens_due is TokensDue.DELIVERED)
+    doubt = statement.doubt(has_goods=has_goods)
+    return Doubt.NOT_YET if doubt is None and reply.status == _ACCEPTED and not has_goods else doubt
+
+
+def _mismatch(receipt: Receipt, said: Mapping[str, object], order: Order, asked_for: str | None) -> Doubt | None:
     if asked_for is not None and not same_supplier_id(receipt.supplier_transaction_id, asked_for):
-        return "another sale: its id differs"
+        return Doubt.SUPPLIER_ID
     if (amount := amount_said(said)) != order.amount:
-        return "no amount said" if amount is None else "another sale: its amount differs"
-    if order.recipient is not None and any(not _same_recipient(named, order) for named in recipients_said(said)):
-        return "another sale: its recipient differs"
+        return Doubt.NO_AMOUNT if amount is None else Doubt.AMOUNT
     return None
 
 
-def _same_recipient(named: str, order: Order) -> bool:
-    return named == order.recipient or (order.mobile_number is not None and msisdn(named) == order.mobile_number)
+def _amount_written(stated: Money | None, asked: Money) -> str:
+    """How another amount is written, as far as it can be told."""
+    if stated is None:
+        return "not readable"
+    return "in cents" if stated.cents == 100 * asked.cents else "less than asked" if stated < asked else "more than asked"
 
 
 def _rows(value: object) -> Sequence[object] | None:

@@ -9,9 +9,20 @@ import httpx
 
 from shared import logs
 from shared.catalogue import Product
-from shared.config import ReprintBy
+from shared.config import AmountCheck, ReprintBy
 from shared.mobilemart.access import Access, GetCredentials
-from shared.mobilemart.answers import Heard, NoReply, Reply, is_foreign, read_prevend, read_products, read_reprint, read_vend
+from shared.mobilemart.answers import (
+    Concern,
+    Heard,
+    NoReply,
+    Reply,
+    VendRead,
+    is_foreign,
+    read_prevend,
+    read_products,
+    read_reprint,
+    vend_read,
+)
 from shared.mobilemart.error_codes import FLOAT_EXHAUSTED, MERCHANT_ERROR
 from shared.mobilemart.exchange import MOST_ANSWER_BYTES, Exchange
 from shared.mobilemart.wire import Call, mobile_form, prevend_call, products_call, reprint_call, vend_call
@@ -41,6 +52,7 @@ class Settings(Value, frozen=True, kw_only=True):
     tender_type: str = "CreditCard"
     reprint_by: ReprintBy = ReprintBy.REQUEST_ID
     utility_product_id: str | None = None
+    amount_check: AmountCheck = AmountCheck.ALERT
     connect_timeout_seconds: float = 5
     timeout_seconds: float = 60
 
@@ -103,7 +115,9 @@ class MobileMart:
             connect_seconds=min(self._settings.connect_timeout_seconds, send_within_seconds),
         )
         self._noticed(call, token, heard)
-        return Answer(read_vend(heard, order, self._settings.mode), self._kept("vend", heard))
+        read = vend_read(heard, order, self._settings.mode, request_id, self._settings.amount_check)
+        _told(read, order, request_id)
+        return Answer(read.outcome, self._kept("vend", heard))
 
     def can_reprint(self, sale: Transaction) -> bool:
         """Whether there is anything to ask a reprint by: a service that has one, and the id that is configured."""
@@ -118,7 +132,8 @@ class MobileMart:
         if isinstance(heard, Rejected):
             return Reprint(NoAnswer(heard.cause))
         asked_for = _supplier_id(sale) if self._settings.reprint_by is ReprintBy.TRANSACTION_ID else None
-        return Reprint(read_reprint(heard, sale.order, self._settings.mode, asked_for), self._kept("reprint", heard))
+        result = read_reprint(heard, sale.order, self._settings.mode, asked_for, sale.request_id)
+        return Reprint(result, self._kept("reprint", heard))
 
     async def aclose(self) -> None:
         """End what runs beside the sales, and close the connections."""
@@ -205,6 +220,20 @@ class MobileMart:
         if isinstance(heard, NoReply):
             return None
         return RawAnswer.of(source, self._now(), heard.status, heard.content_type, heard.body)
+
+
+def _told(read: VendRead, order: Order, request_id: str) -> None:
+    """Log what a person should hear of the answer to a vend. Never what it says, which stands in the sale's record."""
+    told = {"request_id": request_id, "vas_type": order.vas_type, "amount_cents": order.amount.cents, "why": read.why}
+    match read.concern:
+        case Concern.DOES_NOT_MATCH:
+            log.critical("vend answer does not match", **told)
+        case Concern.AMOUNT_DIFFERS:
+            log.critical("vend amount differs", **told)
+        case Concern.STATUS_NOT_KNOWN:
+            log.warning("vend status not known", **told)
+        case None:
+            pass
 
 
 def _supplier_id(sale: Transaction) -> str | None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final, NoReturn
 
@@ -31,6 +31,19 @@ def json_value(body: bytes) -> object:
 def members(value: object) -> Mapping[str, object]:
     """A JSON object's members; none for anything else."""
     return value if isinstance(value, dict) else {}
+
+
+def leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """Every value in JSON that holds no other, each with the name of the nearest member that it belongs to. However deep it nests."""
+    left = [(name, value)]
+    while left:
+        nearest, one = left.pop()
+        if isinstance(one, dict):
+            left += one.items()
+        elif isinstance(one, list):
+            left += ((nearest, inner) for inner in one)
+        else:
+            yield nearest, one
 
 
 def text(value: object, longest: int = LONGEST_TEXT) -> str | None:

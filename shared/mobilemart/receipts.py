@@ -11,31 +11,30 @@ from typing import Final
 
 from msgspec import structs
 
+from shared.mobilemart.charges import quotes_units, read_charges, recovers_all
 from shared.mobilemart.fields import exact, first_text, given_id, members, number, rand, text
 from shared.money import Money
 from shared.outcome import Charge, Consumer, MeterDetails, Receipt, TokensDue
-from shared.sts import StsToken, TokenKind, token_number
+from shared.sts import StsToken, TokenKind, joined_numbers
 from shared.value import Value
 from shared.vas import Order, VasType
 
 MOST_TOKENS: Final = 20  # of one sale; a record must stay storable whatever is answered
-MOST_CHARGES: Final = 20
 LONGEST_INSTRUCTIONS: Final = 2000
 
 TOKEN_KEYS: Final = ("token", "value", "tokenValue", "pin")
 KIND_KEYS: Final = ("type", "tokenType", "kind", "description")
 UNIT_KEYS: Final = ("units", "kWh", "kwh")
-CHARGE_NAME_KEYS: Final = ("description", "name", "type")
-CHARGE_AMOUNT_KEYS: Final = ("amount", "value")
 
 KIND_WORDS: Final = tuple(  # the first that matches: "free basic electricity" is free before it is electricity. Else it is `other`
     (re.compile(words, re.IGNORECASE), kind)
     for words, kind in (
-        (r"(?<![a-z])kct|key.?change|decoder.?key", TokenKind.KEY_CHANGE),  # a keypad is no key
-        (r"\Afree\Z|(?<![a-z])fbe|(?<![a-z])free.?basic", TokenKind.FREE),
+        (r"(?<![a-z])kct|(?<![a-z])kc(?![a-z])|key.?change|decoder.?key", TokenKind.KEY_CHANGE),  # a keypad is no key
+        (r"(?<!non)(?<!non.)(?<!no)(?<!no.)(?<!not )refund(?!able)", TokenKind.REFUND),
+        (r"\Afree\Z|(?<![a-z])fbe|(?<![a-z])e?bsst|(?<![a-z])free.?basic", TokenKind.FREE),  # BSST: basic support services token
         (r"(?<![a-z])(?<!vat.)(?<!tax.)free.?(?:unit|kwh|electric|energy|issue|token)", TokenKind.FREE),  # what is free of VAT is paid for
         (
-            r"(?<!clear)(?<!clear.)credit|electricity|energy|normal|standard|(?<![a-z])sale",
+            r"(?<!clear)(?<!clear.)(?<!clr)(?<!clr.)credit|electricity|energy|normal|standard|(?<![a-z])std(?:tok|(?![a-z]))|(?<![a-z])sale",
             TokenKind.CREDIT,
         ),  # "clear credit" takes it away
     )
@@ -60,16 +59,18 @@ def read_receipt(sold: Mapping[str, object], order: Order) -> Receipt | None:
 
 
 def amount_said(sold: Mapping[str, object]) -> Money | None:
-    """The amount that a sale names, in whichever field its service has for it."""
-    stated = rand(members(sold.get("additionalDetails")).get("productAmount"))
-    return stated if stated is not None else rand(sold.get("amount"))
+    """The amount that a sale names, in whichever field its service has for it; `None` where none can be read."""
+    return next((stated for value in _amounts(sold) if (stated := rand(value)) is not None), None)
 
 
-def recipients_said(sold: Mapping[str, object]) -> tuple[str, ...]:
-    """Every meter, account and mobile number that a sale names."""
+def names_amount(sold: Mapping[str, object]) -> bool:
+    """Whether a sale names an amount, readable or not."""
+    return any(value not in (None, "") for value in _amounts(sold))
+
+
+def _amounts(sold: Mapping[str, object]) -> tuple[object, ...]:
     details = members(sold.get("additionalDetails"))
-    named = (said.get(key) for said in (sold, details) for key in ("meterNumber", "accountNumber", "mobileNumber"))
-    return tuple(found for value in named if (found := text(value)) is not None)
+    return (details.get("productAmount"), sold.get("amount"), details.get("amount"), sold.get("productAmount"))
 
 
 def _common(supplier_id: str, sold: Mapping[str, object]) -> Receipt:
@@ -109,24 +110,25 @@ def _with_pin(receipt: Receipt, sold: Mapping[str, object], vas_type: VasType) -
 def _with_tokens(receipt: Receipt, sold: Mapping[str, object], amount: Money) -> Receipt:
     details = members(sold.get("additionalDetails"))
     issued = read_tokens(details.get("tokens"))
-    charges, all_charges = _charges(details.get("fixedCosts"))
+    due = _tokens_due(issued, sold, amount)
     return structs.replace(
         receipt,
         tokens=issued.tokens,
-        tokens_due=_tokens_due(issued, details, charges if all_charges else (), amount),
-        tokens_issued=None if issued.is_whole else issued.count,
-        units=_units(details, issued),
+        tokens_due=due,
+        tokens_issued=_issued(issued, due, sold),
+        units=_units(sold, issued),
         unit_type=text(details.get("unitType")),
         meter=_meter(details),
-        charges=charges,
+        charges=read_charges(details.get("fixedCosts")),
     )
 
 
 class Issued(Value, frozen=True):
-    """The tokens that could be read, in their order, and how many were sent."""
+    """The tokens that could be read, in their order, how many were sent, and the units that were quoted for them together."""
 
     tokens: tuple[StsToken, ...]
     count: int
+    units: Decimal | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -140,7 +142,7 @@ class _Entry(Value, frozen=True):
 
 
 def read_tokens(said: object) -> Issued:
-    """The tokens of a sale: objects or strings, several or one.
+    """The tokens of a sale: objects or strings, several or one, each of which may hold several tokens.
 
     One that cannot be read leaves the others readable but the whole undelivered: a credit token without its key change
     would be refused by the meter.
@@ -148,46 +150,52 @@ def read_tokens(said: object) -> Issued:
     if said is None:
         return Issued((), 0)
     listed: Sequence[object] = said if isinstance(said, list) else (said,)
-    entries = [_entry(one) for one in listed[:MOST_TOKENS]]
+    read = [_entries(one) for one in listed[:MOST_TOKENS]]
+    entries = [entry for one in read for entry in one]
     unsaid = TokenKind.CREDIT if sum(entry.kind is None for entry in entries) == 1 else TokenKind.OTHER
-    tokens = tuple(StsToken(entry.kind or unsaid, entry.number, entry.units) for entry in entries if entry.number is not None)
-    return Issued(tokens, len(listed))
+    kept = entries[:MOST_TOKENS]
+    tokens = tuple(StsToken(entry.kind or unsaid, entry.number, entry.units) for entry in kept if entry.number is not None)
+    together = _quantity(members(listed[0])) if len(listed) == 1 and len(entries) > 1 else None
+    return Issued(tokens, len(entries) + len(listed[MOST_TOKENS:]), together)
 
 
-def _entry(one: object) -> _Entry:
-    if not isinstance(one, dict):
-        return _Entry(token_number(one), None, None)
-    numbers = {found for key in TOKEN_KEYS if (found := token_number(one.get(key))) is not None}
-    only = numbers.pop() if len(numbers) == 1 else None  # two different numbers in one token: neither can be believed
-    return _Entry(only, _kind(first_text(*(one.get(key) for key in KIND_KEYS))), _quantity(one))
+def _entries(one: object) -> tuple[_Entry, ...]:
+    """The tokens of one entry. Several in one text share its name and its units, so neither is any single one's."""
+    named = members(one)
+    said = [joined_numbers(value) for value in ([named.get(key) for key in TOKEN_KEYS] if named else [one])]
+    found = {numbers for numbers in said if any(numbers)}
+    if len(found) != 1:  # none, or different numbers in one token: neither can be believed
+        return (_Entry(None, _kind(named), _quantity(named)),)
+    numbers = found.pop()
+    if len(numbers) > 1:
+        return tuple(_Entry(number, None, None) for number in numbers)
+    return (_Entry(numbers[0], _kind(named), _quantity(named)),)
 
 
-def _kind(named: str | None) -> TokenKind | None:
-    if named is None:
+def _kind(named: Mapping[str, object]) -> TokenKind | None:
+    """The kind that a token's names say, the first in the table of those that any of them says; `None` without a name."""
+    names = [name for key in KIND_KEYS if (name := text(named.get(key))) is not None]
+    if not names:
         return None
-    return next((kind for words, kind in KIND_WORDS if words.search(named)), TokenKind.OTHER)
+    return next((kind for words, kind in KIND_WORDS if any(map(words.search, names))), TokenKind.OTHER)
 
 
-def _tokens_due(issued: Issued, details: Mapping[str, object], charges: Sequence[Charge], amount: Money) -> TokensDue:
+def _tokens_due(issued: Issued, sold: Mapping[str, object], amount: Money) -> TokensDue:
+    """`NONE` only where the supplier says that nothing is due: everything else without a token waits for one."""
     if not issued.is_whole:
         return TokensDue.PENDING
     if issued.tokens:
         return TokensDue.DELIVERED
-    charged = sum(charge.amount.cents for charge in charges if charge.amount is not None)
-    nothing_left = charged > 0 and charged >= amount.cents
+    details = members(sold.get("additionalDetails"))
+    nothing_left = recovers_all(details.get("fixedCosts"), amount) and not quotes_units(sold)
     return TokensDue.NONE if details.get("onlineMeter") is True or nothing_left else TokensDue.PENDING
 
 
-def _charges(said: object) -> tuple[tuple[Charge, ...], bool]:
-    """The charges, and whether every one of them has an amount that could be read."""
-    listed = said if isinstance(said, list) else []
-    items = [members(one) for one in listed[:MOST_CHARGES]]
-    charges = tuple(Charge(first_text(*(item.get(key) for key in CHARGE_NAME_KEYS)), _charged(item)) for item in items)
-    return charges, len(charges) == len(listed) and all(charge.amount is not None for charge in charges)
-
-
-def _charged(item: Mapping[str, object]) -> Money | None:
-    return next((amount for key in CHARGE_AMOUNT_KEYS if (amount := rand(item.get(key))) is not None), None)
+def _issued(issued: Issued, due: TokensDue, sold: Mapping[str, object]) -> int | None:
+    """How many tokens there are, where not all could be read. Units without a token mean that there is one, which did not come."""
+    if due is not TokensDue.PENDING:
+        return None
+    return issued.count if not issued.is_whole else 1 if quotes_units(sold) else None
 
 
 def _quantity(said: Mapping[str, object]) -> Decimal | None:
@@ -195,10 +203,11 @@ def _quantity(said: Mapping[str, object]) -> Decimal | None:
     return quoted if quoted is not None and quoted >= 0 else None
 
 
-def _units(details: Mapping[str, object], issued: Issued) -> Decimal | None:
+def _units(sold: Mapping[str, object], issued: Issued) -> Decimal | None:
     """As quoted for the whole sale, or for its only token with units, where all could be read. Never added up here."""
     quoted = [token.units for token in issued.tokens if token.units is not None]
-    whole = _quantity(details)
+    stated = (_quantity(members(sold.get("additionalDetails"))), _quantity(sold), issued.units)
+    whole = next((units for units in stated if units is not None), None)
     return whole if whole is not None or len(quoted) != 1 or not issued.is_whole else quoted[0]
 
 

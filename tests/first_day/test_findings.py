@@ -97,16 +97,23 @@ def test_a_switch_that_is_busy_proves_nothing_of_access_tokens(heard: Any) -> No
 
 
 @pytest.mark.parametrize(
-    ("stated", "proven"), [("20.00", "rand"), ("2000", "cents"), ("17.50", "another amount than was asked for: without charges?")]
+    ("stated", "proven", "check"),
+    [
+        ("20.00", "rand, as it was sent", "doubt"),
+        ("2000", "cents", "alert"),
+        ("17.50", "another amount than was asked for: with or without charges?", "alert"),
+        ("R20", "an amount that cannot be read", "alert"),
+        (None, "no amount at all", "alert"),
+    ],
 )
-def test_the_unit_of_an_amount(stated: str, proven: str) -> None:
+def test_how_an_amount_is_written_says_how_it_can_be_checked(stated: str | None, proven: str, check: str) -> None:
     found = one(findings.of_vend(sale(productAmount=stated), ORDER), "amount-unit")
 
-    assert (found.proven, found.change == KEPT) == (proven, proven == "rand")
+    assert found.proven == proven and f"MOBILEMART_AMOUNT_CHECK={check}" in found.change
 
 
-def test_no_amount_proves_no_unit() -> None:
-    assert "amount-unit" not in names(findings.of_vend(sale(), ORDER))
+def test_a_sale_that_was_not_made_says_nothing_of_amounts() -> None:
+    assert "amount-unit" not in names(findings.of_vend(reply({"title": "No.", "status": 400}, 400), ORDER))
 
 
 def test_units_under_an_unknown_key() -> None:

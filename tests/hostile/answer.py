@@ -14,6 +14,7 @@ from shared.vas import Mode, Order
 
 HEAD_BYTES: Final = 8
 ASKED_FOR: Final = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"
+REQUEST_ID: Final = "0f2b7c1a-93a5-4f6b-8b4a-7f6f1f0c2d11"  # of every vend and reprint
 ORDERS: Final[Sequence[Order]] = tuple(PLAIN.order(service) for service in Service)
 MODES: Final = tuple(Mode)
 STATUSES: Final = (

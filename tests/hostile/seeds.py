@@ -27,7 +27,7 @@ from shared.mobilemart.simulator import (
 )
 from shared.outcome import Prevended, Vended
 from shared.vas import Mode, VasType
-from tests.hostile.answer import ASKED_FOR, HEAD_BYTES, spelt
+from tests.hostile.answer import ASKED_FOR, HEAD_BYTES, REQUEST_ID, spelt
 from tests.sales import ended, vending
 
 MOST_SEED_BYTES: Final = 4000
@@ -42,6 +42,8 @@ KEYS: Final = (
     *("meterNumber", "accountNumber", "mobileNumber", "fulcrumErrorCode", "errorCode", "status", "detail", "error", "simulated"),
     *("merchantProductId", "productName", "contentCreator", "pinned", "fixedAmount", "minimumAmount", "maximumAmount", "products"),
     *("minimumPurchaseAmount", "amountDue", "access_token", "expires_in"),
+    *("state", "result", "transactionStatus", "responseCode", "responseMessage", "success", "approved", "pending", "errorMessage", "title"),
+    *("requestId", "merchantRequestId", "msisdn", "accountStatus", "municipalityDetails", "freeUnits", "code", "message"),
 )
 VALUES: Final = (
     *(
@@ -79,7 +81,15 @@ VALUES: Final = (
         "retry in 5 minutes",
         "KCT",
         "FBE",
+        "BSST",
+        "REFUND",
+        "PWRLMT",
     ),
+    *("Failed", "Pending", "PROCESSING", "Binned", "Success", "Accepted", "00", "05", "202", 400, "*******8901", "xxx4567", "+27821234567"),
+    *(REQUEST_ID, REQUEST_ID.upper(), "Arrears", "Balance outstanding", "VAT", "Energy", "29.7 kWh", "50.00"),
+    "00000000000012345678|00000000000012345679|00000000000012345680",
+    "0000 0000 0000 1234 5678 0000 0000 0000 1234 5679",
+    [{"description": "Arrears", "amount": "100.00"}],
     *(7200, "9" * 40, [], {}, [[]], [None], [{}], {"token": "00000000000012345678"}, ["00000000000012345678"] * 21),
 )
 

@@ -22,6 +22,8 @@ EVENTS: Final = (
     "selling_paused",
     "supplier_says_simulated",
     "tokens_pending",
+    "vend_amount_differs",
+    "vend_mismatch",
 )
 APIS: Final = (
     "artifactregistry",

@@ -1,13 +1,15 @@
 """What was delivered: every shape in which the supplier may write a token, a PIN, a charge or a text."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from shared.mobilemart.receipts import MOST_CHARGES, MOST_TOKENS, read_receipt
+from shared.mobilemart.charges import MOST_CHARGES
+from shared.mobilemart.receipts import MOST_TOKENS, read_receipt
 from shared.money import Money
 from shared.outcome import Charge, Consumer, MeterDetails, Receipt, TokensDue
-from shared.sts import TokenKind
+from shared.sts import TokenKind, grouped
 from shared.vas import Order, VasType
 
 ELECTRICITY = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id="ELEC", meter_number="12345678901")
@@ -90,6 +92,21 @@ def test_several_tokens_keep_their_order_their_kinds_and_their_units() -> None:
         ("VAT-free electricity", TokenKind.CREDIT),
         ("Keypad token", TokenKind.OTHER),
         ("Tax free", TokenKind.OTHER),
+        ("STD", TokenKind.CREDIT),
+        ("std", TokenKind.CREDIT),
+        ("StdTok", TokenKind.CREDIT),
+        ("BSST", TokenKind.FREE),
+        ("EBSST token", TokenKind.FREE),
+        ("KC", TokenKind.KEY_CHANGE),
+        ("KC2", TokenKind.KEY_CHANGE),
+        ("KCT2", TokenKind.KEY_CHANGE),
+        ("REFUND", TokenKind.REFUND),
+        ("Electricity refund", TokenKind.REFUND),
+        ("Non-refundable electricity", TokenKind.CREDIT),
+        ("No refund electricity", TokenKind.CREDIT),
+        ("PWRLMT", TokenKind.OTHER),
+        ("PACKCODE", TokenKind.OTHER),
+        ("CLRCREDIT", TokenKind.OTHER),
         ("Clear credit", TokenKind.OTHER),
         ("ClearCredit", TokenKind.OTHER),
         ("Clear tamper", TokenKind.OTHER),
@@ -99,6 +116,50 @@ def test_several_tokens_keep_their_order_their_kinds_and_their_units() -> None:
 )
 def test_a_kind_is_read_from_its_name_and_a_new_name_is_another_kind(named: object, kind: TokenKind) -> None:
     assert tokens([{"token": FIRST, "type": named}]) == (TokensDue.DELIVERED, [(kind, FIRST, None)])
+
+
+def test_a_kind_is_looked_for_in_every_name_that_a_token_has() -> None:
+    named = [{"token": FIRST, "type": "STS", "description": "KCT 1 of 2"}, {"token": SECOND, "kind": "STD"}]
+
+    assert [kind for kind, _, _ in tokens(named)[1]] == [TokenKind.KEY_CHANGE, TokenKind.CREDIT]
+
+
+@pytest.mark.parametrize("between", ["|", ",", ";", "/", " ", "\n", "\r\n", " | ", ", ", "  ", "\t"], ids=repr)
+def test_tokens_joined_in_one_field_are_as_many_as_they_are_and_of_unknown_kinds(between: str) -> None:
+    whole = [(TokenKind.OTHER, number, None) for number in (FIRST, SECOND, THIRD)]
+    for spelt in (str, grouped, lambda number: grouped(number).replace(" ", "-")):
+        joined = between.join(map(spelt, (FIRST, SECOND, THIRD)))
+        assert tokens([joined]) == tokens(joined) == (TokensDue.DELIVERED, whole)
+        assert tokens([{"token": joined, "type": "Credit"}]) == (TokensDue.DELIVERED, whole)
+    read = receipt(ELECTRICITY, {"tokens": [{"token": between.join((FIRST, SECOND)), "units": "29.7"}]})
+    assert read.units == Decimal("29.7")
+
+
+@pytest.mark.parametrize(
+    ("said", "numbers", "issued"),
+    [
+        (f"{FIRST}|{SECOND}|", [FIRST, SECOND], None),
+        (f"{FIRST}|12 34", [FIRST], 2),
+        (f"{FIRST}, 29.7, {SECOND}", [FIRST, SECOND], 3),
+        (f"{FIRST}{SECOND}", [], 1),
+        (f"{FIRST} 12 34", [FIRST], 2),
+        (f"{grouped(FIRST)} {grouped(SECOND)[5:]} {grouped(THIRD)}", [], 1),
+        ("29,70", [], 1),
+        ("0000,0000,0000,1111,0001", [], 1),
+        ("0000 0000 0000\n1111 0001", [FIRST], None),
+        ({"token": f"{FIRST}|{SECOND}", "value": THIRD}, [], 1),
+        ({"token": f"{FIRST}|{SECOND}", "value": "29.7"}, [FIRST, SECOND], None),
+        ("|".join([FIRST] * 21), [FIRST] * 20, 21),
+        ("|".join([FIRST] * 100), [], 1),
+    ],
+    ids=repr,
+)
+def test_of_joined_tokens_none_is_lost_and_none_is_made_up(said: object, numbers: list[str], issued: int | None) -> None:
+    read = receipt(ELECTRICITY, {"tokens": [said]})
+
+    assert [token.number for token in read.tokens] == numbers
+    assert read.tokens_issued == issued
+    assert (read.tokens_due is TokensDue.DELIVERED) is (issued is None)
 
 
 def test_tokens_stay_in_the_suppliers_order_whatever_their_kinds_are_called() -> None:
@@ -162,7 +223,27 @@ def test_an_online_meter_is_owed_no_token() -> None:
     [
         ([{"description": "Arrears", "amount": 100}], TokensDue.NONE),
         ([{"description": "Arrears", "amount": "60.50"}, {"name": "Service", "value": Decimal("39.5")}], TokensDue.NONE),
+        ([{"description": "Arrears", "amount": 100}, {"description": "Balance outstanding", "amount": "239.26"}], TokensDue.NONE),
+        ([{"description": "Debt recovery", "amount": 100}, {"description": "VAT", "amount": 0}], TokensDue.NONE),
+        ([{"type": "AUX", "name": "Old debt", "amount": 100}], TokensDue.NONE),
         ([{"description": "Arrears", "amount": "99.99"}], TokensDue.PENDING),
+        ([{"description": "Arrears", "amount": "100.01"}], TokensDue.PENDING),
+        ([{"description": "Energy", "amount": "86.96"}, {"description": "VAT", "amount": "13.04"}], TokensDue.PENDING),
+        ([{"description": "Arrears", "amount": "86.96"}, {"description": "VAT", "amount": "13.04"}], TokensDue.PENDING),
+        ([{"description": "Arrears", "amount": 100}, {"description": "Energy", "amount": 1}], TokensDue.PENDING),
+        ([{"description": "Arrears", "amount": 100}, {"description": "Something else", "amount": 1}], TokensDue.PENDING),
+        ([{"description": "Balance outstanding", "amount": 100}], TokensDue.PENDING),
+        ([{"description": "Debt balance", "amount": 100}], TokensDue.PENDING),
+        ([{"description": "Arrears remaining", "amount": 100}], TokensDue.PENDING),
+        ([{"description": "Service charge", "amount": 100}], TokensDue.PENDING),
+        ([{"description": "Convenience fee", "amount": 100}], TokensDue.PENDING),
+        ([{"amount": 100}], TokensDue.PENDING),
+        ([{"description": "Arrears", "amount": 100}, {"description": "Free units", "amount": 0}], TokensDue.PENDING),
+        ([{"description": "Arrears", "amount": 100}, {"description": "BSST", "amount": 0}], TokensDue.PENDING),
+        ([{"description": "Arrears", "amount": 100, "units": "29.7"}], TokensDue.PENDING),
+        ([{"description": "Arrears", "amount": 100, "units": 0}], TokensDue.NONE),
+        ([{"description": "Arrears", "amount": 120}, {"description": "Arrears", "amount": -20}], TokensDue.PENDING),
+        ([{"description": "Arrears", "amount": 5}] * 21, TokensDue.PENDING),
         ([{"description": "Arrears", "amount": 100}, {"description": "unreadable"}], TokensDue.PENDING),
         ([], TokensDue.PENDING),
         ("100.00", TokensDue.PENDING),
@@ -170,6 +251,43 @@ def test_an_online_meter_is_owed_no_token() -> None:
 )
 def test_no_token_is_due_where_charges_are_known_to_use_up_the_amount(costs: object, due: TokensDue) -> None:
     assert tokens([], fixedCosts=costs)[0] is due
+
+
+ALL_TAKEN = [{"description": "Arrears", "amount": 100}]
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        {"units": "29.7"},
+        {"additionalDetails": {"kWh": 29.7}},
+        {"additionalDetails": {"unitsIssued": "29,7 kWh"}},
+        {"additionalDetails": {"freeUnits": 50}},
+        {"additionalDetails": {"tokens": [], "fbe": {"units": "50.0"}}},
+        {"additionalDetails": {"slip": ["TOKEN", "29.7 kWh"]}},
+        {"additionalDetails": {"instructions": "Units: 29.70"}},
+        {"additionalDetails": {"municipalityDetails": {"total_units": 29.7}}},
+    ],
+    ids=repr,
+)
+def test_units_that_are_quoted_anywhere_leave_a_token_due(quoted: dict[str, Any]) -> None:
+    details = {"fixedCosts": ALL_TAKEN} | quoted.pop("additionalDetails", {})
+
+    read = receipt(ELECTRICITY, details, **quoted)
+
+    assert (read.tokens_due, read.tokens_issued) == (TokensDue.PENDING, 1)
+    nothing_left = receipt(ELECTRICITY, {"fixedCosts": ALL_TAKEN})
+    assert nothing_left.tokens_due is TokensDue.NONE
+    assert read.with_more(nothing_left).tokens_due is TokensDue.PENDING
+
+
+def test_a_token_that_could_not_be_read_stays_due_whatever_a_later_answer_says_of_debts() -> None:
+    unread = receipt(ELECTRICITY, {"tokens": ["12 34"]})
+    nothing_left = receipt(ELECTRICITY, {"fixedCosts": ALL_TAKEN})
+
+    assert receipt(ELECTRICITY, {"tokens": ["12 34"], "fixedCosts": ALL_TAKEN}).tokens_due is TokensDue.PENDING
+    assert unread.with_more(nothing_left).tokens_due is TokensDue.PENDING
+    assert receipt(ELECTRICITY, {"tokens": []}).with_more(nothing_left).tokens_due is TokensDue.NONE
 
 
 def test_charges_are_on_the_receipt() -> None:

@@ -1,0 +1,80 @@
+"""What the utility took from the amount, and when that leaves nothing to type. Pure; nothing that it reads raises.
+
+Nothing is due only where the supplier says so. The words that say so are a list, and everything else waits for its token.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from shared.mobilemart.fields import first_text, leaves, members, number, rand, text
+from shared.money import Money
+from shared.outcome import Charge
+
+MOST_CHARGES: Final = 20
+CHARGE_NAME_KEYS: Final = ("description", "name", "type")
+CHARGE_AMOUNT_KEYS: Final = ("amount", "value")
+
+_DEBT: Final = re.compile(r"arrear|debt|(?<![a-z])aux(?![a-z])|auxiliary|recover", re.IGNORECASE)
+_STANDING: Final = re.compile(r"(?<![a-z])(?:service|fixed|basic|network|capacity|availability)(?![a-z])", re.IGNORECASE)
+_NO_RECOVERY: Final = re.compile(  # what is still owed, what was sold, and what belongs to the energy
+    r"balance|remain|outstanding|(?<![a-z])(?:owe|due|unpaid|opening|closing|brought|carried|before|after|total|limit)"
+    r"|(?<![a-z])(?:vat|tax|levy|energy|electric|unit|kwh|free|fbe|e?bsst|token|fee|refund|credit|rebate|discount|revers)",
+    re.IGNORECASE,
+)
+_BALANCE: Final = re.compile(r"balance|(?<![a-z])(?:still )?outstanding|(?<![a-z])remaining", re.IGNORECASE)
+_ENERGY_GIVEN: Final = re.compile(r"(?<![a-z])(?:free|fbe|e?bsst|units?|kwh|kl|tokens?)(?![a-z])", re.IGNORECASE)
+_UNITS_KEY: Final = re.compile(
+    r".*(?:units|kwh)|kl|kilolitres?|units?(?:issued|sold|vended|quantity|amount|value)?|quantity|volume|energy|consumption"
+)
+_UNITS_TEXT: Final = re.compile(
+    r"[0-9][0-9.,]{0,20}\s{0,3}(?:kwh|units?)(?![a-z])|(?<![a-z])(?:kwh|units?)\s{0,3}[:=]?\s{0,3}[0-9][0-9.,]{0,20}", re.IGNORECASE
+)
+_NOT_NOUGHT: Final = re.compile(r"[1-9]")
+
+
+def read_charges(said: object) -> tuple[Charge, ...]:
+    """The charges and debts of a sale, as its slip shows them."""
+    listed = said if isinstance(said, list) else []
+    items = [members(one) for one in listed[:MOST_CHARGES]]
+    return tuple(Charge(first_text(*(item.get(key) for key in CHARGE_NAME_KEYS)), _charged(item)) for item in items)
+
+
+def recovers_all(said: object, amount: Money) -> bool:
+    """Whether the charges say that debt recovery took the whole amount, to the cent, or all that standing charges left of it.
+
+    Balances may stand beside it. Any other row with an amount, or one that cannot be read, leaves it unproven.
+    """
+    if not isinstance(said, list) or len(said) > MOST_CHARGES:
+        return False
+    recovered = standing = 0
+    for item in map(members, said):
+        names = [name for key in CHARGE_NAME_KEYS if (name := text(item.get(key))) is not None]
+        taken = _charged(item)
+        if taken is None or taken.cents < 0 or any(map(_ENERGY_GIVEN.search, names)):
+            return False
+        if any(map(_DEBT.search, names)) and not any(map(_NO_RECOVERY.search, names)):
+            recovered += taken.cents
+        elif any(map(_STANDING.search, names)) and not any(map(_NO_RECOVERY.search, names)):
+            standing += taken.cents
+        elif taken.cents and not any(map(_BALANCE.search, names)):
+            return False
+    return recovered > 0 and recovered + standing == amount.cents
+
+
+def quotes_units(sold: Mapping[str, object]) -> bool:
+    """Whether a sale quotes units anywhere: then something was sold that a token brings. Nought is no quantity."""
+    return any(_quotes(key, value) for key, value in leaves(sold))
+
+
+def _quotes(key: str, value: object) -> bool:
+    if isinstance(value, bool) or value is None:
+        return False
+    if _UNITS_KEY.fullmatch(key.lower().replace("_", "").replace("-", "")):
+        quoted = number(value)
+        return bool(quoted) if quoted is not None else _NOT_NOUGHT.search(str(value)) is not None
+    return isinstance(value, str) and any(_NOT_NOUGHT.search(found[0]) for found in _UNITS_TEXT.finditer(value))
+
+
+def _charged(item: Mapping[str, object]) -> Money | None:
+    return next((amount for key in CHARGE_AMOUNT_KEYS if (amount := rand(item.get(key))) is not None), None)

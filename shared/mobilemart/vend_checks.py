@@ -1,0 +1,256 @@
+"""What in a 2xx speaks against the sale that it names: a status, an error, another recipient or another request. Pure.
+
+Which members say so is not documented, so every likely one is read, wherever it stands; each such list of names stands below, once.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from shared.mobilemart.fields import text
+from shared.mobilemart.recipients import names_another
+from shared.mobilemart.status_words import Says, flag_says, remark_says, says_no_error, status_says
+from shared.value import Value
+from shared.vas import Order, VasType
+
+
+class Doubt(StrEnum):
+    """Why a sale is not believed, in words of ours."""
+
+    PROBLEM = "it is a problem"
+    ERROR = "it says an error"
+    NO = "its status says no"
+    NOT_YET = "its status says not yet"
+    UNKNOWN = "its status is not known"
+    REQUEST = "it names another request"
+    RECIPIENT = "it names another recipient"
+    AMOUNT = "its amount differs"
+    NO_AMOUNT = "it names no amount"
+    SUPPLIER_ID = "its id differs"
+
+
+class Statement(Value, frozen=True):
+    """What an answer says of a sale besides its goods."""
+
+    is_problem: bool = False
+    has_error: bool = False
+    status: Says | None = None
+    other_request: bool = False
+    other_recipient: bool = False
+
+    def doubt(self, *, has_goods: bool) -> Doubt | None:
+        """What speaks against the sale. A status that nobody knows does, unless goods stand beside it: a token, a PIN, a serial number."""
+        checks = (
+            (self.is_problem, Doubt.PROBLEM),
+            (self.has_error, Doubt.ERROR),
+            (self.status is Says.NO, Doubt.NO),
+            (self.other_request, Doubt.REQUEST),
+            (self.other_recipient, Doubt.RECIPIENT),
+            (self.status is Says.NOT_YET, Doubt.NOT_YET),
+            (self.status is Says.UNKNOWN and not has_goods, Doubt.UNKNOWN),
+        )
+        return next((doubt for speaks, doubt in checks if speaks), None)
+
+
+class _Role(StrEnum):
+    """What a member is about."""
+
+    STATUS = "status"
+    CODE = "response code"
+    GOOD = "true where it was sold"
+    BAD = "true where it was not"
+    ERROR = "error"
+    REMARK = "text for people"
+    METER = "meter"
+    ACCOUNT = "account"
+    MOBILE = "mobile number"
+    ANYBODY = "recipient of any kind"
+    REQUEST = "request id"
+
+
+class _Within(StrEnum):
+    """What the object is about that holds a member."""
+
+    SALE = "the sale itself"
+    PART = "a part of it"
+    STATUS = "its status"
+    CUSTOMER = "whom it was sold to: its status is not the sale's"
+    OTHERS = "something else: none of it is about the sale"
+
+
+_WHOSE: Final = r"""(?:transaction|txn|trans|tx|response|resp|result|vend|vending|payment|purchase|order|sale|request|delivery|processing
+    |operation|provider|upstream|service|api|switch|overall|final|current|reply|answer|dispense|topup|recharge|token)?"""
+_TEXT: Final = r"(?:text|message|msg|description|desc|details?|reason|name|value|info)?"
+_NAMES: Final = (
+    (
+        _Role.ERROR,
+        r"""(?:is|was|has)?
+            (?:fulcrum|mobilemart|supplier|provider|upstream|api|response|resp|vend|transaction|txn|switch|internal|system|business|validation)?
+            (?:error|fault|failure|exception|decline|rejection|reject)s?
+            (?:code|number|no|message|msg|reason|description|desc|text|details?|id|type|status|info|list|flag|count)?""",
+    ),
+    (_Role.STATUS, rf"{_WHOSE}(?:status|state|result|outcome){_TEXT}|(?:response|resp|reply){_TEXT}"),
+    (_Role.CODE, r"(?:response|resp|result|return|reason|action|outcome|reply|.{0,20}(?:status|state|result|response))code|rc"),
+    (
+        _Role.GOOD,
+        r"""(?:is|was|has)?(?:success|successfull?|successfully|succeeded|approved|ok|okay|accepted|completed?|valid|confirmed|fulfilled
+            |delivered|processed|vended|authori[sz]ed|sold|issued)(?:flag|indicator)?""",
+    ),
+    (
+        _Role.BAD,
+        r"""(?:is|was|has)?(?:failed|declined|rejected|cancell?ed|reversed|void|voided|binned|pending|refunded|timedout|expired|aborted
+            |queued|denied|refused|unsuccessful|inprogress|incomplete|partial)(?:flag|indicator)?""",
+    ),
+    (_Role.METER, r"meter(?:number|no|num)?"),
+    (_Role.ACCOUNT, r"(?:customer|consumer)?account(?:number|no|num)|smartcard(?:number|no)"),
+    (_Role.MOBILE, r"(?:recipient)?msisdn|mobile(?:phone)?(?:number|no)?|cell(?:phone)?(?:number|no)?|subscribernumber"),
+    (_Role.ANYBODY, r"recipient(?:number|id)?"),
+    (_Role.REQUEST, r"(?:merchant|client|original)?requestid|merchanttransactionid|requestguid"),
+)
+_ROLES: Final = tuple((role, re.compile(names, re.VERBOSE)) for role, names in _NAMES)
+_STATUS_TEXT: Final = re.compile(_TEXT)
+_REMARKS: Final = frozenset({"message", "msg", "reason", "remark", "remarks", "narration", "description"})
+_ENVELOPES: Final = frozenset({"additionaldetails", "data", "transaction", "result", "response", "vend", "sale", "details"})
+_CUSTOMERS: Final = frozenset({"consumerdetails", "consumer", "customer", "customerdetails", "meter", "meterdetails", "accountstatus"})
+_OTHERS: Final = frozenset(
+    {"municipalitydetails", "municipality", "fixedcosts", "product", "productdetails", "tariff", "tariffdetails", "merchant", "biller"}
+)
+_NUMBERS: Final = frozenset({_Role.METER, _Role.ACCOUNT, _Role.MOBILE, _Role.ANYBODY})
+_NOT_ALPHANUMERIC: Final = re.compile(r"[^a-z0-9]")
+
+
+def statement_of(said: Mapping[str, object], order: Order, request_id: str | None, content_type: str | None = None) -> Statement:
+    """What a JSON object says of the sale of `order`, asked for under `request_id` (`None`: it is not known).
+
+    A number of the order's own kind decides whom it was sold to. Without one, any other number that it names must be the recipient;
+    what has none, a PIN or a voucher, must name nobody.
+    """
+    said_so: set[Says] = set()
+    has_error = other_request = other_recipient = strange = named = False
+    own, is_known = _own(order), order.recipient is not None or order.pinned or order.vas_type is VasType.VOUCHER
+    for role, within, value in _statements(said):
+        if role is _Role.ERROR:
+            has_error = has_error or not says_no_error(value)
+        elif role is _Role.REQUEST:
+            other_request = other_request or _is_another_request(value, request_id)
+        elif role in _NUMBERS:
+            if (another := names_another(value, order)) is None:
+                continue
+            if role in own:
+                named, other_recipient = True, other_recipient or another
+            elif within is _Within.SALE and is_known:
+                strange = strange or another
+        elif (says := _status(role, value)) is not None:
+            said_so.add(says)
+    return Statement(
+        is_problem=_is_problem(said, content_type),
+        has_error=has_error,
+        status=next((says for says in Says if says in said_so), None),
+        other_request=other_request,
+        other_recipient=other_recipient or (strange and not named),
+    )
+
+
+def _statements(said: Mapping[str, object]) -> Iterator[tuple[_Role, _Within, object]]:
+    """What its members say, however deep they stand. An error is given whole; of all else, each value that holds no other."""
+    left = deque([(said, _Within.SALE)])
+    while left:
+        holder, within = left.popleft()
+        for key, value in holder.items():
+            if value is None:
+                continue
+            name = _plain(key)
+            role = _role(name, within)
+            if role is _Role.ERROR:
+                yield role, within, value
+                continue
+            beneath = _beneath(name, role, within)
+            for one in _unlisted(value):
+                if isinstance(one, dict):
+                    left.append((one, beneath))
+                elif role is not None:
+                    yield role, within, one
+
+
+def _unlisted(value: object) -> Iterator[object]:
+    """A value, or those in a list and in lists of lists."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, list):
+            left += one
+        else:
+            yield one
+
+
+@lru_cache(maxsize=1024)  # of all the names that an answer can hold: they are the same from one answer to the next
+def _role(name: str, within: _Within) -> _Role | None:
+    if within is _Within.OTHERS:
+        return None
+    role = next((role for role, names in _ROLES if names.fullmatch(name)), None)
+    if within is _Within.CUSTOMER:
+        return role if role in _NUMBERS else None
+    if within is _Within.STATUS and role is None:
+        return _Role.CODE if name == "code" else _Role.STATUS if _STATUS_TEXT.fullmatch(name) else None
+    if within is _Within.SALE and role is None:
+        return _Role.CODE if name == "code" else _Role.REMARK if name in _REMARKS else None
+    return role
+
+
+def _beneath(name: str, role: _Role | None, within: _Within) -> _Within:
+    """What an object is about that stands under this name."""
+    if within in (_Within.CUSTOMER, _Within.OTHERS):
+        return within
+    if name in _CUSTOMERS:
+        return _Within.CUSTOMER
+    if name in _OTHERS:
+        return _Within.OTHERS
+    if name in _ENVELOPES and within is _Within.SALE:
+        return within
+    return _Within.STATUS if role is _Role.STATUS else _Within.PART
+
+
+@lru_cache(maxsize=1024)
+def _plain(key: str) -> str:
+    return _NOT_ALPHANUMERIC.sub("", key[:60].lower())
+
+
+def _status(role: _Role, value: object) -> Says | None:
+    match role:
+        case _Role.GOOD | _Role.BAD:
+            return flag_says(value, good=role is _Role.GOOD)
+        case _Role.REMARK:
+            return remark_says(value)
+        case _:
+            return status_says(value, is_code=role is _Role.CODE)
+
+
+def _own(order: Order) -> frozenset[_Role]:
+    """The members that name the recipient of such an order."""
+    if order.meter_number is not None:
+        return frozenset({_Role.METER, _Role.ANYBODY})
+    if order.account_number is not None:
+        return frozenset({_Role.ACCOUNT, _Role.ANYBODY})
+    return frozenset({_Role.MOBILE, _Role.ANYBODY}) if order.mobile_number is not None else frozenset()
+
+
+def _is_another_request(named: object, request_id: str | None) -> bool:
+    """Whether it names a request of ours, and not this one. Nothing, and zeros only, name none."""
+    if request_id is None or isinstance(named, bool) or not isinstance(named, str | int):
+        return False
+    plain = _NOT_ALPHANUMERIC.sub("", str(named).lower())
+    return plain.strip("0") != "" and plain != _NOT_ALPHANUMERIC.sub("", request_id.lower())
+
+
+def _is_problem(said: Mapping[str, object], content_type: str | None) -> bool:
+    """Whether it has the form of an error (RFC 9457): by its content type, or by a title with another member of that form beside it."""
+    if content_type is not None and content_type.partition(";")[0].strip().lower() == "application/problem+json":
+        return True
+    kind = text(said.get("type")) or ""
+    if "error" in kind or "problem" in kind:
+        return True
+    has_more = "/" in kind or any(text(said.get(key)) is not None for key in ("detail", "traceId", "instance"))
+    return has_more and text(said.get("title")) is not None
