@@ -70,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit("refused: MOBILEMART_LIVE_INTEGRATION is true, and what this buys to begin with would be sold for money: unset it")
     if os.environ["TRANSACTION_STORE"] == DEFAULTS["TRANSACTION_STORE"]:
         Path(".local").mkdir(exist_ok=True)
+    if os.environ["SETTLEMENT_FILES"] == DEFAULTS["SETTLEMENT_FILES"]:
+        (Path(".local") / "settlement").mkdir(parents=True, exist_ok=True)
     listener = _listener(options.port)
     from local.app import app
 

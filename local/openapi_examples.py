@@ -183,12 +183,16 @@ def _difference(schemas: Mapping[str, Json], form: str) -> Json:
     return body | {"theirs": _line(schemas)}
 
 
+_OF_TROUBLE: Final = ("refused", "notTaken", "moreNotTaken")  # which such a day has not
+
+
 def _settled(schemas: Mapping[str, Json], form: str) -> Json:
     """A day with one difference, on which somebody has to decide."""
     difference = (
         _difference(schemas, "AgedDifferenceBody") | {"closure": None} if form == "ReportBody" else _difference(schemas, "DifferenceBody")
     )
-    return {**composed(schemas, form), "status": "discrepancies", "discrepancies": [difference]}
+    whole = {name: value for name, value in composed(schemas, form).items() if name not in _OF_TROUBLE}
+    return {**whole, "status": "discrepancies", "discrepancies": [difference]}
 
 
 def _value(schemas: Mapping[str, Json], schema: Json) -> Any:

@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 
 from shared.desk import ClosedBody
 from shared.settled_day import Severity, Status
-from shared.shown import FileFaultBody
+from shared.shown import FileFaultBody, NotTakenBody
 from shared.transaction import State
 from shared.vas import VasType
 
@@ -25,11 +25,20 @@ class MatchedBody(TypedDict):
     totalCents: int
 
 
+class FileNoteBody(TypedDict):
+    """A form of the file that is beside the letter of its format, and changes nothing that is compared."""
+
+    line: int
+    message: str
+    lines: int
+
+
 class FileBody(MatchedBody):
     """The settlement file that was believed."""
 
     name: str
     sha256: str
+    notes: NotRequired[list[FileNoteBody]]
 
 
 class CarriedBody(TypedDict):
@@ -158,15 +167,22 @@ class SettledDayBody(_Settled):
     """A business day as its last run left it, frozen with that run."""
 
     discrepancies: list[DifferenceBody]
+    notTaken: NotRequired[list[NotTakenBody]]
+    moreNotTaken: NotRequired[int]
 
 
-class RefusedDayBody(TypedDict):
-    """A day of which nothing was changed, because its file is not believed."""
+class RefusalBody(TypedDict):
+    """Why a file is not believed."""
 
-    day: str
     file: str
     reason: str
     faults: list[FileFaultBody]
+
+
+class RefusedDayBody(RefusalBody):
+    """A day of which nothing was changed, because its file is not believed."""
+
+    day: str
 
 
 class SettledDaysBody(TypedDict):
@@ -175,6 +191,8 @@ class SettledDaysBody(TypedDict):
     days: list[SettledDayBody]
     refused: list[RefusedDayBody]
     left: list[str]
+    notTaken: NotRequired[list[NotTakenBody]]
+    moreNotTaken: NotRequired[int]
 
 
 class ServiceTotalsBody(TypedDict):
@@ -235,20 +253,22 @@ class GlanceBody(TypedDict):
 
 
 class ListedDayBody(GlanceBody):
-    """One day at a glance, with its version."""
+    """One day at a glance, with its version: 0 where it was never settled."""
 
     version: int
+    refused: NotRequired[bool]
 
 
 class DaysBody(TypedDict):
-    """The days of the last 400 that were settled, newest first."""
+    """The days of the last 400 that were settled or refused, newest first."""
 
     days: list[ListedDayBody]
 
 
 class ReportBody(_Settled):
-    """A settled day with people's decisions, and what is still open of any day."""
+    """A settled day with people's decisions, and what is still open of any day. One that was only refused has version 0, and is empty."""
 
+    refused: NotRequired[RefusalBody]
     discrepancies: list[AgedDifferenceBody]
     totals: list[ServiceTotalsBody]
     now: NowBody

@@ -27,9 +27,9 @@ from shared.operating import (
 )
 from shared.problem import Fault, Problem
 from shared.reconciling import Sweeping
-from shared.reports import Report, Reporting
+from shared.reports import Report, Reporting, refusal_body
 from shared.settled_day import Json
-from shared.settlement_files import FilesUnavailable, Refusal
+from shared.settlement_files import FilesUnavailable
 from shared.settling import FIRST_DAY, NoBusinessDay, Settled, Settling
 from shared.shown import rfc3339
 from shared.store import Conflict, LookupBy
@@ -166,28 +166,39 @@ async def settle(request: Request, settling: Settling) -> Response:
     return api.answer(
         {
             "days": result.days,
-            "refused": [{"day": one.day.isoformat(), **_refusal(one.refusal)} for one in result.refused],
+            "refused": [{"day": one.day.isoformat(), **refusal_body(one.refusal)} for one in result.refused],
             "left": [one.isoformat() for one in result.left],
+            **_not_taken(result),
         }
     )
 
 
 async def settled_day(settling: Settling, day: date) -> Json:
-    """A day as it is settled now.
+    """A day as it is settled now, and beside it the names in its place that are not taken for settlement files.
 
     Raises:
         Problem: `body-invalid`, `settlement-file-refused`, `settlement-files-unavailable`.
     """
     result = await _settled(settling, day)
     for one in result.refused:
-        raise Problem(Fault.SETTLEMENT_FILE_REFUSED, detail=f"Nothing was changed: {one.refusal.reason}.", **_refusal(one.refusal))
-    return result.days[0]
+        detail = f"Nothing was changed: {one.refusal.reason}."
+        raise Problem(Fault.SETTLEMENT_FILE_REFUSED, detail=detail, **refusal_body(one.refusal), **_not_taken(result))
+    return {**result.days[0], **_not_taken(result)}
+
+
+def _not_taken(result: Settled) -> Json:
+    """The files whose names are not taken, where there are any, and how many more there are than are named."""
+    if not result.not_taken:
+        return {}
+    more = {"moreNotTaken": result.more_not_taken} if result.more_not_taken else {}
+    return {"notTaken": [structs.asdict(one) for one in result.not_taken], **more}
 
 
 async def _settled(settling: Settling, day: date | None) -> Settled:
     try:
         return await settling.settle(day, settling.now() + settling.rules.latest_claim)
-    except FilesUnavailable:
+    except FilesUnavailable as error:
+        log.error("settlement files unavailable", cause=str(error))
         raise Problem(Fault.SETTLEMENT_FILES_UNAVAILABLE) from None
     except NoBusinessDay:
         raise invalid([("day", "lies before the first sale and the first file: there is nothing to settle")]) from None
@@ -332,11 +343,6 @@ async def selling(request: Request, operating: Operating, operator: str) -> Resp
         return api.answer(_paused(await operating.pause(vas_types, reason, until, by)))
     except Conflict:
         raise Problem(Fault.OUTDATED) from None
-
-
-def _refusal(refusal: Refusal) -> dict[str, Any]:
-    """Why a file is not believed, with the first ten faults."""
-    return {"file": refusal.file, "reason": refusal.reason, "faults": [structs.asdict(fault) for fault in refusal.faults]}
 
 
 async def _sale(operating: Operating, sale_id: str) -> Transaction:

@@ -43,6 +43,10 @@ def _rows(report: Report) -> Iterator[dict[str, Cell]]:
     file = body["file"] or {"name": None, "sha256": None, "rows": None, "totalCents": None}
     yield {"section": "day", "item": "version", "day": body["day"], "status": body["status"], "rows": body["version"]}
     yield {"section": "day", "item": "file", "rows": file["rows"], "cents": file["totalCents"], "id": file["sha256"], "note": file["name"]}
+    for note in file.get("notes", ()):
+        yield {"section": "file", "item": "note", "rows": note["lines"], "id": note["line"], "note": note["message"]}
+    if report.refusal is not None:
+        yield {"section": "file", "item": "refused", "id": report.refusal.file, "note": report.refusal.reason}
     yield {"section": "day", "item": "matched", "rows": body["matched"]["rows"], "cents": body["matched"]["totalCents"]}
     yield {"section": "day", "item": "as of", "note": rfc3339(report.at)}
     for one in report.totals:

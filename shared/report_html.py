@@ -89,6 +89,12 @@ def html_of(report: Report) -> bytes:
 
 def _headline(report: Report, open_count: int) -> str:
     """The one thing that is asked every morning."""
+    if report.refusal is not None:
+        return (
+            "Not settled: a file that it needs was refused."
+            if report.body["version"] == 0
+            else "As it was before: a file that it needs was refused."
+        )
     match Status(report.body["status"]):
         case Status.BALANCED:
             return "Balanced to the cent."

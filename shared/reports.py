@@ -15,7 +15,8 @@ from shared import logs
 from shared.mobilemart.settlement_file import Total
 from shared.reconciling import Each
 from shared.settled_day import ENDED, OPEN, Severity, Status, day_as_read, difference_as_read
-from shared.settlement_papers import day_marks
+from shared.settlement_files import Refusal
+from shared.settlement_papers import day_marks, refusal_of, refused_mark, runs_id
 from shared.shown import rfc3339
 from shared.store import Books, Paper, PaperKind
 from shared.transaction import SHARDS, State, Transaction, business_day
@@ -83,7 +84,10 @@ class Glance(Value, frozen=True):
 
 
 class Report(Value, frozen=True, kw_only=True):
-    """A day, as of `at`. `body` is the settled day with its discrepancies as they stand now."""
+    """A day, as of `at`. `body` is the settled day with its discrepancies as they stand now.
+
+    `refusal`: why the last run refused the day. One that was never settled has nothing else.
+    """
 
     body: Json
     at: datetime
@@ -93,6 +97,7 @@ class Report(Value, frozen=True, kw_only=True):
     tokens: tuple[OpenSale, ...]
     at_least: bool
     last_days: tuple[Glance, ...]
+    refusal: Refusal | None = None
 
     @property
     def by_age(self) -> tuple[Aged, ...]:
@@ -122,7 +127,13 @@ class Report(Value, frozen=True, kw_only=True):
             },
             "lastDays": [_glance_json(one) for one in self.last_days],
             "simulated": self.simulated,
+            **({} if self.refusal is None else {"refused": refusal_body(self.refusal)}),
         }
+
+
+def refusal_body(refusal: Refusal) -> Json:
+    """Why a file is not believed, with the first ten faults."""
+    return {"file": refusal.file, "reason": refusal.reason, "faults": [structs.asdict(fault) for fault in refusal.faults]}
 
 
 class Reporting(Value, frozen=True, kw_only=True):
@@ -134,35 +145,45 @@ class Reporting(Value, frozen=True, kw_only=True):
     each: Each
 
     async def days(self) -> list[Json]:
-        """Every day of the last `LISTED` that was settled, newest first."""
+        """Every day of the last `LISTED` that was settled or refused, newest first."""
         first = f"{self.mode}-{(business_day(self.now()) - LISTED).isoformat()}"
         open_days = Counter(paper.body["day"] for paper in await self._open_discrepancies())
         days: dict[str, Json] = {}
         for mark in day_marks(self.mode):
             async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, mark, first):
                 days[paper.id] = _glance_json(_glance(paper.body, open_days)) | {"version": paper.body["version"]}
+        async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, refused_mark(self.mode), first):
+            day = date.fromisoformat(paper.body["refusal"]["day"])
+            unsettled = _glance_json(Glance(day, None, Total(), 0)) | {"version": 0}
+            days[paper.id] = days.pop(f"{self.mode}-{day}", unsettled) | {"refused": True}
         return [days[day_id] for day_id in sorted(days, reverse=True)]
 
     async def day(self, day: date) -> Report | None:
-        """The report of a day; `None` when it was never settled."""
-        paper = await self._settled(day)
-        if paper is None:
+        """The report of a day; `None` when it was never settled nor refused."""
+        paper, refusal = await self._settled(day), await self._refusal(day)
+        if paper is None and refusal is None:
             return None
+        body = _never_settled(day) if paper is None else paper.body
         at = self.now()
         open_papers = await self._open_discrepancies()
         open_days = Counter(open_paper.body["day"] for open_paper in open_papers)
-        discrepancies = await self._discrepancies(paper.body, open_papers, business_day(at))
+        discrepancies = await self._discrepancies(body, open_papers, business_day(at))
         sales, at_least = await self._open_sales(at)
         return Report(
-            body={**paper.body, "status": _status(paper.body, discrepancies), "discrepancies": discrepancies},
+            body={**body, "status": _status(body, discrepancies), "discrepancies": discrepancies},
             at=at,
             simulated=self.mode is Mode.SIMULATED,
-            totals=tuple(_totals(books) for books in paper.body["conservation"]),
+            totals=tuple(_totals(books) for books in body["conservation"]),
             in_doubt=tuple(_open(sale, at) for sale in sales if sale.state is State.IN_DOUBT or sale.is_abandoned(at)),
             tokens=tuple(_open(sale, at) for sale in sales if sale.tokens_pending),
             at_least=at_least,
             last_days=await self._last_days(day, open_days),
+            refusal=refusal,
         )
+
+    async def _refusal(self, day: date) -> Refusal | None:
+        paper = await self.store.read_paper(PaperKind.SETTLEMENTS, runs_id(self.mode, day))
+        return None if paper is None else refusal_of(paper.body)
 
     async def _settled(self, day: date) -> Paper | None:
         paper = await self.store.read_paper(PaperKind.SETTLEMENTS, f"{self.mode}-{day.isoformat()}")
@@ -198,6 +219,14 @@ class Reporting(Value, frozen=True, kw_only=True):
             Glance(one, None, Total(), 0) if paper is None else _glance(paper.body, open_days)
             for one, paper in zip(days, papers, strict=True)
         )
+
+
+def _never_settled(day: date) -> Json:
+    """The form of a settled day with nothing in it."""
+    lists = ("carriedOut", "carriedIn", "discrepancies", "conservation", "healed", "open", "tokensToRecover")
+    empty: Json = {name: [] for name in lists}
+    matched = {"rows": 0, "totalCents": 0}
+    return {"day": day.isoformat(), "version": 0, "status": Status.FILE_MISSING.value, "file": None, "matched": matched, **empty}
 
 
 def _status(body: Mapping[str, Any], discrepancies: Iterable[Mapping[str, Any]]) -> str:

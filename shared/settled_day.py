@@ -267,7 +267,7 @@ def next_version(day: SettledDay, previous: Json | None) -> Json:
 
 def _json(day: SettledDay) -> Json:
     left_out = {"leftOut": dict(day.left_out)} if day.left_out else {}
-    file = day.file and {"name": day.file.name, "sha256": day.file.sha256, "rows": day.file.all.rows, "totalCents": day.file.all.cents}
+    file = day.file and _file(day.file)
     return {
         "day": day.day.isoformat(),
         "version": 1,
@@ -283,6 +283,12 @@ def _json(day: SettledDay) -> Json:
         "tokensToRecover": [_object(sale) for sale in day.tokens_to_recover],
         **left_out,
     }
+
+
+def _file(file: Summary) -> Json:
+    """The file that was believed. `notes` only where there are any: days that were kept before they were taken stay the same."""
+    notes = {"notes": [_object(note) for note in file.notes]} if file.notes else {}
+    return {"name": file.name, "sha256": file.sha256, "rows": file.all.rows, "totalCents": file.all.cents, **notes}
 
 
 def _object(record: Any) -> Json:

@@ -1,10 +1,12 @@
 """Which of the files that lie in a place is a day's settlement file: by name, merchant, and the date in the header.
 
 A later file of a day corrects the earlier ones; the bytes that count already, under another name, are no other file. What leaves a
-doubt is refused, never guessed. Where the files lie is in `settlement_folders`.
+doubt is refused, never guessed. A file that cannot be read costs its own day. A name that only looks like a settlement file's is told.
+Where the files lie is in `settlement_folders`.
 """
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +20,19 @@ from shared.value import Value
 NEAR: Final = timedelta(days=31)  # a name's time is of uncertain form, but a file's is not months before its day
 
 
+MOST_NAMED: Final = 100  # of the names that are not taken
+
+_ALIKE: Final = re.compile("fulcrum|recon", re.IGNORECASE)
+_UNREADABLE: Final = "unreadable"
+_BROKEN_OFF: Final = "broken off"
+
+
 class FilesUnavailable(Exception):
-    """The place where the files lie did not answer. Nothing is known of what lies there."""
+    """The place where the files lie did not answer, for this cause. Nothing is known of what lies there."""
+
+
+class FileUnreadable(Exception):
+    """One file could not be read, for this cause, which quotes nothing of it. The place itself may well answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,7 @@ class Refusal(Value, frozen=True):
     """Why a file is not believed: what it breaks, or that it is not to be told which file is meant.
 
     `file` and `mark` are those of the file. `foreign`: it is another merchant's, so it says nothing of whether ours is still to come.
+    `anyones`: it refuses every day alike. `unread`: it could not be read, at all (`unreadable`) or behind its header (`broken off`).
     """
 
     file: str
@@ -47,15 +61,23 @@ class Refusal(Value, frozen=True):
     reason: str
     faults: tuple[Fault, ...] = ()
     foreign: bool = False
+    anyones: bool = False
+    unread: str = ""
 
     @property
     def known_as(self) -> str:
-        """As `StoredFile.known_as`."""
-        return _known_as(self.file, self.mark)
+        """As `StoredFile.known_as`; of a file that could not be read, something else: read, it is news under the same mark."""
+        known_as = _known_as(self.file, self.mark)
+        return f"{known_as}/{self.unread}" if self.unread else known_as
 
 
 def _known_as(name: str, mark: str) -> str:
     return f"{name}/{mark}"  # no name holds a slash
+
+
+def broke_off(known_as: str) -> str:
+    """What a file is known as that broke off behind its header, and is otherwise known as `known_as`."""
+    return f"{known_as}/{_BROKEN_OFF}"
 
 
 class Refused(Exception):
@@ -66,7 +88,22 @@ class Refused(Exception):
         self.day, self.refusal = day, refusal
 
 
+class NotTaken(Value, frozen=True):
+    """A file that may be meant for a settlement file, and is taken for none."""
+
+    name: str
+    reason: str
+
+
 Found = Mapping[date, StoredFile | Refusal]
+
+
+class FoundFiles(dict[date, StoredFile | Refusal]):
+    """What was found in a place, with the names there that are not taken: `MOST_NAMED` at most, and how many more there are."""
+
+    not_taken: tuple[NotTaken, ...] = ()
+    more_not_taken: int = 0
+
 
 Answered = TypeVar("Answered")
 Reading = Callable[[list[SettlementFile]], Answered]
@@ -87,7 +124,7 @@ class Files(Protocol):
         """What `reading` makes of the files, the oldest first. It takes no time of the caller's.
 
         Raises:
-            Refused: a file breaks the format.
+            Refused: a file breaks the format, or cannot be read.
             FilesUnavailable: the place did not answer.
         """
 
@@ -100,13 +137,17 @@ def read(files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answer
             opened.append(SettlementFile(file.chunks(), file.name))
         except FileRefused as refused:
             raise Refused(day, _broken(file, refused)) from None
+        except FileUnreadable as error:
+            raise Refused(day, _unreadable(file, error, _UNREADABLE)) from None
         if opened[-1].day != day:
-            raise FilesUnavailable("a file was replaced while it was looked for")
+            replaced = FileUnreadable("it was replaced while it was looked for")
+            raise Refused(day, _unreadable(file, replaced, _UNREADABLE))
     try:
         return reading(opened)
-    except FileRefused as refused:
+    except (FileRefused, FileUnreadable) as error:
         day = next(file.day for file in opened if not _is_read(file))  # they are read one by one, the oldest day first
-        raise Refused(day, _broken(files[day], refused)) from None
+        broken = error if isinstance(error, FileRefused) else None
+        raise Refused(day, _broken(files[day], broken) if broken else _unreadable(files[day], error, _BROKEN_OFF)) from None
 
 
 def to_the_end(files: Iterable[SettlementFile]) -> None:
@@ -127,6 +168,10 @@ def _broken(file: StoredFile, refused: FileRefused) -> Refusal:
     return Refusal(file.name, file.mark, "the file breaks the format", refused.faults)
 
 
+def _unreadable(file: StoredFile, error: Exception, unread: str) -> Refusal:
+    return Refusal(file.name, file.mark, f"the file cannot be read: {error}", unread=unread)
+
+
 class _Named(NamedTuple):
     """A file and what its name says. The first three say it all, so these sort by the name's time."""
 
@@ -144,15 +189,33 @@ class Choice:
         self._merchant = merchant
         self._days: dict[tuple[str, str], date | None] = {}
         self._hashes: dict[tuple[str, str], str] = {}
+        self._unread: dict[tuple[str, str], FileUnreadable] = {}  # in this call
+        self._unread_before: frozenset[tuple[str, str]] = frozenset()
 
-    def __call__(self, stored: Iterable[StoredFile], days: Collection[date]) -> Found:
+    def __call__(self, stored: Iterable[StoredFile | NotTaken], days: Collection[date]) -> FoundFiles:
         """The file of each of the days, among all those of a place."""
-        said = ((file, file_name(file.name)) for file in stored)
-        named = sorted(_Named(name.stamp, file.name, file.mark, name, file) for file, name in said if name is not None)
+        self._unread_before, self._unread = self._unread_before | self._unread.keys(), {}
+        not_taken: list[NotTaken] = []
+        named: list[_Named] = []
+        for file in stored:
+            if isinstance(file, NotTaken):
+                not_taken.append(file)
+            elif (name := file_name(file.name)) is not None:
+                named.append(_Named(name.stamp, file.name, file.mark, name, file))
+            elif (reason := why_not_taken(file.name)) is not None:
+                not_taken.append(NotTaken(printable(file.name), reason))
+        named.sort()
+        found = FoundFiles(self._of(named, days))
+        not_taken += [NotTaken(one.name, reason) for one, reason in self._of_no_day(named)]
+        found.not_taken = tuple(sorted(not_taken, key=lambda one: one.name)[:MOST_NAMED])
+        found.more_not_taken = len(not_taken) - len(found.not_taken)
+        return found
+
+    def _of(self, named: list[_Named], days: Collection[date]) -> Found:
         merchants = sorted({one.said.merchant for one in named})
         if self._merchant is None and len(merchants) > 1:
             reason = f"files of several merchants lie in one place: {', '.join(merchants)}"
-            return dict.fromkeys(days, Refusal(named[-1].name, named[-1].mark, reason))
+            return dict.fromkeys(days, Refusal(named[-1].name, named[-1].mark, reason, anyones=True))
         ours = self._by_day((one for one in named if self._merchant in (None, one.said.merchant)), days)
         theirs = self._by_day((one for one in named if self._merchant not in (None, one.said.merchant)), set(days) - ours.keys())
         foreign = {
@@ -160,58 +223,113 @@ class Choice:
         }
         return foreign | {day: self._latest(files) for day, files in ours.items()}
 
+    def _of_no_day(self, named: Iterable[_Named]) -> Iterator[tuple[_Named, str]]:
+        """The files of which neither header nor name says a day, and why: nobody else speaks of them."""
+        for one in named:
+            if not any(_days_by_name(one.said)):
+                if (cause := self._unread.get(_key(one))) is not None:
+                    yield one, f"the name says no day, and the file cannot be read: {cause}"
+                elif self._days.get(_key(one), date.max) is None:
+                    yield one, "neither the name nor a header says a day"
+
     def _by_day(self, named: Iterable[_Named], days: Collection[date]) -> dict[date, list[_Named]]:
         """The files of the days, in the order of their names' times. Headers of long ago are read only if nothing else is found."""
         candidates = list(named)
         if not candidates or not days:
             return {}
         since = f"{min(days) - NEAR:%Y%m%d}"
-        near = [one for one in candidates if one.stamp >= since]
+        near = [one for one in candidates if one.stamp >= since or not any(_days_by_name(one.said))]
         return self._of_days(near, days) or self._of_days(candidates, days)
 
-    def _of_days(self, candidates: Iterable[_Named], days: Collection[date]) -> dict[date, list[_Named]]:
+    def _of_days(self, candidates: list[_Named], days: Collection[date]) -> dict[date, list[_Named]]:
+        read = [(one, self._day(one, days)) for one in candidates]
         found = defaultdict(list)
-        for one in candidates:
-            day = self._day(one.file)
-            for each in _days_by_name(one.said) if day is None else (day,):
+        for at, (one, day) in enumerate(read):
+            for each in _days_of_no_header(at, read) if day is None else (day,):
                 if each in days:
                     found[each].append(one)
         return dict(found)
 
-    def _day(self, file: StoredFile) -> date | None:
-        """The date in the header; `None` where there is no header."""
-        key = file.name, file.mark
-        if key not in self._days:
+    def _day(self, one: _Named, days: Collection[date]) -> date | None:
+        """The date in the header; `None` where there is no header, or none that can be read."""
+        key = _key(one)
+        if key not in self._days and key not in self._unread:
+            if key in self._unread_before and not {*_days_by_name(one.said)} & {*days} and any(_days_by_name(one.said)):
+                return None  # it costs time, and the days that it may be of are not asked for
             try:
-                self._days[key] = SettlementFile(file.chunks()).day
+                self._days[key] = SettlementFile(one.file.chunks()).day
             except FileRefused:
                 self._days[key] = None
-        return self._days[key]
+            except FileUnreadable as error:
+                self._unread[key] = error
+        return self._days.get(key)
 
     def _latest(self, files: list[_Named]) -> StoredFile | Refusal:
         """The last correction. Another name for the bytes that count already is none; for those of an earlier file, it is."""
-        if len(files) == 1:
-            return files[0].file
         counting, rivals = files[0], 1
-        for _, of_one_time in groupby(files, key=lambda one: one.stamp):
+        for _, of_one_time in groupby(files, key=lambda one: one.stamp) if len(files) > 1 else ():
             fresh: dict[str, _Named] = {}
             for one in of_one_time:
-                if one is counting or self._hash(one.file) != self._hash(counting.file):
-                    fresh.setdefault(self._hash(one.file), one)
+                if one is counting or self._hash(one) != self._hash(counting):
+                    fresh.setdefault(self._hash(one), one)
             if fresh:
                 counting, rivals = max(fresh.values()), len(fresh)
         if rivals > 1:
             return Refusal(counting.name, counting.mark, "different files of the day have the same time in their names")
-        return counting.file
+        cause = self._unread.get(_key(counting))
+        return counting.file if cause is None else _unreadable(counting.file, cause, _UNREADABLE)
 
-    def _hash(self, file: StoredFile) -> str:
-        key = file.name, file.mark
-        if key not in self._hashes:
+    def _hash(self, one: _Named) -> str:
+        """The hash of a file's bytes; of one that cannot be read, something of its own: it may be any file."""
+        key = _key(one)
+        if key not in self._hashes and key not in self._unread:
             digest = hashlib.sha256()
-            for chunk in file.chunks():
-                digest.update(chunk)
-            self._hashes[key] = digest.hexdigest()
-        return self._hashes[key]
+            try:
+                for chunk in one.file.chunks():
+                    digest.update(chunk)
+            except FileUnreadable as error:
+                self._unread[key] = error
+            else:
+                self._hashes[key] = digest.hexdigest()
+        return self._hashes.get(key) or one.file.known_as
+
+
+def _key(one: _Named) -> tuple[str, str]:
+    return one.name, one.mark
+
+
+def printable(name: str) -> str:
+    """A name as anybody can read it and any program can keep it: what cannot be printed, or is not UTF-8, as an escape."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in name)
+
+
+def why_not_taken(name: str) -> str | None:
+    """Why a file is taken for no settlement file, by its name alone; `None`: nobody could mean it for one, or it is taken."""
+    if file_name(name) is not None or not _ALIKE.search(name):
+        return None
+    if not name.isprintable():
+        return "the name holds what cannot be printed"
+    if _is_named(name.lower()):
+        return "the name is not in capitals with .txt in small letters"
+    bare = re.sub(r"\s+|\(\d+\)", "", name)
+    if bare != name and _is_named(bare.lower()):
+        return "the name has blanks or a number in brackets"
+    if not name.endswith(".txt"):
+        return "the name does not end in .txt"
+    return "the name is not FULCRUM.MERCHANT.<NAME>.RECON.<8 to 17 digits>.txt"
+
+
+def _is_named(lower: str) -> bool:
+    return file_name(lower.removesuffix(".txt").upper() + ".txt") is not None and lower.endswith(".txt")
+
+
+def _days_of_no_header(at: int, read: list[tuple[_Named, date | None]]) -> tuple[date, ...]:
+    """The days that a file without a header may be of: as the nearest file with one is named, whose name says its day so."""
+    days = tuple(_days_by_name(read[at][0].said))
+    for one, day in sorted(read, key=lambda other: abs(int(other[0].stamp[:8]) - int(read[at][0].stamp[:8]))):
+        if day is not None and day in (named := tuple(_days_by_name(one.said))):
+            return days[named.index(day) :][:1]
+    return days
 
 
 def _days_by_name(said: FileName) -> Iterator[date]:

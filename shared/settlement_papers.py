@@ -2,7 +2,8 @@
 
 Kind `settlements`: `live-2026-05-01` is the day as it stands, marked `live` until it has ended and then `live-ended`, so that a run
 finds the days that are not done without reading all others; `live-2026-05-01-v0002` is one of its versions, written first;
-`live-2026-05-01-run` says what the runs did, and with which files the last one ended. Kind `discrepancies`: `live-<id>`, marked
+`live-2026-05-01-run` says what the runs did, and with which files the last one ended. It is marked `live-refused` while the day is
+refused. Kind `discrepancies`: `live-<id>`, marked
 `live-open` until it is closed.
 """
 
@@ -14,6 +15,7 @@ from typing import Any, Final
 from msgspec import field, structs
 
 from shared import logs
+from shared.mobilemart.settlement_file import Fault
 from shared.reconciling import Each
 from shared.settled_day import (
     ENDED,
@@ -28,6 +30,7 @@ from shared.settled_day import (
     difference_as_read,
     next_version,
 )
+from shared.settlement_files import Refusal
 from shared.store import Conflict, Paper, PaperKind, Papers
 from shared.transaction import State
 from shared.value import Value
@@ -46,13 +49,15 @@ class Runs(Value, frozen=True):
     """What the runs over a day came to: whom they healed, and with which files the last of them ended.
 
     `files` are those of the day and its neighbours that were believed, `refused` those neighbours' that were not, as they are known
-    by name and mark (`StoredFile.known_as`); by name alone where the paper is of a version that did not look at marks.
+    by name and mark (`StoredFile.known_as`); by name alone where the paper is of a version that did not look at marks. `refusal`: why the
+    last run refused the day.
     """
 
     healed: tuple[Healed, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
     revision: str | None = None
+    refusal: Refusal | None = None
 
 
 class DayPapers(Value, frozen=True, kw_only=True):
@@ -102,18 +107,36 @@ class DayPapers(Value, frozen=True, kw_only=True):
 
     async def runs(self, day: date) -> Runs:
         """What the runs over the day came to so far."""
-        paper = await self.papers.read_paper(PaperKind.SETTLEMENTS, self._runs_id(day))
+        paper = await self.papers.read_paper(PaperKind.SETTLEMENTS, runs_id(self.mode, day))
         if paper is None:
             return Runs()
         healed = tuple(Healed(one, State(state), supplier_id) for one, state, supplier_id in paper.body["healed"])
-        return Runs(healed, paper.body["files"], tuple(paper.body["refused"]), paper.revision)
+        return Runs(healed, paper.body["files"], tuple(paper.body["refused"]), paper.revision, refusal_of(paper.body))
+
+    async def refuse(self, day: date, refusal: Refusal | None) -> None:
+        """Put on record why a day was refused, until a run settles it; `None`: it is no longer. Only what is said of this day is kept."""
+        if refusal is None or not (refusal.foreign or refusal.anyones):
+            runs = await self.runs(day)
+            with suppress(Conflict):  # another run says how the day stands
+                await self.keep_runs(day, runs, structs.replace(runs, refusal=refusal))
+
+    async def refused(self) -> list[date]:
+        """The days that the last run over them refused."""
+        papers = self.papers.marked_papers(PaperKind.SETTLEMENTS, refused_mark(self.mode))
+        return [date.fromisoformat(paper.body["refusal"]["day"]) async for paper in papers]
 
     async def keep_runs(self, day: date, before: Runs, after: Runs) -> Runs:
         """Replace what is known of the runs."""
         if after == before:
             return before
         healed = [[one.transaction_id, one.state.value, one.supplier_transaction_id] for one in after.healed]
-        paper = Paper(self._runs_id(day), {"healed": healed, "files": after.files, "refused": after.refused}, revision=before.revision)
+        body: Json = {"healed": healed, "files": after.files, "refused": after.refused}
+        mark = None
+        if (refusal := after.refusal) is not None:
+            faults = [structs.asdict(fault) for fault in refusal.faults]
+            body["refusal"] = {**structs.asdict(refusal), "faults": faults, "day": day.isoformat()}
+            mark = refused_mark(self.mode)
+        paper = Paper(runs_id(self.mode, day), body, mark, revision=before.revision)
         return structs.replace(after, revision=(await self.papers.write_paper(PaperKind.SETTLEMENTS, paper)).revision)
 
     async def review(self, settled: SettledDay) -> SettledDay:
@@ -163,13 +186,28 @@ class DayPapers(Value, frozen=True, kw_only=True):
     def _day_id(self, day: date) -> str:
         return f"{self.mode}-{day.isoformat()}"
 
-    def _runs_id(self, day: date) -> str:
-        return f"{self._day_id(day)}-run"
+
+def runs_id(mode: Mode, day: date) -> str:
+    """Where it is kept what the runs over a day came to."""
+    return f"{mode}-{day.isoformat()}-run"
 
 
 def day_marks(mode: Mode) -> tuple[str, str]:
     """What settled days are listed by: those that have not ended, and those that have. One that ends meanwhile is in both lists."""
     return mode.value, f"{mode}-ended"
+
+
+def refused_mark(mode: Mode) -> str:
+    """What the runs over refused days are listed by."""
+    return f"{mode}-refused"
+
+
+def refusal_of(body: Mapping[str, Any]) -> Refusal | None:
+    """Why a day was refused, by what its runs came to."""
+    kept = body.get("refusal")
+    if kept is None:
+        return None
+    return Refusal(kept["file"], kept["mark"], kept["reason"], tuple(Fault(**fault) for fault in kept["faults"]), unread=kept["unread"])
 
 
 def _mark(mode: Mode, body: Mapping[str, Any]) -> str:

@@ -25,7 +25,19 @@ from shared.reconciling import Each
 from shared.recording import Recording
 from shared.settled_day import ENDED, Json, Proof, SettledDay, Sign
 from shared.settlement import OPEN_STATES, compare, files_needed
-from shared.settlement_files import Answered, Files, Found, Reading, Refusal, Refused, StoredFile, to_the_end
+from shared.settlement_files import (
+    Answered,
+    Files,
+    Found,
+    FoundFiles,
+    NotTaken,
+    Reading,
+    Refusal,
+    Refused,
+    StoredFile,
+    broke_off,
+    to_the_end,
+)
 from shared.settlement_papers import AT_ONCE, BY, DayPapers, Runs, with_healed
 from shared.sold import Sold
 from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable
@@ -35,6 +47,7 @@ from shared.value import Value
 FIRST_DAY: Final = date(2020, 1, 1)
 WINDOW: Final = timedelta(days=28)  # how far back a run looks for files that are new; a day that has not ended is taken up however old
 MOST_LOOKED_UP: Final = 1_000  # lines of a day that name no sale of these days; a file of strangers is not worth more
+MOST_NAMED_IN_LOG: Final = 20  # of the files that are not taken
 TRIES: Final = 3  # of a day over which two runs met
 
 log = logs.logger(__name__)
@@ -56,18 +69,20 @@ class RefusedDay(Value, frozen=True):
 
 
 class Settled(Value, frozen=True, kw_only=True):
-    """What a run came to: the days as they are kept, the days refused, and those that it had no time for."""
+    """What a run came to: the days as they are kept, the days refused, those that it had no time for, and names that it does not take."""
 
     days: tuple[Json, ...]
     refused: tuple[RefusedDay, ...]
     left: tuple[date, ...]
+    not_taken: tuple[NotTaken, ...] = ()
+    more_not_taken: int = 0
 
 
 class _Turn(IntEnum):
     """Which days a run takes up first: those that have something to settle must not wait for those that have nothing."""
 
     NEWS = 1  # there is a file around it with which it was not settled
-    FRESH = 2  # it is yesterday, or was never looked at
+    FRESH = 2  # it is yesterday, or was never looked at, or was refused
     WAITING = 3  # its files have not come; or they may have changed, when they were known by their names alone
 
 
@@ -82,13 +97,14 @@ class _Day(Value, frozen=True):
         """When it is its turn; `None`: it has ended, and nothing around it is new."""
         if self.has_news(found):
             return _Turn.NEWS
-        if self.paper is None or self.day == yesterday:
+        if self.paper is None or self.day == yesterday or self.runs.refusal is not None:
             return _Turn.FRESH
         return _Turn.WAITING if self.paper.body["status"] not in ENDED or self._others(found) else None
 
     def has_news(self, found: Found) -> bool:
         """Whether there surely is a file around the day with which it was not settled."""
-        return any(known_as.partition("/")[0] not in self._known for known_as in self._others(found))
+        sure = (one for one in self._others(found) if broke_off(one) not in self._known)  # one that broke off may do so again
+        return any(known_as.partition("/")[0] not in self._known for known_as in sure)
 
     def _others(self, found: Found) -> list[str]:
         """The files that it is not known to have been settled with. One that is gone is none, and neither is another merchant's."""
@@ -97,7 +113,8 @@ class _Day(Value, frozen=True):
 
     @property
     def _known(self) -> frozenset[str]:
-        return frozenset({*self.runs.files.values(), *self.runs.refused})
+        own = () if self.runs.refusal is None else (self.runs.refusal.known_as,)
+        return frozenset({*self.runs.files.values(), *self.runs.refused, *own})
 
 
 @dataclass(slots=True)
@@ -161,24 +178,40 @@ class Settling(Recording, frozen=True, kw_only=True):
             except Refused as error:
                 refused[one] = error.refusal
                 _tell_refused(one, error.refusal)
+                await self._papers.refuse(one, error.refusal)
+        not_taken, more = _not_taken(found)
         if left:
             log.error("days left unsettled", days=[one.isoformat() for one in sorted(left)])
         return Settled(
             days=tuple(bodies[one] for one in shown if one not in refused and one not in left),
             refused=tuple(RefusedDay(one, refused[one]) for one in shown if one in refused),
             left=tuple(sorted(left)),
+            not_taken=not_taken,
+            more_not_taken=more,
         )
 
     async def _is_of_business(self, day: date, today: date) -> bool:
         """Whether there is anything to settle: a mistyped day would be missed in every later run, and its file never come."""
-        if await self.store.any_of_day(self.rules.mode, day) or await self._papers.day(day) is not None:
-            return True
-        return day >= (await self._window(today))[0] or day in await self.files.find([day])
+        return await self._has_anything(day) or day >= (await self._window(today))[0]
+
+    async def _has_anything(self, day: date) -> bool:
+        """Whether a day has a sale, a paper or a file."""
+        sold_or_begun = await self.store.any_of_day(self.rules.mode, day) or await self._papers.day(day) is not None
+        return sold_or_begun or day in await self.files.find([day])
 
     async def _unsettled(self, today: date) -> list[date]:
-        """The days up to yesterday that may not have ended: those of the last weeks, and older ones that are known not to have."""
-        unended = [day for day in await self._papers.unended() if day < today]
-        return sorted({*await self._window(today), *unended})
+        """The days up to yesterday that may not have ended: those of the last weeks, and older ones that are known not to have.
+
+        A refused day is taken up until it is settled. One that a file without a header was taken for, and that has nothing, is let go.
+        """
+        days = {*await self._window(today), *(day for day in await self._papers.unended() if day < today)}
+        for day in await self._papers.refused():
+            if day < today and day not in days:
+                if await self._has_anything(day):
+                    days.add(day)
+                else:
+                    await self._papers.refuse(day, None)
+        return sorted(days)
 
     async def _window(self, today: date) -> list[date]:
         """The days up to yesterday, from the first of the last weeks that was settled or has a file.
@@ -225,7 +258,7 @@ class Settling(Recording, frozen=True, kw_only=True):
         )
         reviewed = await self._papers.review(structs.replace(settled, healed=healed, left_out=_left_out(evidence)))
         body = await self._papers.keep_day(reviewed, before)
-        await self._papers.keep_runs(day, runs, structs.replace(runs, files=ended.files, refused=ended.refused))
+        await self._papers.keep_runs(day, runs, structs.replace(runs, files=ended.files, refused=ended.refused, refusal=None))
         if settled.file is None:
             log.error("settlement file missing", day=day)
         return body
@@ -352,6 +385,15 @@ def _check(day: date, of: date, refusal: Refusal, runs: Runs) -> None:
     """
     if of == day or (not refusal.foreign and of.isoformat() in runs.files):
         raise Refused(of, refusal)
+
+
+def _not_taken(found: Found) -> tuple[tuple[NotTaken, ...], int]:
+    """The names that are not taken, and how many more there are."""
+    if not isinstance(found, FoundFiles) or not found.not_taken:
+        return (), 0
+    files = [f"{one.name}: {one.reason}" for one in found.not_taken[:MOST_NAMED_IN_LOG]]
+    log.warning("settlement files not taken", count=len(found.not_taken) + found.more_not_taken, files=files)
+    return found.not_taken, found.more_not_taken
 
 
 def _left_out(evidence: _Evidence) -> dict[str, int]:

@@ -175,6 +175,13 @@ class FileFaultBody(TypedDict):
     name: str | None
 
 
+class NotTakenBody(TypedDict):
+    """A file that may be meant for a settlement file, and is taken for none."""
+
+    name: str
+    reason: str
+
+
 class ProblemBody(TypedDict):
     """A refusal (RFC 9457). Only one that says `state` is about an outcome."""
 
@@ -193,6 +200,8 @@ class ProblemBody(TypedDict):
     file: NotRequired[str]
     reason: NotRequired[str]
     faults: NotRequired[list[FileFaultBody]]
+    notTaken: NotRequired[list[NotTakenBody]]
+    moreNotTaken: NotRequired[int]
 
 
 def encoded(body: object) -> bytes:

@@ -1,6 +1,6 @@
 """A world that also finds settlement files, for driving the settling of days one port call at a time."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -10,7 +10,7 @@ from shared.identifiers import same_supplier_id
 from shared.matching import Readings
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import detail, written
-from shared.settlement_files import Answered, Choice, FilesUnavailable, Found, Reading, StoredFile, read
+from shared.settlement_files import Answered, Choice, FilesUnavailable, FileUnreadable, Found, Reading, StoredFile, read
 from shared.settling import Settling
 from shared.sold import Sold
 from shared.store import LookupBy, Paper, PaperKind
@@ -21,26 +21,31 @@ from tests.stepping import World, boundary, one_by_one
 
 @dataclass
 class Shelf:
-    """Settlement files in memory, by name. `unavailable`: the place does not answer."""
+    """Settlement files in memory, by name. `unavailable`: the place does not answer.
+
+    `unreadable` are the names of files of which so many bytes come before they break off.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     merchant: str | None = None
     unavailable: bool = False
+    unreadable: dict[str, int] = field(default_factory=dict)
 
     async def find(self, days: Collection[date]) -> Found:
         await boundary("before find files")
         if self.unavailable:
             raise FilesUnavailable
-        stored = [StoredFile(name, f"{crc32(content):08x}", partial(_pieces, content)) for name, content in self.files.items()]
+        stored = [StoredFile(name, f"{crc32(content):08x}", partial(self._pieces, name, content)) for name, content in self.files.items()]
         return Choice(self.merchant)(stored, days)
 
     async def read(self, files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
         await boundary(f"before {getattr(reading, 'func', reading).__name__}")
         return read(files, reading)
 
-
-def _pieces(content: bytes) -> tuple[bytes, ...]:
-    return (content,)
+    def _pieces(self, name: str, content: bytes) -> Iterator[bytes]:
+        yield content[: self.unreadable.get(name)]
+        if name in self.unreadable:
+            raise FileUnreadable("Forbidden (403)")
 
 
 @dataclass

@@ -2,7 +2,8 @@
 
 `H|version|CCYYMMDD`, then one `D` line of 24 positions per sale, then `T|count of all lines`; `|` between fields, LF or CRLF,
 UTF-8. A file is believed whole or not at all: lines are handed out while it is read, so that a million of them never lie in
-memory, but whoever takes them may act on none before the last one was handed out without `FileRefused`.
+memory, but whoever takes them may act on none before the last one was handed out without `FileRefused`. Forms that harm nothing are
+read and noted: `settlement_forms`.
 
 Source: the supplier's "Merchant Recon Spec" v1.1 as restated in `docs/settlement.md`, with its open questions.
 """
@@ -18,6 +19,8 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from shared.mobilemart import settlement_forms as forms
+from shared.mobilemart.settlement_forms import Note
 from shared.transaction import BUSINESS_TIME
 from shared.value import Value
 from shared.vas import VasType, last_four
@@ -190,9 +193,9 @@ class FileName(Value, frozen=True):
 
 
 def file_name(name: str) -> FileName | None:
-    """The parts of `FULCRUM.MERCHANT.<NAME>.RECON.<DATETIME>.txt`; `None` for any other name."""
+    """The parts of `FULCRUM.MERCHANT.<NAME>.RECON.<DATETIME>.txt`; `None` for any other name, and for what cannot be printed."""
     match = _FILE_NAME.fullmatch(name)
-    return FileName(match[1], match[2]) if match else None
+    return FileName(match[1], match[2]) if match and name.isprintable() else None
 
 
 class Total(Value, frozen=True):
@@ -209,12 +212,16 @@ class Total(Value, frozen=True):
 
 
 class Summary(Value, frozen=True):
-    """A file that was read to its end and broke no rule. `all` is over its detail lines, `successful` over those billed."""
+    """A file that was read to its end and broke no rule. `all` is over its detail lines, `successful` over those billed.
+
+    `notes` are the forms beside the format's letter, in the order of their first lines.
+    """
 
     name: str
     sha256: str
     all: Total
     successful: Mapping[VasType, Total]
+    notes: tuple[Note, ...] = ()
 
 
 class SettlementFile:
@@ -236,13 +243,17 @@ class SettlementFile:
         self._faults: list[Fault] = []
         self._number = 1  # of the next line
         self._trailer: tuple[int, int] | None = None  # its line number, and the count that it gives
+        self._blanks = 0  # lines behind the trailer that hold nothing
+        self._notes: dict[str, Note] = {}  # by their messages
         self._rows: Counter[tuple[str, str]] = Counter()  # by VAS type and status
         self._cents: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._real_days: set[str] = set()
         self._summary: Summary | None = None
-        self._pieces = map(self._decoded, self._whole_lines(chunks))
-        head, _, self._first_piece = next(self._pieces, "").removeprefix("\ufeff").partition("\n")  # .NET writes a byte order mark
-        match = _HEADER.fullmatch(head.removesuffix("\r"))
+        self._pieces = map(self._decoded, self._whole_lines(self._with_line_feeds(chunks)))
+        first, _, self._first_piece = next(self._pieces, "").lstrip(forms.BYTE_ORDER_MARK).partition("\n")  # .NET writes such a mark
+        head, notes = forms.framed(first, ends_the_file=False)
+        self._note(1, *notes)
+        match = _HEADER.fullmatch(head)
         day = _day(match[2]) if match else None
         if match is None or day is None:
             raise FileRefused(self.name, (Fault(1, "must be the header H|version|CCYYMMDD"),))
@@ -277,22 +288,50 @@ class SettlementFile:
         rows = _DETAIL.findall(text)
         lines = list(map(_line, filter(_VAS_TYPE, rows)))
         if len(lines) < len(rows):
-            texts = text.split("\n")
-            for at, row in enumerate(rows):
-                if not _VAS_TYPE(row):
-                    self._judge(self._number + at, texts[at].removesuffix("\r"))
+            self._judge_others(rows, text)
+            lines = list(map(_line, filter(_VAS_TYPE, rows)))
         if not self._real_days.issuperset(days := set(map(_DATE, lines))):
             self._judge_days(rows, days)
         self._number += len(rows)
         return lines
 
-    def _judge(self, number: int, text: str) -> None:
-        """A line that is no detail line: the trailer, or at fault."""
-        trailer = _TRAILER.fullmatch(text)
-        if trailer and self._trailer is None:
-            self._trailer = number, int(trailer[1])
-        else:
-            self._refuse(*_faults_of(number, text))
+    def _judge_others(self, rows: list[tuple[str, ...]], text: str) -> None:
+        """Judge every row that is no detail line to the letter. One that is in another form takes its place among the rows."""
+        texts = text.split("\n")
+        for at, row in enumerate(rows):
+            if not _VAS_TYPE(row):
+                rows[at] = self._judge(self._number + at, texts[at]) or row
+
+    def _judge(self, number: int, text: str) -> tuple[str, ...] | None:
+        """A line that is no detail line to the letter: one in another form, whose fields are returned; the trailer; blank; or at fault."""
+        if self._trailer is not None and forms.is_blank(text):
+            self._judge_blank(number)
+            return None
+        bare, marks = forms.unmarked(text)
+        if bare.startswith("T") and self._trailer is None:
+            last, notes = forms.framed(bare, ends_the_file=True)
+            if trailer := _TRAILER.fullmatch(last):
+                self._trailer = number, int(trailer[1])
+                self._note(number, *marks, *notes)
+                return None
+        plain, notes = forms.detail(bare)
+        match = _DETAIL.fullmatch(f"{plain}\n")
+        if match is None or match[1] is None:
+            self._refuse(*_faults_of(number, bare.removesuffix("\r")))
+            return None
+        self._note(number, *marks, *notes)
+        return match.groups()
+
+    def _judge_blank(self, number: int) -> None:
+        self._blanks += 1
+        self._note(number, forms.BLANK)
+        if self._blanks > forms.MOST_BLANK_LINES:
+            self._refuse(Fault(number, f"is blank, as more than {forms.MOST_BLANK_LINES} lines behind the trailer"))
+
+    def _note(self, number: int, *messages: str) -> None:
+        for message in messages:
+            known = self._notes.get(message)
+            self._notes[message] = Note(number, message) if known is None else Note(known.line, message, known.lines + 1)
 
     def _judge_days(self, rows: list[tuple[str, ...]], days: set[str]) -> None:
         """Eight digits are not yet a day: the calendar decides."""
@@ -303,7 +342,7 @@ class SettlementFile:
                 self._refuse(_fault(self._number + at, _DATE_FIELD))
 
     def _verdict(self) -> Summary:
-        last = self._number - 1
+        last = self._number - 1 - self._blanks
         if self._trailer is None:
             self._refuse(Fault(last + 1, "the trailer T|count is missing"))
         else:
@@ -316,7 +355,8 @@ class SettlementFile:
             raise FileRefused(self.name, tuple(self._faults))
         totals = {kind: Total(rows, self._cents[kind]) for kind, rows in self._rows.items()}
         successful = {service: totals.get((text, SUCCESSFUL), Total()) for text, service in FILE_VAS_TYPES.items()}
-        return Summary(self.name, self._sha256.hexdigest(), sum(totals.values(), Total()), MappingProxyType(successful))
+        notes = tuple(sorted(self._notes.values(), key=lambda note: note.line))
+        return Summary(self.name, self._sha256.hexdigest(), sum(totals.values(), Total()), MappingProxyType(successful), notes)
 
     def _refuse(self, *faults: Fault) -> None:
         self._faults = [*self._faults, *faults][:MOST_FAULTS]
@@ -326,15 +366,23 @@ class SettlementFile:
     def _decoded(self, piece: bytes) -> str:
         try:
             return piece.decode("utf-8")
-        except UnicodeDecodeError as error:
-            self._refuse(Fault(self._number + piece.count(b"\n", 0, error.start), "is not UTF-8"))
-            return piece.decode("utf-8", "replace")
+        except UnicodeDecodeError:
+            return "\n".join(self._decoded_line(number, line) for number, line in enumerate(piece.split(b"\n"), self._number))
+
+    def _decoded_line(self, number: int, line: bytes) -> str:
+        try:
+            return line.decode("utf-8")
+        except UnicodeDecodeError:
+            text, wrong = forms.decoded(line)
+        self._refuse(*(Fault(number, "is not UTF-8", at or None, _FIELDS[at - 1].name if at else None) for at in wrong))
+        if not wrong:
+            self._note(number, forms.NOT_UTF_8)
+        return text
 
     def _whole_lines(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """The bytes, cut behind line ends into pieces of about `PIECE_BYTES`. A last line needs no line end."""
         rest = b""
         for chunk in chunks:
-            self._sha256.update(chunk)
             for start in range(0, len(chunk), PIECE_BYTES):
                 rest += chunk[start : start + PIECE_BYTES]
                 cut = rest.rfind(b"\n") + 1
@@ -346,6 +394,25 @@ class SettlementFile:
                     rest = rest[cut:]
         if rest:
             yield rest + b"\n"
+
+    def _with_line_feeds(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The bytes as they come. Where the first line ends in CR alone, every CR of them is a LF."""
+        begun, alone = b"", None
+        for chunk in chunks:
+            self._sha256.update(chunk)
+            if alone is not None:
+                yield chunk.replace(b"\r", b"\n") if alone else chunk
+                continue
+            begun += chunk
+            alone = forms.ends_in_cr_alone(begun)
+            if alone is None and len(begun) > LONGEST_LINE_BYTES:
+                alone = False
+            if alone:
+                self._note(1, forms.CR_ALONE)
+            if alone is not None:
+                yield begun.replace(b"\r", b"\n") if alone else begun
+        if alone is None:
+            yield begun
 
 
 def _day(text: str) -> date | None:

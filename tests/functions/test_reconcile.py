@@ -415,6 +415,45 @@ def test_what_is_not_there_cannot_be_decided(system, path, body):
 # Settling and its reports
 
 
+def test_a_file_that_cannot_be_read_costs_its_own_day_and_names_that_are_not_taken_are_told(system):
+    bad, good = system.today - timedelta(days=6), system.today - timedelta(days=4)
+    system.deliver(good, [stranger()])
+    link = system.files / f"FULCRUM.MERCHANT.SIMULATED.RECON.{bad + timedelta(days=1):%Y%m%d}060000.txt"
+    link.symlink_to("nowhere")
+    other = system.files / f"{link.name}.gz"
+    other.write_bytes(b"")
+
+    result = answered(system.tell("/settle"))
+
+    why = {"file": link.name, "reason": "the file cannot be read: No such file or directory", "faults": []}
+    assert {"day": bad.isoformat(), **why} in result["refused"]
+    assert good.isoformat() in [day["day"] for day in result["days"]] and bad.isoformat() not in [day["day"] for day in result["days"]]
+    assert result["notTaken"] == [{"name": other.name, "reason": "the name does not end in .txt"}]
+    assert problem(system.tell(f"/settle?day={bad}"), 422, "settlement-file-refused")["notTaken"] == result["notTaken"]
+    assert answered(system.tell(f"/settle?day={good}"))["notTaken"] == result["notTaken"]
+    assert answered(system.ask(f"/reports/{bad}"))["refused"] == why
+    assert link.name in system.ask(f"/reports/{bad}.html").text
+    listed = {one["day"]: one for one in answered(system.ask("/reports"))["days"]}
+    assert (listed[bad.isoformat()]["version"], listed[bad.isoformat()]["refused"]) == (0, True)
+    assert "refused" not in listed[good.isoformat()]
+
+    link.unlink()
+    other.unlink()
+    system.deliver(bad, [stranger()])
+    assert "notTaken" not in answered(system.tell(f"/settle?day={bad}"))
+    assert "refused" not in answered(system.ask(f"/reports/{bad}"))
+
+
+def test_a_place_that_cannot_be_listed_is_told_in_the_log(system):
+    away = system.files.rename(system.files.with_name("away"))
+    try:
+        problem(system.tell("/settle"), 503, "settlement-files-unavailable")
+    finally:
+        away.rename(system.files)
+    lines = [line for line in system.said.read_text().splitlines() if '"settlement files unavailable"' in line]
+    assert [json.loads(line)["cause"] for line in lines] == ["No such file or directory"]
+
+
 def test_today_is_settled_again_and_again_with_the_same_bytes(system):
     sale(system.wallet().buy("utility", METER), 201)
     first = system.tell(f"/settle?day={system.today}")
@@ -443,7 +482,8 @@ def test_a_file_that_breaks_the_format_is_named_with_its_faults_and_changes_noth
 
     assert refused["file"] == path.name
     assert [(fault["line"], fault["field"]) for fault in refused["faults"]] == [(2, 11)]
-    problem(system.ask(f"/reports/{day}"), 404, "not-found")
+    report = answered(system.ask(f"/reports/{day}"))
+    assert (report["version"], report["status"], report["refused"]["file"]) == (0, "file_missing", path.name)
     path.write_bytes(good)
     assert answered(system.tell(f"/settle?day={day}"))["file"]["rows"] == 1
 

@@ -13,6 +13,7 @@ from shared.report_csv import csv_of
 from shared.report_html import html_of
 from shared.reports import Glance, OpenSale, Report, ServiceTotals
 from shared.settled_day import Status
+from shared.settlement_files import Refusal
 
 DAY = date(2026, 5, 1)
 AT = datetime(2026, 5, 2, 5, tzinfo=UTC)
@@ -89,6 +90,30 @@ def test_the_page_says_first_whether_the_day_balanced(status, file, words):
     page = html_of(report(status.value, file=file)).decode()
     assert words in page and "Friday 1 May 2026" in page
     assert "{{" not in page and "{%" not in page
+
+
+REFUSAL = Refusal("FULCRUM.MERCHANT.WALLET.RECON.20260503.txt", "1", "the file cannot be read: Forbidden (403)", unread="unreadable")
+
+
+@pytest.mark.parametrize(("version", "words"), [(0, "Not settled: a file"), (3, "As it was before: a file")])
+def test_a_day_that_was_refused_says_which_file_and_why(version, words):
+    made = report(Status.FILE_MISSING.value, discrepancies=(), file=None, refusal=REFUSAL)
+    made = replace(made, body={**made.body, "version": version})
+    page = html_of(made).decode()
+    assert words in page and REFUSAL.file in page and REFUSAL.reason in page
+    assert made.json()["refused"] == {"file": REFUSAL.file, "reason": REFUSAL.reason, "faults": []}
+    assert [(row["id"], row["note"]) for row in rows(made) if row["item"] == "refused"] == [(REFUSAL.file, REFUSAL.reason)]
+
+
+def test_the_forms_of_a_file_that_were_read_all_the_same_are_on_the_page():
+    notes = [{"line": 9, "message": "holds nothing", "lines": 3}, {"line": 1, "message": "has a separator", "lines": 1}]
+    made = report(file={**FILE, "notes": notes})
+    page = html_of(made).decode()
+    assert "line 9 holds nothing (and 2 lines more)" in page and "line 1 has a separator." in page
+    assert [(row["id"], row["rows"], row["note"]) for row in rows(made) if row["item"] == "note"] == [
+        ("9", "3", "holds nothing"),
+        ("1", "1", "has a separator"),
+    ]
 
 
 def test_the_page_of_a_day_with_everything_and_of_one_with_nothing():

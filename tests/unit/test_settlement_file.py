@@ -15,7 +15,7 @@ from shared.mobilemart.settlement_file import (
     Total,
     file_name,
 )
-from shared.mobilemart.settlement_writer import Plant, detail, line_text, planted, written
+from shared.mobilemart.settlement_writer import Form, Plant, detail, formed, line_text, planted, written
 from shared.vas import VasType
 
 DAY = date(2026, 5, 1)
@@ -152,12 +152,31 @@ def test_a_field_that_breaks_its_rule_is_named(position, value, name):
         (content(UTILITY).rsplit(b"T", 1)[0], 3, "missing"),
         (content(UTILITY, count=2), 3, "counts 2"),
         (content(UTILITY, count=4), 3, "counts 4"),
-        (content(UTILITY) + b"\n", 4, "no detail line"),
+        (content(UTILITY) + b"\n" + UTILITY.encode(), 4, "behind the trailer"),
+        (content(UTILITY) + b"\x1a\nT|3\n", 5, "no detail line"),
+        (content(UTILITY, "", AIRTIME), 3, "no detail line"),
+        (content(UTILITY) + b"\n" * 1_001, 1_004, "blank"),
+        (content(UTILITY, head="H|1|20260501|ACME"), 1, "header"),
+        (content(UTILITY).replace(b"T|3", b"T|3|10000"), 3, "no detail line"),
+        (content(UTILITY).replace(b"T|3", b" T|3"), 3, "no detail line"),
+        (content(UTILITY, head="h|1|20260501"), 1, "header"),
+        (content(f"d{UTILITY[1:]}"), 2, "no detail line"),
+        (content(UTILITY).replace(b"T|3", b"t|3"), 3, "no detail line"),
+        (content(UTILITY.replace("Electricity", "Elec|tricity")), 2, "25 positions"),
+        (content(changed(UTILITY, 17, "\t12345678901")), 2, "meter number"),
+        (content(changed(UTILITY, 7, "Successful\t")), 2, "transaction status"),
+        (content(changed(UTILITY, 13, "Elec\x0ctricity")), 2, "product name"),
+        (content(UTILITY).decode().encode("utf-16"), 1, "UTF-8"),
+        (content(UTILITY, AIRTIME).replace(b"\n", b"\r", 1).replace(b"\n", b"\r\n"), 3, "no detail line"),
         (content(UTILITY) + UTILITY.encode(), 4, "behind the trailer"),
         (content(UTILITY, "T|3"), 4, "no detail line"),
         (content(UTILITY.replace("Electricity", "Elec\ntricity")), 2, "14 positions"),
         (content(UTILITY.replace("Electricity", "Elec\rtricity")), 2, "product name"),
-        (content(UTILITY).replace(b"Electricity", b"Electri\xff"), 2, "UTF-8"),
+        (content(UTILITY).replace(b"12345678901", b"1234567890\xff"), 2, "UTF-8"),
+        (content(UTILITY).replace(b"Successful", b"Successf\xfcl"), 2, "UTF-8"),
+        (content(UTILITY).replace(b"3f1d6c1e", b"3f1d6c1\xe9"), 2, "UTF-8"),
+        (content(UTILITY).replace(b"H|1", b"H|\xe9"), 1, "header"),
+        (content(UTILITY).replace(b"Electricity|", b"Electri\xff"), 2, "UTF-8"),
     ],
 )
 def test_a_file_that_breaks_the_format_is_refused(data, line, message):
@@ -165,6 +184,87 @@ def test_a_file_that_breaks_the_format_is_refused(data, line, message):
     assert first.line == line
     assert message in str(first)
     assert faults(data, size=5)[0] == first
+
+
+LETTER = UTILITY.replace("Sim Municipality", "Municipalit\u00e9")
+UTF_8_BESIDE = AIRTIME.replace("vodacom", "v\u00f6dacom")
+HARMLESS = {
+    "blank lines behind the trailer": (content(UTILITY) + b"\n \t\n\r\n", [(4, 3, "behind the trailer")]),
+    "a Ctrl-Z behind the trailer": (content(UTILITY) + b"\x1a", [(4, 1, "behind the trailer")]),
+    "a Ctrl-Z on the trailer's line": (content(UTILITY)[:-1] + b"\x1a", [(3, 1, "ends in blanks")]),
+    "a Ctrl-Z and what fills its block": (content(UTILITY) + b"\x1a" * 90 + bytes(30), [(4, 1, "behind the trailer")]),
+    "NULs behind the trailer": (content(UTILITY)[:-1] + bytes(500), [(3, 1, "ends in blanks")]),
+    "a form feed behind the trailer": (content(UTILITY) + b"\x0c\n", [(4, 1, "behind the trailer")]),
+    "a separator behind the header": (content(UTILITY, head="H|1|20260501|"), [(1, 1, "separator")]),
+    "a row of separators behind the header": (content(UTILITY, head="H|1|20260501" + "|" * 21), [(1, 1, "separator")]),
+    "a separator behind the trailer's count": (content(UTILITY).replace(b"T|3", b"T|3|"), [(3, 1, "separator")]),
+    "both, with CRLF": (content(UTILITY, head="H|1|20260501|", end="\r\n").replace(b"T|3", b"T|3|"), [(1, 2, "separator")]),
+    "blanks behind the header": (content(UTILITY, head="H|1|20260501  "), [(1, 1, "ends in blanks")]),
+    "blanks behind the trailer's count": (content(UTILITY).replace(b"T|3", b"T|3 \t "), [(3, 1, "ends in blanks")]),
+    "tabs behind a line": (content(UTILITY + "\t\t", AIRTIME), [(2, 1, "ends in blanks")]),
+    "blanks without end behind a line": (content(UTILITY + " " * 200), [(2, 1, "ends in blanks")]),
+    "CRs as a transfer doubles them": (content(UTILITY, AIRTIME, end="\r\r\n"), [(1, 4, "ends in blanks")]),
+    "CR alone": (content(UTILITY, AIRTIME, end="\r"), [(1, 1, "CR without LF")]),
+    "a tab in a product's name": (content(changed(UTILITY, 13, "Elec\ttricity")), [(2, 1, "tab")]),
+    "byte order marks": (content("\ufeff" + UTILITY, AIRTIME).replace(b"T|4", b"\xef\xbb\xbfT|4"), [(2, 2, "byte order mark")]),
+    "two byte order marks before all": (b"\xef\xbb\xbf" * 2 + content(UTILITY), []),
+    "a letter in Windows-1252": (content(AIRTIME, LETTER).decode().encode("cp1252"), [(3, 1, "Windows-1252")]),
+    "a letter in Windows-1252 beside UTF-8": (
+        content(UTF_8_BESIDE, UTILITY).replace(b"Sim Mun", b"S\xecm Mun"),
+        [(3, 1, "Windows-1252")],
+    ),
+    "both in one line": (content(UTF_8_BESIDE).replace(b"Airtime R50", b"Airtim\xe9"), [(2, 1, "Windows-1252")]),
+    "a byte that Windows-1252 does not have": (content(UTILITY).replace(b"SimOperator", b"Sim\x81Operator"), [(2, 1, "Windows-1252")]),
+    "zeros before the count": (content(UTILITY).replace(b"T|3", b"T|0000003"), []),
+}
+
+
+@pytest.mark.parametrize("form", HARMLESS)
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_a_form_that_harms_nothing_is_read_and_noted(form, size):
+    data, notes = HARMLESS[form]
+    lines, file = read(data, size)
+    said = [(note.line, note.lines) for note in file.summary.notes]
+    assert said == [(line, count) for line, count, _ in notes]
+    assert all(words in note.message for note, (_, _, words) in zip(file.summary.notes, notes, strict=True))
+    assert compared(lines) in (
+        compared(read(content(UTILITY))[0]),
+        compared(read(content(UTILITY, AIRTIME))[0]),
+        compared(read(content(AIRTIME))[0]),
+        compared(read(content(AIRTIME, UTILITY))[0]),
+    )
+
+
+def compared(lines):
+    """What settlement compares of lines."""
+    return [(line.transaction_id, line.merchant_id, line.status, line.service, line.at, line.cents, line.recipient) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("data", "field", "text"),
+    [
+        (content(LETTER).decode().encode("cp1252"), "municipality", "Municipalit\u00e9"),
+        (content(UTF_8_BESIDE).replace(b"Airtime R50", b"Airtim\xe9"), "provider", "v\u00f6dacom"),
+        (content(UTF_8_BESIDE).replace(b"Airtime R50", b"Airtim\xe9"), "product_name", "Airtim\u00e9"),
+        (content(UTILITY).replace(b"SimOperator", b"\x80\x81\x9d"), "provider", "\u20ac\ufffd\ufffd"),
+        (content(changed(UTILITY, 13, "Elec\ttricity")), "product_name", "Elec tricity"),
+        (content("\ufeff" + UTILITY), "vas_type", "Utility"),
+    ],
+)
+def test_a_text_in_another_form_is_what_was_meant(data, field, text):
+    (line,), _ = read(data)
+    assert getattr(line, field) == text
+
+
+def test_a_note_quotes_nothing_of_the_file():
+    secret = "4111111111111111"
+    data = content(changed(UTILITY, 13, f"{secret}\t"), changed(UTILITY, 3, f"{secret}\u00e9")).decode().encode("cp1252")
+    assert secret not in str(read(data)[1].summary.notes)
+
+
+def test_a_file_to_the_letter_has_no_notes():
+    for end in ("\n", "\r\n"):
+        assert read(content(UTILITY, AIRTIME, end=end))[1].summary.notes == ()
 
 
 def test_the_first_ten_faults_are_named():
@@ -295,6 +395,16 @@ def test_what_is_written_is_read(lines, end, size, version):
     data = b"".join(written(DAY, lines, line_end=end, version=version, tender_pan="411111******1111"))
     again, file = read(data, size)
     assert (again, file.version) == (lines, version)
+    assert file.summary.all == Total(len(lines), sum(line.cents for line in lines))
+
+
+@pytest.mark.parametrize("form", Form)
+@settings(max_examples=30, deadline=None)
+@given(lines=st.lists(LINES, min_size=1, max_size=6), end=st.sampled_from(["\n", "\r\n"]), size=st.integers(1, 300))
+def test_what_is_written_in_a_harmless_form_is_read_with_a_note_and_says_the_same(form, lines, end, size):
+    short = [line._replace(provider=line.provider[:40]) for line in lines]
+    again, file = read(formed(b"".join(written(DAY, short, line_end=end)), form), size)
+    assert compared(again) == compared(short) and file.summary.notes
     assert file.summary.all == Total(len(lines), sum(line.cents for line in lines))
 
 

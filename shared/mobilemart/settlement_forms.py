@@ -1,0 +1,101 @@
+"""Forms that a settlement file may have beside the letter of its format, because they harm nothing. Pure.
+
+The reader reads each of them and notes it, so that a day is not refused for blanks. Each is unambiguous: no form moves a field, and none
+touches a field that settlement compares (ids, service, type, status, date, time, cents, recipient). `docs/settlement.md` lists them.
+"""
+
+import re
+from typing import Final
+
+from shared.value import Value
+
+BLANK: Final = "holds nothing, and stands behind the trailer"
+PADDED: Final = "ends in blanks or control characters behind its last field"
+SEPARATED: Final = "has a separator behind its last field"
+MARKED: Final = "begins with a byte order mark"
+TABBED: Final = "has a tab in a text that is not compared"
+NOT_UTF_8: Final = "is not UTF-8, and its texts were read as Windows-1252"
+CR_ALONE: Final = "ends in CR without LF, as every line of the file"
+
+MOST_BLANK_LINES: Final = 1_000  # behind a trailer: each costs as much time as a sale's line
+
+POSITIONS: Final = 24
+COMPARED: Final = frozenset({0, 1, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17})  # positions of a detail line, the record id being 0
+
+BYTE_ORDER_MARK: Final = "\ufeff"
+_BEHIND_A_LINE: Final = " \t\r"
+_BEHIND_THE_TRAILER: Final = f"{_BEHIND_A_LINE}\x00\x0b\x0c\x1a\xa0{BYTE_ORDER_MARK}"  # CP/M ended a text with 0x1A, and filled its block
+_FIRST_END: Final = re.compile(rb"\n|\r+(?=[^\r\n])")
+
+# Five bytes have no letter in Windows-1252: they become U+FFFD.
+_WINDOWS_1252: Final = bytes(range(256)).decode("cp1252", "replace")
+
+
+class Note(Value, frozen=True):
+    """A form that was read. `line` is the first of the `lines` that have it. Quotes nothing that stands there."""
+
+    line: int
+    message: str
+    lines: int = 1
+
+
+def is_blank(text: str) -> bool:
+    """Whether a line behind the trailer holds nothing."""
+    return not text.strip(_BEHIND_THE_TRAILER)
+
+
+def unmarked(text: str) -> tuple[str, tuple[str, ...]]:
+    """A line without the byte order marks before it, which programs leave that join files; and what is to be noted."""
+    bare = text.lstrip(BYTE_ORDER_MARK)
+    return bare, () if bare == text else (MARKED,)
+
+
+def framed(text: str, *, ends_the_file: bool) -> tuple[str, tuple[str, ...]]:
+    """The header or the trailer without what stands behind its last field; and what is to be noted.
+
+    Programs that write tables fill each row with separators.
+    """
+    padding = _BEHIND_THE_TRAILER if ends_the_file else _BEHIND_A_LINE
+    bare = text.rstrip(f"{padding}|")
+    behind = text[len(bare) :].removesuffix("\r")
+    return bare, tuple(note for note, found in ((SEPARATED, "|" in behind), (PADDED, bool(behind.strip("|")))) if found)
+
+
+def detail(text: str) -> tuple[str, tuple[str, ...]]:
+    """A detail line without blanks behind its last field, and without tabs in texts; and what is to be noted.
+
+    A separator behind the last field stays: with one in a text, every field behind it has moved, and the line looks the same.
+    """
+    bare = text.rstrip(_BEHIND_A_LINE)
+    notes = (PADDED,) if bare != text.removesuffix("\r") else ()
+    if "\t" not in bare:
+        return bare, notes
+    fields = bare.split("|")
+    plain = "|".join(field if at in COMPARED else field.replace("\t", " ") for at, field in enumerate(fields))
+    return plain, (*notes, *((TABBED,) if plain != bare else ()))
+
+
+def decoded(line: bytes) -> tuple[str, tuple[int, ...]]:
+    """A line that is not UTF-8 as a whole: each field as UTF-8 if it is, else as Windows-1252. And which fields may not be read so.
+
+    A line that has not the positions of a detail line may not be read so at all: that is position 0.
+    """
+    fields = line.split(b"|")
+    texts, wrong = [], set() if len(fields) == POSITIONS else {0}
+    for at, field in enumerate(fields):
+        try:
+            texts.append(field.decode())
+        except UnicodeDecodeError:
+            texts.append(field.decode("latin-1").translate(_TABLE))
+            if at in COMPARED:
+                wrong.add(at)
+    return "|".join(texts), tuple(sorted(wrong))
+
+
+_TABLE: Final = {code: letter for code, letter in enumerate(_WINDOWS_1252) if code != ord(letter)}
+
+
+def ends_in_cr_alone(begun: bytes) -> bool | None:
+    """Whether the first line of a file ends in CR alone; `None` where these first bytes do not tell yet."""
+    end = _FIRST_END.search(begun)
+    return None if end is None else end[0] != b"\n"
