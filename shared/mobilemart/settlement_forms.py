@@ -81,7 +81,7 @@ def decoded(line: bytes) -> tuple[str, tuple[int, ...]]:
     A line that has not the positions of a detail line may not be read so at all: that is position 0.
     """
     fields = line.split(b"|")
-    texts, wrong = [], set() if len(fields) == POSITIONS else {0}
+    texts, wrong = [], set()
     for at, field in enumerate(fields):
         try:
             texts.append(field.decode())
@@ -89,7 +89,7 @@ def decoded(line: bytes) -> tuple[str, tuple[int, ...]]:
             texts.append(field.decode("latin-1").translate(_TABLE))
             if at in COMPARED:
                 wrong.add(at)
-    return "|".join(texts), tuple(sorted(wrong))
+    return "|".join(texts), tuple(sorted(wrong)) if len(fields) == POSITIONS else (0,)
 
 
 _TABLE: Final = {code: letter for code, letter in enumerate(_WINDOWS_1252) if code != ord(letter)}

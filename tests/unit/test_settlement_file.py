@@ -166,7 +166,7 @@ def test_a_field_that_breaks_its_rule_is_named(position, value, name):
         (content(changed(UTILITY, 17, "\t12345678901")), 2, "meter number"),
         (content(changed(UTILITY, 7, "Successful\t")), 2, "transaction status"),
         (content(changed(UTILITY, 13, "Elec\x0ctricity")), 2, "product name"),
-        (content(UTILITY).decode().encode("utf-16"), 1, "UTF-8"),
+        (content(UTILITY).decode().encode("utf-16"), 1, "header"),
         (content(UTILITY, AIRTIME).replace(b"\n", b"\r", 1).replace(b"\n", b"\r\n"), 3, "no detail line"),
         (content(UTILITY) + UTILITY.encode(), 4, "behind the trailer"),
         (content(UTILITY, "T|3"), 4, "no detail line"),
@@ -175,7 +175,7 @@ def test_a_field_that_breaks_its_rule_is_named(position, value, name):
         (content(UTILITY).replace(b"12345678901", b"1234567890\xff"), 2, "UTF-8"),
         (content(UTILITY).replace(b"Successful", b"Successf\xfcl"), 2, "UTF-8"),
         (content(UTILITY).replace(b"3f1d6c1e", b"3f1d6c1\xe9"), 2, "UTF-8"),
-        (content(UTILITY).replace(b"H|1", b"H|\xe9"), 1, "header"),
+        (content(UTILITY).replace(b"H|1", b"H|\xe9"), 1, "line 1: is not UTF-8"),
         (content(UTILITY).replace(b"Electricity|", b"Electri\xff"), 2, "UTF-8"),
     ],
 )
