@@ -11,6 +11,7 @@ from shared.brake import ITSELF, RUN_OF_DOUBTS, Brake, Pause
 from shared.outcome import Reason, Receipt, Rejected, Unknown, Vended
 from shared.store import Conflict, Paper, StoreUnavailable
 from shared.vas import Mode, VasType
+from tests.logged import logged
 from tests.stepping import boundary, run
 
 NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
@@ -157,3 +158,22 @@ def test_two_decisions_at_once_do_not_overwrite_each_other():
 
 async def _answer(paper):
     return paper
+
+
+def test_a_pause_wakes_somebody_whoever_sets_it_and_a_release_does_not(caplog):
+    instance = Instance(Record())
+    instance.notices(EMPTY)
+    said = {"vas_types": sorted(VasType), "reason": "the supplier's float is exhausted"}
+    assert logged(caplog) == [("ERROR", "selling paused", said)]
+    caplog.clear()
+    run(instance.brake.set({}))
+    assert logged(caplog) == []
+    pause = Pause("maintenance", None, "thandi@wallet.example", NOON)
+    assert run(instance.brake.set({VasType.DATA: pause, VasType.AIRTIME: pause})) == {VasType.DATA: pause, VasType.AIRTIME: pause}
+    assert logged(caplog) == [("ERROR", "selling paused", {"vas_types": ["airtime", "data"]})]
+
+
+def test_what_the_brake_could_not_store_is_told(caplog):
+    instance = Instance(Record(down=True))
+    instance.notices(EMPTY)
+    assert logged(caplog) == [("WARNING", "brake not stored", {"vas_type": VasType.UTILITY})]

@@ -1,12 +1,15 @@
 """What an operator sees of a sale without asking for its tokens."""
 
+import hashlib
 import json
 
 import pytest
+from msgspec import structs
 
-from shared.dossier import HIDDEN, dossier_body, harmless
-from shared.outcome import Answer, RawAnswer, Unknown, Vended
-from shared.transaction import after
+from shared.dossier import HIDDEN, dossier_body, found_body, harmless
+from shared.identifiers import Caller
+from shared.outcome import Answer, RawAnswer, Receipt, TokensDue, Unknown, Vended
+from shared.transaction import HistoryEntry, after, noted
 from tests.sales import KEY_CHANGE, METER, NOON, RECEIPT, TOKEN, vending
 
 UUID = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"
@@ -70,3 +73,114 @@ def test_deep_and_long_answers_are_cut():
 def test_a_callers_own_words_and_ids_show_no_number():
     sale = after(vending("key 12345678901"), Answer(Unknown("lost")), at=NOON, by="supplier", retry_seconds=60)
     assert dossier_body(sale, NOON)["idempotencyKey"] == "key *8901"
+
+
+def test_of_everything_that_may_hold_a_number_or_a_name_an_operator_sees_a_part():
+    number, pin = "12345678901", "12345678901234"
+    receipt = structs.replace(
+        RECEIPT,
+        receipt_number=f"RCP {number}",
+        reference=f"REF {number}",
+        pin=pin,
+        serial_number="sn-99887766",
+        instructions=f"Dial *136*{number}#.",
+    )
+    claimed = vending(f"key {number}", caller=Caller("https://issuer.example", f"user {number}"))
+    claimed = structs.replace(claimed, order=structs.replace(claimed.order, reference=f"basket {number}"))
+    sale = after(claimed, Answer(Vended(receipt), raw({"transactionId": UUID, "pin": pin})), at=NOON, by="supplier", retry_seconds=60)
+    sale = noted(sale, HistoryEntry(NOON, "decision: tokens", "thandi@wallet.example", f"Read out for {number}."))
+    body = dossier_body(sale, NOON)
+    shown, answer = body["receipt"], body["answers"][0]
+    assert body["reference"] == "basket *8901" and body["meterNumber"] == "*8901"
+    assert (body["idempotencyKey"], body["caller"]) == ("key *8901", {"issuer": "https://issuer.example", "subject": "user *8901"})
+    assert (shown["receiptNumber"], shown["reference"], shown["serialNumber"]) == ("RCP *8901", "REF *8901", "*7766")
+    assert (shown["pin"], shown["instructions"]) == (HIDDEN, f"Dial *136*{HIDDEN}#.")
+    assert [token["number"] for token in shown["tokens"]] == ["*" * 20] * 2
+    assert body["history"] == [
+        {"at": "2026-05-01T10:00:00.000000Z", "what": "vended", "by": "supplier", "note": None},
+        {"at": "2026-05-01T10:00:00.000000Z", "what": "decision: tokens", "by": "thandi@wallet.example", "note": "Read out for *8901."},
+    ]
+    assert answer == {
+        "source": "vend",
+        "receivedAt": "2026-05-01T10:00:00.000000Z",
+        "status": 200,
+        "contentType": "application/json",
+        "sizeBytes": len(sale.answers[0].body),
+        "sha256": hashlib.sha256(sale.answers[0].body).hexdigest(),
+        "text": json.dumps({"transactionId": UUID, "pin": HIDDEN}, indent=1),
+    }
+    assert (body["requestId"], body["day"], body["needsReview"], body["signOfVend"]) == (sale.request_id, "2026-05-01", False, True)
+    assert (body["attempts"], body["nextTryAt"]) == (0, "2026-05-01T10:01:00.000000Z")
+    for secret in (number, pin, "Jane"):
+        assert secret not in json.dumps(body)
+
+
+def test_what_is_not_there_is_null_and_no_mask():
+    sale = after(
+        vending(), Answer(Vended(Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.NONE))), at=NOON, by="us", retry_seconds=60
+    )
+    sale = structs.replace(sale, open=None)
+    shown = dossier_body(sale, NOON)["receipt"]
+    assert [shown[name] for name in ("receiptNumber", "reference", "pin", "serialNumber", "instructions")] == [None] * 5
+    assert dossier_body(sale, NOON)["nextTryAt"] is None
+    assert dossier_body(after(vending(), Answer(Unknown("lost")), at=NOON, by="us", retry_seconds=60), NOON)["receipt"] is None
+
+
+def test_a_search_says_what_it_found_and_whether_there_is_more():
+    sales = [vending("one"), vending("two")]
+    for more in (False, True):
+        assert found_body(sales, NOON, more=more) == {"transactions": [dossier_body(sale, NOON) for sale in sales], "more": more}
+
+
+HARMLESS = (
+    *("amount", "amountDue", "convenienceFee", "currency", "detail", "errorCode", "errorMessage", "fulcrumErrorCode", "kind"),
+    *("minimumAmount", "onlineMeter", "prevendTransactionId", "productAmount", "productName", "requestId", "simulated", "status"),
+    *("tenderType", "timestamp", "title", "tokenType", "traceId", "transactionId", "type", "unitType", "units"),
+    "vasCategoryIdentifier",
+)
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_the_harmless_fields_of_an_answer_are_shown_and_no_others(name):
+    for value in ("Credit", 12.5, True, None):
+        assert json.loads(harmless(json.dumps({name: value}).encode())) == {name: value}
+        assert json.loads(harmless(json.dumps({f"{name}s": value}).encode())) == {f"{name}s": value if value in (True, None) else HIDDEN}
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None),
+        ("2026-05-01T10:00:00.1234567+02:00", None),
+        ("2026-05-01T10:00:00Z", None),
+        (f"{UUID}".upper(), None),
+        ("-1234567.1234", None),
+        ("12345678", HIDDEN),
+        ("1.23456", f"1.{HIDDEN}"),
+        (1234567, None),
+        (12345678, HIDDEN),
+        ("x" * 600, "x" * 500),
+        ("123", None),
+        ("a 123", None),
+        ("a 1234", f"a {HIDDEN}"),
+        ("a 1-2 3-4", f"a {HIDDEN}"),
+    ],
+)
+def test_a_harmless_field_shows_ids_times_and_amounts_and_no_longer_number(said, shown):
+    found = json.loads(harmless(json.dumps({"detail": said}).encode()))["detail"]
+    assert found == (said if shown is None else shown)
+
+
+def test_a_field_whose_name_is_no_name_is_hidden_with_what_it_holds():
+    names = {"a" * 40: "a" * 40, "a" * 41: HIDDEN, "_a": HIDDEN, "a b": HIDDEN, "a1": HIDDEN, "A_b": "A_b"}
+    for name, shown in names.items():
+        assert json.loads(harmless(json.dumps({name: 1}).encode())) == {shown: HIDDEN}
+
+
+def test_eight_levels_and_fifty_items_are_shown():
+    deep = {"a": 0}
+    for _ in range(7):
+        deep = {"a": deep}
+    assert json.loads(harmless(json.dumps(deep).encode())) == json.loads(json.dumps(deep).replace("0", f'"{HIDDEN}"'))
+    assert HIDDEN == json.loads(harmless(json.dumps([deep]).encode()))[0]["a"]["a"]["a"]["a"]["a"]["a"]["a"]
+    assert len(json.loads(harmless(json.dumps({"a" * n: n for n in range(1, 41)} | {"b" * n: n for n in range(1, 41)}).encode()))) == 50

@@ -8,11 +8,13 @@ from msgspec import structs
 
 from shared import reconciling, transaction
 from shared.outcome import Answer, NoAnswer, NoSuchTransaction, RawAnswer, Receipt, Reprint, TokensDue, Unknown, Vended
-from shared.ports import Rules
+from shared.ports import EventsUnavailable, Rules
 from shared.reconciling import AT_ONCE
-from shared.store import CONTROLS
+from shared.recording import MOST_CONFLICTS
+from shared.store import CONTROLS, Conflict, StoreUnavailable
 from shared.transaction import EventName, State
-from shared.vas import Mode
+from shared.vas import Mode, VasType
+from tests.logged import logged
 from tests.stepping import World, boundaries, delivered, electricity, run
 
 LOST = Unknown("ReadTimeout")
@@ -549,3 +551,122 @@ def test_a_young_doubt_is_not_believed_absent_beside_an_old_one():
     swept(world)
     assert world.sales[old.id].not_found_at == world.now
     assert world.sales[young.id].not_found_at is None
+
+
+def test_a_store_that_is_away_finds_no_control():
+    world = World()
+    control_sale(world)
+    sale = never_vended(world)
+
+    async def away(*_):
+        raise StoreUnavailable("away")
+
+    world.vended_lately = away
+    sweep_at(world, AGE, *[2 * 3600] * 5)
+    assert world.sales[sale.id].not_found_at is None and world.sales[sale.id].state is State.IN_DOUBT
+
+
+def test_no_control_is_asked_for_after_the_sweeps_time():
+    world = World()
+    control_sale(world)
+    for seconds, asked, is_control in ((-1, 0, False), (0, 0, False), (1, 1, True)):
+        world.asked_again.clear()
+        assert run(world.sweeping.control(VasType.UTILITY, world.now + timedelta(seconds=seconds))) is is_control
+        assert len(world.asked_again) == asked
+
+
+def test_a_control_that_does_not_answer_leaves_it_to_the_next_one():
+    world = World()
+    for key in ("one", "two"):
+        run(world.vending.purchase(electricity(key, allow_duplicate=True)))
+    world.reprints = [NoAnswer("HTTP 500")]
+    assert run(world.sweeping.control(VasType.UTILITY, world.now + timedelta(seconds=1)))
+    assert len(set(world.asked_again)) == 2
+
+
+def test_a_doubt_that_is_too_old_wakes_somebody_at_every_try_and_a_token_that_is_due_is_told_each_time(caplog):
+    world = World(rules=Rules(mode=Mode.LIVE, review_after_seconds=7200))
+    doubt = lost_reply(world)
+    world.reprint_knows = False
+    said = {"transaction_id": doubt.id, "amount_cents": 10_000, "created_at": doubt.created_at}
+    caplog.clear()
+    swept(world)
+    assert logged(caplog) == []
+    sweep_at(world, 7200)
+    assert logged(caplog) == [("ERROR", "in doubt too long", said)]
+    sweep_at(world, 7200)
+    assert logged(caplog) == [("ERROR", "in doubt too long", said)] * 2
+    caplog.clear()
+    world.reprint_knows = True
+    world.reprints = [Vended(Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.PENDING))]
+    sweep_at(world, 7200)
+    assert logged(caplog) == [("WARNING", "tokens pending", said)]
+    caplog.clear()
+    world.reprints = [Vended(Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.NONE))]
+    sweep_at(world, 7200)
+    assert logged(caplog) == [] and world.sales[doubt.id].open is None
+
+
+def test_a_doubt_is_told_once_as_it_begins_and_by_what(caplog):
+    world = World()
+    sale = lost_reply(world)
+    sweep_at(world, 0)
+    told = {"transaction_id": sale.id, "vas_type": VasType.UTILITY, "amount_cents": 10_000, "cause": "ReadTimeout"}
+    assert logged(caplog) == [("WARNING", "vend in doubt", told)]
+
+
+def test_each_contradiction_wakes_somebody_once_and_says_what_it_was(caplog):
+    world = World()
+    sold = run(world.vending.purchase(electricity())).transaction
+    for number in (1, 2):
+        run(world.vending.learn(sold, Answer(delivered(f"other-0000000{number}")), by="reprint"))
+    contradictions = [line for line in logged(caplog) if line[0] == "CRITICAL"]
+    assert [line[1] for line in contradictions] == ["contradiction after an end"] * 2
+    notes = [entry.note for entry in world.sales[sold.id].history if entry.what == EventName.CONTRADICTED]
+    assert [line[2]["note"] for line in contradictions] == notes and len(set(notes)) == 2
+    for *_, fields in contradictions:
+        assert {**fields, "note": None} == {
+            "transaction_id": sold.id,
+            "vas_type": VasType.UTILITY,
+            "amount_cents": 10_000,
+            "state": State.VENDED,
+            "note": None,
+        }
+
+
+def test_a_vend_that_another_sale_holds_wakes_somebody(caplog):
+    world = World()
+    holder = run(world.vending.purchase(electricity("holder", allow_duplicate=True))).transaction
+    doubt = lost_reply(world)
+    world.reprints = [delivered(holder.request_id)]
+    swept(world)
+    (line,) = [line for line in logged(caplog) if line[0] == "CRITICAL"]
+    assert line[1] == "vend claimed twice" and (line[2]["transaction_id"], line[2]["state"]) == (doubt.id, State.IN_DOUBT)
+
+
+def test_an_announcement_that_fails_says_which_and_why(caplog):
+    world = World(topic_down=True)
+    sale = run(world.vending.purchase(electricity())).transaction
+    (line,) = logged(caplog)
+    assert line[:2] == ("ERROR", "events not announced")
+    assert {**line[2], "cause": None} == {"transaction_id": sale.id, "event": EventName.VENDED, "cause": None}
+    assert isinstance(line[2]["cause"], EventsUnavailable)
+
+
+def test_a_record_that_is_always_somebody_elses_or_gone_is_a_store_that_is_away():
+    world = World()
+    sale = lost_reply(world)
+    tries = 0
+
+    async def overtaken(*_):
+        nonlocal tries
+        tries += 1
+        raise Conflict
+
+    world.advance = overtaken
+    with pytest.raises(StoreUnavailable):
+        run(world.vending.learn(sale, Answer(delivered(sale.request_id)), by="reprint"))
+    assert tries == MOST_CONFLICTS == 100
+    world.sales.clear()
+    with pytest.raises(StoreUnavailable):
+        run(world.vending.learn(sale, Answer(delivered(sale.request_id)), by="reprint"))

@@ -6,15 +6,16 @@ import itertools
 import pytest
 from msgspec import structs
 
-from shared.identifiers import Caller
+from shared.identifiers import Caller, transaction_id
 from shared.money import Money
 from shared.outcome import Answer, Reason, Rejected, Unknown
 from shared.ports import Rules
 from shared.recording import STORE_TRIES
-from shared.store import StoreUnavailable
+from shared.store import MOST_ALIKE, Conflict, StoreUnavailable
 from shared.transaction import EventName, State
 from shared.vas import Mode, Order, VasType
 from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
+from tests.logged import logged
 from tests.stepping import CALLER, METER, START, Crashed, World, boundaries, delivered, electricity, run
 
 REFUSED = Rejected(Reason.AMOUNT_REFUSED, "1001")
@@ -463,3 +464,68 @@ def test_the_brake_hears_how_every_vend_ended(outcome):
     world = World(answers=[outcome])
     bought(world, electricity())
     assert world.noticed == [outcome]
+
+
+def test_where_more_look_the_same_than_are_read_none_is_sold_for_being_first_among_those_that_were():
+    keys = sorted((f"key-{number}" for number in range(60)), key=lambda key: transaction_id(Mode.LIVE, CALLER, key))
+    elder, own, *others = keys[-1], *keys[:MOST_ALIKE]  # the store reads the first by id, and the elder is not among them
+    world = World(answers=[Unknown("lost")] * (MOST_ALIKE + 1))
+    first = bought(world, electricity(elder)).transaction
+    tap = world.vending.purchase(electricity(own))
+    while tap.send(None) != "after create":
+        pass
+    for key in others:
+        bought(world, electricity(key, allow_duplicate=True))
+    assert len(others) == MOST_ALIKE - 1 and first.open is not None
+    refused = run(tap).transaction
+    assert refused.state is State.REJECTED and refused.outcome.reason is Reason.POSSIBLE_DUPLICATE
+    assert refused.request_id not in world.vends
+
+
+def test_a_first_tap_is_sold_however_many_come_after_it_up_to_those_that_are_read():
+    world = World()
+    tap = world.vending.purchase(electricity("first"))
+    while tap.send(None) != "after create":
+        pass
+    for number in range(MOST_ALIKE - 2):
+        world.answers.append(Unknown("lost"))
+        bought(world, electricity(f"key-{number}", allow_duplicate=True))
+    assert run(tap).transaction.state is State.VENDED
+
+
+def test_what_is_refused_before_its_claim_is_on_record_as_its_first_version():
+    world = World(prevend_answer=REFUSED)
+    refused = bought(world, electricity()).transaction
+    assert (refused.state, refused.version, refused.send_ended_at) == (State.REJECTED, 1, None)
+    assert refused.created_at == refused.updated_at == START
+    assert [(entry.what, entry.by) for entry in refused.history] == [("rejected", "us")]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_conflict_with_what_cannot_be_found_is_a_store_that_is_away(named):
+    world = World()
+    request = by_prevend(confirmed(world)) if named else electricity()
+
+    async def overtaken(*_):
+        world.prevends.clear()
+        raise Conflict
+
+    world.create = overtaken
+    with pytest.raises(StoreUnavailable):
+        bought(world, request)
+    assert not world.vends and not world.sales
+
+
+def test_an_outcome_that_is_not_on_record_wakes_somebody_and_the_brake_does_not_hear_of_it(caplog):
+    world = World()
+    selling = world.vending.purchase(electricity())
+    while selling.send(None) != "after vend":
+        pass
+
+    async def away(*_):
+        raise StoreUnavailable("away")
+
+    world.advance = away
+    told = run(selling)
+    assert not told.on_record and world.noticed == []
+    assert logged(caplog) == [("CRITICAL", "outcome not stored", {"transaction_id": told.transaction.id, "outcome": "Vended"})]
