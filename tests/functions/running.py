@@ -62,9 +62,16 @@ def running(name: str, **environ: str) -> Iterator[Function]:
 
 
 @contextmanager
+def opened(name: str, **environ: str) -> Iterator[tuple[httpx.Client, Path]]:
+    """A client of the function while it runs, and the file of what it logs."""
+    with running(name, **environ) as function, httpx.Client(base_url=function.url, timeout=30) as client:
+        yield client, function.said
+
+
+@contextmanager
 def client_of(name: str, **environ: str) -> Iterator[httpx.Client]:
     """A client of the function while it runs."""
-    with running(name, **environ) as function, httpx.Client(base_url=function.url, timeout=30) as client:
+    with opened(name, **environ) as (client, _):
         yield client
 
 

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 from msgspec import structs
 
@@ -25,7 +24,7 @@ from shared.store.sqlite import SqliteStore
 from shared.transaction import after
 from shared.vas import VasType
 from tests.days import long_today
-from tests.functions.running import SIMULATED, client_of, running
+from tests.functions.running import SIMULATED, client_of, opened
 from tests.functions.wallet import METER, VOUCHER, Wallet, fields_at_fault, new_key, problem, sale
 from tests.sales import NOON, vended
 
@@ -51,11 +50,9 @@ class System:
             "RESOLVE_INTERVAL_SECONDS": "1",
             "MOBILEMART_CALLS_PER_SECOND": "1000",
         }
-        functions = {name: stack.enter_context(running(name, **environ)) for name in ("purchase", "reconcile")}
-        clients = {name: stack.enter_context(httpx.Client(base_url=function.url, timeout=30)) for name, function in functions.items()}
-        self.said = functions["reconcile"].said
         self.today = long_today()  # once: no test of these may find itself in another day than its neighbours
-        self.purchase, self.reconcile = clients["purchase"], clients["reconcile"]
+        self.purchase, _ = stack.enter_context(opened("purchase", **environ))
+        self.reconcile, self.said = stack.enter_context(opened("reconcile", **environ))
 
     def wallet(self) -> Wallet:
         return Wallet(self.purchase, self.purchase)

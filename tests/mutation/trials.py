@@ -27,9 +27,22 @@ from tests.mutation.mutants import ROOT, Mutant
 
 HISTORIES: Final = "simulated histories"
 SEEDS: Final = range(1, 401)
-TESTS: Final = ("tests/unit", "tests/contract", "tests/hostile/test_answers.py", "tests/simulation/test_exhaustive.py")
-LEFT_OUT: Final = ("test_overheard.py", "test_simulator_socket.py")  # no net of the core, and slow
-OPTIONS: Final = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
+TESTS: Final = ("tests/unit", "tests/contract", "tests/functions", "tests/hostile/test_answers.py", "tests/simulation/test_exhaustive.py")
+LEFT_OUT: Final = (  # processes of their own, emulators, or no net of the core and slow
+    *("unit/test_overheard.py", "unit/test_simulator_socket.py", "functions/test_archives.py", "functions/test_callers.py"),
+    *("functions/test_morning.py", "functions/test_problem_pages.py", "functions/test_process.py", "functions/test_settling_day.py"),
+    *("behind_the_proxy", "the_brake_stops_purchase_within_its_cache_time"),
+)
+OPTIONS: Final = (
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "--hypothesis-seed=0",
+    "-W",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
 SLOWER: Final = 20  # than without the mistake, and a test has failed
 FIRST_FILES: Final = 10  # tests, whose files are imported first where a mistake needs a process of its own
 MEMORY: Final = 8 << 30
@@ -60,6 +73,15 @@ def prepare() -> None:
 
     emulators.firestore = emulators.pubsub = missing
 
+    from tests.functions import running
+
+    def in_process(name: str, **environ: str) -> Any:
+        from tests.mutation.in_process import opened
+
+        return opened(name, **environ)
+
+    running.opened = in_process
+
 
 class Session:
     """The plugin: collects, then hands the tests to `then`."""
@@ -67,12 +89,13 @@ class Session:
     def __init__(self, then: Callable[["Tests"], None]) -> None:
         self._then = then
 
-    def pytest_configure(self) -> None:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self) -> None:
         prepare()
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = [item for item in items if item.path.name not in LEFT_OUT]
+        items[:] = [item for item in items if not any(name in item.nodeid for name in LEFT_OUT)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
