@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import cache
 
 import pytest
 
@@ -16,6 +17,25 @@ def pytest_configure() -> None:
     """A shell that starts a session in the background has it ignore interrupts, and so would the programs that tests interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The first text that Hypothesis draws costs it its tables of all characters: seconds, in a fresh checkout, which are no test's."""
+    if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+        _tables_of_characters()
+
+
+@cache
+def _tables_of_characters() -> None:
+    from hypothesis import HealthCheck, given, settings
+    from hypothesis.strategies import text
+
+    @settings(max_examples=1, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(text())
+    def drawn(_: str) -> None:
+        """Nothing is tried."""
+
+    drawn()
 
 
 @pytest.fixture(scope="session")
