@@ -24,6 +24,7 @@ DEFAULTS: Final = {
     "ENVIRONMENT": "local",
     "MOBILEMART_LIVE_INTEGRATION": "false",
     "TRANSACTION_STORE": "sqlite:///.local/transactions.db",
+    "RESOLVE_INTERVAL_SECONDS": "3",  # instead of 60: whoever looks at the page sees a doubt end
     "SETTLEMENT_FILES": (Path(".local") / "settlement").absolute().as_uri(),
 }
 NEXT_STEPS: Final = """\

@@ -15,10 +15,12 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from shared import api
+from shared.mobilemart.error_codes import FLOAT_EXHAUSTED
 from shared.mobilemart.settlement_writer import Plant
 from shared.mobilemart.simulator import SCENARIOS, STANDARD, Effect, Leg, Scenario, Service, Told
 from shared.mobilemart.simulator.services import PREVENDED
 from shared.report_html import KIND_WORDS, STATUS_WORDS
+from shared.wiring import LOCAL_PAUSE
 
 FOLDER: Final = Path(__file__).parent / "page"
 HEADERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -72,13 +74,15 @@ class Group:
 
 
 GROUPS: Final = (
-    Group("What is delivered", (*range(7), 13, 14)),
-    Group("Trouble at the prevend", tuple(range(7, 13))),
+    Group("What is delivered", (*range(7), *range(13, 20))),
+    Group("Trouble before the purchase", (*range(7, 13), *range(35, 40))),
+    Group("Accepted, and not done yet", tuple(range(80, 84))),
+    Group("An answer that says no, or is of another sale", tuple(range(84, 90))),
     Group("Answer lost after vending", tuple(range(40, 50))),
     Group("Answer lost, and the reprint is no help", tuple(range(50, 60))),
     Group("No answer, and nothing vended", tuple(range(32, 35))),
     Group("Refused", tuple(range(20, 32))),
-    Group("Tokens written another way", tuple(range(60, 70))),
+    Group("Tokens written another way", (*range(60, 70), *range(90, 100))),
     Group("Hostile answers", tuple(range(70, 80))),
 )
 
@@ -109,6 +113,8 @@ def simulator_body(exchange_seconds: int) -> dict[str, Any]:
 def ends(scenario: Scenario) -> str:
     """How a sale of this scenario ends, in the words of the API's states."""
     prevend, reprint = scenario.fault(Leg.PREVEND), scenario.fault(Leg.REPRINT)
+    if not scenario.listed:
+        return "refused"  # by our catalogue
     if prevend is not None and prevend.effect is not Effect.SLOW:
         return "refused"  # before there is a sale
     match scenario.told, scenario.vends:
@@ -127,7 +133,8 @@ def request(scenario: Scenario, service: Service) -> dict[str, object]:
     key, product, cents = scenario.key(service), scenario.order(service).merchant_product_id, scenario.amount_cents
     match service:
         case Service.UTILITY:
-            return {"meterNumber": key, "amountCents": cents}
+            named = {} if scenario.listed else {"merchantProductId": product}
+            return {"meterNumber": key, "amountCents": cents, **named}
         case Service.BILL_PAYMENT:
             return {"accountNumber": key, "amountCents": cents, "merchantProductId": product}
         case Service.AIRTIME_PINLESS | Service.DATA_PINLESS:
@@ -145,6 +152,7 @@ def _shown(scenario: Scenario, exchange_seconds: int) -> dict[str, Any]:
         "says": scenario.says,
         "ends": ends(scenario),
         "seconds": _seconds(scenario, exchange_seconds),
+        "pauses": _pauses(scenario),
         "requests": {
             service: {"vasType": service.vas_type, "prevend": service in PREVENDED, "body": request(scenario, service)}
             for service in Service
@@ -159,6 +167,11 @@ def _seconds(scenario: Scenario, exchange_seconds: int) -> float:
     if effects & _NEVER_IN_TIME:
         return exchange_seconds
     return min(STANDARD.slow_seconds, exchange_seconds) if Effect.SLOW in effects else 0
+
+
+def _pauses(scenario: Scenario) -> float:
+    """For how long the brake then pauses selling for everybody."""
+    return LOCAL_PAUSE.total_seconds() if any(fault.code == FLOAT_EXHAUSTED for fault in scenario.faults) else 0
 
 
 async def _index(_request: Request) -> Response:

@@ -140,6 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--prevend-used-often", action="store_true", help="a prevend is good for any number of purchases")
     parser.add_argument("--repeated-request-id", choices=get_args(RepeatedRequestId), default=STANDARD.repeated_request_id)
     parser.add_argument("--mobile-numbers", choices=get_args(MobileNumbers), default=STANDARD.mobile_numbers)
+    parser.add_argument(
+        "--processing-seconds", type=float, default=STANDARD.processing_seconds, help="when a sale that is being processed is carried out"
+    )
     parser.add_argument("--answer-seconds", type=float, default=STANDARD.answer_seconds, help="how long every answer takes")
     parser.add_argument("--late-seconds", type=float, default=STANDARD.late_seconds, help="how late a late answer is")
     options = parser.parse_args(arguments)
@@ -151,6 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prevend_used_once=not options.prevend_used_often,
         repeated_request_id=options.repeated_request_id,
         mobile_numbers=options.mobile_numbers,
+        processing_seconds=options.processing_seconds,
         answer_seconds=options.answer_seconds,
         late_seconds=options.late_seconds,
     )

@@ -17,6 +17,7 @@ from shared.vas import Mode, VasType
 KNOWN_FOR: Final = timedelta(seconds=10)
 FLOAT_PAUSE: Final = timedelta(minutes=2)
 DOUBT_PAUSE: Final = timedelta(minutes=2)
+LONGEST_PAUSE: Final = max(FLOAT_PAUSE, DOUBT_PAUSE)
 RUN_OF_DOUBTS: Final = 20  # in a row, of one service, in one instance: an outage, not bad luck
 ITSELF: Final = "brake"
 
@@ -46,13 +47,14 @@ def in_force(pauses: Pauses, at: datetime) -> dict[VasType, Pause]:
 class Brake:
     """One instance's view of the brake: what it read at most `KNOWN_FOR` ago, and its own run of doubts.
 
-    The pauses are one paper, `<mode>-selling`, for all instances and functions.
+    The pauses are one paper, `<mode>-selling`, for all instances and functions. `longest` bounds those that it sets itself.
     """
 
-    def __init__(self, papers: Papers, mode: Mode, now: Callable[[], datetime]) -> None:
+    def __init__(self, papers: Papers, mode: Mode, now: Callable[[], datetime], *, longest: timedelta = LONGEST_PAUSE) -> None:
         self._papers = papers
         self._mode = mode
         self._now = now
+        self._longest = longest
         self._known: Pauses = {}
         self._known_at: datetime | None = None
         self._doubts: dict[VasType, int] = {}
@@ -114,7 +116,7 @@ class Brake:
         at = self._now()
         pauses, revision = await self._read()
         held = in_force(pauses, at)
-        fresh = Pause(reason, at + for_long, ITSELF, at)
+        fresh = Pause(reason, at + min(for_long, self._longest), ITSELF, at)
         added = {vas_type: fresh for vas_type in vas_types if vas_type not in held}
         if not added:
             return

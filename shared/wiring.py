@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
@@ -19,7 +19,7 @@ import httpx
 from starlette.datastructures import Headers
 
 from shared import identity, logs
-from shared.brake import Brake
+from shared.brake import LONGEST_PAUSE, Brake
 from shared.config import Config, ConfigError, Environment, Function, load
 from shared.events import LogEvents, PubSubEvents
 from shared.identifiers import Caller
@@ -52,6 +52,10 @@ nothing."""
 WORKER_TIMEOUT: Final = "CLOUD_RUN_TIMEOUT_SECONDS"
 """The platform may set it, and functions-framework makes it gunicorn's worker timeout. A worker that was frozen for longer is then
 killed when it thaws, with every sale that it holds. Cloud Run itself ends what takes too long."""
+
+
+LOCAL_PAUSE: Final = timedelta(seconds=10)
+"""The longest pause that the brake sets itself in `make run`: nobody there should wait two minutes for the next click."""
 
 
 class _Opened(Books, Protocol):
@@ -206,7 +210,9 @@ class Wiring:
         self._to_close.append(store.close)
         supplier = MobileMart(self._transport(store.ledger), self._settings(), self._credentials(), now)
         self._to_close.append(supplier.aclose)
-        self._ports = Ports(store, supplier, self._events(), Brake(store, self.config.mode, now), store.ledger)
+        longest = LOCAL_PAUSE if self.config.function is Function.LOCAL else LONGEST_PAUSE
+        brake = Brake(store, self.config.mode, now, longest=longest)
+        self._ports = Ports(store, supplier, self._events(), brake, store.ledger)
         return self._ports
 
     async def _store(self) -> _Opened:

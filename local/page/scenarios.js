@@ -40,7 +40,8 @@ function button(scenario, service) {
     el("span", { class: "end" },
       el("span", { class: `tag ${kind}` }, words),
       body.amountCents !== 10_000 && el("small", {}, rand(body.amountCents)),
-      scenario.seconds > 0 && el("small", {}, `takes ${scenario.seconds} s`)),
+      scenario.seconds > 0 && el("small", {}, `takes ${scenario.seconds} s`),
+      scenario.pauses > 0 && el("small", {}, `pauses all selling for ${scenario.pauses} s`)),
   );
 }
 

@@ -1,7 +1,7 @@
 /** The day's sales as they change, and the brake. Looks every few seconds, as long as somebody looks at the page. */
 
 import { ask } from "./api.js";
-import { by, el, say } from "./dom.js";
+import { by, el, fill, say } from "./dom.js";
 import { open } from "./outcome.js";
 import { SERVICES, STATES, rand, recipient, time, today } from "./words.js";
 
@@ -14,6 +14,8 @@ let all = false;
 let more = false; // than were asked for
 let looking = null;
 let missed = false;
+let pausedUntil = null; // when the pause ends, in milliseconds; `null`: when somebody releases it
+let ending = null;
 
 export function start() {
   by("sweep").addEventListener("click", async () => {
@@ -28,6 +30,7 @@ export function start() {
   by("brake").querySelector("button").addEventListener("click", release);
   document.addEventListener("visibilitychange", look);
   setInterval(look, SECONDS * 1000);
+  setInterval(count, 500);
   look();
 }
 
@@ -92,18 +95,34 @@ function draw() {
 async function brake() {
   const { ok, json } = await ask("GET", "/reconcile/selling", { quiet: true });
   if (!ok) return;
-  const was = by("brake").hidden;
-  by("brake").hidden = json.paused.length === 0;
-  if (json.paused.length === 0) return;
+  const note = by("brake");
+  const was = !note.hidden;
+  note.hidden = json.paused.length === 0;
+  clearTimeout(ending);
+  pausedUntil = json.until === null ? null : Date.parse(json.until);
+  if (note.hidden) {
+    if (was) say("Selling again.");
+    return;
+  }
   const services = json.paused.length === Object.keys(SERVICES).length ? "Everything" : json.paused.map((name) => SERVICES[name]).join(", ");
   const words = `${services} is paused${json.until ? ` until ${time(json.until)}` : ""}: ${json.reason}.`;
-  const told = by("brake").querySelector("p");
-  if (told.textContent !== words) told.textContent = words;
-  if (was) say(words);
+  if (note.dataset.words !== words) {
+    note.dataset.words = words;
+    fill(note.querySelector("p"), words, " ", el("span", { class: "left" }));
+    say(words);
+  }
+  count();
+  const left = pausedUntil === null ? Infinity : pausedUntil - Date.now();
+  if (left < SECONDS * 1000) ending = setTimeout(look, Math.max(0, left) + 100); // seen to end when it ends
+}
+
+/** The seconds that a pause still lasts. */
+function count() {
+  const left = by("brake").querySelector(".left");
+  if (left !== null) left.textContent = pausedUntil === null ? "" : `Selling again in ${Math.max(0, Math.ceil((pausedUntil - Date.now()) / 1000))} s.`;
 }
 
 async function release() {
   const { ok } = await ask("POST", "/reconcile/selling", { body: { paused: [], reason: "Released on the local page" } });
-  if (ok) say("Selling again.");
-  look();
+  if (ok) look();
 }

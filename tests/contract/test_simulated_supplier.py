@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from msgspec import structs
 
 from shared.mobilemart.access import Credentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.simulator import (
     PLAIN,
+    SCENARIOS,
     SIMULATED_CLIENT_ID,
     SIMULATED_CLIENT_SECRET,
     STANDARD,
@@ -19,12 +21,17 @@ from shared.mobilemart.simulator import (
     Fault,
     Leg,
     MemoryLedger,
+    Scenario,
     Service,
     Simulator,
+    Told,
     product_id,
 )
-from shared.outcome import Outcome, Reason, Rejected, Vended
+from shared.mobilemart.simulator.services import PREVENDED
+from shared.outcome import Outcome, Reason, Rejected, Unknown, Vended
 from shared.vas import Mode, Order, VasType
+from tests.deliveries import DELIVERIES, Delivery
+from tests.sales import vending
 
 NOON = datetime(2026, 5, 1, 10, tzinfo=UTC)
 REQUEST_ID = "3f1d6c1e-2b4f-4f0a-8a53-0a6a1c2d3e4f"
@@ -41,13 +48,18 @@ async def client(
     *,
     utility_product_id: str | None = None,
     now: Callable[[], datetime] = lambda: NOON,
+    timeout_seconds: float = 60,
 ) -> AsyncIterator[MobileMart]:
-    settings = Settings(base_url=base_url, mode=Mode.SIMULATED, utility_product_id=utility_product_id)
+    settings = Settings(base_url=base_url, mode=Mode.SIMULATED, utility_product_id=utility_product_id, timeout_seconds=timeout_seconds)
     supplier = MobileMart(httpx.ASGITransport(simulator), settings, _credentials, now)
     try:
         yield supplier
     finally:
         await supplier.aclose()
+
+
+def named(name: str) -> Scenario:
+    return next(scenario for scenario in SCENARIOS if scenario.name == name)
 
 
 def switch(behaviour: Behaviour = STANDARD) -> Simulator:
@@ -58,6 +70,92 @@ async def sold(supplier: MobileMart, order: Order) -> Outcome:
     """What became of one purchase without a prevend."""
     assert await supplier.ready() is None
     return (await supplier.vend(order, None, REQUEST_ID, 5)).outcome
+
+
+async def played(supplier: MobileMart, scenario: Scenario, service: Service) -> Outcome:
+    """What became of a scenario, prevend and all."""
+    order, prevend_id = scenario.order(service), None
+    if service in PREVENDED:
+        confirmed = await supplier.prevend(order, "f0000000-0000-4000-8000-000000000000")
+        if isinstance(confirmed, Rejected):
+            return confirmed
+        prevend_id = confirmed.supplier_prevend_id
+    assert await supplier.ready() is None
+    return (await supplier.vend(order, prevend_id, REQUEST_ID, 5)).outcome
+
+
+def everything() -> list[object]:
+    return [pytest.param(each, service, id=f"{each.name}-{service}") for each in SCENARIOS for service in sorted(each.services)]
+
+
+@pytest.mark.parametrize(("scenario", "service"), everything())
+async def test_the_client_concludes_from_each_scenario_what_its_row_says(scenario: Scenario, service: Service) -> None:
+    simulator = switch(Behaviour(slow_seconds=0.01))
+    async with client(simulator, timeout_seconds=0.2 if scenario.faults else 5) as supplier:
+        outcome = await played(supplier, scenario, service)
+
+    concluded = {
+        Told.OUTCOME: {True: (Vended,), False: (Rejected,)},
+        Told.UNREADABLE: {True: (Vended, Unknown)},
+        Told.NOTHING: {True: (Unknown,), False: (Unknown,)},
+    }
+    assert isinstance(outcome, concluded[scenario.told][scenario.vends])
+    assert len(await simulator.vends()) == scenario.vends
+
+
+@pytest.mark.parametrize("name", [each.name for each in SCENARIOS if 80 <= each.number < 90 and each.told is Told.NOTHING])
+async def test_an_answer_that_says_no_or_not_yet_or_is_anothers_is_a_sign_of_a_vend(name: str) -> None:
+    scenario = named(name)
+    for service in sorted(scenario.services):
+        async with client(switch()) as supplier:
+            outcome = await played(supplier, scenario, service)
+
+        assert isinstance(outcome, Unknown) and outcome.sign_of_vend, service
+
+
+@pytest.mark.parametrize(("name", "delivery"), DELIVERIES.items())
+async def test_what_is_delivered_is_read_as_it_was_sold(name: str, delivery: Delivery) -> None:
+    simulator = switch()
+    async with client(simulator) as supplier:
+        outcome = await played(supplier, named(name), Service.UTILITY)
+
+    [vend] = await simulator.vends()
+    assert isinstance(outcome, Vended)
+    tokens = outcome.receipt.tokens
+    assert (tuple(token.kind for token in tokens), outcome.receipt.tokens_due) == delivery
+    if delivery.due == "delivered":
+        assert [token.number for token in tokens] == [token.number for token in vend.tokens]
+
+
+@pytest.mark.parametrize("name", ["processing-202", "processing-200", "another-recipient", "another-request", "says-unsuccessful"])
+async def test_a_reprint_ends_the_doubt_once_the_sale_is_carried_out(name: str) -> None:
+    at = NOON
+    simulator = Simulator(MemoryLedger(), now=lambda: at)
+    scenario = named(name)
+    async with client(simulator, now=lambda: at) as supplier:
+        await played(supplier, scenario, Service.UTILITY)
+        sale = structs.replace(vending(order=scenario.order(Service.UTILITY)), request_id=REQUEST_ID)
+        early = (await supplier.reprint(sale)).result
+        at = NOON + timedelta(seconds=10)
+        later = (await supplier.reprint(sale)).result
+
+    [vend] = await simulator.vends()
+    assert isinstance(later, Vended)
+    assert later.receipt.supplier_transaction_id == vend.transaction_id
+    assert [token.number for token in later.receipt.tokens] == [token.number for token in vend.tokens]
+    assert isinstance(early, Vended) == (scenario.pending is None)
+
+
+@pytest.mark.parametrize("name", ["processing-for-ever-202", "processing-for-ever-200"])
+async def test_a_reprint_never_calls_vended_what_is_processed_for_ever(name: str) -> None:
+    at = NOON
+    async with client(Simulator(MemoryLedger(), now=lambda: at), now=lambda: at) as supplier:
+        await played(supplier, named(name), Service.UTILITY)
+        sale = structs.replace(vending(order=named(name).order(Service.UTILITY)), request_id=REQUEST_ID)
+        at = NOON + timedelta(minutes=60)
+        outcome = (await supplier.reprint(sale)).result
+
+    assert not isinstance(outcome, Vended)
 
 
 @pytest.mark.parametrize("service", [Service.AIRTIME_PINLESS, Service.DATA_PINLESS])

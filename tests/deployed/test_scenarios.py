@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from shared.mobilemart.simulator import PLAIN, SCENARIOS, Scenario, Service, Told
+from tests.deliveries import DELIVERIES, Delivery
 from tests.deployed.processes import Function, Supplier
 from tests.deployed.surroundings import Surroundings, World
 from tests.deployed.wallet import Wallet, at_once, body_of, named, new_key, refused
@@ -96,6 +97,16 @@ def test_the_wallet_hears_all_that_the_supplier_told(plays: list[Play], scenario
     heard = {each.service: each.answer.status_code for each in of(plays, scenario)}
     assert set(heard) == set(scenario.services)
     assert set(heard.values()) <= STATUSES[scenario.told][scenario.vends], heard
+
+
+@pytest.mark.parametrize(("name", "delivery"), DELIVERIES.items())
+def test_the_wallet_is_given_what_was_sold_in_its_order(plays: list[Play], switch: Supplier, name: str, delivery: Delivery) -> None:
+    [played] = [each for each in of(plays, named(name)) if each.service is Service.UTILITY]
+    receipt = played.answer.json()["receipt"]
+    assert (tuple(token["kind"] for token in receipt["tokens"]), receipt["tokensDue"]) == delivery
+    if delivery.due == "delivered":
+        [vend] = switch.vends_of(named(name), Service.UTILITY)
+        assert [token["number"] for token in receipt["tokens"]] == [token["number"] for token in vend["tokens"]]
 
 
 @pytest.mark.parametrize("scenario", LOST, ids=lambda scenario: scenario.name)

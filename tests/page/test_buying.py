@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from datetime import date, timedelta
 
 import httpx
@@ -42,6 +43,12 @@ async def press_until(page: Page, key: str, focused: str) -> None:
         if await page.locator(f"{focused}:focus").count():
             return
     raise AssertionError(f"{focused} is not reached by {key}")
+
+
+async def pause(system: httpx.Client, body: dict[str, object]) -> None:
+    """Set the brake as an operator does."""
+    async with httpx.AsyncClient(base_url=system.base_url, trust_env=False) as client:
+        (await client.post("/reconcile/selling", json=body)).raise_for_status()
 
 
 async def sale_of(looked: Looked, system: httpx.Client) -> dict[str, object]:
@@ -236,12 +243,57 @@ async def _plain(page: Page) -> str:
     return await option.inner_text()
 
 
-async def test_a_brake_that_set_itself_is_seen_and_released(looking: Looking) -> None:
+PAUSED = re.compile(r"Everything is paused until \d\d:\d\d:\d\d: the supplier's float is exhausted\. Selling again in \d+ s\.")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_a_brake_that_set_itself_is_seen_with_its_reason_and_its_end_and_ends_in_seconds(looking: Looking, width: int) -> None:
+    page = (await looking(width)).page
+    await page.get_by_label("Play them with").select_option(label="Voucher")
+    await page.locator("#groups details", has=page.locator("button[data-scenario=refused-1008]")).locator("summary").click()
+    await expect(page.locator("button[data-scenario=refused-1008]")).to_contain_text("pauses all selling for 10 s")
+    await play(page, "refused-1008")
+    await expect(page.locator("#brake")).to_contain_text(PAUSED)
+    await expect(page.locator("#brake")).to_be_in_viewport()
+    began = time.monotonic()
+    await expect(page.locator("#brake")).to_be_hidden()
+    assert time.monotonic() - began < 15
+    await expect(page.locator("#said")).to_have_text("Selling again.")
+    await play(page, "plain")
+    await state(page, "Vended")
+
+
+async def test_a_pause_that_a_person_has_set_says_its_reason_and_no_end(looking: Looking, selling: httpx.Client) -> None:
+    page = (await looking()).page
+    paused: dict[str, object] = {"paused": ["voucher"], "reason": "maintenance, ticket 4711", "until": "2099-01-01T06:00:00Z"}
+    await pause(selling, paused)
+    await expect(page.locator("#brake")).to_contain_text("Voucher is paused until 08:00:00: maintenance, ticket 4711.")
+    await pause(selling, {**paused, "until": None})
+    await expect(page.locator("#brake")).to_have_text(re.compile(r"^\s*Voucher is paused: maintenance, ticket 4711\.\s*Release\s*$"))
+    await page.get_by_role("button", name="Release").click()
+    await expect(page.locator("#brake")).to_be_hidden()
+
+
+async def test_a_sale_that_is_being_processed_is_there_seconds_later(looking: Looking) -> None:
+    long_today(timedelta(minutes=1))
+    page = (await looking()).page
+    for scenario in ("processing-202", "processing-200"):
+        await play(page, scenario)
+        await state(page, "In doubt")
+        await expect(page.locator(".wallet")).to_have_text("WalletR100.00 held")
+    await expect(page.locator("#today-count")).to_contain_text("2 in doubt")
+    await state(page, "Vended")
+    await expect(page.locator(".slip .digits")).to_have_text(GROUPED)
+    await expect(page.locator("#sales .tag.in_doubt")).to_have_count(0)
+    await expect(page.locator("#sales .tag.vended")).to_have_count(2)
+
+
+async def test_a_brake_that_set_itself_is_released(looking: Looking) -> None:
     page = (await looking()).page
     await play(page, "refused-1008")
     await state(page, "Rejected")
-    await expect(page.locator("#brake")).to_contain_text("Everything is paused")
-    await expect(page.locator("#brake")).to_contain_text("float is exhausted")
+    await expect(page.locator("#brake")).to_be_in_viewport()
+    await expect(page.locator("#brake")).to_contain_text(PAUSED)
     await play(page, "refused-1000")
     await expect(page.locator(".problem h3")).to_have_text("Temporarily unavailable")
     await expect(page.locator(".advice")).to_contain_text("Try again in 30 s, under a new key.")
@@ -290,6 +342,8 @@ async def test_a_scenario_of_every_group_is_one_click(looking: Looking) -> None:
         "slow-prevend": "Refused",
         "silent": "In doubt",
         "reprint-lags": "In doubt",
+        "processing-for-ever-202": "In doubt",
+        "another-request": "In doubt",
         "lost-before": "In doubt",
         "refused-1011": "Rejected",
         "tokens-grouped": "Vended",

@@ -88,6 +88,20 @@ def test_any_answer_ends_a_run_of_doubts():
     assert not instance.stops() and instance.record.held is None
 
 
+def test_the_longest_pause_bounds_what_the_brake_sets_itself_and_nothing_else():
+    instance = Instance(Record())
+    instance.brake = Brake(instance.record, Mode.LIVE, lambda: instance.at, longest=timedelta(seconds=10))
+    maintenance = Pause("maintenance", NOON + timedelta(hours=1), "person@example.com", NOON)
+    run(instance.brake.set({VasType.DATA: maintenance}))
+    instance.notices(EMPTY)
+
+    held = run(instance.brake.held())
+    assert held.pop(VasType.DATA) == maintenance
+    assert {pause.until for pause in held.values()} == {NOON + timedelta(seconds=10)}
+    instance.at = NOON + timedelta(seconds=10)
+    assert [vas_type for vas_type in VasType if instance.stops(vas_type)] == [VasType.DATA]
+
+
 def test_the_brake_never_shortens_a_pause_that_a_person_set():
     instance = Instance(Record())
     run(instance.brake.set({VasType.UTILITY: Pause("maintenance", None, "person@example.com", NOON)}))

@@ -1,16 +1,21 @@
 """Every scenario does what its row in the table says, under every service that has it; and the documentation lists them all."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
-from shared.mobilemart.simulator import PLAIN, SCENARIOS, Leg, MemoryLedger, Scenario, Service, Simulator, Told
+from shared.mobilemart.simulator import PLAIN, SCENARIOS, Behaviour, Leg, MemoryLedger, Scenario, Service, Simulator, Told, Vend
+from shared.mobilemart.simulator.goods import TARIFF, steps, units
+from shared.money import Money
 from shared.vas import ACCOUNT_NUMBER, METER_NUMBER, MOBILE_NUMBER
 from tests.stand_ins.merchant import Merchant, abandoned, exactly
 
@@ -69,12 +74,13 @@ async def test_a_scenario_vends_and_tells_as_its_row_says(switch: Switch, scenar
     async with switch.merchant() as merchant:
         answer = await _heard(switch, merchant, scenario, service)
 
-    assert len(await switch.simulator.vends()) == (1 if scenario.vends else 0)
+    vends = await switch.simulator.vends()
+    assert len(vends) == (1 if scenario.vends else 0)
     match scenario.told:
         case Told.OUTCOME:
-            assert _outcome(answer) == ("vended" if scenario.vends else "refused")
+            assert _outcome(answer, vends) == ("vended" if scenario.vends else "refused")
         case Told.NOTHING:
-            assert _outcome(answer) is None
+            assert _outcome(answer, vends) is None
         case Told.UNREADABLE:
             assert answer is not None and answer.status_code == 200
 
@@ -91,8 +97,8 @@ async def _heard(switch: Switch, merchant: Merchant, scenario: Scenario, service
     return response if switch.paused_seconds < LONGEST_DEADLINE_SECONDS else None
 
 
-def _outcome(response: httpx.Response | None) -> str | None:
-    """What an answer proves: `vended`, `refused`, or nothing."""
+def _outcome(response: httpx.Response | None, vends: list[Vend]) -> str | None:
+    """What an answer proves, beside the books: `vended`, `refused`, or nothing."""
     if response is None or response.headers.get("content-type") == "text/html":
         return "refused" if response is not None and response.status_code == 502 and "prevend" in str(response.url) else None
     if response.status_code in (401, 429):
@@ -102,7 +108,8 @@ def _outcome(response: httpx.Response | None) -> str | None:
     except ValueError:
         return None
     if response.is_success:
-        return "vended" if "transactionId" in body else None
+        says_no = "status" in body or body.get("success") is False
+        return "vended" if body.get("transactionId") in {vend.transaction_id for vend in vends} and not says_no else None
     return "refused" if response.status_code == 400 and body["fulcrumErrorCode"] not in NO_PROOF else None
 
 
@@ -195,6 +202,176 @@ async def test_tokens_come_in_each_shape_that_a_client_should_know(switch: Switc
     [token] = (await delivered(switch, f"tokens-{name}"))["tokens"]
 
     assert re.fullmatch(form, token if isinstance(token, str) else token["token"])
+
+
+EVERY_KIND = ["KCT1", "KCT2", "BSST", "STD", "REFUND", "PWRLMT"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("free-alone", ["FreeBasicElectricity"]),
+        ("credit-before-free", ["Credit", "FreeBasicElectricity"]),
+        ("refund", ["Credit", "Refund"]),
+        ("tokens-numbered", EVERY_KIND),
+        ("tokens-abbreviated", ["KC", "KC", "STD"]),
+    ],
+)
+async def test_tokens_come_in_the_order_and_under_the_names_of_their_row(switch: Switch, name: str, kinds: list[str]) -> None:
+    tokens = (await delivered(switch, name))["tokens"]
+
+    assert [token["type"] for token in tokens] == kinds
+    assert len({token["token"] for token in tokens}) == len(kinds)
+
+
+async def test_the_digits_of_several_tokens_can_be_one_text(switch: Switch) -> None:
+    piped, listed, spaced = [(await delivered(switch, f"tokens-{form}"))["tokens"] for form in ("piped", "listed", "spaced")]
+
+    vends = [[token.number for token in vend.tokens] for vend in await switch.simulator.vends()]
+    assert sorted([piped.split("|"), listed[0]["token"].split(","), spaced[0].split(" ")]) == sorted(vends)
+    assert [len(numbers) for numbers in vends] == [3, 3, 3]
+
+
+async def test_debts_and_charges_say_what_they_take_and_what_is_left(switch: Switch) -> None:
+    details = await delivered(switch, "two-debts")
+
+    assert [(charge["description"], str(charge["amount"]), str(charge.get("balance"))) for charge in details["fixedCosts"]] == [
+        ("Water arrears", "25.00", "1234.50"),
+        ("Rates arrears", "15.00", "987.65"),
+        ("Service charge", "10.00", "None"),
+    ]
+    assert str(details["units"]) == str(units(5_000)) == "13.7"
+
+
+async def test_the_steps_of_the_tariff_and_the_vat_are_all_of_the_amount(switch: Switch) -> None:
+    details = await delivered(switch, "tariff-steps")
+
+    assert [(charge["description"], str(charge["amount"])) for charge in details["fixedCosts"]] == [
+        ("Step 1: 5.0 kWh at R3.97", "19.85"),
+        ("Step 2: 24.7 kWh at R2.72", "67.11"),
+        ("VAT", "13.04"),
+    ]
+    assert (str(details["units"]), len(details["tokens"])) == ("29.7", 1)
+
+
+async def test_a_slip_can_be_there_to_print_without_a_list_of_tokens(switch: Switch) -> None:
+    details = await delivered(switch, "tokens-slip")
+
+    [vend] = await switch.simulator.vends()
+    assert "tokens" not in details
+    assert vend.tokens[0].number in "".join(details["slip"]).replace(" ", "")
+    assert sum(charge["amount"] for charge in details["fixedCosts"]) == 100
+    assert {charge["description"] for charge in details["fixedCosts"]} == {"Energy", "VAT"}
+
+
+@pytest.mark.parametrize("cents", [1, 99, 100, 2_283, 2_284, 10_102, 10_103, 500_000])
+def test_the_steps_spend_the_whole_amount_and_no_step_is_overfilled(cents: int) -> None:
+    bought = steps(cents)
+
+    assert sum(kwh * price for kwh, price in bought) == pytest.approx(Decimal(cents) / Decimal("1.15"))
+    assert [price for _, price in bought] == [price for _, price in TARIFF[: len(bought)]]
+    assert all(most is None or kwh <= most for (kwh, _), (most, _) in zip(bought, TARIFF, strict=False))
+
+
+@pytest.mark.parametrize("service", sorted(named("another-recipient").services))
+async def test_an_answer_can_be_that_of_another_sale(switch: Switch, service: Service) -> None:
+    async with switch.merchant() as merchant:
+        body = exactly(await merchant.play(named("another-recipient"), service, "ours"))
+        other_request = exactly(await merchant.play(named("another-request"), service, "another-of-ours"))
+
+    vends = await switch.simulator.vends()
+    assert {body["transactionId"], other_request["transactionId"]}.isdisjoint(vend.transaction_id for vend in vends)
+    assert not any((vend.recipient or "") in json.dumps(body, default=str) for vend in vends)
+    assert not any(token.number in json.dumps(body, default=str) for token in vends[0].tokens)
+    assert other_request["requestId"] not in ("ours", "another-of-ours")
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "meanwhile"),
+    [("processing-202", 202, "PROCESSING"), ("processing-200", 200, 1003)],
+)
+@pytest.mark.parametrize("service", Service)
+async def test_what_is_being_processed_is_carried_out_later(name: str, status: int, meanwhile: object, service: Service) -> None:
+    at = NOON
+    simulator = Simulator(MemoryLedger(), now=lambda: at)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(simulator), base_url="http://simulator") as http:
+        merchant = Merchant(http)
+        await merchant.log_in()
+        answer = await merchant.play(named(name), service, "ours")
+        at = NOON + timedelta(seconds=9)
+        early = await merchant.reprint(service, requestId="ours")
+        at = NOON + timedelta(seconds=10)
+        shown = await merchant.reprint(service, requestId="ours")
+
+    [vend] = await simulator.vends()
+    assert (answer.status_code, answer.json()["status"]) == (status, "PROCESSING")
+    assert vend.at == at
+    assert early.json().get("status" if meanwhile == "PROCESSING" else "fulcrumErrorCode") == meanwhile
+    assert answer.json()["transactionId"] == shown.json()["transactionId"] == vend.transaction_id
+    assert "status" not in shown.json()
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "meanwhile"),
+    [("processing-for-ever-202", 202, 1003), ("processing-for-ever-200", 200, "PROCESSING")],
+)
+async def test_what_is_being_processed_may_never_be_carried_out(name: str, status: int, meanwhile: object) -> None:
+    ledger = MemoryLedger()
+    today, next_year = (Simulator(ledger, now=lambda at=at: at) for at in (NOON, NOON + timedelta(days=365)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(today), base_url="http://simulator") as http:
+        merchant = Merchant(http)
+        await merchant.log_in()
+        answer = await merchant.play(named(name), Service.UTILITY, "ours")
+        again = await merchant.play(named(name), Service.UTILITY, "ours")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(next_year), base_url="http://simulator") as http:
+        merchant = Merchant(http)
+        await merchant.log_in()
+        shown = await merchant.reprint(Service.UTILITY, requestId="ours")
+        another = await merchant.reprint(Service.VOUCHER, requestId="ours")
+
+    assert (answer.status_code, answer.json()["status"], again.json()) == (status, "PROCESSING", answer.json())
+    assert shown.json().get("status" if meanwhile == "PROCESSING" else "fulcrumErrorCode") == meanwhile
+    assert another.json()["fulcrumErrorCode"] == 1003
+    assert await next_year.vends() == []
+
+
+async def test_a_switch_that_looks_up_by_its_own_id_tells_nothing_of_what_it_never_carried_out() -> None:
+    simulator = Simulator(MemoryLedger(), behaviour=Behaviour(reprint_by="transaction_id"), now=lambda: NOON)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(simulator), base_url="http://simulator") as http:
+        merchant = Merchant(http)
+        await merchant.log_in()
+        answer = await merchant.play(named("processing-for-ever-200"), Service.UTILITY, "ours")
+        shown = await merchant.reprint(Service.UTILITY, transactionId=answer.json()["transactionId"])
+
+    assert shown.json()["fulcrumErrorCode"] == 1003
+
+
+async def test_a_blocked_meter_is_told_from_one_that_is_unknown_by_its_words(switch: Switch) -> None:
+    async with switch.merchant() as merchant:
+        blocked = await merchant.play(named("blocked-meter"), Service.UTILITY)
+        unknown = await merchant.play(named("unknown"), Service.UTILITY)
+
+    assert blocked.json()["fulcrumErrorCode"] == unknown.json()["fulcrumErrorCode"] == 1016
+    assert (blocked.json()["detail"], unknown.json()["detail"] != blocked.json()["detail"]) == ("Meter is blocked.", True)
+
+
+@pytest.mark.parametrize(("cents", "code"), [(100_000, None), (100_001, 1001)])
+async def test_a_meter_can_have_a_maximum(switch: Switch, cents: int, code: int | None) -> None:
+    order = structs.replace(named("above-maximum").order(Service.UTILITY), amount=Money(cents))
+    async with switch.merchant() as merchant:
+        answer = await merchant.purchase(Service.UTILITY, order)
+
+    assert answer.json().get("fulcrumErrorCode") == code
+
+
+async def test_a_product_that_is_gone_is_on_no_list_and_is_refused(switch: Switch) -> None:
+    product = named("product-gone").order(Service.UTILITY).merchant_product_id
+    async with switch.merchant() as merchant:
+        rows = (await merchant.http.get("/v1/utility/products")).json()
+        answer = await merchant.play(named("product-gone"), Service.UTILITY)
+
+    assert product not in {row["merchantProductId"] for row in rows}
+    assert answer.json()["fulcrumErrorCode"] == 1000
 
 
 async def test_tokens_can_be_empty_or_missing(switch: Switch) -> None:

@@ -145,7 +145,7 @@ class Simulator:
             fault = scripted or understood.scenario.fault(call.leg)
             if fault is not None and fault.effect in IDLE:
                 return self._instead(fault, call), fault.effect
-            return Reply(await understood.do(self._moment(call, fault))), _effect(fault)
+            return Reply(await understood.do(self._moment(call, fault)), understood.status), _effect(fault)
         except Refused as refused:
             return error(refused, call.base_url, call.trace_id), _effect(fault)
 

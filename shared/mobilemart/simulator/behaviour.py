@@ -35,6 +35,7 @@ class Behaviour:
     prevend_valid_seconds: float = 3600
     prevend_used_once: bool = True
     answer_seconds: float = 0
+    processing_seconds: float = 10
     slow_seconds: float = 35  # a prevend seen in production took over 30
     late_seconds: float = 90  # past every client's deadline
 

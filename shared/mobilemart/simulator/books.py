@@ -8,11 +8,10 @@ from typing import Final
 import msgspec
 
 from shared.identifiers import hashed
-from shared.mobilemart.simulator.goods import CONVENIENCE_FEE_CENTS, FREE_UNITS, pin, serial_number, units
+from shared.mobilemart.simulator.goods import CONVENIENCE_FEE_CENTS, FREE_UNITS, Token, pin, serial_number, units
 from shared.mobilemart.simulator.ledger import Ledger
 from shared.mobilemart.simulator.scenarios import Scenario, scenario_numbered
 from shared.mobilemart.simulator.services import PINLESS, Service
-from shared.sts import StsToken
 from shared.vas import VasType, last_four
 
 MUNICIPALITY: Final = "Simulated Municipality"
@@ -43,6 +42,15 @@ class Confirmed:
     deal: Deal
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A purchase that was accepted, and is not carried out."""
+
+    transaction_id: str
+    at: datetime
+    deal: Deal
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vend:
     """One sale on the books: all that its answer, its reprint and its line in a settlement file say.
@@ -56,7 +64,7 @@ class Vend:
     at: datetime
     tender_type: str
     deal: Deal
-    tokens: tuple[StsToken, ...] = ()
+    tokens: tuple[Token, ...] = ()
     units: Decimal | None = None
     free_units: Decimal | None = None
     charges_cents: int = 0
@@ -148,6 +156,18 @@ class Books:
         if await self._ledger.add(key, {"requestId": request_id}):
             return True
         return await self._ledger.get(key) == {"requestId": request_id}
+
+    async def accept(self, request_id: str, accepted: Accepted) -> Accepted:
+        """Keep a purchase that is not carried out, the first under this request id. The one that is kept."""
+        key = f"accepted:{hashed(request_id)}"
+        if await self._ledger.add(key, msgspec.to_builtins(accepted)):
+            return accepted
+        return msgspec.convert(await self._ledger.get(key), Accepted)
+
+    async def accepted(self, request_id: str) -> Accepted | None:
+        """The purchase under that `requestId` that was accepted and not carried out."""
+        value = await self._ledger.get(f"accepted:{hashed(request_id)}")
+        return None if value is None else msgspec.convert(value, Accepted)
 
     async def book(self, vend: Vend) -> bool:
         """Vend, atomically: `False` when there is such a copy under this request id. A pointer without a vend is harmless."""

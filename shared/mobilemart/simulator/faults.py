@@ -1,6 +1,7 @@
 """What can go wrong with an exchange. A scenario's faults strike every time, a script's the next calls; they are the same thing."""
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -8,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from shared.identifiers import hashed
 from shared.mobilemart.simulator.answers import (
     BAD_GATEWAY,
     EMPTY_PAGE,
@@ -22,6 +24,7 @@ from shared.mobilemart.simulator.answers import (
 from shared.mobilemart.simulator.services import Leg
 
 MEBIBYTE: Final = 1 << 20
+ANOTHER_METER: Final = "98000000017"
 DEPTH: Final = 100_000  # of nested arrays: past the recursion limit of any reader
 
 
@@ -35,6 +38,8 @@ class Effect(StrEnum):
     FAILED_BEFORE = "failed-before"  # 502
     LOST_BEFORE = "lost-before"  # the connection is cut
     WRONG_HOST = "wrong-host"  # an empty page, status 200
+    SAYS_FAILED = "says-failed"  # a 200 with a `transactionId` and the status Failed
+    SAYS_PROBLEM = "says-problem"  # a 200 with a `transactionId` whose body is a problem without a code
 
     PRODUCTS_RENAMED = "products-renamed"  # on a list: each product has another id than before, and is sold under it by nobody
 
@@ -50,6 +55,10 @@ class Effect(StrEnum):
     CUT_JSON = "cut-json"  # ends in the middle of its JSON
     NO_TRANSACTION_ID = "no-transaction-id"  # lacks its `transactionId`
     WRONG_AMOUNT = "wrong-amount"  # speaks of ten rand more
+    HALF_AMOUNT = "half-amount"  # speaks of half the amount
+    ANOTHER_RECIPIENT = "another-recipient"  # is that of another sale, to another meter, account or number
+    ANOTHER_REQUEST = "another-request"  # is that of another sale, which names its `requestId`
+    SAYS_UNSUCCESSFUL = "says-unsuccessful"  # says `"success": false`
     LONE_SURROGATE = "lone-surrogate"  # holds half a character
     NUL = "nul"  # holds a NUL character
     DEEPLY_NESTED = "deeply-nested"  # holds arrays in arrays, 100 000 deep
@@ -58,7 +67,16 @@ class Effect(StrEnum):
 
 
 IDLE: Final = frozenset(
-    {Effect.REFUSED, Effect.RATE_LIMITED, Effect.UNAUTHORISED, Effect.FAILED_BEFORE, Effect.LOST_BEFORE, Effect.WRONG_HOST}
+    {
+        Effect.REFUSED,
+        Effect.RATE_LIMITED,
+        Effect.UNAUTHORISED,
+        Effect.FAILED_BEFORE,
+        Effect.LOST_BEFORE,
+        Effect.WRONG_HOST,
+        Effect.SAYS_FAILED,
+        Effect.SAYS_PROBLEM,
+    }
 )
 """The effects under which the switch does nothing at all."""
 
@@ -76,13 +94,14 @@ class Fault:
     """One thing that goes wrong on a leg, or on one path (`on` then begins with a slash), or on every call (`None`).
 
     In a script it strikes the next `times` matching calls, all of them when `None`; a scenario's strikes always. `code` is
-    the error's, for `REFUSED`.
+    the error's, for `REFUSED`, and `detail` its words where they are not the code's own.
     """
 
     effect: Effect
     on: str | None = Leg.PURCHASE
     times: int | None = 1
     code: int = 1010
+    detail: str | None = None
 
     def strikes(self, leg: Leg | None, path: str) -> bool:
         return self.on is None or self.on in (leg, path)
@@ -112,13 +131,18 @@ def instead(fault: Fault, base_url: str, trace_id: str, mobile_number: str | Non
     match fault.effect:
         case Effect.REFUSED:
             named = {"msisdn": mobile_number} if fault.code == MOBILE_NUMBER_INVALID and mobile_number is not None else {}
-            return error(Refused(fault.code, **named), base_url, trace_id)
+            return error(Refused(fault.code, fault.detail, **named), base_url, trace_id)
         case Effect.RATE_LIMITED:
             return rate_limited(trace_id)
         case Effect.UNAUTHORISED:
             return UNAUTHORISED
         case Effect.WRONG_HOST:
             return EMPTY_PAGE
+        case Effect.SAYS_FAILED:
+            return Reply({"transactionId": _id_of(trace_id), "status": "Failed", "message": "The transaction has failed."})
+        case Effect.SAYS_PROBLEM:
+            problem = {"title": "One or more errors occurred.", "status": 400, "detail": "An error occurred.", "traceId": trace_id}
+            return Reply({"transactionId": _id_of(trace_id), **problem})
         case _:
             return BAD_GATEWAY
 
@@ -136,18 +160,56 @@ def spoilt(reply: Reply, effect: Effect | None) -> Reply:
         case Effect.NO_TRANSACTION_ID if isinstance(content, dict):
             return replace(reply, content={name: value for name, value in content.items() if name != "transactionId"})
         case Effect.WRONG_AMOUNT if isinstance(content, dict):
-            return replace(reply, content=_with_amount(content, 10))
+            return replace(reply, content=_with_amount(content, lambda rand: rand + 10))
+        case Effect.HALF_AMOUNT if isinstance(content, dict):
+            return replace(reply, content=_with_amount(content, lambda rand: rand / 2))
+        case Effect.ANOTHER_RECIPIENT if isinstance(content, dict):
+            return replace(reply, content=_of_another(content))
+        case Effect.ANOTHER_REQUEST if isinstance(content, dict):
+            another = _id_of("request", str(content["transactionId"]))
+            return replace(reply, content={**content, "transactionId": _another(content), "requestId": another})
+        case Effect.SAYS_UNSUCCESSFUL if isinstance(content, dict):
+            return replace(reply, content={**content, "success": False})
         case _ if effect in _FRAGMENTS and isinstance(content, dict):
             return replace(reply, content=_with_text(content, msgspec.Raw(_FRAGMENTS[effect])))
         case _:
             return reply
 
 
-def _with_amount(body: dict[str, Any], more_rand: int) -> dict[str, Any]:
-    if "additionalDetails" not in body:
-        return {**body, "amount": body["amount"] + more_rand}
+def _with_amount(body: dict[str, Any], changed: Callable[[Decimal], Decimal]) -> dict[str, Any]:
+    if "amount" in body:
+        return {**body, "amount": changed(body["amount"])}
+    if "additionalDetails" not in body:  # it names no amount
+        return body
     details = body["additionalDetails"]
-    return {**body, "additionalDetails": {**details, "productAmount": str(Decimal(details["productAmount"]) + more_rand)}}
+    return {**body, "additionalDetails": {**details, "productAmount": str(changed(Decimal(details["productAmount"])))}}
+
+
+def _of_another(body: dict[str, Any]) -> dict[str, Any]:
+    """The answer of a sale to somebody else: another id, another recipient and, of electricity, other tokens."""
+    changed = {**body, "transactionId": _another(body)}
+    for name in ("accountNumber", "mobileNumber"):
+        if body.get(name) is not None:
+            return {**changed, name: _next(body[name])}
+    details = body.get("additionalDetails", {})
+    if "meterNumber" in details or "onlineMeter" in details:
+        tokens = [{**token, "token": _next(token["token"])} for token in details.get("tokens", ())]
+        return {**changed, "additionalDetails": {**details, "meterNumber": ANOTHER_METER, "tokens": tokens}}
+    return changed
+
+
+def _next(number: str) -> str:
+    """A number of the same form with another last digit."""
+    return f"{number[:-1]}{(int(number[-1]) + 5) % 10}"
+
+
+def _another(body: dict[str, Any]) -> str:
+    return _id_of("another", str(body["transactionId"]))
+
+
+def _id_of(*parts: str) -> str:
+    """A GUID that follows from its parts, and is no vend's."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, hashed("nobody's", *parts)))
 
 
 def _with_text(body: dict[str, Any], text: msgspec.Raw) -> dict[str, Any]:

@@ -5,14 +5,14 @@ A scenario has one number under every service: meter `99000000041`, account `990
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from shared.mobilemart.simulator.behaviour import RepeatedRequestId
 from shared.mobilemart.simulator.faults import Effect, Fault
-from shared.mobilemart.simulator.goods import PLAIN_GOODS, Goods, TokenShape
+from shared.mobilemart.simulator.goods import PLAIN_GOODS, Goods, Share, TokenShape
 from shared.mobilemart.simulator.services import PINNED, PREVENDED, Leg, Service
 from shared.money import Money
 from shared.vas import Order, msisdn
@@ -37,6 +37,7 @@ ARREARS_MINIMUM_CENTS: Final = 33_926
 
 ALL: Final = frozenset(Service)
 UTILITY: Final = frozenset({Service.UTILITY})
+EVERY_KIND: Final = Goods(key_change=True, free_units=True, refund=True, power_limit=True)
 
 
 class Told(StrEnum):
@@ -45,6 +46,18 @@ class Told(StrEnum):
     OUTCOME = "outcome"  # whether it vended, and what
     UNREADABLE = "unreadable"  # the same, in words that a client may not be able to read
     NOTHING = "nothing"  # no answer in time, or none that says whether it vended
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A purchase is accepted with this status and the word PROCESSING, and carried out later, or never.
+
+    `reprint_tells`: meanwhile a reprint says PROCESSING too, else 1003.
+    """
+
+    status: int
+    comes: bool
+    reprint_tells: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +75,9 @@ class Scenario:
     goods: Goods = PLAIN_GOODS
     minimum_cents: int = MINIMUM_CENTS  # what the prevend says
     refused_below_cents: int = 0  # what the purchase then does, with 1001
+    refused_above_cents: int | None = None
+    listed: bool = True  # its product is on the list
+    pending: Pending | None = None
     prevend_used_up: bool = False
     repeated_request_id: RepeatedRequestId | None = None
     reprint_lag_seconds: float = 0
@@ -87,7 +103,7 @@ class Scenario:
         return Order(
             vas_type=service.vas_type,
             amount=Money(self.amount_cents),
-            merchant_product_id=key if service in PINNED else product_id(service, 0),
+            merchant_product_id=key if service in PINNED else product_id(service, 0 if self.listed else self.number),
             meter_number=key if service is Service.UTILITY else None,
             account_number=key if service is Service.BILL_PAYMENT else None,
             mobile_number=msisdn(key) if service in (Service.AIRTIME_PINLESS, Service.DATA_PINLESS) else None,
@@ -106,9 +122,9 @@ def _refused(number: int, code: int, why: str, told: Told = Told.OUTCOME) -> Sce
     return Scenario(number=number, name=f"refused-{code}", says=says, vends=False, told=told, faults=(Fault(Effect.REFUSED, code=code),))
 
 
-def _after(number: int, effect: Effect, says: str, told: Told = Told.NOTHING) -> Scenario:
+def _after(number: int, effect: Effect, says: str, told: Told = Told.NOTHING, services: frozenset[Service] = ALL) -> Scenario:
     """It vends, and then something goes wrong with the answer."""
-    return Scenario(number=number, name=effect.value, says=says, told=told, faults=(Fault(effect),))
+    return Scenario(number=number, name=effect.value, says=says, services=services, told=told, faults=(Fault(effect),))
 
 
 def _before(number: int, effect: Effect, says: str, told: Told) -> Scenario:
@@ -116,8 +132,25 @@ def _before(number: int, effect: Effect, says: str, told: Told) -> Scenario:
     return Scenario(number=number, name=effect.value, says=says, vends=False, told=told, faults=(Fault(effect),))
 
 
-def _shape(number: int, shape: TokenShape, says: str) -> Scenario:
-    return Scenario(number=number, name=f"tokens-{shape.value}", says=says, services=UTILITY, goods=Goods(token_shape=shape))
+def _shape(number: int, shape: TokenShape, says: str, goods: Goods = PLAIN_GOODS) -> Scenario:
+    return _electricity(number, f"tokens-{shape.value}", says, replace(goods, token_shape=shape))
+
+
+def _pending(number: int, status: int, meanwhile: str, *, comes: bool, reprint_tells: bool) -> Scenario:
+    """The answer says that the sale is being processed."""
+    end = "it is carried out 10 seconds later" if comes else "it is never carried out"
+    return Scenario(
+        number=number,
+        name=f"{'processing' if comes else 'processing-for-ever'}-{status}",
+        says=f"A {status} with a `transactionId` says `PROCESSING`; {end}, and {meanwhile}.",
+        vends=comes,
+        told=Told.NOTHING,
+        pending=Pending(status, comes, reprint_tells),
+    )
+
+
+def _arrears(percent: int, *, free_units: bool = False) -> Goods:
+    return Goods(free_units=free_units, shares=(Share("Arrears", percent),))
 
 
 def _electricity(number: int, name: str, says: str, goods: Goods) -> Scenario:
@@ -142,8 +175,8 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         "Two key change tokens, then a free token, then the credit token.",
         Goods(key_change=True, free_units=True),
     ),
-    _electricity(4, "arrears", "40 % of the amount goes to arrears (in `fixedCosts`), the rest to units.", Goods(charged_percent=40)),
-    _electricity(5, "all-debt", "The whole amount goes to arrears: no units, and no token is due.", Goods(charged_percent=100)),
+    _electricity(4, "arrears", "40 % of the amount goes to arrears (in `fixedCosts`), the rest to units.", _arrears(40)),
+    _electricity(5, "all-debt", "The whole amount goes to arrears: no units, and no token is due.", _arrears(100)),
     _electricity(6, "online-meter", "The meter is online: units, and no token is due.", Goods(online_meter=True)),
     Scenario(
         number=7,
@@ -203,6 +236,21 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         goods=Goods(convenience_fee=True),
     ),
     Scenario(number=14, name="no-pin", says="The answer has a serial number and no PIN.", services=PINNED, goods=Goods(pin=False)),
+    _electricity(
+        15,
+        "free-alone",
+        "A free token of 50 kWh comes alone: the whole amount goes to arrears.",
+        _arrears(100, free_units=True),
+    ),
+    _electricity(16, "credit-before-free", "The credit token comes before the free token.", Goods(free_units=True, credit_first=True)),
+    _electricity(17, "refund", "A refund token of 12.5 kWh comes after the credit token.", Goods(refund=True)),
+    _electricity(
+        18,
+        "two-debts",
+        "Two debts and a service charge are taken from the amount; each debt says its balance.",
+        Goods(shares=(Share("Water arrears", 25, 123_450), Share("Rates arrears", 15, 98_765), Share("Service charge", 10))),
+    ),
+    _electricity(19, "tariff-steps", "The units of each step of the tariff are itemised, and the VAT.", Goods(itemised="steps")),
     _refused(20, 1000, "the product does not exist"),
     _refused(21, 1001, "the amount is invalid"),
     _refused(22, 1002, "the product cannot be sourced"),
@@ -218,6 +266,31 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     _before(32, Effect.FAILED_BEFORE, "The purchase ends in a 502, and nothing is vended.", Told.NOTHING),
     _before(33, Effect.LOST_BEFORE, "The connection is cut, and nothing is vended.", Told.NOTHING),
     _before(34, Effect.WRONG_HOST, "An empty page comes back with status 200, and nothing is vended.", Told.NOTHING),
+    Scenario(
+        number=35,
+        name="blocked-meter",
+        says="The prevend is refused with 1016: the meter is blocked.",
+        services=UTILITY,
+        vends=False,
+        faults=(Fault(Effect.REFUSED, on=Leg.PREVEND, code=1016, detail="Meter is blocked."),),
+    ),
+    Scenario(
+        number=36,
+        name="above-maximum",
+        says="The prevend says no maximum, but a purchase above R1000 is refused with 1001.",
+        services=UTILITY,
+        vends=False,
+        amount_cents=150_000,
+        refused_above_cents=100_000,
+    ),
+    Scenario(
+        number=37,
+        name="product-gone",
+        says="The list no longer has the product that the request names.",
+        services=UTILITY,
+        vends=False,
+        listed=False,
+    ),
     _after(40, Effect.REPLY_LOST, "The connection is cut after vending."),
     _after(41, Effect.FAILED_AFTER, "A 502 comes back after vending."),
     _after(42, Effect.PAGE_AFTER, "The web app's page comes back after vending, with status 200."),
@@ -245,11 +318,36 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     _shape(66, TokenShape.EMPTY, "The token array is empty; a reprint delivers the token."),
     _shape(67, TokenShape.MISSING, "There is no token array; a reprint delivers the token."),
     _shape(68, TokenShape.UNHEARD_OF, "The digits are under `stsToken`, which nobody has seen; a reprint delivers the token."),
+    _shape(69, TokenShape.SLIP, "There is a slip to print and no token array; a reprint delivers the token.", Goods(itemised="energy")),
     _after(70, Effect.LONE_SURROGATE, "A text in the answer holds half a character (a lone surrogate).", Told.UNREADABLE),
     _after(71, Effect.NUL, "A text in the answer holds a NUL character.", Told.UNREADABLE),
     _after(72, Effect.DEEPLY_NESTED, "The answer holds arrays nested 100 000 deep.", Told.UNREADABLE),
     _after(73, Effect.ONE_MEBIBYTE, "The answer holds a text of 1 MiB.", Told.UNREADABLE),
     _after(74, Effect.TWO_MEBIBYTES, "The answer holds a text of 2 MiB.", Told.UNREADABLE),
+    _pending(80, 202, "a reprint says the same until then", comes=True, reprint_tells=True),
+    _pending(81, 200, "a reprint says 1003 until then", comes=True, reprint_tells=False),
+    _pending(82, 202, "a reprint says 1003", comes=False, reprint_tells=False),
+    _pending(83, 200, "a reprint says the same", comes=False, reprint_tells=True),
+    _after(
+        84,
+        Effect.ANOTHER_RECIPIENT,
+        "The answer after vending is another sale's: another `transactionId`, another meter, account or mobile number.",
+        services=ALL - PINNED,
+    ),
+    _after(
+        85,
+        Effect.ANOTHER_REQUEST,
+        "The answer after vending is another sale's: another `transactionId`, and another `requestId`.",
+    ),
+    _after(86, Effect.HALF_AMOUNT, "The answer speaks of half the amount.", Told.OUTCOME),
+    _after(87, Effect.SAYS_UNSUCCESSFUL, 'The answer after vending says `"success": false`.'),
+    _before(88, Effect.SAYS_FAILED, "A 200 with a `transactionId` says `Failed`, and nothing is vended.", Told.NOTHING),
+    _before(89, Effect.SAYS_PROBLEM, "A 200 with a `transactionId` is a problem without a code, and nothing is vended.", Told.NOTHING),
+    _shape(90, TokenShape.NUMBERED, "The kinds are KCT1, KCT2, BSST, STD, REFUND and PWRLMT.", EVERY_KIND),
+    _shape(91, TokenShape.ABBREVIATED, "The kinds are KC, KC and STD.", Goods(key_change=True)),
+    _shape(92, TokenShape.PIPED, "The digits of three tokens are one text, joined by upright bars.", Goods(key_change=True)),
+    _shape(93, TokenShape.LISTED, "The digits of three tokens are one text in one object, joined by commas.", Goods(key_change=True)),
+    _shape(94, TokenShape.SPACED, "The digits of three tokens are one text in an array, joined by blanks.", Goods(key_change=True)),
 )
 PLAIN: Final = SCENARIOS[0]
 
@@ -257,7 +355,8 @@ _BY_NUMBER: Final = {scenario.number: scenario for scenario in SCENARIOS}
 
 
 def scenario_numbered(number: int) -> Scenario:
-    return _BY_NUMBER[number]
+    """The scenario of that number; plain where a newer version of this table has put an unknown one on the books."""
+    return _BY_NUMBER.get(number, PLAIN)
 
 
 def scenario_of(service: Service, key: str) -> Scenario:

@@ -1,10 +1,11 @@
 """The bodies that answer a prevend, a purchase and a reprint. Pure."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP
 from typing import Any, Final
 
 from shared.mobilemart.simulator.books import MUNICIPALITY, Confirmed, Vend
-from shared.mobilemart.simulator.goods import TokenShape, written
+from shared.mobilemart.simulator.goods import TokenShape, printable, steps, written
 from shared.mobilemart.simulator.scenarios import scenario_numbered
 from shared.mobilemart.simulator.services import Service
 from shared.money import Money
@@ -28,9 +29,14 @@ def confirmation(confirmed: Confirmed) -> dict[str, Any]:
     }
 
 
+def processing(transaction_id: str, at: datetime) -> dict[str, Any]:
+    """The answer to a sale that was accepted and is not carried out yet."""
+    return _head(transaction_id, at) | {"status": "PROCESSING", "message": "The transaction is being processed."}
+
+
 def slip(vend: Vend, token_shape: TokenShape) -> dict[str, Any]:
     """The answer to a purchase or a reprint."""
-    head = {"timestamp": vend.at.astimezone(BUSINESS_TIME).isoformat(timespec="milliseconds"), "transactionId": vend.transaction_id}
+    head = _head(vend.transaction_id, vend.at)
     match vend.deal.service:
         case Service.UTILITY:
             return head | {"additionalDetails": _electricity(vend, token_shape)}
@@ -43,15 +49,18 @@ def slip(vend: Vend, token_shape: TokenShape) -> dict[str, Any]:
             return head | {"expiryDate": expiry, "additionalDetails": _pinned(vend)}
 
 
+def _head(transaction_id: str, at: datetime) -> dict[str, Any]:
+    return {"timestamp": at.astimezone(BUSINESS_TIME).isoformat(timespec="milliseconds"), "transactionId": transaction_id}
+
+
 def _electricity(vend: Vend, token_shape: TokenShape) -> dict[str, Any]:
     goods = vend.scenario.goods
-    charges = [{"description": "Arrears", "amount": Money(vend.charges_cents).rand}] if vend.charges_cents else []
     tokens = written(vend.tokens, token_shape)
     details: dict[str, Any] = {
         "productAmount": str(Money(vend.amount_cents).rand),
         "reference": _reference("REF", vend),
         "receiptNumber": _reference("RCP", vend),
-        "fixedCosts": charges,
+        "fixedCosts": [*_shares(vend), *_items(vend)],
         "processor": "SimProcessor",
         "operator": "SimOperator",
         "tokens": tokens,
@@ -70,7 +79,35 @@ def _electricity(vend: Vend, token_shape: TokenShape) -> dict[str, Any]:
     }
     if tokens is None:
         del details["tokens"]
+    if token_shape is TokenShape.SLIP:
+        details["slip"] = printable(vend.tokens)
     return details
+
+
+def _shares(vend: Vend) -> list[dict[str, Any]]:
+    """What was taken for debts and services."""
+    rows = [(share, Money(cents).rand) for share, cents in vend.scenario.goods.shares_cents(vend.amount_cents)]
+    return [
+        {"description": share.description, "amount": rand}
+        | ({} if share.balance_cents is None else {"balance": Money(share.balance_cents).rand})
+        for share, rand in rows
+    ]
+
+
+def _items(vend: Vend) -> list[dict[str, Any]]:
+    """What the units cost, and the VAT. Together they are all of the amount that the shares left."""
+    itemised = vend.scenario.goods.itemised
+    paid = Money(vend.amount_cents - vend.charges_cents)
+    if itemised is None:
+        return []
+    bought = steps(paid.cents)
+    costs = [Money(int((kwh * price).to_integral_value(ROUND_HALF_UP))) for kwh, price in bought]
+    energy = sum(cost.cents for cost in costs)
+    rows = [("Energy", energy)]
+    if itemised == "steps":
+        names = [f"Step {at}: {kwh:.1f} kWh at {Money(price)}" for at, (kwh, price) in enumerate(bought, 1)]
+        rows = list(zip(names, (cost.cents for cost in costs), strict=True))
+    return [{"description": name, "amount": Money(cents).rand} for name, cents in (*rows, ("VAT", paid.cents - energy))]
 
 
 def _bill_payment(vend: Vend) -> dict[str, Any]:

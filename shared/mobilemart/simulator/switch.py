@@ -10,13 +10,13 @@ from shared.catalogue import Product
 from shared.identifiers import hashed
 from shared.mobilemart.simulator.answers import MOBILE_NUMBER_INVALID, Refused
 from shared.mobilemart.simulator.behaviour import Behaviour
-from shared.mobilemart.simulator.books import Books, Confirmed, Deal, Vend, sold
+from shared.mobilemart.simulator.books import Accepted, Books, Confirmed, Deal, Vend, sold
 from shared.mobilemart.simulator.catalogue import product_named
 from shared.mobilemart.simulator.fields import MERCHANT_ERROR, Fields
 from shared.mobilemart.simulator.goods import TokenShape
 from shared.mobilemart.simulator.scenarios import Scenario, scenario_numbered, scenario_of
 from shared.mobilemart.simulator.services import PINLESS, PREVENDED, Service
-from shared.mobilemart.simulator.slips import confirmation, slip
+from shared.mobilemart.simulator.slips import confirmation, processing, slip
 from shared.mobilemart.wire import MobileForm
 from shared.vas import ACCOUNT_NUMBER, METER_NUMBER, VasType, msisdn
 
@@ -33,11 +33,12 @@ SOMEONE_ELSE: Final = "another request"
 class Job:
     """A request that the switch has understood: the scenario it belongs to, and how to do it.
 
-    `do(at)` does it as of that moment and returns the answer; it may raise `Refused`.
+    `do(at)` does it as of that moment and returns the answer, whose status is `status`; it may raise `Refused`.
     """
 
     scenario: Scenario
     do: Callable[[datetime], Awaitable[dict[str, Any]]]
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +82,29 @@ class Switch:
         async def do(at: datetime) -> dict[str, Any]:
             if deal.amount_cents < scenario.refused_below_cents:
                 raise Refused(AMOUNT_INVALID)
+            if scenario.refused_above_cents is not None and deal.amount_cents > scenario.refused_above_cents:
+                raise Refused(AMOUNT_INVALID)
             if confirmed is not None and self.behaviour.prevend_used_once and not await self.books.use_up(confirmed, request_id):
                 raise Refused(TRANSACTION_DOES_NOT_EXIST)
-            return slip(await self._vend(deal, request_id, tender_type, at), scenario.goods.token_shape)
+            if (pending := scenario.pending) is None:
+                return slip(await self._vend(deal, request_id, tender_type, at), scenario.goods.token_shape)
+            if pending.comes:
+                carried_out_at = at + timedelta(seconds=self.behaviour.processing_seconds)
+                return processing((await self._vend(deal, request_id, tender_type, carried_out_at)).transaction_id, at)
+            accepted = await self.books.accept(request_id, Accepted(_guid("accepted", request_id), at, deal))
+            return processing(accepted.transaction_id, at)
 
-        return Job(scenario, do)
+        return Job(scenario, do, 200 if scenario.pending is None else scenario.pending.status)
 
     async def reprint(self, vas_type: VasType, fields: Fields) -> Job:
         """Show a vend again, tokens and all."""
         vend = await self._found(fields)
+        if vend is None and (accepted := await self._accepted(fields)) is not None and accepted.deal.service.vas_type is vas_type:
+            return _still_processing(accepted)
         if vend is None or vend.vas_type is not vas_type:
             raise Refused(TRANSACTION_DOES_NOT_EXIST)
+        if (pending := vend.scenario.pending) is not None and pending.reprint_tells and self.now() < vend.at:
+            return _still_processing(vend)
         lag = timedelta(seconds=max(self.behaviour.reprint_lag_seconds, vend.scenario.reprint_lag_seconds))
 
         async def do(at: datetime) -> dict[str, Any]:
@@ -135,6 +148,15 @@ class Switch:
         paid = _price_cents(_product(confirmed.deal.merchant_product_id, service), paid_cents)
         return replace(confirmed, deal=replace(confirmed.deal, amount_cents=paid))
 
+    async def _accepted(self, fields: Fields) -> Accepted | None:
+        """The purchase that was accepted and not carried out, where this switch tells of it, and looks up by the merchant's id."""
+        request_id = fields.optional_text("RequestId") if self.behaviour.reprint_by in ("request_id", "both") else None
+        accepted = None if request_id is None else await self.books.accepted(request_id)
+        if accepted is None:
+            return None
+        pending = scenario_numbered(accepted.deal.scenario).pending
+        return accepted if pending is not None and pending.reprint_tells else None
+
     async def _found(self, fields: Fields) -> Vend | None:
         """The vend that a reprint asks for, by what this switch looks sales up by."""
         by = self.behaviour.reprint_by
@@ -147,6 +169,13 @@ class Switch:
         if by == "none":
             return None
         raise Refused(MERCHANT_ERROR, f"{'TransactionId' if by == 'transaction_id' else 'RequestId'} is required")
+
+
+def _still_processing(sale: Vend | Accepted) -> Job:
+    async def do(at: datetime) -> dict[str, Any]:
+        return processing(sale.transaction_id, at)
+
+    return Job(scenario_numbered(sale.deal.scenario), do)
 
 
 def _direct(service: Service, fields: Fields, mobile_form: MobileForm) -> Deal:
