@@ -10,6 +10,7 @@ from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SE
 from tests.deployed.installation import installed
 from tests.deployed.issuer import issuing
 from tests.deployed.processes import Platform, Supplier
+from tests.deployed.shop import Shop, opened
 from tests.deployed.surroundings import SECRETS, Surroundings, World
 from tests.deployed.wallet import Seen
 from tests.stand_ins.secret_manager import secret_manager
@@ -75,3 +76,10 @@ def live(surroundings: Surroundings, supplier: Supplier) -> World:
     """A deployment that sells from the first."""
     topic = surroundings.topic()
     return World.of(surroundings.platform, topic, surroundings.live(topic, supplier))
+
+
+@pytest.fixture(scope="package")
+def shop(surroundings: Surroundings) -> Iterator[Shop]:
+    """A shop whose clocks, supplier and files are in the tests' hands. Each test takes a day of its own."""
+    with opened(surroundings, surroundings.platform.folder, "shop") as shop:
+        yield shop
