@@ -77,7 +77,7 @@ WORDS: Final[Mapping[str, Word]] = MappingProxyType(
             "What was confirmed: our id for it, good for one purchase by the same caller until `expiresAt`.",
             "ed91a449-b989-433d-a93d-acf3c2f46d70",
         ),
-        "allowDuplicate": Word("Sell although an open sale of yours has the same recipient and amount.", False),
+        "allowDuplicate": Word("Sell although an unfinished sale of yours has the same recipient and amount.", False),
         "pinned": Word("Whether it is sold as a PIN, and not to a mobile number.", False),
         "PinnedPurchase.pinned": Word("Always `true`: a PIN is wanted.", True),
         # Prevends

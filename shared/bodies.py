@@ -142,7 +142,7 @@ class VoucherOrder(Body):
 
 class _Purchase(Body):
     reference: Reference | None = Field(None, description="The caller's own words; echoed everywhere.")
-    allow_duplicate: bool = Field(False, description="Sell although an open sale has the same recipient and amount.")
+    allow_duplicate: bool = Field(False, description="Sell although an unfinished sale has the same recipient and amount.")
 
 
 class PrevendPurchase(_Purchase):

@@ -58,7 +58,10 @@ class IllegalTransition(Exception):
 
 
 class Open(Value, frozen=True):
-    """Why the sweep still looks at a sale: something is left to do, due at `due_at`. `account` is what the duplicate guard finds."""
+    """Why the sweep still looks at a sale: something is left to do, due at `due_at`.
+
+    `account` is what the duplicate guard finds a sale by: there until the sale has ended and no token of it is due.
+    """
 
     shard: str
     due_at: datetime
@@ -128,6 +131,11 @@ class Transaction(Record, frozen=True, kw_only=True):
     @property
     def tokens_pending(self) -> bool:
         return self.receipt is not None and self.receipt.tokens_due is TokensDue.PENDING
+
+    @property
+    def is_unfinished(self) -> bool:
+        """It runs, is in doubt, or waits for a token: more is left to do than to announce it."""
+        return bool(NEXT[self.state]) or self.tokens_pending
 
     def is_abandoned(self, at: datetime) -> bool:
         """Still `vending` after its lease: nobody is selling it any more, so it is treated as in doubt."""
@@ -216,12 +224,10 @@ def put_off(sale: Transaction, *, at: datetime, retry_seconds: int) -> Transacti
 
 def with_open(sale: Transaction, due_at: datetime) -> Transaction:
     """The sale with its place in the sweep's index: due at `due_at`, or gone when nothing is left to do."""
-    undone = sale.state in (State.VENDING, State.IN_DOUBT) or sale.unannounced or sale.tokens_pending
-    if not undone:
+    if not (sale.is_unfinished or sale.unannounced):
         return structs.replace(sale, open=None)
     place = sale.open or Open(shard_of(sale.id, sale.mode), due_at, account_key(sale.mode, sale.caller, sale.order))
-    account = None if sale.state is State.REJECTED else place.account
-    return structs.replace(sale, open=Open(place.shard, due_at, account))
+    return structs.replace(sale, open=Open(place.shard, due_at, place.account if sale.is_unfinished else None))
 
 
 def not_found(sale: Transaction, raw: RawAnswer | None, *, at: datetime, minimum_age_seconds: int, retry_seconds: int) -> Transaction:

@@ -16,7 +16,7 @@ from shared.outcome import Answer, Reason, Rejected
 from shared.ports import SellingBrake
 from shared.prevend import Prevend
 from shared.recording import Recording
-from shared.store import MOST_ALIKE, Conflict, StoreUnavailable
+from shared.store import MOST_ALIKE, Conflict, StoreUnavailable, UnreadableRecord
 from shared.transaction import State, Transaction, after, business_day, with_open
 from shared.value import Value
 from shared.vas import PREVENDED, SUPPLIER_IDS, Order, VasType
@@ -212,19 +212,30 @@ class Vending(Recording, frozen=True, kw_only=True):
         return _Draft(order, prevend, supplier_prevend_id)
 
     async def _refused_for_an_elder(self, sale_id: str, asked: PurchaseRequest, account: str | None) -> Rejected | None:
-        """Why a sale must not be sent: one that looks the same was claimed before it, and is open.
+        """Why a sale must not be sent: one that looks the same was claimed before it, and is not finished.
 
-        Asked once a sale is claimed, this lets none pass while the elder is open: each finds all that were claimed before it. Where
-        so many look the same that not all were read, there may be one among the others.
+        Asked once a sale is claimed, this lets none pass while the elder is unfinished: each finds all that were claimed before it.
+        Where so many look the same that not all were read, there may be one among the others.
         """
         if account is None or asked.allow_duplicate:
             return None
         alike = await self.store.find_open(account)
-        others = [other for other in alike if other != sale_id]
-        if not others or (alike[0] == sale_id and len(alike) < MOST_ALIKE):
+        elders = alike[: alike.index(sale_id)] if sale_id in alike else alike
+        for elder in elders:
+            if await self._is_in_the_way(elder):
+                return Rejected(Reason.POSSIBLE_DUPLICATE, "an unfinished sale looks the same", other_transaction_id=elder)
+        if len(alike) < MOST_ALIKE:
             return None
-        elder = others[0]
-        return Rejected(Reason.POSSIBLE_DUPLICATE, "an open sale looks the same", other_transaction_id=elder)
+        other = next(other for other in alike if other != sale_id)
+        return Rejected(Reason.POSSIBLE_DUPLICATE, "too many open sales look the same", other_transaction_id=other)
+
+    async def _is_in_the_way(self, elder_id: str) -> bool:
+        """Whether a sale that the index names is unfinished. Older code left those in it that wait for nothing but their announcement."""
+        try:
+            elder = await self.store.find(elder_id)
+        except UnreadableRecord:  # newer code knows what it waits for
+            return True
+        return elder is None or elder.is_unfinished
 
     async def _refused_once_claimed(self, sale: Transaction, asked: PurchaseRequest) -> Rejected | None:
         """The same of a claimed sale. Where the store does not say, nothing is sent, and that is proof enough."""

@@ -56,7 +56,7 @@ class Character:
     """One supplier. `breaks`: now and then it does what the promise's assumptions exclude. `mixes_up`: its reprints name any sale.
 
     `prints_the_rest`: of a sale of whose tokens we hold all but the last, its reprints show that one only. `prints_capitals`: they
-    spell its ids so.
+    spell its ids so. `older_index` is of our own store, not the supplier's: some of what is in it was written by older code.
     """
 
     __slots__ = (
@@ -70,6 +70,7 @@ class Character:
         "lag",
         "minimum_rand",
         "mixes_up",
+        "older_index",
         "prevend_once",
         "prints_capitals",
         "prints_the_rest",
@@ -99,6 +100,7 @@ class Character:
         self.breaks = draw() < 0.04
         self.prints_the_rest = draw() < 0.6
         self.prints_capitals = draw() < 0.2
+        self.older_index = draw() < 0.5
 
     def calm_down(self) -> None:
         """From now on it answers well. What it is like stays as it is."""

@@ -87,8 +87,9 @@ class History(World):
     def _people_come(self) -> None:
         pick = self.pick
         rush = WANTS[pick(len(WANTS))] if pick(4) == 0 else None  # on one thing, of which all buy the same
+        regular = CALLERS[pick(len(CALLERS))] if rush is not None and pick(2) else None  # whose customers all of them are
         for number in range(3):
-            caller = CALLERS[pick(len(CALLERS))]
+            caller = regular or CALLERS[pick(len(CALLERS))]
             want = rush or (WANTS[pick(len(WANTS))] if pick(24) else IMPOSSIBLE)
             purse = Purse() if pick(2) else None
             patience = PATIENCE[pick(len(PATIENCE))] if self.is_long else 0

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from shared.config import ReprintBy
 from shared.mobilemart.wire import REPRINTED
-from shared.outcome import Receipt, TokensDue
+from shared.outcome import Reason, Receipt, Rejected, TokensDue
 from shared.settled_day import Kind
 from shared.store import PaperKind
 from shared.sts import TokenKind
@@ -50,6 +50,21 @@ def begins_well(world: "World", sale: Transaction) -> None:
         if prevend_id in world.used_prevends:
             raise Violation("a prevend is bought once", f"sale {sale.id[:6]} came second")
         world.used_prevends.add(prevend_id)
+
+
+def is_unfinished(sale: Transaction) -> bool:
+    """It runs, is in doubt, or waits for a token."""
+    return sale.state not in ENDED or sale.tokens_pending
+
+
+def refuses_for_the_unfinished(world: "World", before: Transaction, after: Transaction) -> None:
+    """A sale that was claimed is a possible duplicate only of one that was unfinished then."""
+    refused = after.outcome
+    if before.state is not State.VENDING or not isinstance(refused, Rejected) or refused.reason is not Reason.POSSIBLE_DUPLICATE:
+        return
+    elder = world.store.sales[refused.other_transaction_id or ""]
+    if not is_unfinished(elder) and world.finished.get(elder.id, elder.created_at) < after.created_at:
+        raise Violation("a sale that has ended stands in no other's way", f"sale {after.id[:6]} was refused for {elder.id[:6]}")
 
 
 def moves_well(before: Transaction, after: Transaction) -> None:

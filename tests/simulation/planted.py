@@ -146,6 +146,13 @@ PLANTS = (
             swap("(refusal := await self._refused_once_claimed(sale, asked))", "(refusal := early)"),
         ),
     ),
+    plant(
+        "a sale that waits for its announcement stands in another's way",
+        (transaction.with_open, swap("place.account if sale.is_unfinished else None", "place.account")),
+        (vending.Vending._is_in_the_way, swap("return elder is None or elder.is_unfinished", "return True")),
+    ),
+    plant("the index of older code is believed", (vending.Vending._is_in_the_way, swap("elder is None or elder.is_unfinished", "True"))),
+    plant("a sale in doubt stands in nobody's way", (vending.Vending._is_in_the_way, swap("elder.is_unfinished", "False"))),
     plant("a prevend can be bought twice", (_purchase, swap("self._create(fresh, draft.prevend)", "self._create(fresh, None)"))),
     plant(
         "a refusal leaves its key free",

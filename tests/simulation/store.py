@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
+from shared.identifiers import account_key
 from shared.prevend import Prevend
 from shared.sold import Sold
 from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
-from shared.transaction import SHARDS, State, Transaction, shard_name
+from shared.transaction import SHARDS, Open, State, Transaction, shard_name
 from shared.vas import Mode, VasType
 from tests.simulation.faults import READ, WRITE, Call, Fault
 from tests.simulation.goods import id_on_record
@@ -45,12 +46,17 @@ class Watch(NamedTuple):
 
 
 class Store:
-    """Sales, prevends and papers in memory. Implements `shared.store.Books`."""
+    """Sales, prevends and papers in memory. Implements `shared.store.Books`.
 
-    __slots__ = ("_in_shard", "_now", "_revision", "_watch", "open", "papers", "prevends", "sales", "writes")
+    `older_index`: sales are kept as older code does, whose index for the duplicate guard holds those that wait for nothing but their
+    announcement.
+    """
 
-    def __init__(self, now: Callable[[], datetime], watch: Watch) -> None:
+    __slots__ = ("_in_shard", "_now", "_older_index", "_revision", "_watch", "open", "papers", "prevends", "sales", "writes")
+
+    def __init__(self, now: Callable[[], datetime], watch: Watch, *, older_index: bool = False) -> None:
         self._now = now
+        self._older_index = older_index
         self._watch = watch
         self._revision = 0
         self.writes = 0
@@ -226,7 +232,7 @@ class Store:
         return stored
 
     def _keep(self, sale: Transaction) -> Transaction:
-        stored = structs.replace(sale, revision=self._next())
+        stored = structs.replace(sale, open=_as_older_code_has_it(sale) if self._older_index else sale.open, revision=self._next())
         self.sales[sale.id] = stored
         held = self.open.pop(sale.id, None)
         if held is not None and held.open is not None:
@@ -269,6 +275,12 @@ def _used(prevend: Prevend, by: str | None, revision: str) -> Prevend:
         used_by=by,
         revision=revision,
     )
+
+
+def _as_older_code_has_it(sale: Transaction) -> Open | None:
+    if sale.open is None or sale.state is State.REJECTED:
+        return sale.open
+    return structs.replace(sale.open, account=account_key(sale.mode, sale.caller, sale.order))
 
 
 def _key(sale: Transaction, by: LookupBy) -> str | None:

@@ -105,6 +105,7 @@ class World:
         self.sale_of: dict[str, str] = {}  # by request id
         self.once: set[tuple[Caller, str, str]] = set()  # caller, key and fingerprint of those who do not want a duplicate
         self.behind: dict[str, set[str]] = {}  # by request id of such a sale: those that look the same, were claimed before, and are open
+        self.finished: dict[str, datetime] = {}  # when a sale ended, with all that was due
         self.named: set[str] = set()  # sales that a line named, of a file with which its day was settled
         self.requested_cents = 0
         self.used_prevends: set[str] = set()
@@ -113,7 +114,7 @@ class World:
         self.shoppers: list[Shopper] = []
         self.scheduler = Scheduler(self.clock, chance, trace, _restarted)
         self.switch = Switch(self.clock, character, self.breaches, self.seen, self._asked, self._may_name, self._lacks_the_last)
-        self.store = Store(self.clock.read, Watch(self._created, self._advanced, self._land_later))
+        self.store = Store(self.clock.read, Watch(self._created, self._advanced, self._land_later), older_index=character.older_index)
         self.topic = Topic(self._published)
         self.shelf = Shelf()
         self.each = Each(chance)
@@ -278,7 +279,8 @@ class World:
         self.sale_of[sale.request_id] = sale.id
         if sale.open is not None and sale.open.account is not None and (sale.caller, sale.idempotency_key, sale.fingerprint) in self.once:
             account = sale.open.account
-            alike = [one.id for one in self.store.open.values() if one.open is not None and one.open.account == account]
+            held = self.store.open.values()
+            alike = [one.id for one in held if one.open is not None and one.open.account == account and invariants.is_unfinished(one)]
             if len(alike) > 1:
                 self.behind[sale.request_id] = {*alike} - {sale.id}
         self.requested_cents += sale.order.amount.cents
@@ -291,9 +293,11 @@ class World:
             evidence.rejects_on_evidence(self, after)
             if after.send_ended_at is None and self.switch.has_lost_sight_of(after.request_id):  # what it said is not on record
                 self.breaches.setdefault(after.request_id, "denied what it had sold")
-        if self.behind and (after.open is None or after.open.account is None):
+        if invariants.is_unfinished(before) and not invariants.is_unfinished(after):
+            self.finished[after.id] = self.clock.now
             for elders in self.behind.values():
                 elders.discard(after.id)
+        invariants.refuses_for_the_unfinished(self, before, after)
         if before.tokens_pending and not after.tokens_pending:
             self.recovered.append(after.id)
         if self.trace is not None and before.version != after.version:

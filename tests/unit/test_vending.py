@@ -2,16 +2,17 @@
 
 import contextlib
 import itertools
+from datetime import timedelta
 
 import pytest
 from msgspec import structs
 
-from shared.identifiers import Caller, transaction_id
+from shared.identifiers import Caller, account_key, transaction_id
 from shared.money import Money
-from shared.outcome import Answer, Reason, Rejected, Unknown
+from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.ports import Rules
 from shared.recording import STORE_TRIES
-from shared.store import MOST_ALIKE, Conflict, StoreUnavailable
+from shared.store import MOST_ALIKE, Conflict, StoreUnavailable, UnreadableRecord
 from shared.transaction import EventName, State
 from shared.vas import Mode, Order, VasType
 from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
@@ -382,6 +383,80 @@ def test_an_open_sale_of_the_same_meter_and_amount_stands_in_the_way_unless_a_du
     assert bought(world, electricity("key-3", allow_duplicate=True)).transaction.state is State.VENDED
     assert bought(world, electricity("key-4", cents=10_100)).transaction.state is State.VENDED
     assert bought(world, electricity("key-5", caller=Caller("i", "other"))).transaction.state is State.VENDED
+
+
+def ended_unannounced(world, key="key-1"):
+    """A vended sale whose announcement the topic refused."""
+    world.topic_down = True
+    sale = bought(world, electricity(key, allow_duplicate=True)).transaction
+    assert sale.state is State.VENDED and sale.unannounced and sale.open is not None
+    return sale
+
+
+def as_older_code_kept(world, sale):
+    """The sale in the guard's index, in which older code left it until it was announced."""
+    account = account_key(sale.mode, sale.caller, sale.order)
+    world.sales[sale.id] = structs.replace(sale, open=structs.replace(sale.open, account=account))
+
+
+@pytest.mark.parametrize("kept", [lambda world, sale: None, as_older_code_kept], ids=["by this code", "by older code"])
+def test_a_sale_that_waits_only_for_its_announcement_stands_in_no_others_way(kept):
+    world = World()
+    prevend = confirmed(world)
+    kept(world, ended_unannounced(world))
+    assert bought(world, electricity("key-2")).transaction.state is State.VENDED
+    assert bought(world, by_prevend(prevend, "key-3")).transaction.state is State.VENDED
+
+
+def test_a_sale_that_waits_for_its_token_stands_in_the_way_of_another():
+    world = World(answers=[Vended(Receipt(supplier_transaction_id="supplier-1", tokens_due=TokensDue.PENDING))], topic_down=True)
+    first = bought(world, electricity()).transaction
+    refused = bought(world, electricity("key-2")).transaction
+    assert (refused.outcome.reason, refused.outcome.other_transaction_id) == (Reason.POSSIBLE_DUPLICATE, first.id)
+
+
+def test_the_one_that_is_unfinished_is_found_behind_those_that_have_ended():
+    world = World()
+    for number in range(MOST_ALIKE - 2):
+        as_older_code_kept(world, ended_unannounced(world, f"old-{number}"))
+    world.answers = [Unknown("lost")]
+    doubtful = bought(world, electricity("key-1")).transaction
+    refused = bought(world, electricity("key-2")).transaction
+    assert (refused.outcome.reason, refused.outcome.other_transaction_id) == (Reason.POSSIBLE_DUPLICATE, doubtful.id)
+
+
+def test_where_not_all_that_look_the_same_are_read_none_is_sent():
+    world = World()
+    for number in range(MOST_ALIKE):
+        as_older_code_kept(world, ended_unannounced(world, f"old-{number}"))
+    sold = len(world.vends)
+    assert bought(world, electricity("key-1")).transaction.outcome.reason is Reason.POSSIBLE_DUPLICATE
+    assert len(world.vends) == sold
+
+
+def test_the_sweep_takes_what_has_ended_out_of_the_index_of_older_code_while_the_topic_is_away():
+    world = World()
+    for number in range(MOST_ALIKE):
+        as_older_code_kept(world, ended_unannounced(world, f"old-{number}"))
+    world.wait(61)
+    run(world.sweeping.sweep(world.now + timedelta(hours=1)))
+    assert not any(sale.open.account for sale in world.sales.values())
+    assert bought(world, electricity("key-1")).transaction.state is State.VENDED
+
+
+def test_a_sale_that_newer_code_wrote_stands_in_the_way_of_another(monkeypatch):
+    world = World(answers=[Unknown("lost")])
+    doubtful = bought(world, electricity()).transaction
+    find = world.find
+
+    async def unreadable(sale_id):
+        if sale_id == doubtful.id:
+            raise UnreadableRecord("a field that is not known")
+        return await find(sale_id)
+
+    monkeypatch.setattr(world, "find", unreadable)
+    refused = bought(world, electricity("key-2")).transaction
+    assert (refused.outcome.reason, refused.outcome.other_transaction_id) == (Reason.POSSIBLE_DUPLICATE, doubtful.id)
 
 
 def test_a_prevend_is_bought_once():
