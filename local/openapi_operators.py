@@ -7,7 +7,7 @@ from local.openapi_parts import DATE, EVERYWHERE, ID, OF_BODIES, answer, body, i
 from local.openapi_words import DAY, DISCREPANCY_ID, SALE_ID, SUPPLIERS_ID, WORDS
 from shared.problem import Fault
 
-_FAULTS: Final = (Fault.STORE_UNAVAILABLE, *EVERYWHERE)
+_FAULTS: Final = (Fault.RECORD_NOT_READABLE, Fault.STORE_UNAVAILABLE, *EVERYWHERE)
 _OF_DECISIONS: Final = (Fault.FORBIDDEN, *OF_BODIES, *_FAULTS)
 _SALE: Final = in_path("transactionId", ID, WORDS["transactionId"].description, SALE_ID)
 _LOOKUPS: Final = {
@@ -103,8 +103,9 @@ def _dossier() -> dict[str, Any]:
         *("Show its tokens or PIN, and the raw answers as they came, once it is on record who asked.", "tokens"),
     )
     faults = (Fault.BODY_INVALID, Fault.FORBIDDEN, Fault.NOT_FOUND)
+    found = answer(["DossierBody", "UnreadDossierBody"], "The sale, as far as the version that runs can read it.")
     return {
-        **_operation("dossier", "All that is on record about a sale, masked.", answer("DossierBody", "The sale."), *faults),
+        **_operation("dossier", "All that is on record about a sale, masked.", found, *faults),
         "parameters": [_SALE, reveal],
     }
 

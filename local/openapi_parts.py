@@ -9,7 +9,10 @@ from shared.outcome import Reason
 from shared.problem import KINDS, Fault, Name
 
 EVERYWHERE: Final = (Fault.METHOD_NOT_ALLOWED, Fault.INTERNAL)
-OF_CALLERS: Final = (Fault.UNAUTHENTICATED, Fault.FORBIDDEN, Fault.IDENTITY_UNAVAILABLE, Fault.STORE_UNAVAILABLE, *EVERYWHERE)
+OF_CALLERS: Final = (
+    *(Fault.UNAUTHENTICATED, Fault.FORBIDDEN, Fault.IDENTITY_UNAVAILABLE, Fault.RECORD_NOT_READABLE, Fault.STORE_UNAVAILABLE),
+    *EVERYWHERE,
+)
 OF_BODIES: Final = (Fault.BODY_INVALID, Fault.TOO_LARGE, Fault.NOT_JSON)
 
 ID: Final = {"type": "string", "pattern": "^[0-9a-f]{32}$"}

@@ -12,14 +12,14 @@ from local.openapi_words import WORDS, Word
 from shared.bodies import PREVENDS, PURCHASES
 from shared.decisions import ClosureBody, ResolutionBody, SellingBody
 from shared.desk import DiscrepancyBody, PausedBody, SweptBody
-from shared.dossier import DossierBody, FoundBody
+from shared.dossier import DossierBody, FoundBody, UnreadDossierBody
 from shared.problem_pages import ExplainedListBody
 from shared.shown import DayBody, EventBody, HealthBody, PrevendBody, ProblemBody, ProductsBody, TransactionBody
 
 Json = dict[str, Any]
 
 _OF_APPS: Final = (DayBody, EventBody, ExplainedListBody, HealthBody, PrevendBody, ProblemBody, ProductsBody, TransactionBody)
-_OF_OPERATORS: Final = (DiscrepancyBody, DossierBody, FoundBody, PausedBody, SweptBody)
+_OF_OPERATORS: Final = (DiscrepancyBody, DossierBody, FoundBody, PausedBody, SweptBody, UnreadDossierBody)
 _OF_REPORTS: Final = (DaysBody, OursBody, ReportBody, SettledDayBody, SettledDaysBody, TheirsBody)
 _OF_PURCHASES: Final = tuple(model for models in PURCHASES.values() for model in models)
 _REQUESTS: Final = tuple(dict.fromkeys([ClosureBody, ResolutionBody, SellingBody, *PREVENDS.values(), *_OF_PURCHASES]))

@@ -66,6 +66,17 @@ WORDS: Final[Mapping[str, Word]] = MappingProxyType(
         "problem": Word("Why nothing was sold; `null` unless the state is `rejected`.", None),
         "transactions": Word("The sales of this page.", None),
         "FoundBody.transactions": Word("The sales that were found, newest first; at most 100.", None),
+        "notReadable": Word(
+            "Sales on record of which the version that runs cannot read what became of them, as a roll back leaves them: no outcome. "
+            "Only where there are such.",
+            None,
+        ),
+        "UnreadDossierBody.notReadable": Word("That the version that runs cannot read what became of the sale.", True),
+        "unknown": Word("What cannot be read, or is not known to the version that runs.", ["State half_vended"]),
+        "UnreadDossierBody.record": Word("The structure of all that is on record, as JSON, with what is harmless in it.", "{}"),
+        "UnreadDossierBody.meterNumber": Word("The electricity meter's last four digits.", "*8901"),
+        "UnreadDossierBody.accountNumber": Word("The account's last four digits.", "*9708"),
+        "UnreadDossierBody.mobileNumber": Word("The mobile number's last four digits.", "*4567"),
         "cursor": Word("Asks for the next page; `null` on the last one.", SALE_ID),
         "eventId": Word(
             "`{transactionId}:{event}`; of a contradiction `{transactionId}:contradicted:{version}`. Drop what you have taken in by it.",

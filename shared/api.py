@@ -22,8 +22,9 @@ from shared.identity import IdentityUnavailable, MissingScope, Unauthenticated
 from shared.outcome import Reason, Rejected
 from shared.problem import KINDS, Fault, Problem, of_refusal
 from shared.shown import HealthBody, encoded, sale_path
-from shared.store import StoreUnavailable
+from shared.store import StoreUnavailable, UnreadableRecord
 from shared.transaction import Transaction
+from shared.unread import Unread
 from shared.vas import VasType, vas_type_named
 from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 
@@ -202,9 +203,9 @@ def problem(refusal: Problem) -> Response:
     return Response(encoded(refusal.body()), refusal.kind.status, headers, "application/problem+json")
 
 
-def location(request: Request, sale: Transaction) -> str:
+def location(request: Request, sale: Transaction | Unread) -> str:
     """Where a sale can be read, below the root at which the function is mounted."""
-    return f"{request.scope.get('root_path', '')}{sale_path(sale)}"
+    return f"{request.scope.get('root_path', '')}{sale_path(sale.id)}"
 
 
 def _query(request: Request, is_expected: Callable[[str], bool]) -> dict[str, str]:
@@ -253,6 +254,10 @@ def _problem_of(request: Request, error: Exception) -> Problem:
             return Problem(Fault.FORBIDDEN, headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
         case IdentityUnavailable():
             return Problem(Fault.IDENTITY_UNAVAILABLE)
+        case UnreadableRecord(sale=Unread() as sale):  # it was reported where it was read
+            return Problem(Fault.RECORD_NOT_READABLE, transactionId=sale.id, instance=location(request, sale))
+        case UnreadableRecord():
+            return Problem(Fault.RECORD_NOT_READABLE, detail="The version that runs cannot read a record that this request needs.")
         case StoreUnavailable():
             log.error("store unavailable", cause=error)
             return Problem(Fault.STORE_UNAVAILABLE)

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from shared import api, decisions, logs
 from shared.bodies import invalid
 from shared.brake import Pause
-from shared.dossier import dossier_body, found_body
+from shared.dossier import dossier_body, found_body, unread_dossier_body
 from shared.identity import UNKNOWN_OPERATOR, is_service_account
 from shared.operating import (
     DiscrepancyClosed,
@@ -32,7 +32,7 @@ from shared.settled_day import Json
 from shared.settlement_files import FilesUnavailable
 from shared.settling import FIRST_DAY, NoBusinessDay, Settled, Settling
 from shared.shown import rfc3339
-from shared.store import Conflict, LookupBy
+from shared.store import Conflict, LookupBy, UnreadableRecord
 from shared.transaction import Transaction, business_day
 from shared.vas import VasType
 
@@ -275,16 +275,22 @@ async def search(request: Request, operating: Operating) -> Response:
 
 
 async def dossier(request: Request, operating: Operating, sale_id: str, operator: str) -> Response:
-    """All that is on record about a sale; with its tokens, once it is on record who asked.
+    """All that is on record about a sale, as far as it can be read; with its tokens, once it is on record who asked.
 
     Raises:
         Problem: `body-invalid`, `not-found`, `forbidden`.
+        UnreadableRecord: its tokens were asked for, and nothing can be put on record about it.
     """
     asked = api.query(request, "reveal")
     if asked.get("reveal", "tokens") != "tokens":
         raise invalid([("reveal", "must be tokens")])
     by = person(request, operator) if asked else None
-    sale = await _sale(operating, sale_id)
+    try:
+        sale = await _sale(operating, sale_id)
+    except UnreadableRecord as unreadable:
+        if unreadable.sale is None or by is not None:  # its tokens are shown by nobody who cannot put on record who asked
+            raise
+        return api.answer(unread_dossier_body(unreadable.sale))
     if by is None:
         return api.answer(dossier_body(sale, operating.now()))
     sale = await operating.reveal(sale, by)

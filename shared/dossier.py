@@ -6,18 +6,19 @@ what is harmless in it; whoever must read them whole, or a token, has it put on 
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from shared import logs
 from shared.config import ConsumerDetails
 from shared.outcome import RawAnswer
-from shared.shown import ReceiptBody, TransactionBody, rfc3339, state_shown, transaction_body
+from shared.shown import ReceiptBody, TransactionBody, UnreadBody, rfc3339, state_shown, transaction_body, unread_body
 from shared.sts import TOKEN_DIGITS
 from shared.transaction import HistoryEntry, Transaction
+from shared.unread import Unread
 from shared.vas import last_four
 
 HIDDEN: Final = "****"
@@ -85,10 +86,31 @@ class DossierBody(TransactionBody, _Kept):
     """A sale with all that is on record about it."""
 
 
+class _KeptOfUnread(TypedDict):
+    notReadable: Literal[True]
+    unknown: list[str]
+    requestId: str | None
+    supplierTransactionId: str | None
+    version: int | None
+    day: str | None
+    record: str | None
+
+
+class UnreadDossierBody(UnreadBody, _KeptOfUnread):
+    """A sale that the version that runs cannot read whole: what of it can be, with the structure of all that is on record.
+
+    `unknown` names what cannot be read, or is not known here.
+    """
+
+
 class FoundBody(TypedDict):
-    """What a search found, newest first. `more`: there are others, older than these."""
+    """What a search found, newest first. `more`: there are others, older than these.
+
+    `notReadable` is there only where there are such sales.
+    """
 
     transactions: list[DossierBody]
+    notReadable: NotRequired[list[UnreadDossierBody]]
     more: bool
 
 
@@ -114,15 +136,35 @@ def dossier_body(sale: Transaction, at: datetime, *, revealed: bool = False) -> 
     }
 
 
-def found_body(sales: Iterable[Transaction], at: datetime, *, more: bool) -> FoundBody:
-    return {"transactions": [dossier_body(sale, at) for sale in sales], "more": more}
+def unread_dossier_body(sale: Unread) -> UnreadDossierBody:
+    """A sale that cannot be read whole, masked."""
+    body = unread_body(sale)
+    recipients: Any = {name: last_four(body.get(name)) for name in ("meterNumber", "accountNumber", "mobileNumber") if name in body}
+    return {
+        **body,
+        **recipients,
+        "reference": _text(body["reference"]),
+        "notReadable": True,
+        "unknown": list(sale.unknown),
+        "requestId": _text(sale.request_id),
+        "supplierTransactionId": _text(sale.supplier_transaction_id),
+        "version": sale.version,
+        "day": None if sale.day is None else sale.day.isoformat(),
+        "record": None if sale.record is None else _structure(sale.record),
+    }
+
+
+def found_body(sales: Sequence[Transaction | Unread], at: datetime, *, more: bool) -> FoundBody:
+    body: FoundBody = {"transactions": [dossier_body(sale, at) for sale in sales if isinstance(sale, Transaction)], "more": more}
+    if unread := [unread_dossier_body(sale) for sale in sales if isinstance(sale, Unread)]:
+        body["notReadable"] = unread
+    return body
 
 
 def harmless(raw: bytes) -> str | None:
     """The structure of a raw answer in JSON, with nothing in it that is worth something or about somebody; else `None`."""
     try:
-        said = json.loads(raw)
-        return json.dumps(_without_values(said, 0), ensure_ascii=True, indent=1)
+        return _structure(json.loads(raw))
     except (ValueError, RecursionError):
         return None
 
@@ -155,6 +197,10 @@ def _answer(answer: RawAnswer, *, revealed: bool) -> AnswerBody:
         "sha256": answer.sha256,
         "text": answer.body.decode("utf-8", "replace") if revealed else harmless(answer.body),
     }
+
+
+def _structure(said: object) -> str:
+    return json.dumps(_without_values(said, 0), ensure_ascii=True, indent=1)
 
 
 def _text(text: str | None) -> str | None:

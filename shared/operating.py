@@ -19,6 +19,7 @@ from shared.sold import brings_token
 from shared.store import Books, Conflict, LookupBy, Paper, PaperKind
 from shared.sts import SIMULATED_PREFIX, StsToken, TokenKind, token_number
 from shared.transaction import REVEALED, HistoryEntry, State, Transaction, after, noted
+from shared.unread import Unread
 from shared.value import Value
 from shared.vas import Mode, Order, VasType
 
@@ -94,11 +95,15 @@ class Operating(Recording, frozen=True, kw_only=True):
     brake: Brake
 
     async def find(self, sale_id: str) -> Transaction | None:
-        """Any caller's sale."""
+        """Any caller's sale.
+
+        Raises:
+            UnreadableRecord: what became of it cannot be read.
+        """
         sale = await self.store.find(sale_id)
         return sale if sale is not None and sale.mode is self.rules.mode else None
 
-    async def search(self, by: LookupBy, value: str) -> tuple[Sequence[Transaction], bool]:
+    async def search(self, by: LookupBy, value: str) -> tuple[Sequence[Transaction | Unread], bool]:
         """Any caller's sales, newest first, and whether there are more of them."""
         found = await self.store.lookup(self.rules.mode, by, value, MOST_FOUND + 1)
         return found[:MOST_FOUND], len(found) > MOST_FOUND

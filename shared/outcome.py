@@ -11,7 +11,7 @@ from msgspec import structs
 
 from shared.money import Money
 from shared.sts import StsToken, joined
-from shared.value import Value
+from shared.value import Kept, Value
 
 KEPT_ANSWER_BYTES: Final = 64 * 1024
 
@@ -47,7 +47,7 @@ class TokensDue(StrEnum):
     PENDING = "pending"  # vended, but the token or PIN did not reach us yet
 
 
-class Consumer(Value, frozen=True):
+class Consumer(Kept, frozen=True):
     """Whom the meter or account belongs to, as the supplier said it. Personal data, so `repr` is silent."""
 
     _hidden = frozenset({"name", "address", "message"})
@@ -57,7 +57,7 @@ class Consumer(Value, frozen=True):
     message: str | None = None
 
 
-class MeterDetails(Value, frozen=True):
+class MeterDetails(Kept, frozen=True):
     """The meter's STS settings, each as the supplier's text: SGC, KRN, TI, token technology, algorithm."""
 
     supplier_group_code: str | None = None
@@ -67,14 +67,14 @@ class MeterDetails(Value, frozen=True):
     algorithm: str | None = None
 
 
-class Charge(Value, frozen=True):
+class Charge(Kept, frozen=True):
     """A fixed cost or debt that the utility took from the amount."""
 
     description: str | None
     amount: Money | None
 
 
-class Receipt(Value, frozen=True, kw_only=True):
+class Receipt(Kept, frozen=True, kw_only=True):
     """What was delivered. `tokens` are in the order in which they must be typed.
 
     `supplier_transaction_id` is `None` only where a person has decided that it was vended, and the supplier has not said it yet.
@@ -115,11 +115,18 @@ class Receipt(Value, frozen=True, kw_only=True):
         filled: Receipt = _filled(self, more) if waits else _filled(more, self)
         return structs.replace(
             filled,
+            charges=_with_beyond(filled.charges, self.charges),
             supplier_transaction_id=self.supplier_transaction_id or more.supplier_transaction_id,
             tokens=tokens,
             tokens_due=TokensDue.PENDING if waits else more.tokens_due,
             tokens_issued=issued or None if waits else None,
         )
+
+
+def _with_beyond(charges: tuple[Charge, ...], known: tuple[Charge, ...]) -> tuple[Charge, ...]:
+    """Charges, with what newer code has written of those of them that were known."""
+    held = {structs.replace(charge, beyond=None): charge for charge in known if charge.beyond is not None}
+    return tuple(held.get(charge, charge) for charge in charges) if held else charges
 
 
 def _filled(known: Any, more: Any) -> Any:
@@ -131,13 +138,13 @@ def _filled(known: Any, more: Any) -> Any:
     return known
 
 
-class Vended(Value, frozen=True):
+class Vended(Kept, frozen=True):
     """It was sold: final, and owed to the supplier."""
 
     receipt: Receipt
 
 
-class Rejected(Value, frozen=True):
+class Rejected(Kept, frozen=True):
     """Nothing was sold, and we can prove it.
 
     `not_taken` is the stronger proof that the supplier did not even begin (no connection, or 401): the same request
@@ -154,7 +161,7 @@ class Rejected(Value, frozen=True):
     other_transaction_id: str | None = None
 
 
-class Unknown(Value, frozen=True):
+class Unknown(Kept, frozen=True):
     """It may have been sold. Never resend: a second token is a second debt.
 
     `sign_of_vend`: the supplier said something that only follows a sale (any 2xx), so absence elsewhere proves nothing.
@@ -167,7 +174,7 @@ class Unknown(Value, frozen=True):
 Outcome = Vended | Rejected | Unknown
 
 
-class RawAnswer(Value, frozen=True):
+class RawAnswer(Kept, frozen=True):
     """The supplier's words as they came, for audit: at most `KEPT_ANSWER_BYTES` of the body, and the hash of all of it.
 
     `source` says which call was answered (`vend`, `reprint`, `settlement`). Holds tokens and personal data: never in `repr`.

@@ -38,6 +38,7 @@ class Fault(StrEnum):
     NOTHING_TO_DECIDE = "nothing-to-decide"
     OUTDATED = "outdated"
     PREVEND_UNKNOWN = "prevend-unknown"
+    RECORD_NOT_READABLE = "record-not-readable"
     REQUEST_IN_PROGRESS = "request-in-progress"
     SETTLEMENT_FILES_UNAVAILABLE = "settlement-files-unavailable"
     SETTLEMENT_FILE_REFUSED = "settlement-file-refused"
@@ -346,6 +347,21 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             when=("The `prevendId` was never given out, or was given to another caller or for another service. The key stays free."),
             what_to_do="Prevend, and buy with the `prevendId` that it answers, on the same service and with the same identity.",
         ),
+        Fault.RECORD_NOT_READABLE: Kind(
+            503,
+            Retry.SAME_KEY,
+            "Record not readable",
+            "The sale is on record, and the version that runs cannot read what became of it. Nothing was sold by this request.",
+            when=(
+                "A newer version has recorded the sale, as a roll back leaves it, or its record is damaged. The key stays bound to it: "
+                "nothing is sold under it again. `transactionId` names the sale."
+            ),
+            what_to_do=(
+                "Hold the money: this is no outcome. Repeat the same request under the same key after `retryAfterSeconds`, or read the "
+                "sale. Somebody was alerted."
+            ),
+            retry_after_seconds=60,
+        ),
         Fault.REQUEST_IN_PROGRESS: Kind(
             409,
             Retry.SAME_KEY,
@@ -422,6 +438,17 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
 )
 
 
+NEW_REASON: Final = Kind(
+    422,
+    Retry.NEVER,
+    "Not sold",
+    "Nothing was sold, for a reason that the version that runs does not know.",
+    when="A newer version has refused the purchase, for a reason of its own, and was rolled back since.",
+    what_to_do="Release the money.",
+)
+"""How a refusal reads whose reason only newer code knows: its name is that reason, as it is on record."""
+
+
 class Problem(Exception):
     """A refusal, raised wherever it is found and answered by the edge.
 
@@ -431,7 +458,7 @@ class Problem(Exception):
     def __init__(self, name: Name, *, detail: str | None = None, headers: Mapping[str, str] | None = None, **members: object) -> None:
         super().__init__(name.value)
         self.name = name
-        self.kind = KINDS[name]
+        self.kind = KINDS.get(name, NEW_REASON)
         self.detail = detail or self.kind.detail
         self.members: dict[str, object] = {"retryAfterSeconds": self.kind.retry_after_seconds} | members
         self.headers = dict(headers or {})

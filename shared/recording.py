@@ -13,7 +13,7 @@ from shared.outcome import Answer
 from shared.ports import Events, EventsUnavailable, Rules, Supplier
 from shared.store import Conflict, PaperKind, Store, StoreUnavailable
 from shared.transaction import NEXT, EventName, State, Transaction, after, announced, each_contradiction, put_off
-from shared.value import Value
+from shared.value import Value, is_new_word
 
 STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
 MOST_CONFLICTS: Final = 100  # more than ever change one sale at a time
@@ -54,15 +54,16 @@ class Recording(Value, frozen=True, kw_only=True):
 
         What fails here is left to the sweep, and is due again later: while the topic refuses, doubts are still asked about.
         """
-        if not sale.unannounced:
+        events = [event for event in sale.unannounced if not is_new_word(EventName, event)]  # newer code announces its own
+        if not events:
             return sale
         published: set[EventName] = set()
         event = EventName.CONTRADICTED
         try:
-            if sale.contradicted_at or event in sale.unannounced:
+            if sale.contradicted_at or event in events:
                 await self._publish_contradictions(sale)
                 published.add(event)
-            for event in sale.unannounced:
+            for event in events:
                 if event is not EventName.CONTRADICTED:
                     await self.events.publish(event, sale)
                     published.add(event)

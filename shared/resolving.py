@@ -5,14 +5,17 @@ Like selling, it awaits its ports and nothing else.
 
 from collections.abc import Callable, Collection
 from datetime import datetime
+from typing import Final
 
 from shared import logs
 from shared.identifiers import same_supplier_id
 from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Receipt, Reprint, Unknown, Vended
 from shared.recording import Recording
 from shared.store import Books, LookupBy, StoreUnavailable
-from shared.transaction import State, Transaction, after, claimed_twice, heard, not_found, tried
+from shared.transaction import State, Transaction, after, claimed_twice, heard, not_found, put_off, tried
 from shared.vas import VasType
+
+NEWER_CODE_SECONDS: Final = 900  # after which a sweep looks again at what only newer code can do
 
 Change = Callable[[Transaction], Transaction]
 
@@ -34,7 +37,7 @@ class Resolving(Recording, frozen=True, kw_only=True):
         """
         sale = await self.announce(await self._in_doubt_if_abandoned(sale))
         if not _is_unfinished(sale):
-            return sale
+            return await self._left_to_newer_code(sale)
         asked_at = self.now()
         reprint = await self.supplier.reprint(sale)
         told = await self._evidence(sale, reprint, asked_at, controlled)
@@ -53,6 +56,12 @@ class Resolving(Recording, frozen=True, kw_only=True):
             if isinstance(result, Vended) and known.receipt is not None:
                 return same_supplier_id(result.receipt.supplier_transaction_id, known.receipt.supplier_transaction_id)
         return False
+
+    async def _left_to_newer_code(self, sale: Transaction) -> Transaction:
+        """Put off a sale of which only newer code knows what is left to do: it stays open, and keeps no other waiting."""
+        if not sale.waits_for_newer_code:
+            return sale
+        return await self.change(sale, lambda known: put_off(known, at=self.now(), retry_seconds=NEWER_CODE_SECONDS))
 
     async def _in_doubt_if_abandoned(self, sale: Transaction) -> Transaction:
         if not sale.is_abandoned(self.now()):

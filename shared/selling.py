@@ -14,8 +14,9 @@ from shared.config import Config
 from shared.identifiers import Caller
 from shared.outcome import Rejected
 from shared.problem import Fault, Problem, Retry, of_refusal
-from shared.shown import DayBody, TransactionBody, state_shown, transaction_body
+from shared.shown import DayBody, TransactionBody, state_shown, transaction_body, unread_body
 from shared.transaction import State, Transaction
+from shared.unread import Unread
 from shared.vas import Order, VasType
 from shared.vending import Purchased, PurchaseRequest, Vending
 
@@ -140,9 +141,11 @@ async def _day(caller: Caller, day: str, cursor: str | None, vending: Vending, c
     held = await vending.store.of_caller(config.mode, caller, day, cursor, PAGE + 1)
     page, at = held[:PAGE], vending.now()
     body: DayBody = {
-        "transactions": [_shown(sale, at, config) for sale in page],
+        "transactions": [_shown(sale, at, config) for sale in page if isinstance(sale, Transaction)],
         "cursor": page[-1].id if len(held) > PAGE else None,
     }
+    if unread := [unread_body(sale) for sale in page if isinstance(sale, Unread)]:
+        body["notReadable"] = unread
     return api.answer(body)
 
 

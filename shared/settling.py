@@ -42,6 +42,7 @@ from shared.settlement_papers import AT_ONCE, BY, DayPapers, Runs, with_healed
 from shared.sold import Sold
 from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable
 from shared.transaction import SHARDS, Transaction, after, business_day
+from shared.unread import Unread
 from shared.value import Value
 
 FIRST_DAY: Final = date(2020, 1, 1)
@@ -265,9 +266,9 @@ class Settling(Recording, frozen=True, kw_only=True):
 
     async def _sold(self, *days: date) -> dict[str, Sold]:
         parts = await self.each((self._shard(day, shard) for day in days for shard in range(SHARDS)), AT_ONCE)
-        return {sale.id: sale for part in parts for sale in part}
+        return {sale.id: sale for part in parts for sale in part if isinstance(sale, Sold)}
 
-    async def _shard(self, day: date, shard: int) -> list[Sold]:
+    async def _shard(self, day: date, shard: int) -> list[Sold | Unread]:
         return [sale async for sale in self.store.of_day(self.rules.mode, day, shard)]
 
     async def _read(self, day: date, days: Collection[date], runs: Runs, reading: Reading[Answered]) -> tuple[Answered, Runs]:
@@ -308,7 +309,7 @@ class Settling(Recording, frozen=True, kw_only=True):
         queries = [(LookupBy.REQUEST_ID, merchant_id.lower()), *((LookupBy.SUPPLIER_TRANSACTION_ID, text) for text in spelt)]
         for by, value in queries:
             if value and (found := await self.store.lookup(self.rules.mode, by, value)):
-                return found
+                return [sale for sale in found if isinstance(sale, Transaction)]
         return ()
 
     async def _healed(self, settled: SettledDay) -> list[Transaction]:

@@ -20,6 +20,7 @@ from shared.prevend import Prevend
 from shared.problem import Retry, of_refusal
 from shared.sts import StsToken, TokenKind
 from shared.transaction import EventName, State, Transaction
+from shared.unread import Unread
 from shared.vas import Mode, Order, VasType
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode  # made once
@@ -117,10 +118,25 @@ class EventBody(TransactionBody):
     event: EventName
 
 
+class UnreadBody(RecipientBody):
+    """A sale on record of which the version that runs cannot read what became of it: no outcome. `null`: that cannot be read either."""
+
+    transactionId: str
+    vasType: VasType | None
+    amountCents: int | None
+    merchantProductId: str | None
+    reference: str | None
+    createdAt: str | None
+
+
 class DayBody(TypedDict):
-    """A page of a business day's sales; `cursor` asks for the next page, and is `null` on the last one."""
+    """A page of a business day's sales; `cursor` asks for the next page, and is `null` on the last one.
+
+    `notReadable` is there only where there are such sales.
+    """
 
     transactions: list[TransactionBody]
+    notReadable: NotRequired[list[UnreadBody]]
     cursor: str | None
 
 
@@ -209,9 +225,9 @@ def encoded(body: object) -> bytes:
     return _encode(body).encode()
 
 
-def sale_path(sale: Transaction) -> str:
+def sale_path(sale_id: str) -> str:
     """A sale's address below the root of purchase."""
-    return f"/transactions/{sale.id}"
+    return f"/transactions/{sale_id}"
 
 
 def state_shown(sale: Transaction, now: datetime) -> State:
@@ -245,6 +261,20 @@ def event_id(event: EventName, sale: Transaction) -> str:
     if event is not EventName.CONTRADICTED:
         return f"{sale.id}:{event}"
     return f"{sale.id}:{event}:{sale.contradicted_at[-1] if sale.contradicted_at else sale.version}"
+
+
+def unread_body(sale: Unread) -> UnreadBody:
+    """A sale as far as it can be read, without anything of what became of it."""
+    order = sale.order
+    return {
+        "transactionId": sale.id,
+        "vasType": None if order is None else order.vas_type,
+        "amountCents": None if order is None else order.amount.cents,
+        "merchantProductId": None if order is None else order.merchant_product_id,
+        **_recipient(order),
+        "reference": None if order is None else order.reference,
+        "createdAt": None if sale.created_at is None else rfc3339(sale.created_at),
+    }
 
 
 def event_body(event: EventName, sale: Transaction, details: ConsumerDetails) -> EventBody:
@@ -296,7 +326,7 @@ def masked(text: str) -> str:
     return " ".join(f"{word[0]}**" for word in text.split())
 
 
-def _recipient(order: Order) -> RecipientBody:
+def _recipient(order: Order | None) -> RecipientBody:
     match order:
         case Order(meter_number=str(meter)):
             return {"meterNumber": meter}

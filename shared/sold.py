@@ -4,7 +4,8 @@ from datetime import date, datetime
 from sys import intern
 
 from shared.transaction import NEXT, State, Transaction
-from shared.value import Value
+from shared.unread import Unread
+from shared.value import Value, is_new_word
 from shared.vas import Order, VasType, last_four
 
 CONVENIENCE_FEE = "convenience fee"  # the name that a bill's receipt gives to what its payment costs
@@ -57,6 +58,30 @@ class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads b
 
     def __repr__(self) -> str:
         return f"Sold({self.id}, {self.state.value}, {self.vas_type.value}, {self.amount_cents} cents, to={last_four(self.recipient)})"
+
+
+def seen(sale: Transaction | Unread) -> Sold | Unread:
+    """A sale as settlement sees it. One of a service that newer code sells cannot be compared with anything: it counts as not read."""
+    if isinstance(sale, Unread):
+        return sale
+    return unsettled(sale) if is_new_word(VasType, sale.order.vas_type) else Sold.of(sale)
+
+
+def unsettled(sale: Transaction) -> Unread:
+    """What settlement can say of a sale that it cannot compare."""
+    receipt = sale.receipt
+    return Unread(
+        id=sale.id,
+        unknown=(f"VasType {sale.order.vas_type}",),
+        mode=sale.mode,
+        caller=sale.caller,
+        order=sale.order,
+        request_id=sale.request_id,
+        supplier_transaction_id=None if receipt is None else receipt.supplier_transaction_id,
+        version=sale.version,
+        created_at=sale.created_at,
+        day=sale.day,
+    )
 
 
 def brings_token(order: Order) -> bool:

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from msgspec import structs
 
-from shared.value import Value
+from shared.value import Kept, is_new_word
 
 TOKEN_DIGITS = 20
 SIMULATED_PREFIX = "0" * 12  # no real token of this system's supplier starts so; every simulated one does
@@ -34,7 +34,7 @@ class TokenKind(StrEnum):
     OTHER = "other"  # the supplier named a kind that we do not know
 
 
-class StsToken(Value, frozen=True):
+class StsToken(Kept, frozen=True):
     """One token. Bearer value: whoever reads `number` can spend it, so it is never shown by `repr`.
 
     `units` is in kWh (or the unit that the receipt names), as quoted by the supplier; `None` where it said nothing.
@@ -127,8 +127,14 @@ def _place(token: StsToken, whole: Sequence[StsToken], *, earlier: Sequence[str]
 
 def _both(known: StsToken, said: StsToken) -> StsToken:
     """What two lists say of one token: the kind that is no guess, which the last ones may be, and the units that were quoted."""
-    kind = min(known.kind, said.kind, key=_SUREST_FIRST.index)
-    return structs.replace(said, kind=kind, units=known.units if said.units is None else said.units)
+    kind = min(known.kind, said.kind, key=_guessed)
+    units = known.units if said.units is None else said.units
+    return structs.replace(said, kind=kind, units=units, beyond=said.beyond or known.beyond)
+
+
+def _guessed(kind: TokenKind) -> int:
+    """How much of a guess a kind is: the last ones may be one, and what newer code calls a token is none."""
+    return -1 if is_new_word(TokenKind, kind) else _SUREST_FIRST.index(kind)
 
 
 _SUREST_FIRST = (TokenKind.KEY_CHANGE, TokenKind.FREE, TokenKind.REFUND, TokenKind.CREDIT, TokenKind.OTHER)

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from shared.identifiers import Caller, account_key, same_supplier_id
 from shared.outcome import MOST_WORTH, Answer, Outcome, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.value import Record, Value
+from shared.value import Kept, Record, is_new_word
 from shared.vas import SUPPLIER_IDS, Mode, Order
 
 BUSINESS_TIME: Final = ZoneInfo("Africa/Johannesburg")
@@ -57,7 +57,7 @@ class IllegalTransition(Exception):
     """The state table does not allow the move."""
 
 
-class Open(Value, frozen=True):
+class Open(Kept, frozen=True):
     """Why the sweep still looks at a sale: something is left to do, due at `due_at`.
 
     `account` is what the duplicate guard finds a sale by: there until the sale has ended and no token of it is due.
@@ -68,7 +68,7 @@ class Open(Value, frozen=True):
     account: str | None
 
 
-class HistoryEntry(Value, frozen=True):
+class HistoryEntry(Kept, frozen=True):
     """One line of a sale's append-only history: what happened, by whom, and what they said. Never a token."""
 
     at: datetime
@@ -134,8 +134,17 @@ class Transaction(Record, frozen=True, kw_only=True):
 
     @property
     def is_unfinished(self) -> bool:
-        """It runs, is in doubt, or waits for a token: more is left to do than to announce it."""
-        return bool(NEXT[self.state]) or self.tokens_pending
+        """It runs, is in doubt, or waits for a token, or for what only newer code knows: more is left to do than to announce it."""
+        return bool(NEXT[self.state]) or self.tokens_pending or self._owes_something_new
+
+    @property
+    def waits_for_newer_code(self) -> bool:
+        """Whether something is left to do that this code does not know: an announcement, or what is due to the customer."""
+        return self._owes_something_new or any(is_new_word(EventName, event) for event in self.unannounced)
+
+    @property
+    def _owes_something_new(self) -> bool:
+        return self.receipt is not None and is_new_word(TokensDue, self.receipt.tokens_due)
 
     def is_abandoned(self, at: datetime) -> bool:
         """Still `vending` after its lease: nobody is selling it any more, so it is treated as in doubt."""
@@ -227,7 +236,7 @@ def with_open(sale: Transaction, due_at: datetime) -> Transaction:
     if not (sale.is_unfinished or sale.unannounced):
         return structs.replace(sale, open=None)
     place = sale.open or Open(shard_of(sale.id, sale.mode), due_at, account_key(sale.mode, sale.caller, sale.order))
-    return structs.replace(sale, open=Open(place.shard, due_at, place.account if sale.is_unfinished else None))
+    return structs.replace(sale, open=structs.replace(place, due_at=due_at, account=place.account if sale.is_unfinished else None))
 
 
 def not_found(sale: Transaction, raw: RawAnswer | None, *, at: datetime, minimum_age_seconds: int, retry_seconds: int) -> Transaction:
@@ -329,10 +338,18 @@ def _with_answer(answers: tuple[RawAnswer, ...], raw: RawAnswer) -> tuple[RawAns
 def _ended(sale: Transaction, outcome: Vended | Rejected, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
     vended = isinstance(outcome, Vended)
     state, event = (State.VENDED, EventName.VENDED) if vended else (State.REJECTED, EventName.REJECTED)
-    moved = structs.replace(_moved(sale, state), outcome=outcome, sign_of_vend=sale.sign_of_vend or vended)
+    moved = structs.replace(_moved(sale, state), outcome=_in_place_of(sale.outcome, outcome), sign_of_vend=sale.sign_of_vend or vended)
     note = None if isinstance(outcome, Vended) else outcome.cause
     due_at = at + timedelta(seconds=retry_seconds)
     return _changed(moved, raw, (event,), HistoryEntry(at, state.value, by, note), due_at)
+
+
+def _in_place_of(known: Outcome | None, outcome: Outcome) -> Outcome:
+    """An outcome, with what newer code has written into the one whose place it takes."""
+    if known is None or known.beyond is None or outcome is known:
+        return outcome
+    beyond = {name: item for name, item in known.beyond.items() if name not in outcome.__struct_fields__}
+    return structs.replace(outcome, beyond={**beyond, **(outcome.beyond or {})} or None)
 
 
 def _in_doubt(sale: Transaction, unknown: Unknown, raw: RawAnswer | None, at: datetime, by: str) -> Transaction:
@@ -341,7 +358,7 @@ def _in_doubt(sale: Transaction, unknown: Unknown, raw: RawAnswer | None, at: da
         if sale.sign_of_vend or not unknown.sign_of_vend:
             return heard(sale, raw)
         return _changed(signed, raw, (), HistoryEntry(at, "sign of a vend", by, unknown.cause), at)  # never forgotten
-    moved = structs.replace(_moved(signed, State.IN_DOUBT), outcome=unknown)
+    moved = structs.replace(_moved(signed, State.IN_DOUBT), outcome=_in_place_of(sale.outcome, unknown))
     return _changed(moved, raw, (EventName.IN_DOUBT,), HistoryEntry(at, State.IN_DOUBT.value, by, unknown.cause), at)
 
 
@@ -354,7 +371,8 @@ def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at
     if known.tokens_due is TokensDue.PENDING:
         return _with_more(sale, known, receipt, raw, at, by, due_at)
     if known.supplier_transaction_id is None and receipt.supplier_transaction_id is not None:  # a person had decided
-        named = structs.replace(sale, outcome=Vended(structs.replace(known, supplier_transaction_id=receipt.supplier_transaction_id)))
+        whole = structs.replace(known, supplier_transaction_id=receipt.supplier_transaction_id)
+        named = structs.replace(sale, outcome=_in_place_of(sale.outcome, Vended(whole)))
         return _changed(named, raw, (), HistoryEntry(at, "supplier's id learned", by), due_at)
     return heard(sale, raw)
 
@@ -368,7 +386,7 @@ def _with_more(
         whole = structs.replace(whole, tokens_due=receipt.tokens_due, tokens_issued=None)
     if whole == known:
         return heard(sale, raw)
-    changed = structs.replace(sale, outcome=Vended(whole))
+    changed = structs.replace(sale, outcome=_in_place_of(sale.outcome, Vended(whole)))
     if structs.replace(whole, tokens_issued=known.tokens_issued) == known:  # nobody sees how many there are
         return heard(changed, raw)
     if whole.tokens_due is not TokensDue.PENDING:

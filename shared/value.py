@@ -1,8 +1,13 @@
 """Values: what is known, made once, never changed, and cheap to make and to copy."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, ClassVar, TypeVar
 
 from msgspec import Struct
+
+Word = TypeVar("Word", bound=StrEnum)
 
 
 class Value(Struct, frozen=True):
@@ -16,10 +21,47 @@ class Value(Struct, frozen=True):
     _hidden: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in self._hidden)
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in self._hidden and name != "beyond")
         return f"{type(self).__name__}({', '.join(shown)})"
 
     __rich_repr__ = None  # type: ignore[assignment]  # a Struct's own would show `rich` every field
+
+
+class Kept(Value, frozen=True, kw_only=True):
+    """A part of a record that may be written again, perhaps by code that is older than the record.
+
+    `beyond` holds, as they are stored, the fields that newer code has written and this code does not know: they go where the value
+    goes, are written back, and are shown by nothing.
+    """
+
+    beyond: Mapping[str, Any] | None = None
+
+
+def new_word(kind: type[Word], text: str) -> Word:
+    """A member of an enum that newer code has and this code has not: it is text of its kind, and equals none of the others.
+
+    Raises:
+        ValueError: `text` is a member that this code knows.
+        TypeError: it is no text.
+    """
+    made: Word = _new_word(kind, text)
+    return made
+
+
+@lru_cache(1024)
+def _new_word(kind: type[StrEnum], text: str) -> Any:
+    if type(text) is not str:
+        raise TypeError(f"a {kind.__name__} is text")
+    if not is_new_word(kind, text):
+        raise ValueError(f"a {kind.__name__} that is known")
+    word = str.__new__(kind, text)
+    word._name_ = word._value_ = text
+    return word
+
+
+def is_new_word(kind: type[StrEnum], word: str) -> bool:
+    """Whether newer code has this member of an enum, and this code has not."""
+    return word not in kind._value2member_map_
 
 
 class Record(Value, frozen=True, kw_only=True):

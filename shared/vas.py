@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from shared.money import Money
-from shared.value import Value
+from shared.value import Kept
 
 
 class Mode(StrEnum):
@@ -71,7 +71,7 @@ def last_four(number: str | None) -> str | None:
     return None if number is None else f"*{number[-4:]}"
 
 
-class Order(Value, frozen=True, kw_only=True):
+class Order(Kept, frozen=True, kw_only=True):
     """What is to be sold, as the caller asked for it and the wallet reserved it.
 
     Exactly one of meter, account and mobile number is set, or none for what is pinned. `merchant_product_id` is `None`

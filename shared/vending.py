@@ -136,6 +136,7 @@ class Vending(Recording, frozen=True, kw_only=True):
             RequestInProgress: another request with this key is selling right now.
             PrevendUnknown: the prevend named is not there for this caller.
             StoreUnavailable: before anything was sent; the same key may be used again.
+            UnreadableRecord: the key is on record, and what became of its sale cannot be read here. Nothing is sent.
         """
         started_at = self.now()
         sale_id = transaction_id(self.rules.mode, asked.caller, asked.idempotency_key)
@@ -157,8 +158,17 @@ class Vending(Recording, frozen=True, kw_only=True):
         return await self._sell(sale)
 
     async def find(self, caller: Caller, sale_id: str) -> Transaction | None:
-        """The caller's sale of that id; `None` for another caller's or another mode's."""
-        sale = await self.store.find(sale_id)
+        """The caller's sale of that id; `None` for another caller's or another mode's.
+
+        Raises:
+            UnreadableRecord: it is the caller's, or nobody can tell whose, and what became of it cannot be read.
+        """
+        try:
+            sale = await self.store.find(sale_id)
+        except UnreadableRecord as unreadable:
+            if unreadable.sale is not None and unreadable.sale.caller not in (None, caller):
+                return None
+            raise
         return sale if sale is not None and (sale.mode, sale.caller) == (self.rules.mode, caller) else None
 
     async def find_by_key(self, caller: Caller, idempotency_key: str) -> Transaction | None:

@@ -79,8 +79,9 @@ locals {
     record_unreadable = {
       message  = "record not readable"
       severity = "CRITICAL"
-      means    = "A sale on record was written by a newer version of the code than the one that runs; it is left alone until then."
-      do       = "Deploy the newer version again. A rollback across a change of the record is not possible."
+      narrowed = "severity>=CRITICAL" # of others only a part is not known, and it is kept
+      means    = "The version that runs cannot tell what became of a sale on record, or cannot read a paper: newer code wrote it, or it is damaged. It is left alone, and nothing is sold under its key."
+      do       = "After a roll back, deploy the newer version again. Else compare the record that the log names with a backup."
     }
     request_failed = {
       message  = "request failed"
@@ -145,7 +146,7 @@ resource "google_logging_metric" "event" {
 
   name        = "vas/${each.key}"
   description = each.value.means
-  filter      = "${local.our_services} AND jsonPayload.message=\"${each.value.message}\""
+  filter      = join(" AND ", compact([local.our_services, "jsonPayload.message=\"${each.value.message}\"", lookup(each.value, "narrowed", "")]))
   depends_on  = [google_project_service.required]
 
   metric_descriptor {

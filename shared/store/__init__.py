@@ -9,6 +9,7 @@ from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold
 from shared.transaction import Transaction
+from shared.unread import Unread
 from shared.value import Record
 from shared.vas import Mode, VasType
 
@@ -22,7 +23,14 @@ class StoreUnavailable(Exception):
 
 
 class UnreadableRecord(StoreUnavailable):
-    """A record holds what this code does not know: a newer version wrote it, and only that version may change it."""
+    """A record cannot be read: newer code wrote what decides about it, and only that may change it, or it is damaged.
+
+    `sale` is what can be read of a sale. `revision` is what a paper can be replaced at all the same.
+    """
+
+    def __init__(self, what: str, sale: Unread | None = None, revision: str | None = None) -> None:
+        super().__init__(what)
+        self.sale, self.revision = sale, revision
 
 
 class Conflict(Exception):
@@ -80,7 +88,11 @@ class Papers(Protocol):
 
 
 class Store(Papers, Protocol):
-    """What selling needs. Every method takes at most `STORE_TIMEOUT_SECONDS` and may raise `StoreUnavailable`."""
+    """What selling needs. Every method takes at most `STORE_TIMEOUT_SECONDS` and may raise `StoreUnavailable`.
+
+    A sale that cannot be read is reported with its id. `find` raises `UnreadableRecord` of it, and so does `find_prevend` of a prevend;
+    lists hold what can be read of it.
+    """
 
     async def find(self, transaction_id: str) -> Transaction | None:
         """The sale of that id. One document read."""
@@ -114,26 +126,26 @@ class Store(Papers, Protocol):
     async def add_prevend(self, prevend: Prevend) -> None:
         """Keep a new prevend until it has expired. One that is there already stays as it is: it may be used."""
 
-    async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction]:
+    async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction | Unread]:
         """The caller's sales of a business day (`YYYY-MM-DD`), in the order of their ids, after the id `cursor`."""
 
 
 class Books(Store, Protocol):
-    """What reconciling needs besides: many sales at once. Each page of a long answer has the time of one call."""
+    """What reconciling needs besides: many sales at once. Each page of a long answer has the time of one call.
+
+    Where a list is of sales that can be asked about, those that cannot be read are left out: they keep no other waiting.
+    """
 
     async def due(self, mode: Mode, shard: int, at: datetime, at_most: int) -> Sequence[Transaction]:
-        """Open sales of a shard (from 0 to `SHARDS` - 1) that are due at that time, the longest due first.
+        """Open sales of a shard (from 0 to `SHARDS` - 1) that are due at that time, the longest due first, and can be read."""
 
-        A record that cannot be read is reported and left out: it must not keep the others waiting.
-        """
-
-    def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold]:
+    def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold | Unread]:
         """Every sale of a shard's business day, in the order of their ids. What is sold meanwhile may be missed."""
 
     async def any_of_day(self, mode: Mode, day: date) -> bool:
         """Whether anything was sold on a business day. One document read."""
 
-    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction]:
+    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction | Unread]:
         """The sales that have that request id, supplier transaction id or meter number, newest first."""
 
     async def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Sequence[Transaction]:

@@ -1,45 +1,32 @@
 """A sale or a prevend as a document, the one form that every store keeps.
 
 A document is made of what Firestore has natively: dicts, lists, text, integers, booleans, bytes and times. What a store
-finds by stands at its top, and `record` holds the whole; `docs/firestore.md` describes the layout.
+finds by stands at its top, and `record` holds the whole; `docs/firestore.md` describes the layout, `codec.py` how values are kept.
 
-The form of `record` follows from the classes. What is `None` or an empty tuple is not stored; a field that is absent is
-`None`, empty, or else the default in code. So a field may be added with a default, and none may be renamed or removed while
-records hold it. A field or value that this code does not know is refused: the next write would drop it.
+Of a document that is on record, only what has changed is written. All else in it stays, also what this code does not know.
 """
 
-from base64 import b64decode
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from enum import Enum
-from functools import cache, lru_cache
-from types import MappingProxyType, NoneType, UnionType
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Any, Final
 
 from msgspec import structs
 
 from shared import logs
 from shared.identifiers import Caller, caller_id, hashed, one_spelling
-from shared.money import Money
+from shared.outcome import Rejected, Vended
 from shared.prevend import Prevend
 from shared.store import LookupBy, UnreadableRecord
-from shared.transaction import SHARDS, Open, Transaction, shard_name, shard_of
-from shared.value import Value
+from shared.store.codec import MALFORMED, Document, codec, field_codecs, meet, moment_of, record_codec, required_fields, unknown, utc
+from shared.transaction import SHARDS, Open, State, Transaction, shard_name, shard_of
+from shared.unread import Unread
+from shared.value import is_new_word
 from shared.vas import Mode, VasType
 
 PREVEND_KEPT: Final = timedelta(days=1)  # after its expiry: a late purchase is told "expired", not "unknown"
-
-Document = dict[str, Any]
+MOST_NAMED: Final = 1_000  # sales that one process names although it can read them: after a roll back it may be every one
 
 log = logs.logger(__name__)
-
-
-class _Codec(Value, frozen=True):
-    """How the values of one type are stored, and read."""
-
-    encode: Callable[[Any], Any]
-    decode: Callable[[Any], Any]
 
 
 def transaction_document(sale: Transaction) -> Document:
@@ -48,12 +35,10 @@ def transaction_document(sale: Transaction) -> Document:
         "record": _SALE.encode(sale),
         "dayShard": day_shard(shard_of(sale.id, sale.mode), sale.day),
         "callerDay": caller_day(sale.mode, sale.caller, sale.day.isoformat()),
-        "createdAt": _utc(sale.created_at),
-        "supplierId": sale.supplier_id,
+        "createdAt": utc(sale.created_at),
         "keys": _keys(sale),
+        **{name: kept.encode(item) for name, (of, kept) in _BESIDE.items() if (item := getattr(sale, of))},
     }
-    if sale.contradicted_at:
-        document["contradictedAt"] = _VERSIONS.encode(sale.contradicted_at)
     if sale.open is not None:
         document["open"] = _open_document(sale.open)
     return document
@@ -63,19 +48,21 @@ def transaction_update(before: Transaction, after: Transaction) -> tuple[Documen
     """What `after` changes in the document of `before`, and the paths of all that it changes or removes.
 
     A sale is copied from step to step, and what was not changed is the same object. What stands beside `record` never changes,
-    but for `open`, `contradictedAt`, and `keys`, which follow the outcome.
+    but for `open`, `contradictedAt`, and `keys`, which follow the outcome: those that are not there yet are added to the others.
     """
     changed = {name: item for name in _SALE_FIELDS if (item := getattr(after, name)) is not getattr(before, name)}
     changed["nonce"] = after.nonce  # so that there always is something: no path at all would stand for the whole document
-    document: Document = {"record": {name: _SALE_FIELDS[name].encode(item) for name, item in changed.items() if _says_something(item)}}
+    said = {name: item for name, item in changed.items() if item is not None and item != ()}
+    document: Document = {"record": {name: _SALE_FIELDS[name].encode(item) for name, item in said.items()}}
     paths = [f"record.{name}" for name in changed]
     if "outcome" in changed:
-        document["keys"] = _keys(after)
-        paths.append("keys")
-    if after.contradicted_at is not before.contradicted_at:
-        paths.append("contradictedAt")
-        if after.contradicted_at:
-            document["contradictedAt"] = _VERSIONS.encode(after.contradicted_at)
+        document[KEYS] = _keys(after)
+        paths.append(KEYS)
+    for name, (of, kept) in _BESIDE.items():
+        if (item := getattr(after, of)) is not getattr(before, of):
+            paths.append(name)
+            if item:
+                document[name] = kept.encode(item)
     if after.open is not before.open:
         paths.append("open")
         if after.open is not None:
@@ -83,52 +70,86 @@ def transaction_update(before: Transaction, after: Transaction) -> tuple[Documen
     return document, paths
 
 
+def updated(stored: Mapping[str, Any], update: Document, paths: Iterable[str]) -> Document:
+    """A document after a `transaction_update` or a `prevend_update`."""
+    document = {**stored, "record": {**stored["record"]}}
+    for path in paths:
+        *above, name = path.split(".")
+        old, new = (document["record"], update["record"]) if above else (document, update)
+        if path == KEYS:
+            old[name] = [*stored.get(name, ()), *(key for key in new[name] if key not in stored.get(name, ()))]
+        elif name in new:
+            old[name] = new[name]
+        else:
+            old.pop(name, None)
+    return document
+
+
 def transaction_of(document: Mapping[str, Any], revision: str | None) -> Transaction:
     """The sale that a document holds.
 
     Raises:
-        UnreadableRecord: a newer version of this code wrote it.
+        UnreadableRecord: newer code wrote what decides about the sale, or the document is damaged.
     """
-    try:
-        sale: Transaction = _SALE.decode(document["record"])
-        return structs.replace(
-            sale,
-            open=_open(document.get("open")),
-            supplier_id=document.get("supplierId") or sale.supplier_id,
-            contradicted_at=_VERSIONS.decode(document.get("contradictedAt") or ()),
-            revision=revision,
-        )
-    except (KeyError, TypeError, ValueError, ArithmeticError):
-        raise UnreadableRecord("a sale holds what this version does not know") from None  # the cause may quote a token
+    return _whole(_read(None, document, revision))
+
+
+def sale_of(document_id: str, document: Mapping[str, Any], revision: str) -> Transaction | Unread:
+    """The sale that a document holds, as far as it can be read. What is not known of it is reported, with its id."""
+    sale = _read(document_id, document, revision)
+    if isinstance(sale, Unread):
+        log.critical("record not readable", transaction_id=document_id, unknown=sale.unknown)
+    elif (names := unknown()) and len(_NAMED) < MOST_NAMED and document_id not in _NAMED:
+        _NAMED.add(document_id)
+        log.warning("record not readable", transaction_id=document_id, unknown=names, in_part=True)
+    return sale
+
+
+def readable_sale(document_id: str, document: Mapping[str, Any], revision: str) -> Transaction:
+    """The same sale, which has to be one that can be read.
+
+    Raises:
+        UnreadableRecord: it is none.
+    """
+    return _whole(sale_of(document_id, document, revision))
 
 
 def readable(documents: Iterable[tuple[str, Mapping[str, Any], str]]) -> list[Transaction]:
     """The sales of (id, document, revision) that can be read. Each other one is reported: it must not keep these waiting."""
-    sales = []
-    for transaction_id, document, revision in documents:
-        try:
-            sales.append(transaction_of(document, revision))
-        except UnreadableRecord:
-            log.critical("record not readable", transaction_id=transaction_id)
-    return sales
+    return [sale for one in documents if isinstance(sale := sale_of(*one), Transaction)]
 
 
 def prevend_document(prevend: Prevend) -> Document:
     """The document of a prevend. It may be deleted after `expireAt`."""
-    return {"record": _PREVEND.encode(prevend), "expireAt": _utc(prevend.expires_at) + PREVEND_KEPT}
+    return {"record": _PREVEND.encode(prevend), "expireAt": utc(prevend.expires_at) + PREVEND_KEPT}
+
+
+def prevend_update(used_by: str) -> tuple[Document, list[str]]:
+    """What its purchase changes in the document of a prevend, and the path of that."""
+    return {"record": {"used_by": used_by}}, ["record.used_by"]
 
 
 def prevend_of(document: Mapping[str, Any], revision: str | None) -> Prevend:
     """The prevend that a document holds.
 
     Raises:
-        UnreadableRecord: a newer version of this code wrote it.
+        UnreadableRecord: the document is damaged.
     """
     try:
         prevend: Prevend = _PREVEND.decode(document["record"])
         return structs.replace(prevend, revision=revision)
-    except (KeyError, TypeError, ValueError, ArithmeticError):
-        raise UnreadableRecord("a prevend holds what this version does not know") from None
+    except MALFORMED:
+        pass
+    raise UnreadableRecord("a prevend that this version cannot read")  # without its cause
+
+
+def readable_prevend(document_id: str, document: Mapping[str, Any], revision: str) -> Prevend:
+    """The same, reported where it cannot be read."""
+    try:
+        return prevend_of(document, revision)
+    except UnreadableRecord:
+        log.critical("record not readable", prevend_id=document_id)
+        raise
 
 
 def day_shard(shard: str, day: date) -> str:
@@ -167,136 +188,90 @@ def _keys(sale: Transaction) -> list[str]:
 
 
 def _open_document(place: Open) -> Document:
-    return {"shard": place.shard, "dueAt": _utc(place.due_at), "account": place.account}
+    said = {"shard": place.shard, "dueAt": utc(place.due_at), "account": place.account}
+    return said if place.beyond is None else {**place.beyond, **said}
 
 
-def _open(document: Mapping[str, Any] | None) -> Open | None:
-    return None if document is None else Open(document["shard"], _moment(document["dueAt"]), document["account"])
+def _open(stored: Mapping[str, Any] | None) -> Open | None:
+    """A sale's place in the indexes."""
+    if stored is None:
+        return None
+    shard, due_at, account = stored["shard"], moment_of(stored["dueAt"]), stored.get("account")
+    if type(shard) is not str or not isinstance(account, str | None):
+        raise TypeError("not a place")
+    beyond = {name: item for name, item in stored.items() if name not in _PLACE} if len(stored) != len(_PLACE) else None
+    for name in beyond or {}:
+        meet(name)
+    return Open(shard, due_at, account, beyond=beyond or None)
 
 
-def _utc(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("a time without its zone")
-    return moment.astimezone(UTC)
+def _read(document_id: str | None, document: Mapping[str, Any], revision: str | None) -> Transaction | Unread:
+    """The sale that a document holds, which has to be the one of that id, where it is given."""
+    unknown()  # was met in another document, whose reader did not ask
+    try:
+        sale: Transaction = _SALE.decode(document["record"])
+        if _is_consistent(sale) and document_id in (None, sale.id):
+            beside = {of: kept.decode(document[name]) for name, (of, kept) in _BESIDE.items() if document.get(name)}
+            return structs.replace(sale, **beside, open=_open(document.get("open")), revision=revision)
+    except MALFORMED:  # it may quote a token
+        return _unread(document_id or "", document)
+    return _unread(document_id or "", document)
 
 
-def _moment(stored: datetime | str) -> datetime:
-    """Text in what was JSON meanwhile."""
-    return stored if isinstance(stored, datetime) else datetime.fromisoformat(stored)
+def _whole(sale: Transaction | Unread) -> Transaction:
+    if isinstance(sale, Unread):
+        raise UnreadableRecord("a sale that this version cannot read", sale)
+    return sale
 
 
-def _body(stored: bytes | str) -> bytes:
-    """Base64 in what was JSON meanwhile."""
-    return stored if isinstance(stored, bytes) else b64decode(stored, validate=True)
+def _is_consistent(sale: Transaction) -> bool:
+    """Whether its state is one that we know, with an outcome that belongs to it."""
+    if is_new_word(State, sale.state) or is_new_word(Mode, sale.mode):
+        return False
+    ended = {State.VENDED: Vended, State.REJECTED: Rejected}.get(sale.state)
+    return not isinstance(sale.outcome, Vended | Rejected) if ended is None else isinstance(sale.outcome, ended)
 
 
-def _text(text: str) -> str:
-    """As UTF-8 can hold it: a lone surrogate, which JSON can smuggle in, becomes its escape, and the commit succeeds."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+def _unread(document_id: str, document: Mapping[str, Any]) -> Unread:
+    """What can be read of a sale that cannot be read whole, each part by itself."""
+    record = document.get("record")
+    stored: Mapping[str, Any] = record if isinstance(record, Mapping) else {}
+    read: dict[str, Any] = {}
+    for name, of_field in _SALE_FIELDS.items():
+        try:
+            read[name] = of_field.decode(stored[name])
+        except MALFORMED:
+            if name in stored or name in _REQUIRED:
+                meet(name)
+    return Unread(
+        id=document_id,
+        unknown=unknown() or ("outcome",),  # each part can be read, and together they make no sense
+        record=stored,
+        supplier_transaction_id=_supplier_id(stored.get("outcome")),
+        **{name: read[name] for name in _OF_UNREAD if name in read},
+    )
 
 
-def _integer(number: int) -> int | str:
-    """Text where it is beyond 64 bits, which is the most that Firestore has."""
-    return number if -(2**63) <= number < 2**63 else str(number)
+def _supplier_id(outcome: object) -> str | None:
+    """The supplier's id in an outcome, whatever that is."""
+    try:
+        supplier_id = outcome["receipt"]["supplier_transaction_id"]  # type: ignore[index]
+    except MALFORMED:
+        return None
+    return supplier_id if isinstance(supplier_id, str) else None
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+_PLACE: Final = frozenset({"shard", "dueAt", "account"})
+_NAMED: Final[set[str]] = set()
+_BESIDE: Final = {"supplierId": ("supplier_id", codec(str)), "contradictedAt": ("contradicted_at", codec(tuple[int, ...]))}
+"""What stands beside `record`, and its field: the last release refuses a record that holds a field more, and passes over these."""
+_NOT_IN_RECORD: Final = frozenset({"open", "revision", *(of for of, _ in _BESIDE.values())})
+_SALE: Final = record_codec(Transaction, without=_NOT_IN_RECORD)
+_SALE_FIELDS: Final = field_codecs(Transaction, _NOT_IN_RECORD)
+_PREVEND: Final = record_codec(Prevend, without=frozenset({"revision"}))
+_REQUIRED: Final = required_fields(Transaction)
+_OF_UNREAD: Final = frozenset(Unread.__struct_fields__) & frozenset(_SALE_FIELDS) - {"id"}
 
-
-_LEAVES: Final[Mapping[Any, _Codec]] = MappingProxyType(
-    {
-        str: _Codec(_text, _as_it_is),
-        bool: _Codec(_as_it_is, _as_it_is),
-        int: _Codec(_integer, int),
-        bytes: _Codec(_as_it_is, _body),
-        datetime: _Codec(_utc, _moment),
-        date: _Codec(date.isoformat, lru_cache(64)(date.fromisoformat)),  # a million sales of one day have one day in memory
-        Decimal: _Codec(str, Decimal),
-        Money: _Codec(lambda money: money.cents, Money),
-    }
-)
-
-
-_hints: Final = cache(get_type_hints)  # these and the codecs are made once a start: a caller waits for them
-
-
-@cache
-def _codec(hint: Any) -> _Codec:
-    """The codec of a field's type. `None` never reaches it."""
-    if hint in _LEAVES:
-        return _LEAVES[hint]
-    if get_origin(hint) is tuple:  # of any length, all of one type
-        return _sequence(_codec(get_args(hint)[0]))
-    if isinstance(hint, UnionType):
-        kinds = [kind for kind in get_args(hint) if kind is not NoneType]
-        return _codec(kinds[0]) if len(kinds) == 1 else _one_of(kinds)
-    if issubclass(hint, Enum):
-        return _Codec(lambda member: member.value, hint)
-    return _record(hint)
-
-
-def _sequence(item: _Codec) -> _Codec:
-    encode, decode = item.encode, item.decode
-    return _Codec(lambda items: [encode(each) for each in items], lambda stored: tuple(decode(each) for each in stored))
-
-
-def _one_of(kinds: list[type]) -> _Codec:
-    """One of several kinds of value, told apart by `type`."""
-    named = {kind.__name__.lower(): _codec(kind) for kind in kinds}
-    names = {kind: kind.__name__.lower() for kind in kinds}
-
-    def encode(value: Any) -> Document:
-        name = names[type(value)]
-        return {"type": name, **named[name].encode(value)}
-
-    def decode(stored: Document) -> Any:
-        return named[stored["type"]].decode({name: value for name, value in stored.items() if name != "type"})
-
-    return _Codec(encode, decode)
-
-
-def _record(kind: type[Value], *, without: frozenset[str] = frozenset()) -> _Codec:
-    """A `Value` as a dict of those of its fields that say something. The fields `without` are read as their defaults."""
-    hints = _hints(kind)
-    codecs = _fields(kind, without)
-    encoders = tuple((name, codec.encode) for name, codec in codecs.items())
-    decoders = {name: codec.decode for name, codec in codecs.items()}
-    absent: Document = {name: () if get_origin(hints[name]) is tuple else None for name in codecs if _may_be_absent(hints[name])}
-
-    def encode(value: Any) -> Document:
-        document: Document = {}
-        for name, encode_field in encoders:
-            item = getattr(value, name)
-            if _says_something(item):
-                document[name] = encode_field(item)
-        return document
-
-    def decode(stored: Document) -> Any:
-        found = {name: decoders[name](item) for name, item in stored.items()}  # KeyError: a field that we do not know
-        return kind(**(absent | found))
-
-    return _Codec(encode, decode)
-
-
-def _fields(kind: type[Value], without: frozenset[str]) -> dict[str, _Codec]:
-    hints = _hints(kind)
-    return {name: _codec(hints[name]) for name in kind.__struct_fields__ if name not in without}
-
-
-def _says_something(item: object) -> bool:
-    return item is not None and item != ()
-
-
-def _may_be_absent(hint: Any) -> bool:
-    return get_origin(hint) is tuple or NoneType in get_args(hint)
-
-
-_BESIDE_THE_RECORD: Final = frozenset({"open", "revision", "supplier_id", "contradicted_at"})
-_VERSIONS: Final = _codec(tuple[int, ...])
-_SALE: Final = _record(Transaction, without=_BESIDE_THE_RECORD)
-_SALE_FIELDS: Final = _fields(Transaction, _BESIDE_THE_RECORD)
-_PREVEND: Final = _record(Prevend, without=frozenset({"revision"}))
-
+KEYS: Final = "keys"
 SETTLED_BY: Final = (*(f"record.{name}" for name in _SALE_FIELDS if name not in {"history", "answers"}), "supplierId")
 """The paths of what settlement reads: a sale without its bulk, which is its history and the raw answers."""

@@ -8,9 +8,10 @@ queries, and the indexes that they need.
 import json
 import re
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 import grpc.aio
@@ -22,25 +23,30 @@ from msgspec import structs
 from shared.channels import READ_ONCE_MORE, RETRIED, Service, channel, persistently
 from shared.identifiers import Caller
 from shared.prevend import Prevend
-from shared.sold import Sold
-from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.sold import Sold, seen
+from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable, UnreadableRecord
+from shared.store.codec import Document
 from shared.store.document import (
+    KEYS,
     SETTLED_BY,
-    Document,
     caller_day,
     day_shard,
     day_shards,
     lookup_key,
     prevend_document,
-    prevend_of,
+    prevend_update,
     readable,
+    readable_prevend,
+    readable_sale,
+    sale_of,
     transaction_document,
-    transaction_of,
     transaction_update,
     vended_key,
 )
+from shared.store.papers import readable_paper
 from shared.store.protobuf import document_of, fill, value_of
 from shared.transaction import SHARDS, Transaction, shard_name
+from shared.unread import Unread
 from shared.vas import Mode, VasType
 
 SALES: Final = "transactions"
@@ -79,6 +85,7 @@ class Write(NamedTuple):
     """A write of a whole document, or of what is at `paths` and of nothing else: what the document does not hold there is removed.
 
     Only if there is none yet (`is_new`), or if it is still the one that was read (`revision`); of neither: whatever is there.
+    `gained` are the items that a list gets, as far as it lacks them, by the list's path.
     """
 
     collection: str
@@ -87,6 +94,7 @@ class Write(NamedTuple):
     is_new: bool = False
     revision: str | None = None
     paths: Sequence[str] = ()
+    gained: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class Database:
@@ -158,6 +166,10 @@ class Database:
         fill(message.update.fields, write.document)
         if write.paths:
             message.update_mask.field_paths.extend(write.paths)
+        for path, items in write.gained.items():
+            gained = message.update_transforms.add(field_path=path).append_missing_elements
+            for item in items:
+                gained.values.add(string_value=item)
         if write.is_new:
             message.current_document.exists = False
         if write.revision is not None:
@@ -204,11 +216,11 @@ class FirestoreStore:
 
     async def find(self, transaction_id: str) -> Transaction | None:
         found = await self._get(SALES, transaction_id)
-        return None if found is None else transaction_of(found.document, found.revision)
+        return None if found is None else readable_sale(found.id, found.document, found.revision)
 
     async def find_prevend(self, prevend_id: str) -> Prevend | None:
         found = await self._get(PREVENDS, prevend_id)
-        return None if found is None else prevend_of(found.document, found.revision)
+        return None if found is None else readable_prevend(found.id, found.document, found.revision)
 
     async def find_open(self, account: str) -> Sequence[str]:
         clauses = {"where": _where("open.account", "EQUAL", account), "select": _NO_FIELD, "limit": {"value": MOST_ALIKE}}
@@ -218,14 +230,16 @@ class FirestoreStore:
     async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
         writes = [Write(SALES, fresh.id, transaction_document(fresh), is_new=True)]
         if prevend is not None:
-            used = prevend_document(structs.replace(prevend, used_by=fresh.id))
-            writes.append(Write(PREVENDS, prevend.id, used, revision=_as_read(prevend.revision)))
+            used, paths = prevend_update(fresh.id)
+            writes.append(Write(PREVENDS, prevend.id, used, revision=_as_read(prevend.revision), paths=paths))
         revision, *_ = await self._database.commit(*writes)
         return structs.replace(fresh, revision=revision)
 
     async def advance(self, before: Transaction, after: Transaction) -> Transaction:
         document, paths = transaction_update(before, after)
-        update = Write(SALES, before.id, document, revision=_as_read(before.revision), paths=paths)
+        gained = {KEYS: document.pop(KEYS)} if KEYS in document else {}
+        changed = [path for path in paths if path not in gained]
+        update = Write(SALES, before.id, document, revision=_as_read(before.revision), paths=changed, gained=gained)
         (revision,) = await self._database.commit(update)
         return structs.replace(after, revision=revision)
 
@@ -234,20 +248,26 @@ class FirestoreStore:
         with suppress(Conflict):  # an earlier try of ours, whose reply was lost; it may be used by now
             await self._database.commit(write, refused_by=_TAKEN)
 
-    async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction]:
+    async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction | Unread]:
         found = await self._page(SALES, _where("callerDay", "EQUAL", caller_day(mode, caller, day)), self._at(SALES, cursor), at_most)
-        return [transaction_of(each.document, each.revision) for each in found]
+        return _sales(found)
 
     async def due(self, mode: Mode, shard: int, at: datetime, at_most: int) -> Sequence[Transaction]:
         where = _all(_where("open.shard", "EQUAL", shard_name(mode, shard)), _where("open.dueAt", "LESS_THAN_OR_EQUAL", at))
-        found = await self._database.query(SALES, where=where, order_by=[_by("open.dueAt", "ASCENDING")], limit={"value": at_most})
-        return readable((each.id, each.document, each.revision) for each in found)
+        order_by, sales = [_by("open.dueAt", "ASCENDING"), _by("__name__", "ASCENDING")], list[Transaction]()
+        clauses: Document = {}
+        while True:  # on behind those that cannot be read, of which any number may be due
+            found = await self._database.query(SALES, where=where, order_by=order_by, limit={"value": at_most}, **clauses)
+            sales += readable((each.id, each.document, each.revision) for each in found)
+            if len(sales) >= at_most or len(found) < at_most:
+                return sales[:at_most]
+            clauses["start_at"] = self._behind(SALES, found[-1].id, found[-1].document["open"]["dueAt"])
 
-    async def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold]:
+    async def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold | Unread]:
         where, start = _where("dayShard", "EQUAL", day_shard(shard_name(mode, shard), day)), None
         while page := await self._page(SALES, where, start, PAGE, select={"fields": [{"field_path": path} for path in SETTLED_BY]}):
             for each in page:
-                yield Sold.of(transaction_of(each.document, each.revision))
+                yield seen(sale_of(each.id, each.document, each.revision))
             if len(page) < PAGE:
                 return
             start = self._at(SALES, page[-1].id)
@@ -256,9 +276,9 @@ class FirestoreStore:
         where = _where("dayShard", "IN", day_shards(mode, day))
         return bool(await self._database.query(SALES, where=where, select=_NO_FIELD, limit={"value": 1}))
 
-    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction]:
+    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction | Unread]:
         where = _where("keys", "ARRAY_CONTAINS", lookup_key(mode, by, value))
-        return await self._newest(where, at_most)
+        return _sales(await self._newest(where, at_most))
 
     async def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Sequence[Transaction]:
         keys = [vended_key(shard_name(mode, number), vas_type) for number in range(SHARDS)]
@@ -267,11 +287,11 @@ class FirestoreStore:
             _where("createdAt", "GREATER_THAN", at - CONTROLS_WITHIN),
             _where("createdAt", "LESS_THAN_OR_EQUAL", at),
         )
-        return await self._newest(where, CONTROLS)
+        return readable((each.id, each.document, each.revision) for each in await self._newest(where, CONTROLS))
 
     async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
         found = await self._get(kind, paper_id)
-        return None if found is None else _paper(found)
+        return None if found is None else _paper(kind, found)
 
     async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
         papers = [paper] if beside is None else [paper, beside]
@@ -283,7 +303,8 @@ class FirestoreStore:
         where, start = _where("mark", "EQUAL", mark), self._at(kind, from_id, before=True)
         while page := await self._page(kind, where, start, PAPERS_PAGE):
             for each in page:
-                yield _paper(each)
+                with suppress(UnreadableRecord):  # which was reported
+                    yield _paper(kind, each)
             if len(page) < PAPERS_PAGE:
                 return
             start = self._at(kind, page[-1].id)
@@ -292,9 +313,8 @@ class FirestoreStore:
         """A caller may name a document as it likes: what can be no id of ours names none."""
         return await self._database.get(collection, document_id) if _DOCUMENT_ID.fullmatch(document_id) else None
 
-    async def _newest(self, where: Document, at_most: int) -> list[Transaction]:
-        found = await self._database.query(SALES, where=where, order_by=[_by("createdAt", "DESCENDING")], limit={"value": at_most})
-        return [transaction_of(each.document, each.revision) for each in found]
+    async def _newest(self, where: Document, at_most: int) -> list[Found]:
+        return await self._database.query(SALES, where=where, order_by=[_by("createdAt", "DESCENDING")], limit={"value": at_most})
 
     async def _page(self, collection: str, where: Document, start: Document | None, at_most: int, **clauses: Any) -> list[Found]:
         """Documents in the order of their ids, from a place on."""
@@ -308,6 +328,10 @@ class FirestoreStore:
         if document_id is None:
             return None
         return {"values": [{"reference_value": self._database.path(collection, document_id)}], "before": before}
+
+    def _behind(self, collection: str, document_id: str, sorted_by: Any) -> Document:
+        """The place right behind a document, among those that are sorted by a field, and then by their ids."""
+        return {"values": [value_of(sorted_by), {"reference_value": self._database.path(collection, document_id)}], "before": False}
 
 
 class FirestoreLedger:
@@ -371,17 +395,23 @@ def _as_read(revision: str | None) -> str:
     return revision
 
 
+def _sales(found: Iterable[Found]) -> list[Transaction | Unread]:
+    return [sale_of(each.id, each.document, each.revision) for each in found]
+
+
 def _paper_write(kind: PaperKind, paper: Paper) -> Write:
     document: Document = {"json": zlib.compress(json.dumps(paper.body, separators=(",", ":")).encode())}
     if paper.mark is not None:
         document["mark"] = paper.mark
-    return Write(kind, paper.id, document, is_new=paper.revision is None, revision=paper.revision)
+    if paper.revision is None:
+        return Write(kind, paper.id, document, is_new=True)
+    return Write(kind, paper.id, document, revision=paper.revision, paths=("json", "mark"))
 
 
-def _paper(found: Found) -> Paper:
+def _paper(kind: PaperKind, found: Found) -> Paper:
     """A paper's body is compressed: a bad day's thousands of discrepancies stay below a document's 1 MiB."""
-    document = found.document
-    return Paper(found.id, json.loads(zlib.decompress(document["json"])), document.get("mark"), revision=found.revision)
+    mark = found.document.get("mark")
+    return readable_paper(kind, found.id, lambda: zlib.decompress(found.document["json"]), mark, found.revision)
 
 
 def _ledger_id(key: str) -> str:

@@ -34,7 +34,7 @@ def value_of(item: Any) -> Any:
 
 
 def document_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The document in a protobuf map. Times are plain aware UTC `datetime`s."""
+    """The document in a protobuf map. Times are plain aware UTC `datetime`s; what no document of ours has is its message."""
     return {name: _item_of(value) for name, value in values.items()}
 
 
@@ -61,12 +61,18 @@ def _fill(value: Any, item: Any) -> None:
                 _fill(value.array_value.values.add(), each)
         case None:
             value.null_value = 0
+        case float():
+            value.double_value = item
+        case _ if isinstance(item, Value):
+            value.CopyFrom(item)
         case _:
             raise TypeError(f"not storable: {type(item).__name__}")
 
 
 def _item_of(value: Any) -> Any:
     match value.WhichOneof("value_type"):
+        case "string_value":
+            return value.string_value
         case "map_value":
             return document_of(value.map_value.fields)
         case "array_value":
@@ -76,5 +82,7 @@ def _item_of(value: Any) -> Any:
             return _EPOCH + timedelta(seconds=moment.seconds, microseconds=moment.nanos // 1000)
         case "null_value":
             return None
+        case "geo_point_value" | "reference_value":
+            return value
         case kind:
             return getattr(value, kind)

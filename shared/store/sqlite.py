@@ -10,6 +10,7 @@ import sqlite3
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any, Final, Self, TypeVar
 
@@ -17,22 +18,29 @@ from msgspec import structs
 
 from shared.identifiers import Caller
 from shared.prevend import Prevend
-from shared.sold import Sold
-from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.sold import Sold, seen
+from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable, UnreadableRecord
+from shared.store.codec import Document
 from shared.store.document import (
-    Document,
+    KEYS,
     caller_day,
     day_shard,
     day_shards,
     lookup_key,
     prevend_document,
-    prevend_of,
+    prevend_update,
     readable,
+    readable_prevend,
+    readable_sale,
+    sale_of,
     transaction_document,
-    transaction_of,
+    transaction_update,
+    updated,
     vended_key,
 )
-from shared.transaction import SHARDS, Transaction, shard_name
+from shared.store.papers import readable_paper
+from shared.transaction import SHARDS, Open, Transaction, shard_name
+from shared.unread import Unread
 from shared.vas import Mode, VasType
 
 PAGE: Final = 500  # rows of one read while a long answer is collected
@@ -64,9 +72,11 @@ VALUES (:id, 1, :document, :day_shard, :caller_day, :open_shard, :open_due_at, :
 _UPDATE: Final = """
 UPDATE transactions SET revision = revision + 1, document = :document,
     open_shard = :open_shard, open_due_at = :open_due_at, open_account = :open_account
-WHERE id = :id AND revision = :revision
+WHERE id = :id
 """
 _SELECT: Final = "SELECT id, document, revision FROM transactions"
+_SALE: Final = "SELECT document FROM transactions WHERE id = ? AND revision = ?"
+_PREVEND: Final = "SELECT document FROM prevends WHERE id = ? AND revision = ?"
 _BY_KEY: Final = "SELECT DISTINCT id, document, revision, created_at FROM transaction_keys JOIN transactions USING (id)"
 _PAPERS: Final = "SELECT id, body, mark, revision FROM papers WHERE kind = ?"
 
@@ -154,11 +164,12 @@ class SqliteStore:
         return SqliteLedger(self._connection)
 
     async def find(self, transaction_id: str) -> Transaction | None:
-        return _first(await self._connection.read(f"{_SELECT} WHERE id = ?", _key(transaction_id)))
+        rows: list[Row] = await self._connection.read(f"{_SELECT} WHERE id = ?", _key(transaction_id))
+        return readable_sale(*_found(*rows[0])) if rows else None
 
     async def find_prevend(self, prevend_id: str) -> Prevend | None:
-        rows = await self._connection.read("SELECT document, revision FROM prevends WHERE id = ?", _key(prevend_id))
-        return prevend_of(json.loads(rows[0][0]), str(rows[0][1])) if rows else None
+        rows: list[Row] = await self._connection.read("SELECT id, document, revision FROM prevends WHERE id = ?", _key(prevend_id))
+        return readable_prevend(*_found(*rows[0])) if rows else None
 
     async def find_open(self, account: str) -> Sequence[str]:
         statement = "SELECT id FROM transactions WHERE open_account = ? ORDER BY rowid LIMIT ?"
@@ -166,46 +177,62 @@ class SqliteStore:
 
     async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
         def work(sqlite: sqlite3.Connection) -> None:
-            _write(sqlite, _INSERT, fresh)
+            document = transaction_document(fresh)
+            made = {"id": fresh.id, "day_shard": document["dayShard"], "caller_day": document["callerDay"]}
+            _written(sqlite.execute(_INSERT, made | _row(document, fresh.open)))
+            _add_keys(sqlite, fresh, document)
             if prevend is not None:
-                used = _json(prevend_document(structs.replace(prevend, used_by=fresh.id)))
-                statement = "UPDATE prevends SET document = ?, revision = revision + 1 WHERE id = ? AND revision = ?"
-                _written(sqlite.execute(statement, (used, prevend.id, _read_at(prevend.revision))))
+                held = _held(sqlite, _PREVEND, prevend.id, prevend.revision)
+                used = _json(updated(held, *prevend_update(fresh.id)))
+                sqlite.execute("UPDATE prevends SET document = ?, revision = revision + 1 WHERE id = ?", (used, prevend.id))
 
         await self._connection.commit(work)
         return structs.replace(fresh, revision="1")
 
     async def advance(self, before: Transaction, after: Transaction) -> Transaction:
         revision = _read_at(before.revision)
-        await self._connection.commit(lambda sqlite: _write(sqlite, _UPDATE, after, revision=revision))
+
+        def work(sqlite: sqlite3.Connection) -> None:
+            held = _held(sqlite, _SALE, before.id, before.revision)
+            document = updated(held, *transaction_update(before, after))
+            sqlite.execute(_UPDATE, {"id": before.id} | _row(document, after.open))
+            _add_keys(sqlite, after, document)
+
+        await self._connection.commit(work)
         return structs.replace(after, revision=str(revision + 1))
 
     async def add_prevend(self, prevend: Prevend) -> None:
         statement = "INSERT OR IGNORE INTO prevends (id, revision, document) VALUES (?, 1, ?)"
         await self._connection.commit(lambda sqlite: sqlite.execute(statement, (prevend.id, _json(prevend_document(prevend)))))
 
-    async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction]:
+    async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction | Unread]:
         statement = f"{_SELECT} WHERE caller_day = ? AND id > ? ORDER BY id LIMIT ?"
         return _sales(await self._connection.read(statement, caller_day(mode, caller, day), cursor or "", at_most))
 
     async def due(self, mode: Mode, shard: int, at: datetime, at_most: int) -> Sequence[Transaction]:
-        statement = f"{_SELECT} WHERE open_shard = ? AND open_due_at <= ? ORDER BY open_due_at LIMIT ?"
-        rows: list[Row] = await self._connection.read(statement, shard_name(mode, shard), _sortable(at), at_most)
-        return readable((row[0], json.loads(row[1]), str(row[2])) for row in rows)
+        statement = f"{_SELECT} WHERE open_shard = ? AND open_due_at <= ? ORDER BY open_due_at, id LIMIT ? OFFSET ?"
+        sales: list[Transaction] = []
+        read = 0
+        while True:  # on behind those that cannot be read, of which any number may be due
+            rows: list[Row] = await self._connection.read(statement, shard_name(mode, shard), _sortable(at), at_most, read)
+            sales += readable(_found(*row) for row in rows)
+            if len(sales) >= at_most or len(rows) < at_most:
+                return sales[:at_most]
+            read += len(rows)
 
-    async def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold]:
+    async def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold | Unread]:
         statement = f"{_SELECT} WHERE day_shard = ? AND id > ? ORDER BY id LIMIT ?"
         cursor = ""
-        while page := _sales(await self._connection.read(statement, day_shard(shard_name(mode, shard), day), cursor, PAGE)):
-            for sale in page:
-                yield Sold.of(sale)
-            cursor = page[-1].id
+        while rows := await self._connection.read(statement, day_shard(shard_name(mode, shard), day), cursor, PAGE):
+            for sale in _sales(rows):
+                yield seen(sale)
+            cursor = rows[-1][0]
 
     async def any_of_day(self, mode: Mode, day: date) -> bool:
         statement = f"{_SELECT} WHERE day_shard IN ({', '.join('?' * SHARDS)}) LIMIT 1"
         return bool(await self._connection.read(statement, *day_shards(mode, day)))
 
-    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction]:
+    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction | Unread]:
         statement = f"{_BY_KEY} WHERE key = ? ORDER BY created_at DESC LIMIT ?"
         return _sales(await self._connection.read(statement, lookup_key(mode, by, value), at_most))
 
@@ -213,11 +240,12 @@ class SqliteStore:
         keys = [vended_key(shard_name(mode, number), vas_type) for number in range(SHARDS)]
         within = "created_at > ? AND created_at <= ? ORDER BY created_at DESC LIMIT ?"
         statement = f"{_BY_KEY} WHERE key IN ({', '.join('?' * SHARDS)}) AND {within}"
-        return _sales(await self._connection.read(statement, *keys, _sortable(at - CONTROLS_WITHIN), _sortable(at), CONTROLS))
+        rows = await self._connection.read(statement, *keys, _sortable(at - CONTROLS_WITHIN), _sortable(at), CONTROLS)
+        return readable(_found(*row[:3]) for row in rows)
 
     async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
         rows = await self._connection.read(f"{_PAPERS} AND id = ?", kind, _key(paper_id))
-        return _paper(*rows[0]) if rows else None
+        return _paper(kind, *rows[0]) if rows else None
 
     async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
         papers = [paper] if beside is None else [paper, beside]
@@ -234,7 +262,8 @@ class SqliteStore:
         cursor = ""
         while rows := await self._connection.read(statement, kind, mark, from_id or "", cursor, PAPERS_PAGE):
             for row in rows:
-                yield _paper(*row)
+                with suppress(UnreadableRecord):  # which was reported
+                    yield _paper(kind, *row)
             cursor = rows[-1][0]
 
 
@@ -264,21 +293,33 @@ class SqliteLedger:
         return await self._connection.commit(lambda sqlite: sqlite.execute(statement, (key, json.dumps(value))).rowcount == 1)
 
 
-def _write(sqlite: sqlite3.Connection, statement: str, sale: Transaction, **values: object) -> None:
-    """Insert or update a sale, with its keys. A sale only ever gains keys."""
-    document = transaction_document(sale)
-    row = {
-        "id": sale.id,
+def _row(document: Document, place: Open | None) -> dict[str, object]:
+    """The columns that change with a sale."""
+    return {
         "document": _json(document),
-        "day_shard": document["dayShard"],
-        "caller_day": document["callerDay"],
-        "open_shard": sale.open and sale.open.shard,
-        "open_due_at": sale.open and _sortable(sale.open.due_at),
-        "open_account": sale.open and sale.open.account,
+        "open_shard": place and place.shard,
+        "open_due_at": place and _sortable(place.due_at),
+        "open_account": place and place.account,
     }
-    _written(sqlite.execute(statement, row | values))
-    keys = [(key, _sortable(sale.created_at), sale.id) for key in document["keys"]]
+
+
+def _add_keys(sqlite: sqlite3.Connection, sale: Transaction, document: Document) -> None:
+    """A sale only ever gains keys."""
+    keys = [(key, _sortable(sale.created_at), sale.id) for key in document[KEYS]]
     sqlite.executemany("INSERT OR IGNORE INTO transaction_keys (key, created_at, id) VALUES (?, ?, ?)", keys)
+
+
+def _held(sqlite: sqlite3.Connection, statement: str, document_id: str, revision: str | None) -> Document:
+    """The document that was read at that revision.
+
+    Raises:
+        Conflict: it has changed since.
+    """
+    rows = sqlite.execute(statement, (document_id, _read_at(revision))).fetchall()
+    if not rows:
+        raise Conflict
+    held: Document = json.loads(rows[0][0])
+    return held
 
 
 def _write_paper(sqlite: sqlite3.Connection, kind: PaperKind, paper: Paper) -> None:
@@ -306,16 +347,21 @@ def _key(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _sales(rows: list[Any]) -> list[Transaction]:
-    return [transaction_of(json.loads(row[1]), str(row[2])) for row in rows]
+def _found(document_id: str, text: str, revision: int) -> tuple[str, Document, str]:
+    """What a row holds. Text that is no JSON is a document without anything."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = {}
+    return document_id, document if isinstance(document, dict) else {}, str(revision)
 
 
-def _first(rows: list[Any]) -> Transaction | None:
-    return _sales(rows)[0] if rows else None
+def _sales(rows: list[Any]) -> list[Transaction | Unread]:
+    return [sale_of(*_found(*row[:3])) for row in rows]
 
 
-def _paper(paper_id: str, body: str, mark: str | None, revision: int) -> Paper:
-    return Paper(paper_id, json.loads(body), mark, revision=str(revision))
+def _paper(kind: PaperKind, paper_id: str, body: str, mark: str | None, revision: int) -> Paper:
+    return readable_paper(kind, paper_id, lambda: body, mark, str(revision))
 
 
 def _json(document: Document) -> str:

@@ -27,7 +27,7 @@ from shared.outcome import Answer, Prevended, RawAnswer, Reason, Receipt, Reject
 from shared.ports import Rules
 from shared.prevend import Prevend
 from shared.sold import Sold
-from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, StoreUnavailable, UnreadableRecord
+from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, StoreUnavailable
 from shared.store import firestore as firestore_module
 from shared.store import sqlite as sqlite_module
 from shared.store.firestore import Database, FirestoreStore
@@ -399,23 +399,6 @@ async def test_controls_are_the_newest_sales_of_a_service_that_are_known_to_have
     assert await store.vended_lately(Mode.LIVE, VasType.UTILITY, NOON) == made[:CONTROLS]
     assert await store.vended_lately(Mode.LIVE, VasType.AIRTIME, NOON) == [other]
     assert await store.vended_lately(Mode.LIVE, VasType.VOUCHER, NOON) == []
-
-
-async def test_a_newer_versions_record_is_left_alone_and_keeps_no_other_waiting(store, monkeypatch):
-    ours, theirs = (sale(key) for key in in_one_shard(2))
-    ours = await store.create(ours)
-    with monkeypatch.context() as newer:
-        for module in (firestore_module, sqlite_module):
-            plain = module.transaction_document
-            newer.setattr(module, "transaction_document", lambda made, plain=plain: with_new_field(plain(made)))
-        await store.create(theirs)
-    with pytest.raises(UnreadableRecord):
-        await store.find(theirs.id)
-    assert await store.due(Mode.LIVE, shard(ours), NOON, 10) == [ours]
-
-
-def with_new_field(document):
-    return {**document, "record": {**document["record"], "loyalty_points": 5}}
 
 
 async def test_a_ledger_keeps_what_was_put_and_adds_a_key_once(store):

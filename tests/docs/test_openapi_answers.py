@@ -306,9 +306,9 @@ def test_every_operation_is_seen_to_answer(reader):
     assert names - {name for name, status in reader.seen if status.startswith("2")} == set()
 
 
-ELSEWHERE = {  # what one's own machine does not answer, or not soon: no issuer, no clock to set, nothing that is away
+ELSEWHERE = {  # what one's own machine does not answer, or not soon: no issuer, no clock to set, nothing away, no newer code
     *("forbidden", "identity-unavailable", "internal", "prevend-expired", "prevend-refused", "request-in-progress"),
-    *("settlement-files-unavailable", "store-unavailable"),
+    *("record-not-readable", "settlement-files-unavailable", "store-unavailable"),
 }
 
 
