@@ -13,8 +13,22 @@ import httpx
 import pytest
 from msgspec import structs
 
-from shared.mobilemart.simulator import PLAIN, SCENARIOS, Behaviour, Leg, MemoryLedger, Scenario, Service, Simulator, Told, Vend
-from shared.mobilemart.simulator.goods import TARIFF, steps, units
+from shared.mobilemart.simulator import (
+    PLAIN,
+    SCENARIOS,
+    Behaviour,
+    Effect,
+    Fault,
+    Leg,
+    MemoryLedger,
+    Scenario,
+    Service,
+    Simulator,
+    Told,
+    Vend,
+)
+from shared.mobilemart.simulator.faults import IDLE
+from shared.mobilemart.simulator.goods import TARIFF, TokenShape, steps, units
 from shared.money import Money
 from shared.vas import ACCOUNT_NUMBER, METER_NUMBER, MOBILE_NUMBER
 from tests.stand_ins.merchant import Merchant, abandoned, exactly
@@ -284,6 +298,22 @@ async def test_an_answer_can_be_that_of_another_sale(switch: Switch, service: Se
     assert not any((vend.recipient or "") in json.dumps(body, default=str) for vend in vends)
     assert not any(token.number in json.dumps(body, default=str) for token in vends[0].tokens)
     assert other_request["requestId"] not in ("ours", "another-of-ours")
+
+
+ANSWER_EFFECTS = [effect for effect in Effect if effect not in (*IDLE, Effect.SILENT, Effect.VENDS_LATE, Effect.REPLY_LOST)]
+
+
+@pytest.mark.parametrize("effect", ANSWER_EFFECTS)
+async def test_a_script_may_spoil_the_answer_of_any_scenario(effect: Effect) -> None:
+    shapes = [each for each in SCENARIOS if each.goods.token_shape is not TokenShape.TOKEN or each.pending or each.number == 0]
+    for scenario in shapes:
+        for service in sorted(scenario.services):
+            switch = Switch()
+            async with switch.merchant() as merchant:
+                switch.simulator.script(Fault(effect))
+                answer = await merchant.play(scenario, service)
+
+            assert answer.status_code in (200, 202, 502), (scenario.name, service)
 
 
 @pytest.mark.parametrize(

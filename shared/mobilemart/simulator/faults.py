@@ -41,7 +41,8 @@ class Effect(StrEnum):
     SAYS_FAILED = "says-failed"  # a 200 with a `transactionId` and the status Failed
     SAYS_PROBLEM = "says-problem"  # a 200 with a `transactionId` whose body is a problem without a code
 
-    PRODUCTS_RENAMED = "products-renamed"  # on a list: each product has another id than before, and is sold under it by nobody
+    # The list comes, with other ids than those under which the switch sells:
+    PRODUCTS_RENAMED = "products-renamed"
 
     # The switch does what it was asked to, and then its answer
     SLOW = "slow"  # comes after `slow_seconds`
@@ -192,10 +193,13 @@ def _of_another(body: dict[str, Any]) -> dict[str, Any]:
         if body.get(name) is not None:
             return {**changed, name: _next(body[name])}
     details = body.get("additionalDetails", {})
-    if "meterNumber" in details or "onlineMeter" in details:
-        tokens = [{**token, "token": _next(token["token"])} for token in details.get("tokens", ())]
-        return {**changed, "additionalDetails": {**details, "meterNumber": ANOTHER_METER, "tokens": tokens}}
-    return changed
+    if "onlineMeter" not in details:  # a PIN or a voucher is nobody's
+        return changed
+    tokens = details.get("tokens")
+    if isinstance(tokens, list):
+        others = [{**one, "token": _next(one["token"])} if isinstance(one, dict) and "token" in one else one for one in tokens]
+        details = {**details, "tokens": others}
+    return {**changed, "additionalDetails": {**details, "meterNumber": ANOTHER_METER}}
 
 
 def _next(number: str) -> str:

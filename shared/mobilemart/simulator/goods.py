@@ -165,7 +165,7 @@ def written(tokens: tuple[Token, ...], shape: TokenShape) -> list[Any] | str | N
         case TokenShape.EMPTY:
             return []
         case TokenShape.STRINGS:
-            return list(numbers)
+            return numbers
         case TokenShape.PIPED:
             return "|".join(numbers)
         case TokenShape.LISTED:
