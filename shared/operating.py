@@ -17,6 +17,7 @@ from shared.settled_day import OPEN, difference_as_read
 from shared.shown import rfc3339
 from shared.sold import brings_token
 from shared.store import Books, Conflict, LookupBy, Paper, PaperKind
+from shared.store.codec import MALFORMED, moment_of
 from shared.sts import SIMULATED_PREFIX, StsToken, TokenKind, token_number
 from shared.transaction import REVEALED, HistoryEntry, State, Transaction, after, noted
 from shared.unread import Unread
@@ -156,7 +157,8 @@ class Operating(Recording, frozen=True, kw_only=True):
         """What is paused, and what people decided about it lately."""
         first = self._decision_id(self.now() - DECISIONS_WITHIN)
         papers = [paper async for paper in self.store.marked_papers(PaperKind.CONTROLS, self._selling, first)]
-        return Selling(await self.brake.held(), [paper.body for paper in reversed(papers[-MOST_DECISIONS:])])
+        decisions = [paper.body for paper in reversed(papers[-MOST_DECISIONS:]) if _can_be_shown(paper)]
+        return Selling(await self.brake.held(), decisions)
 
     async def pause(self, vas_types: Collection[VasType], reason: str, until: datetime | None, operator: str) -> Selling:
         """Pause exactly these services; none: all are sold again.
@@ -182,6 +184,20 @@ class Operating(Recording, frozen=True, kw_only=True):
     @property
     def _selling(self) -> str:
         return f"{self.rules.mode}-selling"
+
+
+def _can_be_shown(decision: Paper) -> bool:
+    """Whether a paper says what a decision about the brake says. One that does not is reported."""
+    body = decision.body
+    try:
+        moment_of(body["at"])
+        moment_of(body["until"] or body["at"])
+        can_be_shown = all(isinstance(text, str) for text in (body["by"], body["reason"], *body["paused"]))
+    except MALFORMED:
+        can_be_shown = False
+    if not can_be_shown:
+        log.critical("record not readable", kind=PaperKind.CONTROLS, paper_id=decision.id)
+    return can_be_shown
 
 
 def decided(sale: Transaction, decision: Decision, *, at: datetime, by: str, retry_seconds: int) -> Transaction:

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from shared.brake import ITSELF, RUN_OF_DOUBTS, Brake, Pause
 from shared.outcome import Reason, Receipt, Rejected, Unknown, Vended
-from shared.store import Conflict, Paper, StoreUnavailable
+from shared.store import Conflict, Paper, StoreUnavailable, UnreadableRecord
 from shared.vas import Mode, VasType
 from tests.logged import logged
 from tests.stepping import boundary, run
@@ -190,4 +190,105 @@ def test_a_pause_wakes_somebody_whoever_sets_it_and_a_release_does_not(caplog):
 def test_what_the_brake_could_not_store_is_told(caplog):
     instance = Instance(Record(down=True))
     instance.notices(EMPTY)
-    assert logged(caplog) == [("WARNING", "brake not stored", {"vas_type": VasType.UTILITY})]
+    ((level, message, fields),) = logged(caplog)
+    assert (level, message, fields["vas_type"]) == ("WARNING", "brake not stored", VasType.UTILITY)
+    assert isinstance(fields["cause"], StoreUnavailable)
+
+
+PAUSED = {"reason": "fire", "until": None, "by": "person@example.com", "at": NOON.isoformat()}
+EVERYTHING = {vas_type.value: PAUSED for vas_type in VasType}
+NEWER = {
+    "a service": {**EVERYTHING, "gift-card": PAUSED},
+    "a service paused in its own way": {**EVERYTHING, "gift-card": {"above": 5}, "rail": "all day", "bus": None, "taxi": []},
+    "a field": {name: {**said, "above_cents": 100} for name, said in EVERYTHING.items()},
+}
+DAMAGED = [
+    *({"utility": said} for said in (None, "paused", True, [], {}, {"reason": "fire"}, {**PAUSED, "reason": 5}, {**PAUSED, "by": None})),
+    *({"utility": {**PAUSED, "until": until}} for until in ("soon", "2026-05-01T10:00:00", 5, [], {}, True, "9999-12-31T23:59:59+00:00")),
+    *({"utility": {**PAUSED, "at": at}} for at in (None, "then", 5, "0001-01-01T00:00:00+00:00")),
+    {"utility": {name: said for name, said in PAUSED.items() if name != "until"}},
+    {"airtime": PAUSED, "utility": "paused"},
+]
+
+
+def recorded(body):
+    return Record(Paper("live-selling", body, revision="1"))
+
+
+def warmed(record):
+    """An instance that knows, from before the paper of the pauses was written, that everything is sold."""
+    instance = Instance(Record())
+    assert not any(instance.stops(vas_type) for vas_type in VasType)
+    instance.record.held = record.held
+    instance.at += timedelta(seconds=10)
+    return instance
+
+
+@pytest.mark.parametrize("body", NEWER.values(), ids=NEWER)
+@pytest.mark.parametrize("instance_of", [Instance, warmed], ids=["cold", "warm"])
+def test_pauses_that_newer_code_wrote_hold_and_stay_as_they_are(body, instance_of):
+    instance = instance_of(recorded(body))
+    assert all(instance.stops(vas_type) for vas_type in VasType)
+    instance.notices(EMPTY)
+    instance.notices(LOST, RUN_OF_DOUBTS + 1)
+    assert instance.record.held.body == body
+    assert {pause.reason for pause in run(instance.brake.held()).values()} == {"fire"}
+
+
+def test_a_person_decides_over_pauses_that_newer_code_wrote_and_leaves_those_of_its_services():
+    newer = {"gift-card": PAUSED, "rail": {"above": 5}}
+    instance = Instance(recorded({**{name: {**said, "above_cents": 100} for name, said in EVERYTHING.items()}, **newer}))
+    fresh = Pause("maintenance", None, "person@example.com", NOON)
+    run(instance.brake.set({VasType.DATA: fresh}))
+    assert instance.record.held.body == {**newer, "data": {**PAUSED, "reason": "maintenance"}}  # a new pause says nothing of the old one
+    assert instance.stops(VasType.DATA) and not instance.stops(VasType.UTILITY)
+    assert "gift-card" in run(instance.brake.held())
+    assert run(instance.brake.set({})) == {} and instance.record.held.body == newer
+
+
+def test_the_brake_adds_to_pauses_that_newer_code_wrote_without_losing_anything():
+    newer = {"data": {**PAUSED, "above_cents": 100}, "gift-card": {"above": 5}}
+    instance = Instance(recorded(newer))
+    instance.notices(LOST, RUN_OF_DOUBTS)
+    assert {name: said for name, said in instance.record.held.body.items() if name != "utility"} == newer
+    assert instance.stops(VasType.UTILITY) and instance.stops(VasType.DATA) and not instance.stops(VasType.VOUCHER)
+
+
+@pytest.mark.parametrize("body", DAMAGED, ids=str)
+@pytest.mark.parametrize("instance_of", [Instance, warmed], ids=["cold", "warm"])
+def test_where_the_pauses_cannot_be_read_nothing_is_sold_until_somebody_decides(body, instance_of, caplog):
+    instance = instance_of(recorded(body))
+    assert all(instance.stops(vas_type) for vas_type in VasType)
+    named = {(line.levelname, line.message, line.fields["paper_id"]) for line in caplog.records}
+    assert named == {("CRITICAL", "record not readable", "live-selling")}
+    instance.notices(EMPTY)
+    instance.notices(LOST, 2 * RUN_OF_DOUBTS)
+    assert instance.record.held.body == body  # left as it is
+    assert set(run(instance.brake.held())) == set(VasType)
+    assert run(instance.brake.set({})) == {}
+    assert not any(instance.stops(vas_type) for vas_type in VasType)
+
+
+def test_a_paper_of_pauses_that_is_none_stops_everything_and_can_be_replaced():
+    instance = Instance(Record(Paper("live-selling", {}, revision="7")))
+
+    async def unreadable(_):
+        if instance.record.held.revision == "7":
+            raise UnreadableRecord("damaged", revision="7")
+
+    instance.record.before_reading = unreadable
+    assert all(instance.stops(vas_type) for vas_type in VasType)
+    run(instance.brake.set({VasType.DATA: Pause("checked", None, "person@example.com", NOON)}))
+    assert instance.stops(VasType.DATA) and not instance.stops(VasType.UTILITY)
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable(), Conflict(), KeyError("x"), ValueError(), UnreadableRecord("damaged")], ids=repr)
+def test_hearing_how_a_vend_ended_never_raises(error):
+    instance = Instance(Record())
+
+    async def fails(_):
+        raise error
+
+    instance.record.before_reading = fails
+    instance.notices(EMPTY)
+    instance.notices(LOST, RUN_OF_DOUBTS)
