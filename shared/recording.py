@@ -9,14 +9,15 @@ from msgspec import structs
 
 from shared import logs
 from shared.contradiction import discrepancies
-from shared.outcome import Answer
+from shared.outcome import Answer, Receipt
 from shared.ports import Events, EventsUnavailable, Rules, Supplier
-from shared.store import Conflict, PaperKind, Store, StoreUnavailable
-from shared.transaction import NEXT, EventName, State, Transaction, after, announced, each_contradiction, put_off
+from shared.store import Conflict, LookupBy, PaperKind, Store, StoreUnavailable
+from shared.transaction import NEXT, EventName, State, Transaction, after, announced, claimed_twice, each_contradiction, put_off
 from shared.value import Value, is_new_word
 
 STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
 MOST_CONFLICTS: Final = 100  # more than ever change one sale at a time
+MOST_HOLDERS: Final = 2  # of one id of the supplier's: the sale itself, and another
 SLOW_REFUSAL: Final = timedelta(seconds=1)
 
 log = logs.logger(__name__)
@@ -32,11 +33,30 @@ class Recording(Value, frozen=True, kw_only=True):
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
+    async def held_by_another(self, sale: Transaction, receipt: Receipt) -> str | None:
+        """The supplier's id on a receipt, if another sale holds it.
+
+        Raises:
+            StoreUnavailable: whether one does is not known.
+        """
+        supplier_id = receipt.supplier_transaction_id
+        assert supplier_id is not None  # an answer without one names no sale
+        holders = await self.store.lookup(self.rules.mode, LookupBy.SUPPLIER_TRANSACTION_ID, supplier_id, MOST_HOLDERS)
+        return None if all(holder.id == sale.id for holder in holders) else supplier_id
+
     async def learn(
-        self, sale: Transaction, answer: Answer, *, by: str, send_ended_at: datetime | None = None, until: datetime | None = None
+        self,
+        sale: Transaction,
+        answer: Answer,
+        *,
+        by: str,
+        send_ended_at: datetime | None = None,
+        until: datetime | None = None,
+        claimed: str | None = None,
     ) -> Transaction:
         """Put what `answer` says on record, and when its send ended, whatever else has happened to the sale meanwhile.
 
+        `claimed` is the supplier's id in the answer, where another sale holds it: then the answer proves nothing of this one.
         Tries as `change` does.
 
         Raises:
@@ -45,6 +65,8 @@ class Recording(Value, frozen=True, kw_only=True):
 
         def learned(known: Transaction) -> Transaction:
             timed = known if send_ended_at in (None, known.send_ended_at) else structs.replace(known, send_ended_at=send_ended_at)
+            if claimed is not None:
+                return claimed_twice(timed, claimed, answer.raw, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
             return after(timed, answer, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
 
         return await self.change(sale, learned, until)

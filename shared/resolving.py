@@ -9,9 +9,9 @@ from typing import Final
 
 from shared import logs
 from shared.identifiers import same_supplier_id
-from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Receipt, Reprint, Unknown, Vended
+from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Reprint, Unknown, Vended
 from shared.recording import Recording
-from shared.store import Books, LookupBy, StoreUnavailable
+from shared.store import Books, StoreUnavailable
 from shared.transaction import State, Transaction, after, claimed_twice, heard, not_found, put_off, tried
 from shared.vas import VasType
 
@@ -72,8 +72,8 @@ class Resolving(Recording, frozen=True, kw_only=True):
         """What a reprint that was asked for at that time makes of the sale."""
         retry_seconds = self.rules.retry_seconds
         match reprint.result:
-            case Vended(receipt) if (rival_id := await self._held_by_another(sale, receipt)) is not None:
-                return lambda known: claimed_twice(known, rival_id, reprint.raw, at=self.now(), retry_seconds=retry_seconds)
+            case Vended(receipt) if (claimed := await self.held_by_another(sale, receipt)) is not None:
+                return lambda known: claimed_twice(known, claimed, reprint.raw, at=self.now(), by="reprint", retry_seconds=retry_seconds)
             case Vended() | Unknown() as outcome:
                 return lambda known: after(known, Answer(outcome, reprint.raw), at=self.now(), by="reprint", retry_seconds=retry_seconds)
             case NoSuchTransaction() if sale.order.vas_type in controlled:
@@ -81,13 +81,6 @@ class Resolving(Recording, frozen=True, kw_only=True):
                 return lambda known: not_found(known, reprint.raw, at=asked_at, minimum_age_seconds=age, retry_seconds=retry_seconds)
             case NoSuchTransaction() | NoAnswer():
                 return lambda known: heard(known, reprint.raw)
-
-    async def _held_by_another(self, sale: Transaction, receipt: Receipt) -> str | None:
-        """The supplier's id on a receipt, if another sale holds it."""
-        supplier_id = receipt.supplier_transaction_id
-        assert supplier_id is not None  # a reprint without one is no answer
-        holders = await self.store.lookup(self.rules.mode, LookupBy.SUPPLIER_TRANSACTION_ID, supplier_id)
-        return None if all(holder.id == sale.id for holder in holders) else supplier_id
 
     async def _tried(self, sale: Transaction, told: Change) -> Transaction:
         """Put on record what was told, and in the same commit that this was a try, if it did not finish the sale."""

@@ -22,6 +22,7 @@ MOST_TELLING_ANSWERS: Final = 6  # likewise, where they may hold a token
 MOST_HISTORY: Final = 200
 REVEALED: Final = "tokens revealed"
 SUPPLIERS_WORD: Final = frozenset({"supplier", "reprint", "settlement"})  # by whom it comes; any other name is a person's
+CLAIMED: Final = "another sale holds its supplier's id"
 LONGEST_RETRY: Final = timedelta(hours=1)
 
 
@@ -286,11 +287,20 @@ def tried(sale: Transaction, *, at: datetime, minimum_age_seconds: int, review_a
 
 
 def claimed_twice(
-    sale: Transaction, supplier_transaction_id: str, raw: RawAnswer | None, *, at: datetime, retry_seconds: int
+    sale: Transaction, supplier_transaction_id: str, raw: RawAnswer | None, *, at: datetime, by: str, retry_seconds: int
 ) -> Transaction:
-    """The sale after a reprint named a vend that another sale holds: no evidence, but a sign of a vend, and never silent."""
+    """The sale after an answer named a vend that another sale holds: no evidence, but a sign of a vend, and never silent.
+
+    A sale that is being sold is then in doubt. Whoever names the same vend again says nothing new.
+    """
+    note = f"claimed_twice: {supplier_transaction_id}"
+    if sale.state is State.VENDING:
+        doubtful = _in_doubt(sale, Unknown(CLAIMED, sign_of_vend=True), None, at, by)
+        return _contradicted(doubtful, note, raw, at, by, retry_seconds)
     signed = sale if sale.sign_of_vend or not NEXT[sale.state] else structs.replace(sale, sign_of_vend=True)
-    return _contradicted(signed, f"claimed_twice: {supplier_transaction_id}", raw, at, "reprint", retry_seconds)
+    if any(entry.what == EventName.CONTRADICTED and entry.note == note for entry in sale.history):
+        return heard(signed, raw)
+    return _contradicted(signed, note, raw, at, by, retry_seconds)
 
 
 def retry_delay(attempts: int, retry_seconds: int) -> timedelta:

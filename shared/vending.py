@@ -4,6 +4,7 @@ Everything here awaits its ports (`ports.py`, `store/`) and nothing else: no tas
 step by step and crash it between any two steps.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,15 +13,16 @@ from msgspec import structs
 from shared import logs
 from shared.catalogue import Product, fitted
 from shared.identifiers import Caller, account_key, transaction_id
-from shared.outcome import Answer, Reason, Rejected
+from shared.outcome import Answer, Reason, Rejected, Unknown, Vended
 from shared.ports import SellingBrake
 from shared.prevend import Prevend
-from shared.recording import Recording
+from shared.recording import STORE_TRIES, Recording
 from shared.store import MOST_ALIKE, Conflict, StoreUnavailable, UnreadableRecord
-from shared.transaction import State, Transaction, after, business_day, with_open
+from shared.transaction import CLAIMED, State, Transaction, after, business_day, with_open
 from shared.value import Value
 from shared.vas import PREVENDED, SUPPLIER_IDS, Order, VasType
 
+NOT_LOOKED_UP: Final = "whether another sale holds its supplier's id is not known"
 SENDS: Final = 2  # a request that was provably not taken may go out once more
 
 log = logs.logger(__name__)
@@ -313,17 +315,34 @@ class Vending(Recording, frozen=True, kw_only=True):
             raise _PrevendTaken(self._prevend_fault(now)) from None
 
     async def _sell(self, sale: Transaction) -> Purchased:
-        answer = await self._send(sale)
-        sold = await self._keep(sale, answer, by="supplier", send_ended_at=self.now())
+        answer, ended_at = await self._send(sale), self.now()
+        answer, claimed = await self._claimed_by_another(sale, answer)
+        sold = await self._keep(sale, answer, by="supplier", send_ended_at=ended_at, claimed=claimed)
         if sold.on_record:
             await self.brake.notice(sale.order.vas_type, answer.outcome)
         return sold
 
-    async def _keep(self, sale: Transaction, answer: Answer, *, by: str, send_ended_at: datetime | None = None) -> Purchased:
+    async def _claimed_by_another(self, sale: Transaction, answer: Answer) -> tuple[Answer, str | None]:
+        """The answer, and the supplier's id in it where another sale holds it: two customers must not get one token.
+
+        An id that another sale holds proves nothing of this one. Where the store does not say, nothing is proven either: the sale is in
+        doubt with a sign of a vend, and its reprint or its settlement line ends it.
+        """
+        if not isinstance(answer.outcome, Vended):
+            return answer, None
+        for _ in range(STORE_TRIES):
+            with suppress(StoreUnavailable):
+                claimed = await self.held_by_another(sale, answer.outcome.receipt)
+                return answer if claimed is None else Answer(Unknown(CLAIMED, sign_of_vend=True), answer.raw), claimed
+        return Answer(Unknown(NOT_LOOKED_UP, sign_of_vend=True), answer.raw), None
+
+    async def _keep(
+        self, sale: Transaction, answer: Answer, *, by: str, send_ended_at: datetime | None = None, claimed: str | None = None
+    ) -> Purchased:
         """Put the outcome of a claimed sale on record, and announce it."""
         until = sale.created_at + self.rules.latest_record
         try:
-            recorded = await self.learn(sale, answer, by=by, send_ended_at=send_ended_at, until=until)
+            recorded = await self.learn(sale, answer, by=by, send_ended_at=send_ended_at, until=until, claimed=claimed)
         except StoreUnavailable:
             log.critical("outcome not stored", transaction_id=sale.id, outcome=type(answer.outcome).__name__)
             return Purchased(sale, replayed=False, on_record=False)

@@ -106,6 +106,12 @@ class Store(Papers, Protocol):
         At most `MOST_ALIKE` of them, and where there are more it may be any. One document read for each, and one where there is none.
         """
 
+    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction | Unread]:
+        """The sales that have that request id, supplier transaction id or meter number, newest first.
+
+        One document read for each, and one where there is none.
+        """
+
     async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
         """Write `fresh` if its id is new, and mark `prevend`, if given, as used by it, in one commit.
 
@@ -144,9 +150,6 @@ class Books(Store, Protocol):
 
     async def any_of_day(self, mode: Mode, day: date) -> bool:
         """Whether anything was sold on a business day. One document read."""
-
-    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction | Unread]:
-        """The sales that have that request id, supplier transaction id or meter number, newest first."""
 
     async def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Sequence[Transaction]:
         """Up to `CONTROLS` sales of a service that are known to have vended, claimed within `CONTROLS_WITHIN` up to `at`, newest first."""

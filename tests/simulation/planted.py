@@ -243,7 +243,7 @@ PLANTS = (
     plant('"does not exist" is believed against a sign of a vend', (transaction.may_be_absent, swap(" and not sale.sign_of_vend", ""))),
     plant(
         "one vend ends two sales",
-        (resolving.Resolving._held_by_another, swap("None if all(holder.id == sale.id for holder in holders)", "None if True")),
+        (recording.Recording.held_by_another, swap("None if all(holder.id == sale.id for holder in holders)", "None if True")),
     ),
     plant("recovered tokens are not announced", (transaction._with_more, swap("(EventName.TOKENS,)", "()"))),
     plant(

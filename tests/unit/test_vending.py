@@ -15,7 +15,7 @@ from shared.recording import STORE_TRIES
 from shared.store import MOST_ALIKE, Conflict, StoreUnavailable, UnreadableRecord
 from shared.transaction import EventName, State
 from shared.vas import Mode, Order, VasType
-from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
+from shared.vending import NOT_LOOKED_UP, KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 from tests.logged import logged
 from tests.stepping import CALLER, METER, START, Crashed, World, boundaries, delivered, electricity, run
 
@@ -48,6 +48,7 @@ def test_a_purchase_vends_records_and_announces_in_that_order():
         "before find_open",
         "before ready",
         "before vend",
+        "before lookup",
         "before advance",
         "before publish",
         "before advance",
@@ -144,33 +145,33 @@ def test_a_claim_whose_reply_was_lost_recognises_its_own_write():
 
 
 def test_an_outcome_whose_record_was_refused_twice_is_still_kept():
-    world = World(store_faults={3: "refused", 4: "refused"})
+    world = World(store_faults={4: "refused", 5: "refused"})
     assert bought(world, electricity()).transaction.state is State.VENDED
 
 
 def test_an_outcome_is_tried_to_be_kept_for_as_long_as_the_function_has_time():
-    world = World(store_faults=dict.fromkeys(range(3, 12), "refused"), fault_seconds=10)
+    world = World(store_faults=dict.fromkeys(range(4, 13), "refused"), fault_seconds=10)
     assert bought(world, electricity()).transaction.state is State.VENDED
 
-    world = World(store_faults=dict.fromkeys(range(3, 40), "refused"), fault_seconds=10)
+    world = World(store_faults=dict.fromkeys(range(4, 40), "refused"), fault_seconds=10)
     assert not bought(world, electricity()).on_record
     assert world.now - START == world.rules.latest_record
 
 
 def test_a_store_that_refuses_at_once_is_not_asked_for_ever():
-    world = World(store_faults=dict.fromkeys(range(3, 1000), "refused"))
+    world = World(store_faults=dict.fromkeys(range(4, 1000), "refused"))
     assert not bought(world, electricity()).on_record
     assert world.store_calls.count("advance") == STORE_TRIES
 
 
 def test_an_outcome_survives_a_read_that_fails_behind_a_conflict():
-    world = World(store_faults={3: "reply lost", 5: "refused"})
+    world = World(store_faults={4: "reply lost", 6: "refused"})
     assert bought(world, electricity()).transaction.state is State.VENDED
-    assert world.store_calls[3:7] == ["advance", "advance", "find", "find"]
+    assert world.store_calls[4:8] == ["advance", "advance", "find", "find"]
 
 
 def test_an_outcome_that_cannot_be_stored_is_not_told():
-    world = World(store_faults=dict.fromkeys(range(3, 20), "refused"))
+    world = World(store_faults=dict.fromkeys(range(4, 20), "refused"))
     told = bought(world, electricity())
     assert not told.on_record and told.transaction.state is State.VENDING and told.transaction.receipt is None
     world.store_faults.clear()
@@ -604,3 +605,72 @@ def test_an_outcome_that_is_not_on_record_wakes_somebody_and_the_brake_does_not_
     told = run(selling)
     assert not told.on_record and world.noticed == []
     assert logged(caplog) == [("CRITICAL", "outcome not stored", {"transaction_id": told.transaction.id, "outcome": "Vended"})]
+
+
+# --- a supplier's id that another sale holds
+
+
+def two_customers_one_vend():
+    """A first sale, delivered, and a second one that is answered with the first one's vend."""
+    world = World()
+    first = bought(world, electricity("first")).transaction
+    world.answers = [delivered(first.request_id)]
+    second = run(world.vending.purchase(electricity("second", cents=5_000))).transaction
+    return world, first, second
+
+
+def test_a_vend_that_another_sale_holds_is_a_doubt_at_the_sale_and_on_a_persons_list(caplog):
+    world, first, second = two_customers_one_vend()
+    assert (first.state, second.state, second.sign_of_vend) == (State.VENDED, State.IN_DOUBT, True)
+    assert second.receipt is None and [entry.what for entry in second.history] == ["in_doubt", "contradicted"]
+    assert [record.message for record in caplog.records].count("vend claimed twice") == 1
+    assert [event for sale_id, event, _ in world.topic if sale_id == second.id] == [EventName.CONTRADICTED, EventName.IN_DOUBT]
+    (paper,) = world.papers.values()
+    assert (paper.body["kind"], paper.body["transactionId"]) == ("claimed_twice", second.id)
+    assert isinstance(world.noticed[-1], Unknown)
+
+
+def test_what_a_vend_that_another_holds_leaves_behind_is_never_rejected_by_silence_and_ends_by_its_own_reprint(caplog):
+    world, first, second = two_customers_one_vend()
+    world.reprints = [delivered(first.request_id)]
+    world.wait(3600)
+    run(world.sweeping.sweep(world.now))
+    assert world.sales[second.id].state is State.IN_DOUBT and len(world.papers) == 1
+    assert [record.message for record in caplog.records].count("vend claimed twice") == 1
+    world.reprint_knows = False
+    for _ in range(3):
+        world.wait(7200)
+        run(world.sweeping.sweep(world.now))
+    assert world.sales[second.id].state is State.IN_DOUBT
+    world.reprint_knows = True
+    world.wait(7200)
+    run(world.sweeping.sweep(world.now))
+    ended = world.sales[second.id]
+    assert ended.state is State.VENDED and ended.receipt.supplier_transaction_id == f"supplier-{second.request_id}"
+
+
+def test_whether_another_holds_a_vend_is_asked_again_where_the_store_fails():
+    world = World(store_faults={3: "refused", 4: "reply lost"})
+    assert bought(world, electricity()).transaction.state is State.VENDED
+    assert world.store_calls[3:6] == ["lookup"] * STORE_TRIES
+
+
+def test_where_the_store_does_not_say_who_holds_a_vend_the_sale_is_in_doubt_until_its_reprint():
+    world = World(store_faults={3: "refused", 4: "refused", 5: "refused"})
+    sale = bought(world, electricity()).transaction
+    assert (sale.state, sale.sign_of_vend, sale.outcome) == (State.IN_DOUBT, True, Unknown(NOT_LOOKED_UP, sign_of_vend=True))
+    world.wait(60)
+    run(world.sweeping.sweep(world.now))
+    assert world.sales[sale.id].state is State.VENDED
+
+
+def test_a_sale_that_the_sweep_has_ended_meanwhile_does_not_stand_in_its_own_way():
+    world = World()
+    slow = world.vending.purchase(electricity())
+    while slow.send(None) != "after vend":
+        pass
+    (sale,) = world.sales.values()
+    world.wait(300)
+    run(world.sweeping.sweep(world.now))
+    assert world.sales[sale.id].state is State.VENDED
+    assert run(slow).transaction.state is State.VENDED and not world.papers

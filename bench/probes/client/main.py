@@ -60,7 +60,9 @@ async def sell(request):
     order = {"requestId": request_id, "prevendTransactionId": prevend["transactionId"], "tenderType": "CreditCard"}
     answer = await http.post("/v1/utility/purchase", json=order, headers=authorised)
     guard = store.write_option(last_update_time=written.update_time)
-    written = await sales.document(sale_id).update({"state": "vended", "answer": answer.content}, option=guard)
+    vend_id = answer.json()["transactionId"]
+    await sales.where(filter=FieldFilter("vendId", "==", vend_id)).select(["__name__"]).limit(10).get()
+    written = await sales.document(sale_id).update({"state": "vended", "answer": answer.content, "vendId": vend_id}, option=guard)
     body = {"transactionId": sale_id, "state": "vended", "amountCents": cents, "receipt": answer.json()}
     message = {"data": json.dumps(body).encode(), "attributes": {"event": "vended"}, "ordering_key": sale_id}
     await publisher.publish(request={"topic": TOPIC, "messages": [message]}, timeout=5)

@@ -46,7 +46,9 @@ def sell(request):
     order = {"requestId": request_id, "prevendTransactionId": prevend["transactionId"], "tenderType": "CreditCard"}
     answer = http.post("/v1/utility/purchase", json=order, headers=authorised)
     guard = store.write_option(last_update_time=written.update_time)
-    written = sales.document(sale_id).update({"state": "vended", "answer": answer.content}, option=guard)
+    vend_id = answer.json()["transactionId"]
+    sales.where(filter=FieldFilter("vendId", "==", vend_id)).select(["__name__"]).limit(10).get()
+    written = sales.document(sale_id).update({"state": "vended", "answer": answer.content, "vendId": vend_id}, option=guard)
     body = {"transactionId": sale_id, "state": "vended", "amountCents": cents, "receipt": answer.json()}
     publisher.publish(TOPIC, json.dumps(body).encode(), event="vended").result()
     guard = store.write_option(last_update_time=written.update_time)

@@ -1,8 +1,8 @@
 """The probe: one sale of electricity as it would be written by hand, with the calls that ours makes, and nothing else.
 
-Look, prevend, claim, look for what is alike, vend, record, publish, clear, over gRPC's own calls with Firestore's and Pub/Sub's
-protobuf messages. Nothing is checked: no caller, no field, no answer; nothing has a type, and nothing is caught. It is what the
-same I/O costs at the least.
+Look, prevend, claim, look for what is alike, vend, look for who holds the vend, record, publish, clear, over gRPC's own calls with
+Firestore's and Pub/Sub's protobuf messages. Nothing is checked: no caller, no field, no answer; nothing has a type, and nothing is
+caught. It is what the same I/O costs at the least.
 """
 
 import hashlib
@@ -64,8 +64,8 @@ async def get(name):
     return [answer async for answer in made["get"](GetRequest(database=DATABASE, documents=[name]), timeout=10, metadata=METADATA)]
 
 
-async def open_sales(meter):
-    condition = {"field": {"field_path": "open"}, "op": "EQUAL", "value": {"string_value": meter}}
+async def sales_with(field, value):
+    condition = {"field": {"field_path": field}, "op": "EQUAL", "value": {"string_value": value}}
     select = {"fields": [{"field_path": "__name__"}]}
     query = Query(from_=[{"collection_id": "transactions"}], where={"field_filter": condition}, select=select, limit={"value": 10})
     request = QueryRequest(parent=f"{DATABASE}/documents", structured_query=query)
@@ -103,10 +103,12 @@ async def sell(request):
     prevend = (await http.get("/v1/utility/prevend", params=wanted, headers=authorised)).json()
     sale = {"state": "vending", "meterNumber": meter, "amountCents": cents, "requestId": request_id, "open": meter}
     revision = await commit(name, sale, exists=False)
-    await open_sales(meter)
+    await sales_with("open", meter)
     order = {"requestId": request_id, "prevendTransactionId": prevend["transactionId"], "tenderType": "CreditCard"}
     answer = await http.post("/v1/utility/purchase", json=order, headers=authorised)
-    sale |= {"state": "vended", "answer": answer.content}
+    vend_id = answer.json()["transactionId"]
+    await sales_with("vendId", vend_id)
+    sale |= {"state": "vended", "answer": answer.content, "vendId": vend_id}
     revision = await commit(name, sale, update_time=revision)
     body = {"transactionId": sale_id, "state": "vended", "amountCents": cents, "receipt": answer.json()}
     message = {"data": json.dumps(body).encode(), "attributes": {"event": "vended"}, "ordering_key": sale_id}
