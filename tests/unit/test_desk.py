@@ -7,16 +7,17 @@ import pytest
 from msgspec import structs
 
 from shared import decisions
-from shared.brake import Brake
+from shared.brake import Brake, Pause
 from shared.concurrency import each
-from shared.operating import MOST_DECISIONS, MOST_FOUND, Operating
+from shared.operating import MOST_DECISIONS, MOST_FOUND, DiscrepancyClosed, DiscrepancyUnknown, Operating
 from shared.ports import Rules
 from shared.problem import Problem
 from shared.reports import LISTED, Reporting
 from shared.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
 from shared.store.sqlite import SqliteStore
-from shared.transaction import business_day
+from shared.transaction import REVEALED, business_day
 from shared.vas import Mode, VasType
+from tests.logged import logged
 from tests.sales import ORDER, vended
 
 AT = datetime(2026, 5, 2, 5, tzinfo=UTC)
@@ -112,3 +113,97 @@ def test_an_unknown_decision_is_refused_in_our_words():
         decisions.closure({"decision": "ignored", "note": "Why."})
     (fault,) = refused.value.members["errors"]
     assert (fault["field"], fault["message"]) == ("decision", "must be 'accepted', 'written-off' or 'corrected'")
+
+
+async def test_a_sale_of_the_other_mode_is_nobodys_here(store):
+    desk, sale = operating(store), vended()
+    await store.create(sale)
+    await store.create(structs.replace(sale, id="f" * 32, mode=Mode.LIVE))
+    assert (await desk.find(sale.id)).id == sale.id
+    assert await desk.find("f" * 32) is None and await desk.find("0" * 32) is None
+
+
+async def test_who_sees_tokens_is_on_record_and_in_the_log_before_they_are_shown(store, caplog):
+    desk, sale = operating(store), await store.create(vended())
+    shown = await desk.reveal(sale, WHO)
+    entry = (await store.find(sale.id)).history[-1]
+    assert (entry.what, entry.by) == (REVEALED, WHO) and shown.history[-1] == entry
+    assert shown.version == sale.version
+    assert logged(caplog) == [("WARNING", "tokens revealed", {"transaction_id": sale.id, "operator": WHO})]
+
+
+def discrepancy(mode=Mode.SIMULATED, **body):
+    return Paper(f"{mode}-d-1", {"id": "d-1", "kind": "missing_here", "status": "open", "closure": None, **body}, f"{mode}-open")
+
+
+async def test_a_discrepancy_is_closed_once_with_who_when_and_why(store, caplog):
+    caplog.set_level("INFO", "gateway")
+    desk = operating(store)
+    await store.write_paper(PaperKind.DISCREPANCIES, discrepancy())
+    closed = await desk.close("d-1", "accepted", "Seen on 12345678901.", WHO)
+    closure = {"decision": "accepted", "note": "Seen on *8901.", "by": WHO, "at": "2026-05-02T05:00:01.000000Z"}
+    assert closed == {"id": "d-1", "kind": "missing_here", "status": "accepted", "closure": closure}
+    held = await store.read_paper(PaperKind.DISCREPANCIES, "simulated-d-1")
+    assert (held.body, held.mark) == (closed, None)
+    assert logged(caplog) == [("INFO", "discrepancy closed", {"discrepancy_id": "d-1", "decision": "accepted", "operator": WHO})]
+    assert await desk.close("d-1", "accepted", "Seen on 12345678901.", WHO) == closed
+    for other in (("corrected", "Seen on 12345678901.", WHO), ("accepted", "Why?", WHO), ("accepted", "Seen on 12345678901.", "another")):
+        with pytest.raises(DiscrepancyClosed) as refused:
+            await desk.close("d-1", *other)
+        assert refused.value.body == closed
+    assert (await store.read_paper(PaperKind.DISCREPANCIES, "simulated-d-1")).body == closed and len(logged(caplog)) == 1
+
+
+async def test_a_discrepancy_of_the_other_mode_or_none_is_unknown(store):
+    await store.write_paper(PaperKind.DISCREPANCIES, discrepancy(Mode.LIVE))
+    with pytest.raises(DiscrepancyUnknown):
+        await operating(store).close("d-1", "accepted", "Why.", WHO)
+
+
+async def test_one_that_the_settlement_closed_is_not_closed_again(store):
+    await store.write_paper(PaperKind.DISCREPANCIES, discrepancy(status="corrected"))
+    with pytest.raises(DiscrepancyClosed):
+        await operating(store).close("d-1", "accepted", "Why.", WHO)
+
+
+async def test_a_closure_that_somebody_overtakes_is_made_on_what_they_wrote(store, monkeypatch):
+    desk = operating(store)
+    await store.write_paper(PaperKind.DISCREPANCIES, discrepancy())
+    write, overtaken = store.write_paper, []
+
+    async def slow(kind, paper, beside=None):
+        if not overtaken:
+            overtaken.append(await write(kind, structs.replace(paper, body=discrepancy(day="2026-05-01").body, mark="simulated-open")))
+        return await write(kind, paper, beside)
+
+    monkeypatch.setattr(store, "write_paper", slow)
+    assert (await desk.close("d-1", "accepted", "Why.", WHO))["day"] == "2026-05-01"
+
+
+async def test_a_pause_says_what_why_until_when_and_by_whom(store):
+    desk = operating(store)
+    until = AT + timedelta(hours=1)
+    selling = await desk.pause({VasType.DATA, VasType.AIRTIME}, "Meter 12345678901 is stuck.", until, WHO)
+    assert selling.pauses == dict.fromkeys(
+        (VasType.AIRTIME, VasType.DATA), Pause("Meter *8901 is stuck.", until, WHO, AT + timedelta(seconds=1))
+    )
+    assert selling.decisions == [
+        {
+            "at": "2026-05-02T05:00:01+00:00",
+            "by": WHO,
+            "paused": ["airtime", "data"],
+            "reason": "Meter *8901 is stuck.",
+            "until": "2026-05-02T06:00:00+00:00",
+        }
+    ]
+    assert (await store.read_paper(PaperKind.CONTROLS, "simulated-selling-20260502T050001000000")).mark == "simulated-selling"
+    released = await desk.pause((), "Mended.", None, WHO)
+    assert (released.pauses, released.decisions[0]["until"], len(released.decisions)) == ({}, None, 2)
+
+
+async def test_decisions_about_the_brake_are_shown_for_four_hundred_days(store):
+    desk = operating(store)
+    for days in (401, 399):
+        at = AT - timedelta(days=days)
+        await store.write_paper(PaperKind.CONTROLS, Paper(desk._decision_id(at), {"days": days}, "simulated-selling"))
+    assert [decision["days"] for decision in (await desk.selling()).decisions] == [399]

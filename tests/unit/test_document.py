@@ -14,7 +14,7 @@ from msgspec import structs
 
 from shared.identifiers import Caller
 from shared.money import Money
-from shared.outcome import RawAnswer, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.outcome import Consumer, RawAnswer, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.prevend import Prevend
 from shared.sold import Sold
 from shared.store import LookupBy, StoreUnavailable, UnreadableRecord
@@ -331,3 +331,39 @@ def test_settlement_reads_all_that_it_compares_and_none_of_the_bulk():
     projected = {"record": {name: value for name, value in STORED["record"].items() if name in read}}
     assert Sold.of(transaction_of(projected, None)) == Sold.of(SALE)
     assert not {"history", "answers"} & read
+
+
+PREVEND = Prevend(
+    id="p-1",
+    mode=Mode.SIMULATED,
+    caller=SALE.caller,
+    order=SALE.order,
+    supplier_prevend_id="s-p",
+    minimum_amount=Money(500),
+    amount_due=None,
+    consumer=Consumer("J** D**"),
+    created_at=NOON,
+    expires_at=NOON + timedelta(seconds=900),
+    used_by="sale-1",
+)
+STORED_PREVEND = {
+    "record": {
+        "id": "p-1",
+        "mode": "simulated",
+        "caller": {"issuer": "https://issuer.example", "subject": "user-1"},
+        "order": STORED["record"]["order"],
+        "supplier_prevend_id": "s-p",
+        "minimum_amount": 500,
+        "consumer": {"name": "J** D**"},
+        "created_at": NOON,
+        "expires_at": NOON + timedelta(minutes=15),
+        "used_by": "sale-1",
+    },
+    "expireAt": NOON + timedelta(days=1, minutes=15),
+}
+
+
+def test_the_stored_form_of_a_prevend_never_changes():
+    """Golden. It is kept a day longer than it is good, so that a late purchase is told that it has expired."""
+    assert prevend_document(PREVEND) == STORED_PREVEND
+    assert prevend_of(STORED_PREVEND, "1.5") == PREVEND and prevend_of(STORED_PREVEND, "1.5").revision == "1.5"
