@@ -5,6 +5,7 @@ import sys
 import time
 import tomllib
 from collections import Counter
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -60,6 +61,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many at once")
     parser.add_argument("--only", nargs="*", default=[], help="modules, as parts of their paths")
     parser.add_argument("--equivalents", action="store_true", help="try those that are listed as equivalent: none may be noticed")
+    parser.add_argument(
+        "--budget", type=float, default=inf, help="seconds of tests for each mistake, beside the histories: for a first look"
+    )
     given = parser.parse_args()
 
     began = time.monotonic()
@@ -91,7 +95,7 @@ def main() -> int:
         unnoticed = trials.untouched(covered)
         if unnoticed is not None:
             raise RuntimeError(f"without any mistake, {unnoticed} fails in a process of its own")
-        for result in trials.tried(tests, covered, [mutant for mutant, _ in to_try], [at for _, at in to_try], given.jobs):
+        for result in trials.tried(tests, covered, [mutant for mutant, _ in to_try], [at for _, at in to_try], given.jobs, given.budget):
             results.append(result)
             if (result.noticed_by is None) != given.equivalents:
                 how = "survived" if result.noticed_by is None else f"noticed by {result.noticed_by}"

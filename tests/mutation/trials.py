@@ -157,15 +157,15 @@ class Tests:
         return None
 
 
-def tried(tests: Tests, covered: Covered, mutants: Sequence[Mutant], numbers: Sequence[int], jobs: int) -> Iterator[Trial]:
-    """Try each of the mistakes. `numbers` say where each stands among all of its module."""
+def tried(tests: Tests, covered: Covered, mutants: Sequence[Mutant], numbers: Sequence[int], jobs: int, budget: float) -> Iterator[Trial]:
+    """Try each of the mistakes. `numbers` say where each stands among all of its module; `budget` bounds the seconds of the tests."""
     living: dict[tuple[str, str, int], list[Any]] = {}
     for function in functions_of_the_product():
         code = function.__code__
         living.setdefault((code.co_filename, code.co_qualname, code.co_firstlineno), []).append(function)
     caches = caches_of_the_product()
     users = Users()
-    selected = [_selected(covered, mutant, users) for mutant in mutants]
+    selected = [_within(budget, covered, _selected(covered, mutant, users)) for mutant in mutants]
     gc.collect()
     gc.freeze()
 
@@ -192,6 +192,16 @@ def _selected(covered: Covered, mutant: Mutant, users: "Users") -> list[str]:
     else:
         names = {test for file, first, last in users.of(mutant) for test in covered.of(file, first, last)}
     return sorted(names, key=lambda test: (test == HISTORIES, covered.cost(test)))
+
+
+def _within(budget: float, covered: Covered, names: list[str]) -> list[str]:
+    """As many of the tests as take so long together, and the simulated histories."""
+    left, chosen = budget, []
+    for name in names:
+        left -= covered.seconds[name]
+        if left >= 0 or name == HISTORIES:
+            chosen.append(name)
+    return chosen
 
 
 def _strike(mutant: Mutant, living: dict[tuple[str, str, int], list[Any]], caches: Iterable[Any]) -> None:
