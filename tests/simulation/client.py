@@ -1,6 +1,8 @@
 """The product's own client, over the switch in memory: its calls, its classification and its order of things are the real ones."""
 
 from collections.abc import Generator
+from copy import copy
+from functools import partial
 from types import coroutine
 from typing import Any
 
@@ -53,6 +55,12 @@ class Client(client.MobileMart):
         self._exchange = switch.exchange  # type: ignore[assignment]
         self._access = Access()  # type: ignore[assignment]
         self._mobile_form = MOBILE_FORM
+
+    def in_sweep(self, number: int) -> "Client":
+        """This client, as one sweep uses it: the switch knows which of its questions belong together."""
+        asking = copy(self)
+        asking._exchange = partial(self._exchange, sweep=number)
+        return asking
 
     @coroutine
     def products(self, vas_type: VasType) -> Generator[Any, Fault | None, tuple[Product, ...] | Rejected]:  # type: ignore[override]

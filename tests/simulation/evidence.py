@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 MINIMUM_AGE: Final = timedelta(seconds=900)
 RESOLVE_INTERVAL: Final = timedelta(seconds=60)
 OUR_ID: Final = 5  # the position in a line, after its "D"
-A_SWEEP: Final = timedelta(hours=24)  # one sweep, with all that can freeze it
 
 
 def rejects_on_evidence(world: "World", sale: Transaction) -> None:
@@ -58,12 +57,8 @@ def _rows(content: bytes) -> list[list[str]]:
 
 def _was_denied(world: "World", sale: Transaction) -> bool:
     of_age = (sale.send_ended_at or sale.lease_until) + MINIMUM_AGE
-    controls = [at for service, at in world.switch.found if service is sale.order.vas_type]
-    denied = [
-        at
-        for at in world.switch.denied.get(sale.request_id, ())
-        if at >= of_age and any(abs(at - control) <= A_SWEEP for control in controls)
-    ]
+    found, service = world.switch.found, sale.order.vas_type
+    denied = [at for at, sweep in world.switch.denied.get(sale.request_id, ()) if at >= of_age and (service, sweep) in found]
     return bool(denied) and denied[-1] - denied[0] >= RESOLVE_INTERVAL
 
 

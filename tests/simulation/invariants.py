@@ -7,10 +7,11 @@ from shared.config import ReprintBy
 from shared.mobilemart.wire import REPRINTED
 from shared.outcome import Reason, Receipt, Rejected, TokensDue
 from shared.settled_day import Kind
+from shared.settlement_papers import day_marks
 from shared.store import PaperKind
 from shared.sts import TokenKind
 from shared.transaction import EventName, State, Transaction
-from shared.vas import VasType
+from shared.vas import Mode, VasType
 from tests.simulation.character import NAMED_BY_OUR_ID
 from tests.simulation.goods import Vend, id_on_record
 from tests.simulation.topic import delivered
@@ -338,5 +339,5 @@ AT_THE_END: Final = (
 
 def _days(world: "World") -> list[dict]:
     """The settled days as they stand."""
-    papers = world.store.papers.items()
-    return [paper.body for (kind, _), paper in papers if kind is PaperKind.SETTLEMENTS and paper.mark is not None]
+    papers, marks = world.store.papers.items(), day_marks(Mode.LIVE)
+    return [paper.body for (kind, _), paper in papers if kind is PaperKind.SETTLEMENTS and paper.mark in marks]

@@ -236,6 +236,13 @@ PLANTS = (
     ),
     plant('"does not exist" is believed without a control', (_evidence, swap(" if sale.order.vas_type in controlled:", ":"))),
     plant(
+        "a store that is away finds a control",
+        (
+            resolving.Resolving.control,
+            swap("except StoreUnavailable:\n        return False", "except StoreUnavailable:\n        return True"),
+        ),
+    ),
+    plant(
         '"does not exist" is believed of a young sale',
         (transaction.may_be_absent, swap(" and at >= of_age_at(sale, minimum_age_seconds)", "")),
         (transaction.not_found, swap(" or sale.not_found_at < of_age_at(sale, minimum_age_seconds)", "")),

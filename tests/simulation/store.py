@@ -23,7 +23,7 @@ DUE = Call("store.due", *READ, weight=1 / 16)  # sixteen of them in a sweep
 OF_DAY = Call("store.of_day", *READ, weight=1 / 8)  # and 48 of these in the settling of a day
 ANY_OF_DAY = Call("store.any_of_day", *READ, weight=16)
 LOOKUP = Call("store.lookup", *READ, weight=3)
-CONTROL = Call("store.vended_lately", *READ)
+CONTROL = Call("store.vended_lately", *READ, weight=6)
 READ_PAPER = Call("store.read_paper", *READ)
 MARKED = Call("store.marked_papers", *READ, weight=6)
 CREATE = Call("store.create", *WRITE)

@@ -51,8 +51,8 @@ class Switch:
         self.breaches = breaches  # by request id: which assumption was broken for it
         self.seen = seen
         self.vends: list[Vend] = []
-        self.denied: dict[str, list[datetime]] = {}  # by request id: when somebody asked for what "does not exist"
-        self.found: list[tuple[VasType, datetime]] = []  # when somebody asked for a sale that was found
+        self.denied: dict[str, list[tuple[datetime, int]]] = {}  # by request id: when, and in which sweep, it "does not exist"
+        self.found: set[tuple[VasType, int]] = set()  # in which sweeps a sale of that service was asked for and found
         self.by_request: dict[str, list[Vend]] = {}
         self.prevends: dict[str, tuple[VasType, str, int]] = {}
         self._used: set[str] = set()
@@ -63,12 +63,14 @@ class Switch:
         self._may_name = may_name  # whether a reprint that was asked for something else may name this sale
         self._lacks_the_last = lacks_the_last  # whether the last token of this sale is the only one that we do not know
 
-    async def exchange(self, call: Request, **_: object) -> Heard:
-        """The transport of the client: one request, one answer."""
+    async def exchange(self, call: Request, sweep: int = 0, **_: object) -> Heard:
+        """The transport of the client: one request, one answer. `sweep` is the number of the sweep that asks, if one does."""
         _, _, service, action = call.path.split("/")
         if call.method == "POST":
             return await self._vend(SERVICES[service], action, json.decode(call.body or b""))
-        return await (self._prevend if action == "prevend" else self._reprint)(SERVICES[service], dict(call.query))
+        if action == "prevend":
+            return await self._prevend(SERVICES[service], dict(call.query))
+        return await self._reprint(SERVICES[service], dict(call.query), sweep)
 
     @coroutine
     def _vend(self, service: VasType, action: str, asked: Mapping[str, Any]) -> Generator[Any, Fault | None, Heard]:
@@ -100,12 +102,12 @@ class Switch:
         return NoReply("TimeoutError") if fault is Fault.LOST else heard
 
     @coroutine
-    def _reprint(self, service: VasType, asked: Mapping[str, str]) -> Generator[Any, Fault | None, Heard]:
+    def _reprint(self, service: VasType, asked: Mapping[str, str], sweep: int) -> Generator[Any, Fault | None, Heard]:
         asked_at = self._clock.now
         fault = yield REPRINT
         if fault is Fault.REFUSED:
             return NoReply("ClientConnectorError", never_sent=True)
-        heard = self._printed(service, asked, asked_at)
+        heard = self._printed(service, asked, asked_at, sweep)
         if fault is not None:
             yield fault
         return NoReply("TimeoutError") if fault is Fault.LOST else heard
@@ -200,7 +202,7 @@ class Switch:
         self.vends.append(vend)
         self.by_request.setdefault(vend.request_id, []).append(vend)
 
-    def _printed(self, service: VasType, asked: Mapping[str, str], asked_at: datetime) -> Heard:
+    def _printed(self, service: VasType, asked: Mapping[str, str], asked_at: datetime, sweep: int) -> Heard:
         self.catch_up()
         character = self.character
         trouble = character.trouble_of_reprint()
@@ -213,7 +215,7 @@ class Switch:
             return _problem(400, 1012)
         by_request = "requestId" in asked
         if by_request:
-            self.denied.setdefault(asked["requestId"], []).append(asked_at)
+            self.denied.setdefault(asked["requestId"], []).append((asked_at, sweep))
         if character.reprint == "useless" or by_request != (character.reprint == "by our id"):
             return _problem(400, 1003)
         if by_request:
@@ -224,7 +226,7 @@ class Switch:
             return _problem(400, 1003)
         if by_request:
             self.denied[asked["requestId"]].pop()
-        self.found.append((service, asked_at))
+        self.found.add((service, sweep))
         spoilt = "no token" if character.forgets_tokens else ""
         if character.prints_the_rest and self._lacks_the_last(found):
             self._saw("reprint", "the rest")

@@ -75,9 +75,9 @@ class Instance:
     def vending(self) -> Vending:
         return Vending(**self.ports, brake=self.brake)
 
-    @cached_property
-    def sweeping(self) -> Sweeping:
-        return Sweeping(**self.ports, each=self.world.each)
+    def sweeping(self, number: int) -> Sweeping:
+        ports = self.ports
+        return Sweeping(**{**ports, "supplier": ports["supplier"].in_sweep(number)}, each=self.world.each)
 
     @cached_property
     def settling(self) -> Settling:
@@ -120,6 +120,7 @@ class World:
         self.each = Each(chance)
         self.rules = RULES
         self.settings = Settings(base_url=BASE_URL, mode=MODE, reprint_by=character.reprint_by)
+        self.sweeps = 0
         self._ids = 0
         self.instances = [Instance(self, f"instance {number}") for number in (1, 2)]
 
@@ -181,7 +182,8 @@ class World:
             if not self.store.open and not idle:
                 return _nothing()
             self.saw("sweep")
-            return at.sweeping.sweep(self.clock.now + UNTIL)
+            self.sweeps += 1
+            return at.sweeping(self.sweeps).sweep(self.clock.now + UNTIL)
 
         for _ in range(2 if twice else 1):
             self.request("sweep", swept, _reconciled, after_seconds)
