@@ -14,6 +14,7 @@ from shared.vas import Mode, Order, VasType
 
 ID_CHARACTERS = 32  # 128 bits of SHA-256, in hex
 
+_FINGERPRINT: Final = re.compile(rf"[0-9a-f]{{{ID_CHARACTERS}}}", re.ASCII)
 _GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
@@ -54,6 +55,11 @@ def fingerprint(vas_type: VasType, body: Mapping[str, object]) -> str:
     """A hash of a purchase request as it was sent, field order and VAS aliases aside: a key is good for one request only."""
     canonical = json.dumps(dict(body), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashed("request", vas_type, canonical)
+
+
+def comparable(one: str, other: str) -> bool:
+    """Whether two fingerprints are of one scheme, so that two that differ are of two requests. This code makes one scheme only."""
+    return (_FINGERPRINT.fullmatch(one) is None) == (_FINGERPRINT.fullmatch(other) is None)
 
 
 def one_spelling(supplier_id: str) -> str:

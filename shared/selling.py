@@ -1,7 +1,7 @@
 """Sales over HTTP: what prevend and purchase read from a request, and how a sale is answered."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, datetime
 from math import ceil
 from typing import Final
@@ -11,14 +11,14 @@ from starlette.responses import Response
 
 from shared import api, bodies
 from shared.config import Config
-from shared.identifiers import Caller
+from shared.identifiers import Caller, fingerprint
 from shared.outcome import Rejected
 from shared.problem import Fault, Problem, Retry, of_refusal
 from shared.shown import DayBody, TransactionBody, state_shown, transaction_body, unread_body
 from shared.transaction import State, Transaction
 from shared.unread import Unread
-from shared.vas import Order, VasType
-from shared.vending import Purchased, PurchaseRequest, Vending
+from shared.vas import Order, VasType, vas_type_named
+from shared.vending import Purchased, Vending
 
 PAGE: Final = 100  # sales of a day in one answer
 
@@ -37,15 +37,40 @@ async def prevend_order(request: Request, vas_type: VasType, config: Config) -> 
     return bodies.prevend_order(vas_type, body, _limits(config))
 
 
-async def purchase_request(request: Request, vas_type: VasType, caller: Caller, config: Config) -> PurchaseRequest:
-    """What is to be bought.
+def allow_purchase(request: Request, name: str) -> None:
+    """Refuse what can be no purchase. Under a name that no service has (any more), a request with a key may repeat an older one.
+
+    Raises:
+        Problem: `not-found` or `method-not-allowed`.
+    """
+    if vas_type_named(name) is None and (request.method != "POST" or "idempotency-key" not in request.headers):
+        raise api.no_such_path()
+    api.allow(request, "POST")
+
+
+async def purchase(request: Request, name: str, caller: Caller, opened: Callable[[], Awaitable[Vending]], config: Config) -> Response:
+    """Sell what is asked of the service of that name, or answer as its key has been answered.
+
+    A key that is on record has the record's answer, although its request may be none that is sold today: limits, forms and names of
+    services change. A fault of that kind is told only once the key is known to be free.
 
     Raises:
         Problem: whatever is wrong with the request.
+        KeyReused, RequestInProgress, PrevendUnknown, StoreUnavailable: as `Vending.purchase`.
     """
     key = _idempotency_key(request)
     body = await api.json_object(request)
-    return bodies.purchase_request(vas_type, body, _limits(config), caller=caller, idempotency_key=key)
+    vending = await opened()
+    sold: Purchased | None
+    try:
+        asked = bodies.purchase_request(api.vas_type(name), body, _limits(config), caller=caller, idempotency_key=key)
+    except Problem:
+        sold = await vending.repeated(caller, key, lambda vas_type: fingerprint(vas_type_named(name) or vas_type, body))
+        if sold is None:
+            raise
+    else:
+        sold = await vending.purchase(asked)
+    return purchased(request, sold, vending.now(), config)
 
 
 async def look_up(request: Request, caller: Caller, vending: Vending, config: Config) -> Response:

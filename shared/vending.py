@@ -4,6 +4,7 @@ Everything here awaits its ports (`ports.py`, `store/`) and nothing else: no tas
 step by step and crash it between any two steps.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,7 +13,7 @@ from msgspec import structs
 
 from shared import logs
 from shared.catalogue import Product, fitted
-from shared.identifiers import Caller, account_key, transaction_id
+from shared.identifiers import Caller, account_key, comparable, transaction_id
 from shared.outcome import Answer, Reason, Rejected, Unknown, Vended
 from shared.ports import SellingBrake
 from shared.prevend import Prevend
@@ -143,7 +144,7 @@ class Vending(Recording, frozen=True, kw_only=True):
         started_at = self.now()
         sale_id = transaction_id(self.rules.mode, asked.caller, asked.idempotency_key)
         if (earlier := await self.store.find(sale_id)) is not None:
-            return self._repeat(earlier, asked)
+            return await self._repeat(earlier, asked)
         draft = await self._draft(sale_id, asked, started_at)
         fresh = self._begin(sale_id, asked, draft)
         try:
@@ -152,7 +153,7 @@ class Vending(Recording, frozen=True, kw_only=True):
             fresh = self._begin(sale_id, asked, _Draft(draft.order, refusal=taken.refusal))
             sale = await self._create(fresh, None)
         if sale.nonce != fresh.nonce:  # another request with this key was first
-            return self._repeat(sale, asked)
+            return await self._repeat(sale, asked)
         if sale.state is State.REJECTED:
             return Purchased(await self.announce(sale), replayed=False)
         if asked.prevend_id is None and (refusal := await self._refused_once_claimed(sale, asked)) is not None:
@@ -177,9 +178,43 @@ class Vending(Recording, frozen=True, kw_only=True):
         """The caller's sale under that idempotency key."""
         return await self.store.find(transaction_id(self.rules.mode, caller, idempotency_key))
 
-    def _repeat(self, earlier: Transaction, asked: PurchaseRequest) -> Purchased:
-        if earlier.fingerprint != asked.fingerprint:
+    async def repeated(self, caller: Caller, idempotency_key: str, fingerprint_in: Callable[[VasType], str]) -> Purchased | None:
+        """The sale under that key, for a request that would not be sold today; `None`: there is none, and the key is free.
+
+        `fingerprint_in` is the request's fingerprint, were it one for that service. A record whose fingerprint is of another
+        scheme cannot be compared with it, and answers.
+
+        Raises:
+            KeyReused, RequestInProgress: as a purchase.
+            StoreUnavailable: whether the key is on record is not known.
+        """
+        sale = await self.find_by_key(caller, idempotency_key)
+        if sale is None:
+            return None
+        own = fingerprint_in(sale.order.vas_type)
+        if sale.fingerprint != own and comparable(sale.fingerprint, own):
+            raise KeyReused(sale)
+        return self._replayed(sale)
+
+    async def _repeat(self, earlier: Transaction, asked: PurchaseRequest) -> Purchased:
+        if not await self._is_repeat(earlier, asked):
             raise KeyReused(earlier)
+        return self._replayed(earlier)
+
+    async def _is_repeat(self, earlier: Transaction, asked: PurchaseRequest) -> bool:
+        """Whether the request is the recorded one. By fingerprints of two schemes that is not known: then by what was ordered."""
+        if earlier.fingerprint == asked.fingerprint or comparable(earlier.fingerprint, asked.fingerprint):
+            return earlier.fingerprint == asked.fingerprint
+        order, held = asked.order, earlier.order
+        if asked.prevend_id is not None:
+            prevend = await self.store.find_prevend(asked.prevend_id)
+            order = held if prevend is None else prevend.order  # one that is gone was bought long ago
+        assert order is not None  # a request names a prevend or says what it wants
+        product_id = order.merchant_product_id or held.merchant_product_id  # it may have been chosen by us
+        wanted = structs.replace(order, merchant_product_id=product_id, reference=asked.reference)
+        return asked.vas_type is held.vas_type and wanted == held
+
+    def _replayed(self, earlier: Transaction) -> Purchased:
         if earlier.state is State.VENDING and not earlier.is_abandoned(self.now()):
             raise RequestInProgress(earlier)
         return Purchased(earlier, replayed=True)

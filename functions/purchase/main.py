@@ -28,10 +28,7 @@ async def purchase(request: Request) -> Response:
             vending = await wired.vending()
             return selling.found(await vending.find(caller, selling.sale_id(transaction_id)), vending.now(), wired.config)
         case (name,):
-            vas_type = api.vas_type(name)
-            api.allow(request, "POST")
-            asked = await selling.purchase_request(request, vas_type, await wired.caller(request.headers), wired.config)
-            vending = await wired.vending()
-            return selling.purchased(request, await vending.purchase(asked), vending.now(), wired.config)
+            selling.allow_purchase(request, name)
+            return await selling.purchase(request, name, await wired.caller(request.headers), wired.vending, wired.config)
         case _:
             raise api.no_such_path()

@@ -165,7 +165,7 @@ PLANTS = (
             ),
         ),
     ),
-    plant("a key may come back with another order", (vending.Vending._repeat, swap("earlier.fingerprint != asked.fingerprint", "False"))),
+    plant("a key may come back with another order", (vending.Vending._repeat, swap("not await self._is_repeat(earlier, asked)", "False"))),
     plant("a key is not bound to its caller", (identifiers.transaction_id, swap("caller.subject, ", ""))),
     plant(
         "a sale is told as vended that is not on record",

@@ -2,7 +2,17 @@
 
 import pytest
 
-from shared.identifiers import Caller, account_key, caller_id, fingerprint, hashed, one_spelling, same_supplier_id, transaction_id
+from shared.identifiers import (
+    Caller,
+    account_key,
+    caller_id,
+    comparable,
+    fingerprint,
+    hashed,
+    one_spelling,
+    same_supplier_id,
+    transaction_id,
+)
 from shared.money import Money
 from shared.vas import Mode, Order, VasType
 
@@ -26,6 +36,28 @@ def test_golden_fingerprints():
     assert (
         fingerprint(VasType.VOUCHER, {"merchantProductId": "a", "amountCents": 5, "reference": "Zoë"}) == "a86c557ec18d96bb2f9e2120984aae60"
     )
+
+
+def test_golden_fingerprints_of_every_kind_of_request():
+    """What older code took stays a request with the fingerprint that it had, whether or not it is still taken."""
+    mobile = {"merchantProductId": "a", "amountCents": 500, "mobileNumber": "0821234567", "allowDuplicate": True}
+    assert fingerprint(VasType.AIRTIME, mobile) == "200162bb891d6ab5bfcdec0fadc6e2c2"
+    assert fingerprint(VasType.DATA, {"merchantProductId": "a", "amountCents": 500, "pinned": True}) == "4c923df0794b152350b802a0aa6ab74f"
+    assert (
+        fingerprint(VasType.BILL_PAYMENT, {"prevendId": "ed91a449-b989-433d-a93d-acf3c2f46d70", "reference": None})
+        == "d3410e7907eaa41c0f9ee7d0838d4197"
+    )
+    assert (
+        fingerprint(VasType.UTILITY, BODY | {"amountCents": "10000", "unknown": [1.5, {"b": 1, "a": None}]})
+        == "0aef7ca80f1f785342688e212c2100f9"
+    )
+
+
+def test_fingerprints_of_two_schemes_tell_no_two_requests_apart():
+    ours, others = fingerprint(VasType.UTILITY, BODY), "sha1:2fd4e1c67a2d28fced849ee1bb76e7391b93eb12"
+    assert comparable(ours, fingerprint(VasType.VOUCHER, BODY)) and comparable(others, f"{others}0")
+    assert not comparable(ours, others) and not comparable(others, ours)
+    assert not comparable(ours, ours.upper()) and not comparable(ours, ours + ours)
 
 
 @pytest.mark.parametrize(
