@@ -106,6 +106,8 @@ class _Module:
             return
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             return
+        if isinstance(node, ast.Expr) and ast.unparse(node).startswith("super().__init__(") and _is_error(node, self.parents):
+            return
         if isinstance(node, ast.Raise) or (isinstance(node, ast.Expr) and _is_log(node.value)):
             yield node  # its words are for people
             return
@@ -168,6 +170,13 @@ class _Module:
         if not in_function and not names:
             names.add("*")
         return ".".join(reversed(path)), set() if in_function else names
+
+
+def _is_error(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
+    """Whether it stands in the class of an exception, whose text is for people."""
+    while not isinstance(node, ast.ClassDef):
+        node = parents[node]
+    return any("Exception" in ast.unparse(base) or "Error" in ast.unparse(base) for base in node.bases)
 
 
 def _is_log(node: ast.AST) -> bool:
