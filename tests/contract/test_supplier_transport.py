@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from shared import logs
 from shared.config import ReprintBy
 from shared.identifiers import Caller
+from shared.mobilemart import exchange
 from shared.mobilemart.access import Credentials, GetCredentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.exchange import IDLE_SECONDS, live_transport, never_connected
@@ -821,3 +822,57 @@ def sale_of(order: Order) -> Transaction:
         send_by=at,
         lease_until=at,
     )
+
+
+async def test_an_environment_that_names_proxies_and_certificates_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    exchange._roots.cache_clear()
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+        monkeypatch.setenv(name.lower(), "http://127.0.0.1:9")
+    (tmp_path / "none.pem").touch()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+
+    answer, switch = await sold_by(SELLS)
+
+    assert isinstance(answer.outcome, Vended) and len(switch.sales_asked) == 1
+    assert len(exchange._roots().get_ca_certs()) > 50
+    exchange._roots.cache_clear()
+
+
+def test_what_happened_is_named_by_its_type_and_its_causes_alone() -> None:
+    bare, caused, late = made(httpx.ReadError), made(httpx.ReadError), TimeoutError()
+    caused.__cause__ = made(aiohttp.ServerDisconnectedError)
+    late.__cause__ = asyncio.CancelledError()
+    assert [exchange._named(error) for error in (bare, caused, late)] == [
+        "ReadError",
+        "ServerDisconnectedError as ReadError",
+        "TimeoutError",
+    ]
+
+
+async def test_the_settings_that_nobody_chose_are_those_of_the_contract() -> None:
+    settings = Settings(base_url="https://switch.example", mode=Mode.LIVE)
+    assert (settings.tender_type, settings.reprint_by, settings.utility_product_id) == ("CreditCard", ReprintBy.REQUEST_ID, None)
+    assert (settings.connect_timeout_seconds, settings.timeout_seconds) == (5, 60)
+    assert IDLE_SECONDS == 3
+
+
+async def test_a_token_is_at_hand_until_the_moment_it_ends() -> None:
+    now = Clock()
+    async with Switch(SELLS) as switch, client(switch.url, now=now) as supplier:
+        assert await supplier.ready() is None
+        now.pass_seconds(7200 - 0.001)
+        assert supplier._access.at_hand() == "first"
+        now.pass_seconds(0.001)
+        assert supplier._access.at_hand() is None
+
+
+async def test_a_token_that_was_refused_is_forgotten_and_one_fetched_meanwhile_is_not() -> None:
+    async with Switch(SELLS) as switch, client(switch.url) as supplier:
+        assert await supplier.ready() is None
+        supplier._access.drop("another")
+        assert supplier._access.at_hand() == "first"
+        supplier._access.drop("first")
+        assert supplier._access.at_hand() is None

@@ -260,6 +260,7 @@ def test_what_was_not_announced_is_announced_by_the_sweep():
     world.wait(MINUTE)
     assert swept(world).announced == 1
     assert world.topic == [(sale.id, EventName.VENDED, State.VENDED)] and world.sales[sale.id].open is None
+    assert world.asked_again == []  # it has ended: nobody asks the supplier about it
 
 
 def test_a_sweep_past_its_deadline_begins_what_goes_at_once_and_says_what_is_left():

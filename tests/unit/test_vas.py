@@ -87,3 +87,10 @@ def test_meters_and_accounts_are_ascii_digits_of_their_lengths_and_nothing_else(
 @given(DIGITS)
 def test_no_more_than_four_digits_are_shown(number):
     assert last_four(number) == f"*{number[-4:]}"
+
+
+@pytest.mark.parametrize("field", ["meter_number", "account_number", "mobile_number"])
+def test_an_order_goes_to_its_one_number(field):
+    order = {"vas_type": VasType.AIRTIME, "amount": Money(100), "merchant_product_id": "p"}
+    assert Order(**order, **{field: "12345678901"}).recipient == "12345678901"
+    assert Order(**order).recipient is None

@@ -3,10 +3,11 @@
 import json
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.mobilemart.fields import LONGEST_ID, LONGEST_TEXT, exact, json_value, number, rand, text
+from shared.mobilemart.fields import LONGEST_ID, LONGEST_TEXT, exact, first_text, given_id, json_value, leaves, members, number, rand, text
 from shared.shown import encoded
 
 PLAIN = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15) + 1, max_value=10**15 - 1, places=6)
@@ -47,3 +48,83 @@ def test_a_text_is_storable_and_no_longer_than_it_may_be(said):
 def test_an_identifier_is_whole_or_none(said):
     kept = exact(said)
     assert kept is None or (kept == said.strip() and len(said) <= LONGEST_ID and "\ufffd" not in kept)
+
+
+def test_what_is_just_long_enough_is_kept_and_a_letter_more_is_cut_or_none():
+    assert (exact("i" * 100), exact("i" * 101)) == ("i" * 100, None)
+    assert (exact("i" * 5, 5), exact("i" * 6, 5)) == ("i" * 5, None)
+    assert (text("t" * 300), text("t" * 301)) == ("t" * 300, "t" * 300)
+    assert text(f"{'t' * 299} t") == "t" * 299 and text(" a b ") == "a b" and text("abc", 2) == "ab"
+    assert (text(""), text("  "), text(None), text(5), text("a\x00b"), text("a\ud800")) == (None,) * 6
+    assert text("Zoë") == "Zoë"
+
+
+def test_an_identifier_with_a_replaced_letter_is_none_and_a_text_with_one_is_a_text():
+    assert (exact("a\ufffdb"), text("a\ufffdb")) == (None, "a\ufffdb")
+
+
+@pytest.mark.parametrize("nothing", ["0", "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}", "", None])
+def test_an_id_of_zeros_is_no_id(nothing):
+    assert given_id(nothing) is None
+
+
+def test_an_id_is_whatever_else_is_written_there():
+    assert [given_id(one) for one in ("00000000-0000-0000-0000-00000000000a", "10", "T-0")] == [
+        "00000000-0000-0000-0000-00000000000a",
+        "10",
+        "T-0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("9" * 15, Decimal("9" * 15)),
+        ("9" * 16, None),
+        (f"0.{'1' * 15}", Decimal(f"0.{'1' * 15}")),
+        (f"0.{'1' * 16}", None),
+        (10**15 - 1, Decimal(10**15 - 1)),
+        (10**15, None),
+        (Decimal("1E+15"), None),
+        (Decimal("1E+14"), Decimal("1E+14")),
+        (Decimal("1E-15"), Decimal("1E-15")),
+        (Decimal("1E-16"), None),
+        (Decimal("NaN"), None),
+        (Decimal("Infinity"), None),
+        (" 5 ", Decimal(5)),
+        ("-5.5", Decimal("-5.5")),
+        ("+5", None),
+        (".5", None),
+        ("5.", None),
+        ("", None),
+        (f"{' ' * 28}12", Decimal(12)),
+        (f"{' ' * 29}12", None),
+        (True, None),
+        (5.0, None),
+        (None, None),
+    ],
+)
+def test_a_number_has_at_most_fifteen_digits_on_either_side_of_its_point(said, read):
+    assert number(said) == read
+
+
+def test_json_is_read_as_it_was_meant_or_not_at_all():
+    assert json_value(b'\xef\xbb\xbf{"a": 1.50}') == {"a": Decimal("1.50")}
+    assert json_value(b'{"a": "\xff"}') == {"a": "\ufffd"}
+    assert [json_value(body) for body in (b'{"a": 1, "a": 2}', b"[" * 100_000, b"", b"NaN", b"{")] == [None] * 5
+
+
+def test_every_leaf_is_named_by_the_member_that_holds_it():
+    said = {"a": [1, {"b": None}], "c": {"d": ["x", ["y"]]}, "e": []}
+    assert sorted(leaves(said), key=str) == sorted([("a", 1), ("b", None), ("d", "x"), ("d", "y")], key=str)
+    assert list(leaves("alone")) == [("", "alone")] and list(leaves("alone", "n")) == [("n", "alone")]
+
+
+def test_the_first_text_is_the_first_that_is_one():
+    assert first_text(None, "", 5, " a ", "b") == "a"
+    assert first_text(None, 5) is None and first_text() is None
+    assert first_text("abc", longest=2) == "ab"
+
+
+def test_only_an_object_has_members():
+    assert members({"a": 1}) == {"a": 1} and [members(value) for value in ([], "a", None, 5)] == [{}] * 4
