@@ -12,6 +12,7 @@ from tests.deployed.issuer import issuing
 from tests.deployed.processes import Platform, Supplier
 from tests.deployed.shop import Shop, opened
 from tests.deployed.surroundings import SECRETS, Surroundings, World
+from tests.deployed.topic import Topic
 from tests.deployed.wallet import Seen
 from tests.stand_ins.secret_manager import secret_manager
 
@@ -82,4 +83,18 @@ def live(surroundings: Surroundings, supplier: Supplier) -> World:
 def shop(surroundings: Surroundings) -> Iterator[Shop]:
     """A shop whose clocks, supplier and files are in the tests' hands. Each test takes a day of its own."""
     with opened(surroundings, surroundings.platform.folder, "shop") as shop:
+        yield shop
+
+
+@pytest.fixture(scope="package")
+def topic(surroundings: Surroundings) -> Topic:
+    """To which the till announces."""
+    return surroundings.topic()
+
+
+@pytest.fixture(scope="package")
+def till(surroundings: Surroundings, topic: Topic) -> Iterator[Shop]:
+    """Another shop, whose sweeps take up whatever is open, and whose events go to a topic."""
+    environment = {"EVENTS_TOPIC": topic.name, "PUBSUB_EMULATOR_HOST": surroundings.pubsub, "GOOGLE_CLOUD_PROJECT": topic.project}
+    with opened(surroundings, surroundings.platform.folder, "till", **environment) as shop:
         yield shop

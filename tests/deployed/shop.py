@@ -5,8 +5,9 @@ Its functions are the packaged ones, selling live over a socket into an SQLite f
 
 import json
 import sqlite3
+import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -26,7 +27,7 @@ from tests.deployed.surroundings import SECRETS, Surroundings
 from tests.deployed.switchboard import PRODUCTS, Play, Switchboard, Vend
 
 ONE_DAY = timedelta(days=1)
-APART = timedelta(days=40)  # a run of settling looks back for four weeks: what one test leaves behind is none of the next one's
+APART = timedelta(days=40)  # what a process still holds of one test has ended in the next
 RECIPIENTS = {
     VasType.UTILITY: "meterNumber",
     VasType.BILL_PAYMENT: "accountNumber",
@@ -62,9 +63,12 @@ class Shop:
         return self.surroundings.platform
 
     def fresh_day(self) -> date:
-        """A morning on which nothing that was before counts any more; no file lies there."""
+        """A morning on which nothing was before: nothing is on record, and no file lies there."""
         for file in self.folder.iterdir():
             file.unlink()
+        with self.books() as books:
+            for (table,) in books.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                books.execute(f"DELETE FROM {table}")
         day = business_day(self.clocks.now() + APART)
         self.clocks.at(day, 9)
         return day
@@ -193,6 +197,17 @@ class Sale:
         return self.shop.ask(purchase or self.shop.purchase, self.service, self.body, self.key)
 
 
+def sold_day(shop: Shop, count: int = 2) -> tuple[date, list[Sale]]:
+    """A day with that many sales, and its next day with one, and the file of that; it is noon of the day after both."""
+    day = shop.fresh_day()
+    sales = [shop.buy() for _ in range(count)]
+    shop.clocks.at(day + ONE_DAY, 10)
+    control = shop.buy()
+    shop.deliver(day + ONE_DAY, [control.vend])
+    shop.clocks.at(day + 2 * ONE_DAY, 12)
+    return day, sales
+
+
 @contextmanager
 def opened(surroundings: Surroundings, folder: Path, name: str, **changes: str) -> Iterator[Shop]:
     """A shop whose functions have these variables besides, ready to sell."""
@@ -223,3 +238,15 @@ def opened(surroundings: Surroundings, folder: Path, name: str, **changes: str) 
         finally:
             for function in started:
                 function.process.kill()
+
+
+@contextmanager
+def meanwhile(work: Callable[[], Any]) -> Iterator[list[Any]]:
+    """What `work` returns, done while the block is run."""
+    done: list[Any] = []
+    thread = threading.Thread(target=lambda: done.append(work()))
+    thread.start()
+    try:
+        yield done
+    finally:
+        thread.join(PATIENCE_SECONDS)

@@ -11,7 +11,7 @@ from tests.deployed.switchboard import Deal, Play, Switchboard, answers, details
 from tests.stand_ins.switch_on_a_socket import http
 
 UTILITY, AIRTIME, BILL = VasType.UTILITY, VasType.AIRTIME, VasType.BILL_PAYMENT
-MISMATCH, AMOUNT = "vend answer does not match", "vend amount differs"
+MISMATCH, AMOUNT, CLAIMED = "vend answer does not match", "vend amount differs", "vend claimed twice"
 
 
 def messages(said: list[dict[str, Any]]) -> list[str]:
@@ -282,6 +282,22 @@ def test_another_amount_is_a_doubt_where_it_is_known_how_it_is_written(shop: Sho
             assert shop.ask(strict, UTILITY, {"meterNumber": recipient, "amountCents": 10_000}, recipient).status_code == 201
     finally:
         strict.process.kill()
+
+
+@pytest.mark.parametrize("spelt", [str, str.upper])
+@pytest.mark.parametrize("service", [UTILITY, AIRTIME])
+def test_a_vend_that_another_sale_holds_is_a_doubt_and_wakes_somebody_at_the_sale(shop: Shop, spelt: Any, service: VasType) -> None:
+    shop.fresh_day()
+    first = shop.buy()
+
+    def again(board: Switchboard, deal: Deal) -> bytes:
+        body = board.vend(deal).body
+        return http(200, body | {"transactionId": spelt(first.vend.supplier_id)})
+
+    with shop.listening() as said:
+        second = shop.buy(again, service=service)
+    assert (second.status, second.dossier["signOfVend"], first.state) == (202, True, "vended")
+    assert [line["severity"] for line in said if line["message"] == CLAIMED] == ["CRITICAL"]
 
 
 def test_a_pin_or_a_key_change_token_that_comes_again_is_no_claim(shop: Shop) -> None:
