@@ -16,7 +16,7 @@ BREACHES: Final = (
     "sold later than the minimum age",
     "sold what it had refused",
 )
-CALLERS: Final = ("two taps", "key reused", "prevend shared", "stranger's prevend", "stranger's key")
+CALLERS: Final = ("two taps", "key reused", "prevend shared", "stranger's prevend", "stranger's key", "a crowd of taps")
 FILES: Final = (
     "missing",
     "miscounted",

@@ -1,5 +1,6 @@
 """The seed's decisions about scheduling and faults."""
 
+from collections.abc import Mapping
 from random import Random
 
 from tests.simulation.faults import Call, Fault
@@ -17,7 +18,7 @@ PAUSES = (0.05, 1.0, 5.0, 20.0)
 class Dice:
     """Implements `scheduler.Chance` by a seed. `breaks`: processes may pause for longer than the promise assumes."""
 
-    __slots__ = ("_breaks", "_calm", "_draw", "_faults", "_weak", "_weakness")
+    __slots__ = ("_breaks", "_calm", "_draw", "_faults", "_slow", "_weak", "_weakness")
 
     def __init__(self, rng: Random, *, breaks: bool) -> None:
         self._draw = rng.random
@@ -27,6 +28,7 @@ class Dice:
 
         self._weak = WEAK[int(self._draw() * len(WEAK))]  # the call that fails again and again in this history, and always alike
         self._weakness = self._draw()
+        self._slow: Mapping[str, float] | None = None
 
     def calm_down(self) -> None:
         """No more faults."""
@@ -35,12 +37,18 @@ class Dice:
     def pick(self, count: int) -> int:
         return int(self._draw() * count)
 
+    def slow(self, seconds: Mapping[str, float]) -> None:
+        """From now on nothing fails, but these calls take so long, by their names."""
+        self._slow = seconds
+
     def turn(self, ready: list[Task]) -> int:
         return int(self._draw() * len(ready))
 
     def strike(self, call: Call, task: Task) -> Fault | float | None:
         if self._calm:
             return None
+        if self._slow is not None:
+            return self._slow.get(call.name)
         drawn = self._draw()
         if call.name == self._weak and drawn < WEAK_RATE:
             return call.faults[int(self._weakness * len(call.faults))]

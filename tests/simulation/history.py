@@ -6,13 +6,14 @@ from typing import Final
 
 from shared.identifiers import Caller
 from shared.mobilemart.settlement_file import Line
+from shared.store import MOST_ALIKE
 from shared.transaction import State, Transaction, business_day
 from tests.simulation import invariants, operators
 from tests.simulation.callers import Purse, Shopper, look_up
 from tests.simulation.character import Character
 from tests.simulation.dice import Dice
 from tests.simulation.files import line_that_bills_nothing, lines_of
-from tests.simulation.goods import IMPOSSIBLE, WANTS
+from tests.simulation.goods import IMPOSSIBLE, WANTS, Want
 from tests.simulation.trace import Trace
 from tests.simulation.world import ENOUGH, ONE_DAY, PERSONS_TURN, World
 
@@ -27,6 +28,8 @@ CALLERS: Final = (
 KEYS: Final = tuple(f"key-{number}" for number in range(12))
 SWEEPS: Final = (300.0, 500.0, 700.0, 900.0, 1300.0, 1600.0, 4000.0, 7000.0)  # seconds after the first caller
 LONG_ARE_ONE_IN: Final = 4
+CROWDS_ARE_ONE_IN: Final = 10  # of the rushes on which one caller's customers are
+SLOW_IN_A_CROWD: Final = {"store.find_open": 2.0, "supplier.vend": 7.0}  # seconds
 PATIENCE: Final = (0, 0, 1, 2)  # how often a caller asks again, while faults last
 FEWEST_CALLS: Final = 30  # a history of fewer port calls than this is not worth its name
 
@@ -39,7 +42,7 @@ class History(World):
         character = Character(rng)
         dice = Dice(rng, breaks=character.breaks)
         super().__init__(rng, dice, character, STARTS[dice.pick(len(STARTS))], trace)
-        self.seed = seed
+        self.seed, self.dice = seed, dice
         self.is_long = dice.pick(LONG_ARE_ONE_IN) == 0
 
     def storm(self) -> None:
@@ -88,6 +91,8 @@ class History(World):
         pick = self.pick
         rush = WANTS[pick(len(WANTS))] if pick(4) == 0 else None  # on one thing, of which all buy the same
         regular = CALLERS[pick(len(CALLERS))] if rush is not None and pick(2) else None  # whose customers all of them are
+        if regular is not None and rush is not None and pick(CROWDS_ARE_ONE_IN) == 0:
+            self._a_crowd_comes(regular, rush)
         for number in range(3):
             caller = regular or CALLERS[pick(len(CALLERS))]
             want = rush or (WANTS[pick(len(WANTS))] if pick(24) else IMPOSSIBLE)
@@ -99,6 +104,13 @@ class History(World):
             self._misused(shopper, number)
         for _ in range(pick(3) if self.is_long else pick(4) // 3):
             self.sweep(SWEEPS[pick(len(SWEEPS))], twice=pick(6) == 0)
+
+    def _a_crowd_comes(self, caller: Caller, want: Want) -> None:
+        """More taps of one caller, under as many keys, than the store reads of what looks the same: all are claimed before one ends."""
+        self.saw("caller: a crowd of taps")
+        self.dice.slow(SLOW_IN_A_CROWD)
+        for number in range(MOST_ALIKE + 6):
+            Shopper(self, caller, f"tap-{number}", want, None, duplicates=self.pick(2) == 0).begin(0.0)
 
     def _misused(self, shopper: Shopper, number: int) -> None:
         """What callers should not do, and some do."""

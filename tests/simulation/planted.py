@@ -153,6 +153,10 @@ PLANTS = (
     ),
     plant("the index of older code is believed", (vending.Vending._is_in_the_way, swap("elder is None or elder.is_unfinished", "True"))),
     plant("a sale in doubt stands in nobody's way", (vending.Vending._is_in_the_way, swap("elder.is_unfinished", "False"))),
+    plant(
+        "all that look the same count as read",
+        (vending.Vending._refused_for_an_elder, swap("if len(alike) < MOST_ALIKE:", "if True:")),
+    ),
     plant("a prevend can be bought twice", (_purchase, swap("self._create(fresh, draft.prevend)", "self._create(fresh, None)"))),
     plant(
         "a refusal leaves its key free",

@@ -10,7 +10,7 @@ from msgspec import structs
 from shared.identifiers import account_key
 from shared.prevend import Prevend
 from shared.sold import Sold
-from shared.store import CONTROLS, CONTROLS_WITHIN, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
 from shared.transaction import SHARDS, Open, State, Transaction, shard_name
 from shared.vas import Mode, VasType
 from tests.simulation.faults import READ, WRITE, Call, Fault
@@ -90,7 +90,8 @@ class Store:
             raise StoreUnavailable("refused")
         found = [sale.id for sale in self.open.values() if sale.open is not None and sale.open.account == account]
         if len(found) > 1:
-            found = [sale_id for sale_id in self.sales if sale_id in found]  # in the order of their claims
+            page = sorted(found)[:MOST_ALIKE]  # as Firestore reads them, before they are put in order
+            found = [sale_id for sale_id in self.sales if sale_id in page]  # in the order of their claims
         if fault is not None:
             yield fault
         return found
