@@ -7,11 +7,12 @@ from typing import Final
 
 from shared.identifiers import hashed
 from shared.matching import ONE_DAY, DayView, Filed, Known, Verdict, goes_to
-from shared.mobilemart.settlement_file import BINNED, Line
+from shared.mobilemart.settlement_file import BINNED, SUCCESSFUL, Line
 from shared.settled_day import Discrepancy, Kind, Severity
 from shared.transaction import State
 from shared.value import Value
 from shared.vas import Mode, last_four
+from shared.withdrawn import Past
 
 SEVERITY: Final[Mapping[Kind, Severity]] = MappingProxyType(
     {
@@ -19,6 +20,7 @@ SEVERITY: Final[Mapping[Kind, Severity]] = MappingProxyType(
         Kind.CLAIMED_TWICE: Severity.CRITICAL,
         Kind.VENDED_AFTER_REJECTION: Severity.CRITICAL,
         Kind.MISSING_HERE: Severity.CRITICAL,
+        Kind.LINES_WITHDRAWN: Severity.CRITICAL,
         Kind.DUPLICATE_LINE: Severity.CRITICAL,
         Kind.AMOUNT_DIFFERS: Severity.CRITICAL,
         Kind.ACCOUNT_DIFFERS: Severity.CRITICAL,
@@ -49,6 +51,7 @@ class _Found(Value, frozen=True):
     filed: Filed | None
     severity: Severity
     rival: Known | None = None  # the other sale that holds the same supplier id
+    theirs: Mapping[str, object] | None = None  # where it is said of no line
 
     @property
     def key(self) -> tuple[str, str]:
@@ -61,13 +64,13 @@ class _Found(Value, frozen=True):
 class Differences:
     """The differences of one day."""
 
-    def __init__(self, view: DayView, mode: Mode) -> None:
-        self.view, self.mode, self.matching = view, mode, view.matching
+    def __init__(self, view: DayView, mode: Mode, past: Past) -> None:
+        self.view, self.mode, self.past, self.matching = view, mode, past, view.matching
         self.claims = view.matching.claims()
 
     def all(self) -> tuple[Discrepancy, ...]:
         """Every difference of the day, gravest kinds first."""
-        found = [*self._in_lines(), *self._in_bills(), *self._in_sales(), *self._in_claims()]
+        found = [*self._in_lines(), *self._in_bills(), *self._in_sales(), *self._in_claims(), *self._in_past()]
         order = {kind: at for at, kind in enumerate(Kind)}
         found.sort(key=lambda one: (order[one.kind], one.key, one.filed.number if one.filed else 0))  # the same on every run
         seen: Counter[tuple[Kind, tuple[str, str]]] = Counter()
@@ -86,7 +89,7 @@ class Differences:
             severity=found.severity,
             transaction_id=found.known.sale.id if found.known else None,
             ours=self._ours(found) if found.known else None,
-            theirs=_theirs(found.filed) if found.filed else None,
+            theirs=_theirs(found.filed) if found.filed else found.theirs,
         )
 
     def _ours(self, found: _Found) -> dict[str, object]:
@@ -160,6 +163,23 @@ class Differences:
             for known in later:
                 if known.sale.day == self.view.day:
                     yield _Found(Kind.CLAIMED_TWICE, known, None, SEVERITY[Kind.CLAIMED_TWICE], first)
+
+    def _in_past(self) -> Iterator[_Found]:
+        """What an earlier file of the day says otherwise than its last one: lines that are gone, and one that bills a rejected sale."""
+        if (lost := self.past.withdrawn) is not None:
+            theirs = {"rows": lost.rows, "amountCents": lost.cents}
+            yield _Found(Kind.LINES_WITHDRAWN, None, None, SEVERITY[Kind.LINES_WITHDRAWN], theirs=theirs)
+        told: set[str] = set()
+        for filed in self.past.lines:
+            known = self.matching.named(filed.line)
+            if filed.day == self.view.day and known is not None and known.sale.id not in told and self.contradicts(known, filed):
+                told.add(known.sale.id)
+                yield self._found(Kind.VENDED_AFTER_REJECTION, known, filed)
+
+    def contradicts(self, known: Known, filed: Filed) -> bool:
+        """Whether a line that is laid to no sale once billed one that we call rejected: it is of an earlier file."""
+        is_bill = filed.line.status == SUCCESSFUL and filed.line.cents >= 0
+        return is_bill and known.sale.state is State.REJECTED and known.billed_in is None
 
     def _found(self, kind: Kind, known: Known | None, filed: Filed | None) -> _Found:
         rival = self.matching.holder(filed.line) if kind is Kind.CLAIMED_TWICE and filed is not None else None

@@ -4,7 +4,7 @@ A line that agrees with its sale in everything leaves nothing behind but a mark 
 Every other line is kept, and judged when all files were read: so a line that agrees goes before one that does not.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
@@ -107,10 +107,12 @@ class Matching:
     """Our sales, and the files' lines laid to them.
 
     `controls` are the files that billed at least one vended sale by its request id. `unexplained` holds, per file, the
-    service and amount, without its sign, of every line that might really be another sale's.
+    service and amount, without its sign, of every line that might really be another sale's. Of files of other days than `near`, only
+    the lines that name a sale of ours are kept.
     """
 
     readings: Readings
+    near: Collection[date]
     known: list[Known] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
     files: dict[date, Summary] = field(default_factory=dict)
@@ -182,7 +184,7 @@ class Matching:
 
         The first look is for what almost every line is: the only one of a vended sale of its file's day, equal to the letter.
         """
-        day, vended, supplier_field = file.day, State.VENDED, self._supplier_field
+        day, vended, supplier_field, is_near = file.day, State.VENDED, self._supplier_field, file.day in self.near
         by_request, by_supplier = self._by_request, self._by_supplier
         services, recipient_fields = dict(FILE_VAS_TYPES), dict(RECIPIENT_FIELD)
         for number, line in enumerate(file, 2):
@@ -201,7 +203,7 @@ class Matching:
                 known.billed_in = day
                 if day not in self.controls and line.merchant_id == sale.request_id:
                     self.controls.add(day)
-            elif not self._agrees(filed := Filed(day, number, line)):
+            elif not self._agrees(filed := Filed(day, number, line)) and (is_near or self.named(line) is not None):
                 yield filed
 
     def _agrees(self, filed: Filed) -> bool:
@@ -271,14 +273,14 @@ class Matching:
         return Verdict.TWICE if self.holder(line) in (None, known) else Verdict.CLAIMED
 
 
-def match(sold: Iterable[Sold], files: Iterable[SettlementFile], readings: Readings) -> Matching:
-    """Lay every line of the files to the sale that it bills.
+def match(sold: Iterable[Sold], files: Iterable[SettlementFile], readings: Readings, near: Collection[date] = ()) -> Matching:
+    """Lay every line of the files to the sale that it bills. Lines that name no sale are of interest in files of days `near` alone.
 
     Raises:
         FileRefused: a file breaks the format.
         ValueError: two files are of the same day.
     """
-    matching = Matching(readings)
+    matching = Matching(readings, near)
     matching._know(sold)
     kept: list[Filed] = []
     for file in sorted(files, key=lambda file: file.day):

@@ -28,6 +28,7 @@ KIND_WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         Kind.CLAIMED_TWICE: ("Claimed twice", "One sale of theirs, two purchases of ours."),
         Kind.VENDED_AFTER_REJECTION: ("Billed though rejected", "We told the customer that nothing was sold."),
         Kind.MISSING_HERE: ("Not ours", "A line that names no sale of ours."),
+        Kind.LINES_WITHDRAWN: ("Lines withdrawn", "An earlier file of the day had lines that the last one has not."),
         Kind.DUPLICATE_LINE: ("Line repeated", "The same sale is billed again."),
         Kind.AMOUNT_DIFFERS: ("Other amount", "They bill another amount than we sold for."),
         Kind.ACCOUNT_DIFFERS: ("Other recipient", "They sold to another meter, account or number, or another service."),
@@ -54,7 +55,7 @@ TERMS: Final = (  # of the conservation equation, in its order: its sign, its na
     ("", "residue", "Unexplained"),
 )
 SIDE_WORDS: Final = (  # what a side of a discrepancy says, as far as it says it
-    *(("recipient", "To"), ("status", "Status"), ("state", "State"), ("productName", "Product"), ("line", "Line")),
+    *(("recipient", "To"), ("status", "Status"), ("state", "State"), ("productName", "Product"), ("line", "Line"), ("rows", "Lines")),
     *(("supplierId", "Sold by"), ("supplierTransactionId", "Supplier"), ("requestId", "Request"), ("merchantTransactionId", "Merchant")),
     *(("source", "By"), ("said", "Said")),
 )

@@ -14,6 +14,7 @@ from shared.transaction import State
 from shared.value import Value
 from shared.vas import SUPPLIER_IDS, Mode, VasType
 
+MOST_LISTED: Final = 1_000  # of each list: with them all full, a day's paper is still below Firestore's 1 MiB
 OPEN: Final = "open"  # the status of a discrepancy that nobody has decided on
 
 
@@ -24,6 +25,7 @@ class Kind(StrEnum):
     CLAIMED_TWICE = "claimed_twice"  # one supplier id, two sales of ours
     VENDED_AFTER_REJECTION = "vended_after_rejection"
     MISSING_HERE = "missing_here"
+    LINES_WITHDRAWN = "lines_withdrawn"  # an earlier file of the day had lines which the last one has not
     DUPLICATE_LINE = "duplicate_line"  # the same supplier id again
     AMOUNT_DIFFERS = "amount_differs"
     ACCOUNT_DIFFERS = "account_differs"  # or the service
@@ -105,14 +107,15 @@ class Proof(Value, frozen=True, kw_only=True):
 
 
 class Sign(Value, frozen=True, kw_only=True):
-    """A line that names a sale in doubt and does not bill it: no proof of a vend, but from now on silence proves nothing either.
+    """A line that names a sale and does not bill it: no proof of a vend, but from now on silence proves nothing of one in doubt.
 
-    Never shown: the line holds whole numbers.
+    It contradicts the end of a sale that was not in doubt (`is_of_doubt`). Never shown: the line holds whole numbers.
     """
 
     _hidden = frozenset({"line"})
 
     transaction_id: str
+    is_of_doubt: bool
     day: date
     number: int
     line: Line
@@ -177,11 +180,14 @@ class Conservation(Value, frozen=True, kw_only=True):
 
 
 class SettledDay(Value, frozen=True, kw_only=True):
-    """A day's comparison, frozen. What only the run needs (`signs`, `proofs`, `absent`, `strangers`) is not part of what is kept.
+    """A day's comparison, frozen. What only the run needs (`signs`, `proofs`, `absent`, `strangers`, `reached`,
+    `wanted`) is not part of what is kept.
 
     `signs`, `proofs` and `absent` (ids of sales that may be called rejected) are to be put on record. `strangers` are lines that name
-    no sale that was given: if one names an older sale of ours, compare again with that sale, and with its day's files.
-    `left_out` counts what is not listed one by one, by the name of its list.
+    no sale that was given: if one names an older sale of ours, compare again with that sale, and with its day's files. `reached` are
+    the days, other than this one and its neighbours, whose sales this day's file bills: their papers are to say so.
+    `wanted` are days whose files, if they are there, may make more of silence: compare again with them. `left_out` counts what is not
+    listed one by one, by the name of its list.
     """
 
     _hidden = frozenset({"strangers"})
@@ -201,6 +207,8 @@ class SettledDay(Value, frozen=True, kw_only=True):
     proofs: tuple[Proof, ...]
     absent: tuple[str, ...]
     strangers: tuple[Line, ...]
+    reached: frozenset[date] = frozenset()
+    wanted: frozenset[date] = frozenset()
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     def reviewed(self, decisions: Mapping[str, str], earlier: Iterable[Discrepancy]) -> "SettledDay":

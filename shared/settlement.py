@@ -26,36 +26,51 @@ from shared.settled_day import (
     TokenToRecover,
     ended_status,
 )
-from shared.silence import proves_absence
+from shared.silence import Silence, may_be_absent
 from shared.sold import Sold
 from shared.transaction import State
 from shared.value import Value
 from shared.vas import Mode, VasType
+from shared.withdrawn import Past
 
 OPEN_STATES: Final = (State.VENDING, State.IN_DOUBT)
 
 
 def files_needed(day: date, sold: Iterable[Sold] = ()) -> frozenset[date]:
     """The days whose files settle a day: its neighbours' too, and those around the older sales that its lines name."""
-    days = {day, *(sale.day for sale in sold)}
-    return frozenset(one + offset for one in days for offset in (-ONE_DAY, ONE_DAY * 0, ONE_DAY))
+    return frozenset(near for one in {day, *(sale.day for sale in sold)} for near in around(one))
 
 
-def compare(day: date, sold: Iterable[Sold], files: Iterable[SettlementFile], *, mode: Mode, today: date, readings: Readings) -> SettledDay:
+def around(day: date) -> tuple[date, date, date]:
+    """A day and its neighbours."""
+    return day - ONE_DAY, day, day + ONE_DAY
+
+
+def compare(
+    day: date,
+    sold: Iterable[Sold],
+    files: Iterable[SettlementFile],
+    *,
+    mode: Mode,
+    today: date,
+    readings: Readings,
+    past: Past = Past(),  # noqa: B008 - it never changes
+) -> SettledDay:
     """Every difference between our sales and the files, both ways, by id; amounts have no tolerance.
 
     Args:
         day: the business day that is settled.
         sold: every sale of that day and of both its neighbours, and whatever older ones its lines named the last time.
-        files: those of `files_needed` that there are, unread.
+        files: those of `files_needed` that there are, unread, and of any other day that matters.
         today: the business day of the run: what a file of a day that is not over lacks, it may still come to hold.
+        past: what earlier files of these days said, and the days whose silence proves nothing.
 
     Raises:
         FileRefused: a file breaks the format; then nothing was found out.
         ValueError: two files are of the same day.
     """
-    view = DayView(day, match(sold, files, readings), today)
-    return _Comparison(view, Differences(view, mode), today).settled()
+    view = DayView(day, match(sold, files, readings, around(day)), today)
+    return _Comparison(view, Differences(view, mode, past), today, past).settled()
 
 
 class _Comparison(Value, frozen=True):
@@ -64,11 +79,12 @@ class _Comparison(Value, frozen=True):
     view: DayView
     differences: Differences
     today: date
+    past: Past
 
     def settled(self) -> SettledDay:
         view = self.view
         discrepancies = self.differences.all()
-        absent = tuple(sorted(known.sale.id for known in view.own if proves_absence(known, view.matching, self.today)))
+        absent, wanted = self._silence()
         proofs = tuple(sorted(self._proofs(), key=lambda proof: (proof.transaction_id, proof.supplier_transaction_id)))
         return SettledDay(
             day=view.day,
@@ -86,7 +102,18 @@ class _Comparison(Value, frozen=True):
             proofs=proofs,
             absent=absent,
             strangers=self._strangers(),
+            reached=frozenset(known.sale.day for known in view.billed if known.is_vended) - set(around(view.day)),
+            wanted=wanted - set(around(view.day)),
         )
+
+    def _silence(self) -> tuple[tuple[str, ...], frozenset[date]]:
+        """The sales that the files prove were never made, and the days whose files might still help to prove it of others."""
+        doubts = [known for known in self.view.own if may_be_absent(known)]
+        if not doubts:
+            return (), frozenset()
+        silence = Silence(self.view.matching, self.today, self.past.distrusted)
+        absent = (known.sale.id for known in doubts if silence.proves_absence(known))
+        return tuple(sorted(absent)), frozenset(day for known in doubts for day in silence.files_wanted(known))
 
     def _status(self, discrepancies: Iterable[Discrepancy]) -> Status:
         if self.view.day not in self.view.matching.files:
@@ -137,12 +164,20 @@ class _Comparison(Value, frozen=True):
                 books.add(line.service, "carried_in", Total(1, known.cents))
 
     def _signs(self) -> tuple[Sign, ...]:
-        """The first line of each sale in doubt that names it, in whichever of the files, where none bills it."""
+        """The first line of each sale in doubt that names it, in whichever of the files, where none bills it.
+
+        Those of earlier files too; one that bills a rejected sale contradicts its end.
+        """
         signs: dict[str, Sign] = {}
-        for filed, _, known in self.view.matching.judged:
-            if known is not None and known.sale.state in OPEN_STATES and known.billed_in is None and not known.sale.sign_of_vend:
-                sale_id = known.sale.id
-                signs.setdefault(sale_id, Sign(transaction_id=sale_id, day=filed.day, number=filed.number, line=filed.line))
+        named = [(filed, known) for filed, _, known in self.view.matching.judged if known is not None]
+        named += [(filed, known) for filed in self.past.lines if (known := self.view.matching.named(filed.line)) is not None]
+        for filed, known in named:
+            sale = known.sale
+            is_of_doubt = sale.state in OPEN_STATES
+            is_news = (is_of_doubt and not sale.sign_of_vend) or self.differences.contradicts(known, filed)
+            if known.billed_in is None and is_news:
+                sign = Sign(transaction_id=sale.id, is_of_doubt=is_of_doubt, day=filed.day, number=filed.number, line=filed.line)
+                signs.setdefault(sale.id, sign)
         return tuple(signs[sale_id] for sale_id in sorted(signs))
 
     def _proofs(self) -> Iterator[Proof]:
@@ -193,10 +228,11 @@ class _Comparison(Value, frozen=True):
         silent = {
             (known.sale.vas_type, known.cents) for known in self.view.own if known.sale.state in OPEN_STATES and known.billed_in is None
         }
+        matching = self.view.matching
+        strangers = [filed for filed, _, known in matching.judged if known is None]
+        strangers += [filed for filed in self.past.lines if matching.named(filed.line) is None]
         return tuple(
-            filed.line
-            for filed, _, known in self.view.matching.judged
-            if known is None and (filed.day == self.view.day or (filed.line.service, abs(filed.line.cents)) in silent)
+            filed.line for filed in strangers if filed.day == self.view.day or (filed.line.service, abs(filed.line.cents)) in silent
         )
 
 

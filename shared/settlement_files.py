@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Final, NamedTuple, Protocol, TypeVar
@@ -37,11 +37,15 @@ class FileUnreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file, unread. `mark` changes whenever its bytes do; `chunks` reads it from the beginning, as often as it is called."""
+    """A file, unread. `mark` changes whenever its bytes do; `chunks` reads it from the beginning, as often as it is called.
+
+    `earlier` are the other files of its day, which it corrects: each once, however many names its bytes have.
+    """
 
     name: str
     mark: str
     chunks: Callable[[], Iterable[bytes]] = field(repr=False, compare=False)
+    earlier: tuple["StoredFile", ...] = field(default=(), repr=False, compare=False)
 
     @property
     def known_as(self) -> str:
@@ -276,8 +280,13 @@ class Choice:
                 counting, rivals = max(fresh.values()), len(fresh)
         if rivals > 1:
             return Refusal(counting.name, counting.mark, "different files of the day have the same time in their names")
-        cause = self._unread.get(_key(counting))
-        return counting.file if cause is None else _unreadable(counting.file, cause, _UNREADABLE)
+        if (cause := self._unread.get(_key(counting))) is not None:
+            return _unreadable(counting.file, cause, _UNREADABLE)
+        if len(files) == 1:
+            return counting.file
+        others = {self._hash(one): one.file for one in files}
+        del others[self._hash(counting)]
+        return replace(counting.file, earlier=tuple(others.values()))
 
     def _hash(self, one: _Named) -> str:
         """The hash of a file's bytes; of one that cannot be read, something of its own: it may be any file."""

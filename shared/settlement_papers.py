@@ -15,10 +15,11 @@ from typing import Any, Final
 from msgspec import field, structs
 
 from shared import logs
-from shared.mobilemart.settlement_file import Fault
+from shared.mobilemart.settlement_file import Fault, Total
 from shared.reconciling import Each
 from shared.settled_day import (
     ENDED,
+    MOST_LISTED,
     OPEN,
     Discrepancy,
     Healed,
@@ -35,9 +36,9 @@ from shared.store import Conflict, Paper, PaperKind, Papers
 from shared.transaction import State
 from shared.value import Value
 from shared.vas import Mode
+from shared.withdrawn import Lacking, LostLine
 
 AT_ONCE: Final = 16
-MOST_LISTED: Final = 1_000  # of each list: with them all full, a day's paper is still below Firestore's 1 MiB
 MOST_HEALED: Final = 10_000  # remembered of a day
 CORRECTED: Final = "corrected"
 BY: Final = "settlement"
@@ -48,14 +49,18 @@ log = logs.logger(__name__)
 class Runs(Value, frozen=True):
     """What the runs over a day came to: whom they healed, and with which files the last of them ended.
 
-    `files` are those of the day and its neighbours that were believed, `refused` those neighbours' that were not, as they are known
-    by name and mark (`StoredFile.known_as`); by name alone where the paper is of a version that did not look at marks. `refusal`: why the
-    last run refused the day.
+    `files` are those of the day and its neighbours that were believed, `refused` those neighbours' that were not, `earlier` those that
+    a later one has corrected, as they are known by name and mark (`StoredFile.known_as`); by name alone where the paper is of a
+    version that did not look at marks. `beyond` are other days whose files matter: they bill a sale of this one, or may end a doubt.
+    `lacking` is what the day's file has not, and earlier ones had. `refusal`: why the last run refused the day.
     """
 
     healed: tuple[Healed, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
+    beyond: tuple[date, ...] = ()
+    lacking: Lacking = Lacking()
     revision: str | None = None
     refusal: Refusal | None = None
 
@@ -110,8 +115,17 @@ class DayPapers(Value, frozen=True, kw_only=True):
         paper = await self.papers.read_paper(PaperKind.SETTLEMENTS, runs_id(self.mode, day))
         if paper is None:
             return Runs()
-        healed = tuple(Healed(one, State(state), supplier_id) for one, state, supplier_id in paper.body["healed"])
-        return Runs(healed, paper.body["files"], tuple(paper.body["refused"]), paper.revision, refusal_of(paper.body))
+        body = paper.body
+        return Runs(
+            healed=tuple(Healed(one, State(state), supplier_id) for one, state, supplier_id in body["healed"]),
+            files=body["files"],
+            refused=tuple(body["refused"]),
+            earlier=tuple(body.get("earlier", ())),
+            beyond=tuple(map(date.fromisoformat, body.get("beyond", ()))),
+            lacking=_lacking(body.get("lacking")),
+            revision=paper.revision,
+            refusal=refusal_of(body),
+        )
 
     async def refuse(self, day: date, refusal: Refusal | None) -> None:
         """Put on record why a day was refused, until a run settles it; `None`: it is no longer. Only what is said of this day is kept."""
@@ -129,8 +143,14 @@ class DayPapers(Value, frozen=True, kw_only=True):
         """Replace what is known of the runs."""
         if after == before:
             return before
-        healed = [[one.transaction_id, one.state.value, one.supplier_transaction_id] for one in after.healed]
-        body: Json = {"healed": healed, "files": after.files, "refused": after.refused}
+        body: Json = {
+            "healed": [[one.transaction_id, one.state.value, one.supplier_transaction_id] for one in after.healed],
+            "files": after.files,
+            "refused": list(after.refused),
+            "earlier": list(after.earlier),
+            "beyond": [one.isoformat() for one in after.beyond],
+            "lacking": _lacking_body(after.lacking),
+        }
         mark = None
         if (refusal := after.refusal) is not None:
             faults = [structs.asdict(fault) for fault in refusal.faults]
@@ -223,6 +243,20 @@ def with_healed(healed: Sequence[Healed], more: Collection[Healed]) -> tuple[Hea
 
 def _json(body: Mapping[str, Any] | None) -> Json | None:
     return None if body is None else dict(body)
+
+
+def _lacking_body(lacking: Lacking) -> Json | None:
+    if lacking == Lacking():
+        return None
+    lines = [list(line) for line in lacking.lines]
+    return {"rows": lacking.least.rows, "cents": lacking.least.cents, "lines": lines, "unlisted": lacking.unlisted}
+
+
+def _lacking(body: Mapping[str, Any] | None) -> Lacking:
+    if body is None:
+        return Lacking()
+    lines = tuple(LostLine(*line) for line in body["lines"])
+    return Lacking(least=Total(body["rows"], body["cents"]), lines=lines, unlisted=body["unlisted"])
 
 
 def _body(found: Discrepancy, status: str, closure: Mapping[str, Any] | None) -> Json:

@@ -5,45 +5,35 @@ these days explains, put on record what the files prove, compare again, and keep
 every file was read to its end, and whatever is written twice is written once: a run that was cut short is finished by the next.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from enum import IntEnum
 from functools import partial
-from itertools import groupby
-from typing import Final, Protocol
+from itertools import chain, groupby
+from typing import Any, Final, Protocol
 
 from msgspec import structs
 
 from shared import logs
 from shared.identifiers import one_spelling
-from shared.matching import ONE_DAY, Readings
+from shared.matching import ONE_DAY, Filed, Readings
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import line_text
 from shared.outcome import Answer, RawAnswer, Reason, Rejected, Unknown, Vended
 from shared.reconciling import Each
 from shared.recording import Recording
-from shared.settled_day import ENDED, Json, Proof, SettledDay, Sign
-from shared.settlement import OPEN_STATES, compare, files_needed
-from shared.settlement_files import (
-    Answered,
-    Files,
-    Found,
-    FoundFiles,
-    NotTaken,
-    Reading,
-    Refusal,
-    Refused,
-    StoredFile,
-    broke_off,
-    to_the_end,
-)
+from shared.settled_day import Json, Proof, SettledDay, Sign
+from shared.settlement import OPEN_STATES, around, compare, files_needed
+from shared.settlement_files import Answered, Files, Found, FoundFiles, NotTaken, Reading, Refusal, Refused, StoredFile, to_the_end
 from shared.settlement_papers import AT_ONCE, BY, DayPapers, Runs, with_healed
+from shared.settling_past import PastFiles, Read
+from shared.settling_turns import Standing, around_asked, in_turn, is_foreign
 from shared.sold import Sold
 from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable
-from shared.transaction import SHARDS, Transaction, after, business_day
+from shared.transaction import SHARDS, State, Transaction, after, business_day
 from shared.unread import Unread
 from shared.value import Value
+from shared.withdrawn import Earlier, Past, withdrawn
 
 FIRST_DAY: Final = date(2020, 1, 1)
 WINDOW: Final = timedelta(days=28)  # how far back a run looks for files that are new; a day that has not ended is taken up however old
@@ -79,50 +69,16 @@ class Settled(Value, frozen=True, kw_only=True):
     more_not_taken: int = 0
 
 
-class _Turn(IntEnum):
-    """Which days a run takes up first: those that have something to settle must not wait for those that have nothing."""
-
-    NEWS = 1  # there is a file around it with which it was not settled
-    FRESH = 2  # it is yesterday, or was never looked at, or was refused
-    WAITING = 3  # its files have not come; or they may have changed, when they were known by their names alone
-
-
-class _Day(Value, frozen=True):
-    """How a day stands before a run."""
-
-    day: date
-    paper: Paper | None
-    runs: Runs
-
-    def turn(self, found: Found, yesterday: date) -> _Turn | None:
-        """When it is its turn; `None`: it has ended, and nothing around it is new."""
-        if self.has_news(found):
-            return _Turn.NEWS
-        if self.paper is None or self.day == yesterday or self.runs.refusal is not None:
-            return _Turn.FRESH
-        return _Turn.WAITING if self.paper.body["status"] not in ENDED or self._others(found) else None
-
-    def has_news(self, found: Found) -> bool:
-        """Whether there surely is a file around the day with which it was not settled."""
-        sure = (one for one in self._others(found) if broke_off(one) not in self._known)  # one that broke off may do so again
-        return any(known_as.partition("/")[0] not in self._known for known_as in sure)
-
-    def _others(self, found: Found) -> list[str]:
-        """The files that it is not known to have been settled with. One that is gone is none, and neither is another merchant's."""
-        files = [found[one] for one in _around(self.day) if one in found and not _is_foreign(found[one])]
-        return [file.known_as for file in files if file.known_as not in self._known]
-
-    @property
-    def _known(self) -> frozenset[str]:
-        own = () if self.runs.refusal is None else (self.runs.refusal.known_as,)
-        return frozenset({*self.runs.files.values(), *self.runs.refused, *own})
-
-
 @dataclass(slots=True)
 class _Evidence:
-    """What is known for a day's comparison. `older` are sales of other days that a line named; `asked` the lines looked up."""
+    """What is known for a day's comparison.
+
+    `beyond` are days, besides its neighbours, whose files matter; `older` sales of other days that a line named; `asked` the lines
+    looked up.
+    """
 
     sold: dict[str, Sold]
+    beyond: set[date]
     older: dict[str, Sold] = field(default_factory=dict)
     asked: set[tuple[str, str]] = field(default_factory=set)
     not_asked: int = 0
@@ -130,6 +86,11 @@ class _Evidence:
     @property
     def all(self) -> list[Sold]:
         return [*self.older.values(), *self.sold.values()]
+
+    @property
+    def unvended(self) -> frozenset[str]:
+        """The request ids of the sales that are not known to have vended."""
+        return frozenset(sale.request_id for sale in self.all if sale.state is not State.VENDED)
 
     def known(self, sale_id: str) -> Sold | None:
         return self.sold.get(sale_id) or self.older.get(sale_id)
@@ -140,6 +101,21 @@ class _Evidence:
         for sold in fresh:
             (self.sold if sold.id in self.sold else self.older)[sold.id] = sold
         return bool(fresh)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: what it has come to, the days that it is at, and those that it takes up once more at its end."""
+
+    today: date
+    bodies: dict[date, Json]
+    begun: list[date] = field(default_factory=list)
+    once_more: list[date] = field(default_factory=list)
+
+    def look_again_at(self, day: date) -> None:
+        """Settle a day once more, when all others are settled."""
+        if day not in self.once_more:
+            self.once_more.append(day)
 
 
 class Settling(Recording, frozen=True, kw_only=True):
@@ -165,26 +141,26 @@ class Settling(Recording, frozen=True, kw_only=True):
             raise NoBusinessDay(day.isoformat())
         shown = [day] if day is not None else await self._unsettled(today)
         candidates = shown if day is None else [day - ONE_DAY, day, day + ONE_DAY]
-        found = await self.files.find(frozenset(near for one in candidates for near in _around(one)))
         standing = await self.each((self._standing(one) for one in candidates), AT_ONCE)
-        bodies = {one.day: dict(one.paper.body) for one in standing if one.paper is not None}
+        found = await self.files.find(frozenset(near for one in standing for near in one.files))
+        run = _Run(today, {one.day: dict(one.paper.body) for one in standing if one.paper is not None})
         refused: dict[date, Refusal] = {}
         left: list[date] = []
-        for one in _in_turn(standing, found, today - ONE_DAY) if day is None else _around_asked(standing, found, day):
+        turns = in_turn(standing, found, today - ONE_DAY) if day is None else around_asked(standing, found, day)
+        for one in chain(turns, run.once_more):
             if self.now() >= until and one != day:
                 left.append(one)
                 continue
             try:
-                bodies[one] = await self._settle_day(one, today)
+                await self._settle_day(one, run)
             except Refused as error:
                 refused[one] = error.refusal
-                _tell_refused(one, error.refusal)
-                await self._papers.refuse(one, error.refusal)
+                await self._refuse(one, error.refusal)
         not_taken, more = _not_taken(found)
         if left:
             log.error("days left unsettled", days=[one.isoformat() for one in sorted(left)])
         return Settled(
-            days=tuple(bodies[one] for one in shown if one not in refused and one not in left),
+            days=tuple(run.bodies[one] for one in shown if one not in refused and one not in left),
             refused=tuple(RefusedDay(one, refused[one]) for one in shown if one in refused),
             left=tuple(sorted(left)),
             not_taken=not_taken,
@@ -223,35 +199,53 @@ class Settling(Recording, frozen=True, kw_only=True):
         days = [today - ONE_DAY * back for back in range(WINDOW.days, 0, -1)]
         settled = await self._papers.first_since(days[0])
         found = await self.files.find(days)
-        ours = [day for day, file in found.items() if not _is_foreign(file)]
+        ours = [day for day, file in found.items() if not is_foreign(file)]
         first = min([*ours, *([settled] if settled is not None and settled < today else []), days[-1]])
         while first > days[0] and await self.store.any_of_day(self.rules.mode, first - ONE_DAY):
             first -= ONE_DAY
         return [day for day in days if day >= first]
 
-    async def _standing(self, day: date) -> _Day:
-        return _Day(day, await self._papers.day(day), await self._papers.runs(day))
+    async def _standing(self, day: date) -> Standing:
+        return Standing(day, await self._papers.day(day), await self._papers.runs(day))
 
-    async def _settle_day(self, day: date, today: date) -> Json:
+    async def _settle_day(self, day: date, run: _Run) -> None:
         for _ in range(TRIES):
             try:
-                return await self._settled(day, today)
+                run.begun.append(day)
+                run.bodies[day] = await self._settled(day, run)
+                return
             except Conflict:  # another run was first with a paper
                 continue
+            finally:
+                run.begun.remove(day)
         raise StoreUnavailable("other runs keep changing the day")
 
-    async def _settled(self, day: date, today: date) -> Json:
+    async def _settled(self, day: date, run: _Run) -> Json:
         before, runs = await self._papers.day(day), await self._papers.runs(day)
-        await self._read(day, files_needed(day), runs, to_the_end)  # of a file that is not believed nobody needs to know the sales
-        evidence = _Evidence(await self._sold(day - ONE_DAY, day, day + ONE_DAY))
+        read: Read[Any] = await self._read(day, files_needed(day), runs, to_the_end)  # before the sales, which take longest
+        evidence = _Evidence(await self._sold(*around(day)), beyond=set(runs.beyond))
+        earlier = await self._past.earlier(read.files, evidence.unvended)
+        past, unsettled = Past(lines=_lines(earlier)), set[date]()
         while True:
-            comparing = partial(compare, day, evidence.all, mode=self.rules.mode, today=today, readings=self.readings)
-            settled, ended = await self._read(day, files_needed(day, evidence.older.values()), runs, comparing)
+            needed = files_needed(day, evidence.older.values()) | evidence.beyond
+            comparing = partial(compare, day, evidence.all, mode=self.rules.mode, today=run.today, readings=self.readings, past=past)
+            read = await self._read(day, needed, runs, comparing)
+            settled = read.made
             if evidence.learn(await self._named_by(settled.strangers, evidence)):
+                continue
+            if settled.wanted - evidence.beyond and await self._is_any_there(settled.wanted, evidence):
+                continue
+            lacks = await self._past.lacking(settled, read.files, runs.lacking, earlier, before)
+            doubted = await self._past.doubted(settled, read.files, lacks, earlier, lists_all=not evidence.not_asked)
+            unsettled |= doubted.unsettled
+            if (fuller := past.with_more(withdrawn(settled, lacks, earlier.get(day, ())), doubted.days)) != past:
+                past = fuller
                 continue
             runs = await self._papers.keep_runs(day, runs, structs.replace(runs, healed=with_healed(runs.healed, settled.healed)))
             if not evidence.learn(await self._healed(settled)):
                 break
+        for one in sorted({*settled.reached, *_carried_in(before)} - {*around(day), *run.begun}):
+            await self._bring_up_to_date(one, day, read, run)
         healed = tuple(
             structs.replace(one, supplier_id=sold.supplier_id)
             for one in runs.healed
@@ -259,10 +253,35 @@ class Settling(Recording, frozen=True, kw_only=True):
         )
         reviewed = await self._papers.review(structs.replace(settled, healed=healed, left_out=_left_out(evidence)))
         body = await self._papers.keep_day(reviewed, before)
-        await self._papers.keep_runs(day, runs, structs.replace(runs, files=ended.files, refused=ended.refused, refusal=None))
+        await self._papers.keep_runs(day, runs, read.ended(day, runs, evidence.beyond, lacks, unsettled))
+        if unsettled:
+            run.look_again_at(day)
         if settled.file is None:
             log.error("settlement file missing", day=day)
         return body
+
+    async def _bring_up_to_date(self, day: date, billed_on: date, read: Read[Any], run: _Run) -> None:
+        """Settle a day of long ago of which a file bills a sale, or did so the last time, unless it is settled with that file."""
+        runs = await self._papers.runs(day)
+        file = read.files.get(billed_on)
+        if file is None or runs.files.get(billed_on.isoformat()) == file.known_as or await self._papers.day(day) is None:
+            return
+        await self._papers.keep_runs(day, runs, structs.replace(runs, beyond=tuple(sorted({*runs.beyond, billed_on}))))
+        try:
+            await self._settle_day(day, run)
+        except Refused as error:
+            await self._refuse(day, error.refusal)
+
+    async def _refuse(self, day: date, refusal: Refusal) -> None:
+        """Say and remember why a day was refused."""
+        _tell_refused(day, refusal)
+        await self._papers.refuse(day, refusal)
+
+    async def _is_any_there(self, wanted: frozenset[date], evidence: _Evidence) -> bool:
+        """Whether any of these days has a file to look at besides. That they were wanted is remembered: it may come."""
+        fresh = wanted - evidence.beyond
+        evidence.beyond |= fresh
+        return any(isinstance(file, StoredFile) for file in (await self.files.find(fresh)).values())
 
     async def _sold(self, *days: date) -> dict[str, Sold]:
         parts = await self.each((self._shard(day, shard) for day in days for shard in range(SHARDS)), AT_ONCE)
@@ -271,11 +290,11 @@ class Settling(Recording, frozen=True, kw_only=True):
     async def _shard(self, day: date, shard: int) -> list[Sold | Unread]:
         return [sale async for sale in self.store.of_day(self.rules.mode, day, shard)]
 
-    async def _read(self, day: date, days: Collection[date], runs: Runs, reading: Reading[Answered]) -> tuple[Answered, Runs]:
+    async def _read(self, day: date, days: Collection[date], runs: Runs, reading: Reading[Answered]) -> Read[Answered]:
         """What `reading` makes of the files of `days`, and which they were. A neighbour's that is not believed counts as not there.
 
         Raises:
-            Refused: the day's own file is not believed, or a neighbour's in whose place one was believed before.
+            Refused: the day's own file is not believed, or another's in whose place one was believed before.
         """
         found = await self.files.find(days)
         refusals = {one: file for one, file in found.items() if isinstance(file, Refusal)}
@@ -284,15 +303,11 @@ class Settling(Recording, frozen=True, kw_only=True):
             _check(day, one, refusal, runs)
         while True:
             try:
-                made = await self.files.read(files, reading)
+                return Read(await self.files.read(files, reading), files, refusals)
             except Refused as error:
                 _check(day, error.day, error.refusal, runs)
                 refusals[error.day] = error.refusal
                 del files[error.day]
-                continue
-            believed = {one.isoformat(): files[one].known_as for one in _around(day) if one in files}
-            refused = tuple(refusals[one].known_as for one in _around(day) if one in refusals and not refusals[one].foreign)
-            return made, structs.replace(runs, files=believed, refused=refused)
 
     async def _named_by(self, lines: Iterable[Line], evidence: _Evidence) -> list[Transaction]:
         """The sales of any day that lines name, as far as they were not looked up before."""
@@ -326,7 +341,8 @@ class Settling(Recording, frozen=True, kw_only=True):
         answer = Answer(Unknown(cause, sign_of_vend=True), self._words(sign.line))
 
         def learned(known: Transaction) -> Transaction:
-            if known.state not in OPEN_STATES or known.sign_of_vend:
+            is_open = known.state in OPEN_STATES
+            if is_open is not sign.is_of_doubt or (is_open and known.sign_of_vend):
                 return known
             return after(known, answer, at=self.now(), by=BY, retry_seconds=self.rules.retry_seconds)
 
@@ -354,28 +370,12 @@ class Settling(Recording, frozen=True, kw_only=True):
         return RawAnswer.of(BY, self.now(), None, None, line_text(line).encode())
 
     @property
+    def _past(self) -> PastFiles:
+        return PastFiles(files=self.files, papers=self._papers)
+
+    @property
     def _papers(self) -> DayPapers:
         return DayPapers(papers=self.store, mode=self.rules.mode, each=self.each, now=self.now)
-
-
-def _in_turn(standing: Iterable[_Day], found: Found, yesterday: date) -> list[date]:
-    """The days that a run settles, in its order."""
-    turns = ((one.turn(found, yesterday), one.day) for one in standing)
-    return [day for turn, day in sorted((turn, day) for turn, day in turns if turn is not None)]
-
-
-def _around_asked(standing: Iterable[_Day], found: Found, asked: date) -> list[date]:
-    """The day that is asked for, and those beside it that were settled and to which a file is news."""
-    return [one.day for one in standing if one.day == asked or (one.paper is not None and one.has_news(found))]
-
-
-def _around(day: date) -> tuple[date, ...]:
-    """A day and its neighbours."""
-    return day - ONE_DAY, day, day + ONE_DAY
-
-
-def _is_foreign(file: StoredFile | Refusal) -> bool:
-    return isinstance(file, Refusal) and file.foreign
 
 
 def _check(day: date, of: date, refusal: Refusal, runs: Runs) -> None:
@@ -408,3 +408,13 @@ def _in_order(proof: Proof) -> tuple[str, bool, str]:
 
 def _tell_refused(day: date, refusal: Refusal) -> None:
     log.error("settlement file refused", day=day, file=refusal.file, reason=refusal.reason, faults=[str(fault) for fault in refusal.faults])
+
+
+def _lines(earlier: Mapping[date, Sequence[Earlier]]) -> tuple[Filed, ...]:
+    """The lines of earlier files that tell something."""
+    return tuple(filed for ones in earlier.values() for one in ones for filed in (*one.naming, *one.lost))
+
+
+def _carried_in(paper: Paper | None) -> set[date]:
+    """The days whose sales a day's file billed when it was settled the last time."""
+    return set() if paper is None else {date.fromisoformat(one["soldOn"]) for one in paper.body["carriedIn"]}

@@ -36,6 +36,7 @@ SOLD_BADLY: Final = (
     *(Manner("the last token garbled", "sold", vends=True) for _ in range(2)),
     Manner("no id", "sold", vends=True),
 )
+NOT_ANSWERED: Final = (Manner("silence", "silence"), Manner("silence", "silence"), Manner("silence, sold", "silence", vends=True))
 NOT_SOLD: Final = tuple(Manner(says, says) for says in (*UNCERTAIN, *MEANINGLESS, *DEFINITE))
 TROUBLES_OF_PREVEND: Final = ("silence", "server error", "html", "refused", "busy", "unauthenticated", "cut", "empty")
 TROUBLES_OF_REPRINT: Final = (
@@ -63,6 +64,7 @@ class Character:
         "_calm",
         "_decent",
         "_draw",
+        "_next",
         "breaks",
         "file_id",
         "forgets_tokens",
@@ -83,6 +85,7 @@ class Character:
     def __init__(self, rng: Random) -> None:
         draw = self._draw = rng.random
         self._calm = False
+        self._next: Manner | None = None
         self._decent = (0.9, 0.6, 0.6, 0.3)[int(draw() * 4)]
         self.repeat = REPEATS[int(draw() * 3)]
         self.reprint = REPRINTS[int(draw() * len(REPRINTS))]
@@ -106,12 +109,19 @@ class Character:
         """From now on it answers well. What it is like stays as it is."""
         self._calm = True
 
+    def will(self, manner: Manner) -> None:
+        """Treat the next request to vend in this manner."""
+        self._next = manner
+
     def some(self, count: int) -> int:
         """One of so many."""
         return int(self._draw() * count)
 
     def manner_of_vend(self) -> Manner:
         """What becomes of the next request to vend."""
+        if self._next is not None:
+            manner, self._next = self._next, None
+            return manner
         if self._calm:
             return SOLD
         draw = self._draw

@@ -11,7 +11,7 @@ from tests.simulation.runner import Summary
 
 BREACHES: Final = (
     "frozen between clock and wire",
-    "left out of the file",
+    "left out of files that bill all else",
     "repeated by the network",
     "sold later than the minimum age",
     "sold what it had refused",
@@ -25,9 +25,20 @@ FILES: Final = (
     "with strangers",
     "with lines that bill nothing",
     "early",
+    "early, and corrected",
     "lines left out",
+    "of a day that runs",
+    "in parts",
+    "cut off in time",
+    "begun late",
+    "lines withdrawn",
+    "overwritten",
+    "without what is in doubt",
+    "true, before others",
     "true",
 )
+POSTED: Final = ("the day before", "1 days later", "2 days later", "3 days later")
+ENDS: Final = ("files", "a reprint", "people", "an answer that came late")
 COUNTED: Final = ("sweep", "settle", "files come", "people decide", "bad days", "vends")
 
 
@@ -51,6 +62,8 @@ def expected() -> list[str]:
     names += [f"assumption: {breach}" for breach in BREACHES]
     names += [f"caller: {misuse}" for misuse in CALLERS]
     names += [f"file: {fault}" for fault in FILES]
+    names += [f"posted: {when}" for when in POSTED]
+    names += [f"doubt ended by {whom}" for whom in ENDS]
     return sorted({*names, *COUNTED})
 
 

@@ -1,11 +1,12 @@
 """What a rejection may rest on where the vend itself was not answered, worked out from what the supplier said and filed."""
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES
 from shared.settling import Settled
-from shared.transaction import State, Transaction
+from shared.transaction import State, Transaction, business_day
 from tests.simulation.goods import id_on_record
 from tests.simulation.violation import Violation
 
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 # The contract's numbers, whatever the product's settings say.
 MINIMUM_AGE: Final = timedelta(seconds=900)
 RESOLVE_INTERVAL: Final = timedelta(seconds=60)
-OUR_ID: Final = 5  # the position in a line, after its "D"
+THEIR_ID, OUR_ID, STATUS = 4, 5, 7  # positions in a line
+A_GUID: Final = 36  # characters
+ONE_DAY: Final = timedelta(days=1)
+NEAR: Final = timedelta(minutes=10)  # how far the supplier's clock may be from ours
+LEFT_OUT: Final = "left out of files that bill all else"
 
 
 def rejects_on_evidence(world: "World", sale: Transaction) -> None:
@@ -26,8 +31,10 @@ def rejects_on_evidence(world: "World", sale: Transaction) -> None:
     if sale.sign_of_vend or sale.id in world.named:
         raise Violation("a rejection has its evidence", f"sale {sale.id[:6]} showed a sign of a vend")
     if by == "settlement":
-        if (why := _hole_in_the_files(world, sale)) is not None:
+        if (why := hole_in_the_files(world, sale)) is not None:
             raise Violation("a rejection has its evidence", f"sale {sale.id[:6]}: {why}")
+        if sale.request_id in world.switch.by_request:  # all that can be known says that no line is missing, and one is
+            world.breaches.setdefault(sale.request_id, LEFT_OUT)
     elif not _was_denied(world, sale):
         raise Violation(
             "a rejection has its evidence", f"sale {sale.id[:6]} was not denied twice, of age, a minute apart, beside a control"
@@ -37,22 +44,49 @@ def rejects_on_evidence(world: "World", sale: Transaction) -> None:
 def signs_on_evidence(world: "World", before: Transaction, after: Transaction) -> None:
     """What settlement remembers of a sale in doubt stands in a file: whom nothing names, silence may still reject."""
     if after.sign_of_vend and not before.sign_of_vend and after.state is State.IN_DOUBT and after.history[-1].by == "settlement":
-        rows = (row for content in world.shelf.contents.values() for row in _rows(content))
+        rows = (row for content in world.shelf.ever.values() for row in _rows(content))
         if not any(row[OUR_ID].lower() == after.request_id for row in rows):
             raise Violation("a sign of a vend has its line", f"sale {after.id[:6]} is named by none")
 
 
 def remember_who_was_named(world: "World", settled: Settled) -> None:
-    """Whomever the files of days that are settled now name, in a line of whatever status, has shown a sign of a vend."""
+    """Whomever the files of days that are settled now name, in a line of whatever status, has shown a sign of a vend: earlier files too."""
     for body in settled.days:
         if body["file"] is not None:
-            for row in _rows(world.shelf.contents[body["file"]["name"]]):
-                if (sale_id := world.sale_of.get(row[OUR_ID].lower())) is not None:
-                    world.named.add(sale_id)
+            for content in _valid_files(world, date.fromisoformat(body["day"])):
+                for row in _rows(content):
+                    if (sale_id := world.sale_of.get(row[OUR_ID].lower())) is not None:
+                        world.named.add(sale_id)
+
+
+def lines_withdrawn_are_told(world: "World", settled: Settled) -> None:
+    """A day that was settled with a file which lacks lines that an earlier one had says so, and no other does."""
+    for body in settled.days:
+        files = _files(world, date.fromisoformat(body["day"]))
+        if body["file"] is None or not files or sha256(files[-1]).hexdigest() != body["file"]["sha256"]:
+            continue
+        told = any(found["kind"] == "lines_withdrawn" and found["day"] == body["day"] for found in body["discrepancies"])
+        if not told and lost_lines(world, date.fromisoformat(body["day"])) is not None:
+            raise Violation("lines that are withdrawn are told", body["day"])
 
 
 def _rows(content: bytes) -> list[list[str]]:
     return [line.split("|") for line in content.decode().splitlines()[1:-1]]
+
+
+def _is_valid(content: bytes) -> bool:
+    lines = content.decode().splitlines()
+    return lines[-1] == f"T|{len(lines)}"
+
+
+def _valid_files(world: "World", day: date) -> list[bytes]:
+    """The valid files of a day that lie there, the last one last."""
+    return [content for content in _files(world, day) if _is_valid(content)]
+
+
+def _files(world: "World", day: date) -> list[bytes]:
+    named = sorted(world.shelf.contents.items())
+    return [content for _, content in named if content.startswith(f"H|1|{day:%Y%m%d}".encode())]
 
 
 def _was_denied(world: "World", sale: Transaction) -> bool:
@@ -62,18 +96,87 @@ def _was_denied(world: "World", sale: Transaction) -> bool:
     return bool(denied) and denied[-1] - denied[0] >= RESOLVE_INTERVAL
 
 
-def _hole_in_the_files(world: "World", sale: Transaction) -> str | None:
-    """Why the files' silence about a sale proves nothing; `None` where it does."""
+def lost_lines(world: "World", day: date) -> str | None:
+    """What the last file of a day has not and an earlier one had, where anybody could know; `None` where nothing is lost."""
+    if not (files := _files(world, day)):
+        return None
+    last = _rows(files[-1])
+    theirs, ours = {row[THEIR_ID].lower() for row in last}, {row[OUR_ID].lower() for row in last if len(row[OUR_ID]) == A_GUID}
+    for content in _valid_files(world, day):
+        if any(row[THEIR_ID].lower() not in theirs and row[OUR_ID].lower() not in ours for row in _rows(content)):
+            return f"an earlier file of {day} had other lines"
+    lying = {sha256(content).hexdigest() for content in _files(world, day)}
+    versions = (paper.body for (_, paper_id), paper in world.store.papers.items() if paper_id.startswith(f"live-{day}-v"))
+    for body in versions:
+        if body["file"] is not None and body["file"]["sha256"] not in lying and body["file"]["rows"] > len(last):
+            return f"a file of {day} that was overwritten had more lines"
+    return None
+
+
+def hole_in_the_files(world: "World", sale: Transaction) -> str | None:
+    """Why the files' silence about a sale proves nothing; `None` where it does. What the product believes is not asked."""
+    made, days = sale.created_at, [sale.day, sale.day + ONE_DAY]
+    if is_near_midnight(sale):
+        days.insert(0, sale.day - ONE_DAY)
+    for day in days:
+        if (why := _hole_in_a_day(world, sale, day)) is not None:
+            return why
+    known_since = min(world.settling_since, default=world.clock.now)
+    vended = [one for one in world.store.sales.values() if one.state is State.VENDED and _vended_at(one) <= known_since]
+    bills = {one.id: _billed_on(world, one) for one in vended}
+    for one in vended:
+        is_exempt = one.day == days[-1] and business_day(one.created_at.replace(microsecond=0) + NEAR) > one.day
+        in_time = [on for on in bills[one.id] if on <= one.day + ONE_DAY]
+        if one.day in days and not in_time and not is_exempt:
+            return f"sale {one.id[:6]} of {one.day} is billed nowhere, or late"
+    if not any(one.created_at > made and {sale.day, sale.day + ONE_DAY} & bills[one.id] for one in vended):
+        return "nothing that was made later is billed"
+    before = [one for one in vended if one.created_at < made]
+    if any(one.day in days for one in before) and not any(bills[one.id] & {*days} for one in before):
+        return "nothing that was made before is billed there"
+    return None
+
+
+def is_near_midnight(sale: Transaction) -> bool:
+    """Whether it was made or sent ten minutes or less before or after."""
+    moments = (at.replace(microsecond=0) for at in (sale.created_at, sale.send_ended_at or sale.created_at))
+    return any(business_day(at - NEAR - timedelta.resolution) != business_day(at + NEAR) for at in moments)
+
+
+def _vended_at(sale: Transaction) -> datetime:
+    return next(entry.at for entry in sale.history if entry.what == State.VENDED)
+
+
+def _billed_on(world: "World", sale: Transaction) -> set[date]:
+    """The days whose last files bill a sale, as far as a line names it."""
+    held = id_on_record(sale)
+    billed = set()
+    for day in {
+        date.fromisoformat(f"{content[4:8].decode()}-{content[8:10].decode()}-{content[10:12].decode()}")
+        for content in world.shelf.contents.values()
+    }:
+        for row in _rows(_files(world, day)[-1]):
+            is_named = row[OUR_ID].lower() == sale.request_id or held in (row[THEIR_ID].lower(), row[OUR_ID].lower())
+            if is_named and row[STATUS] == "Successful":
+                billed.add(day)
+    return billed
+
+
+def _hole_in_a_day(world: "World", sale: Transaction, day: date) -> str | None:
+    files = _files(world, day)
+    if not files or not _is_valid(files[-1]):
+        return f"the file of {day} never came"
+    if business_day(world.clock.now) <= day:
+        return f"{day} is not over"
+    if (lost := lost_lines(world, day)) is not None:
+        return lost
+    rows = _rows(files[-1])
+    vended = {one.request_id for one in world.store.sales.values() if one.state is not State.REJECTED}
+    if not any(row[OUR_ID].lower() in vended and row[STATUS] == "Successful" for row in rows):
+        return f"the file of {day} bills nothing by our ids"
     held = {id_on_record(one) for one in world.store.sales.values()}
-    for day in (sale.day, sale.day + timedelta(days=1)):
-        files = [content for content in world.shelf.contents.values() if content.startswith(f"H|1|{day:%Y%m%d}".encode())]
-        if not files:
-            return f"the file of {day} never came"
-        rows = _rows(files[-1])
-        if not any(row[OUR_ID].lower() in world.sale_of for row in rows):
-            return f"the file of {day} bills nothing by our ids"
-        for row in rows:
-            ours = row[OUR_ID].lower() in world.sale_of or row[4].lower() in held or row[OUR_ID].lower() in held
-            if FILE_VAS_TYPES[row[1]] is sale.order.vas_type and int(row[11]) == sale.order.amount.cents and not ours:
-                return f"the file of {day} has a line that may be its own"
+    for row in rows:
+        ours = row[OUR_ID].lower() in world.sale_of or row[THEIR_ID].lower() in held or row[OUR_ID].lower() in held
+        if FILE_VAS_TYPES[row[1]] is sale.order.vas_type and int(row[11]) == sale.order.amount.cents and not ours:
+            return f"the file of {day} has a line that may be its own"
     return None

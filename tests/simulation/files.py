@@ -1,7 +1,8 @@
 """The supplier's settlement files: of what it really sold, and as they should not be."""
 
 from collections.abc import Collection, Generator, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from hashlib import sha256
 from types import coroutine
 from typing import Any
 from zlib import crc32
@@ -21,10 +22,11 @@ UNBILLED = ("Pending", "Binned")  # statuses under which nothing is billed: one 
 class Shelf:
     """Files in memory, by name. Implements `shared.settlement_files.Files`."""
 
-    __slots__ = ("_choice", "contents")
+    __slots__ = ("_choice", "contents", "ever")
 
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
+        self.ever: dict[str, bytes] = {}  # by hash, those that were overwritten too
         self._choice = Choice(None)
 
     @coroutine
@@ -46,9 +48,10 @@ class Shelf:
         return made
 
     def deliver(self, day: date, lines: list[Line], at: datetime, *, miscounted_by: int = 0, cut: bool = False) -> None:
-        """Put a file in place, named by when it was made."""
+        """Put a file in place, named by when it was made: over another of that name, if there is one."""
         content = b"".join(written(day, lines, miscounted_by=miscounted_by))
         self.contents[f"FULCRUM.MERCHANT.ACME.RECON.{at:%Y%m%d%H%M%S}.txt"] = content[:-9] if cut else content
+        self.ever[sha256(content).hexdigest()] = content
 
     def repeat_last(self, at: datetime) -> None:
         """The same bytes under another name."""
@@ -62,7 +65,12 @@ def _stored(name: str, content: bytes) -> StoredFile:
 
 def lines_of(day: date, vends: list[Vend], ids: str) -> list[Line]:
     """What the supplier bills for a day; `ids` says what its field for our id carries."""
-    return [line_of(vend, ids) for vend in vends if business_day(vend.at) == day]
+    return [line_of(vend, ids) for vend in vends if billed_on(vend) == day]
+
+
+def billed_on(vend: Vend) -> date:
+    """The day whose file bills a sale: its own, but where the supplier is late with it, or its clock is."""
+    return business_day(vend.at) + timedelta(days=vend.posted_days_later)
 
 
 def line_that_bills_nothing(sale: Transaction, number: int, ids: str) -> Line:

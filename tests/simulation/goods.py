@@ -68,6 +68,7 @@ class Vend:
         "charges",
         "online",
         "pinned",
+        "posted_days_later",
         "recipient",
         "request_id",
         "supplier_id",
@@ -90,6 +91,7 @@ class Vend:
         self.online = False
         self.charges = 0
         self.answered = False  # as a sale, to the request itself
+        self.posted_days_later = 0  # in the file of another day than its own
 
 
 def id_on_record(sale: Transaction) -> str | None:

@@ -10,7 +10,7 @@ from shared.store import MOST_ALIKE
 from shared.transaction import State, Transaction, business_day
 from tests.simulation import invariants, operators
 from tests.simulation.callers import Purse, Shopper, look_up
-from tests.simulation.character import Character
+from tests.simulation.character import NOT_ANSWERED, Character
 from tests.simulation.dice import Dice
 from tests.simulation.files import line_that_bills_nothing, lines_of
 from tests.simulation.goods import IMPOSSIBLE, WANTS, Want
@@ -26,6 +26,7 @@ CALLERS: Final = (
     Caller("https://other.example", "anna"),
 )
 KEYS: Final = tuple(f"key-{number}" for number in range(12))
+NEAR: Final = timedelta(minutes=10)
 SWEEPS: Final = (300.0, 500.0, 700.0, 900.0, 1300.0, 1600.0, 4000.0, 7000.0)  # seconds after the first caller
 LONG_ARE_ONE_IN: Final = 4
 CROWDS_ARE_ONE_IN: Final = 10  # of the rushes on which one caller's customers are
@@ -44,6 +45,7 @@ class History(World):
         super().__init__(rng, dice, character, STARTS[dice.pick(len(STARTS))], trace)
         self.seed, self.dice = seed, dice
         self.is_long = dice.pick(LONG_ARE_ONE_IN) == 0
+        self.is_after_midnight = business_day(self.clock.now - NEAR) < self.first_day
 
     def storm(self) -> None:
         self._people_come()
@@ -54,11 +56,22 @@ class History(World):
             self._days_pass_badly()
 
     def aftermath(self) -> None:
+        trade = self._trade()
+        if trade != "none":
+            self._somebody_is_not_answered()
+        if trade == "on":
+            self._others_buy(1 + self.pick(2))
         if self.store.open:
-            self.time_passes(ENOUGH if self.pick(3) else PERSONS_TURN)
-        if invariants.needs_files(self) or self._files_come():
-            if self.pick(4):
+            self.time_passes(PERSONS_TURN if trade == "none" and self.pick(3) == 0 else ENOUGH)
+        if invariants.needs_files(self) or (trade != "none" and self.store.open) or self._files_come():
+            if trade == "quiet":
+                self._all_but_the_first_are_posted_the_next_day()
+            elif trade == "on" or self.pick(4):
                 self._the_next_day_sells()
+            if trade != "quiet" and self.pick(2 if self.is_after_midnight else 3) == 0:
+                self._some_are_posted_on_other_days()
+            if trade == "on" or self.pick(2):
+                self._files_come_that_are_not_whole()
             self.files_come(by_and_by=self.pick(4) == 0)
         known = len(self.breaches)
         if self.store.open:
@@ -71,6 +84,17 @@ class History(World):
         if self.scheduler.calls < FEWEST_CALLS:
             self.sweep_now(idle=True)
 
+    def _trade(self) -> str:
+        """Whether others buy beside what is in doubt, so that the files have enough in them; or nobody does any more, for two days."""
+        if self.pick(60 if self.character.reprint == "by our id" else 8):
+            return "none"
+        return "on" if self.is_after_midnight or self.pick(3) else "quiet"
+
+    def _somebody_is_not_answered(self) -> None:
+        """Neither now nor later, once all else is calm."""
+        self.character.will(NOT_ANSWERED[self.pick(len(NOT_ANSWERED))])
+        self._others_buy(1)
+
     def _files_come(self) -> bool:
         """Mostly where they have something to say: of what is open, and no reprint can end."""
         if not self.store.open:
@@ -81,11 +105,113 @@ class History(World):
 
     def _the_next_day_sells(self) -> None:
         """So that its file has something in it: a file without any of our ids proves nothing by its silence."""
+        last = max((sale.day for sale in self.store.open.values()), default=business_day(self.clock.now))
+        if self.pick(4) == 0:
+            self._somebody_buys_before_midnight()
         self.move_to_morning()
-        shopper = Shopper(self, CALLERS[0], KEYS[-1], WANTS[self.pick(len(WANTS))], None, duplicates=True)
-        self.shoppers.append(shopper)
-        shopper.ask()
+        self._others_buy(1)
+        while business_day(self.clock.now) <= last:
+            self.move_to_morning()
+            self._others_buy(1)
+        if self.pick(8) == 0:
+            self._files_come_while_their_day_runs(last)
+
+    def _somebody_buys_before_midnight(self) -> None:
+        """So late that the next day's file may bill it."""
+        midnight = self.clock.now.replace(hour=22, minute=0, second=0, microsecond=0)
+        if self.clock.now < midnight - NEAR:
+            self.clock.now = midnight - NEAR / 2
+            self._others_buy(1)
+
+    def _others_buy(self, count: int) -> None:
+        """Further callers, to whom nothing happens."""
+        for _ in range(count):
+            key = f"another-{len(self.shoppers)}"
+            shopper = Shopper(self, CALLERS[0], key, WANTS[self.pick(len(WANTS))], None, duplicates=True)
+            self.shoppers.append(shopper)
+            shopper.ask()
+            self.scheduler.run()
+
+    def _files_come_while_their_day_runs(self, day: date) -> None:
+        """A day's file, and the first half of the next one's."""
+        self.saw("file: of a day that runs")
+        for one in (day, business_day(self.clock.now)):
+            self.shelf.deliver(one, lines_of(one, self.switch.vends, self.character.file_id), self.clock.now)
+            self.clock.now += timedelta(seconds=1)
+        self.settle(day)
         self.scheduler.run()
+
+    def _all_but_the_first_are_posted_the_next_day(self) -> None:
+        """So that its file has something in it, all of it sold before."""
+        for vend in self.switch.vends[1:]:
+            vend.posted_days_later = 1
+            self.saw("posted: 1 days later")
+
+    def _some_are_posted_on_other_days(self) -> None:
+        """Sales that the supplier bills late, and those right after midnight that it bills on the day before, as its clock is slow."""
+        clock_is_slow = self.pick(2) == 0
+        for vend in self.switch.vends:
+            if clock_is_slow and business_day(vend.at - NEAR) < business_day(vend.at):
+                self.saw("posted: the day before")
+                vend.posted_days_later = -1
+            elif self.pick(6) == 0:
+                vend.posted_days_later = 1 + self.pick(3)
+                self.saw(f"posted: {vend.posted_days_later} days later")
+
+    def _files_come_that_are_not_whole(self) -> None:
+        """Before the true ones. Each keeps the format, its count is right, and what it lacks may be anything."""
+        days = [sale.day for sale in self.store.sales.values()]
+        day, last = self.first_filed(), max(days) + ONE_DAY
+        while business_day(self.clock.now) <= last:
+            self.move_to_morning()
+        hides_what_is_in_doubt, spoils_all = self.pick(6) == 0, self.pick(4) == 0
+        spoilt = min(days) + self.pick(3) * ONE_DAY - self.pick(2) * ONE_DAY
+        while day <= last:
+            if hides_what_is_in_doubt:
+                known = [vend for vend in self.switch.vends if self.store.sales[self.sale_of[vend.request_id]].state is State.VENDED]
+                self._deliver("without what is in doubt", day, lines_of(day, known, self.character.file_id))
+            elif spoils_all or day == spoilt:
+                self._deliver_in_part(day)
+            else:
+                self._deliver("true, before others", day, lines_of(day, self.switch.vends, self.character.file_id))
+            if self.pick(4) == 0:
+                self.settle((None, day, day - ONE_DAY)[self.pick(3)])
+                self.scheduler.run()
+            day += ONE_DAY
+        self.settle((None, None, last - ONE_DAY, last - 2 * ONE_DAY)[self.pick(4)])
+        self.scheduler.run()
+
+    def _deliver_in_part(self, day: date) -> None:
+        """A day's file or files as they should not be, but for some that are true."""
+        lines = lines_of(day, self.switch.vends, self.character.file_id)
+        some = [line for line in lines if self.pick(3)]
+        match self.pick(7):
+            case 0:
+                self._deliver("lines left out", day, some)
+            case 1:
+                first = self.pick(len(lines) + 1)
+                self._deliver("in parts", day, lines[:first])
+                self._deliver("in parts", day, lines[first:])
+            case 2:
+                self._deliver("cut off in time", day, lines[: -1 - self.pick(2)])
+            case 3:
+                self._deliver("begun late", day, lines[self.pick(len(lines) + 1) :])
+            case 4:
+                self._deliver("lines withdrawn", day, lines)
+                self._deliver("lines withdrawn", day, some)
+            case _:
+                strange = lines[: self.pick(2)]
+                stranger = [line._replace(transaction_id=f"f{line.transaction_id[1:]}", merchant_id="") for line in strange]
+                made = self._deliver("overwritten", day, lines + stranger)
+                self.settle(day)
+                self.scheduler.run()
+                self.shelf.deliver(day, some, made)
+
+    def _deliver(self, how: str, day: date, lines: list[Line]) -> datetime:
+        self.saw(f"file: {how}")
+        self.clock.now += timedelta(seconds=1)
+        self.shelf.deliver(day, lines, self.clock.now)
+        return self.clock.now
 
     def _people_come(self) -> None:
         pick = self.pick
@@ -100,7 +226,8 @@ class History(World):
             patience = PATIENCE[pick(len(PATIENCE))] if self.is_long else 0
             shopper = Shopper(self, caller, KEYS[number], want, purse, duplicates=pick(3) > 0, patience=patience)
             self.shoppers.append(shopper)
-            shopper.begin(pick(4) * 100.0)
+            comes_late = self.is_after_midnight and number > 0 and pick(4)
+            shopper.begin(pick(4) * 100.0 + (900.0 if comes_late else 0.0))
             self._misused(shopper, number)
         for _ in range(pick(3) if self.is_long else pick(4) // 3):
             self.sweep(SWEEPS[pick(len(SWEEPS))], twice=pick(6) == 0)
@@ -159,6 +286,8 @@ class History(World):
         """The first half of a day that still runs, in which what became of a sale may not be final."""
         self.saw("file: early")
         self.shelf.deliver(day, self._with_lines_that_bill_nothing(day), self.clock.now)
+        if self.pick(2):
+            self._deliver("early, and corrected", day, lines_of(day, self.switch.vends, self.character.file_id))
         self.settle(day)
         self.scheduler.run()
 
@@ -195,9 +324,6 @@ class History(World):
                 self.shelf.deliver(day, self._with_lines_that_bill_nothing(day), at)
             case 6:
                 self.saw("file: lines left out")
-                for line in lines[::2]:
-                    vend = next(vend for vend in self.switch.vends if vend.supplier_id == line.transaction_id.lower())
-                    self.breaches.setdefault(vend.request_id, "left out of the file")
                 self.shelf.deliver(day, lines[1::2], at)
             case _:
                 self.saw("file: true")

@@ -12,7 +12,20 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from shared import identifiers, outcome, recording, resolving, settling, shown, silence, transaction, vending
+from shared import (
+    identifiers,
+    outcome,
+    recording,
+    resolving,
+    settlement_papers,
+    settling,
+    settling_past,
+    shown,
+    silence,
+    transaction,
+    vending,
+    withdrawn,
+)
 from shared.mobilemart import answers, receipts
 
 
@@ -77,6 +90,8 @@ _read_vend = answers.read_vend
 _purchase, _send = vending.Vending.purchase, vending.Vending._send
 _resolve, _evidence = resolving.Resolving.resolve, resolving.Resolving._evidence
 _is_abandoned = transaction.Transaction.is_abandoned
+_proves_absence, _is_to_be_believed = silence.Silence.proves_absence, silence.Silence._is_to_be_believed
+_settled = settling.Settling._settled
 
 PLANTS = (
     # What an answer means
@@ -267,10 +282,35 @@ PLANTS = (
     ),
     plant("tokens that are due are forgotten", (_resolve, swap("not _is_unfinished(sale)", "sale.state is not State.IN_DOUBT"))),
     # Settling
-    plant("absence is believed of files with other ids", (silence.proves_absence, swap(" and day in matching.controls", ""))),
+    plant("absence is believed of files with other ids", (_is_to_be_believed, swap(" and day in self.matching.controls", ""))),
+    plant("absence is believed of a day that still runs", (_is_to_be_believed, swap(" and day < self.today", ""))),
+    plant("absence is believed of a file that has lost lines", (_is_to_be_believed, swap(" and day not in self.distrusted", ""))),
     plant("absence is believed of one file alone", (silence.days_that_may_bill, swap("(sale.day, sale.day + ONE_DAY)", "(sale.day,)"))),
-    plant("absence is believed against a sign of a vend", (silence.proves_absence, swap("if sale.sign_of_vend or ", "if "))),
+    plant(
+        "near midnight the day before is not asked",
+        (silence.days_that_may_bill, swap("(sale.day - ONE_DAY, *own) if any(map(_near_midnight, moments)) else own", "own")),
+    ),
+    plant("absence is believed against a sign of a vend", (silence.may_be_absent, swap("sale.sign_of_vend or ", ""))),
     plant("absence is believed beside a line that might be it", (silence._may_hide, before("    unexplained =", "    return False"))),
+    plant("absence is believed where a vended sale is billed nowhere", (_proves_absence, swap("and not any(self._lacking(days))", ""))),
+    plant(
+        "a sale that is billed late does not count against its day",
+        (silence.Silence._take, swap("billed_in is None or billed_in > day + ONE_DAY", "billed_in is None")),
+    ),
+    plant("the last ten minutes of every day do not count", (silence.Silence._lacking, swap("day == last and ", ""))),
+    plant("nothing that was made later needs to be billed", (silence.Silence._is_between, swap("return followed and ", "return "))),
+    plant(
+        "nothing that was made before needs to be billed",
+        (silence.Silence._is_between, swap("followed and (billed_before or not sold_before)", "followed")),
+    ),
+    plant("what an earlier file of the day said is forgotten", (settling._lines, before("    return tuple(filed for", "    return ()"))),
+    plant(
+        "what a file lost that was overwritten is not told by its paper",
+        (withdrawn.lacking, swap("least.append(_at_ours_on_paper(before))", "pass")),
+    ),
+    plant("what a day's file lacks is forgotten by the next run", (settlement_papers._lacking_body, swap("lacking == Lacking()", "True"))),
+    plant("what the next day's file lacks is not asked", (settling_past.PastFiles.doubted, swap("if runs.lacking != Lacking() or", "if"))),
+    plant("a sale that is billed late is missing on its own day for ever", (_settled, swap("*settled.reached, ", ""))),
     plant("a line that does not bill is no sign of a vend", (settling.Settling._healed, swap("map(self._signed, settled.signs)", "()"))),
     plant("a settlement line is no evidence", (settling.Settling._healed, swap("sorted(settled.proofs, key=_in_order)", "()"))),
 )

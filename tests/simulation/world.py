@@ -14,7 +14,7 @@ from shared.operating import Operating
 from shared.ports import Rules
 from shared.reconciling import Sweeping
 from shared.settlement_files import FilesUnavailable
-from shared.settling import Settling
+from shared.settling import NoBusinessDay, Settled, Settling
 from shared.store import StoreUnavailable
 from shared.transaction import EventName, State, Transaction, business_day
 from shared.vas import Mode, VasType
@@ -23,7 +23,7 @@ from tests.simulation import evidence, invariants, operators
 from tests.simulation.callers import Shopper
 from tests.simulation.character import Character
 from tests.simulation.client import BASE_URL, Client
-from tests.simulation.files import Shelf, lines_of
+from tests.simulation.files import Shelf, billed_on, lines_of
 from tests.simulation.goods import Vend, id_on_record
 from tests.simulation.scheduler import Chance, Clock, Crashed, Each, Scheduler, Task
 from tests.simulation.store import Store, Watch
@@ -35,9 +35,10 @@ from tests.simulation.violation import Violation
 MODE: Final = Mode.LIVE
 ONE_DAY: Final = timedelta(days=1)
 UNTIL: Final = timedelta(seconds=200)
-RECONCILING: Final = (StoreUnavailable, FilesUnavailable, Crashed)
+RECONCILING: Final = (StoreUnavailable, FilesUnavailable, NoBusinessDay, Crashed)
 ENOUGH: Final = timedelta(seconds=900 + 600 + 3600 + 1)  # the minimum age, what reprints may lag behind, and the longest wait for a retry
 PERSONS_TURN: Final = timedelta(hours=61)  # a bit more than `REVIEW_AFTER_SECONDS`
+ENDED_BY: Final = {"settlement": "files", "reprint": "a reprint", "supplier": "an answer that came late"}
 RULES: Final = Rules(mode=MODE)
 """The product's settings, as deployed."""
 
@@ -106,6 +107,7 @@ class World:
         self.once: set[tuple[Caller, str, str]] = set()  # caller, key and fingerprint of those who do not want a duplicate
         self.behind: dict[str, set[str]] = {}  # by request id of such a sale: those that look the same, were claimed before, and are open
         self.finished: dict[str, datetime] = {}  # when a sale ended, with all that was due
+        self.settling_since: list[datetime] = []  # when the runs that settle now began
         self.named: set[str] = set()  # sales that a line named, of a file with which its day was settled
         self.requested_cents = 0
         self.used_prevends: set[str] = set()
@@ -191,7 +193,16 @@ class World:
     def settle(self, day: date | None = None, after_seconds: float = 0.0) -> None:
         """Scheduler's day has come, or somebody asks for one day."""
         self.saw("settle")
-        self.request("settle", lambda at: at.settling.settle(day, self.clock.now + UNTIL), self._settled, after_seconds)
+
+        async def settled(at: Instance) -> Settled:
+            began = self.clock.now
+            self.settling_since.append(began)
+            try:
+                return await at.settling.settle(day, began + UNTIL)
+            finally:
+                self.settling_since.remove(began)
+
+        self.request("settle", settled, self._settled, after_seconds)
 
     def time_passes(self, enough: timedelta) -> None:
         """Until everything is old enough, and two sweeps more."""
@@ -208,12 +219,12 @@ class World:
     def files_come(self, *, by_and_by: bool = False) -> None:
         """The true files of all days, and the next day's; then what they prove must be on record."""
         self.saw("files come")
-        days = [business_day(vend.at) for vend in self.switch.vends] + [sale.day for sale in self.store.sales.values()]
+        days = [billed_on(vend) for vend in self.switch.vends] + [sale.day for sale in self.store.sales.values()]
         last = max(days, default=self.first_day) + ONE_DAY
         self.move_to_morning()
         while business_day(self.clock.now) <= last:
             self.move_to_morning()
-        day = self.first_day
+        day = self.first_filed()
         while day <= last:
             if by_and_by:  # then what is there already must not prove too much
                 self.settle()
@@ -226,6 +237,11 @@ class World:
         self.clock.now += timedelta(seconds=3601)
         self.sweep_now()
         invariants.ends_with_the_files(self)
+
+    def first_filed(self) -> date:
+        """The first day of which a file has something to say: of what was sold near midnight, the day before may."""
+        days = [sale.day - ONE_DAY if evidence.is_near_midnight(sale) else sale.day for sale in self.store.sales.values()]
+        return min(days, default=self.first_day)
 
     def people_decide(self) -> None:
         """People end what is open. Whoever has waited long enough finds it on a list; most do not wait."""
@@ -291,6 +307,8 @@ class World:
     def _advanced(self, before: Transaction, after: Transaction) -> None:
         invariants.moves_well(before, after)
         evidence.signs_on_evidence(self, before, after)
+        if before.state is State.IN_DOUBT and after.state is not State.IN_DOUBT:
+            self.saw(f"doubt ended by {ENDED_BY.get(after.history[-1].by, 'people')}")
         if after.state is State.REJECTED and before.state is not State.REJECTED:
             evidence.rejects_on_evidence(self, after)
             if after.send_ended_at is None and self.switch.has_lost_sight_of(after.request_id):  # what it said is not on record
@@ -312,6 +330,7 @@ class World:
         _reconciled(result, error)
         if error is None:
             evidence.remember_who_was_named(self, result)
+            evidence.lines_withdrawn_are_told(self, result)
 
     def _land_later(self, write: Callable[[], object]) -> None:
         self.scheduler.start(Task("a commit that was given up", None, lambda _: _landed(write), _ignored), (1.0, 30.0, 300.0)[self.pick(3)])

@@ -539,6 +539,77 @@ def test_where_field_5_carries_the_suppliers_id_silence_proves_nothing():
     assert not absent(files=files)
 
 
+EVENING = MIDNIGHT + timedelta(days=2) - timedelta(minutes=10)  # from where on a sale of NEXT may be billed on the day after
+
+
+@pytest.mark.parametrize(
+    "created_at", [NOON - timedelta(hours=1), NOON + timedelta(hours=1), NOON + ONE_DAY, EVENING - timedelta(seconds=1)]
+)
+def test_silence_proves_nothing_where_a_vended_sale_of_the_day_or_the_next_is_billed_nowhere(created_at):
+    other = sale("other", created_at=created_at, amount_cents=7_700)
+    assert not absent(others=[other])
+    files = with_files(day=lambda lines: [*lines, *([line(other)] if other.day == DAY else [])])
+    files[NEXT] += [line(other)] if other.day == NEXT else []
+    assert absent(others=[other], files=files)
+
+
+def test_silence_proves_nothing_near_midnight_where_a_vended_sale_of_the_day_before_is_billed_nowhere():
+    early = doubtful("early", created_at=MIDNIGHT + timedelta(minutes=5))
+    missing = sale("missing", created_at=NOON - ONE_DAY, amount_cents=7_700)
+    assert absent(early) and not absent(early, others=[missing])
+    assert absent(others=[missing])  # at noon its file is not asked
+
+
+def test_a_sale_of_the_last_ten_minutes_of_the_last_day_does_not_count_against_its_file():
+    late = sale("late", created_at=EVENING, amount_cents=7_700)
+    assert late.day == NEXT and absent(others=[late])
+    at_noon = sale("noon", created_at=EVENING - ONE_DAY, amount_cents=7_700)
+    assert at_noon.day == DAY and not absent(others=[at_noon])  # of the first day they do
+
+
+@pytest.mark.parametrize(("billed_on", "proves"), [(NEXT, True), (NEXT + ONE_DAY, False), (NEXT + 2 * ONE_DAY, False)])
+def test_a_day_with_a_sale_that_is_billed_later_than_the_next_day_is_never_evidence(billed_on, proves):
+    other = sale("other", amount_cents=7_700, created_at=NOON - timedelta(hours=1))
+    files = with_files()
+    files.setdefault(billed_on, []).append(line(other))
+    assert absent(others=[other], files=files) is proves
+
+
+def test_a_sale_of_the_next_day_may_be_billed_on_the_day_after_which_is_wanted_then():
+    other = sale("other", amount_cents=7_700, created_at=NOON + ONE_DAY)
+    result = settled([*CONTROLS.values(), SILENT, other], with_files())
+    assert (result.absent, result.wanted) == ((), {NEXT + ONE_DAY})
+    files = with_files() | {NEXT + ONE_DAY: [line(other)]}
+    assert settled([*CONTROLS.values(), SILENT, other], files).absent == (SILENT.id,)
+    assert settled([*CONTROLS.values(), other], with_files()).wanted == frozenset()  # where nobody is in doubt nothing is
+
+
+def test_a_file_cut_off_in_time_proves_nothing_of_what_was_made_after_its_last_line():
+    late = doubtful("late", created_at=NOON + timedelta(hours=8))
+    carried = sale("carried", created_at=NOON + timedelta(hours=1), amount_cents=5_000)
+    files = {DAY: [line(A)], NEXT: [line(carried)]}
+    assert not settled([A, carried, late], files).absent
+    after = sale("after", created_at=NOON + timedelta(hours=9), amount_cents=5_100)
+    assert settled([A, carried, late, after], {DAY: [line(A)], NEXT: [line(carried), line(after)]}).absent == (late.id,)
+
+
+def test_a_sale_made_before_the_doubt_is_billed_beside_it_where_there_is_any():
+    first = sale("first", created_at=MIDNIGHT + timedelta(minutes=3), amount_cents=5_000)
+    doubt, after = doubtful("doubt"), sale("after", created_at=NOON + timedelta(hours=1))
+    following = CONTROLS[NEXT]
+    files = {BEFORE: [line(first)], DAY: [line(after)], NEXT: [line(following)]}
+    assert not settled([first, doubt, after, following], files).absent  # its file may begin in the afternoon
+    assert settled([doubt, after, following], files).absent == (doubt.id,)
+    assert settled([first, doubt, after, following], files | {BEFORE: [], DAY: [line(first), line(after)]}).absent == (doubt.id,)
+
+
+def test_a_day_whose_lists_are_cut_proves_nothing():
+    strangers = [line(sale(f"nobody {at}", amount_cents=at)) for at in range(1, 1_002)]
+    assert absent(files=with_files(day=lambda lines: [*lines, *strangers[1:]]))
+    for day in ("day", "next"):
+        assert not absent(files=with_files(**{day: lambda lines: [*lines, *strangers]}))
+
+
 # The day that is kept
 
 
@@ -558,7 +629,7 @@ def test_the_same_inputs_again_answer_the_same_day():
     doubts = [doubtful("d1"), doubtful("d2"), doubtful("d3", amount_cents=500)]
     sold = [*CONTROLS.values(), B, *doubts]
     wrong = line(doubts[1], amount="12345")
-    files = with_files(day=lambda lines: [*lines, line(doubts[0]), wrong, wrong])
+    files = with_files(day=lambda lines: [*lines, line(B), line(doubts[0]), wrong, wrong])
     result = settled(sold, files)
     assert {healed.state for healed in result.healed} == {State.VENDED, State.REJECTED}
     first = json.loads(json.dumps(next_version(result, None)))
