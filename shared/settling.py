@@ -223,9 +223,10 @@ class Settling(Recording, frozen=True, kw_only=True):
     async def _settled(self, day: date, run: _Run) -> Json:
         before, runs = await self._papers.day(day), await self._papers.runs(day)
         read: Read[Any] = await self._read(day, files_needed(day), runs, to_the_end)  # before the sales, which take longest
-        evidence = _Evidence(await self._sold(*around(day)), beyond=set(runs.beyond))
+        readable, unread = await self._sold(*around(day))
+        evidence = _Evidence(readable, beyond=set(runs.beyond))
         earlier = await self._past.earlier(read.files, evidence.unvended)
-        past, unsettled = Past(lines=_lines(earlier)), set[date]()
+        past, unsettled = Past(lines=_lines(earlier), distrusted=unread), set[date]()
         while True:
             needed = files_needed(day, evidence.older.values()) | evidence.beyond
             comparing = partial(compare, day, evidence.all, mode=self.rules.mode, today=run.today, readings=self.readings, past=past)
@@ -283,9 +284,13 @@ class Settling(Recording, frozen=True, kw_only=True):
         evidence.beyond |= fresh
         return any(isinstance(file, StoredFile) for file in (await self.files.find(fresh)).values())
 
-    async def _sold(self, *days: date) -> dict[str, Sold]:
-        parts = await self.each((self._shard(day, shard) for day in days for shard in range(SHARDS)), AT_ONCE)
-        return {sale.id: sale for part in parts for sale in part if isinstance(sale, Sold)}
+    async def _sold(self, *days: date) -> tuple[dict[str, Sold], frozenset[date]]:
+        """The sales of these days, and the days of which one cannot be read: nobody knows whether a line bills it."""
+        asked = [(day, shard) for day in days for shard in range(SHARDS)]
+        parts = await self.each((self._shard(day, shard) for day, shard in asked), AT_ONCE)
+        sold = {sale.id: sale for part in parts for sale in part if isinstance(sale, Sold)}
+        unread = (day for (day, _), part in zip(asked, parts, strict=True) if not all(isinstance(sale, Sold) for sale in part))
+        return sold, frozenset(unread)
 
     async def _shard(self, day: date, shard: int) -> list[Sold | Unread]:
         return [sale async for sale in self.store.of_day(self.rules.mode, day, shard)]

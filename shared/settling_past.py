@@ -1,7 +1,6 @@
 """What is known of a day beside the files that count: earlier ones that they correct, and what runs and papers remember of them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import date
 from functools import partial
 from typing import Any, Generic, NamedTuple
@@ -15,7 +14,7 @@ from shared.settlement_papers import DayPapers, Runs
 from shared.settling_turns import earlier_files
 from shared.store import Paper
 from shared.value import Value
-from shared.withdrawn import Earlier, Lacking, ids_of, lacking, read_earlier
+from shared.withdrawn import UNREAD, Earlier, Lacking, ids_of, lacking, read_earlier
 
 EarlierFiles = Mapping[date, Sequence[Earlier]]
 """By day, the earlier files of it that were valid."""
@@ -34,9 +33,8 @@ class Read(NamedTuple, Generic[Answered]):
         files = {one.isoformat(): self.files[one].known_as for one in days if one in self.files and one not in unsettled}
         refused = tuple(self.refused[one].known_as for one in days if one in self.refused and not self.refused[one].foreign)
         earlier = tuple(earlier_files(self.files[one] for one in around(day) if one in self.files))
-        return structs.replace(
-            runs, files=files, refused=refused, earlier=earlier, beyond=tuple(sorted(beyond)), lacking=lacks, refusal=None
-        )
+        last = structs.replace(runs, files=files, refused=refused, earlier=earlier, refusal=None)
+        return structs.replace(last, beyond=tuple(sorted(beyond)), lacking=lacks)
 
 
 class Doubted(NamedTuple):
@@ -61,8 +59,10 @@ class PastFiles(Value, frozen=True, kw_only=True):
             last = await self.files.read({day: file}, ids_of)
             ones = []
             for one in file.earlier:
-                with suppress(Refused):  # nobody ever believed it
+                try:
                     ones.append(await self.files.read({day: one}, partial(read_earlier, last, unvended)))
+                except Refused as error:  # one that breaks the format was never believed, and one that cannot be read may say anything
+                    ones += [UNREAD] if error.refusal.unread else []
             said[day] = tuple(ones)
         return said
 
@@ -83,7 +83,7 @@ class PastFiles(Value, frozen=True, kw_only=True):
         self, settled: SettledDay, files: Mapping[date, StoredFile], lacks: Lacking, earlier: EarlierFiles, *, lists_all: bool
     ) -> Doubted:
         """The days whose files lack lines, or may do so, and those whose papers do not list all: as far as silence is to count at all."""
-        lost = {day for day, ones in earlier.items() if any(one.lost for one in ones)}
+        lost = {day for day, ones in earlier.items() if any(one.lost or one is UNREAD for one in ones)}
         unsettled: set[date] = set()
         if not settled.absent:
             return Doubted(frozenset(lost), frozenset())

@@ -71,6 +71,10 @@ class Earlier(Value, frozen=True, kw_only=True):
     naming: tuple[Filed, ...]
 
 
+UNREAD: Final = Earlier(sha256="", rows=0, total=Total(), lost=(), naming=())
+"""An earlier file that cannot be read now."""
+
+
 class Lacking(Value, frozen=True, kw_only=True):
     """What the last file of a day has not, as the day's runs remember it, until a file comes that has it.
 

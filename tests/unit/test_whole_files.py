@@ -10,6 +10,7 @@ from shared.matching import ONE_DAY
 from shared.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.store import PaperKind
 from shared.transaction import EventName, State
+from shared.unread import Unread
 from tests.archive import Archive, bill
 from tests.stepping import START, electricity, run
 
@@ -323,3 +324,31 @@ def test_a_late_bill_that_is_corrected_away_is_missing_on_its_own_day_again():
     settle(world, DAY + 3 * ONE_DAY)
     assert world.days["live-2026-05-01"]["status"] == "discrepancies"
     assert opened(world) == {("2026-05-01", "missing_at_supplier"), ("2026-05-04", "lines_withdrawn")}
+
+
+def test_an_earlier_file_that_cannot_be_read_may_say_anything_so_no_silence_counts(two):
+    world = two.world
+    first = world.deliver(DAY, bill(two.first), stamp="20260502050000")
+    world.deliver(DAY, bill(two.first), bill(two.second), stamp="20260502050100")
+    two.deliver_next()
+    world.shelf.unreadable = {first: 20}
+    settle(world)
+    assert state(world, two.doubt) is State.IN_DOUBT and opened(world) == set()
+    world.shelf.unreadable = {}
+    settle(world, DAY)
+    assert state(world, two.doubt) is State.REJECTED
+
+
+def test_a_sale_of_the_day_that_cannot_be_read_may_be_billed_nowhere_so_no_silence_counts(two):
+    world = two.world
+    world.deliver(DAY, bill(two.first), bill(two.second))
+    two.deliver_next()
+    of_day, hidden = world.of_day, two.control.id
+
+    async def unread(mode, day, shard):
+        async for sale in of_day(mode, day, shard):
+            yield Unread(id=sale.id) if sale.id == hidden else sale
+
+    world.of_day = unread
+    settle(world)
+    assert state(world, two.doubt) is State.IN_DOUBT
