@@ -4,7 +4,7 @@ import json
 
 from shared.vas import VasType
 from tests.deployed.shop import ONE_DAY, R100, RECIPIENTS, Shop
-from tests.deployed.switchboard import PRODUCTS, Deal, Switchboard, details, never_vends, vends
+from tests.deployed.switchboard import PRODUCTS, Deal, Switchboard, details, loses_the_answer, never_vends, vends
 from tests.deployed.topic import Topic, body_of
 from tests.emulators import free_port
 from tests.stand_ins.switch_on_a_socket import http
@@ -134,3 +134,32 @@ def strip(shop: Shop, sale_id: str, supplier: str) -> None:
         [name] = [name for name, value in document.items() if value == supplier]
         del document[name]
         books.execute("UPDATE transactions SET document = ?, revision = revision + 1 WHERE id = ?", (json.dumps(document), sale_id))
+
+
+def test_every_row_of_a_report_says_who_sells(till: Shop) -> None:
+    day = till.fresh_day()
+    healed, carried, token_due, dear = till.buy(loses_the_answer), till.buy(), till.buy(details(tokens=[])), till.buy()
+    till.clocks.at(day + ONE_DAY)
+    next_days = till.buy()
+    till.deliver(day, [healed.vend, token_due.vend, dear.vend.line(amount="10001")])
+    till.deliver(day + ONE_DAY, [next_days.vend, carried.vend])
+    till.clocks.at(day + 2 * ONE_DAY)
+    settled = till.settle(day)
+    rows = {name: settled[name] for name in ("healed", "carriedOut", "tokensToRecover", "discrepancies")}
+    rows["carriedIn"] = till.settle(day + ONE_DAY)["carriedIn"]
+    rows["now"] = till.report(day)["now"]["tokensToRecover"]
+    said = {name: {(row.get("ours") or row).get("supplierId") for row in listed} for name, listed in rows.items()}
+    assert said == {name: {"MOBILEMART"} for name in rows}
+
+
+def test_several_vends_of_one_sale_are_several_events(till: Shop, topic: Topic) -> None:
+    day = till.fresh_day()
+    sold = till.buy()
+    till.clocks.at(day + ONE_DAY)
+    others = [sold.vend.line(transaction_id=f"5c0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a3{at}") for at in range(3)]
+    till.deliver(day, [sold.vend, *others])
+    till.settle(day)
+    till.sweep()
+    contradictions = [entry for entry in sold.dossier["history"] if entry["what"] == "contradicted"]
+    names = {body_of(message)["eventId"] for message in topic.about({sold.id})} - {f"{sold.id}:vended"}
+    assert len(names) == len(contradictions) == 3
