@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -32,7 +33,8 @@ from shared.settled_day import Json
 from shared.settlement_files import FilesUnavailable
 from shared.settling import FIRST_DAY, NoBusinessDay, Settled, Settling
 from shared.shown import rfc3339
-from shared.store import Conflict, LookupBy, UnreadableRecord
+from shared.store import Conflict, LookupBy, PaperKind, UnreadableRecord
+from shared.store.codec import MALFORMED, moment_of
 from shared.transaction import Transaction, business_day
 from shared.vas import VasType
 
@@ -371,7 +373,7 @@ def _paused(selling: Selling) -> PausedBody:
         "reason": "; ".join(dict.fromkeys(pause.reason for pause in pauses.values())) or None,
         "until": _moment(None if None in ends else max((end for end in ends if end is not None), default=None)),
         "pauses": [_pause(vas_type, pauses[vas_type]) for vas_type in sorted(pauses)],
-        "decisions": [_pausing(decision) for decision in selling.decisions],
+        "decisions": [shown for decision in selling.decisions if (shown := _pausing(decision)) is not None],
     }
 
 
@@ -379,15 +381,17 @@ def _pause(vas_type: VasType, pause: Pause) -> PauseBody:
     return {"vasType": vas_type, "reason": pause.reason, "until": _moment(pause.until), "by": pause.by, "at": rfc3339(pause.at)}
 
 
-def _pausing(decision: Mapping[str, Any]) -> PausingBody:
-    until = decision["until"]
-    return {
-        "at": rfc3339(datetime.fromisoformat(decision["at"])),
-        "by": decision["by"],
-        "paused": decision["paused"],
-        "reason": decision["reason"],
-        "until": None if until is None else rfc3339(datetime.fromisoformat(until)),
-    }
+def _pausing(decision: Mapping[str, Any]) -> PausingBody | None:
+    """A decision; `None` where it is damaged, which is reported."""
+    with suppress(*MALFORMED):
+        at, until, paused = decision["at"], decision["until"], decision["paused"]
+        texts = [decision["by"], decision["reason"], *paused]
+        if isinstance(paused, list) and all(isinstance(text, str) for text in texts):
+            ends = None if until is None else moment_of(until)
+            by, reason = decision["by"], decision["reason"]
+            return {"at": rfc3339(moment_of(at)), "by": by, "paused": paused, "reason": reason, "until": _moment(ends)}
+    log.critical("record not readable", kind=PaperKind.CONTROLS)
+    return None
 
 
 def _moment(at: datetime | None) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from shared import logs
+from shared import logs, paper_forms
 from shared.brake import Brake, Pause
 from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Vended
 from shared.recording import Recording
@@ -17,7 +17,6 @@ from shared.settled_day import OPEN, difference_as_read
 from shared.shown import rfc3339
 from shared.sold import brings_token
 from shared.store import Books, Conflict, LookupBy, Paper, PaperKind
-from shared.store.codec import MALFORMED, moment_of
 from shared.sts import SIMULATED_PREFIX, StsToken, TokenKind, token_number
 from shared.transaction import REVEALED, HistoryEntry, State, Transaction, after, noted
 from shared.unread import Unread
@@ -136,12 +135,14 @@ class Operating(Recording, frozen=True, kw_only=True):
         Raises:
             DiscrepancyUnknown: there is none of that id.
             DiscrepancyClosed: it was decided otherwise before.
+            UnreadableRecord: it is damaged.
         """
         while True:  # until nobody else has written it meanwhile
             paper = await self.store.read_paper(PaperKind.DISCREPANCIES, f"{self.rules.mode}-{discrepancy_id}")
             if paper is None:
                 raise DiscrepancyUnknown
-            paper = structs.replace(paper, body=difference_as_read(paper.body, self.rules.mode))
+            whole = paper_forms.read(PaperKind.DISCREPANCIES, paper, paper_forms.Standing)
+            paper = structs.replace(whole, body=difference_as_read(whole.body, self.rules.mode))
             if paper.body["status"] != OPEN:
                 return _closed_alike(paper.body, decision, note, operator)
             closure = {"decision": decision, "note": logs.masked(note), "by": operator, "at": rfc3339(self.now())}
@@ -157,8 +158,7 @@ class Operating(Recording, frozen=True, kw_only=True):
         """What is paused, and what people decided about it lately."""
         first = self._decision_id(self.now() - DECISIONS_WITHIN)
         papers = [paper async for paper in self.store.marked_papers(PaperKind.CONTROLS, self._selling, first)]
-        decisions = [paper.body for paper in reversed(papers[-MOST_DECISIONS:]) if _can_be_shown(paper)]
-        return Selling(await self.brake.held(), decisions)
+        return Selling(await self.brake.held(), [paper.body for paper in reversed(papers[-MOST_DECISIONS:])])
 
     async def pause(self, vas_types: Collection[VasType], reason: str, until: datetime | None, operator: str) -> Selling:
         """Pause exactly these services; none: all are sold again.
@@ -184,20 +184,6 @@ class Operating(Recording, frozen=True, kw_only=True):
     @property
     def _selling(self) -> str:
         return f"{self.rules.mode}-selling"
-
-
-def _can_be_shown(decision: Paper) -> bool:
-    """Whether a paper says what a decision about the brake says. One that does not is reported."""
-    body = decision.body
-    try:
-        moment_of(body["at"])
-        moment_of(body["until"] or body["at"])
-        can_be_shown = all(isinstance(text, str) for text in (body["by"], body["reason"], *body["paused"]))
-    except MALFORMED:
-        can_be_shown = False
-    if not can_be_shown:
-        log.critical("record not readable", kind=PaperKind.CONTROLS, paper_id=decision.id)
-    return can_be_shown
 
 
 def decided(sale: Transaction, decision: Decision, *, at: datetime, by: str, retry_seconds: int) -> Transaction:
@@ -262,7 +248,7 @@ def _pin(written: tuple[str, ...], order: Order) -> str:
 
 
 def _closed_alike(body: Mapping[str, Any], decision: str, note: str, operator: str) -> Mapping[str, Any]:
-    closure = body["closure"] or {}
+    closure = body.get("closure") or {}
     if (closure.get("decision"), closure.get("note"), closure.get("by")) != (decision, logs.masked(note), operator):
         raise DiscrepancyClosed(body)
     return body

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from shared.mobilemart.settlement_file import Total
+from shared.paper_forms import TERMS
 from shared.reports import Report
 from shared.shown import rfc3339
 
@@ -54,9 +55,9 @@ def _rows(report: Report) -> Iterator[dict[str, Cell]]:
         for item, total in {**totals, "only ours": one.only_ours, "only theirs": one.only_theirs}.items():
             yield {"section": "total", "item": item, "vasType": one.vas_type, **_total(total)}
     for books in body["conservation"]:
-        for item, term in books.items():
-            if isinstance(term, Mapping):
-                yield {"section": "conservation", "item": item, "vasType": books["vasType"], "rows": term["rows"], "cents": term["cents"]}
+        for item in TERMS:
+            rows, cents = books[item]["rows"], books[item]["cents"]
+            yield {"section": "conservation", "item": item, "vasType": books["vasType"], "rows": rows, "cents": cents}
     for found in body["discrepancies"]:
         yield _discrepancy(found)
     for aged in report.by_age:

@@ -80,12 +80,18 @@ def html_of(report: Report) -> bytes:
         terms=TERMS,
         kinds=KIND_WORDS,
         services=SERVICE_WORDS,
-        statuses=STATUS_WORDS,
+        statuses=_status_words(report),
         sides=SIDE_WORDS,
         bars=_bars(report.last_days),
         chart_height=CHART_HEIGHT,
         left_out=sum(body.get("leftOut", {}).values()),
     ).encode()
+
+
+def _status_words(report: Report) -> dict[str | None, str]:
+    """The words of every status; one that only newer code knows is its own."""
+    seen = [report.body["status"], *(glance.status for glance in report.last_days)]
+    return {**{status: str(status) for status in seen}, **STATUS_WORDS}
 
 
 def _headline(report: Report, open_count: int) -> str:
@@ -96,7 +102,7 @@ def _headline(report: Report, open_count: int) -> str:
             if report.body["version"] == 0
             else "As it was before: a file that it needs was refused."
         )
-    match Status(report.body["status"]):
+    match report.body["status"]:
         case Status.BALANCED:
             return "Balanced to the cent."
         case Status.DISCREPANCIES:
@@ -105,6 +111,8 @@ def _headline(report: Report, open_count: int) -> str:
             return "Not closed yet: the next day\u2019s file may still bill what this one does not."
         case Status.FILE_MISSING:
             return "The settlement file has not come."
+        case newer:
+            return f"A newer version calls this day {newer}."
 
 
 def _bars(last_days: tuple[Glance, ...]) -> list[dict[str, Any]]:

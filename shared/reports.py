@@ -6,21 +6,24 @@ last days at a glance. No number of a customer is whole in here, so none can be 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from msgspec import structs
 
-from shared import logs
+from shared import logs, paper_forms
 from shared.mobilemart.settlement_file import Total
+from shared.paper_forms import TERMS
 from shared.reconciling import Each
-from shared.settled_day import ENDED, OPEN, Severity, Status, day_as_read, difference_as_read
+from shared.settled_day import ENDED, OPEN, Status, day_as_read, difference_as_read, gravity
 from shared.settlement_files import Refusal
 from shared.settlement_papers import day_marks, refusal_of, refused_mark, runs_id
 from shared.shown import rfc3339
-from shared.store import Books, Paper, PaperKind
+from shared.store import Books, Paper, PaperKind, UnreadableRecord
+from shared.store.codec import MALFORMED, moment_of
 from shared.transaction import SHARDS, State, Transaction, business_day
-from shared.value import Value
+from shared.value import Value, word
 from shared.vas import Mode
 
 GLANCED: Final = 30
@@ -150,9 +153,11 @@ class Reporting(Value, frozen=True, kw_only=True):
         open_days = Counter(paper.body["day"] for paper in await self._open_discrepancies())
         days: dict[str, Json] = {}
         for mark in day_marks(self.mode):
-            async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, mark, first):
+            listed = self.store.marked_papers(PaperKind.SETTLEMENTS, mark, first)
+            async for paper in paper_forms.readable(PaperKind.SETTLEMENTS, listed, paper_forms.Listed):
                 days[paper.id] = _glance_json(_glance(paper.body, open_days)) | {"version": paper.body["version"]}
-        async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, refused_mark(self.mode), first):
+        refused = self.store.marked_papers(PaperKind.SETTLEMENTS, refused_mark(self.mode), first)
+        async for paper in paper_forms.readable(PaperKind.SETTLEMENTS, refused, paper_forms.RefusedRuns):
             day = date.fromisoformat(paper.body["refusal"]["day"])
             unsettled = _glance_json(Glance(day, None, Total(), 0)) | {"version": 0}
             days[paper.id] = days.pop(f"{self.mode}-{day}", unsettled) | {"refused": True}
@@ -183,14 +188,18 @@ class Reporting(Value, frozen=True, kw_only=True):
 
     async def _refusal(self, day: date) -> Refusal | None:
         paper = await self.store.read_paper(PaperKind.SETTLEMENTS, runs_id(self.mode, day))
-        return None if paper is None else refusal_of(paper.body)
+        return None if paper is None else refusal_of(paper_forms.read(PaperKind.SETTLEMENTS, paper, paper_forms.Runs).body)
 
     async def _settled(self, day: date) -> Paper | None:
         paper = await self.store.read_paper(PaperKind.SETTLEMENTS, f"{self.mode}-{day.isoformat()}")
-        return None if paper is None else structs.replace(paper, body=day_as_read(paper.body, self.mode))
+        if paper is None:
+            return None
+        whole = paper_forms.read(PaperKind.SETTLEMENTS, paper, paper_forms.Day)
+        return structs.replace(whole, body=day_as_read(whole.body, self.mode))
 
     async def _open_discrepancies(self) -> Sequence[Paper]:
-        papers = [paper async for paper in self.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{OPEN}")]
+        listed = self.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{OPEN}")
+        papers = [paper async for paper in paper_forms.readable(PaperKind.DISCREPANCIES, listed, paper_forms.Difference)]
         return [structs.replace(paper, body=difference_as_read(paper.body, self.mode)) for paper in papers]
 
     async def _discrepancies(self, body: Mapping[str, Any], open_papers: Iterable[Paper], today: date) -> list[Json]:
@@ -203,8 +212,12 @@ class Reporting(Value, frozen=True, kw_only=True):
         return [_aged(found, today) for found in sorted(standing, key=_gravest_first)]
 
     async def _decided(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
-        paper = await self.store.read_paper(PaperKind.DISCREPANCIES, f"{self.mode}-{found['id']}")
-        return found if paper is None else difference_as_read(paper.body, self.mode)
+        try:
+            paper = await self.store.read_paper(PaperKind.DISCREPANCIES, f"{self.mode}-{found['id']}")
+            held = found if paper is None else paper_forms.read(PaperKind.DISCREPANCIES, paper, paper_forms.Difference).body
+        except UnreadableRecord:  # as the day has it
+            held = found
+        return difference_as_read(held, self.mode)
 
     async def _open_sales(self, at: datetime) -> tuple[list[Transaction], bool]:
         """The sales of any day that are not finished, oldest first, and whether there are more of them."""
@@ -214,11 +227,18 @@ class Reporting(Value, frozen=True, kw_only=True):
 
     async def _last_days(self, day: date, open_days: Mapping[str, int]) -> tuple[Glance, ...]:
         days = [day - timedelta(days=back) for back in reversed(range(GLANCED))]
-        papers = await self.each((self._settled(one) for one in days), AT_ONCE)
+        papers = await self.each((self._glanced(one) for one in days), AT_ONCE)
         return tuple(
             Glance(one, None, Total(), 0) if paper is None else _glance(paper.body, open_days)
             for one, paper in zip(days, papers, strict=True)
         )
+
+    async def _glanced(self, day: date) -> Paper | None:
+        """A day beside the one that is asked for: what cannot be read of it hides nothing else."""
+        try:
+            return await self._settled(day)
+        except UnreadableRecord:
+            return None
 
 
 def _never_settled(day: date) -> Json:
@@ -232,7 +252,7 @@ def _never_settled(day: date) -> Json:
 def _status(body: Mapping[str, Any], discrepancies: Iterable[Mapping[str, Any]]) -> str:
     """How an ended day stands now that people have decided on its own discrepancies."""
     is_open = any(found["status"] == OPEN and found["day"] == body["day"] for found in discrepancies)
-    return str(_ended(Status(body["status"]), is_open))
+    return str(_ended(word(Status, body["status"]), is_open))
 
 
 def _ended(status: Status, is_open: bool) -> Status:
@@ -242,24 +262,39 @@ def _ended(status: Status, is_open: bool) -> Status:
 
 
 def _gravest_first(found: Mapping[str, Any]) -> tuple[bool, int, str, str]:
-    return found["status"] != OPEN, -list(Severity).index(Severity(found["severity"])), found["day"], found["id"]
+    return found["status"] != OPEN, -gravity(found["severity"]), found["day"], found["id"]
 
 
 def _aged(found: Mapping[str, Any], today: date) -> Json:
     """A discrepancy as a report shows it: any text of the supplier's in it may hold anybody's number."""
-    sides = {side: None if found[side] is None else {name: _masked(value) for name, value in found[side].items()} for side in _SIDES}
-    return {**found, **sides, "closure": found.get("closure"), "ageDays": (today - date.fromisoformat(found["day"])).days}
+    shown = {name: _masked(value) for name, value in found.items()}
+    closure = None if found.get("closure") is None else _closure(shown)
+    return {**shown, "closure": closure, "ageDays": (today - date.fromisoformat(found["day"])).days}
 
 
-_SIDES: Final = ("ours", "theirs")
+def _closure(found: Mapping[str, Any]) -> Json:
+    """How a discrepancy was closed, as far as it is said. Newer code may close it in its own way."""
+    closure = {"decision": found["status"], "note": "", "by": "", "at": None, **found["closure"]}
+    with suppress(*MALFORMED):
+        moment_of(closure["at"])
+        return closure
+    return {**closure, "at": None}
 
 
 def _masked(value: object) -> object:
-    return logs.masked(value) if isinstance(value, str) else value
+    match value:
+        case str():
+            return logs.masked(value)
+        case Mapping():
+            return {name: _masked(held) for name, held in value.items()}
+        case list():
+            return [_masked(held) for held in value]
+        case _:
+            return value
 
 
 def _totals(books: Mapping[str, Any]) -> ServiceTotals:
-    terms = {name: Total(value["rows"], value["cents"]) for name, value in books.items() if isinstance(value, Mapping)}
+    terms = {name: Total(books[name]["rows"], books[name]["cents"]) for name in TERMS}
     return ServiceTotals(
         vas_type=books["vasType"],
         sold=terms["ourVended"],
@@ -287,7 +322,7 @@ def _open(sale: Transaction, at: datetime) -> OpenSale:
 def _glance(body: Mapping[str, Any], open_days: Mapping[str, int]) -> Glance:
     file = body["file"] or {"rows": 0, "totalCents": 0}
     is_open = open_days.get(body["day"], 0)
-    status = _ended(Status(body["status"]), bool(is_open))
+    status = _ended(word(Status, body["status"]), bool(is_open))
     return Glance(date.fromisoformat(body["day"]), status, Total(file["rows"], file["totalCents"]), is_open)
 
 

@@ -10,8 +10,9 @@ from msgspec import field, structs
 
 from shared.mobilemart.settlement_file import Line, Summary, Total
 from shared.outcome import Receipt, TokensDue
+from shared.paper_forms import with_newer
 from shared.transaction import State
-from shared.value import Value
+from shared.value import Value, is_new_word
 from shared.vas import SUPPLIER_IDS, Mode, VasType
 
 MOST_LISTED: Final = 1_000  # of each list: with them all full, a day's paper is still below Firestore's 1 MiB
@@ -40,6 +41,11 @@ class Severity(StrEnum):
     INFO = "info"
     WARNING = "warning"
     CRITICAL = "critical"
+
+
+def gravity(severity: str) -> int:
+    """How grave a difference is, as compared with others. What newer code calls a severity may be the gravest."""
+    return list(Severity).index(Severity(severity)) if severity in list(Severity) else len(Severity)
 
 
 class Status(StrEnum):
@@ -212,15 +218,20 @@ class SettledDay(Value, frozen=True, kw_only=True):
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     def reviewed(self, decisions: Mapping[str, str], earlier: Iterable[Discrepancy]) -> "SettledDay":
-        """The day with what people have decided (by discrepancy id), and with the open discrepancies of earlier days."""
+        """The day with what people have decided (by discrepancy id), and with the open discrepancies of earlier days.
+
+        Those of this day that only newer code finds are its own too: what it cannot find out, it cannot call settled.
+        """
         own = tuple(structs.replace(found, status=decisions.get(found.id, found.status)) for found in self.discrepancies)
         carried = sorted((found for found in earlier if found.day < self.day), key=lambda found: (found.day, found.id))
+        newer = [found for found in earlier if found.day == self.day and is_new_word(Kind, found.kind)]
+        own = (*own, *sorted(newer, key=lambda found: found.id))
         status = ended_status(own) if self.status in ENDED else self.status
         return structs.replace(self, discrepancies=(*carried, *own), status=status)
 
     def listing(self, most: int) -> "SettledDay":
         """The day with at most so many entries in each list, the gravest discrepancies first kept: its paper stays small."""
-        gravest = sorted(self.discrepancies, key=lambda found: list(Severity).index(found.severity), reverse=True)[:most]
+        gravest = sorted(self.discrepancies, key=lambda found: gravity(found.severity), reverse=True)[:most]
         kept = {found.id for found in gravest}
         lists = {name: getattr(self, name) for name in ("carried_out", "carried_in", "healed", "open", "tokens_to_recover")}
         left_out = {_camel(name): len(listed) - most for name, listed in lists.items() if len(listed) > most}
@@ -267,6 +278,7 @@ def next_version(day: SettledDay, previous: Json | None) -> Json:
         known = {healed["transactionId"] for healed in fresh["healed"]}
         kept = [healed for healed in previous["healed"] if healed["transactionId"] not in known]
         fresh["healed"] = sorted([*fresh["healed"], *kept], key=lambda healed: healed["transactionId"])
+        fresh = with_newer(fresh, previous)
         if fresh | {"version": previous["version"]} == previous:
             return previous
         fresh["version"] = previous["version"] + 1

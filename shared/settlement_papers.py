@@ -7,15 +7,16 @@ refused. Kind `discrepancies`: `live-<id>`, marked
 `live-open` until it is closed.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Any, Final
 
 from msgspec import field, structs
 
-from shared import logs
+from shared import logs, paper_forms
 from shared.mobilemart.settlement_file import Fault, Total
+from shared.paper_forms import with_newer
 from shared.reconciling import Each
 from shared.settled_day import (
     ENDED,
@@ -32,9 +33,9 @@ from shared.settled_day import (
     next_version,
 )
 from shared.settlement_files import Refusal
-from shared.store import Conflict, Paper, PaperKind, Papers
+from shared.store import Conflict, Paper, PaperKind, Papers, UnreadableRecord
 from shared.transaction import State
-from shared.value import Value
+from shared.value import Value, is_new_word, word
 from shared.vas import Mode
 from shared.withdrawn import Lacking, LostLine
 
@@ -42,6 +43,7 @@ AT_ONCE: Final = 16
 MOST_HEALED: Final = 10_000  # remembered of a day
 CORRECTED: Final = "corrected"
 BY: Final = "settlement"
+_OF_HEALED: Final = 3  # what this code keeps of each: its id, its state, and the supplier's id
 
 log = logs.logger(__name__)
 
@@ -53,6 +55,7 @@ class Runs(Value, frozen=True):
     a later one has corrected, as they are known by name and mark (`StoredFile.known_as`); by name alone where the paper is of a
     version that did not look at marks. `beyond` are other days whose files matter: they bill a sale of this one, or may end a doubt.
     `lacking` is what the day's file has not, and earlier ones had. `refusal`: why the last run refused the day.
+    `stored` is the paper as it was read, with what newer code has written into it.
     """
 
     healed: tuple[Healed, ...] = ()
@@ -63,6 +66,7 @@ class Runs(Value, frozen=True):
     lacking: Lacking = Lacking()
     revision: str | None = None
     refusal: Refusal | None = None
+    stored: Mapping[str, Any] = field(default_factory=dict)
 
 
 class DayPapers(Value, frozen=True, kw_only=True):
@@ -76,7 +80,15 @@ class DayPapers(Value, frozen=True, kw_only=True):
     async def day(self, day: date) -> Paper | None:
         """The day as it was settled last."""
         paper = await self.papers.read_paper(PaperKind.SETTLEMENTS, self._day_id(day))
-        return None if paper is None else structs.replace(paper, body=day_as_read(paper.body, self.mode))
+        return None if paper is None else self._read_day(paper)
+
+    async def is_begun(self, day: date) -> bool:
+        """Whether the day was ever settled, and whether or not that can be read."""
+        return await self.papers.read_paper(PaperKind.SETTLEMENTS, self._day_id(day)) is not None
+
+    def _read_day(self, paper: Paper) -> Paper:
+        whole = paper_forms.read(PaperKind.SETTLEMENTS, paper, paper_forms.Day)
+        return structs.replace(whole, body=day_as_read(whole.body, self.mode))
 
     async def keep_day(self, settled: SettledDay, before: Paper | None) -> Json:
         """Keep the day as a new version, if there is anything new in it."""
@@ -87,7 +99,7 @@ class DayPapers(Value, frozen=True, kw_only=True):
             if held is None:
                 await self.papers.write_paper(PaperKind.SETTLEMENTS, version)
                 break
-            kept = dict(day_as_read(held.body, self.mode))  # by a run that was cut short here; what it kept stays kept
+            kept = dict(self._read_day(held).body)  # by a run that was cut short here; what it kept stays kept
         mark = _mark(self.mode, body)
         if before is None or (body, mark) != (before.body, before.mark):
             revision = before.revision if before else None
@@ -96,13 +108,13 @@ class DayPapers(Value, frozen=True, kw_only=True):
 
     async def first_since(self, day: date) -> date | None:
         """The first day, from that one on, that was ever settled."""
-        lists = [self.papers.marked_papers(PaperKind.SETTLEMENTS, mark, self._day_id(day)) for mark in day_marks(self.mode)]
+        lists = [self._days(mark, self._day_id(day)) for mark in day_marks(self.mode)]
         return min([date.fromisoformat(paper.body["day"]) for papers in lists async for paper in papers], default=None)
 
     async def unended(self) -> list[date]:
         """The days that were begun and have not ended, the earliest first."""
         days = []
-        async for paper in self.papers.marked_papers(PaperKind.SETTLEMENTS, self.mode):
+        async for paper in self._days(self.mode):
             if (mark := _mark(self.mode, paper.body)) == paper.mark:
                 days.append(date.fromisoformat(paper.body["day"]))
             else:  # it was kept when all days had one mark
@@ -110,14 +122,18 @@ class DayPapers(Value, frozen=True, kw_only=True):
                     await self.papers.write_paper(PaperKind.SETTLEMENTS, structs.replace(paper, mark=mark))
         return days
 
+    def _days(self, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
+        listed = self.papers.marked_papers(PaperKind.SETTLEMENTS, mark, from_id)
+        return paper_forms.readable(PaperKind.SETTLEMENTS, listed, paper_forms.Listed)
+
     async def runs(self, day: date) -> Runs:
         """What the runs over the day came to so far."""
         paper = await self.papers.read_paper(PaperKind.SETTLEMENTS, runs_id(self.mode, day))
         if paper is None:
             return Runs()
-        body = paper.body
+        body = paper_forms.read(PaperKind.SETTLEMENTS, paper, paper_forms.Runs).body
         return Runs(
-            healed=tuple(Healed(one, State(state), supplier_id) for one, state, supplier_id in body["healed"]),
+            healed=tuple(Healed(str(one[0]), word(State, str(one[1])), one[2]) for one in body["healed"] if len(one) >= _OF_HEALED),
             files=body["files"],
             refused=tuple(body["refused"]),
             earlier=tuple(body.get("earlier", ())),
@@ -125,26 +141,30 @@ class DayPapers(Value, frozen=True, kw_only=True):
             lacking=_lacking(body.get("lacking")),
             revision=paper.revision,
             refusal=refusal_of(body),
+            stored=body,
         )
 
     async def refuse(self, day: date, refusal: Refusal | None) -> None:
         """Put on record why a day was refused, until a run settles it; `None`: it is no longer. Only what is said of this day is kept."""
         if refusal is None or not (refusal.foreign or refusal.anyones):
-            runs = await self.runs(day)
-            with suppress(Conflict):  # another run says how the day stands
+            with suppress(Conflict, UnreadableRecord):  # another run says how the day stands; or nobody can, which is reported
+                runs = await self.runs(day)
                 await self.keep_runs(day, runs, structs.replace(runs, refusal=refusal))
 
     async def refused(self) -> list[date]:
         """The days that the last run over them refused."""
-        papers = self.papers.marked_papers(PaperKind.SETTLEMENTS, refused_mark(self.mode))
+        listed = self.papers.marked_papers(PaperKind.SETTLEMENTS, refused_mark(self.mode))
+        papers = paper_forms.readable(PaperKind.SETTLEMENTS, listed, paper_forms.RefusedRuns)
         return [date.fromisoformat(paper.body["refusal"]["day"]) async for paper in papers]
 
     async def keep_runs(self, day: date, before: Runs, after: Runs) -> Runs:
         """Replace what is known of the runs."""
         if after == before:
             return before
+        more = {one[0]: one[_OF_HEALED:] for one in before.stored.get("healed", ()) if len(one) > _OF_HEALED}
+        healed = [[one.transaction_id, one.state.value, one.supplier_transaction_id] for one in after.healed]
         body: Json = {
-            "healed": [[one.transaction_id, one.state.value, one.supplier_transaction_id] for one in after.healed],
+            "healed": [[*one, *more.get(one[0], ())] for one in healed],
             "files": after.files,
             "refused": list(after.refused),
             "earlier": list(after.earlier),
@@ -156,43 +176,57 @@ class DayPapers(Value, frozen=True, kw_only=True):
             faults = [structs.asdict(fault) for fault in refusal.faults]
             body["refusal"] = {**structs.asdict(refusal), "faults": faults, "day": day.isoformat()}
             mark = refused_mark(self.mode)
-        paper = Paper(runs_id(self.mode, day), body, mark, revision=before.revision)
+        paper = Paper(runs_id(self.mode, day), with_newer(body, before.stored), mark, revision=before.revision)
         return structs.replace(after, revision=(await self.papers.write_paper(PaperKind.SETTLEMENTS, paper)).revision)
 
-    async def review(self, settled: SettledDay) -> SettledDay:
+    async def review(self, settled: SettledDay, before: Paper | None = None) -> SettledDay:
         """The day with what people decided on its discrepancies, and with those of earlier days that are still open.
 
-        New ones are put on record and said, and those that the files no longer show are closed.
+        New ones are put on record and said, and those that the files no longer show are closed. `before` is the day as it was settled
+        last: of the differences in it that only newer code finds, what people decided on them is looked up.
         """
         listed = settled.listing(MOST_LISTED)
-        open_papers = {paper.id: paper async for paper in self.papers.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{OPEN}")}
+        marked = self.papers.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{OPEN}")
+        differences = paper_forms.readable(PaperKind.DISCREPANCIES, marked, paper_forms.Difference)
+        open_papers = {paper.id: paper async for paper in differences}
         statuses = await self.each((self._reviewed(found, open_papers) for found in listed.discrepancies), AT_ONCE)
         decisions = {found.id: status for found, status in zip(listed.discrepancies, statuses, strict=True)}
         if settled.file is not None:
             await self._close_gone(settled, open_papers.values())
-        earlier = [_discrepancy(difference_as_read(paper.body, self.mode)) for paper in open_papers.values()]
+        decided = await self.each((self._difference(one) for one in _found_by_newer_code(before, open_papers, self.mode)), AT_ONCE)
+        papers = [*open_papers.values(), *(paper for paper in decided if paper is not None)]
+        earlier = [_discrepancy(difference_as_read(paper.body, self.mode)) for paper in papers]
         return settled.reviewed(decisions, earlier).listing(MOST_LISTED)
 
     async def _reviewed(self, found: Discrepancy, open_papers: Mapping[str, Paper]) -> str:
         """The status of a discrepancy, which is on record afterwards."""
         paper_id = f"{self.mode}-{found.id}"
-        held = open_papers.get(paper_id) or await self.papers.read_paper(PaperKind.DISCREPANCIES, paper_id)
-        closure = None if held is None else held.body["closure"]
-        if closure is not None and closure["by"] == BY:
+        held = open_papers.get(paper_id) or await self._difference(paper_id)
+        closure = None if held is None else held.body.get("closure")
+        if held is not None and closure is None and held.body["status"] != OPEN:
+            return str(held.body["status"])  # newer code says so, and knows why
+        if closure is not None and closure.get("by") == BY:
             closure = None  # it was gone, and is back
-        status = OPEN if closure is None else str(closure["decision"])
-        body = _body(found, status, closure)
+        status = OPEN if closure is None else str(closure.get("decision", held and held.body["status"]))
+        body = with_newer(_body(found, status, closure), {} if held is None else held.body)
         if held is None or held.body != body:
             if held is None or (status, held.body["status"]) == (OPEN, CORRECTED):
                 log.error("discrepancy found", discrepancy_id=found.id, kind=found.kind, severity=found.severity, day=found.day)
             await self._write(body, held)
         return status
 
+    async def _difference(self, paper_id: str) -> Paper | None:
+        paper = await self.papers.read_paper(PaperKind.DISCREPANCIES, paper_id)
+        return None if paper is None else paper_forms.read(PaperKind.DISCREPANCIES, paper, paper_forms.Difference)
+
     async def _close_gone(self, settled: SettledDay, open_papers: Collection[Paper]) -> None:
-        """Close what the files showed once and show no more. What an answer contradicted (it names its `source`) no file takes back."""
+        """Close what the files showed once and show no more.
+
+        What an answer contradicted (it names its `source`) no file takes back, and what only newer code finds, this code cannot miss.
+        """
         day, still = settled.day.isoformat(), {found.id for found in settled.discrepancies}
         for paper in open_papers:
-            of_files = "source" not in (paper.body["theirs"] or {})
+            of_files = "source" not in (paper.body["theirs"] or {}) and not is_new_word(Kind, paper.body["kind"])
             if of_files and paper.body["day"] == day and paper.body["id"] not in still:
                 note = "the settlement files no longer show it"
                 closure = {"decision": CORRECTED, "note": note, "by": BY, "at": self.now().isoformat().replace("+00:00", "Z")}
@@ -227,7 +261,8 @@ def refusal_of(body: Mapping[str, Any]) -> Refusal | None:
     kept = body.get("refusal")
     if kept is None:
         return None
-    return Refusal(kept["file"], kept["mark"], kept["reason"], tuple(Fault(**fault) for fault in kept["faults"]), unread=kept["unread"])
+    faults = tuple(Fault(fault["line"], fault["message"], fault["field"], fault["name"]) for fault in kept["faults"])
+    return Refusal(kept["file"], kept["mark"], kept["reason"], faults, unread=kept["unread"])
 
 
 def _mark(mode: Mode, body: Mapping[str, Any]) -> str:
@@ -239,6 +274,13 @@ def with_healed(healed: Sequence[Healed], more: Collection[Healed]) -> tuple[Hea
     """Both, each sale once, in the order of their ids."""
     by_id = {one.transaction_id: one for one in (*more, *healed)}
     return tuple(by_id[transaction_id] for transaction_id in sorted(by_id))[:MOST_HEALED]
+
+
+def _found_by_newer_code(before: Paper | None, open_papers: Collection[str], mode: Mode) -> list[str]:
+    """The papers of a day's own differences of a kind that is not known here, and that are no longer open."""
+    found = () if before is None else before.body["discrepancies"]
+    own = [one["id"] for one in found if before is not None and one["day"] == before.body["day"] and is_new_word(Kind, one["kind"])]
+    return [paper_id for one in own if (paper_id := f"{mode}-{one}") not in open_papers]
 
 
 def _json(body: Mapping[str, Any] | None) -> Json | None:
@@ -277,8 +319,8 @@ def _discrepancy(body: Mapping[str, Any]) -> Discrepancy:
     return Discrepancy(
         id=body["id"],
         day=date.fromisoformat(body["day"]),
-        kind=Kind(body["kind"]),
-        severity=Severity(body["severity"]),
+        kind=word(Kind, body["kind"]),
+        severity=word(Severity, body["severity"]),
         transaction_id=body["transactionId"],
         ours=body["ours"],
         theirs=body["theirs"],

@@ -29,12 +29,13 @@ from shared.settlement_papers import AT_ONCE, BY, DayPapers, Runs, with_healed
 from shared.settling_past import PastFiles, Read
 from shared.settling_turns import Standing, around_asked, in_turn, is_foreign
 from shared.sold import Sold
-from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable
+from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable, UnreadableRecord
 from shared.transaction import SHARDS, State, Transaction, after, business_day
 from shared.unread import Unread
 from shared.value import Value
 from shared.withdrawn import Earlier, Past, withdrawn
 
+NOT_READABLE: Final = "what is on record of the day cannot be read by this version"
 FIRST_DAY: Final = date(2020, 1, 1)
 WINDOW: Final = timedelta(days=28)  # how far back a run looks for files that are new; a day that has not ended is taken up however old
 MOST_LOOKED_UP: Final = 1_000  # lines of a day that name no sale of these days; a file of strangers is not worth more
@@ -135,6 +136,7 @@ class Settling(Recording, frozen=True, kw_only=True):
         Raises:
             NoBusinessDay: the day has not begun, or lies before all that was ever sold, billed or settled.
             FilesUnavailable, StoreUnavailable: days before that one are settled; to be repeated.
+            UnreadableRecord: what is on record of the day that was asked for cannot be read.
         """
         today = business_day(self.now())
         if day is not None and not (FIRST_DAY <= day <= today and await self._is_of_business(day, today)):
@@ -156,6 +158,10 @@ class Settling(Recording, frozen=True, kw_only=True):
             except Refused as error:
                 refused[one] = error.refusal
                 await self._refuse(one, error.refusal)
+            except UnreadableRecord:  # reported where it was read; of the others each is settled all the same
+                if one == day:
+                    raise
+                refused[one] = Refusal("", "", NOT_READABLE)
         not_taken, more = _not_taken(found)
         if left:
             log.error("days left unsettled", days=[one.isoformat() for one in sorted(left)])
@@ -173,7 +179,7 @@ class Settling(Recording, frozen=True, kw_only=True):
 
     async def _has_anything(self, day: date) -> bool:
         """Whether a day has a sale, a paper or a file."""
-        sold_or_begun = await self.store.any_of_day(self.rules.mode, day) or await self._papers.day(day) is not None
+        sold_or_begun = await self.store.any_of_day(self.rules.mode, day) or await self._papers.is_begun(day)
         return sold_or_begun or day in await self.files.find([day])
 
     async def _unsettled(self, today: date) -> list[date]:
@@ -206,7 +212,10 @@ class Settling(Recording, frozen=True, kw_only=True):
         return [day for day in days if day >= first]
 
     async def _standing(self, day: date) -> Standing:
-        return Standing(day, await self._papers.day(day), await self._papers.runs(day))
+        try:
+            return Standing(day, await self._papers.day(day), await self._papers.runs(day))
+        except UnreadableRecord:  # as if it were new: what is on record of it is found again when it is its turn
+            return Standing(day, None, Runs())
 
     async def _settle_day(self, day: date, run: _Run) -> None:
         for _ in range(TRIES):
@@ -252,7 +261,7 @@ class Settling(Recording, frozen=True, kw_only=True):
             for one in runs.healed
             if (sold := evidence.known(one.transaction_id)) and sold.state is one.state
         )
-        reviewed = await self._papers.review(structs.replace(settled, healed=healed, left_out=_left_out(evidence)))
+        reviewed = await self._papers.review(structs.replace(settled, healed=healed, left_out=_left_out(evidence)), before)
         body = await self._papers.keep_day(reviewed, before)
         await self._papers.keep_runs(day, runs, read.ended(day, runs, evidence.beyond, lacks, unsettled))
         if unsettled:
@@ -263,15 +272,17 @@ class Settling(Recording, frozen=True, kw_only=True):
 
     async def _bring_up_to_date(self, day: date, billed_on: date, read: Read[Any], run: _Run) -> None:
         """Settle a day of long ago of which a file bills a sale, or did so the last time, unless it is settled with that file."""
-        runs = await self._papers.runs(day)
-        file = read.files.get(billed_on)
-        if file is None or runs.files.get(billed_on.isoformat()) == file.known_as or await self._papers.day(day) is None:
-            return
-        await self._papers.keep_runs(day, runs, structs.replace(runs, beyond=tuple(sorted({*runs.beyond, billed_on}))))
         try:
+            runs = await self._papers.runs(day)
+            file = read.files.get(billed_on)
+            if file is None or runs.files.get(billed_on.isoformat()) == file.known_as or await self._papers.day(day) is None:
+                return
+            await self._papers.keep_runs(day, runs, structs.replace(runs, beyond=tuple(sorted({*runs.beyond, billed_on}))))
             await self._settle_day(day, run)
         except Refused as error:
             await self._refuse(day, error.refusal)
+        except UnreadableRecord:  # what is on record of that day, which was reported: it keeps no other from being settled
+            return
 
     async def _refuse(self, day: date, refusal: Refusal) -> None:
         """Say and remember why a day was refused."""

@@ -12,7 +12,7 @@ from shared.settlement import around
 from shared.settlement_files import Answered, Files, Refusal, Refused, StoredFile
 from shared.settlement_papers import DayPapers, Runs
 from shared.settling_turns import earlier_files
-from shared.store import Paper
+from shared.store import Paper, UnreadableRecord
 from shared.value import Value
 from shared.withdrawn import UNREAD, Earlier, Lacking, ids_of, lacking, read_earlier
 
@@ -90,7 +90,11 @@ class PastFiles(Value, frozen=True, kw_only=True):
         if lacks != Lacking() or settled.listing(MOST_LISTED).left_out or not lists_all:
             lost.add(settled.day)
         for day in sorted(set(around(settled.day)) & files.keys() - {settled.day}):
-            paper, runs = await self.papers.day(day), await self.papers.runs(day)
+            try:
+                paper, runs = await self.papers.day(day), await self.papers.runs(day)
+            except UnreadableRecord:  # it may say that lines are gone
+                lost.add(day)
+                continue
             if paper is None or paper.body["file"] is None:
                 continue
             is_settled = runs.files.get(day.isoformat()) == files[day].known_as

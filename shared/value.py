@@ -59,6 +59,15 @@ def _new_word(kind: type[StrEnum], text: str) -> Any:
     return word
 
 
+def word(kind: type[Word], text: str) -> Word:
+    """The member of an enum that a record holds, which newer code may have and this code has not.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    return new_word(kind, text) if is_new_word(kind, text) else kind(text)
+
+
 def is_new_word(kind: type[StrEnum], word: str) -> bool:
     """Whether newer code has this member of an enum, and this code has not."""
     return word not in kind._value2member_map_

@@ -9,7 +9,8 @@ from msgspec import structs
 from shared import decisions
 from shared.brake import Brake, Pause
 from shared.concurrency import each
-from shared.operating import MOST_DECISIONS, MOST_FOUND, DiscrepancyClosed, DiscrepancyUnknown, Operating
+from shared.desk import _paused
+from shared.operating import MOST_DECISIONS, MOST_FOUND, DiscrepancyClosed, DiscrepancyUnknown, Operating, Selling
 from shared.ports import Rules
 from shared.problem import Problem
 from shared.reports import LISTED, Reporting
@@ -207,3 +208,15 @@ async def test_decisions_about_the_brake_are_shown_for_four_hundred_days(store):
         at = AT - timedelta(days=days)
         await store.write_paper(PaperKind.CONTROLS, Paper(desk._decision_id(at), {"days": days}, "simulated-selling"))
     assert [decision["days"] for decision in (await desk.selling()).decisions] == [399]
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "soon", [], {}, [None], "2026-05-01T10:00:00"], ids=str)
+def test_a_damaged_decision_about_the_brake_is_left_out_and_said(wrong, caplog):
+    whole = {"at": AT.isoformat(), "by": WHO, "paused": ["data", "gift-card"], "reason": "why", "until": None, "more": {"of": "newer code"}}
+    names = {"soon": ("at", "until"), "2026-05-01T10:00:00": ("at", "until")}.get(str(wrong), ("at", "by", "paused", "reason"))
+    for name in names:
+        if (name, wrong) == ("paused", []):
+            continue
+        shown = _paused(Selling({}, [{**whole, name: wrong}, whole]))["decisions"]
+        assert [decision["paused"] for decision in shown] == [["data", "gift-card"]] and "more" not in shown[0]
+    assert {line.message for line in caplog.records} == {"record not readable"}
