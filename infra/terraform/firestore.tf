@@ -1,104 +1,74 @@
-resource "google_firestore_database" "this" {
-  name                              = var.firestore_database
-  location_id                       = coalesce(var.firestore_location, var.region)
-  type                              = "FIRESTORE_NATIVE"
-  point_in_time_recovery_enablement = local.keep_data ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
-  delete_protection_state           = local.keep_data ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
-  deletion_policy                   = local.keep_data ? "PREVENT" : "DELETE"
-  depends_on                        = [google_project_service.required]
-}
-
-# Point-in-time recovery reaches back seven days; these reach further, and outlive a mistake that is found late.
-resource "google_firestore_backup_schedule" "daily" {
-  count = local.keep_data ? 1 : 0
-
-  database  = google_firestore_database.this.name
-  retention = "8467200s" # 14 weeks, the most there is
-
-  daily_recurrence {}
-}
+# The database that Terraform made and the database that the functions serve are two things. A restored database is a second
+# one beside the first, with indexes, backups and grants of its own; serving it changes nothing of the first
+# (docs/deploying.md, restore drill).
 
 locals {
-  # What the store asks for by more than one field. A test compares this with the queries that the store sends.
-  firestore_composite_indexes = {
-    due    = ["open.shard ASCENDING", "open.dueAt ASCENDING"] # the sweep: what is due in a shard, oldest first
-    lookup = ["keys CONTAINS", "createdAt DESCENDING"]        # an operator's search, and a vended sale of a service, newest first
-  }
+  served_database = coalesce(var.served_database, var.firestore_database)
 
-  # What it asks for by one field alone: only this kind of entry is kept for it.
-  firestore_single_indexes = toset([
-    "controls/mark", # papers of reconciling, by what they are listed by
-    "discrepancies/mark",
-    "settlements/mark",
-    "transactions/callerDay",    # a caller's list of a day
-    "transactions/dayShard",     # the settlement of a day
-    "transactions/open.account", # the guard against duplicates
-  ])
-
-  # What is never asked for by itself. An index on a time that only grows takes no more than about 500 writes a second, and
-  # the record is one value inside which nobody searches.
-  firestore_unindexed = toset([
-    "controls/json",
-    "discrepancies/json",
-    "prevends/expireAt",
-    "prevends/record",
-    "settlements/json",
-    "simulator/expireAt",
-    "simulator/value",
-    "transactions/contradictedAt",
-    "transactions/createdAt",
-    "transactions/keys",
-    "transactions/open.dueAt",
-    "transactions/open.shard",
-    "transactions/record",
-    "transactions/supplierId",
-  ])
-
-  # Documents that delete themselves after the time in that field; the code checks the time as well, for that is not prompt.
-  firestore_expiring = toset(["prevends/expireAt", "simulator/expireAt"])
-}
-
-resource "google_firestore_index" "this" {
-  for_each = local.firestore_composite_indexes
-
-  database   = google_firestore_database.this.name
-  collection = "transactions"
-
-  dynamic "fields" {
-    for_each = [for field in each.value : split(" ", field)]
-    content {
-      field_path   = fields.value[0]
-      order        = fields.value[1] == "CONTAINS" ? null : fields.value[1]
-      array_config = fields.value[1] == "CONTAINS" ? "CONTAINS" : null
+  # Of the restored databases, the composite indexes that came with the backup.
+  restored_indexes = merge([
+    for name, restored in var.restored_databases : {
+      for index, id in restored.indexes : "${name} ${index}" => { database = name, index = index, id = id }
     }
-  }
+  ]...)
 }
 
-resource "google_firestore_field" "indexed" {
-  for_each = local.firestore_single_indexes
+module "database" {
+  source = "./modules/database"
 
-  database   = google_firestore_database.this.name
-  collection = split("/", each.key)[0]
-  field      = split("/", each.key)[1]
-
-  index_config {
-    indexes {
-      order = "ASCENDING"
-    }
-  }
+  name       = var.firestore_database
+  location   = coalesce(var.firestore_location, var.region)
+  keep_data  = local.keep_data
+  depends_on = [google_project_service.required]
 }
 
-resource "google_firestore_field" "unindexed" {
-  for_each = local.firestore_unindexed
+module "restored" {
+  source   = "./modules/database"
+  for_each = var.restored_databases
 
-  database   = google_firestore_database.this.name
-  collection = split("/", each.key)[0]
-  field      = split("/", each.key)[1]
+  name       = each.key
+  location   = coalesce(var.firestore_location, var.region)
+  keep_data  = local.keep_data
+  depends_on = [google_project_service.required]
+}
 
-  index_config {}
+# gcloud has made it, from a backup or from a moment of the past. It is taken over as it is.
+import {
+  for_each = var.restored_databases
 
-  dynamic "ttl_config" {
-    for_each = contains(local.firestore_expiring, each.key) ? [each.key] : []
-    content {}
-  }
+  to = module.restored[each.key].google_firestore_database.this
+  id = "projects/${var.project}/databases/${each.key}"
+}
+
+import {
+  for_each = local.restored_indexes
+
+  to = module.restored[each.value.database].google_firestore_index.this[each.value.index]
+  id = "projects/${var.project}/databases/${each.value.database}/collectionGroups/transactions/indexes/${each.value.id}"
+}
+
+# Where these stood before there could be a second database.
+moved {
+  from = google_firestore_database.this
+  to   = module.database.google_firestore_database.this
+}
+
+moved {
+  from = google_firestore_backup_schedule.daily
+  to   = module.database.google_firestore_backup_schedule.daily
+}
+
+moved {
+  from = google_firestore_index.this
+  to   = module.database.google_firestore_index.this
+}
+
+moved {
+  from = google_firestore_field.indexed
+  to   = module.database.google_firestore_field.indexed
+}
+
+moved {
+  from = google_firestore_field.unindexed
+  to   = module.database.google_firestore_field.unindexed
 }

@@ -35,7 +35,7 @@ locals {
   environment = {
     all = {
       ENVIRONMENT                 = var.environment
-      FIRESTORE_DATABASE          = google_firestore_database.this.name
+      FIRESTORE_DATABASE          = local.served_database
       FUNCTION_TIMEOUT_SECONDS    = tostring(var.function_timeout_seconds)
       GOOGLE_CLOUD_PROJECT        = var.project
       MOBILEMART_API_URL          = var.mobilemart_api_url
@@ -123,6 +123,7 @@ module "function" {
     google_project_iam_member.builder_sources,
     google_project_iam_member.firestore_user,
     google_project_iam_member.log_writer,
+    google_project_iam_member.restored_user,
     google_pubsub_topic_iam_member.publisher,
     google_secret_manager_secret_iam_member.reader,
     google_storage_bucket_iam_member.functions_builder,

@@ -50,7 +50,25 @@ resource "google_project_iam_member" "firestore_user" {
 
   condition {
     title      = "only-our-database"
-    expression = "resource.name == \"projects/${var.project}/databases/${google_firestore_database.this.name}\""
+    expression = "resource.name == \"projects/${var.project}/databases/${module.database.name}\""
+  }
+}
+
+# The same on each restored database, before any of them is served.
+resource "google_project_iam_member" "restored_user" {
+  for_each = merge([
+    for name in keys(var.restored_databases) : {
+      for function, account in google_service_account.function : "${function} ${name}" => { member = account.member, database = name }
+    }
+  ]...)
+
+  project = var.project
+  role    = "roles/datastore.user"
+  member  = each.value.member
+
+  condition {
+    title      = "only-a-restored-database"
+    expression = "resource.name == \"projects/${var.project}/databases/${module.restored[each.value.database].name}\""
   }
 }
 

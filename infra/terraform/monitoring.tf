@@ -138,6 +138,7 @@ resource "google_monitoring_notification_channel" "email" {
   display_name = each.key
   type         = "email"
   labels       = { email_address = each.key }
+  force_delete = true # from the policies that name it too: without, an address could not be taken away
   depends_on   = [google_project_service.required]
 }
 

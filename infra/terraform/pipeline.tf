@@ -8,6 +8,8 @@
 locals {
   needs_approval = var.environment != "uat"
 
+  adds_objects = { create = "roles/storage.objectCreator", read = "roles/storage.objectViewer" }
+
   # To compare the plan with the project, and nothing else: no data, no secret, no log.
   planning_permissions = [
     "artifactregistry.repositories.get",
@@ -164,9 +166,13 @@ resource "google_storage_bucket" "pipeline" {
   }
 }
 
+# Adds objects and replaces none: replacing takes the right to delete. `gcloud storage cp` asks for the destination before it
+# writes, so who adds must read as well. The sources that a person submits by hand lie here too.
 resource "google_storage_bucket_iam_member" "pipeline_builder" {
+  for_each = local.adds_objects
+
   bucket = google_storage_bucket.pipeline.name
-  role   = "roles/storage.objectCreator"
+  role   = each.value
   member = google_service_account.builder.member
 }
 

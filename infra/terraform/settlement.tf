@@ -1,5 +1,9 @@
 # The supplier's settlement files, however a relay brings them here.
 
+locals {
+  settlement_retained = local.keep_data && var.settlement_retention_days > 0
+}
+
 resource "google_storage_bucket" "settlement" {
   name                        = "${var.project}-settlement"
   location                    = var.region
@@ -8,14 +12,17 @@ resource "google_storage_bucket" "settlement" {
   force_destroy               = !local.keep_data
   depends_on                  = [google_project_service.required]
 
+  # A bucket takes either versions or a retention policy.
   versioning {
-    enabled = true
+    enabled = !local.settlement_retained
   }
 
-  # Nobody is granted deletion; this holds even for whoever grants it to himself. A simulation's files may go.
+  # Nobody is granted deletion. Unlocked, the policy holds until somebody who may update the bucket, such as the deployer,
+  # takes it away or shortens it. Locked, nobody ever can. A simulation's files may go.
   dynamic "retention_policy" {
-    for_each = local.keep_data && var.settlement_retention_days > 0 ? [var.settlement_retention_days * 86400] : []
+    for_each = local.settlement_retained ? [var.settlement_retention_days * 86400] : []
     content {
+      is_locked        = var.settlement_retention_locked
       retention_period = tostring(retention_policy.value)
     }
   }
@@ -27,11 +34,11 @@ resource "google_storage_bucket_iam_member" "settlement_reader" {
   member = google_service_account.function["reconcile"].member
 }
 
-# May add files, and neither replace nor delete one.
+# May add files and read them, and neither replace nor delete one.
 resource "google_storage_bucket_iam_member" "settlement_writer" {
-  count = var.settlement_writer == null ? 0 : 1
+  for_each = var.settlement_writer == null ? {} : local.adds_objects
 
   bucket = google_storage_bucket.settlement.name
-  role   = "roles/storage.objectCreator"
+  role   = each.value
   member = var.settlement_writer
 }

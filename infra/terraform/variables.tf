@@ -48,7 +48,7 @@ variable "events_retention_days" {
 }
 
 variable "firestore_database" {
-  description = "Name of the Firestore database."
+  description = "Name of the database that is made first. It never changes: another name would replace the database. What is served is served_database."
   type        = string
   default     = "(default)"
 }
@@ -242,10 +242,32 @@ variable "repository" {
   }
 }
 
+variable "restored_databases" {
+  description = "Databases that gcloud has restored beside the first, by name, with the ids of the composite indexes that came with them, by our names: due, lookup."
+  type        = map(object({ indexes = optional(map(string), {}) }))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.restored_databases) : can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", name)) && name != var.firestore_database])
+    error_message = "restored_databases must be names of further databases: 4 to 63 of a-z, 0-9 and -, and not firestore_database."
+  }
+}
+
 variable "runbook" {
   description = "Where operators read docs/operations.md: a path or an address, to which alerts add the section."
   type        = string
   default     = "docs/operations.md"
+}
+
+variable "served_database" {
+  description = "The database that the functions sell from; null: the first. Otherwise one of restored_databases."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.served_database == null || contains(concat([var.firestore_database], keys(var.restored_databases)), coalesce(var.served_database, "none"))
+    error_message = "served_database must be firestore_database or one of restored_databases."
+  }
 }
 
 variable "settings" {
@@ -266,13 +288,24 @@ variable "settlement_merchant" {
 }
 
 variable "settlement_retention_days" {
-  description = "Days for which a settlement file can be neither changed nor deleted. Tax records are kept for five years."
+  description = "Days for which a settlement file can be neither changed nor deleted, as long as this stands. Tax records are kept for five years."
   type        = number
   default     = 1827
 
   validation {
     condition     = var.settlement_retention_days >= 0
     error_message = "settlement_retention_days must be 0, for no retention policy, or more."
+  }
+}
+
+variable "settlement_retention_locked" {
+  description = "true makes settlement_retention_days final: nobody, not even Google, can shorten it, and the bucket stays until its last file is of age. Never undone."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.settlement_retention_locked || (var.mobilemart_live_integration && var.settlement_retention_days > 0)
+    error_message = "settlement_retention_locked needs a retention to lock: live, with settlement_retention_days above 0."
   }
 }
 

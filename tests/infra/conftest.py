@@ -57,3 +57,9 @@ def new_workspace(tmp_path_factory: pytest.TempPathFactory, archives: Path, atta
 def planned(new_workspace: NewWorkspace) -> Planned:
     """The plan of an environment."""
     return cache(lambda environment: Plan.read(new_workspace().plan(environment)))
+
+
+@pytest.fixture(scope="session")
+def planned_with(new_workspace: NewWorkspace) -> Callable[..., Plan]:
+    """The plan of an environment with further arguments, such as `-var=...`."""
+    return lambda environment, *arguments: Plan.read(new_workspace().plan(environment, *arguments))

@@ -43,14 +43,21 @@ class Query:
 
 
 def uncovered(plan: Plan, queries: Iterable[Query]) -> Iterator[str]:
-    """The queries that Firestore would refuse for want of an index."""
+    """The queries that Firestore would refuse for want of an index, in any database of the plan."""
+    queries = tuple(queries)
+    for database in plan.of("firestore_database"):
+        yield from _uncovered_in(database["name"], plan, queries)
+
+
+def _uncovered_in(database: str, plan: Plan, queries: Iterable[Query]) -> Iterator[str]:
     for query in queries:
+        where = f"{query.collection} in {database}"
         if not _needs_composite(query):
-            missing = [entry for entry in (*query.unordered, *query.ordered) if not _single(plan, query.collection, entry)]
+            missing = [entry for entry in (*query.unordered, *query.ordered) if not _single(plan, database, query.collection, entry)]
             if missing:
-                yield f"a query of {query.collection} needs a single-field index on {missing}, which the plan takes away"
-        elif not any(_answers(index, query) for index in _composite(plan, query.collection)):
-            yield f"no index of the plan answers the query of {query.collection} by {sorted(query.unordered)} then {list(query.ordered)}"
+                yield f"a query of {where} needs a single-field index on {missing}, which the plan takes away"
+        elif not any(_answers(index, query) for index in _composite(plan, database, query.collection)):
+            yield f"no index of the plan answers the query of {where} by {sorted(query.unordered)} then {list(query.ordered)}"
 
 
 def _filters(where: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -70,14 +77,15 @@ def _answers(index: tuple[Entry, ...], query: Query) -> bool:
     return frozenset(front) == query.unordered and back == query.ordered
 
 
-def _composite(plan: Plan, collection: str) -> Iterator[tuple[Entry, ...]]:
+def _composite(plan: Plan, database: str, collection: str) -> Iterator[tuple[Entry, ...]]:
     for index in plan.of("firestore_index"):
-        if index["collection"] == collection:
+        if (index["database"], index["collection"]) == (database, collection):
             yield tuple((field["field_path"], field["order"] or field["array_config"]) for field in index["fields"])
 
 
-def _single(plan: Plan, collection: str, entry: Entry) -> bool:
+def _single(plan: Plan, database: str, collection: str, entry: Entry) -> bool:
     """Every field has all of them, until the plan says which."""
-    said = [field for field in plan.of("firestore_field") if (field["collection"], field["field"]) == (collection, entry[0])]
+    asked = (database, collection, entry[0])
+    said = [field for field in plan.of("firestore_field") if (field["database"], field["collection"], field["field"]) == asked]
     kept = [field["index_config.0.indexes"] or () for field in said if field["index_config"]]
     return all(any(entry[1] in (each["order"], each["array_config"]) for each in indexes) for indexes in kept)

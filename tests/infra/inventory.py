@@ -49,8 +49,8 @@ EVERYWHERE: Final[Mapping[str, tuple[str, ...]]] = {
     "google_cloud_scheduler_job.this": ("settle", "sweep"),
     "google_cloudbuild_trigger.apply": (),
     "google_cloudbuild_trigger.check": (),
-    "google_firestore_database.this": (),
-    "google_firestore_field.indexed": (
+    "module.database.google_firestore_database.this": (),
+    "module.database.google_firestore_field.indexed": (
         "controls/mark",
         "discrepancies/mark",
         "settlements/mark",
@@ -58,7 +58,7 @@ EVERYWHERE: Final[Mapping[str, tuple[str, ...]]] = {
         "transactions/dayShard",
         "transactions/open.account",
     ),
-    "google_firestore_field.unindexed": (
+    "module.database.google_firestore_field.unindexed": (
         "controls/json",
         "discrepancies/json",
         "prevends/expireAt",
@@ -74,7 +74,7 @@ EVERYWHERE: Final[Mapping[str, tuple[str, ...]]] = {
         "transactions/record",
         "transactions/supplierId",
     ),
-    "google_firestore_index.this": ("due", "lookup"),
+    "module.database.google_firestore_index.this": ("due", "lookup"),
     "google_logging_metric.event": EVENTS,
     "google_logging_metric.measure": ("sales_in_doubt",),
     "google_logging_metric.run": ("settle", "sweep"),
@@ -116,7 +116,7 @@ EVERYWHERE: Final[Mapping[str, tuple[str, ...]]] = {
     "google_storage_bucket.settlement": (),
     "google_storage_bucket_iam_member.functions_builder": (),
     "google_storage_bucket_iam_member.functions_deployer": (),
-    "google_storage_bucket_iam_member.pipeline_builder": (),
+    "google_storage_bucket_iam_member.pipeline_builder": ("create", "read"),
     "google_storage_bucket_iam_member.pipeline_deployer": (),
     "google_storage_bucket_iam_member.settlement_reader": (),
     "google_storage_bucket_iam_member.state_builder": (),
@@ -129,7 +129,7 @@ EVERYWHERE: Final[Mapping[str, tuple[str, ...]]] = {
     'module.function["reconcile"].google_cloud_run_v2_service_iam_member.viewer': ("operators",),
 }
 LIVE: Final[Mapping[str, tuple[str, ...]]] = {
-    "google_firestore_backup_schedule.daily[0]": (),
+    "module.database.google_firestore_backup_schedule.daily[0]": (),
     "google_secret_manager_secret.mobilemart": ("client_id", "client_secret"),
     "google_secret_manager_secret_iam_member.reader": tuple(
         f"{name} {use}" for name in FUNCTIONS for use in ("client_id", "client_secret")

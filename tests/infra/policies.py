@@ -64,6 +64,7 @@ NEEDED: Final = (
     ("storage_bucket_iam_member", "functions", "roles/storage.objectViewer", "builder"),
     ("storage_bucket_iam_member", "functions", "roles/storage.objectUser", "deployer"),
     ("storage_bucket_iam_member", "pipeline", "roles/storage.objectCreator", "builder"),
+    ("storage_bucket_iam_member", "pipeline", "roles/storage.objectViewer", "builder"),
     ("storage_bucket_iam_member", "pipeline", "roles/storage.objectViewer", "deployer"),
     ("storage_bucket_iam_member", "state", "roles/storage.objectViewer", "builder"),
     ("storage_bucket_iam_member", "state", "roles/storage.objectUser", "deployer"),
@@ -175,6 +176,20 @@ def needed_grants_are_there(plan: Plan) -> Iterator[str]:
             yield f"{account} lacks {role} on {target} ({kind})"
 
 
+def who_adds_objects_reads_and_replaces_none(plan: Plan) -> Iterator[str]:
+    """`gcloud storage cp` gets the destination before it writes to it, and fails where that is refused."""
+    held: dict[tuple[str, str], set[str]] = {}
+    for grant in plan.of("storage_bucket_iam_member"):
+        held.setdefault((str(grant["bucket"]), str(grant["member"])), set()).add(grant["role"])
+    for (bucket, member), roles in sorted(held.items()):
+        if "roles/storage.objectCreator" not in roles:
+            continue
+        if "roles/storage.objectViewer" not in roles:
+            yield f"{member} adds to {bucket} and may not read there, which gcloud does first"
+        if "roles/storage.objectUser" in roles:
+            yield f"{member} may replace what is in {bucket}"
+
+
 def _is_about(grant: Resource, target: str) -> bool:
     return grant.key == target or any(target in str(grant[name]) for name in TARGETS)
 
@@ -249,17 +264,37 @@ def data_is_kept(plan: Plan) -> Iterator[str]:
             yield f"{database.address} has no point-in-time recovery"
         if plan.live and database["delete_protection_state"] != "DELETE_PROTECTION_ENABLED":
             yield f"{database.address} can be deleted"
-    if plan.live and not any(schedule["daily_recurrence"] for schedule in plan.of("firestore_backup_schedule")):
-        yield "there is no daily backup of Firestore"
+    saved = {schedule["database"] for schedule in plan.of("firestore_backup_schedule") if schedule["daily_recurrence"]}
+    for database in plan.of("firestore_database"):
+        if plan.live and database["name"] not in saved:
+            yield f"there is no daily backup of {database['name']}"
     for bucket in plan.of("storage_bucket"):
         if not bucket["uniform_bucket_level_access"] or bucket["public_access_prevention"] != "enforced":
             yield f"{bucket.address} could be made public, object by object"
-        if not bucket["versioning.0.enabled"]:
+        if not bucket["versioning.0.enabled"] and not bucket["retention_policy.0.retention_period"]:
             yield f"{bucket.address} forgets what is overwritten"
+        if bucket["versioning.0.enabled"] and bucket["retention_policy.0.retention_period"]:
+            yield f"{bucket.address} has both versions and a retention policy, which exclude each other"
         if plan.live and bucket["force_destroy"]:
             yield f"{bucket.address} can be destroyed with what is in it"
         if plan.live and bucket["name"].endswith("-settlement") and not bucket["retention_policy.0.retention_period"]:
             yield f"{bucket.address} has no retention"
+
+
+def what_is_served_may_be_used(plan: Plan) -> Iterator[str]:
+    """The functions are told one database, which is there, and each may use every database of the plan."""
+    databases = {database["name"] for database in plan.of("firestore_database")}
+    for name, function in plan.functions().items():
+        served = (function["service_config.0.environment_variables"] or {}).get("FIRESTORE_DATABASE")
+        if served not in databases:
+            yield f"{name} is told the database {served}, and there are {sorted(databases)}"
+        usable = {
+            str(grant["condition.0.expression"]).split("databases/")[-1].rstrip('"')
+            for grant in grants(plan)
+            if (grant["role"], grant["member"]) == ("roles/datastore.user", plan.account(name))
+        }
+        for database in sorted(databases - usable):
+            yield f"{name} may not use the database {database}"
 
 
 def events_are_kept(plan: Plan) -> Iterator[str]:
@@ -304,6 +339,13 @@ def jobs_run_as_the_scheduler(plan: Plan) -> Iterator[str]:
             yield f"{job.address} is not retried"
         if job["paused"]:
             yield f"{job.address} is paused"
+
+
+def an_address_can_be_taken_away(plan: Plan) -> Iterator[str]:
+    """Monitoring refuses to delete a channel that an alert names, unless told to take it out of the alert."""
+    for channel in plan.of("monitoring_notification_channel"):
+        if not channel["force_delete"]:
+            yield f"{channel.address} cannot be deleted while an alert names it"
 
 
 def alerts_reach_somebody(plan: Plan) -> Iterator[str]:
@@ -356,14 +398,17 @@ POLICIES: Final[tuple[Policy, ...]] = (
     roles_are_listed,
     accounts_are_ours,
     needed_grants_are_there,
+    who_adds_objects_reads_and_replaces_none,
     secrets_are_for_live_functions_only,
     production_is_live,
     deadlines_nest,
     the_code_accepts_its_environment,
     data_is_kept,
+    what_is_served_may_be_used,
     events_are_kept,
     reading_is_on_record,
     jobs_run_as_the_scheduler,
+    an_address_can_be_taken_away,
     alerts_reach_somebody,
     deployments_are_approved,
     everything_is_in_the_region,

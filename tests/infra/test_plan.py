@@ -21,7 +21,7 @@ from tests.infra import inventory, policies, queries
 from tests.infra.conftest import NewWorkspace, Planned
 from tests.infra.indexes import uncovered
 from tests.infra.plan import Plan
-from tests.infra.workspace import CONFIGURATION, ENVIRONMENTS, ROOT, Workspace
+from tests.infra.workspace import CONFIGURATION, ENVIRONMENTS, ROOT, TerraformRefused, Workspace
 
 FUNCTIONS: Final = ("prevend", "purchase", "reconcile")
 
@@ -33,7 +33,14 @@ def test_the_configuration_is_laid_out_as_terraform_lays_it_out(terraform: None)
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("file", ["variables.tf", "outputs.tf", "modules/function/variables.tf", "modules/function/outputs.tf"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "variables.tf",
+        "outputs.tf",
+        *(f"modules/{name}/{part}.tf" for name in ("database", "function") for part in ("variables", "outputs")),
+    ],
+)
 def test_variables_and_outputs_are_in_order_and_described(file: str) -> None:
     blocks = re.findall(r'^(?:variable|output) "(\w+)" {\n  description = "(.+)"$', (CONFIGURATION / file).read_text(), re.MULTILINE)
     names = [name for name, _ in blocks]
@@ -171,6 +178,83 @@ def test_a_function_that_is_made_anew_gets_its_callers_back(applied: Workspace) 
     changed = Plan.read(applied.plan("staging", '-replace=module.function["reconcile"].google_cloudfunctions2_function.this')).changes
     for grant in ('invoker["operators"]', 'invoker["scheduler"]', 'viewer["operators"]'):
         assert changed[f'module.function["reconcile"].google_cloud_run_v2_service_iam_member.{grant}'] == {"create", "delete"}
+
+
+RESTORED: Final = '-var=restored_databases={"restored"={"indexes"={"due"="due","lookup"="lookup"}}}'
+HOLDS_DATA: Final = re.compile(
+    r"google_(firestore_\w+|storage_bucket|pubsub_(topic|subscription)|secret_manager_secret|logging_project_bucket_config)"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "changed"),
+    [
+        pytest.param(
+            ['-var=alert_emails=["others@example.com"]'],
+            r"google_monitoring_(notification_channel|alert_policy)\..*",
+            id="an alert's address",
+        ),
+        pytest.param(["-var=settlement_retention_days=60"], r"google_storage_bucket\.settlement", id="retention"),
+        pytest.param(["-var=settlement_retention_locked=true"], r"google_storage_bucket\.settlement", id="retention, locked"),
+        pytest.param(
+            [RESTORED], r'module\.restored\["restored"\]\..*|google_project_iam_member\.restored_user\[.*', id="a restored database"
+        ),
+        pytest.param(
+            [RESTORED, "-var=served_database=restored"],
+            r'module\.restored\["restored"\]\..*|google_project_iam_member\.restored_user\[.*|module\.function\["\w+"\]\.google_cloudfunctions2_function\.this',
+            id="a restored database, served",
+        ),
+        pytest.param(
+            ['-var=restored_databases={"restored"={}}'],
+            r'module\.restored\["restored"\]\..*|google_project_iam_member\.restored_user\[.*',
+            id="a restored database without indexes",
+        ),
+    ],
+)
+def test_a_change_touches_what_it_is_about_and_deletes_nothing_that_holds_data(applied: Workspace, change: list[str], changed: str) -> None:
+    plan = Plan.read(applied.plan("staging", *change))
+    assert plan.changes and not [address for address in plan.changes if not re.fullmatch(changed, address)]
+    deleted = {address for address, actions in plan.changes.items() if "delete" in actions}
+    assert not [address for address in deleted if HOLDS_DATA.search(address)]
+    assert policies.broken(plan) == []
+
+
+async def test_a_restored_database_has_what_the_first_has(applied: Workspace) -> None:
+    """Its indexes, protection, backups and grants; and what gcloud has restored is taken over, not made again."""
+    shown = applied.plan("staging", RESTORED, "-var=served_database=restored")
+    plan = Plan.read(shown)
+    first, restored = plan.of("firestore_database")
+    for protected in ("point_in_time_recovery_enablement", "delete_protection_state", "deletion_policy", "location_id"):
+        assert restored[protected] == first[protected]
+    assert {actions for address, actions in plan.changes.items() if address.endswith("google_firestore_database.this")} == {
+        frozenset({"update"})
+    }
+    assert not [address for address in plan.changes if "google_firestore_index" in address]
+    assert list(uncovered(plan, await queries.all_sent())) == []
+    assert {function["service_config.0.environment_variables"]["FIRESTORE_DATABASE"] for function in plan.functions().values()} == {
+        "restored"
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ("-var=served_database=restored", "served_database must be firestore_database or one of"),
+        ('-var=restored_databases={"(default)"={}}', "restored_databases must be names of further databases"),
+        ("-var=settlement_retention_locked=true", "settlement_retention_locked needs a retention to lock"),
+    ],
+)
+def test_what_cannot_be_served_or_locked_is_refused(new_workspace: NewWorkspace, given: str, refused: str) -> None:
+    with pytest.raises(TerraformRefused, match=refused):
+        new_workspace().plan("uat", given)
+
+
+def test_a_secret_that_is_rotated_changes_nothing(applied: Workspace) -> None:
+    """Its versions are people's: the functions are told to read the newest, and the state holds none."""
+    plan = Plan.read(applied.plan("staging"))
+    assert plan.changes == {} and not plan.of("secret_manager_secret_version")
+    told = [function["service_config.0.environment_variables"] for function in plan.functions().values()]
+    assert {value.rpartition("/")[2] for each in told for name, value in each.items() if name.endswith("_SECRET")} == {"latest"}
 
 
 def test_the_pipeline_applies_what_is_not_a_persons(applied: Workspace, tmp_path: Path) -> None:

@@ -73,6 +73,36 @@ def replacements(block: Block, before: Mapping[str, Any], after: Mapping[str, An
             yield (*path, name)
 
 
+def existing(kind: str, at: str) -> dict[str, Any]:
+    """What is there that Terraform has not made: a database as `gcloud firestore databases restore` leaves it, and its indexes."""
+    project, database = at.split("/")[1:4:2]
+    common = {"id": at, "name": at, "project": project}
+    if kind == "google_firestore_database":
+        return common | {
+            "name": database,
+            "location_id": "africa-south1",
+            "type": "FIRESTORE_NATIVE",
+            "delete_protection_state": "DELETE_PROTECTION_DISABLED",
+            "point_in_time_recovery_enablement": "POINT_IN_TIME_RECOVERY_DISABLED",
+        }
+    if kind == "google_firestore_index":
+        paths = {"due": ("open.shard", "open.dueAt"), "lookup": ("keys", "createdAt")}[at.rpartition("/")[2]]
+        directions = {"open.shard": "ASCENDING", "open.dueAt": "ASCENDING", "createdAt": "DESCENDING"}
+        return common | {
+            "api_scope": "ANY_API",
+            "collection": at.split("/")[5],
+            "database": database,
+            "fields": [
+                {"field_path": path, "order": directions.get(path), "array_config": None if path in directions else "CONTAINS"}
+                for path in paths
+            ],
+            "multikey": False,
+            "query_scope": "COLLECTION",
+            "skip_wait": False,
+        }
+    raise ValueError(f"nothing is known of a {kind} that is there already")
+
+
 def applied(plan: Any, kind: Any, seed: str) -> Any:
     """The plan with every unknown made up: the same each time for the same place."""
     if is_unknown(plan):

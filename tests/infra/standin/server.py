@@ -73,6 +73,13 @@ class _Provider:
     def upgrade_resource_state(self, asked: Any) -> dict[str, Any]:
         return {"upgraded_state": pb.DynamicValue(json=asked.raw_state.json)}
 
+    def import_resource_state(self, asked: Any) -> dict[str, Any]:
+        block = self.schema.resources[asked.type_name]
+        found = planning.existing(asked.type_name, asked.id)
+        known = {name: found.get(name, [] if attribute.nested else None) for name, attribute in block.attributes.items()}
+        state = planning.applied(planning.planned(block, known, self.project), block.type, asked.id)
+        return {"imported_resources": [{"type_name": asked.type_name, "state": _dynamic(state)}]}
+
     def read_resource(self, asked: Any) -> dict[str, Any]:
         return {"new_state": asked.current_state}
 
