@@ -19,6 +19,7 @@ SEVERITY: Final[Mapping[Kind, Severity]] = MappingProxyType(
         Kind.VENDED_TWICE: Severity.CRITICAL,
         Kind.CLAIMED_TWICE: Severity.CRITICAL,
         Kind.VENDED_AFTER_REJECTION: Severity.CRITICAL,
+        Kind.TOKENS_DIFFER: Severity.CRITICAL,
         Kind.MISSING_HERE: Severity.CRITICAL,
         Kind.LINES_WITHDRAWN: Severity.CRITICAL,
         Kind.DUPLICATE_LINE: Severity.CRITICAL,

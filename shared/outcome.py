@@ -100,6 +100,24 @@ class Receipt(Kept, frozen=True, kw_only=True):
     instructions: str | None = None
     tokens_issued: int | None = None
 
+    def lacks(self, more: "Receipt") -> bool:
+        """Whether another answer about the same sale has a token or PIN that is not in this receipt, or more tokens than are in it."""
+        return (
+            not {token.number for token in more.tokens} <= {token.number for token in self.tokens}
+            or (more.tokens_issued or 0) > len(self.tokens)
+            or (more.pin is not None and not more.is_pin_masked and _plain(more.pin) != _plain(self.pin or ""))
+        )
+
+    @property
+    def is_pin_masked(self) -> bool:
+        return self.pin is not None and "*" in self.pin
+
+    def is_quoted_in(self, body: bytes) -> bool:
+        """Whether a raw answer holds every token, and the PIN, of this receipt, in groups or not."""
+        said = _plain(body.decode("utf-8", "replace"))
+        numbers = (*(token.number for token in self.tokens), *(() if self.pin is None else (self.pin,)))
+        return all(_plain(number) in said for number in numbers)
+
     def with_more(self, more: "Receipt") -> "Receipt":
         """This receipt, of which something is due, with what another answer about its sale adds. Nothing that was known is lost.
 
@@ -121,6 +139,11 @@ class Receipt(Kept, frozen=True, kw_only=True):
             tokens_due=TokensDue.PENDING if waits else more.tokens_due,
             tokens_issued=issued or None if waits else None,
         )
+
+
+def _plain(text: str) -> str:
+    """A token or PIN, or what holds some, without what groups their digits."""
+    return text.replace(" ", "").replace("-", "")
 
 
 def _with_beyond(charges: tuple[Charge, ...], known: tuple[Charge, ...]) -> tuple[Charge, ...]:

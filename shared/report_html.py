@@ -27,6 +27,7 @@ KIND_WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         Kind.VENDED_TWICE: ("Vended twice", "One purchase of ours, two sales of theirs."),
         Kind.CLAIMED_TWICE: ("Claimed twice", "One sale of theirs, two purchases of ours."),
         Kind.VENDED_AFTER_REJECTION: ("Billed though rejected", "We told the customer that nothing was sold."),
+        Kind.TOKENS_DIFFER: ("Other tokens", "They show a token or PIN that is not on our receipt."),
         Kind.MISSING_HERE: ("Not ours", "A line that names no sale of ours."),
         Kind.LINES_WITHDRAWN: ("Lines withdrawn", "An earlier file of the day had lines that the last one has not."),
         Kind.DUPLICATE_LINE: ("Line repeated", "The same sale is billed again."),

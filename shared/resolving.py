@@ -4,6 +4,7 @@ Like selling, it awaits its ports and nothing else.
 """
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -52,10 +53,19 @@ class Resolving(Recording, frozen=True, kw_only=True):
         for known in lately:
             if self.now() >= until:
                 return False
-            result = (await self.supplier.reprint(known)).result
-            if isinstance(result, Vended) and known.receipt is not None:
-                return same_supplier_id(result.receipt.supplier_transaction_id, known.receipt.supplier_transaction_id)
+            reprint = await self.supplier.reprint(known)
+            if isinstance(reprint.result, Vended) and known.receipt is not None:
+                shown = reprint.result.receipt
+                is_found = same_supplier_id(shown.supplier_transaction_id, known.receipt.supplier_transaction_id)
+                if is_found and known.receipt.lacks(shown):
+                    await self._learn_from_control(known, Answer(reprint.result, reprint.raw))
+                return is_found
         return False
+
+    async def _learn_from_control(self, known: Transaction, answer: Answer) -> None:
+        """Keep a token that is not on a sale's receipt: a person had decided, and nobody asks about that sale any more."""
+        with suppress(StoreUnavailable):  # the next control shows it again
+            await self.announce(await self.learn(known, answer, by="reprint"))
 
     async def _left_to_newer_code(self, sale: Transaction) -> Transaction:
         """Put off a sale of which only newer code knows what is left to do: it stays open, and keeps no other waiting."""

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     VENDED_TWICE = "vended_twice"  # one request id, two supplier ids
     CLAIMED_TWICE = "claimed_twice"  # one supplier id, two sales of ours
     VENDED_AFTER_REJECTION = "vended_after_rejection"
+    TOKENS_DIFFER = "tokens_differ"  # a person's tokens, or none, and others of the supplier's
     MISSING_HERE = "missing_here"
     LINES_WITHDRAWN = "lines_withdrawn"  # an earlier file of the day had lines which the last one has not
     DUPLICATE_LINE = "duplicate_line"  # the same supplier id again

@@ -25,6 +25,8 @@ SUPPLIERS_WORD: Final = frozenset({"supplier", "reprint", "settlement"})  # by w
 CLAIMED: Final = "another sale holds its supplier's id"
 LONGEST_RETRY: Final = timedelta(hours=1)
 
+_TOKENS_DIFFER: Final = "tokens_differ"
+
 
 class State(StrEnum):
     VENDING = "vending"  # on record; the request may be on the wire
@@ -383,8 +385,20 @@ def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at
     if known.supplier_transaction_id is None and receipt.supplier_transaction_id is not None:  # a person had decided
         whole = structs.replace(known, supplier_transaction_id=receipt.supplier_transaction_id)
         named = structs.replace(sale, outcome=_in_place_of(sale.outcome, Vended(whole)))
-        return _changed(named, raw, (), HistoryEntry(at, "supplier's id learned", by), due_at)
-    return heard(sale, raw)
+        sale, raw = _changed(named, raw, (), HistoryEntry(at, "supplier's id learned", by), due_at), None
+    elif not known.lacks(receipt):
+        return heard(sale, raw)
+    return _tokens_differ(sale, receipt, raw, at, by, retry_seconds) if known.lacks(receipt) else sale
+
+
+def _tokens_differ(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    """The sale after an answer with another token or PIN than its receipt has: that stays, and the other one is kept in its raw answer."""
+    told = [entry for entry in sale.history if (entry.note or "").startswith(_TOKENS_DIFFER)]
+    are_kept = any(receipt.is_quoted_in(answer.body) for answer in sale.answers)
+    if (told and are_kept) or len(told) >= MOST_RAW_ANSWERS:
+        return heard(sale, raw)
+    again = f", other tokens than before: {len(told)}" if told else ""
+    return _contradicted(sale, f"{_TOKENS_DIFFER}: {receipt.supplier_transaction_id}{again}", raw, at, by, retry_seconds)
 
 
 def _with_more(
@@ -408,6 +422,6 @@ def _with_more(
 def _contradicted(sale: Transaction, note: str, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
     entry = HistoryEntry(at, EventName.CONTRADICTED.value, by, note)  # the note begins with the kind of discrepancy
     if any((known.what, known.by, known.note) == (entry.what, entry.by, entry.note) for known in sale.history):
-        return sale  # said before
+        return heard(sale, raw)  # said before
     changed = _changed(sale, raw, (EventName.CONTRADICTED,), entry, at + timedelta(seconds=retry_seconds))
     return structs.replace(changed, contradicted_at=(*sale.contradicted_at, changed.version))

@@ -113,6 +113,10 @@ class Character:
         """Treat the next request to vend in this manner."""
         self._next = manner
 
+    @property
+    def is_calm(self) -> bool:
+        return self._calm
+
     def some(self, count: int) -> int:
         """One of so many."""
         return int(self._draw() * count)

@@ -39,7 +39,7 @@ FILES: Final = (
 )
 POSTED: Final = ("the day before", "1 days later", "2 days later", "3 days later")
 ENDS: Final = ("files", "a reprint", "people", "an answer that came late")
-COUNTED: Final = ("sweep", "settle", "files come", "people decide", "bad days", "vends")
+COUNTED: Final = ("sweep", "settle", "files come", "people decide", "people are hasty", "bad days", "vends")
 
 
 def port_calls() -> list[Call]:

@@ -61,6 +61,8 @@ class History(World):
             self._somebody_is_not_answered()
         if trade == "on":
             self._others_buy(1 + self.pick(2))
+        if self.store.open and self.pick(4) == 0:
+            self.people_are_hasty()
         if self.store.open:
             self.time_passes(PERSONS_TURN if trade == "none" and self.pick(3) == 0 else ENOUGH)
         if invariants.needs_files(self) or (trade != "none" and self.store.open) or self._files_come():

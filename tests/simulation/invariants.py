@@ -118,7 +118,7 @@ def announces_what_is_on_record(world: "World", event: EventName, sale: Transact
 def shows_the_suppliers_tokens(world: "World", sale: Transaction) -> None:
     """The tokens shown are those of the supplier's books, in their order."""
     receipt = sale.receipt
-    if receipt is None or receipt.tokens_due is TokensDue.PENDING:
+    if receipt is None or receipt.tokens_due is TokensDue.PENDING or sale.id in world.mistaken:
         return
     vends = world.switch.by_request.get(sale.request_id, [])
     if not any(_shows(receipt, vend) for vend in vends):
@@ -298,6 +298,18 @@ def nothing_is_doubled_that_was_sold_once(world: "World") -> None:
             raise Violation("nothing is told as vended twice that was sold once", f"sale {sale.id[:6]}")
 
 
+def no_token_is_lost(world: "World") -> None:
+    """Every token that a reprint has shown is on the receipt, or kept in a raw answer beside a contradiction."""
+    for request_id, tokens in world.switch.told.items():
+        sale = world.store.sales[world.sale_of[request_id]]
+        receipt = sale.receipt
+        shown = set() if receipt is None else {receipt.pin, *(token.number for token in receipt.tokens)}
+        kept = b"".join(answer.body for answer in sale.answers)
+        for token in tokens - shown:
+            if token.encode() not in kept or not sale.contradicted_at:
+                raise Violation("no token that the supplier has issued is lost", f"sale {sale.id[:6]} is {sale.state}")
+
+
 def everything_has_ended(world: "World") -> None:
     """Once people have decided, nothing is open."""
     for sale in world.store.sales.values():
@@ -353,6 +365,7 @@ AT_THE_END: Final = (
     every_vend_is_on_record,
     nothing_is_vended_that_was_not,
     nothing_is_doubled_that_was_sold_once,
+    no_token_is_lost,
     everything_has_ended,
     answers_stand,
     every_end_is_announced,

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from shared.operating import Decision, NothingToDecide, Outdated
 from shared.store import StoreUnavailable
 from shared.transaction import State, Transaction
@@ -27,12 +29,19 @@ def decision(world: "World", sale: Transaction) -> Decision:
     return Decision(version=sale.version, state=state, tokens=tokens if brings else None, note="read out by telephone")
 
 
-def decide(world: "World", sale: Transaction) -> None:
+def mistaken(world: "World", sale: Transaction) -> Decision:
+    """What a person puts down who has misread it: that nothing is due, or another number."""
+    world.mistaken.add(sale.id)
+    true, wrong = decision(world, sale), "9" * (20 if sale.order.vas_type == "utility" else 14)
+    return structs.replace(true, tokens=() if world.pick(2) or not true.tokens else (wrong,), note="misread")
+
+
+def decide(world: "World", sale: Transaction, *, may_err: bool = False) -> None:
     """Have a person decide on a sale that awaits it."""
 
     def ended(_: Any, error: Exception | None) -> None:
         if error is not None and not isinstance(error, EXPECTED):
             raise Violation("nothing unforeseen is raised", f"operator: {type(error).__name__}: {error}") from error
 
-    made = decision(world, sale)
+    made = mistaken(world, sale) if may_err and world.pick(2) else decision(world, sale)
     world.request(f"operator {sale.id[:6]}", lambda at: at.operating.resolve(sale, made, "operator"), ended)

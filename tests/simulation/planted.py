@@ -234,7 +234,7 @@ PLANTS = (
     ),
     plant(
         "a contradiction is ignored as older news",
-        (recording.Recording.announce, swap("if sale.contradicted_at or event in sale.unannounced:", "if event in sale.unannounced:")),
+        (recording.Recording.announce, swap("if sale.contradicted_at or event in events:", "if event in events:")),
     ),
     plant(
         "a lease is shorter than the exchange",
@@ -281,6 +281,18 @@ PLANTS = (
         (identifiers.same_supplier_id, swap("one_spelling(one) == one_spelling(other)", "one == other")),
     ),
     plant("tokens that are due are forgotten", (_resolve, swap("not _is_unfinished(sale)", "sale.state is not State.IN_DOUBT"))),
+    plant(
+        "another token than a person has written down is ignored",
+        (
+            transaction._vended_again,
+            swap("elif not known.lacks(receipt):", "else:"),
+            swap("_tokens_differ(sale, receipt, raw, at, by, retry_seconds) if known.lacks(receipt) else sale", "sale"),
+        ),
+    ),
+    plant(
+        "another token that only a control shows is ignored",
+        (resolving.Resolving.control, swap("is_found and known.receipt.lacks(shown)", "False")),
+    ),
     # Settling
     plant("absence is believed of files with other ids", (_is_to_be_believed, swap(" and day in self.matching.controls", ""))),
     plant("absence is believed of a day that still runs", (_is_to_be_believed, swap(" and day < self.today", ""))),

@@ -54,6 +54,7 @@ class Switch:
         self.denied: dict[str, list[tuple[datetime, int]]] = {}  # by request id: when, and in which sweep, it "does not exist"
         self.found: set[tuple[VasType, int]] = set()  # in which sweeps a sale of that service was asked for and found
         self.by_request: dict[str, list[Vend]] = {}
+        self.told: dict[str, set[str]] = {}  # by request id: the tokens that reprints have shown since faults stopped
         self.prevends: dict[str, tuple[VasType, str, int]] = {}
         self._used: set[str] = set()
         self._said: dict[str, Heard] = {}  # by request id: what was answered
@@ -231,7 +232,10 @@ class Switch:
         if character.prints_the_rest and self._lacks_the_last(found):
             self._saw("reprint", "the rest")
             spoilt = ALL_BUT_THE_LAST
-        return Reply.of(200, JSON, slip(found, character.token_form, spoilt=spoilt, capitals=character.prints_capitals))
+        words = slip(found, character.token_form, spoilt=spoilt, capitals=character.prints_capitals)
+        if character.is_calm:
+            self.told.setdefault(found.request_id, set()).update(token for token in found.tokens if token.encode() in words)
+        return Reply.of(200, JSON, words)
 
     def _another(self, asked: Mapping[str, str]) -> Heard:
         """A sale that was not asked for: one of which that can be told."""

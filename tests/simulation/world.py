@@ -111,6 +111,7 @@ class World:
         self.named: set[str] = set()  # sales that a line named, of a file with which its day was settled
         self.requested_cents = 0
         self.used_prevends: set[str] = set()
+        self.mistaken: set[str] = set()  # sales of which a person may have put down what is not true
         self.recovered: list[str] = []  # sales whose tokens came after their end
         self.controls: set[VasType] = set()
         self.shoppers: list[Shopper] = []
@@ -258,6 +259,17 @@ class World:
             self.scheduler.run()
         if self.store.open:
             self.sweep_now()
+
+    def people_are_hasty(self) -> None:
+        """People decide while the reprints of a sweep are in flight, and some misread what the supplier tells them."""
+        self.saw("people are hasty")
+        self.clock.now += timedelta(seconds=3601)  # then everything is due
+        self.switch.catch_up()
+        for sale in list(self.store.open.values()):
+            if (sale.state is State.IN_DOUBT or sale.tokens_pending) and self.switch.by_request.get(sale.request_id):
+                self.sweep()
+                operators.decide(self, sale, may_err=True)
+                self.scheduler.run()
 
     def sweep_now(self, *, idle: bool = False) -> None:
         """Sweep, and wait for it and for all else that is under way."""
