@@ -139,6 +139,15 @@ class StillOpenBody(TypedDict):
     createdAt: str
 
 
+class NotReadableBody(TypedDict):
+    """A sale of the day that the version that runs cannot read: whether it vended is not known. `null`: that cannot be read either."""
+
+    transactionId: str
+    requestId: str | None
+    vasType: VasType | None
+    amountCents: int | None
+
+
 class TokenToRecoverBody(TypedDict):
     """A vended sale whose token or PIN never reached us."""
 
@@ -160,6 +169,7 @@ class _Settled(TypedDict):
     healed: list[HealedBody]
     open: list[StillOpenBody]
     tokensToRecover: list[TokenToRecoverBody]
+    notReadable: NotRequired[list[NotReadableBody]]
     leftOut: NotRequired[dict[str, int]]
 
 

@@ -278,6 +278,8 @@ WORDS: Final[Mapping[str, Word]] = MappingProxyType(
         "healed": Word("Sales in doubt that the files brought to their end.", None),
         "open": Word("Sales of the day of which the files prove nothing.", None),
         "tokensToRecover": Word("Vended sales whose token or PIN never reached us.", None),
+        "SettledDayBody.notReadable": Word("The day's sales that cannot be read; only where there are such: it stays provisional.", None),
+        "ReportBody.notReadable": Word("The day's sales that cannot be read; only where there are such: it stays provisional.", None),
         "leftOut": Word("How many entries of each list are not listed one by one.", {"discrepancies": 12}),
         "fileSuccessful": Word("What the file bills.", None),
         "ourVended": Word("What we sold.", None),

@@ -113,6 +113,8 @@ class Differences:
     def _in_lines(self) -> Iterator[_Found]:
         """What is wrong with lines that bill no sale for the first time."""
         for filed, verdict, known in self.view.judged:
+            if verdict is Verdict.UNREAD:
+                continue
             if verdict is not Verdict.NOT_BILLED:
                 yield self._found(_KIND_OF[verdict], known, filed)
             elif filed.line.status != BINNED:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES, RECIPIENT_FIELD, SUCCESSFUL, Line, SettlementFile, Summary
 from shared.sold import Sold
 from shared.transaction import State
+from shared.unread import Unread
 from shared.value import Value
 from shared.vas import VasType, msisdn
 
@@ -52,6 +53,7 @@ class Verdict(StrEnum):
     """Why a kept line is not a sale's first billing."""
 
     STRANGER = "stranger"  # names no sale of ours
+    UNREAD = "unread"  # names one that this version cannot read
     DUPLICATE = "duplicate"  # the same supplier id again
     TWICE = "twice"  # a second supplier id for one sale
     CLAIMED = "claimed"  # a second billing of one sale, under a supplier id that another sale of ours holds
@@ -118,6 +120,7 @@ class Matching:
     files: dict[date, Summary] = field(default_factory=dict)
     controls: set[date] = field(default_factory=set)
     unexplained: dict[date, set[tuple[VasType, int]]] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()  # the ids of sales that cannot be read
     _by_request: dict[str, Known] = field(default_factory=dict)
     _by_supplier: dict[str, Known] = field(default_factory=dict)
     _shared: set[str] = field(default_factory=set)  # supplier ids that several sales came to
@@ -249,7 +252,7 @@ class Matching:
             self.judged.append(Judged(filed, verdict, known))
             if known is not None:
                 known.named_by = (*known.named_by, filed)
-            explained = (
+            explained = verdict is Verdict.UNREAD or (
                 known is not None
                 and verdict in (Verdict.NEGATIVE, Verdict.NOT_BILLED)
                 and not self.differs(known, line._replace(amount=str(abs(line.cents))))
@@ -258,6 +261,8 @@ class Matching:
             self.unexplained.setdefault(filed.day, set()).add((line.service, abs(line.cents)))
 
     def _verdict(self, line: Line, known: Known | None, strangers: set[str]) -> Verdict:
+        if known is None and not self.unread.isdisjoint((line.merchant_id.lower(), line.transaction_id.lower())):
+            return Verdict.UNREAD
         if line.cents < 0:
             return Verdict.NEGATIVE
         if line.status != SUCCESSFUL:
@@ -273,8 +278,16 @@ class Matching:
         return Verdict.TWICE if self.holder(line) in (None, known) else Verdict.CLAIMED
 
 
-def match(sold: Iterable[Sold], files: Iterable[SettlementFile], readings: Readings, near: Collection[date] = ()) -> Matching:
+def match(
+    sold: Iterable[Sold],
+    files: Iterable[SettlementFile],
+    readings: Readings,
+    near: Collection[date] = (),
+    unread: Iterable[Unread] = (),
+) -> Matching:
     """Lay every line of the files to the sale that it bills. Lines that name no sale are of interest in files of days `near` alone.
+
+    A line that names a sale that cannot be read (`unread`) bills none of the others.
 
     Raises:
         FileRefused: a file breaks the format.
@@ -282,6 +295,7 @@ def match(sold: Iterable[Sold], files: Iterable[SettlementFile], readings: Readi
     """
     matching = Matching(readings, near)
     matching._know(sold)
+    matching.unread = frozenset(held.lower() for sale in unread for held in (sale.request_id, sale.supplier_transaction_id) if held)
     kept: list[Filed] = []
     for file in sorted(files, key=lambda file: file.day):
         if file.day in matching.files:

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from shared import logs
 from shared.store import Paper, PaperKind, UnreadableRecord
 
-OPTIONAL: Final = frozenset({"alsoHeldBy", "leftOut", "refusal"})
+OPTIONAL: Final = frozenset({"alsoHeldBy", "leftOut", "notReadable", "refusal"})
 """What this code keeps only where there is something to say: it is no longer so where it is not said again."""
 
 log = logs.logger(__name__)
@@ -65,6 +65,12 @@ class OfSale(TypedDict):
     transactionId: str
 
 
+class NotReadable(OfSale):
+    requestId: str | None
+    vasType: str | None
+    amountCents: int | None
+
+
 class Term(TypedDict):
     rows: int
     cents: int
@@ -100,6 +106,7 @@ class Day(Listed):
     healed: list[OfSale]
     open: list[OfSale]
     tokensToRecover: list[OfSale]
+    notReadable: NotRequired[list[NotReadable]]
     leftOut: NotRequired[dict[str, int]]
 
 

@@ -60,6 +60,15 @@ def _rows(report: Report) -> Iterator[dict[str, Cell]]:
             yield {"section": "conservation", "item": item, "vasType": books["vasType"], "rows": rows, "cents": cents}
     for found in body["discrepancies"]:
         yield _discrepancy(found)
+    for sale in body.get("notReadable", ()):
+        yield {
+            "section": "not readable",
+            "vasType": sale["vasType"],
+            "rows": 1,
+            "cents": sale["amountCents"],
+            "transactionId": sale["transactionId"],
+            "note": sale["requestId"],
+        }
     for aged in report.by_age:
         yield {"section": "in doubt", "item": aged.age, **_total(aged.total)}
     for section, sales in (("in doubt sale", report.in_doubt), ("token to recover", report.tokens)):

@@ -108,6 +108,8 @@ def _headline(report: Report, open_count: int) -> str:
             return "Balanced to the cent."
         case Status.DISCREPANCIES:
             return "One difference needs a decision." if open_count == 1 else f"{open_count} differences need decisions."
+        case Status.PROVISIONAL if report.body.get("notReadable"):
+            return "Not closed: a sale of this day cannot be read by the version that runs."
         case Status.PROVISIONAL:
             return "Not closed yet: the next day\u2019s file may still bill what this one does not."
         case Status.FILE_MISSING:

@@ -151,6 +151,15 @@ class StillOpen(Value, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class NotReadable(Value, frozen=True, kw_only=True):
+    """A sale of the day that this version cannot read: whether it vended is not known. `None`: that cannot be read either."""
+
+    transaction_id: str
+    request_id: str | None
+    vas_type: VasType | None
+    amount_cents: int | None
+
+
 class TokenToRecover(Value, frozen=True):
     """A vended sale whose token or PIN never reached us."""
 
@@ -214,6 +223,7 @@ class SettledDay(Value, frozen=True, kw_only=True):
     proofs: tuple[Proof, ...]
     absent: tuple[str, ...]
     strangers: tuple[Line, ...]
+    not_readable: tuple[NotReadable, ...] = ()
     reached: frozenset[date] = frozenset()
     wanted: frozenset[date] = frozenset()
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -234,7 +244,8 @@ class SettledDay(Value, frozen=True, kw_only=True):
         """The day with at most so many entries in each list, the gravest discrepancies first kept: its paper stays small."""
         gravest = sorted(self.discrepancies, key=lambda found: gravity(found.severity), reverse=True)[:most]
         kept = {found.id for found in gravest}
-        lists = {name: getattr(self, name) for name in ("carried_out", "carried_in", "healed", "open", "tokens_to_recover")}
+        names = ("carried_out", "carried_in", "healed", "open", "tokens_to_recover", "not_readable")
+        lists = {name: getattr(self, name) for name in names}
         left_out = {_camel(name): len(listed) - most for name, listed in lists.items() if len(listed) > most}
         if len(self.discrepancies) > most:
             left_out["discrepancies"] = len(self.discrepancies) - most
@@ -288,6 +299,7 @@ def next_version(day: SettledDay, previous: Json | None) -> Json:
 
 def _json(day: SettledDay) -> Json:
     left_out = {"leftOut": dict(day.left_out)} if day.left_out else {}
+    not_readable = {"notReadable": [_object(sale) for sale in day.not_readable]} if day.not_readable else {}
     file = day.file and _file(day.file)
     return {
         "day": day.day.isoformat(),
@@ -302,6 +314,7 @@ def _json(day: SettledDay) -> Json:
         "healed": [_object(healed) for healed in day.healed],
         "open": [_object(sale) for sale in day.open],
         "tokensToRecover": [_object(sale) for sale in day.tokens_to_recover],
+        **not_readable,
         **left_out,
     }
 

@@ -5,7 +5,7 @@ says in which order the reading, comparing and recording goes.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import Final
 
@@ -18,6 +18,7 @@ from shared.settled_day import (
     Discrepancy,
     Healed,
     Kind,
+    NotReadable,
     Proof,
     SettledDay,
     Sign,
@@ -29,6 +30,7 @@ from shared.settled_day import (
 from shared.silence import Silence, may_be_absent
 from shared.sold import Sold
 from shared.transaction import State
+from shared.unread import Unread
 from shared.value import Value
 from shared.vas import Mode, VasType
 from shared.withdrawn import Past
@@ -55,6 +57,7 @@ def compare(
     today: date,
     readings: Readings,
     past: Past = Past(),  # noqa: B008 - it never changes
+    unread: Collection[Unread] = (),
 ) -> SettledDay:
     """Every difference between our sales and the files, both ways, by id; amounts have no tolerance.
 
@@ -63,14 +66,15 @@ def compare(
         sold: every sale of that day and of both its neighbours, and whatever older ones its lines named the last time.
         files: those of `files_needed` that there are, unread, and of any other day that matters.
         today: the business day of the run: what a file of a day that is not over lacks, it may still come to hold.
+        unread: sales of these days that cannot be read, and others that lines named. Of these nothing is said but that they are there.
         past: what earlier files of these days said, and the days whose silence proves nothing.
 
     Raises:
         FileRefused: a file breaks the format; then nothing was found out.
         ValueError: two files are of the same day.
     """
-    view = DayView(day, match(sold, files, readings, around(day)), today)
-    return _Comparison(view, Differences(view, mode, past), today, past).settled()
+    view = DayView(day, match(sold, files, readings, around(day), unread), today)
+    return _Comparison(view, Differences(view, mode, past), today, past, tuple(sale for sale in unread if sale.day == day)).settled()
 
 
 class _Comparison(Value, frozen=True):
@@ -80,6 +84,7 @@ class _Comparison(Value, frozen=True):
     differences: Differences
     today: date
     past: Past
+    unread: tuple[Unread, ...] = ()
 
     def settled(self) -> SettledDay:
         view = self.view
@@ -102,6 +107,7 @@ class _Comparison(Value, frozen=True):
             proofs=proofs,
             absent=absent,
             strangers=self._strangers(),
+            not_readable=self._not_readable(),
             reached=frozenset(known.sale.day for known in view.billed if known.is_vended) - set(around(view.day)),
             wanted=wanted - set(around(view.day)),
         )
@@ -118,7 +124,7 @@ class _Comparison(Value, frozen=True):
     def _status(self, discrepancies: Iterable[Discrepancy]) -> Status:
         if self.view.day not in self.view.matching.files:
             return Status.FILE_MISSING
-        return Status.PROVISIONAL if self.view.waits else ended_status(discrepancies)
+        return Status.PROVISIONAL if self.view.waits or self.unread else ended_status(discrepancies)
 
     def _matched(self) -> Total:
         """The lines that bill a vended sale of this day, or one that was carried in."""
@@ -162,6 +168,19 @@ class _Comparison(Value, frozen=True):
             books.add(line.service, "differences", Total(0, line.cents - known.cents))
             if known.sale.day != self.view.day:
                 books.add(line.service, "carried_in", Total(1, known.cents))
+
+    def _not_readable(self) -> tuple[NotReadable, ...]:
+        """The day's sales that cannot be read: whether they vended is not known, so that the day is not closed."""
+        found = (
+            NotReadable(
+                transaction_id=sale.id,
+                request_id=sale.request_id,
+                vas_type=None if sale.order is None else sale.order.vas_type,
+                amount_cents=None if sale.order is None else sale.order.amount.cents,
+            )
+            for sale in self.unread
+        )
+        return tuple(sorted(found, key=lambda sale: sale.transaction_id))
 
     def _signs(self) -> tuple[Sign, ...]:
         """The first line of each sale in doubt that names it, in whichever of the files, where none bills it.
@@ -229,7 +248,7 @@ class _Comparison(Value, frozen=True):
             (known.sale.vas_type, known.cents) for known in self.view.own if known.sale.state in OPEN_STATES and known.billed_in is None
         }
         matching = self.view.matching
-        strangers = [filed for filed, _, known in matching.judged if known is None]
+        strangers = [filed for filed, verdict, known in matching.judged if known is None and verdict is not Verdict.UNREAD]
         strangers += [filed for filed in self.past.lines if matching.named(filed.line) is None]
         return tuple(
             filed.line for filed in strangers if filed.day == self.view.day or (filed.line.service, abs(filed.line.cents)) in silent

@@ -28,7 +28,7 @@ from shared.settlement_files import Answered, Files, Found, FoundFiles, NotTaken
 from shared.settlement_papers import AT_ONCE, BY, DayPapers, Runs, with_healed
 from shared.settling_past import PastFiles, Read
 from shared.settling_turns import Standing, around_asked, in_turn, is_foreign
-from shared.sold import Sold
+from shared.sold import Sold, seen
 from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable, UnreadableRecord
 from shared.transaction import SHARDS, State, Transaction, after, business_day
 from shared.unread import Unread
@@ -75,10 +75,11 @@ class _Evidence:
     """What is known for a day's comparison.
 
     `beyond` are days, besides its neighbours, whose files matter; `older` sales of other days that a line named; `asked` the lines
-    looked up.
+    looked up. `unread` are sales that cannot be read, of these days or named by a line.
     """
 
     sold: dict[str, Sold]
+    unread: dict[str, Unread]
     beyond: set[date]
     older: dict[str, Sold] = field(default_factory=dict)
     asked: set[tuple[str, str]] = field(default_factory=set)
@@ -96,11 +97,14 @@ class _Evidence:
     def known(self, sale_id: str) -> Sold | None:
         return self.sold.get(sale_id) or self.older.get(sale_id)
 
-    def learn(self, sales: Iterable[Transaction]) -> bool:
+    def learn(self, sales: Iterable[Transaction | Unread]) -> bool:
         """Take in sales as they are on record; whether that was anything new."""
-        fresh = [sold for sold in map(Sold.of, sales) if self.known(sold.id) != sold]
-        for sold in fresh:
-            (self.sold if sold.id in self.sold else self.older)[sold.id] = sold
+        fresh = [one for one in map(seen, sales) if (one.id not in self.unread if isinstance(one, Unread) else self.known(one.id) != one)]
+        for one in fresh:
+            if isinstance(one, Unread):
+                self.unread[one.id] = one
+            else:
+                (self.sold if one.id in self.sold else self.older)[one.id] = one
         return bool(fresh)
 
 
@@ -232,13 +236,14 @@ class Settling(Recording, frozen=True, kw_only=True):
     async def _settled(self, day: date, run: _Run) -> Json:
         before, runs = await self._papers.day(day), await self._papers.runs(day)
         read: Read[Any] = await self._read(day, files_needed(day), runs, to_the_end)  # before the sales, which take longest
-        readable, unread = await self._sold(*around(day))
-        evidence = _Evidence(readable, beyond=set(runs.beyond))
+        evidence = _Evidence(*await self._sold(*around(day)), beyond=set(runs.beyond))
+        distrusted = frozenset(one.day for one in evidence.unread.values() if one.day is not None)
         earlier = await self._past.earlier(read.files, evidence.unvended)
-        past, unsettled = Past(lines=_lines(earlier), distrusted=unread), set[date]()
+        past, unsettled = Past(lines=_lines(earlier), distrusted=distrusted), set[date]()
         while True:
             needed = files_needed(day, evidence.older.values()) | evidence.beyond
-            comparing = partial(compare, day, evidence.all, mode=self.rules.mode, today=run.today, readings=self.readings, past=past)
+            with_all = partial(compare, day, evidence.all, unread=tuple(evidence.unread.values()), past=past)
+            comparing = partial(with_all, mode=self.rules.mode, today=run.today, readings=self.readings)
             read = await self._read(day, needed, runs, comparing)
             settled = read.made
             if evidence.learn(await self._named_by(settled.strangers, evidence)):
@@ -295,13 +300,15 @@ class Settling(Recording, frozen=True, kw_only=True):
         evidence.beyond |= fresh
         return any(isinstance(file, StoredFile) for file in (await self.files.find(fresh)).values())
 
-    async def _sold(self, *days: date) -> tuple[dict[str, Sold], frozenset[date]]:
-        """The sales of these days, and the days of which one cannot be read: nobody knows whether a line bills it."""
+    async def _sold(self, *days: date) -> tuple[dict[str, Sold], dict[str, Unread]]:
+        """The sales of these days, and those of them that cannot be read: of these nobody knows whether they vended."""
         asked = [(day, shard) for day in days for shard in range(SHARDS)]
         parts = await self.each((self._shard(day, shard) for day, shard in asked), AT_ONCE)
         sold = {sale.id: sale for part in parts for sale in part if isinstance(sale, Sold)}
-        unread = (day for (day, _), part in zip(asked, parts, strict=True) if not all(isinstance(sale, Sold) for sale in part))
-        return sold, frozenset(unread)
+        if sum(map(len, parts)) == len(sold):
+            return sold, {}
+        of_days = [(day, sale) for (day, _), part in zip(asked, parts, strict=True) for sale in part if isinstance(sale, Unread)]
+        return sold, {sale.id: structs.replace(sale, day=day) for day, sale in of_days}
 
     async def _shard(self, day: date, shard: int) -> list[Sold | Unread]:
         return [sale async for sale in self.store.of_day(self.rules.mode, day, shard)]
@@ -325,7 +332,7 @@ class Settling(Recording, frozen=True, kw_only=True):
                 refusals[error.day] = error.refusal
                 del files[error.day]
 
-    async def _named_by(self, lines: Iterable[Line], evidence: _Evidence) -> list[Transaction]:
+    async def _named_by(self, lines: Iterable[Line], evidence: _Evidence) -> list[Transaction | Unread]:
         """The sales of any day that lines name, as far as they were not looked up before."""
         fresh = {(line.merchant_id, line.transaction_id) for line in lines} - evidence.asked
         now_asked = sorted(fresh)[: MOST_LOOKED_UP - len(evidence.asked)]
@@ -334,13 +341,13 @@ class Settling(Recording, frozen=True, kw_only=True):
         named = await self.each((self._looked_up(*ids) for ids in now_asked), AT_ONCE)
         return [sale for sales in named for sale in sales]
 
-    async def _looked_up(self, merchant_id: str, supplier_id: str) -> Sequence[Transaction]:
+    async def _looked_up(self, merchant_id: str, supplier_id: str) -> Sequence[Transaction | Unread]:
         """By our request id, else by the supplier's id, in whichever field and case it stands."""
         spelt = dict.fromkeys(map(one_spelling, (supplier_id, supplier_id.lower(), supplier_id.upper(), merchant_id)))
         queries = [(LookupBy.REQUEST_ID, merchant_id.lower()), *((LookupBy.SUPPLIER_TRANSACTION_ID, text) for text in spelt)]
         for by, value in queries:
             if value and (found := await self.store.lookup(self.rules.mode, by, value)):
-                return [sale for sale in found if isinstance(sale, Transaction)]
+                return found
         return ()
 
     async def _healed(self, settled: SettledDay) -> list[Transaction]:

@@ -13,6 +13,7 @@ from shared.report_csv import csv_of
 from shared.report_html import html_of
 from shared.reports import Reporting
 from shared.settling import NOT_READABLE
+from shared.sold import unsettled
 from shared.store import Paper, PaperKind, UnreadableRecord
 from shared.vas import Mode
 from tests.newer import FIELD, POINTS, WORD
@@ -267,3 +268,80 @@ def test_what_is_no_longer_so_is_no_longer_said_although_it_was_kept():
     assert "leftOut" not in world.days[DAY_ID]
     assert "alsoHeldBy" not in world.papers[DISCREPANCIES, f"live-{differing['id']}"].body["ours"]
     assert MORNING + timedelta(days=1) < LATER
+
+
+class Unreadable:
+    """An archive in which some sales are as newer code has left them."""
+
+    def __init__(self, world, *unread):
+        self.world, self.unread = world, {sale.id: sale for sale in unread}
+
+    def __getattr__(self, name):
+        return getattr(self.world, name)
+
+    async def of_day(self, mode, day, shard):
+        async for sold in self.world.of_day(mode, day, shard):
+            yield unsettled(self.unread[sold.id]) if sold.id in self.unread else sold
+
+    async def lookup(self, mode, by, value, at_most=100):
+        return [unsettled(sale) if sale.id in self.unread else sale for sale in await self.world.lookup(mode, by, value, at_most)]
+
+
+def settled_around(world, *unread, day=DAY):
+    settling = structs.replace(world.settling(), store=Unreadable(world, *unread))
+    (body,) = run(settling.settle(day, LATER)).days
+    return body
+
+
+@pytest.mark.parametrize("billed", ["by our id", "by theirs", "negative", "binned", "not"])
+def test_a_sale_that_cannot_be_read_is_named_and_never_missing_on_either_side(billed):
+    world = world_at(MORNING + 2 * ONE_DAY)
+    newer, plain = sell(world), sell(world, cents=20_000)
+    line = bill(newer, **{"negative": {"amount": "-10000"}, "binned": {"status": "Binned"}}.get(billed, {}))
+    if billed == "by theirs":
+        line = line._replace(merchant_id="")
+    world.deliver(DAY, *([] if billed == "not" else [line]), bill(plain))
+    world.deliver(NEXT)
+    body = settled_around(world, newer)
+    assert (body["status"], body["discrepancies"], body["matched"]["rows"]) == ("provisional", [], 1)
+    order = newer.order
+    assert body["notReadable"] == [
+        {"transactionId": newer.id, "requestId": newer.request_id, "vasType": order.vas_type, "amountCents": order.amount.cents}
+    ]
+    assert {(row["residue"]["rows"], row["residue"]["cents"]) for row in body["conservation"]} == {(0, 0)}
+    _, page, table = everything_is_shown(world)
+    assert newer.id in page and newer.id in table
+    assert settled_around(world, newer) == body  # the same again writes nothing new
+    again = only_day(world)
+    assert "notReadable" not in again and again["version"] == 2
+    assert again["status"] == ("balanced" if billed in ("by our id", "by theirs") else "discrepancies")
+
+
+def only_day(world):
+    (body,) = settle(world, DAY).days
+    return body
+
+
+def test_a_line_of_a_later_file_that_names_a_sale_which_cannot_be_read_is_no_strangers():
+    world = world_at(MORNING + 40 * ONE_DAY)
+    newer = sell(world)
+    far = DAY + 30 * ONE_DAY
+    world.deliver(far, bill(newer))
+    world.deliver(far + ONE_DAY)
+    body = settled_around(world, newer, day=far)
+    assert (body["status"], body["discrepancies"]) == ("balanced", []) and "notReadable" not in body
+
+
+def test_silence_beside_a_sale_that_cannot_be_read_proves_nothing():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    before, newer = sell(world), sell(world, cents=20_000)
+    doubt = sell(world, LOST, cents=30_000)
+    later = sell(world, cents=40_000)
+    world.now, now = MORNING + timedelta(hours=4), world.now
+    control = sell(world, at=world.now, cents=50_000)
+    world.now = now
+    world.deliver(DAY, bill(before), bill(later))
+    world.deliver(NEXT, bill(control))
+    settled_around(world, newer)
+    assert world.sales[doubt.id].state.value == "in_doubt"
+    assert world.sales[newer.id] == newer
