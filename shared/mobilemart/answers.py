@@ -13,7 +13,7 @@ from shared.config import AmountCheck
 from shared.identifiers import same_supplier_id
 from shared.mobilemart.error_codes import CODES, FLOAT_EXHAUSTED, NEVER_EVIDENCE, TRANSACTION_DOES_NOT_EXIST, Meaning, meaning
 from shared.mobilemart.fields import exact, given_id, json_value, members, rand, text
-from shared.mobilemart.receipts import amount_said, names_amount, read_consumer, read_receipt
+from shared.mobilemart.receipts import amount_said, other_amounts, read_consumer, read_receipt
 from shared.mobilemart.status_words import Says, says_no_error
 from shared.mobilemart.vend_checks import Doubt, Statement, statement_of
 from shared.money import Money
@@ -180,8 +180,8 @@ def vend_read(heard: Heard, order: Order, mode: Mode, request_id: str | None, am
     if doubt is not None or receipt is None:
         cause = heard.description if doubt is None else f"{heard.description}, but {doubt}"
         return VendRead(Unknown(cause, sign_of_vend=True), None if doubt is None else Concern.DOES_NOT_MATCH, doubt)
-    if names_amount(said) and (stated := amount_said(said)) != order.amount:
-        how = _amount_written(stated, order.amount)
+    if others := other_amounts(said, order.amount):
+        how = _amount_written(others[0], order.amount)
         if amount_check is AmountCheck.DOUBT:
             return VendRead(Unknown(f"{heard.description}, but {Doubt.AMOUNT}", sign_of_vend=True), Concern.AMOUNT_DIFFERS, how)
         return VendRead(Vended(receipt), Concern.AMOUNT_DIFFERS, how)

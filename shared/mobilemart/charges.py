@@ -16,6 +16,12 @@ CHARGE_NAME_KEYS: Final = ("description", "name", "type")
 CHARGE_AMOUNT_KEYS: Final = ("amount", "value")
 
 _DEBT: Final = re.compile(r"arrear|debt|(?<![a-z])aux(?![a-z])|auxiliary|recover", re.IGNORECASE)
+_RECOVERY_WORDS: Final = re.compile(  # of the name of a recovery. Another word beside them may make it a balance, or a relief
+    r"arrears?|debts?|aux|auxiliary|recover(?:y|ies|ed)|(?:re)?payments?|paid|install?ments?|collect(?:ion|ed)|deduct(?:ion|ed)|settlement"
+    r"|charges?|amount|water|sewer|sewerage|sanitation|refuse|rates?|property|rent|rental|loan|fines?|penalty|interest|sundry|other|old"
+    r"|historic|municipal|municipality|city|council|local|authority|accounts?|acc|type|of|on|for|the|in|to|and|from|against|towards"
+)
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _STANDING: Final = re.compile(r"(?<![a-z])(?:service|fixed|basic|network|capacity|availability)(?![a-z])", re.IGNORECASE)
 _NO_RECOVERY: Final = re.compile(  # what is still owed, what was sold, and what belongs to the energy
     r"balance|remain|outstanding|(?<![a-z])(?:owe|due|unpaid|opening|closing|brought|carried|before|after|total|limit)"
@@ -24,9 +30,7 @@ _NO_RECOVERY: Final = re.compile(  # what is still owed, what was sold, and what
 )
 _BALANCE: Final = re.compile(r"balance|(?<![a-z])(?:still )?outstanding|(?<![a-z])remaining", re.IGNORECASE)
 _ENERGY_GIVEN: Final = re.compile(r"(?<![a-z])(?:free|fbe|e?bsst|units?|kwh|kl|tokens?)(?![a-z])", re.IGNORECASE)
-_UNITS_KEY: Final = re.compile(
-    r".*(?:units|kwh)|kl|kilolitres?|units?(?:issued|sold|vended|quantity|amount|value)?|quantity|volume|energy|consumption"
-)
+_UNITS_KEY: Final = re.compile(r".*(?:unit|kwh|kilolit|free).*|kl|quantity|volume|energy|consumption")
 _UNITS_TEXT: Final = re.compile(
     r"[0-9][0-9.,]{0,20}\s{0,3}(?:kwh|units?)(?![a-z])|(?<![a-z])(?:kwh|units?)\s{0,3}[:=]?\s{0,3}[0-9][0-9.,]{0,20}", re.IGNORECASE
 )
@@ -53,13 +57,18 @@ def recovers_all(said: object, amount: Money) -> bool:
         taken = _charged(item)
         if taken is None or taken.cents < 0 or any(map(_ENERGY_GIVEN.search, names)):
             return False
-        if any(map(_DEBT.search, names)) and not any(map(_NO_RECOVERY.search, names)):
+        if any(map(_DEBT.search, names)) and all(map(_names_recovery, names)):
             recovered += taken.cents
         elif any(map(_STANDING.search, names)) and not any(map(_NO_RECOVERY.search, names)):
             standing += taken.cents
         elif taken.cents and not any(map(_BALANCE.search, names)):
             return False
     return recovered > 0 and recovered + standing == amount.cents
+
+
+def _names_recovery(name: str) -> bool:
+    """Whether each word of a charge's name may stand in the name of a recovery, and none says that it is something else."""
+    return _NO_RECOVERY.search(name) is None and all(_RECOVERY_WORDS.fullmatch(word.lower()) for word in _WORD.findall(name))
 
 
 def quotes_units(sold: Mapping[str, object]) -> bool:

@@ -65,7 +65,16 @@ def amount_said(sold: Mapping[str, object]) -> Money | None:
 
 def names_amount(sold: Mapping[str, object]) -> bool:
     """Whether a sale names an amount, readable or not."""
-    return any(value not in (None, "") for value in _amounts(sold))
+    return bool(_named_amounts(sold))
+
+
+def other_amounts(sold: Mapping[str, object], amount: Money) -> tuple[Money | None, ...]:
+    """The amounts that a sale names and that differ from `amount`; `None` for one that cannot be read."""
+    return tuple(stated for value in _named_amounts(sold) if (stated := rand(value)) != amount)
+
+
+def _named_amounts(sold: Mapping[str, object]) -> tuple[object, ...]:
+    return tuple(value for value in _amounts(sold) if value not in (None, ""))
 
 
 def _amounts(sold: Mapping[str, object]) -> tuple[object, ...]:

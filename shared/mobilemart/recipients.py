@@ -20,9 +20,9 @@ def names_another(named: object, order: Order) -> bool | None:
     if isinstance(named, bool) or not isinstance(named, str | int):
         return None
     plain = _HIDDEN.sub("*", _SEPARATORS.sub("", _MASKED.sub("*", str(named))))
-    if not plain.strip("*0"):
-        return None
     pieces = plain.split("*")
+    if not any(pieces) or (len(pieces) == 1 and not plain.strip("0")):
+        return None
     forms = _forms(order)
     if len(pieces) == 1:
         return plain.lstrip("0") not in {form.lstrip("0") for form in forms}

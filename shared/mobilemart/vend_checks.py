@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from shared.mobilemart.fields import text
+from shared.mobilemart.fields import number, text
 from shared.mobilemart.recipients import names_another
 from shared.mobilemart.status_words import Says, flag_says, remark_says, says_no_error, status_says
 from shared.value import Value
@@ -92,7 +92,7 @@ _NAMES: Final = (
             (?:error|fault|failure|exception|decline|rejection|reject)s?
             (?:code|number|no|message|msg|reason|description|desc|text|details?|id|type|status|info|list|flag|count)?""",
     ),
-    (_Role.STATUS, rf"{_WHOSE}(?:status|state|result|outcome){_TEXT}|(?:response|resp|reply){_TEXT}"),
+    (_Role.STATUS, rf"{_WHOSE}(?:status|stat|state|result|outcome){_TEXT}|(?:response|resp|reply){_TEXT}"),
     (_Role.CODE, r"(?:response|resp|result|return|reason|action|outcome|reply|.{0,20}(?:status|state|result|response))code|rc"),
     (
         _Role.GOOD,
@@ -106,13 +106,19 @@ _NAMES: Final = (
     ),
     (_Role.METER, r"meter(?:number|no|num)?"),
     (_Role.ACCOUNT, r"(?:customer|consumer)?account(?:number|no|num)|smartcard(?:number|no)"),
-    (_Role.MOBILE, r"(?:recipient)?msisdn|mobile(?:phone)?(?:number|no)?|cell(?:phone)?(?:number|no)?|subscribernumber"),
+    (
+        _Role.MOBILE,
+        r"""(?:recipient|subscriber|destination)?msisdn|(?:mobile|cell|cellular|phone|telephone|tel)(?:phone)?(?:number|no|num)?
+            |(?:subscriber|destination)(?:number|no|num)|destination""",
+    ),
     (_Role.ANYBODY, r"recipient(?:number|id)?"),
     (_Role.REQUEST, r"(?:merchant|client|original)?requestid|merchanttransactionid|requestguid"),
 )
 _ROLES: Final = tuple((role, re.compile(names, re.VERBOSE)) for role, names in _NAMES)
 _STATUS_TEXT: Final = re.compile(_TEXT)
-_REMARKS: Final = frozenset({"message", "msg", "reason", "remark", "remarks", "narration", "description"})
+_REMARKS: Final = frozenset(
+    {"message", "messages", "msg", "msgs", "reason", "reasons", "remark", "remarks", "narration", "description", "note", "notes", "comment"}
+)
 _ENVELOPES: Final = frozenset({"additionaldetails", "data", "transaction", "result", "response", "vend", "sale", "details"})
 _CUSTOMERS: Final = frozenset({"consumerdetails", "consumer", "customer", "customerdetails", "meter", "meterdetails", "accountstatus"})
 _OTHERS: Final = frozenset(
@@ -246,11 +252,16 @@ def _is_another_request(named: object, request_id: str | None) -> bool:
 
 
 def _is_problem(said: Mapping[str, object], content_type: str | None) -> bool:
-    """Whether it has the form of an error (RFC 9457): by its content type, or by a title with another member of that form beside it."""
+    """Whether it has the form of an error (RFC 9457): by its content type, or by a title with another of its members beside it."""
     if content_type is not None and content_type.partition(";")[0].strip().lower() == "application/problem+json":
         return True
     kind = text(said.get("type")) or ""
     if "error" in kind or "problem" in kind:
         return True
-    has_more = "/" in kind or any(text(said.get(key)) is not None for key in ("detail", "traceId", "instance"))
+    has_more = (
+        ":" in kind
+        or "/" in kind
+        or number(said.get("status")) is not None
+        or any(text(said.get(key)) is not None for key in ("detail", "traceId", "instance"))
+    )
     return has_more and text(said.get("title")) is not None

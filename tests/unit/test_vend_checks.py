@@ -97,6 +97,9 @@ def test_a_status_that_says_yes_speaks_against_nothing(word: str) -> None:
         {"resultCode": -1},
         {"code": "500", "message": "no"},
         {"message": "Transaction failed"},
+        {"messages": ["Vend failed"]},
+        {"note": "Vend failed"},
+        {"stat": "Failed"},
         {"message": "Your transaction is being processed"},
         {"success": False},
         {"success": "false"},
@@ -151,6 +154,13 @@ def test_an_error_of_any_kind_in_a_2xx_is_a_doubt_with_a_sign_of_a_vend(members:
 
 def test_a_2xx_that_is_a_problem_by_its_type_is_a_doubt() -> None:
     assert is_doubted(read_vend(answered(AIRTIME, content_type="application/problem+json"), AIRTIME, Mode.LIVE))
+
+
+@pytest.mark.parametrize(
+    "other", [{"type": "about:blank"}, {"status": 200}, {"status": "400"}, {"traceId": "00-1"}, {"instance": "/1"}], ids=str
+)
+def test_a_2xx_that_is_a_problem_by_its_members_is_a_doubt(other: dict[str, Any]) -> None:
+    assert all(is_doubted(vend(order, {"title": "Bad Request", **other})) for order in ORDERS)
 
 
 @pytest.mark.parametrize(
@@ -214,6 +224,8 @@ def test_a_doubt_names_its_reason_in_our_words_and_wakes_somebody() -> None:
         (AIRTIME, {"msisdn": "27821234568"}),
         (DATA, {"additionalDetails": {"mobileNumber": "+27 82 123 4568"}}),
         (AIRTIME, {"mobileNumber": "xxx4568"}),
+        *((AIRTIME, {name: "0821234568"}) for name in ("phoneNumber", "cellularNumber", "destination", "destinationNumber", "telephone")),
+        (ELECTRICITY, {"meterNumber": "*******0000"}),
         (AIRTIME, {"meterNumber": "04123456789"}),
         (AIRTIME_PIN, {"mobileNumber": "0821234567"}),
         (VOUCHER, {"meterNumber": "04123456789"}),
@@ -276,6 +288,10 @@ def test_a_number_in_another_form_is_the_same_number(order: Order, members: dict
         ("04123456789*9", True),
         ("041234567890", True),
         ("6789", True),
+        ("*******0000", True),
+        ("0000******", True),
+        ("***********", None),
+        ("00000000000", None),
         ("METER 04123456789", False),
         ("1*" * 400, True),
         (True, None),
@@ -297,6 +313,8 @@ HALF = {"amount": 50, "additionalDetails": {"productAmount": "50.00"}}
     ("members", "how"),
     [
         (HALF, "less than asked"),
+        ({"amount": 50, "additionalDetails": {"productAmount": "100.00"}}, "less than asked"),
+        ({"amount": 100, "additionalDetails": {"productAmount": "50.00"}}, "less than asked"),
         ({"additionalDetails": {"productAmount": "10000"}}, "in cents"),
         ({"additionalDetails": {"productAmount": "105.00"}}, "more than asked"),
         ({"additionalDetails": {"productAmount": "R100"}}, "not readable"),
