@@ -4,7 +4,7 @@ from typing import NotRequired
 
 from typing_extensions import TypedDict
 
-from shared.desk import ClosedBody
+from shared.desk import ClosedBody, EarlierClosureBody
 from shared.settled_day import Severity, Status
 from shared.shown import FileFaultBody, NotTakenBody
 from shared.transaction import State
@@ -79,6 +79,7 @@ class TheirsBody(TypedDict, total=False):
     recipient: str | None
     at: str
     productName: str
+    rows: int
     source: str
     said: str
 
@@ -100,6 +101,7 @@ class AgedDifferenceBody(DifferenceBody):
     """A difference as it stands now: with what people have decided, and how old it is."""
 
     closure: ClosedBody | None
+    earlierClosures: NotRequired[list[EarlierClosureBody]]
     ageDays: int
 
 

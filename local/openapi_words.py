@@ -247,6 +247,7 @@ WORDS: Final[Mapping[str, Word]] = MappingProxyType(
         "severity": Word("How grave it is.", "critical"),
         "ours": Word("Our side; `null` where we have none.", None),
         "theirs": Word("The supplier's side; `null` where it has none.", None),
+        "earlierClosures": Word("How it was closed before, while it was another difference: a closure covers exactly what was seen.", None),
         "closure": Word("What was decided about it; `null` while it is open.", None),
         "ageDays": Word("How old it is, in days.", 1),
         "recipient": Word("The last four digits of the meter, account or number; `null` for a PIN or voucher.", "*8901"),

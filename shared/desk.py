@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, NotRequired
 
 from msgspec import structs
 from pydantic.alias_generators import to_camel
@@ -100,6 +100,13 @@ class ClosedBody(TypedDict):
     at: str
 
 
+class EarlierClosureBody(ClosedBody):
+    """How a discrepancy was closed before, and the difference that this covered."""
+
+    ours: dict[str, Any] | None
+    theirs: dict[str, Any] | None
+
+
 class DiscrepancyBody(TypedDict):
     """A difference, and what was decided about it."""
 
@@ -112,6 +119,7 @@ class DiscrepancyBody(TypedDict):
     theirs: dict[str, Any] | None
     status: str
     closure: ClosedBody | None
+    earlierClosures: NotRequired[list[EarlierClosureBody]]
 
 
 def asked_here(request: Request) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from shared import closures
 from shared.identifiers import hashed
 from shared.matching import ONE_DAY, DayView, Filed, Known, Verdict, goes_to
 from shared.mobilemart.settlement_file import BINNED, SUCCESSFUL, Line
@@ -83,14 +84,17 @@ class Differences:
 
     def _discrepancy(self, found: _Found, nth: int) -> Discrepancy:
         repeated = (str(nth),) if nth > 1 else ()
+        ours = self._ours(found) if found.known else None
+        theirs = _theirs(found.filed) if found.filed else found.theirs
         return Discrepancy(
             id=hashed("discrepancy", self.mode, self.view.day.isoformat(), found.kind, *found.key, *repeated),
             day=self.view.day,
             kind=found.kind,
             severity=found.severity,
             transaction_id=found.known.sale.id if found.known else None,
-            ours=self._ours(found) if found.known else None,
-            theirs=_theirs(found.filed) if found.filed else found.theirs,
+            ours=ours,
+            theirs=theirs,
+            seen=closures.mark(ours, theirs, found.filed.line.recipient if found.filed else None),
         )
 
     def _ours(self, found: _Found) -> dict[str, object]:

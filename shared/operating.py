@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from shared import logs, paper_forms
+from shared import closures, logs, paper_forms
 from shared.brake import Brake, Pause
 from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Vended
 from shared.recording import Recording
-from shared.settled_day import OPEN, difference_as_read
+from shared.settled_day import difference_as_read
 from shared.shown import rfc3339
 from shared.sold import brings_token
 from shared.store import Books, Conflict, LookupBy, Paper, PaperKind
@@ -143,8 +143,8 @@ class Operating(Recording, frozen=True, kw_only=True):
                 raise DiscrepancyUnknown
             whole = paper_forms.read(PaperKind.DISCREPANCIES, paper, paper_forms.Standing)
             paper = structs.replace(whole, body=difference_as_read(whole.body, self.rules.mode))
-            if paper.body["status"] != OPEN:
-                return _closed_alike(paper.body, decision, note, operator)
+            if paper.body["status"] != closures.OPEN:
+                return closures.shown(_closed_alike(paper.body, decision, note, operator))
             closure = {"decision": decision, "note": logs.masked(note), "by": operator, "at": rfc3339(self.now())}
             body = {**paper.body, "status": decision, "closure": closure}
             try:
@@ -152,7 +152,7 @@ class Operating(Recording, frozen=True, kw_only=True):
             except Conflict:
                 continue
             log.info("discrepancy closed", discrepancy_id=discrepancy_id, decision=decision, operator=operator)
-            return body
+            return closures.shown(body)
 
     async def selling(self) -> Selling:
         """What is paused, and what people decided about it lately."""

@@ -128,7 +128,7 @@ class Refusal(TypedDict):
 
 class Lacking(Term):
     lines: list[tuple[str, str, int]]
-    unlisted: int
+    unlisted: bool
 
 
 class Runs(TypedDict):

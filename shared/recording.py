@@ -7,11 +7,11 @@ from typing import Final
 
 from msgspec import structs
 
-from shared import logs
+from shared import closures, logs
 from shared.contradiction import discrepancies
 from shared.outcome import Answer, Receipt
 from shared.ports import Events, EventsUnavailable, Rules, Supplier
-from shared.store import Conflict, LookupBy, PaperKind, Store, StoreUnavailable
+from shared.store import Conflict, LookupBy, Paper, PaperKind, Store, StoreUnavailable
 from shared.transaction import NEXT, EventName, State, Transaction, after, announced, claimed_twice, each_contradiction, put_off
 from shared.value import Value, is_new_word
 
@@ -143,16 +143,29 @@ class Recording(Value, frozen=True, kw_only=True):
 
         So whoever hears of this version of the sale has heard of each of them before it, under the id that is its own for ever.
         """
-        if EventName.CONTRADICTED in sale.unannounced:
-            await self._keep_discrepancies(sale)
+        await self._keep_discrepancies(sale)
         for contradicted in each_contradiction(sale):
             await self.events.publish(EventName.CONTRADICTED, contradicted)
 
     async def _keep_discrepancies(self, sale: Transaction) -> None:
-        """A contradiction is a person's to decide: it is on the list before it is announced."""
+        """A contradiction is a person's to decide: it is on the list before it is announced.
+
+        One that was closed is open again when the sale is no longer as it was then.
+        """
         for paper in discrepancies(sale):
-            with suppress(Conflict):  # kept before
+            try:
                 await self.store.write_paper(PaperKind.DISCREPANCIES, paper)
+            except Conflict:  # kept before
+                await self._reopen(paper)
+
+    async def _reopen(self, fresh: Paper) -> None:
+        held = await self.store.read_paper(PaperKind.DISCREPANCIES, fresh.id)
+        if held is None or not held.body.get("closure") or closures.is_covered(held.body, fresh.body):
+            return
+        with suppress(Conflict):  # somebody else has just done so, or closes it now as it is
+            reopened = structs.replace(held, body=closures.reopened(held.body, fresh.body), mark=fresh.mark)
+            await self.store.write_paper(PaperKind.DISCREPANCIES, reopened)
+            log.error("discrepancy found", discrepancy_id=fresh.body["id"], kind=fresh.body["kind"], severity="critical")
 
     async def _held(self, sale_id: str) -> Transaction:
         """A sale that is known to be on record."""

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from shared import logs, paper_forms
+from shared import closures, logs, paper_forms
 from shared.mobilemart.settlement_file import Total
 from shared.paper_forms import TERMS
 from shared.reconciling import Each
-from shared.settled_day import ENDED, OPEN, Status, day_as_read, difference_as_read, gravity
+from shared.settled_day import ENDED, Status, day_as_read, difference_as_read, gravity
 from shared.settlement_files import Refusal
 from shared.settlement_papers import day_marks, refusal_of, refused_mark, runs_id
 from shared.shown import rfc3339
@@ -198,7 +198,7 @@ class Reporting(Value, frozen=True, kw_only=True):
         return structs.replace(whole, body=day_as_read(whole.body, self.mode))
 
     async def _open_discrepancies(self) -> Sequence[Paper]:
-        listed = self.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{OPEN}")
+        listed = self.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{closures.OPEN}")
         papers = [paper async for paper in paper_forms.readable(PaperKind.DISCREPANCIES, listed, paper_forms.Difference)]
         return [structs.replace(paper, body=difference_as_read(paper.body, self.mode)) for paper in papers]
 
@@ -251,7 +251,7 @@ def _never_settled(day: date) -> Json:
 
 def _status(body: Mapping[str, Any], discrepancies: Iterable[Mapping[str, Any]]) -> str:
     """How an ended day stands now that people have decided on its own discrepancies."""
-    is_open = any(found["status"] == OPEN and found["day"] == body["day"] for found in discrepancies)
+    is_open = any(found["status"] == closures.OPEN and found["day"] == body["day"] for found in discrepancies)
     return str(_ended(word(Status, body["status"]), is_open))
 
 
@@ -262,12 +262,12 @@ def _ended(status: Status, is_open: bool) -> Status:
 
 
 def _gravest_first(found: Mapping[str, Any]) -> tuple[bool, int, str, str]:
-    return found["status"] != OPEN, -gravity(found["severity"]), found["day"], found["id"]
+    return found["status"] != closures.OPEN, -gravity(found["severity"]), found["day"], found["id"]
 
 
 def _aged(found: Mapping[str, Any], today: date) -> Json:
     """A discrepancy as a report shows it: any text of the supplier's in it may hold anybody's number."""
-    shown = {name: _masked(value) for name, value in found.items()}
+    shown = {name: _masked(value) for name, value in closures.shown(found).items()}
     closure = None if found.get("closure") is None else _closure(shown)
     return {**shown, "closure": closure, "ageDays": (today - date.fromisoformat(found["day"])).days}
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from msgspec import field, structs
 
+from shared.closures import OPEN
 from shared.mobilemart.settlement_file import Line, Summary, Total
 from shared.outcome import Receipt, TokensDue
 from shared.paper_forms import with_newer
@@ -16,7 +17,6 @@ from shared.value import Value, is_new_word
 from shared.vas import SUPPLIER_IDS, Mode, VasType
 
 MOST_LISTED: Final = 1_000  # of each list: with them all full, a day's paper is still below Firestore's 1 MiB
-OPEN: Final = "open"  # the status of a discrepancy that nobody has decided on
 
 
 class Kind(StrEnum):
@@ -64,8 +64,11 @@ ENDED: Final = frozenset({Status.BALANCED, Status.DISCREPANCIES})  # no file is 
 class Discrepancy(Value, frozen=True, kw_only=True):
     """One difference, for a person. `ours` and `theirs` are its two sides, numbers masked; `None` where a side is missing.
 
-    `id` is the same whenever the same difference of the same day is found again.
+    `id` is the same whenever a difference of that kind is found again between the same two on the same day, and `seen` while nothing
+    of it has changed that a person's closure covers: it is kept with the discrepancy, and never shown.
     """
+
+    _hidden = frozenset({"seen"})
 
     id: str
     day: date
@@ -75,6 +78,7 @@ class Discrepancy(Value, frozen=True, kw_only=True):
     ours: Mapping[str, object] | None
     theirs: Mapping[str, object] | None
     status: str = OPEN
+    seen: str = ""
 
 
 class Carried(Value, frozen=True, kw_only=True):
@@ -334,7 +338,7 @@ def _object(record: Any) -> Json:
 @cache
 def _members(kind: Any) -> tuple[tuple[str, str], ...]:
     """The fields of a kind of value, and their names in JSON."""
-    return tuple((name, _camel(name)) for name in kind.__struct_fields__)
+    return tuple((name, _camel(name)) for name in kind.__struct_fields__ if name not in kind._hidden)
 
 
 def _value(value: object) -> object:

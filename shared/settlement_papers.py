@@ -14,14 +14,13 @@ from typing import Any, Final
 
 from msgspec import field, structs
 
-from shared import logs, paper_forms
+from shared import closures, logs, paper_forms
 from shared.mobilemart.settlement_file import Fault, Total
 from shared.paper_forms import with_newer
 from shared.reconciling import Each
 from shared.settled_day import (
     ENDED,
     MOST_LISTED,
-    OPEN,
     Discrepancy,
     Healed,
     Json,
@@ -176,7 +175,8 @@ class DayPapers(Value, frozen=True, kw_only=True):
             faults = [structs.asdict(fault) for fault in refusal.faults]
             body["refusal"] = {**structs.asdict(refusal), "faults": faults, "day": day.isoformat()}
             mark = refused_mark(self.mode)
-        paper = Paper(runs_id(self.mode, day), with_newer(body, before.stored), mark, revision=before.revision)
+        kept = {**with_newer(body, before.stored), "files": dict(after.files)}  # of a file that is gone nothing is to be known
+        paper = Paper(runs_id(self.mode, day), kept, mark, revision=before.revision)
         return structs.replace(after, revision=(await self.papers.write_paper(PaperKind.SETTLEMENTS, paper)).revision)
 
     async def review(self, settled: SettledDay, before: Paper | None = None) -> SettledDay:
@@ -186,7 +186,7 @@ class DayPapers(Value, frozen=True, kw_only=True):
         last: of the differences in it that only newer code finds, what people decided on them is looked up.
         """
         listed = settled.listing(MOST_LISTED)
-        marked = self.papers.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{OPEN}")
+        marked = self.papers.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{closures.OPEN}")
         differences = paper_forms.readable(PaperKind.DISCREPANCIES, marked, paper_forms.Difference)
         open_papers = {paper.id: paper async for paper in differences}
         statuses = await self.each((self._reviewed(found, open_papers) for found in listed.discrepancies), AT_ONCE)
@@ -203,17 +203,19 @@ class DayPapers(Value, frozen=True, kw_only=True):
         paper_id = f"{self.mode}-{found.id}"
         held = open_papers.get(paper_id) or await self._difference(paper_id)
         closure = None if held is None else held.body.get("closure")
-        if held is not None and closure is None and held.body["status"] != OPEN:
+        if held is not None and closure is None and held.body["status"] != closures.OPEN:
             return str(held.body["status"])  # newer code says so, and knows why
         if closure is not None and closure.get("by") == BY:
             closure = None  # it was gone, and is back
-        status = OPEN if closure is None else str(closure.get("decision", held and held.body["status"]))
+        status = closures.OPEN if closure is None else str(closure.get("decision", held and held.body["status"]))
         body = with_newer(_body(found, status, closure), {} if held is None else held.body)
+        if held is not None and closure is not None and not closures.is_covered(held.body, body):
+            body = closures.reopened(held.body, body)
         if held is None or held.body != body:
-            if held is None or (status, held.body["status"]) == (OPEN, CORRECTED):
+            if held is None or (body["status"] == closures.OPEN != held.body["status"]):
                 log.error("discrepancy found", discrepancy_id=found.id, kind=found.kind, severity=found.severity, day=found.day)
             await self._write(body, held)
-        return status
+        return str(body["status"])
 
     async def _difference(self, paper_id: str) -> Paper | None:
         paper = await self.papers.read_paper(PaperKind.DISCREPANCIES, paper_id)
@@ -233,7 +235,7 @@ class DayPapers(Value, frozen=True, kw_only=True):
                 await self._write({**paper.body, "status": CORRECTED, "closure": closure}, paper)
 
     async def _write(self, body: Json, held: Paper | None) -> None:
-        mark = f"{self.mode}-{OPEN}" if body["status"] == OPEN else None
+        mark = f"{self.mode}-{closures.OPEN}" if body["status"] == closures.OPEN else None
         revision = None if held is None else held.revision
         await self.papers.write_paper(PaperKind.DISCREPANCIES, Paper(f"{self.mode}-{body['id']}", body, mark, revision=revision))
 
@@ -312,6 +314,7 @@ def _body(found: Discrepancy, status: str, closure: Mapping[str, Any] | None) ->
         "theirs": found.theirs,
         "status": status,
         "closure": closure,
+        closures.SEEN: found.seen,
     }
 
 
