@@ -3,6 +3,8 @@
 locals {
   metric_of_log = { for key, metric in merge(google_logging_metric.event, google_logging_metric.measure, google_logging_metric.run, { turned_away = google_logging_metric.turned_away }) : key => "metric.type=\"logging.googleapis.com/user/${metric.name}\" resource.type=\"cloud_run_revision\"" }
 
+  failed_attempts = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.attempt_failed.name}\" resource.type=\"cloud_scheduler_job\""
+
   run_metric = { for name in ["request_count", "request_latencies", "container/instance_count"] : name => "metric.type=\"run.googleapis.com/${name}\" resource.type=\"cloud_run_revision\"" }
 
   by_function = ["resource.label.service_name"]
@@ -46,7 +48,10 @@ locals {
     {
       title = "Runs of sweep and settle that ended well"
       at    = [4, 12, 4, 4]
-      lines = [for key in keys(local.runs) : { filter = local.metric_of_log[key], legend = key }]
+      lines = concat(
+        [for key in keys(local.runs) : { filter = local.metric_of_log[key], legend = key }],
+        [{ filter = local.failed_attempts, legend = "attempts that failed" }],
+      )
     },
     {
       title = "Events that wait for the wallet, and dead ones"
@@ -98,7 +103,7 @@ resource "google_monitoring_dashboard" "night" {
             title = "What the functions say, from warnings up"
             logsPanel = {
               filter        = "${local.our_services} AND severity>=WARNING"
-              resourceNames = ["projects/${var.project}"]
+              resourceNames = ["${local.log_bucket}/views/_AllLogs"]
             }
           }
         }],

@@ -6,21 +6,21 @@ locals {
   functions = {
     prevend = {
       description      = "Checks a meter or account and an amount with the supplier."
-      available_memory = "512M"
+      available_memory = "512Mi"
       concurrency      = 250
       invokers         = { anyone = "allUsers" } # the function itself checks the caller's OIDC token
       viewers          = {}
     }
     purchase = {
       description      = "Sells, at most once for each idempotency key."
-      available_memory = "512M"
+      available_memory = "512Mi"
       concurrency      = 250
       invokers         = { anyone = "allUsers" } # the function itself checks the caller's OIDC token
       viewers          = {}
     }
     reconcile = {
       description      = "Ends what is in doubt, and compares each day with the supplier's settlement file."
-      available_memory = "1G"
+      available_memory = "1Gi"
       concurrency      = 20 # the Scheduler and a few people; three days of sales are in memory while a day is compared
       invokers = {
         operators = "group:${var.operators_group}"

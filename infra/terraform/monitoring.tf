@@ -129,6 +129,7 @@ locals {
   our_services   = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", [for name in keys(local.functions) : "\"${name}\""])})"
   our_revisions  = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = one_of(${join(", ", [for name in keys(local.functions) : "\"${name}\""])})"
   their_channels = concat(var.notification_channels, [for channel in google_monitoring_notification_channel.email : channel.name])
+  metrics        = concat(values(google_logging_metric.event), values(google_logging_metric.measure), values(google_logging_metric.run), [google_logging_metric.turned_away, google_logging_metric.attempt_failed])
   runs           = { sweep = "600s", settle = "46800s" } # how long each may be silent; settle runs three times a day, six and twelve hours apart
 }
 
@@ -194,6 +195,20 @@ resource "google_logging_metric" "run" {
   }
 }
 
+# What the Scheduler says of an attempt that did not end well, or could not even begin: an alert on silence sees neither before
+# a run has ended well once.
+resource "google_logging_metric" "attempt_failed" {
+  name        = "vas/attempt_failed"
+  description = "Attempts of the Scheduler's jobs that failed or never reached reconcile."
+  filter      = "resource.type=\"cloud_scheduler_job\" AND resource.labels.job_id=(${join(" OR ", [for name in keys(local.jobs) : "\"${name}\""])}) AND severity>=ERROR"
+  depends_on  = [google_project_service.required]
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+  }
+}
+
 # What the platform answers by itself while every instance is full. Its own metric of requests leaves out what has reached no
 # instance; its log of requests does not.
 resource "google_logging_metric" "turned_away" {
@@ -208,11 +223,22 @@ resource "google_logging_metric" "turned_away" {
   }
 }
 
+# Monitoring knows a log's metric only some minutes after it was made, and answers 404 to an alert on it until then. Waited for
+# whenever a metric is new, and never otherwise.
+resource "terraform_data" "metrics_known" {
+  triggers_replace = sort([for metric in local.metrics : metric.name])
+
+  provisioner "local-exec" {
+    command = "sleep ${var.metric_wait_seconds}"
+  }
+}
+
 resource "google_monitoring_alert_policy" "event" {
   for_each = local.log_events
 
   display_name          = "${var.environment}: ${each.value.message}"
   combiner              = "OR"
+  depends_on            = [terraform_data.metrics_known]
   severity              = each.value.severity
   notification_channels = local.their_channels
 
@@ -246,6 +272,7 @@ resource "google_monitoring_alert_policy" "run_missing" {
 
   display_name          = "${var.environment}: ${each.key} did not run"
   combiner              = "OR"
+  depends_on            = [terraform_data.metrics_known]
   severity              = "CRITICAL"
   notification_channels = local.their_channels
 
@@ -271,9 +298,42 @@ resource "google_monitoring_alert_policy" "run_missing" {
   }
 }
 
+resource "google_monitoring_alert_policy" "attempts_failed" {
+  display_name          = "${var.environment}: scheduled runs fail"
+  combiner              = "OR"
+  depends_on            = [terraform_data.metrics_known]
+  severity              = "CRITICAL"
+  notification_channels = local.their_channels
+
+  conditions {
+    display_name = "more than 3 attempts of a job have failed within an hour"
+    condition_threshold {
+      filter          = "resource.type = \"cloud_scheduler_job\" AND metric.type = \"logging.googleapis.com/user/${google_logging_metric.attempt_failed.name}\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 3 # settle makes four attempts, a sweep two a minute
+      duration        = "0s"
+      aggregations {
+        alignment_period     = "3600s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.labels.job_id"]
+      }
+    }
+  }
+
+  documentation {
+    content = "The Scheduler cannot start reconcile, or reconcile refuses it or fails. On a first day this is the only alert that tells: those on silence need one run that ended well.\n\n**First:** the job's last status in Cloud Scheduler: 403 is a missing grant, 5xx is reconcile's log.\n\n**Then:** ${var.runbook}#scheduled-runs-fail"
+  }
+
+  alert_strategy {
+    auto_close = "86400s"
+  }
+}
+
 resource "google_monitoring_alert_policy" "server_errors" {
   display_name          = "${var.environment}: more than 2% of requests fail"
   combiner              = "OR"
+  depends_on            = [terraform_data.metrics_known]
   severity              = "ERROR"
   notification_channels = local.their_channels
 
@@ -308,6 +368,7 @@ resource "google_monitoring_alert_policy" "server_errors" {
 resource "google_monitoring_alert_policy" "turned_away" {
   display_name          = "${var.environment}: callers are turned away"
   combiner              = "OR"
+  depends_on            = [terraform_data.metrics_known]
   severity              = "ERROR"
   notification_channels = local.their_channels
 
@@ -341,6 +402,7 @@ resource "google_monitoring_alert_policy" "turned_away" {
 resource "google_monitoring_alert_policy" "supplier_slow" {
   display_name          = "${var.environment}: the supplier is slow"
   combiner              = "OR"
+  depends_on            = [terraform_data.metrics_known]
   severity              = "WARNING"
   notification_channels = local.their_channels
 
@@ -368,6 +430,7 @@ resource "google_monitoring_alert_policy" "supplier_slow" {
 resource "google_monitoring_alert_policy" "sales_in_doubt" {
   display_name          = "${var.environment}: many sales are in doubt"
   combiner              = "OR"
+  depends_on            = [terraform_data.metrics_known]
   severity              = "ERROR"
   notification_channels = local.their_channels
 
@@ -394,6 +457,7 @@ resource "google_monitoring_alert_policy" "sales_in_doubt" {
 resource "google_monitoring_alert_policy" "dead_letters" {
   display_name          = "${var.environment}: events that nobody could process"
   combiner              = "OR"
+  depends_on            = [terraform_data.metrics_known]
   severity              = "ERROR"
   notification_channels = local.their_channels
 

@@ -21,13 +21,16 @@ locals {
     "datastore.backupSchedules.get",
     "datastore.backupSchedules.list",
     "datastore.databases.getMetadata",
-    "datastore.indexes.get",
-    "datastore.indexes.list",
     "datastore.operations.get",
+    "datastore.schemas.get",
+    "datastore.schemas.list",
     "iam.roles.get",
     "iam.serviceAccounts.get",
     "iam.serviceAccounts.getIamPolicy",
+    "logging.buckets.get",
+    "logging.exclusions.get",
     "logging.logMetrics.get",
+    "logging.sinks.get",
     "monitoring.alertPolicies.get",
     "monitoring.dashboards.get",
     "monitoring.notificationChannels.get",
@@ -69,12 +72,20 @@ locals {
     "datastore.backupSchedules.update",
     "datastore.databases.create",
     "datastore.databases.update",
-    "datastore.indexes.create",
-    "datastore.indexes.delete",
-    "datastore.indexes.update",
+    "datastore.schemas.create",
+    "datastore.schemas.delete",
+    "datastore.schemas.update",
+    "logging.buckets.create",
+    "logging.buckets.update",
+    "logging.exclusions.create",
+    "logging.exclusions.delete",
+    "logging.exclusions.update",
     "logging.logMetrics.create",
     "logging.logMetrics.delete",
     "logging.logMetrics.update",
+    "logging.sinks.create",
+    "logging.sinks.delete",
+    "logging.sinks.update",
     "monitoring.alertPolicies.create",
     "monitoring.alertPolicies.delete",
     "monitoring.alertPolicies.update",
@@ -213,7 +224,7 @@ resource "google_pubsub_topic_iam_member" "plans_builder" {
 resource "google_cloudbuild_trigger" "check" {
   name               = "check"
   description        = "Tests, packages and plans for ${var.environment}"
-  location           = var.region
+  location           = coalesce(var.build_region, var.region)
   service_account    = local.account_names.builder
   filename           = "cloudbuild.yaml"
   include_build_logs = "INCLUDE_BUILD_LOGS_WITH_STATUS"
@@ -236,7 +247,7 @@ resource "google_cloudbuild_trigger" "check" {
 resource "google_cloudbuild_trigger" "apply" {
   name            = "apply"
   description     = "Applies a plan to ${var.environment}${local.needs_approval ? ", once it is approved" : ""}"
-  location        = var.region
+  location        = coalesce(var.build_region, var.region)
   service_account = local.account_names.deployer
 
   approval_config {

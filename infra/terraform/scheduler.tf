@@ -27,7 +27,7 @@ resource "google_cloud_scheduler_job" "this" {
 
   name             = each.key
   description      = each.value.description
-  region           = var.region
+  region           = coalesce(var.scheduler_region, var.region)
   schedule         = each.value.schedule
   time_zone        = "Africa/Johannesburg"
   attempt_deadline = local.attempt_deadline

@@ -15,6 +15,17 @@ variable "archives" {
   default     = "../../build"
 }
 
+variable "build_region" {
+  description = "Where Cloud Build tests and applies; null: the region. It must be the region of the repository's connection. No sale passes there."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.build_region == null || can(regex("^([a-z]+-[a-z]+[0-9]+|global)$", var.build_region))
+    error_message = "build_region must be a region, such as europe-west1, or null."
+  }
+}
+
 variable "cors_origins" {
   description = "Origins whose pages may call prevend and purchase from a browser."
   type        = list(string)
@@ -87,6 +98,28 @@ variable "instances" {
   validation {
     condition     = alltrue([for count in values(var.instances) : 0 <= count.minimum && count.minimum <= count.maximum && 1 <= count.maximum])
     error_message = "instances must have 0 <= minimum <= maximum, and a maximum of 1 or more."
+  }
+}
+
+variable "logs_retention_days" {
+  description = "Days for which the log is kept."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.logs_retention_days >= 1 && var.logs_retention_days <= 3650
+    error_message = "logs_retention_days must be from 1 to 3650, which is Cloud Logging's limit."
+  }
+}
+
+variable "metric_wait_seconds" {
+  description = "How long alerts wait for a metric that has just been made: Monitoring may know it only minutes later. Waited for once."
+  type        = number
+  default     = 600
+
+  validation {
+    condition     = var.metric_wait_seconds >= 0 && var.metric_wait_seconds <= 1200
+    error_message = "metric_wait_seconds must be from 0 to 1200: the build that applies ends after 3000."
   }
 }
 
@@ -257,6 +290,17 @@ variable "runbook" {
   description = "Where operators read docs/operations.md: a path or an address, to which alerts add the section."
   type        = string
   default     = "docs/operations.md"
+}
+
+variable "scheduler_region" {
+  description = "Where the clock runs; null: the region, unless that region has no Cloud Scheduler. The jobs carry no data."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.scheduler_region == null || can(regex("^[a-z]+-[a-z]+[0-9]+$", var.scheduler_region))
+    error_message = "scheduler_region must be a region, such as europe-west1, or null."
+  }
 }
 
 variable "served_database" {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shared import config
+from tests.infra.permissions import KNOWN
 from tests.infra.plan import Plan, Resource
 
 FUNCTIONS: Final = ("prevend", "purchase", "reconcile")
@@ -154,6 +155,8 @@ def roles_are_listed(plan: Plan) -> Iterator[str]:
         for permission in ours["permissions"]:
             if NEVER_PERMITTED.fullmatch(permission):
                 yield f"{ours.address} permits {permission}"
+            if permission not in KNOWN:
+                yield f"{ours.address} names {permission}, which tests/infra/permissions.py has not been read to hold"
 
 
 def accounts_are_ours(plan: Plan) -> Iterator[str]:
@@ -378,10 +381,18 @@ def deployments_are_approved(plan: Plan) -> Iterator[str]:
 def everything_is_in_the_region(plan: Plan) -> Iterator[str]:
     """Personal data stays in South Africa, or wherever the variable says."""
     region, firestore = plan.variables["region"], plan.variables.get("firestore_location")
+    elsewhere = {
+        "google_cloud_scheduler_job": plan.variables.get("scheduler_region"),
+        "google_cloudbuild_trigger": plan.variables.get("build_region"),
+    }
     for resource in plan.resources:
         for key in ("location", "region", "location_id"):
             place = resource[key]
-            if place is not None and place.lower() not in {region, firestore}:  # the API writes some in capitals
+            if place is not None and place.lower() not in {
+                region,
+                firestore,
+                elsewhere.get(resource.type),
+            }:  # the API writes some in capitals
                 yield f"{resource.address} is in {place}, not in {region}"
     for topic in plan.of("pubsub_topic"):
         if topic["message_storage_policy.0.allowed_persistence_regions"] != [region]:
@@ -389,6 +400,42 @@ def everything_is_in_the_region(plan: Plan) -> Iterator[str]:
     for secret in plan.of("secret_manager_secret"):
         if secret["replication.0.user_managed.0.replicas.0.location"] != region:
             yield f"{secret.address} is kept outside {region}"
+    yield from _logs_outside(plan, region)
+
+
+def _logs_outside(plan: Plan, region: str) -> Iterator[str]:
+    """Google's bucket `_Default` is global: what a regional bucket gets has to be kept out of it."""
+    buckets = {
+        f"logging.googleapis.com/projects/{each['project']}/locations/{region}/buckets/{each['bucket_id']}"
+        for each in plan.of("logging_project_bucket_config")
+    }
+    kept = {sink["filter"] for sink in plan.of("logging_project_sink") if sink["destination"] in buckets and not sink["disabled"]}
+    excluded = {exclusion["filter"] for exclusion in plan.of("logging_project_exclusion") if not exclusion["disabled"]}
+    if not kept:
+        yield f"no sink keeps the log in {region}"
+    if kept != excluded:
+        yield "the log is also kept in the global bucket _Default, or a part of it nowhere"
+    if any(resource["retention_days"] is None for resource in plan.of("logging_project_bucket_config")):
+        yield "nobody has said for how long the log is kept"
+
+
+def alerts_wait_for_their_metrics(plan: Plan) -> Iterator[str]:
+    """Monitoring answers 404 to an alert on a log's metric that was made a moment ago."""
+    for resource in plan.configuration["resources"]:
+        if resource["type"] == "google_monitoring_alert_policy" and "terraform_data.metrics_known" not in resource.get("depends_on", ()):
+            yield f"{resource['address']} does not wait until its metric is known"
+    (wait,) = (each for each in plan.resources if each.address == "terraform_data.metrics_known")
+    if set(wait["triggers_replace"] or ()) != {metric["name"] for metric in plan.of("logging_metric")}:
+        yield f"{wait.address} does not wait for every metric"
+
+
+def a_run_that_never_starts_is_noticed(plan: Plan) -> Iterator[str]:
+    """An alert on silence sees nothing before the first run that ended well: the Scheduler's failed attempts are counted too."""
+    watched = " ".join(json.dumps(alert["conditions"]) for alert in plan.of("monitoring_alert_policy"))
+    counted = [metric for metric in plan.of("logging_metric") if 'resource.type="cloud_scheduler_job"' in metric["filter"]]
+    for job in plan.of("cloud_scheduler_job"):
+        if not any(f'"{job["name"]}"' in metric["filter"] and f"/user/{metric['name']}\\" in watched for metric in counted):
+            yield f"{job.address} may fail from its first minute without an alert"
 
 
 POLICIES: Final[tuple[Policy, ...]] = (
@@ -412,6 +459,8 @@ POLICIES: Final[tuple[Policy, ...]] = (
     alerts_reach_somebody,
     deployments_are_approved,
     everything_is_in_the_region,
+    alerts_wait_for_their_metrics,
+    a_run_that_never_starts_is_noticed,
 )
 
 

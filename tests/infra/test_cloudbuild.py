@@ -33,6 +33,8 @@ def faults(build: Mapping[str, Any]) -> Iterator[str]:
         yield "logging is not CLOUD_LOGGING_ONLY, which an account of our own needs"
     if options.get("substitutionOption") != "MUST_MATCH":
         yield "substitutionOption is not MUST_MATCH: a misspelt substitution would be empty"
+    if "machineType" in options:
+        yield f"it asks for {options['machineType']}, for which a new project may have no quota: the trigger would fail at once"
     if not options.get("automapSubstitutions"):
         yield "automapSubstitutions is off: scripts would see no substitution"
     for name in declared:
@@ -121,6 +123,7 @@ PLANTED: Final = (
     ('_PLANS: ""', 'PLANS: ""', "the substitution PLANS does not begin with _"),
     ("hashicorp/terraform:1.11.4", "hashicorp/terraform:latest", "runs on hashicorp/terraform:latest, which is not pinned"),
     ("logging: CLOUD_LOGGING_ONLY", "logging: LEGACY", "logging is not CLOUD_LOGGING_ONLY"),
+    ("automapSubstitutions: true", "automapSubstitutions: true\n  machineType: E2_HIGHCPU_8", "it asks for E2_HIGHCPU_8"),
     ("set -euo pipefail", "set -x", "could write a secret into the log"),
     ("MUST_MATCH", "ALLOW_LOOSE", "substitutionOption is not MUST_MATCH"),
     ("id: policies", "id: plan", "there are two steps plan"),
@@ -135,7 +138,7 @@ def test_an_error_planted_in_a_build_file_is_caught(old: str, new: str, caught: 
 
 
 def test_an_unknown_key_in_a_build_file_is_caught(tmp_path: Path) -> None:
-    (tmp_path / "cloudbuild.yaml").write_text((ROOT / FILES[0]).read_text().replace("machineType", "machineTipe"))
+    (tmp_path / "cloudbuild.yaml").write_text((ROOT / FILES[0]).read_text().replace("substitutionOption", "substitutionOptoin"))
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.cloudbuild", str(tmp_path / "cloudbuild.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and "machineTipe" in done.stdout
+    assert done.returncode == 1 and "substitutionOptoin" in done.stdout

@@ -133,4 +133,4 @@ def test_what_the_bill_takes_from_the_code_is_so(planned: Planned) -> None:
     assert said["Firestore: reads, the brake"] == f"{minutes * 60:,} / {KNOWN_FOR.seconds}"
     assert said["Scheduler: jobs"] == str(len(list(plan.of("cloud_scheduler_job"))))
     assert said["Secret Manager: versions"] == str(len(list(plan.of("secret_manager_secret"))))
-    assert memory == {"prevend": "512M", "purchase": "512M", "reconcile": "1G"}  # a quarter more memory is a quarter more of that line
+    assert memory == {"prevend": "512Mi", "purchase": "512Mi", "reconcile": "1Gi"}  # a quarter more memory is a quarter more of that line

@@ -104,7 +104,7 @@ def test_a_build_by_hand_puts_its_source_where_the_builder_reads(planned: Planne
     commands = [
         shlex.split(command.replace("\\\n", " "))
         for command in Page.read("docs/deploying.md").text.split("```")
-        if "gcloud builds submit --" in command
+        if command.startswith("sh\n") and "gcloud builds submit --" in command
     ]
     staged = [word.partition("=")[2] for command in commands for word in command if word.startswith("--gcs-source-staging-dir=")]
     assert commands and len(staged) == len(commands)

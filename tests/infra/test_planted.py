@@ -91,6 +91,7 @@ CONTRADICTORY: Final = (
     ),
     ("live without secrets", ["-var=mobilemart_secrets=null"], "mobilemart_secrets is required"),
     ("a supplier slower than the function", ["-var=mobilemart_timeout_seconds=300"], "The deadlines do not nest: the supplier's (300 s)"),
+    ("a region that is none", ["-var=scheduler_region=Johannesburg"], "scheduler_region must be a region"),
     ("a lease shorter than the function", ["-var=vending_lease_seconds=200"], "The deadlines do not nest: the function's (220 s)"),
     (
         "a setting behind Terraform's back",
@@ -267,6 +268,34 @@ WRONG: Final = (
         "retain_acked_messages      = true",
         "retain_acked_messages      = false",
         "no subscription keeps every event",
+    ),
+    Error(
+        "a permission under its old name",
+        "pipeline.tf",
+        '"datastore.schemas.get"',
+        '"datastore.indexes.get"',
+        "google_project_iam_custom_role.planner names datastore.indexes.get, which tests/infra/permissions.py",
+    ),
+    Error(
+        "a log that is kept abroad too",
+        "logs.tf",
+        "filter      = local.kept_logs",
+        'filter      = "severity>=ERROR"',
+        "the log is also kept in the global bucket _Default",
+    ),
+    Error(
+        "an alert that does not wait for its metric",
+        "monitoring.tf",
+        'many sales are in doubt"\n  combiner              = "OR"\n  depends_on            = [terraform_data.metrics_known]\n',
+        'many sales are in doubt"\n  combiner              = "OR"\n',
+        "google_monitoring_alert_policy.sales_in_doubt does not wait until its metric is known",
+    ),
+    Error(
+        "a job that may fail from its first minute",
+        "monitoring.tf",
+        "for name in keys(local.jobs) :",
+        'for name in ["sweep"] :',
+        'google_cloud_scheduler_job.this["settle"] may fail from its first minute without an alert',
     ),
     Error(
         "a builder that adds and may not look",

@@ -53,6 +53,7 @@ class Workspace:
             "TF_CLI_CONFIG_FILE": str(self.folder / "terraform.rc"),
             "TF_REATTACH_PROVIDERS": self.attach,
             "TF_VAR_archives": str(self.archives),
+            "TF_VAR_metric_wait_seconds": "0",
             "GOGC": "off",  # Terraform lives for a second: collecting its garbage is a third of its work
             "GOMEMLIMIT": "1GiB",
         }

@@ -9,8 +9,13 @@ variable "archives_bucket" {
 }
 
 variable "available_memory" {
-  description = "Memory of one instance, such as 512M."
+  description = "Memory of one instance in binary units, such as 512Mi: 512M is 24 MiB less."
   type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]+[MG]i$", var.available_memory))
+    error_message = "available_memory must be in Mi or Gi, as docs/scaling.md counts."
+  }
 }
 
 variable "build_service_account" {
