@@ -22,7 +22,7 @@ from shared.prevend import Prevend
 from shared.store.document import prevend_document, transaction_document
 from shared.store.firestore import SALES, FirestoreStore, Write
 from shared.store.sqlite import _INSERT, SqliteStore, _json, _sortable
-from shared.transaction import Open, State, Transaction, shard_of
+from shared.transaction import Open, State, Transaction, business_day, shard_of
 from shared.value import Value
 from shared.vas import Mode, Order, VasType
 
@@ -74,10 +74,12 @@ def filled(hint: Any) -> Any:
     return hint(**made, **({"number": TOKEN} if "number" in hint.__struct_fields__ else {}))
 
 
-def filled_sale(state: State, key: str = "key-1", *, mode: Mode = Mode.LIVE, at: datetime = NOON, **changed: Any) -> Transaction:
+def filled_sale(
+    state: State, key: str = "key-1", *, mode: Mode = Mode.LIVE, caller: Caller = CALLER, at: datetime = NOON, **changed: Any
+) -> Transaction:
     """A sale in that state in which nothing is left out: open, and due."""
     outcome: type[Outcome | None] = ENDS[state]
-    sale_id = transaction_id(mode, CALLER, key)
+    sale_id = transaction_id(mode, caller, key)
     order = Order(
         vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id="electricity", meter_number="12345678901", reference="r"
     )
@@ -85,7 +87,7 @@ def filled_sale(state: State, key: str = "key-1", *, mode: Mode = Mode.LIVE, at:
         filled(Transaction),
         id=sale_id,
         mode=mode,
-        caller=CALLER,
+        caller=caller,
         idempotency_key=key,
         order=order,
         request_id=f"3f1d6c1e-2b4f-4f0a-8a53-{sale_id[:12]}",
@@ -94,7 +96,7 @@ def filled_sale(state: State, key: str = "key-1", *, mode: Mode = Mode.LIVE, at:
         open=Open(shard_of(sale_id, mode), at, "account"),
         created_at=at,
         updated_at=at,
-        day=DAY,
+        day=business_day(at),
     )
     return structs.replace(sale, **changed)
 

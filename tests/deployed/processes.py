@@ -159,9 +159,10 @@ class Supplier:
 
 @dataclass(slots=True)
 class Platform:
-    """Starts processes in a folder, keeps all that they say, and kills them in the end."""
+    """Starts processes in a folder, keeps all that they say, and kills them in the end. Functions are packaged from the tree `root`."""
 
     folder: Path
+    root: Path = package.ROOT
     _processes: list[Process] = field(default_factory=list)
     _clients: list[httpx.Client] = field(default_factory=list)
 
@@ -170,7 +171,7 @@ class Platform:
         folder = self.folder / "archives" / name
         if not folder.exists():
             packed = self.folder / f"{name}.zip"
-            packed.write_bytes(package.archive(name))
+            packed.write_bytes(package.archive(name, self.root))
             folder.mkdir(parents=True)
             with zipfile.ZipFile(packed) as bundle:
                 bundle.extractall(folder)
