@@ -58,11 +58,6 @@ class Clocks:
         self.wall += span
         self._write()
 
-    def run(self, span: timedelta) -> None:
-        """Let that much time go by, of which the wall clock knows nothing."""
-        self.monotonic += span
-        self._write()
-
     def _write(self) -> None:
         fresh = self.file.with_suffix(".fresh")
         fresh.write_text(json.dumps({"wall": self.wall.total_seconds(), "monotonic": self.monotonic.total_seconds()}))

@@ -56,7 +56,6 @@ class Shop:
     purchase: Function
     reconcile: Function
     _meters: Iterator[int] = field(default_factory=lambda: count(99_000_000_051))
-    _said: int = 0
 
     @property
     def platform(self) -> Platform:
@@ -144,7 +143,8 @@ class Shop:
         said: list[dict[str, Any]] = []
         yield said
         for process, start in zip(processes, before, strict=True):
-            said += [json.loads(line) for line in process.words[start:].splitlines() if line.startswith("{")]
+            whole, _, _ = process.words[start:].rpartition("\n")
+            said += [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     @contextmanager
     def books(self) -> Iterator[sqlite3.Connection]:

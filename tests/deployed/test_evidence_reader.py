@@ -11,7 +11,7 @@ import pytest
 
 from shared.mobilemart.settlement_file import BINNED
 from shared.mobilemart.settlement_writer import line_text
-from tests.deployed.shop import ONE_DAY, Sale, Shop, own, sold_day
+from tests.deployed.shop import ONE_DAY, PATIENCE_SECONDS, Sale, Shop, own, sold_day
 from tests.deployed.switchboard import never_vends
 from tests.stand_ins.storage import Fault, storage
 
@@ -66,7 +66,7 @@ def test_a_pipe_in_the_place_of_a_file_holds_up_nothing(shop: Shop) -> None:
     name = unreadable(shop, day - ONE_DAY, "pipe")
     reconcile = shop.another("reconcile")
     try:
-        run = reconcile.http.post("/settle", timeout=5).raise_for_status().json()
+        run = reconcile.http.post("/settle", timeout=PATIENCE_SECONDS).raise_for_status().json()
     finally:
         reconcile.process.kill()
     assert name in json.dumps(run)
