@@ -256,6 +256,9 @@ class Settling(Recording, frozen=True, kw_only=True):
             if (fuller := past.with_more(withdrawn(settled, lacks, earlier.get(day, ())), doubted.days)) != past:
                 past = fuller
                 continue
+            if named_later := await self._named_later(day, settled, evidence, run.today):
+                evidence.beyond |= named_later
+                continue
             runs = await self._papers.keep_runs(day, runs, structs.replace(runs, healed=with_healed(runs.healed, settled.healed)))
             if not evidence.learn(await self._healed(settled)):
                 break
@@ -274,6 +277,14 @@ class Settling(Recording, frozen=True, kw_only=True):
         if settled.file is None:
             log.error("settlement file missing", day=day)
         return body
+
+    async def _named_later(self, day: date, settled: SettledDay, evidence: _Evidence, today: date) -> frozenset[date]:
+        """The later days whose files lie there already and name a sale that silence would end: files that come late come all at once."""
+        if not settled.absent:
+            return frozenset()
+        request_ids = frozenset(sold.request_id for one in settled.absent if (sold := evidence.known(one)) is not None)
+        later = {day + back * ONE_DAY for back in range(2, min(WINDOW, today - day).days + 1)}
+        return await self._past.naming(later - evidence.beyond, request_ids)
 
     async def _bring_up_to_date(self, day: date, billed_on: date, read: Read[Any], run: _Run) -> None:
         """Settle a day of long ago of which a file bills a sale, or did so the last time, unless it is settled with that file."""

@@ -1,6 +1,7 @@
 """What is known of a day beside the files that count: earlier ones that they correct, and what runs and papers remember of them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from typing import Any, Generic, NamedTuple
@@ -14,7 +15,7 @@ from shared.settlement_papers import DayPapers, Runs
 from shared.settling_turns import earlier_files
 from shared.store import Paper, UnreadableRecord
 from shared.value import Value
-from shared.withdrawn import UNREAD, Earlier, Lacking, ids_of, lacking, read_earlier
+from shared.withdrawn import UNREAD, Earlier, Lacking, ids_of, lacking, names_any, read_earlier
 
 EarlierFiles = Mapping[date, Sequence[Earlier]]
 """By day, the earlier files of it that were valid."""
@@ -65,6 +66,15 @@ class PastFiles(Value, frozen=True, kw_only=True):
                     ones += [UNREAD] if error.refusal.unread else []
             said[day] = tuple(ones)
         return said
+
+    async def naming(self, days: Collection[date], request_ids: Collection[str]) -> frozenset[date]:
+        """Those of the days whose file lies there and names one of these sales. A file that is not believed names none."""
+        named: set[date] = set()
+        for day, file in sorted((await self.files.find(days)).items()):
+            with suppress(Refused):
+                if isinstance(file, StoredFile) and await self.files.read({day: file}, partial(names_any, request_ids)):
+                    named.add(day)
+        return frozenset(named)
 
     async def lacking(
         self, settled: SettledDay, files: Mapping[date, StoredFile], known: Lacking, earlier: EarlierFiles, before: Paper | None

@@ -98,6 +98,12 @@ def ids_of(files: Iterable[SettlementFile]) -> Ids:
     return Ids(frozenset(theirs), frozenset(ours))
 
 
+def names_any(request_ids: Collection[str], files: Iterable[SettlementFile]) -> bool:
+    """A `Reading` of a file: whether one of its lines names one of these sales. It is read to its end, where it may yet be refused."""
+    (file,) = files
+    return sum(line.merchant_id.lower() in request_ids for line in file) > 0
+
+
 def read_earlier(last: Ids, request_ids: Collection[str], files: Iterable[SettlementFile]) -> Earlier:
     """A `Reading` of an earlier file of a day, beside the ids of its last one: what is lost, and what names one of these sales."""
     total = Total()

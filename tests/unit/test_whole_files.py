@@ -352,3 +352,30 @@ def test_a_sale_of_the_day_that_cannot_be_read_may_be_billed_nowhere_so_no_silen
     world.of_day = unread
     settle(world)
     assert state(world, two.doubt) is State.IN_DOUBT
+
+
+@pytest.mark.parametrize("asked", [None, DAY])
+def test_a_later_file_that_lies_there_already_is_read_before_silence_ends_a_sale(two, asked):
+    world = two.world
+    world.now = morning(5)
+    world.deliver(DAY, bill(two.first), bill(two.second))
+    two.deliver_next()
+    world.deliver(AFTER)
+    world.deliver(DAY + 3 * ONE_DAY, bill(two.doubt))
+    settle(world, asked)
+    assert state(world, two.doubt) is State.VENDED
+    assert not any(kind == "vended_after_rejection" for _, kind in opened(world))
+    settle(world)
+    assert is_settled_for_good(world)
+
+
+def test_a_later_file_that_is_not_believed_keeps_no_doubt_open(two):
+    world = two.world
+    world.now = morning(5)
+    world.deliver(DAY, bill(two.first), bill(two.second))
+    two.deliver_next()
+    world.deliver(AFTER)
+    name = world.deliver(DAY + 3 * ONE_DAY, bill(two.doubt))
+    world.shelf.unreadable = {name: 20}
+    settle(world, DAY)
+    assert state(world, two.doubt) is State.REJECTED
