@@ -287,13 +287,18 @@ class Settling(Recording, frozen=True, kw_only=True):
         return await self._past.naming(later - evidence.beyond, request_ids)
 
     async def _bring_up_to_date(self, day: date, billed_on: date, read: Read[Any], run: _Run) -> None:
-        """Settle a day of long ago of which a file bills a sale, or did so the last time, unless it is settled with that file."""
+        """Settle a day of long ago of which a file bills a sale, or did so the last time, unless it is settled with that file.
+
+        A day that was never settled, as one that is refused, only remembers the file for its first time.
+        """
         try:
             runs = await self._papers.runs(day)
             file = read.files.get(billed_on)
-            if file is None or runs.files.get(billed_on.isoformat()) == file.known_as or await self._papers.day(day) is None:
+            if file is None or runs.files.get(billed_on.isoformat()) == file.known_as:
                 return
             await self._papers.keep_runs(day, runs, structs.replace(runs, beyond=tuple(sorted({*runs.beyond, billed_on}))))
+            if await self._papers.day(day) is None:
+                return
             await self._settle_day(day, run)
         except Refused as error:
             await self._refuse(day, error.refusal)

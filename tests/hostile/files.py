@@ -1,7 +1,6 @@
 """What must hold of every settlement file, whatever stands in it. Judged by a reading that shares nothing with ours."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +9,8 @@ from shared.mobilemart.settlement_writer import line_text, written
 
 _HEADER: Final = re.compile(r"H\|([^|]+)\|([0-9]{8})")
 _BYTE_ORDER_MARK: Final = "\ufeff"
+_NOTHING: Final = " \t\r\x00\x0b\x0c\x1a\xa0\ufeff"
+_BEHIND: Final = f"{_NOTHING}|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,9 @@ def keep(data: bytes, size: int) -> None:
     assert read == whole
     version, texts = _plainly_said(data)
     assert version == read.version
-    assert [line_text(line) for line in read.lines] == texts
+    assert [_compared(line_text(line)) for line in read.lines] == [_compared(text) for text in texts]
+    if not read.summary.notes:
+        assert [line_text(line) for line in read.lines] == texts
     assert read.summary.all.rows == len(texts)
     assert read.summary.all.cents == sum(int(text.split("|")[11]) for text in texts)
     billed = [line for line in read.lines if line.status == "Successful"]
@@ -61,16 +64,35 @@ def _written(data: bytes, read: Accepted) -> bytes:
     return b"".join(written(SettlementFile([data]).day, read.lines, version=read.version))
 
 
+def _compared(text: str) -> list[str]:
+    """What settlement compares of a detail line."""
+    fields = text.split("|")
+    return [fields[at] for at in (1, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17)]
+
+
 def _plainly_said(data: bytes) -> tuple[str, list[str]]:
     """The version and the detail lines without their tender PAN; every rule about the frame is checked on the way."""
-    first, *details, last = _split(data.decode().removeprefix(_BYTE_ORDER_MARK))
-    header = _HEADER.fullmatch(first)
+    first, *details, last = _split(data)
+    header = _HEADER.fullmatch(first.rstrip(_BEHIND))
     assert header
-    record, _, count = last.partition("|")
+    record, _, count = last.rstrip(_BEHIND).partition("|")
     assert record == "T" and count.isascii() and count.isdecimal() and int(count) == len(details) + 2
     assert all(text.startswith("D|") and text.count("|") == 23 for text in details)
     return header[1], [text.rpartition("|")[0] for text in details]
 
 
-def _split(text: str) -> Iterable[str]:
-    return (line.removesuffix("\r") for line in text.removesuffix("\n").split("\n"))
+def _split(data: bytes) -> list[str]:
+    """The lines, of which none behind the last one says anything, without the marks before them."""
+    if re.match(rb"[^\r\n]*\r+[^\r\n]", data):
+        data = data.replace(b"\r", b"\n")
+    texts = [_text(line).lstrip(_BYTE_ORDER_MARK).removesuffix("\r") for line in data.split(b"\n")]
+    while not texts[-1].strip(_NOTHING):
+        texts.pop()
+    return texts
+
+
+def _text(line: bytes) -> str:
+    """A line as UTF-8; what is none is some other letter, and nothing that is compared."""
+    text = line.decode("utf-8", "replace")
+    assert "\ufffd" in line.decode("utf-8", "ignore") or "\ufffd" not in "".join(_compared(text) if text.count("|") == 23 else text)
+    return text

@@ -13,7 +13,7 @@ from msgspec import structs
 from shared.config import ReprintBy
 from shared.mobilemart.access import Credentials
 from shared.mobilemart.client import MobileMart, Settings
-from shared.mobilemart.settlement_writer import Plant, detail, planted, written
+from shared.mobilemart.settlement_writer import Form, Plant, detail, formed, planted, written
 from shared.mobilemart.simulator import (
     PLAIN,
     SCENARIOS,
@@ -110,6 +110,8 @@ def files() -> Iterator[bytes]:
     yield b"".join(written(date(2026, 5, 1), lines, miscounted_by=1))
     for plant in Plant:
         yield b"".join(written(date(2026, 5, 1), planted(lines, {0: plant}), tender_pan="411111******1111"))
+    for form in Form:
+        yield formed(b"".join(written(date(2026, 5, 1), lines)), form)
 
 
 def bent(body: bytes, chance: random.Random) -> bytes | None:

@@ -1,7 +1,6 @@
 """What a rejection may rest on where the vend itself was not answered, worked out from what the supplier said and filed."""
 
 from datetime import date, datetime, timedelta
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES
@@ -62,8 +61,8 @@ def remember_who_was_named(world: "World", settled: Settled) -> None:
 def lines_withdrawn_are_told(world: "World", settled: Settled) -> None:
     """A day that was settled with a file which lacks lines that an earlier one had says so, and no other does."""
     for body in settled.days:
-        files = _files(world, date.fromisoformat(body["day"]))
-        if body["file"] is None or not files or sha256(files[-1]).hexdigest() != body["file"]["sha256"]:
+        names = world.shelf.of_day(date.fromisoformat(body["day"]))
+        if body["file"] is None or not names or world.shelf.hash_of(names[-1]) != body["file"]["sha256"]:
             continue
         told = any(found["kind"] == "lines_withdrawn" and found["day"] == body["day"] for found in body["discrepancies"])
         if not told and lost_lines(world, date.fromisoformat(body["day"])) is not None:
@@ -80,13 +79,12 @@ def _is_valid(content: bytes) -> bool:
 
 
 def _valid_files(world: "World", day: date) -> list[bytes]:
-    """The valid files of a day that lie there, the last one last."""
+    """The valid files of a day that lie there and can be read, the last one last."""
     return [content for content in _files(world, day) if _is_valid(content)]
 
 
 def _files(world: "World", day: date) -> list[bytes]:
-    named = sorted(world.shelf.contents.items())
-    return [content for _, content in named if content.startswith(f"H|1|{day:%Y%m%d}".encode())]
+    return [world.shelf.contents[name] for name in world.shelf.of_day(day) if name not in world.shelf.unreadable]
 
 
 def _was_denied(world: "World", sale: Transaction) -> bool:
@@ -105,7 +103,7 @@ def lost_lines(world: "World", day: date) -> str | None:
     for content in _valid_files(world, day):
         if any(row[THEIR_ID].lower() not in theirs and row[OUR_ID].lower() not in ours for row in _rows(content)):
             return f"an earlier file of {day} had other lines"
-    lying = {sha256(content).hexdigest() for content in _files(world, day)}
+    lying = {world.shelf.hash_of(name) for name in world.shelf.of_day(day)}
     versions = (paper.body for (_, paper_id), paper in world.store.papers.items() if paper_id.startswith(f"live-{day}-v"))
     for body in versions:
         if body["file"] is not None and body["file"]["sha256"] not in lying and body["file"]["rows"] > len(last):
@@ -151,11 +149,9 @@ def _billed_on(world: "World", sale: Transaction) -> set[date]:
     """The days whose last files bill a sale, as far as a line names it."""
     held = id_on_record(sale)
     billed = set()
-    for day in {
-        date.fromisoformat(f"{content[4:8].decode()}-{content[8:10].decode()}-{content[10:12].decode()}")
-        for content in world.shelf.contents.values()
-    }:
-        for row in _rows(_files(world, day)[-1]):
+    for day in world.shelf.days():
+        files = _files(world, day)
+        for row in _rows(files[-1]) if files else ():
             is_named = row[OUR_ID].lower() == sale.request_id or held in (row[THEIR_ID].lower(), row[OUR_ID].lower())
             if is_named and row[STATUS] == "Successful":
                 billed.add(day)
@@ -164,6 +160,8 @@ def _billed_on(world: "World", sale: Transaction) -> set[date]:
 
 def _hole_in_a_day(world: "World", sale: Transaction, day: date) -> str | None:
     files = _files(world, day)
+    if world.shelf.hides_some_of(day):
+        return f"a file of {day} cannot be read"
     if not files or not _is_valid(files[-1]):
         return f"the file of {day} never came"
     if business_day(world.clock.now) <= day:

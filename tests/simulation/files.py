@@ -1,6 +1,6 @@
 """The supplier's settlement files: of what it really sold, and as they should not be."""
 
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from types import coroutine
@@ -8,32 +8,39 @@ from typing import Any
 from zlib import crc32
 
 from shared.mobilemart.settlement_file import Line
-from shared.mobilemart.settlement_writer import detail, written
-from shared.settlement_files import Choice, FilesUnavailable, Found, Reading, StoredFile, read
+from shared.mobilemart.settlement_writer import Form, detail, formed, written
+from shared.settlement_files import Choice, FilesUnavailable, FileUnreadable, Found, Reading, StoredFile, read
 from shared.transaction import Transaction, business_day
 from tests.simulation.faults import Call, Fault
 from tests.simulation.goods import Vend
 
 LIST = Call("files.find", Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.LATE, weight=6)
 READ = Call("files.read", Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.LATE, weight=6)
+FORMS = tuple(Form)
 UNBILLED = ("Pending", "Binned")  # statuses under which nothing is billed: one that nobody knows, and one that is known
 
 
 class Shelf:
-    """Files in memory, by name. Implements `shared.settlement_files.Files`."""
+    """Files in memory, by name. Implements `shared.settlement_files.Files`.
 
-    __slots__ = ("_choice", "contents", "ever")
+    `contents` are what files say, by the letter; `forms` in which other form some are written; `unreadable`, of some that cannot
+    be read, whether their header can.
+    """
+
+    __slots__ = ("_choice", "contents", "ever", "forms", "unreadable")
 
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
         self.ever: dict[str, bytes] = {}  # by hash, those that were overwritten too
+        self.forms: dict[str, Form] = {}
+        self.unreadable: dict[str, bool] = {}
         self._choice = Choice(None)
 
     @coroutine
     def find(self, days: Collection[date]) -> Generator[Any, Fault | None, Found]:
         if (fault := (yield LIST)) is Fault.REFUSED:
             raise FilesUnavailable
-        found = self._choice([_stored(name, content) for name, content in self.contents.items()], days)
+        found = self._choice(map(self._stored, self.contents), days)
         if fault is not None:
             yield fault
         return found
@@ -47,20 +54,59 @@ class Shelf:
             yield fault
         return made
 
-    def deliver(self, day: date, lines: list[Line], at: datetime, *, miscounted_by: int = 0, cut: bool = False) -> None:
-        """Put a file in place, named by when it was made: over another of that name, if there is one."""
+    def deliver(
+        self, day: date, lines: list[Line], at: datetime, *, miscounted_by: int = 0, cut: bool = False, form: Form | None = None
+    ) -> str:
+        """Put a file in place, named by when it was made: over another of that name, if there is one. Its name."""
         content = b"".join(written(day, lines, miscounted_by=miscounted_by))
-        self.contents[f"FULCRUM.MERCHANT.ACME.RECON.{at:%Y%m%d%H%M%S}.txt"] = content[:-9] if cut else content
+        name = f"FULCRUM.MERCHANT.ACME.RECON.{at:%Y%m%d%H%M%S}.txt"
+        self.contents[name] = content[:-9] if cut else content
         self.ever[sha256(content).hexdigest()] = content
+        self.forms.pop(name, None)
+        if form is not None:
+            self.forms[name] = form
+        return name
 
     def repeat_last(self, at: datetime) -> None:
         """The same bytes under another name."""
         *_, last = self.contents.values()
         self.contents[f"FULCRUM.MERCHANT.ACME.RECON.{at:%Y%m%d%H%M%S}.txt"] = last
 
+    def days(self) -> set[date]:
+        """The days that files say they are of, as far as their headers came whole."""
+        heads = (content.partition(b"\n")[0].decode().removeprefix("H|1|") for content in self.contents.values())
+        return {date.fromisoformat(head) for head in heads if len(head) == 8}
 
-def _stored(name: str, content: bytes) -> StoredFile:
-    return StoredFile(name, f"{crc32(content):08x}", lambda: (content,))
+    def of_day(self, day: date) -> list[str]:
+        """The names of a day's files, the last one last."""
+        head = f"H|1|{day:%Y%m%d}".encode()
+        return sorted(name for name in self.contents if self.contents[name].startswith(head))
+
+    def hides_some_of(self, day: date) -> bool:
+        """Whether a file that cannot be read is of that day, or may be, by its name."""
+        stamps = [f".{day + timedelta(days=later):%Y%m%d}" for later in (0, 1)]
+        by_name = any(stamp in name for name, header in self.unreadable.items() for stamp in stamps if not header)
+        return by_name or any(name in self.unreadable for name in self.of_day(day))
+
+    def hash_of(self, name: str) -> str:
+        """The SHA-256 of a file's bytes."""
+        return sha256(self._served(name)).hexdigest()
+
+    def _served(self, name: str) -> bytes:
+        content, form = self.contents[name], self.forms.get(name)
+        return content if form is None else formed(content, form)
+
+    def _stored(self, name: str) -> StoredFile:
+        served = self._served(name)
+        return StoredFile(name, f"{crc32(served):08x}", lambda: self._chunks(name, served))
+
+    def _chunks(self, name: str, served: bytes) -> Iterator[bytes]:
+        if name not in self.unreadable:
+            yield served
+            return
+        if self.unreadable[name]:
+            yield served[: len(served.splitlines(keepends=True)[0]) + 1]
+        raise FileUnreadable("Forbidden (403)")
 
 
 def lines_of(day: date, vends: list[Vend], ids: str) -> list[Line]:

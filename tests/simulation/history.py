@@ -304,7 +304,11 @@ class History(World):
     def _deliver_badly(self, day: date) -> None:
         lines = lines_of(day, self.switch.vends, self.character.file_id)
         at = self.clock.now
-        match self.pick(9):
+        match self.pick(10):
+            case 9:
+                self.saw("file: cannot be read")  # at all, or behind its header; perhaps later it can
+                name = self.shelf.deliver(day, lines, at)
+                self.shelf.unreadable[name] = self.pick(2) > 0
             case 0:
                 self.saw("file: missing")
             case 1:
@@ -329,7 +333,7 @@ class History(World):
                 self.shelf.deliver(day, lines[1::2], at)
             case _:
                 self.saw("file: true")
-                self.shelf.deliver(day, lines, at)
+                self.shelf.deliver(day, lines, at, form=self.form())
 
 
 def _stranger(shopper: Shopper) -> Caller:

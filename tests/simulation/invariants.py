@@ -1,7 +1,8 @@
 """The promises. Each is one function, and raises `Violation` where it does not hold."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.config import ReprintBy
 from shared.mobilemart.wire import REPRINTED
@@ -371,6 +372,23 @@ AT_THE_END: Final = (
     every_end_is_announced,
     the_sums_conserve,
 )
+
+
+def one_file_costs_its_own_day(world: "World", bad: date, before: Mapping[str, Mapping[str, Any]]) -> None:
+    """A day whose file cannot be read stays as it was before the run, and every other is settled with its own."""
+    after = settled_days(world)
+    if after.get(bad.isoformat()) != before.get(bad.isoformat()):
+        raise Violation("a day is not settled without a file that cannot be read", bad.isoformat())
+    for day in sorted(world.shelf.days() - {bad}):
+        name = day.isoformat()
+        beside_one_believed = abs(day - bad) <= timedelta(days=1) and name in before
+        if not beside_one_believed and (name not in after or after[name]["file"] is None):
+            raise Violation("a file that cannot be read costs its own day alone", name)
+
+
+def settled_days(world: "World") -> dict[str, Mapping[str, Any]]:
+    """The settled days as they stand, by their names."""
+    return {body["day"]: body for body in _days(world)}
 
 
 def _days(world: "World") -> list[dict]:

@@ -17,6 +17,7 @@ from shared import (
     outcome,
     recording,
     resolving,
+    settlement_files,
     settlement_papers,
     settling,
     settling_past,
@@ -324,5 +325,24 @@ PLANTS = (
     plant("what the next day's file lacks is not asked", (settling_past.PastFiles.doubted, swap("if runs.lacking != Lacking() or", "if"))),
     plant("a sale that is billed late is missing on its own day for ever", (_settled, swap("*settled.reached, ", ""))),
     plant("a line that does not bill is no sign of a vend", (settling.Settling._healed, swap("map(self._signed, settled.signs)", "()"))),
+    plant(
+        "one file that cannot be read stops every day",
+        (
+            settlement_files.read,
+            before(
+                "    except (FileRefused, FileUnreadable) as error:",
+                "    except FileUnreadable as error:",
+                "        raise FilesUnavailable",
+            ),
+        ),
+    ),
+    plant(
+        "a day is settled without its file that cannot be read",
+        (settling._check, swap("if of == day or", "if of == day and not refusal.unread or")),
+    ),
+    plant(
+        "a day that was refused is forgotten",
+        (settling.Settling._unsettled, swap("return sorted(days)", "return sorted(days - {*await self._papers.refused()})")),
+    ),
     plant("a settlement line is no evidence", (settling.Settling._healed, swap("sorted(settled.proofs, key=_in_order)", "()"))),
 )

@@ -10,6 +10,7 @@ from shared.brake import Brake
 from shared.identifiers import Caller
 from shared.matching import Readings
 from shared.mobilemart.client import Settings
+from shared.mobilemart.settlement_writer import Form
 from shared.operating import Operating
 from shared.ports import Rules
 from shared.reconciling import Sweeping
@@ -23,7 +24,7 @@ from tests.simulation import evidence, invariants, operators
 from tests.simulation.callers import Shopper
 from tests.simulation.character import Character
 from tests.simulation.client import BASE_URL, Client
-from tests.simulation.files import Shelf, billed_on, lines_of
+from tests.simulation.files import FORMS, Shelf, billed_on, lines_of
 from tests.simulation.goods import Vend, id_on_record
 from tests.simulation.scheduler import Chance, Clock, Crashed, Each, Scheduler, Task
 from tests.simulation.store import Store, Watch
@@ -220,6 +221,8 @@ class World:
     def files_come(self, *, by_and_by: bool = False) -> None:
         """The true files of all days, and the next day's; then what they prove must be on record."""
         self.saw("files come")
+        if self.pick(2):
+            self.shelf.unreadable.clear()
         days = [billed_on(vend) for vend in self.switch.vends] + [sale.day for sale in self.store.sales.values()]
         last = max(days, default=self.first_day) + ONE_DAY
         self.move_to_morning()
@@ -230,9 +233,12 @@ class World:
             if by_and_by:  # then what is there already must not prove too much
                 self.settle()
                 self.scheduler.run()
-            self.shelf.deliver(day, lines_of(day, self.switch.vends, self.character.file_id), self.clock.now)
+            lines = lines_of(day, self.switch.vends, self.character.file_id)
+            self.shelf.deliver(day, lines, self.clock.now, form=self.form())
             self.clock.now += timedelta(seconds=1)
             day += ONE_DAY
+        if self.pick(4) == 0:
+            self._one_day_cannot_be_read()
         self.settle()
         self.sweep_now()
         self.clock.now += timedelta(seconds=3601)
@@ -243,6 +249,25 @@ class World:
         """The first day of which a file has something to say: of what was sold near midnight, the day before may."""
         days = [sale.day - ONE_DAY if evidence.is_near_midnight(sale) else sale.day for sale in self.store.sales.values()]
         return min(days, default=self.first_day)
+
+    def form(self) -> Form | None:
+        """How a file is written: mostly by the letter of its format."""
+        if self.pick(4):
+            return None
+        self.saw("file: in another form")
+        return FORMS[self.pick(len(FORMS))]
+
+    def _one_day_cannot_be_read(self) -> None:
+        """A day's files break off in a run, whichever of them counts, and are there again in the next."""
+        self.saw("file: broken off")
+        days, before = sorted(self.shelf.days()), invariants.settled_days(self)
+        bad = days[self.pick(len(days))]
+        known = dict(self.shelf.unreadable)
+        self.shelf.unreadable |= dict.fromkeys(self.shelf.of_day(bad), True)
+        self.settle()
+        self.scheduler.run()
+        invariants.one_file_costs_its_own_day(self, bad, before)
+        self.shelf.unreadable = known
 
     def people_decide(self) -> None:
         """People end what is open. Whoever has waited long enough finds it on a list; most do not wait."""
@@ -340,6 +365,8 @@ class World:
 
     def _settled(self, result: Any, error: Exception | None) -> None:
         _reconciled(result, error)
+        if self.calm and isinstance(error, FilesUnavailable):
+            raise Violation("one file that cannot be read stops no run", str(error))
         if error is None:
             evidence.remember_who_was_named(self, result)
             evidence.lines_withdrawn_are_told(self, result)

@@ -587,6 +587,21 @@ def test_a_day_whose_file_cannot_be_read_is_not_forgotten_however_long_that_last
     assert world.days["live-2026-05-01"]["status"] == "provisional"
 
 
+def test_a_day_that_was_refused_when_a_later_file_billed_its_sale_carries_it_out_once_it_is_settled():
+    world = world_at(MORNING + 6 * ONE_DAY)
+    plain, late = sell(world), sell(world, cents=20_000)
+    name = world.deliver(DAY, bill(plain))
+    for after in (1, 2, 3, 4, 5):
+        world.deliver(DAY + after * ONE_DAY, *([bill(late)] if after == 3 else []))
+    world.shelf.unreadable[name] = HEADER_BYTES
+    settle(world)
+    world.shelf.unreadable.clear()
+    settle(world)
+    day = world.days["live-2026-05-01"]
+    assert [found["kind"] for found in day["discrepancies"]] == [] and day["status"] == "balanced"
+    assert [(one["transactionId"], one["billedOn"]) for one in day["carriedOut"]] == [(late.id, "2026-05-04")]
+
+
 def test_a_correction_that_cannot_be_read_changes_nothing_of_what_the_file_before_it_led_to():
     world = world_at(MORNING + 2 * ONE_DAY)
     balanced(world)
