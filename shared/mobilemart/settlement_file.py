@@ -367,16 +367,13 @@ class SettlementFile:
         try:
             return piece.decode("utf-8")
         except UnicodeDecodeError:
-            return "\n".join(self._decoded_line(number, line) for number, line in enumerate(piece.split(b"\n"), self._number))
-
-    def _decoded_line(self, number: int, line: bytes) -> str:
-        try:
-            return line.decode("utf-8")
-        except UnicodeDecodeError:
-            text, wrong = forms.decoded(line)
-        self._refuse(*(Fault(number, "is not UTF-8", at or None, _FIELDS[at - 1].name if at else None) for at in wrong))
-        if not wrong:
-            self._note(number, forms.NOT_UTF_8)
+            text, lines = forms.decoded(piece)
+        for line, wrong in lines:
+            number = self._number + line
+            if wrong:
+                self._refuse(*(Fault(number, "is not UTF-8", at or None, _FIELDS[at - 1].name if at else None) for at in wrong))
+            else:
+                self._note(number, forms.NOT_UTF_8)
         return text
 
     def _whole_lines(self, chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -25,6 +25,8 @@ COMPARED: Final = frozenset({0, 1, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17})  # positio
 BYTE_ORDER_MARK: Final = "\ufeff"
 _BEHIND_A_LINE: Final = " \t\r"
 _BEHIND_THE_TRAILER: Final = f"{_BEHIND_A_LINE}\x00\x0b\x0c\x1a\xa0{BYTE_ORDER_MARK}"  # CP/M ended a text with 0x1A, and filled its block
+_ASCII: Final = bytes(range(128))
+_ESCAPED: Final = re.compile("[\udc80-\udcff]")  # bytes of no UTF-8 letter, as Python's `surrogateescape` has them
 _FIRST_END: Final = re.compile(rb"\n|\r+(?=[^\r\n])")
 
 # Five bytes have no letter in Windows-1252: they become U+FFFD.
@@ -75,24 +77,26 @@ def detail(text: str) -> tuple[str, tuple[str, ...]]:
     return plain, (*notes, *((TABBED,) if plain != bare else ()))
 
 
-def decoded(line: bytes) -> tuple[str, tuple[int, ...]]:
-    """A line that is not UTF-8 as a whole: each field as UTF-8 if it is, else as Windows-1252. And which fields may not be read so.
+def decoded(piece: bytes) -> tuple[str, list[tuple[int, tuple[int, ...]]]]:
+    """Whole lines that are not UTF-8 throughout: every byte that belongs to no UTF-8 letter is read as Windows-1252.
 
-    A line that has not the positions of a detail line may not be read so at all: that is position 0.
+    Beside the text, each line that has such a byte, counted from 0, with the positions that may not be read so: the compared ones, and 0
+    in a line that has not the positions of a detail line. No step is taken for each letter: a file may be full of them.
     """
-    fields = line.split(b"|")
-    texts, wrong = [], set()
-    for at, field in enumerate(fields):
-        try:
-            texts.append(field.decode())
-        except UnicodeDecodeError:
-            texts.append(field.decode("latin-1").translate(_TABLE))
-            if at in COMPARED:
-                wrong.add(at)
-    return "|".join(texts), tuple(sorted(wrong)) if len(fields) == POSITIONS else (0,)
+    text = piece.decode("utf-8", "surrogateescape")
+    lines = [(at, _read_strictly(line)) for at, line in enumerate(text.split("\n")) if not line.isascii() and _ESCAPED.search(line)]
+    for byte in set(piece.translate(None, _ASCII)):
+        text = text.replace(chr(0xDC00 + byte), _WINDOWS_1252[byte])
+    return text, lines
 
 
-_TABLE: Final = {code: letter for code, letter in enumerate(_WINDOWS_1252) if code != ord(letter)}
+def _read_strictly(line: str) -> tuple[int, ...]:
+    fields = line.split("|")
+    if len(fields) != POSITIONS:
+        return (0,)
+    if "".join([fields[at] for at in COMPARED]).isascii():
+        return ()
+    return tuple(at for at in sorted(COMPARED) if _ESCAPED.search(fields[at]))
 
 
 def ends_in_cr_alone(begun: bytes) -> bool | None:
