@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from shared import logs
 from shared.config import ConsumerDetails
+from shared.identifiers import caller_id
 from shared.ports import EventsUnavailable
 from shared.shown import encoded, event_body, event_id
 from shared.single_flight import SingleFlight
@@ -68,6 +69,7 @@ class PubSubEvents:
         return {
             "data": encoded(event_body(event, sale, self._details)),
             "attributes": {
+                "caller": caller_id(sale.mode, sale.caller),  # a subscription is filtered by it, so that a wallet sees its own sales
                 "event": event.value,
                 "vasType": sale.order.vas_type.value,
                 "simulated": "true" if sale.mode is Mode.SIMULATED else "false",

@@ -22,8 +22,8 @@ resource "google_pubsub_topic_iam_member" "publisher" {
   member = google_service_account.function[each.key].member
 }
 
-# A topic without a subscription drops its messages. This one keeps every event, read or not, so that whoever subscribes
-# later, or has lost some, can seek back.
+# A topic without a subscription drops its messages. This one keeps every event of every wallet, read or not, for operators
+# alone: nobody is granted to read it.
 resource "google_pubsub_subscription" "archive" {
   name                       = "transactions-archive"
   topic                      = google_pubsub_topic.transactions.id
@@ -36,16 +36,20 @@ resource "google_pubsub_subscription" "archive" {
   }
 }
 
-# How a wallet subscribes: in order within a sale, at least once, and set aside after twenty failures.
+# How a wallet subscribes: to its own sales and no other's, in order within a sale, at least once, and set aside after twenty
+# failures. A filter cannot be changed: another caller is another subscription.
 resource "google_pubsub_subscription" "wallet" {
-  name                       = "transactions-wallet"
+  for_each = var.wallets
+
+  name                       = "transactions-${each.key}"
   topic                      = google_pubsub_topic.transactions.id
+  filter                     = "attributes.caller = \"${each.value.caller}\""
   ack_deadline_seconds       = 60
   message_retention_duration = local.events_retention
   enable_message_ordering    = true
 
   dead_letter_policy {
-    dead_letter_topic     = google_pubsub_topic.dead.id
+    dead_letter_topic     = google_pubsub_topic.dead[each.key].id
     max_delivery_attempts = 20
   }
 
@@ -61,8 +65,11 @@ resource "google_pubsub_subscription" "wallet" {
   depends_on = [google_pubsub_topic_iam_member.dead_letterer]
 }
 
+# A dead letter holds tokens too, so each wallet's lie apart.
 resource "google_pubsub_topic" "dead" {
-  name       = "transactions-dead"
+  for_each = var.wallets
+
+  name       = "transactions-dead-${each.key}"
   depends_on = [google_project_service.required]
 
   message_storage_policy {
@@ -71,8 +78,10 @@ resource "google_pubsub_topic" "dead" {
 }
 
 resource "google_pubsub_subscription" "dead" {
-  name                       = "transactions-dead"
-  topic                      = google_pubsub_topic.dead.id
+  for_each = var.wallets
+
+  name                       = "transactions-dead-${each.key}"
+  topic                      = google_pubsub_topic.dead[each.key].id
   message_retention_duration = local.events_retention
 
   expiration_policy {
@@ -80,15 +89,27 @@ resource "google_pubsub_subscription" "dead" {
   }
 }
 
+resource "google_pubsub_subscription_iam_member" "wallet" {
+  for_each = var.wallets
+
+  subscription = google_pubsub_subscription.wallet[each.key].name
+  role         = "roles/pubsub.subscriber"
+  member       = each.value.subscriber
+}
+
 # It is Pub/Sub itself that moves a dead letter: it publishes here, and acknowledges there.
 resource "google_pubsub_topic_iam_member" "dead_letterer" {
-  topic  = google_pubsub_topic.dead.name
+  for_each = var.wallets
+
+  topic  = google_pubsub_topic.dead[each.key].name
   role   = "roles/pubsub.publisher"
   member = local.pubsub_agent
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_letterer" {
-  subscription = google_pubsub_subscription.wallet.name
+  for_each = var.wallets
+
+  subscription = google_pubsub_subscription.wallet[each.key].name
   role         = "roles/pubsub.subscriber"
   member       = local.pubsub_agent
 }

@@ -462,9 +462,9 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   notification_channels = local.their_channels
 
   conditions {
-    display_name = "messages in ${google_pubsub_subscription.dead.name}"
+    display_name = "messages in a wallet's transactions-dead-..."
     condition_threshold {
-      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${google_pubsub_subscription.dead.name}\" AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
+      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = starts_with(\"transactions-dead-\") AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
       comparison      = "COMPARISON_GT"
       threshold_value = 0
       duration        = "0s"
@@ -476,6 +476,6 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   }
 
   documentation {
-    content = "The wallet refused an event twenty times: money may be reserved that should be captured or released.\n\n**First:** the wallet's log; then `gcloud pubsub subscriptions pull ${google_pubsub_subscription.dead.name}` without acknowledging, and have the wallet ask for those sales once it is mended.\n\n**Then:** ${var.runbook}#events-that-nobody-could-process"
+    content = "The wallet refused an event twenty times: money may be reserved that should be captured or released.\n\n**First:** the wallet's log; then `gcloud pubsub subscriptions pull transactions-dead-WALLET` without acknowledging, and have the wallet ask for those sales once it is mended.\n\n**Then:** ${var.runbook}#events-that-nobody-could-process"
   }
 }

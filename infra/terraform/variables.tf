@@ -374,3 +374,23 @@ variable "vending_lease_seconds" {
   type        = number
   default     = 240
 }
+
+variable "wallets" {
+  description = "Who reads which caller's events, by a short name: the caller's hash (docs/deploying.md), and an IAM member."
+  type        = map(object({ caller = string, subscriber = string }))
+
+  validation {
+    condition     = alltrue([for name, wallet in var.wallets : can(regex("^[a-z][a-z0-9-]{0,30}$", name)) && !contains(["archive", "dead"], name) && !startswith(name, "dead-")])
+    error_message = "wallets must have short names of a-z, 0-9 and -, other than archive and dead."
+  }
+
+  validation {
+    condition     = alltrue([for wallet in values(var.wallets) : can(regex("^[0-9a-f]{32}$", wallet.caller)) && can(regex("^(serviceAccount|group|user):[^:]+$", wallet.subscriber))])
+    error_message = "wallets must each have a caller's hash, 32 of 0-9 and a-f, and one serviceAccount:, group: or user: as its subscriber."
+  }
+
+  validation {
+    condition     = length(distinct([for wallet in values(var.wallets) : wallet.caller])) == length(var.wallets)
+    error_message = "wallets must each have a caller of its own."
+  }
+}

@@ -13,6 +13,7 @@ import shared.events
 from shared import logs
 from shared.config import ConsumerDetails
 from shared.events import LogEvents, PubSubEvents
+from shared.identifiers import caller_id
 from shared.ports import EventsUnavailable
 from shared.shown import event_body
 from shared.transaction import EventName
@@ -61,7 +62,12 @@ async def test_a_message_is_the_sale_with_the_events_name_and_id(topic, pubsub_e
 
     [message] = await topic.received(1)
     assert json.loads(message.data) == json.loads(json.dumps(event_body(EventName.VENDED, sale, MASKED)))
-    assert dict(message.attributes) == {"event": "vended", "vasType": "utility", "simulated": "true"}
+    assert dict(message.attributes) == {
+        "caller": caller_id(sale.mode, sale.caller),
+        "event": "vended",
+        "vasType": "utility",
+        "simulated": "true",
+    }
     assert message.ordering_key == sale.id
 
 

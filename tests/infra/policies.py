@@ -309,13 +309,30 @@ def events_are_kept(plan: Plan) -> Iterator[str]:
     for subscription in subscriptions:
         if subscription["expiration_policy.0.ttl"] != "":
             yield f"{subscription.address} expires when nobody reads it"
-    dead = {each["name"] for each in plan.of("pubsub_topic") if each["name"].endswith("-dead")}
+    dead = {each["name"] for each in plan.of("pubsub_topic") if each["name"].startswith("transactions-dead-")}
     if not dead <= {each["name"] for each in subscriptions}:
         yield "a dead letter topic without a subscription drops what it gets"
     agents = {(each.type, each["role"]) for each in grants(plan) if "gcp-sa-pubsub" in str(each["member"])}
     for kind, role in (("topic", "publisher"), ("subscription", "subscriber")):
         if (f"google_pubsub_{kind}_iam_member", f"roles/pubsub.{role}") not in agents:
             yield f"Pub/Sub's agent may not dead-letter: it lacks roles/pubsub.{role} on the {kind}"
+
+
+def each_wallet_reads_its_own_events(plan: Plan) -> Iterator[str]:
+    """An event holds tokens: who reads a subscription without a filter could spend every wallet's."""
+    filters = {each["name"]: each["filter"] for each in plan.of("pubsub_subscription")}
+    readers: dict[str, str] = {}
+    for grant in plan.of("pubsub_subscription_iam_member"):
+        if "gcp-sa-pubsub" in str(grant["member"]):
+            continue
+        told = str(filters.get(grant["subscription"]))
+        if not re.fullmatch(r'attributes\.caller = "[0-9a-f]{32}"', told):
+            yield f"{grant['member']} reads {grant['subscription']}, which shows every wallet's events"
+        elif readers.setdefault(told, grant["member"]) != grant["member"]:
+            yield f"{grant['member']} reads another wallet's events in {grant['subscription']}"
+    for name, wallet in plan.variables["wallets"].items():
+        if filters.get(f"transactions-{name}") != f'attributes.caller = "{wallet["caller"]}"':
+            yield f"transactions-{name} is not filtered by its wallet"
 
 
 def reading_is_on_record(plan: Plan) -> Iterator[str]:
@@ -453,6 +470,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     data_is_kept,
     what_is_served_may_be_used,
     events_are_kept,
+    each_wallet_reads_its_own_events,
     reading_is_on_record,
     jobs_run_as_the_scheduler,
     an_address_can_be_taken_away,

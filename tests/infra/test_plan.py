@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from local import package
+from local import caller, package
 from shared import config
 from tests.infra import inventory, policies, queries
 from tests.infra.conftest import NewWorkspace, Planned
@@ -111,6 +111,18 @@ def test_what_is_never_asked_for_by_itself_is_not_indexed(planned: Planned) -> N
 def test_what_expires_deletes_itself(planned: Planned) -> None:
     expiring = {(field["collection"], field["field"]) for field in planned("uat").of("firestore_field") if field["ttl_config"]}
     assert expiring == {("prevends", "expireAt"), ("simulator", "expireAt")}
+
+
+@pytest.mark.parametrize(("environment", "mode"), [("uat", "simulated"), ("staging", "live"), ("production", "live")])
+def test_a_wallets_filter_is_the_hash_in_its_messages(
+    planned: Planned, capsys: pytest.CaptureFixture[str], environment: str, mode: str
+) -> None:
+    """As `local.caller` prints it, of the issuer that the environment names; tests of events hold the attribute to the same."""
+    plan = planned(environment)
+    caller.main(["--mode", mode, "--issuer", plan.variables["oidc"]["issuer"], "--subject", "wallet"])
+    printed = capsys.readouterr().out.strip()
+    (wallet,) = (each for each in plan.of("pubsub_subscription") if each["name"] == "transactions-app")
+    assert wallet["filter"] == f'attributes.caller = "{printed}"'
 
 
 def test_archives_hold_the_requirements_that_the_build_installs(archives: Path) -> None:

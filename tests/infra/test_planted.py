@@ -43,7 +43,7 @@ MALFORMED: Final = (
         '"ALLOW_EVERYBODY"',
         "ingress_settings is 'ALLOW_EVERYBODY'",
     ),
-    Error("a missing argument", "events.tf", '  name       = "transactions-dead"\n', "", 'The argument "name" is required'),
+    Error("a missing argument", "events.tf", '  name       = "transactions-dead-${each.key}"\n', "", 'The argument "name" is required'),
     Error(
         "a missing block",
         "secrets.tf",
@@ -91,6 +91,16 @@ CONTRADICTORY: Final = (
     ),
     ("live without secrets", ["-var=mobilemart_secrets=null"], "mobilemart_secrets is required"),
     ("a supplier slower than the function", ["-var=mobilemart_timeout_seconds=300"], "The deadlines do not nest: the supplier's (300 s)"),
+    (
+        "two wallets of one caller",
+        [
+            (
+                '-var=wallets={"a"={"caller"="208e340a371d84f5261e656e22c9a613","subscriber"="user:a@example.com"},'
+                '"b"={"caller"="208e340a371d84f5261e656e22c9a613","subscriber"="user:b@example.com"}}'
+            )
+        ],
+        "wallets must each have a caller of its own",
+    ),
     ("a region that is none", ["-var=scheduler_region=Johannesburg"], "scheduler_region must be a region"),
     ("a lease shorter than the function", ["-var=vending_lease_seconds=200"], "The deadlines do not nest: the function's (220 s)"),
     (
@@ -244,8 +254,8 @@ WRONG: Final = (
     Error(
         "dead letters that nobody may move",
         "events.tf",
-        '"roles/pubsub.subscriber"',
-        '"roles/pubsub.viewer"',
+        '"roles/pubsub.subscriber"\n  member       = local.pubsub_agent',
+        '"roles/pubsub.viewer"\n  member       = local.pubsub_agent',
         "it lacks roles/pubsub.subscriber on the subscription",
     ),
     Error(
@@ -268,6 +278,13 @@ WRONG: Final = (
         "retain_acked_messages      = true",
         "retain_acked_messages      = false",
         "no subscription keeps every event",
+    ),
+    Error(
+        "a wallet that reads every other's tokens",
+        "events.tf",
+        '  filter                     = "attributes.caller = \\"${each.value.caller}\\""\n',
+        "",
+        "wallet@wallet-app-production.iam.gserviceaccount.com reads transactions-app, which shows every wallet's events",
     ),
     Error(
         "a permission under its old name",

@@ -21,6 +21,11 @@ oidc = {
   scope    = "vas.sell"
 }
 
+# The subject `wallet` of that issuer: python -m local.caller
+wallets = {
+  app = { caller = "f4e793635e1a98e6f60ff1b1ba636e7a", subscriber = "serviceAccount:wallet@wallet-app-production.iam.gserviceaccount.com" }
+}
+
 # One instance of each is always warm, so that no customer waits for a start. The maximum bounds what a flood can cost.
 instances = {
   prevend   = { minimum = 1, maximum = 10 }

@@ -23,6 +23,11 @@ oidc = {
 
 settlement_retention_days = 30
 
+# The subject `wallet` of that issuer: python -m local.caller
+wallets = {
+  app = { caller = "55ca1a949bb927c174c68eebd17fbd76", subscriber = "serviceAccount:wallet@wallet-app-staging.iam.gserviceaccount.com" }
+}
+
 instances = {
   prevend   = { minimum = 0, maximum = 3 }
   purchase  = { minimum = 0, maximum = 3 }

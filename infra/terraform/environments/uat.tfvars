@@ -15,6 +15,11 @@ oidc = {
   jwks_url = "https://id.uat.example.com/.well-known/jwks.json"
 }
 
+# The subject `wallet` of that issuer: python -m local.caller
+wallets = {
+  app = { caller = "22f6d89b36a6bb1e851a13f15f4032aa", subscriber = "serviceAccount:wallet@wallet-app-uat.iam.gserviceaccount.com" }
+}
+
 instances = {
   prevend   = { minimum = 0, maximum = 2 }
   purchase  = { minimum = 0, maximum = 2 }
