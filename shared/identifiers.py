@@ -15,7 +15,7 @@ from shared.vas import Mode, Order, VasType
 ID_CHARACTERS = 32  # 128 bits of SHA-256, in hex
 
 _FINGERPRINT: Final = re.compile(rf"[0-9a-f]{{{ID_CHARACTERS}}}", re.ASCII)
-_GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_GUID: Final = re.compile(r"\{?([0-9a-f]{8})" + 3 * r"-?([0-9a-f]{4})" + r"-?([0-9a-f]{12})\}?", re.ASCII | re.IGNORECASE)
 
 
 class Caller(Value, frozen=True):
@@ -63,8 +63,10 @@ def comparable(one: str, other: str) -> bool:
 
 
 def one_spelling(supplier_id: str) -> str:
-    """A supplier's id as it is compared and looked up: its GUIDs, which its API and its files may spell otherwise, in lower case."""
-    return supplier_id.lower() if _GUID.fullmatch(supplier_id) else supplier_id
+    """A supplier's id as it is compared and looked up. Its GUIDs, which its API and its files may spell otherwise, are in lower case,
+    with hyphens and without braces."""
+    found = _GUID.fullmatch(supplier_id)
+    return supplier_id if found is None else "-".join(found.groups()).lower()
 
 
 def same_supplier_id(one: str | None, other: str | None) -> bool:

@@ -43,6 +43,7 @@ _HARMLESS: Final = (  # identifiers that may hold long runs of digits by chance
     r"(?<![0-9A-Za-z])(?:"
     r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"  # traceparent
     r"|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"  # UUID
+    r"|RECON\.2[0-9]{7,16}\.txt"  # the end of a settlement file's name: the moment when it was made
     r"|(?=[0-9]*[a-fA-F])(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{40}|[0-9a-fA-F]{32}|[0-9a-fA-F]{16})"  # hashes; span and trace ids
     r")(?![0-9A-Za-z])"
 )

@@ -62,7 +62,7 @@ class PastFiles(Value, frozen=True, kw_only=True):
             for one in file.earlier:
                 try:
                     ones.append(await self.files.read({day: one}, partial(read_earlier, last, unvended)))
-                except Refused as error:  # one that breaks the format was never believed, and one that cannot be read may say anything
+                except Refused as error:  # one without a header was never believed, and one that cannot be read may say anything
                     ones += [UNREAD] if error.refusal.unread else []
             said[day] = tuple(ones)
         return said

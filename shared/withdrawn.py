@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import structs
 
 from shared.matching import Filed
-from shared.mobilemart.settlement_file import SettlementFile, Total
+from shared.mobilemart.settlement_file import FileRefused, SettlementFile, Total
 from shared.settled_day import MOST_LISTED, Kind, SettledDay
 from shared.value import Value
 
@@ -110,13 +110,16 @@ def read_earlier(last: Ids, request_ids: Collection[str], files: Iterable[Settle
     lost: list[Filed] = []
     naming: list[Filed] = []
     (file,) = files
-    for number, line in enumerate(file, 2):
-        if not last.hold(line.transaction_id, line.merchant_id):
-            total += Total(1, line.cents)
-            if len(lost) < MOST_LISTED:
-                lost.append(Filed(file.day, number, line))
-        if line.merchant_id.lower() in request_ids:
-            naming.append(Filed(file.day, number, line))
+    try:
+        for number, line in enumerate(file, 2):
+            if not last.hold(line.transaction_id, line.merchant_id):
+                total += Total(1, line.cents)
+                if len(lost) < MOST_LISTED:
+                    lost.append(Filed(file.day, number, line))
+            if line.merchant_id.lower() in request_ids:
+                naming.append(Filed(file.day, number, line))
+    except FileRefused:  # nobody ever believed it, so nothing of it is lost; a sale that it names may have vended all the same
+        return Earlier(sha256="", rows=0, total=Total(), lost=(), naming=tuple(naming))
     summary = file.summary
     return Earlier(sha256=summary.sha256, rows=summary.all.rows, total=total, lost=tuple(lost), naming=tuple(naming))
 

@@ -101,4 +101,5 @@ def test_a_guid_of_the_suppliers_is_the_same_in_any_case_and_anything_else_to_th
 
 def test_the_one_spelling_of_a_guid_is_the_one_in_lower_case_which_is_on_record():
     assert one_spelling(GUID.upper()) == one_spelling(GUID) == GUID
+    assert one_spelling(GUID.replace("-", "")) == one_spelling(f"{{{GUID.upper()}}}") == GUID
     assert one_spelling("Receipt 7") == "Receipt 7"

@@ -209,6 +209,7 @@ def test_credentials_in_the_text_of_others_are_masked(lines, said):
     "identifier",
     [
         str(uuid.UUID(int=0x12345678_1234_4234_8234_123456789012)),
+        "FULCRUM.MERCHANT.ACME.RECON.20260502050000.txt",
         TRACE,
         SPAN,
         f"00-{TRACE}-{SPAN}-01",

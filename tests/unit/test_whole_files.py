@@ -379,3 +379,24 @@ def test_a_later_file_that_is_not_believed_keeps_no_doubt_open(two):
     world.shelf.unreadable = {name: 20}
     settle(world, DAY)
     assert state(world, two.doubt) is State.REJECTED
+
+
+def test_a_sale_that_an_earlier_file_with_a_wrong_count_bills_is_not_rejected_by_silence(two):
+    world = two.world
+    miscounted = world.deliver(DAY, bill(two.first), bill(two.doubt), bill(two.second), stamp="20260502050000")
+    world.shelf.files[miscounted] = world.shelf.files[miscounted].replace(b"T|5", b"T|6")
+    world.deliver(DAY, bill(two.first), bill(two.second), stamp="20260502060000")
+    two.deliver_next()
+    settle(world)
+    assert state(world, two.doubt) is State.IN_DOUBT and opened(world) == set()
+    assert world.sales[two.doubt.id].sign_of_vend
+
+
+def test_an_earlier_file_with_a_wrong_count_that_does_not_name_the_sale_hinders_nothing(two):
+    world = two.world
+    miscounted = world.deliver(DAY, bill(two.first), stamp="20260502050000")
+    world.shelf.files[miscounted] = world.shelf.files[miscounted].replace(b"T|3", b"T|4")
+    world.deliver(DAY, bill(two.first), bill(two.second), stamp="20260502060000")
+    two.deliver_next()
+    settle(world)
+    assert state(world, two.doubt) is State.REJECTED and opened(world) == set()
