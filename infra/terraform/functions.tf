@@ -22,10 +22,13 @@ locals {
       description      = "Ends what is in doubt, and compares each day with the supplier's settlement file."
       available_memory = "1Gi"
       concurrency      = 20 # the Scheduler and a few people; three days of sales are in memory while a day is compared
-      invokers = {
-        operators = "group:${var.operators_group}"
-        scheduler = google_service_account.scheduler.member
-      }
+      invokers = merge(
+        {
+          operators = "group:${var.operators_group}"
+          scheduler = google_service_account.scheduler.member
+        },
+        var.iap_audience == null ? {} : { proxy = local.iap_agent }, # it calls in the name of whom it has let in
+      )
       viewers = { operators = "group:${var.operators_group}" } # `gcloud run services proxy` looks the service up first
     }
   }

@@ -15,9 +15,16 @@ resource "google_service_account" "scheduler" {
   depends_on   = [google_project_service.required]
 }
 
+# Runs the tests, and with them code of third parties. It writes no image and no archive that a function is built from.
+resource "google_service_account" "checker" {
+  account_id   = "checker"
+  display_name = "Tests, packages and plans; changes nothing that runs"
+  depends_on   = [google_project_service.required]
+}
+
 resource "google_service_account" "builder" {
   account_id   = "builder"
-  display_name = "Tests, packages and plans, and builds the functions' images; changes nothing that runs"
+  display_name = "Builds the functions' images from their archives"
   depends_on   = [google_project_service.required]
 }
 
@@ -33,6 +40,7 @@ locals {
     { for name, account in google_service_account.function : name => account.email },
     {
       builder   = google_service_account.builder.email
+      checker   = google_service_account.checker.email
       deployer  = google_service_account.deployer.email
       scheduler = google_service_account.scheduler.email
     },
@@ -76,6 +84,7 @@ resource "google_project_iam_member" "restored_user" {
 resource "google_project_iam_member" "log_writer" {
   for_each = {
     builder  = google_service_account.builder.member
+    checker  = google_service_account.checker.member
     deployer = google_service_account.deployer.member
   }
 

@@ -19,6 +19,7 @@ locals {
   keep_data = local.live
 
   # The agents of Google's own services, which act in this project under these names.
+  iap_agent    = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-iap.iam.gserviceaccount.com"
   pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 }
 

@@ -13,6 +13,11 @@ output "mode" {
   value       = local.live ? "live" : "simulated"
 }
 
+output "region" {
+  description = "Where the functions run."
+  value       = var.region
+}
+
 output "secrets" {
   description = "The secrets that people must fill; none in a simulation."
   value       = [for secret in google_secret_manager_secret.mobilemart : secret.secret_id]

@@ -1,5 +1,6 @@
 # How a commit comes to run. `check` tests it and makes a plan, which is kept; `apply` applies that very plan, after a person
-# has approved it everywhere but in uat. The builder that made the plan can change nothing that runs.
+# has approved it everywhere but in uat. The checker that made the plan can change nothing that runs, and
+# the builder, which makes the images, runs no test.
 #
 # The deployer puts code where sales and secrets are read, so code of its choice may read them: no role keeps that from
 # whoever deploys. What does is the approval of each plan. Its role keeps it from more than that: it changes no grant, no
@@ -34,6 +35,7 @@ locals {
     "monitoring.alertPolicies.get",
     "monitoring.dashboards.get",
     "monitoring.notificationChannels.get",
+    "monitoring.uptimeCheckConfigs.get",
     "pubsub.subscriptions.get",
     "pubsub.subscriptions.getIamPolicy",
     "pubsub.topics.get",
@@ -95,6 +97,9 @@ locals {
     "monitoring.notificationChannels.create",
     "monitoring.notificationChannels.delete",
     "monitoring.notificationChannels.update",
+    "monitoring.uptimeCheckConfigs.create",
+    "monitoring.uptimeCheckConfigs.delete",
+    "monitoring.uptimeCheckConfigs.update",
     "pubsub.subscriptions.create",
     "pubsub.subscriptions.delete",
     "pubsub.subscriptions.update",
@@ -129,7 +134,7 @@ resource "google_project_iam_custom_role" "applier" {
 
 resource "google_project_iam_member" "planner" {
   for_each = {
-    builder  = google_service_account.builder.member
+    checker  = google_service_account.checker.member
     deployer = google_service_account.deployer.member
   }
 
@@ -179,12 +184,12 @@ resource "google_storage_bucket" "pipeline" {
 
 # Adds objects and replaces none: replacing takes the right to delete. `gcloud storage cp` asks for the destination before it
 # writes, so who adds must read as well. The sources that a person submits by hand lie here too.
-resource "google_storage_bucket_iam_member" "pipeline_builder" {
+resource "google_storage_bucket_iam_member" "pipeline_checker" {
   for_each = local.adds_objects
 
   bucket = google_storage_bucket.pipeline.name
   role   = each.value
-  member = google_service_account.builder.member
+  member = google_service_account.checker.member
 }
 
 resource "google_storage_bucket_iam_member" "pipeline_deployer" {
@@ -193,10 +198,10 @@ resource "google_storage_bucket_iam_member" "pipeline_deployer" {
   member = google_service_account.deployer.member
 }
 
-resource "google_storage_bucket_iam_member" "state_builder" {
+resource "google_storage_bucket_iam_member" "state_checker" {
   bucket = var.state_bucket
   role   = "roles/storage.objectViewer"
-  member = google_service_account.builder.member
+  member = google_service_account.checker.member
 }
 
 resource "google_storage_bucket_iam_member" "state_deployer" {
@@ -215,17 +220,17 @@ resource "google_pubsub_topic" "plans" {
   }
 }
 
-resource "google_pubsub_topic_iam_member" "plans_builder" {
+resource "google_pubsub_topic_iam_member" "plans_checker" {
   topic  = google_pubsub_topic.plans.name
   role   = "roles/pubsub.publisher"
-  member = google_service_account.builder.member
+  member = google_service_account.checker.member
 }
 
 resource "google_cloudbuild_trigger" "check" {
   name               = "check"
   description        = "Tests, packages and plans for ${var.environment}"
   location           = coalesce(var.build_region, var.region)
-  service_account    = local.account_names.builder
+  service_account    = local.account_names.checker
   filename           = "cloudbuild.yaml"
   include_build_logs = "INCLUDE_BUILD_LOGS_WITH_STATUS"
 

@@ -138,6 +138,10 @@ READ: Final = (
             "monitoring.notificationChannels.delete",
             "monitoring.notificationChannels.get",
             "monitoring.notificationChannels.update",
+            "monitoring.uptimeCheckConfigs.create",
+            "monitoring.uptimeCheckConfigs.delete",
+            "monitoring.uptimeCheckConfigs.get",
+            "monitoring.uptimeCheckConfigs.update",
         ),
     ),
     Read(

@@ -16,7 +16,8 @@ from tests.infra.permissions import KNOWN
 from tests.infra.plan import Plan, Resource
 
 FUNCTIONS: Final = ("prevend", "purchase", "reconcile")
-ACCOUNTS: Final = (*FUNCTIONS, "builder", "deployer", "scheduler")
+ACCOUNTS: Final = (*FUNCTIONS, "builder", "checker", "deployer", "scheduler")
+ACTED_AS: Final = (*FUNCTIONS, "builder", "scheduler")  # by the deployer, who gives them to functions, builds and jobs
 PUBLIC: Final = ("allUsers", "allAuthenticatedUsers")
 SECRET_VARIABLES: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")
 LONGEST_ATTEMPT_SECONDS: Final = 1800  # of a Scheduler job with an HTTP target
@@ -60,17 +61,17 @@ NEEDED: Final = (
     *(("project_iam_member", name, "roles/datastore.user", name) for name in FUNCTIONS),
     ("pubsub_topic_iam_member", "transactions", "roles/pubsub.publisher", "purchase"),
     ("pubsub_topic_iam_member", "transactions", "roles/pubsub.publisher", "reconcile"),
-    ("pubsub_topic_iam_member", "plans", "roles/pubsub.publisher", "builder"),
+    ("pubsub_topic_iam_member", "plans", "roles/pubsub.publisher", "checker"),
     ("storage_bucket_iam_member", "settlement", "roles/storage.objectViewer", "reconcile"),
     ("storage_bucket_iam_member", "functions", "roles/storage.objectViewer", "builder"),
     ("storage_bucket_iam_member", "functions", "roles/storage.objectUser", "deployer"),
-    ("storage_bucket_iam_member", "pipeline", "roles/storage.objectCreator", "builder"),
-    ("storage_bucket_iam_member", "pipeline", "roles/storage.objectViewer", "builder"),
+    ("storage_bucket_iam_member", "pipeline", "roles/storage.objectCreator", "checker"),
+    ("storage_bucket_iam_member", "pipeline", "roles/storage.objectViewer", "checker"),
     ("storage_bucket_iam_member", "pipeline", "roles/storage.objectViewer", "deployer"),
-    ("storage_bucket_iam_member", "state", "roles/storage.objectViewer", "builder"),
+    ("storage_bucket_iam_member", "state", "roles/storage.objectViewer", "checker"),
     ("storage_bucket_iam_member", "state", "roles/storage.objectUser", "deployer"),
     ("artifact_registry_repository_iam_member", "functions", "roles/artifactregistry.writer", "builder"),
-    *(("service_account_iam_member", f"{name}@", "roles/iam.serviceAccountUser", "deployer") for name in ACCOUNTS if name != "deployer"),
+    *(("service_account_iam_member", f"{name}@", "roles/iam.serviceAccountUser", "deployer") for name in ACTED_AS),
 )
 TARGETS: Final = ("name", "topic", "subscription", "bucket", "repository", "service_account_id", "secret_id")
 
@@ -108,6 +109,8 @@ def only_prevend_and_purchase_are_public(plan: Plan) -> Iterator[str]:
             yield f"{grant.address} opens {name or grant.type} to {member}"
     expected = {"prevend": {"allUsers"}, "purchase": {"allUsers"}}
     expected["reconcile"] = {plan.account("scheduler"), f"group:{plan.variables['operators_group']}"}
+    if audience := plan.variables.get("iap_audience"):
+        expected["reconcile"].add(f"serviceAccount:service-{audience.split('/')[2]}@gcp-sa-iap.iam.gserviceaccount.com")
     for name in sorted(invokers.keys() | expected.keys()):
         if invokers.get(name) != expected.get(name):
             yield f"{name} is invoked by {sorted(invokers.get(name, ()))}, not by {sorted(expected.get(name, ()))}"
@@ -160,7 +163,7 @@ def roles_are_listed(plan: Plan) -> Iterator[str]:
 
 
 def accounts_are_ours(plan: Plan) -> Iterator[str]:
-    """Six accounts, none of them a default one, and no keys."""
+    """Seven accounts, none of them a default one, and no keys."""
     names = {account["account_id"] for account in plan.of("service_account")}
     if names != set(ACCOUNTS):
         yield f"the accounts are {sorted(names)}, not {sorted(ACCOUNTS)}"
@@ -177,6 +180,19 @@ def needed_grants_are_there(plan: Plan) -> Iterator[str]:
         held = [grant for grant in grants(plan) if (grant["role"], grant["member"]) == (role, plan.account(account))]
         if not any(grant.type == f"google_{kind}" and _is_about(grant, target) for grant in held):
             yield f"{account} lacks {role} on {target} ({kind})"
+
+
+def who_tests_makes_nothing_that_runs(plan: Plan) -> Iterator[str]:
+    """Tests run code of third parties: their account writes no image and no archive, and nobody may act as it."""
+    for grant in grants(plan):
+        makes = grant["role"] == "roles/artifactregistry.writer" or "functions" in f"{grant['bucket']} {grant['condition.0.expression']}"
+        if grant["member"] == plan.account("checker") and makes:
+            yield f"{grant.address} lets the account of the tests make what runs"
+        if "checker@" in str(grant["service_account_id"]):
+            yield f"{grant.address} lets {grant['member']} act as the account of the tests"
+    for name, function in plan.functions().items():
+        if "checker@" in str(function["build_config.0.service_account"]):
+            yield f"{name} is built by the account of the tests"
 
 
 def who_adds_objects_reads_and_replaces_none(plan: Plan) -> Iterator[str]:
@@ -384,7 +400,7 @@ def alerts_reach_somebody(plan: Plan) -> Iterator[str]:
 
 def deployments_are_approved(plan: Plan) -> Iterator[str]:
     triggers = {trigger["name"]: trigger for trigger in plan.of("cloudbuild_trigger")}
-    for name, actor in (("check", "builder"), ("apply", "deployer")):
+    for name, actor in (("check", "checker"), ("apply", "deployer")):
         trigger = triggers.get(name)
         if trigger is None:
             yield f"there is no trigger {name}"
@@ -446,6 +462,22 @@ def alerts_wait_for_their_metrics(plan: Plan) -> Iterator[str]:
         yield f"{wait.address} does not wait for every metric"
 
 
+def an_open_reconcile_is_noticed(plan: Plan) -> Iterator[str]:
+    """It is called every quarter of an hour as nobody and as a stranger with a token of Google's; both must be refused, or it alerts."""
+    watched = " ".join(json.dumps(alert["conditions"]) for alert in plan.of("monitoring_alert_policy"))
+    kinds = set()
+    for check in plan.of("monitoring_uptime_check_config"):
+        accepted = {code["status_value"] for code in check["http_check.0.accepted_response_status_codes"] or ()}
+        if not accepted or not accepted <= {302, 401, 403}:
+            yield f"{check.address} takes {sorted(map(str, accepted))} for a refusal"
+        elif check["period"] == "900s":
+            kinds.add("stranger" if check["http_check.0.service_agent_authentication.0.type"] == "OIDC_TOKEN" else "nobody")
+    for missing in sorted({"nobody", "stranger"} - kinds):
+        yield f"whether {missing} may call reconcile is not tried"
+    if "uptime_check/check_passed" not in watched:
+        yield "a reconcile that lets anybody in alerts nobody"
+
+
 def a_run_that_never_starts_is_noticed(plan: Plan) -> Iterator[str]:
     """An alert on silence sees nothing before the first run that ended well: the Scheduler's failed attempts are counted too."""
     watched = " ".join(json.dumps(alert["conditions"]) for alert in plan.of("monitoring_alert_policy"))
@@ -463,6 +495,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     accounts_are_ours,
     needed_grants_are_there,
     who_adds_objects_reads_and_replaces_none,
+    who_tests_makes_nothing_that_runs,
     secrets_are_for_live_functions_only,
     production_is_live,
     deadlines_nest,
@@ -479,6 +512,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     everything_is_in_the_region,
     alerts_wait_for_their_metrics,
     a_run_that_never_starts_is_noticed,
+    an_open_reconcile_is_noticed,
 )
 
 

@@ -117,6 +117,29 @@ def test_what_was_applied_has_to_call_itself_what_was_planned(tmp_path: Path, en
     assert ("purchase runs as" in done.stderr) is not passes
 
 
+@pytest.mark.parametrize(
+    ("members", "passes"),
+    [
+        (["serviceAccount:scheduler@p.iam.gserviceaccount.com"], True),
+        (["serviceAccount:scheduler@p.iam.gserviceaccount.com", "allUsers"], False),
+        (["allAuthenticatedUsers"], False),
+        ([], False),
+    ],
+)
+def test_an_apply_fails_where_everybody_may_call_reconcile(tmp_path: Path, members: list[str], passes: bool) -> None:
+    """The step itself, with a `gcloud` that shows the policy which the platform holds, whatever was planned."""
+    (step,) = (each for each in read(FILES[1])["steps"] if each["id"] == "invokers")
+    (tmp_path / "outputs.json").write_text(json.dumps({"region": {"value": "africa-south1"}}))
+    bindings = [{"role": "roles/run.invoker", "members": members}] if members else []
+    (tmp_path / "held.json").write_text(json.dumps({"bindings": bindings}, indent=2))
+    gcloud = tmp_path / "gcloud"
+    gcloud.write_text('#!/bin/bash\n[[ "$*" == *"get-iam-policy reconcile --region=africa-south1"* ]] && cat held.json\n')
+    gcloud.chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", step["script"]], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is passes, done.stderr
+
+
 PLANTED: Final = (
     ("waitFor: [plan]", "waitFor: [plans]", "policies waits for plans, which is no step before it"),
     ("$_PIPELINE", "$_PIPLINE", "_PIPLINE is used and not declared"),

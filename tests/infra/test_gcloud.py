@@ -67,16 +67,16 @@ def roles_on(plan: Plan, bucket: str, member: str) -> AbstractSet[str]:
     }
 
 
-def test_the_builder_keeps_a_plan_with_what_it_is_granted(planned: Planned, keep: Keep) -> None:
+def test_the_checker_keeps_a_plan_with_what_it_is_granted(planned: Planned, keep: Keep) -> None:
     plan = planned("production")
-    with serving(BUCKET, roles_on(plan, BUCKET, "builder")) as cloud:
+    with serving(BUCKET, roles_on(plan, BUCKET, "checker")) as cloud:
         done = keep(cloud)
     assert (done.returncode, cloud.refused) == (0, []), done.stderr
     assert set(cloud.objects) == {f"{COMMIT}/made/{name}" for name in ("bundle.tar.gz", "made.txt", "purchase.zip")}
     assert [message["attributes"] for message in cloud.published] == [{"commit": COMMIT, "plan": "made"}]
 
 
-def test_a_builder_that_may_only_create_keeps_nothing(keep: Keep) -> None:
+def test_a_checker_that_may_only_create_keeps_nothing(keep: Keep) -> None:
     """The loopback cloud refuses as the real one does: else the test above would prove nothing."""
     with serving(BUCKET, {"roles/storage.objectCreator"}) as cloud:
         done = keep(cloud)
@@ -85,7 +85,7 @@ def test_a_builder_that_may_only_create_keeps_nothing(keep: Keep) -> None:
 
 
 def test_what_is_kept_is_not_replaced(planned: Planned, keep: Keep) -> None:
-    with serving(BUCKET, roles_on(planned("production"), BUCKET, "builder")) as cloud:
+    with serving(BUCKET, roles_on(planned("production"), BUCKET, "checker")) as cloud:
         cloud.objects[f"{COMMIT}/made/made.txt"] = b"approved"
         done = keep(cloud)
     assert done.returncode != 0 and cloud.refused == ["storage.objects.delete"]
@@ -99,8 +99,8 @@ def test_who_brings_settlement_files_may_look_before_writing(planned_with: Calla
     assert held == {"roles/storage.objectCreator", "roles/storage.objectViewer"}
 
 
-def test_a_build_by_hand_puts_its_source_where_the_builder_reads(planned: Planned) -> None:
-    """gcloud's own bucket, `PROJECT_cloudbuild`, is not the builder's to read."""
+def test_a_build_by_hand_puts_its_source_where_the_checker_reads(planned: Planned) -> None:
+    """gcloud's own bucket, `PROJECT_cloudbuild`, is not the checker's to read."""
     commands = [
         shlex.split(command.replace("\\\n", " "))
         for command in Page.read("docs/deploying.md").text.split("```")
@@ -111,4 +111,4 @@ def test_a_build_by_hand_puts_its_source_where_the_builder_reads(planned: Planne
     plan = planned("production")
     for folder in staged:
         bucket = folder.removeprefix("gs://").split("/")[0].replace("$P", plan.project)
-        assert "roles/storage.objectViewer" in roles_on(plan, bucket, "builder")
+        assert "roles/storage.objectViewer" in roles_on(plan, bucket, "checker")

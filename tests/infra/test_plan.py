@@ -125,6 +125,13 @@ def test_a_wallets_filter_is_the_hash_in_its_messages(
     assert wallet["filter"] == f'attributes.caller = "{printed}"'
 
 
+def test_a_proxy_before_reconcile_may_call_it(new_workspace: NewWorkspace) -> None:
+    plan = Plan.read(new_workspace().plan("uat", "-var=iap_audience=/projects/123456789012/global/backendServices/1"))
+    assert policies.broken(plan) == []
+    invokers = {grant["member"] for grant in plan.of("cloud_run_v2_service_iam_member") if grant["name"] == "reconcile"}
+    assert "serviceAccount:service-123456789012@gcp-sa-iap.iam.gserviceaccount.com" in invokers
+
+
 def test_archives_hold_the_requirements_that_the_build_installs(archives: Path) -> None:
     for name in FUNCTIONS:
         with zipfile.ZipFile(archives / f"{name}.zip") as archive:

@@ -287,6 +287,20 @@ WRONG: Final = (
         "wallet@wallet-app-production.iam.gserviceaccount.com reads transactions-app, which shows every wallet's events",
     ),
     Error(
+        "tests that write images",
+        "functions.tf",
+        '  role       = "roles/artifactregistry.writer"\n  member     = google_service_account.builder.member',
+        '  role       = "roles/artifactregistry.writer"\n  member     = google_service_account.checker.member',
+        "google_artifact_registry_repository_iam_member.builder lets the account of the tests make what runs",
+    ),
+    Error(
+        "an open reconcile that is not tried",
+        "intrusion.tf",
+        "{ nobody = false, stranger = true }",
+        "{ nobody = false }",
+        "whether stranger may call reconcile is not tried",
+    ),
+    Error(
         "a permission under its old name",
         "pipeline.tf",
         '"datastore.schemas.get"',
