@@ -9,6 +9,8 @@ from tqdm import tqdm
 
 from tests.simulation.runner import Summary, replay, run_everywhere
 
+DOUBT_ENDED = "doubt ended by "
+
 
 def main() -> int:
     """Run what was asked for. The exit code says whether every promise held."""
@@ -48,8 +50,12 @@ def _table(total: Summary, seconds: float, cores: int) -> list[str]:
     count = max(total.histories, 1)
     rate, each = total.histories / seconds, total.histories / max(total.seconds, 1e-9)
     lines = [f"  {name:<52} {times:>12,}" for name, times in sorted(total.seen.items())]
+    ended = {name.removeprefix(DOUBT_ENDED): times for name, times in sorted(total.seen.items()) if name.startswith(DOUBT_ENDED)}
+    doubts = max(sum(ended.values()), 1)
+    shares = ", ".join(f"{name} {times / doubts:.1%}" for name, times in ended.items())
     return [
         *lines,
+        f"  {'doubts that ended':<52} {sum(ended.values()):>12,}   by {shares}",
         f"  {'sales':<52} {total.sales:>12,}   {total.sales / count:.1f} a history, at least {total.fewest_sales}",
         f"  {'port calls':<52} {total.calls:>12,}   {total.calls / count:.1f} a history, at least {total.fewest_calls}",
         f"  {'histories':<52} {total.histories:>12,}   {rate:,.0f}/s on {cores} cores, {each:,.0f} in a second of one, {seconds:.1f} s",

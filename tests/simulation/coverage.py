@@ -32,6 +32,7 @@ FILES: Final = (
     "cut off in time",
     "begun late",
     "lines withdrawn",
+    "other amounts",
     "overwritten",
     "without what is in doubt",
     "true, before others",
@@ -39,7 +40,7 @@ FILES: Final = (
 )
 POSTED: Final = ("the day before", "1 days later", "2 days later", "3 days later")
 ENDS: Final = ("files", "a reprint", "people", "an answer that came late")
-COUNTED: Final = ("sweep", "settle", "files come", "people decide", "people are hasty", "bad days", "vends")
+COUNTED: Final = ("sweep", "settle", "files come", "people decide", "people close", "people are hasty", "bad days", "vends")
 
 
 def port_calls() -> list[Call]:

@@ -187,9 +187,17 @@ class History(World):
         """A day's file or files as they should not be, but for some that are true."""
         lines = lines_of(day, self.switch.vends, self.character.file_id)
         some = [line for line in lines if self.pick(3)]
-        match self.pick(7):
+        match self.pick(8):
             case 0:
                 self._deliver("lines left out", day, some)
+            case 5:
+                for _ in range(2 + self.pick(2)):  # in another order each time
+                    lines = lines[1:] + [line._replace(amount=str(line.cents + self.pick(2))) for line in lines[:1]]
+                    self._deliver("other amounts", day, lines)
+                    self.settle(day)
+                    self.scheduler.run()
+                    operators.close_differences(self)
+                    self.scheduler.run()
             case 1:
                 first = self.pick(len(lines) + 1)
                 self._deliver("in parts", day, lines[:first])

@@ -203,12 +203,13 @@ def ends_with_the_files(world: "World") -> None:
         for books in body["conservation"]:
             if books["residue"] != {"rows": 0, "cents": 0}:
                 raise Violation("the sums conserve", f"{body['day']}: {books['residue']} left over")
-        own = {found["kind"] for found in body["discrepancies"] if found["day"] == body["day"] and found["status"] == "open"}
+        found_here = [found for found in body["discrepancies"] if found["day"] == body["day"]]
+        own = {found["kind"] for found in found_here if found["status"] == "open"}
         day = date.fromisoformat(body["day"])
         is_late = any(billed_on(vend) == day and _is_posted_late(world, vend) for vend in world.switch.vends)
         excused = {Kind.LATE_POSTING} if is_late else set()
         if evidence.lost_lines(world, day) is not None:
-            if Kind.LINES_WITHDRAWN not in own:
+            if not any(found["kind"] == Kind.LINES_WITHDRAWN for found in found_here):
                 raise Violation("lines that are withdrawn are told", body["day"])
             excused.add(Kind.LINES_WITHDRAWN)
         if own - excused and by_our_id and not world.breaches:
@@ -226,6 +227,24 @@ def whole_files_end_what_was_not_sold(world: "World") -> None:
         is_silent = sale.state is State.IN_DOUBT and not sale.sign_of_vend and not world.switch.by_request.get(sale.request_id)
         if is_silent and evidence.hole_in_the_files(world, sale) is None:
             raise Violation("whole files end what was not sold", f"sale {sale.id[:6]} is {sale.state}")
+
+
+def closures_cover_what_was_seen(world: "World") -> None:
+    """A difference that somebody has closed stays closed for as long as it is that one, and no longer."""
+    for discrepancy_id, covered in list(world.closed.items()):
+        body = world.store.papers[PaperKind.DISCREPANCIES, f"live-{discrepancy_id}"].body
+        is_same = covered == seen_of(body)
+        if is_same is (body["status"] == "open"):
+            raise Violation("a closure covers what was seen", f"{body['day']}: {body['kind']} is {body['status']}")
+        if not is_same:
+            del world.closed[discrepancy_id]
+
+
+def seen_of(found: Mapping[str, Any]) -> tuple[object, ...]:
+    """What a person sees of a discrepancy when deciding on it."""
+    ours, theirs = found["ours"] or {}, found["theirs"] or {}
+    names = ("supplierTransactionId", "amountCents", "status", "recipient", "rows")
+    return ours.get("state"), ours.get("amountCents"), *(theirs.get(name) for name in names)
 
 
 def what_is_open_is_on_a_list(world: "World") -> None:

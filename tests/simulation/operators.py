@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from shared.operating import Decision, NothingToDecide, Outdated
-from shared.store import StoreUnavailable
+from shared.store import PaperKind, StoreUnavailable
 from shared.transaction import State, Transaction
+from tests.simulation.invariants import seen_of
 from tests.simulation.scheduler import Crashed
 from tests.simulation.violation import Violation
 
@@ -45,3 +46,20 @@ def decide(world: "World", sale: Transaction, *, may_err: bool = False) -> None:
 
     made = mistaken(world, sale) if may_err and world.pick(2) else decision(world, sale)
     world.request(f"operator {sale.id[:6]}", lambda at: at.operating.resolve(sale, made, "operator"), ended)
+
+
+def close_differences(world: "World") -> None:
+    """Have a person accept some of the differences that are open."""
+    papers = [paper.body for (kind, _), paper in world.store.papers.items() if kind is PaperKind.DISCREPANCIES]
+    for body in [body for body in papers if body["status"] == "open" and "source" not in (body["theirs"] or {})]:
+        if world.pick(4):
+            _close(world, body["id"])
+
+
+def _close(world: "World", discrepancy_id: str) -> None:
+    def ended(closed: Any, error: Exception | None) -> None:
+        if error is None:
+            world.saw("people close")
+            world.closed[discrepancy_id] = seen_of(closed)
+
+    world.request("operator", lambda at: at.operating.close(discrepancy_id, "accepted", "one cent", "operator"), ended)

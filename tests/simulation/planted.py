@@ -13,6 +13,7 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from shared import (
+    closures,
     identifiers,
     outcome,
     recording,
@@ -344,5 +345,6 @@ PLANTS = (
         "a day that was refused is forgotten",
         (settling.Settling._unsettled, swap("return sorted(days)", "return sorted(days - {*await self._papers.refused()})")),
     ),
+    plant("a closure covers whatever the difference becomes", (closures.is_covered, before("    if SEEN in held", "    return True"))),
     plant("a settlement line is no evidence", (settling.Settling._healed, swap("sorted(settled.proofs, key=_in_order)", "()"))),
 )

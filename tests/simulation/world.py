@@ -108,6 +108,7 @@ class World:
         self.once: set[tuple[Caller, str, str]] = set()  # caller, key and fingerprint of those who do not want a duplicate
         self.behind: dict[str, set[str]] = {}  # by request id of such a sale: those that look the same, were claimed before, and are open
         self.finished: dict[str, datetime] = {}  # when a sale ended, with all that was due
+        self.closed: dict[str, tuple[object, ...]] = {}  # by discrepancy: what was seen when it was closed
         self.settling_since: list[datetime] = []  # when the runs that settle now began
         self.named: set[str] = set()  # sales that a line named, of a file with which its day was settled
         self.requested_cents = 0
@@ -370,6 +371,7 @@ class World:
         if error is None:
             evidence.remember_who_was_named(self, result)
             evidence.lines_withdrawn_are_told(self, result)
+            invariants.closures_cover_what_was_seen(self)
 
     def _land_later(self, write: Callable[[], object]) -> None:
         self.scheduler.start(Task("a commit that was given up", None, lambda _: _landed(write), _ignored), (1.0, 30.0, 300.0)[self.pick(3)])
