@@ -45,6 +45,7 @@ class History(World):
         super().__init__(rng, dice, character, STARTS[dice.pick(len(STARTS))], trace)
         self.seed, self.dice = seed, dice
         self.is_long = dice.pick(LONG_ARE_ONE_IN) == 0
+        self.began = self.clock.now
         self.is_after_midnight = business_day(self.clock.now - NEAR) < self.first_day
 
     def storm(self) -> None:
@@ -70,7 +71,7 @@ class History(World):
                 self._all_but_the_first_are_posted_the_next_day()
             elif trade == "on" or self.pick(4):
                 self._the_next_day_sells()
-            if trade != "quiet" and self.pick(2 if self.is_after_midnight else 3) == 0:
+            if trade != "quiet" and (self.is_after_midnight or self.pick(3) == 0):
                 self._some_are_posted_on_other_days()
             if trade == "on" or self.pick(2):
                 self._files_come_that_are_not_whole()
@@ -88,12 +89,14 @@ class History(World):
 
     def _trade(self) -> str:
         """Whether others buy beside what is in doubt, so that the files have enough in them; or nobody does any more, for two days."""
-        if self.pick(60 if self.character.reprint == "by our id" else 8):
+        if self.pick(60 if self.character.reprint == "by our id" else 2 if self.is_after_midnight else 8):
             return "none"
         return "on" if self.is_after_midnight or self.pick(3) else "quiet"
 
     def _somebody_is_not_answered(self) -> None:
         """Neither now nor later, once all else is calm."""
+        if self.is_after_midnight:  # and no longer near it
+            self.clock.now = max(self.clock.now, self.began + NEAR)
         self.character.will(NOT_ANSWERED[self.pick(len(NOT_ANSWERED))])
         self._others_buy(1)
 
@@ -236,8 +239,7 @@ class History(World):
             patience = PATIENCE[pick(len(PATIENCE))] if self.is_long else 0
             shopper = Shopper(self, caller, KEYS[number], want, purse, duplicates=pick(3) > 0, patience=patience)
             self.shoppers.append(shopper)
-            comes_late = self.is_after_midnight and number > 0 and pick(4)
-            shopper.begin(pick(4) * 100.0 + (900.0 if comes_late else 0.0))
+            shopper.begin(pick(4) * 100.0)
             self._misused(shopper, number)
         for _ in range(pick(3) if self.is_long else pick(4) // 3):
             self.sweep(SWEEPS[pick(len(SWEEPS))], twice=pick(6) == 0)

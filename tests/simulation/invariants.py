@@ -222,7 +222,12 @@ def _is_posted_late(world: "World", vend: Vend) -> bool:
 
 
 def whole_files_end_what_was_not_sold(world: "World") -> None:
-    """A doubt that never vended is ended by true files alone, with enough other sales in them: it is no person's."""
+    """A doubt that never vended is ended by true files alone, with enough other sales in them: it is no person's.
+
+    Unless a sale was made twice: the second line of that one may be anybody's.
+    """
+    if world.breaches:
+        return
     for sale in world.store.open.values():
         is_silent = sale.state is State.IN_DOUBT and not sale.sign_of_vend and not world.switch.by_request.get(sale.request_id)
         if is_silent and evidence.hole_in_the_files(world, sale) is None:
