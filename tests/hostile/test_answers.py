@@ -3,18 +3,21 @@
 import json
 import random
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
+from shared.config import AmountCheck
 from shared.mobilemart.answers import read_products, read_reprint, read_vend
 from shared.money import Money
 from shared.outcome import NoSuchTransaction, Outcome, Prevended, Reason, Receipt, Rejected, Reprinted, TokensDue, Unknown, Vended
 from shared.sts import StsToken, TokenKind
 from shared.vas import Mode
 from tests.hostile import promises, seeds
-from tests.hostile.answer import ASKED_FOR, CONTENT_TYPES, HEAD_BYTES, ORDERS, HostileAnswer, spelt
+from tests.hostile.answer import ASKED_FOR, CONTENT_TYPES, HEAD_BYTES, ORDERS, REQUEST_ID, HostileAnswer, spelt
 
 ELECTRICITY, AIRTIME = ORDERS[0], ORDERS[2]
 TOKEN = "00000000000012345678"
@@ -75,7 +78,8 @@ def heard(value: object, status: int = 200, mode: Mode = Mode.LIVE) -> HostileAn
     return HostileAnswer.of(spelt(ELECTRICITY, mode, status, CONTENT_TYPES[0], json.dumps(value).encode()))
 
 
-SOLD = {"transactionId": ASKED_FOR, "additionalDetails": {"productAmount": "100.00", "tokens": [TOKEN]}}
+ALL_TAKEN = {"transactionId": ASKED_FOR, "additionalDetails": {"fixedCosts": [{"description": "Arrears", "amount": 100}]}}
+SOLD: dict[str, Any] = {"transactionId": ASKED_FOR, "additionalDetails": {"productAmount": "100.00", "tokens": [TOKEN]}}
 RECEIPT = Receipt(supplier_transaction_id=ASKED_FOR, tokens=(StsToken(TokenKind.CREDIT, TOKEN),), tokens_due=TokensDue.DELIVERED)
 
 
@@ -95,10 +99,19 @@ RECEIPT = Receipt(supplier_transaction_id=ASKED_FOR, tokens=(StsToken(TokenKind.
         (heard({}, 429), Unknown("HTTP 429")),
         (heard({}, 502), Unknown("HTTP 502", sign_of_vend=True)),
         (heard({}, 502), Unknown("Meter 12345678901 is unknown")),
+        (heard(SOLD | {"status": "Failed"}), Vended(RECEIPT)),
+        (heard(SOLD | {"additionalDetails": SOLD["additionalDetails"] | {"state": "PENDING"}}), Vended(RECEIPT)),
+        (heard(SOLD | {"approved": False}), Vended(RECEIPT)),
+        (heard(SOLD | {"errorCode": 7}), Vended(RECEIPT)),
+        (heard(SOLD | {"title": "No.", "status": 400}), Vended(RECEIPT)),
+        (heard(SOLD | {"meterNumber": "99999999999"}), Vended(RECEIPT)),
+        (heard(SOLD | {"requestId": ASKED_FOR}), Vended(RECEIPT)),
+        (heard(ALL_TAKEN | {"units": 29.7}), Vended(structs.replace(RECEIPT, tokens=(), tokens_due=TokensDue.NONE))),
+        (heard(SOLD | {"additionalDetails": {"tokens": [f"{TOKEN}|{TOKEN}"]}}), Vended(RECEIPT)),
     ],
 )
 def test_a_wrong_reading_of_a_vend_is_seen(answer: HostileAnswer, wrong: Outcome) -> None:
-    promises.vend(answer, read_vend(answer.reply, answer.order, answer.mode))
+    promises.vend(answer, read_vend(answer.reply, answer.order, answer.mode, REQUEST_ID))
     with pytest.raises(AssertionError):
         promises.vend(answer, wrong)
 
@@ -116,6 +129,14 @@ def test_a_wrong_reading_of_a_reprint_is_seen(answer: HostileAnswer, wrong: Repr
     promises.reprint(answer, read_reprint(answer.reply, answer.order, answer.mode, answer.asked_for))
     with pytest.raises(AssertionError):
         promises.reprint(answer, wrong)
+
+
+def test_another_amount_that_is_believed_where_it_is_a_doubt_is_seen() -> None:
+    half = heard(SOLD | {"additionalDetails": {"productAmount": "50.00", "tokens": [TOKEN]}})
+    for amount_check in AmountCheck:
+        promises.vend(half, read_vend(half.reply, half.order, half.mode, REQUEST_ID, amount_check), amount_check)
+    with pytest.raises(AssertionError):
+        promises.vend(half, Vended(RECEIPT), AmountCheck.DOUBT)
 
 
 def test_a_wrong_reading_of_a_prevend_or_a_list_is_seen() -> None:

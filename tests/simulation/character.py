@@ -3,7 +3,9 @@
 from random import Random
 from typing import Final, NamedTuple
 
-from shared.config import ReprintBy
+from shared.config import AmountCheck, ReprintBy
+from tests.simulation import contrary
+from tests.simulation.goods import JOINED
 
 
 class Manner(NamedTuple):
@@ -38,6 +40,11 @@ SOLD_BADLY: Final = (
 )
 NOT_ANSWERED: Final = (Manner("silence", "silence"), Manner("silence", "silence"), Manner("silence, sold", "silence", vends=True))
 NOT_SOLD: Final = tuple(Manner(says, says) for says in (*UNCERTAIN, *MEANINGLESS, *DEFINITE))
+CONTRARY: Final = (
+    *(Manner(says, says) for says in (contrary.STATUS, contrary.STRANGERS, contrary.HELD)),
+    *(Manner(f"{says}, sold", says, vends=True) for says in sorted(contrary.SAYS)),
+    *(Manner(f"{says}, sold later", says, delay=1) for says in (contrary.STATUS, contrary.STRANGERS, contrary.HELD)),
+)
 TROUBLES_OF_PREVEND: Final = ("silence", "server error", "html", "refused", "busy", "unauthenticated", "cut", "empty")
 TROUBLES_OF_REPRINT: Final = (
     *("silence", "server error", "html", "forbidden", "busy", "unauthenticated", "cut", "empty", "not found"),
@@ -47,7 +54,7 @@ LATEST: Final = 890.0  # seconds after a request came in, at which the supplier 
 
 REPEATS: Final = ("rejected", "replayed", "vended again")
 REPRINTS: Final = ("by our id", "by our id", "by our id", "by our id", "by their id", "useless", "refused", "none")
-TOKEN_FORMS: Final = ("token", "value", "tokenValue", "pin", "text")
+TOKEN_FORMS: Final = ("token", "value", "tokenValue", "pin", "text", JOINED)
 FILE_IDS: Final = ("ours", "ours", "ours", "ours", "in capitals", "of what it answered", "of what it answered", "none", "another", "theirs")
 NAMED_BY_OUR_ID: Final = ("ours", "in capitals")  # the files of which every line does
 LAGS: Final = (0, 0, 0, 0, 30, 600)
@@ -57,14 +64,18 @@ class Character:
     """One supplier. `breaks`: now and then it does what the promise's assumptions exclude. `mixes_up`: its reprints name any sale.
 
     `prints_the_rest`: of a sale of whose tokens we hold all but the last, its reprints show that one only. `prints_capitals`: they
-    spell its ids so. `older_index` is of our own store, not the supplier's: some of what is in it was written by older code.
+    spell its ids so. `prints_what_is_undone`: of a request that it answered and did not sell, they say so instead of 1003.
+    `amount_check` is our setting. Some suppliers often answer with a sale that something speaks against, and the others never do.
+    `older_index` is of our own store, not the supplier's: some of what is in it was written by older code.
     """
 
     __slots__ = (
         "_calm",
+        "_contrary",
         "_decent",
         "_draw",
         "_next",
+        "amount_check",
         "breaks",
         "file_id",
         "forgets_tokens",
@@ -76,6 +87,7 @@ class Character:
         "prevend_once",
         "prints_capitals",
         "prints_the_rest",
+        "prints_what_is_undone",
         "repeat",
         "reprint",
         "reprint_by",
@@ -103,6 +115,9 @@ class Character:
         self.breaks = draw() < 0.04
         self.prints_the_rest = draw() < 0.6
         self.prints_capitals = draw() < 0.2
+        self.prints_what_is_undone = draw() < 0.5
+        self.amount_check = AmountCheck.DOUBT if draw() < 0.4 else AmountCheck.ALERT
+        self._contrary = draw() < 0.35
         self.older_index = draw() < 0.5
 
     def calm_down(self) -> None:
@@ -135,13 +150,20 @@ class Character:
             if draw() < 0.5:
                 return Manner("refused, sold all the same", "refused", vends=True, breach="sold what it had refused")
             return Manner("sold far too late", "silence", delay=1200 + draw() * 6000, breach="sold later than the minimum age")
+        if self._contrary and draw() < 0.6:
+            manner = CONTRARY[int(draw() * len(CONTRARY))]
+            return manner._replace(delay=self._delay()) if manner.delay else manner
         kind = draw()
         if kind < 0.35:
             return SOLD_BADLY[int(draw() * len(SOLD_BADLY))]
         if kind < 0.55:
             says = UNCERTAIN[int(draw() * len(UNCERTAIN))]
-            return Manner(f"{says}, sold later", says, delay=1 + draw() * (LATEST - 1 - self.lag))
+            return Manner(f"{says}, sold later", says, delay=self._delay())
         return NOT_SOLD[int(draw() * len(NOT_SOLD))]
+
+    def _delay(self) -> float:
+        """After how many seconds a request that is begun late sells: early enough for its reprint to show it by the minimum age."""
+        return 1 + self._draw() * (LATEST - 1 - self.lag)
 
     def trouble_of_prevend(self) -> str | None:
         """What is wrong with the next prevend."""

@@ -5,7 +5,17 @@ from typing import Final
 from shared.transaction import EventName
 from shared.vas import VasType
 from tests.simulation import client, files, store, switch, topic
-from tests.simulation.character import NOT_SOLD, REPEATS, REPRINTS, SOLD, SOLD_BADLY, TROUBLES_OF_PREVEND, TROUBLES_OF_REPRINT, UNCERTAIN
+from tests.simulation.character import (
+    CONTRARY,
+    NOT_SOLD,
+    REPEATS,
+    REPRINTS,
+    SOLD,
+    SOLD_BADLY,
+    TROUBLES_OF_PREVEND,
+    TROUBLES_OF_REPRINT,
+    UNCERTAIN,
+)
 from tests.simulation.faults import Call
 from tests.simulation.runner import Summary
 
@@ -52,11 +62,11 @@ def port_calls() -> list[Call]:
 def expected() -> list[str]:
     """The names of all that must be seen."""
     names = [f"{call.name}: {fault.value}" for call in port_calls() for fault in call.faults]
-    names += [f"vend: {manner.name}" for manner in (SOLD, *SOLD_BADLY, *NOT_SOLD)]
+    names += [f"vend: {manner.name}" for manner in (SOLD, *SOLD_BADLY, *NOT_SOLD, *CONTRARY)]
     names += [f"vend: {says}, sold later" for says in UNCERTAIN]
     names += [f"repeated id: {how}" for how in REPEATS]
     names += [f"reprint: {how}" for how in (*REPRINTS, *TROUBLES_OF_REPRINT) if how != "none"]  # that one is never asked
-    names += ["reprint: the rest"]
+    names += ["reprint: the rest", "reprint: undone"]
     names += [f"prevend: {how}" for how in ("confirmed", *TROUBLES_OF_PREVEND)]
     names += [f"sold: {vas_type}" for vas_type in VasType]
     names += [f"event: {event}" for event in EventName]

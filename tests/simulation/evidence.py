@@ -27,7 +27,8 @@ def rejects_on_evidence(world: "World", sale: Transaction) -> None:
     by = sale.history[-1].by
     if by not in ("reprint", "settlement"):
         return
-    if sale.sign_of_vend or sale.id in world.named:
+    answered = any(raw.source == "vend" and raw.status is not None and 200 <= raw.status < 300 for raw in sale.answers)
+    if sale.sign_of_vend or answered or sale.id in world.named:
         raise Violation("a rejection has its evidence", f"sale {sale.id[:6]} showed a sign of a vend")
     if by == "settlement":
         if (why := hole_in_the_files(world, sale)) is not None:

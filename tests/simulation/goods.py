@@ -26,6 +26,8 @@ PRICES: Final = {row.merchant_product_id: row.amount.cents for rows in CATALOGUE
 
 GARBLED: Final = {"a token garbled": 0, "the last token garbled": -1}  # and which one
 ALL_BUT_THE_LAST: Final = "all but the last token missing"
+UNITS_WITHOUT_A_TOKEN: Final = "units without a token"
+JOINED: Final = "joined"  # the form in which all tokens stand in one text
 
 
 class Want(NamedTuple):
@@ -100,20 +102,25 @@ def id_on_record(sale: Transaction) -> str | None:
     return None if held is None else held.lower()
 
 
-def slip(vend: Vend, token_form: str, *, spoilt: str = "", capitals: bool = False) -> bytes:
-    """The supplier's words about a sale. `token_form` is the key that holds a token, or `text`; `spoilt` says what is wrong with them."""
+def slip(vend: Vend, token_form: str, *, spoilt: str = "", capitals: bool = False, more: str = "", cents: int | None = None) -> bytes:
+    """The supplier's words about a sale. `token_form` is the key that holds a token, `text` or `joined`; `spoilt` says what is wrong.
+
+    `more` are further members of it; `cents` is the amount that it names, where that is not the sale's own.
+    """
     named = "" if spoilt == "no id" else f'"transactionId":"{vend.supplier_id.upper() if capitals else vend.supplier_id}",'
-    head = f'{{"timestamp":"2026-05-01T10:00:00+02:00",{named}'
-    rand = f"{vend.cents // 100}.{vend.cents % 100:02d}"
+    head = f'{{"timestamp":"2026-05-01T10:00:00+02:00",{named}{more}'
+    rand = _rand(vend.cents if cents is None else cents)
     if vend.vas_type is VasType.UTILITY:
-        tokens = [] if spoilt == "no token" else [_token(number, at, vend, token_form) for at, number in enumerate(vend.tokens)]
-        if tokens and spoilt in GARBLED:
-            tokens[GARBLED[spoilt]] = '{"token":"12 34"}'
+        if spoilt == UNITS_WITHOUT_A_TOKEN:
+            return f'{head}"additionalDetails":{{"productAmount":"{rand}",{_units_sold(vend)}}}}}'.encode()
+        numbers = [] if spoilt == "no token" else [*vend.tokens]
+        if numbers and spoilt in GARBLED:
+            numbers[GARBLED[spoilt]] = "12 34"
         if spoilt == ALL_BUT_THE_LAST:
-            del tokens[:-1]
+            del numbers[:-1]
         charges = f'{{"description":"Arrears","amount":{rand}}}' if vend.charges else ""
         online = "true" if vend.online else "false"
-        said = ",".join(tokens)
+        said = _tokens(numbers, len(vend.tokens), token_form)
         details = f'"productAmount":"{rand}","receiptNumber":"R1","fixedCosts":[{charges}],"tokens":[{said}],"onlineMeter":{online}'
         return f'{head}"additionalDetails":{{{details}}}}}'.encode()
     if vend.vas_type is VasType.BILL_PAYMENT:
@@ -124,8 +131,30 @@ def slip(vend: Vend, token_form: str, *, spoilt: str = "", capitals: bool = Fals
     return f'{head}"amount":{rand},"mobileNumber":"{vend.recipient}","referenceNumber":"F1"}}'.encode()
 
 
-def _token(number: str, at: int, vend: Vend, token_form: str) -> str:
+def _rand(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
+def _tokens(numbers: list[str], issued: int, token_form: str) -> str:
+    """So many tokens as the members of a list. The last of all that were issued is the credit token."""
+    if token_form == JOINED:
+        return f'"{"|".join(numbers)}"' if numbers else ""
     if token_form == "text":
-        return f'"{number}"'
-    kind = "Credit" if at == len(vend.tokens) - 1 else "KCT"
-    return f'{{"{token_form}":"{number}","type":"{kind}"}}'
+        return ",".join(f'"{number}"' for number in numbers)
+    first = issued - len(numbers)
+    kinds = ["Credit" if first + at == issued - 1 else "KCT" for at in range(len(numbers))]
+    return ",".join(f'{{"{token_form}":"{number}","type":"{kind}"}}' for number, kind in zip(numbers, kinds, strict=True))
+
+
+def _units_sold(vend: Vend) -> str:
+    """Units whose token is left out, beside charges that are no proof of anything: one of three ways to write that."""
+    energy = vend.cents * 100 // 115
+    match int(vend.supplier_id[-1]) % 3:
+        case 0:
+            parts = ("Energy", energy), ("VAT", vend.cents - energy)
+            rows = ",".join(f'{{"description":"{name}","amount":{_rand(cents)}}}' for name, cents in parts)
+            return f'"units":29.7,"fixedCosts":[{rows}]'
+        case 1:
+            return f'"unitsIssued":"29.7","fixedCosts":[{{"description":"Arrears","amount":{_rand(vend.cents)}}}]'
+        case _:
+            return f'"fixedCosts":[{{"description":"Arrears","amount":{_rand(vend.cents)},"kWh":29.7}}]'

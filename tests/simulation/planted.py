@@ -28,7 +28,7 @@ from shared import (
     vending,
     withdrawn,
 )
-from shared.mobilemart import answers, receipts
+from shared.mobilemart import answers, charges, receipts, vend_checks
 
 
 class Change(NamedTuple):
@@ -88,7 +88,7 @@ def _changed(function: FunctionType, changes: list[Change]) -> CodeType:
     return made[function.__name__].__code__
 
 
-_read_vend = answers.read_vend
+_vend_read = answers.vend_read
 _purchase, _send = vending.Vending.purchase, vending.Vending._send
 _resolve, _evidence = resolving.Resolving.resolve, resolving.Resolving._evidence
 _is_abandoned = transaction.Transaction.is_abandoned
@@ -99,37 +99,68 @@ PLANTS = (
     # What an answer means
     plant(
         "a lost answer is taken for a failure",
-        (_read_vend, swap("else Unknown(heard.cause)", "else Rejected(Reason.TEMPORARILY_UNAVAILABLE, heard.cause)")),
+        (_vend_read, swap("else Unknown(heard.cause)", "else Rejected(Reason.TEMPORARILY_UNAVAILABLE, heard.cause)")),
     ),
     plant(
         "a lost answer is taken for a connection never made",
-        (_read_vend, swap("not_taken=True) if heard.never_sent else Unknown(heard.cause)", "not_taken=True)")),
+        (_vend_read, swap("never if heard.never_sent else Unknown(heard.cause)", "never")),
     ),
     plant(
         "a 5xx is taken for a failure",
         (
-            _read_vend,
+            _vend_read,
             before(
-                "    return Unknown(heard.description",
+                "    if not said:",
                 "    if heard.status >= 500:",
-                "        return refused(heard, Reason.TEMPORARILY_UNAVAILABLE)",
+                "        return VendRead(refused(heard, Reason.TEMPORARILY_UNAVAILABLE))",
             ),
         ),
     ),
     plant(
         "an answer that is no JSON is taken for a failure",
         (
-            _read_vend,
+            _vend_read,
             before(
-                "    return Unknown(heard.description",
+                "    if not said:",
                 "    if heard.json is None:",
-                "        return refused(heard, Reason.TEMPORARILY_UNAVAILABLE)",
+                "        return VendRead(refused(heard, Reason.TEMPORARILY_UNAVAILABLE))",
             ),
         ),
     ),
-    plant("a 2xx is no sign of a vend", (_read_vend, swap("heard.description, sign_of_vend=heard.is_success", "heard.description"))),
+    plant("a 2xx is no sign of a vend", (_vend_read, swap("heard.description, sign_of_vend=heard.is_success", "heard.description"))),
     plant("whatever a reprint names is taken for the sale", (answers._mismatch, before("    if asked_for is not None", "    return None"))),
     plant("tokens come in another order", (receipts._with_tokens, swap("tokens=issued.tokens,", "tokens=issued.tokens[::-1],"))),
+    plant(
+        "a status that says no or not yet is not heard",
+        (vend_checks.statement_of, swap("status=next((says for says in Says if says in said_so), None)", "status=None")),
+    ),
+    plant("an error beside an id is not heard", (vend_checks.statement_of, swap("has_error=has_error", "has_error=False"))),
+    plant(
+        "another's sale is taken for the caller's",
+        (vend_checks.statement_of, swap("other_recipient=other_recipient or (strange and not named)", "other_recipient=False")),
+    ),
+    plant(
+        "another request's sale is taken for this one's",
+        (vend_checks.statement_of, swap("other_request=other_request", "other_request=False")),
+    ),
+    plant("a bare 202 is a sale", (answers._doubt, swap("reply.status == _ACCEPTED", "False"))),
+    plant("another amount is believed whatever is set", (_vend_read, swap("if amount_check is AmountCheck.DOUBT:", "if False:"))),
+    plant(
+        "what speaks against a sale is no sign of a vend",
+        (
+            _vend_read,
+            swap(
+                "VendRead(Unknown(cause, sign_of_vend=True), None if doubt is None",
+                "VendRead(Unknown(cause), None if doubt is None",
+            ),
+        ),
+    ),
+    plant("nothing is due where units are quoted", (receipts._tokens_due, swap(" and not quotes_units(sold)", ""))),
+    plant(
+        "whatever is charged counts as debt",
+        (charges.recovers_all, swap("if any(map(_DEBT.search, names)) and all(map(_names_recovery, names)):", "if True:")),
+        (receipts._tokens_due, swap(" and not quotes_units(sold)", "")),
+    ),
     plant("readable tokens are taken for all", (receipts._tokens_due, swap("if not issued.is_whole:", "if False:"))),
     # Selling
     plant("a retry takes a new request id", (_send, swap("sale.request_id, left_seconds", "self.new_id(), left_seconds"))),
@@ -173,6 +204,10 @@ PLANTS = (
     plant(
         "all that look the same count as read",
         (vending.Vending._refused_for_an_elder, swap("if len(alike) < MOST_ALIKE:", "if True:")),
+    ),
+    plant(
+        "a vend that another sale holds is believed",
+        (vending.Vending._claimed_by_another, before("    for _ in range(STORE_TRIES):", "    return answer, None")),
     ),
     plant("a prevend can be bought twice", (_purchase, swap("self._create(fresh, draft.prevend)", "self._create(fresh, None)"))),
     plant(

@@ -89,6 +89,7 @@ class Fixed(Character):
         self.forgets_tokens = False
         self.forgets_what_it_answered_badly = False
         self.breaks = False
+        self.prints_what_is_undone = False
 
     def manner_of_vend(self) -> Manner:
         return SOLD if self._calm else self._manner

@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from msgspec import json
 
+from shared.config import AmountCheck
 from shared.mobilemart.answers import Heard, NoReply, Reply
 from shared.mobilemart.wire import Call as Request
 from shared.vas import VasType
+from tests.simulation import contrary
 from tests.simulation.character import Character, Manner
 from tests.simulation.faults import EXCHANGE, Call, Fault
 from tests.simulation.goods import ALL_BUT_THE_LAST, PRICES, Vend, slip
@@ -45,6 +47,7 @@ class Switch:
         asked: Callable[[str], None],
         may_name: Callable[[Vend, str | None], bool],
         lacks_the_last: Callable[[Vend], bool],
+        is_held: Callable[[Vend], bool],
     ) -> None:
         self._clock = clock
         self.character = character
@@ -62,6 +65,8 @@ class Switch:
         self._number = 0
         self._asked = asked  # is told of every request to vend
         self._may_name = may_name  # whether a reprint that was asked for something else may name this sale
+        self._accepted: dict[str, Vend] = {}  # by request id: what was answered with an id and something against it
+        self._is_held = is_held  # whether our record of a sale is that of this vend
         self._lacks_the_last = lacks_the_last  # whether the last token of this sale is the only one that we do not know
 
     async def exchange(self, call: Request, sweep: int = 0, **_: object) -> Heard:
@@ -158,6 +163,8 @@ class Switch:
 
     def _done(self, manner: Manner, service: VasType, action: str, asked: Mapping[str, Any]) -> Heard:
         """Sell, or not, in that manner."""
+        if manner.says in contrary.SAYS:
+            return self._contrary(manner, service, action, asked)
         if not manner.vends and not manner.delay:
             return _answer(manner.says, self.character)
         vend = self._made(service, action, asked)
@@ -178,6 +185,32 @@ class Switch:
         words = slip(vend, self.character.token_form, spoilt=manner.name)
         return Reply.of(200, JSON, words)
 
+    def _contrary(self, manner: Manner, service: VasType, action: str, asked: Mapping[str, Any]) -> Heard:
+        """Sell, or not, and answer with an id of a sale and something that speaks against it."""
+        vend = self._made(service, action, asked)
+        if vend is None:
+            return _problem(400, 1003)
+        self._number += 1
+        vend.supplier_id = _supplier_id(self._number)
+        if manner.delay:
+            heapq.heappush(self._late, (self._clock.now + timedelta(seconds=manner.delay), self._number, vend))
+        elif manner.vends:
+            self._book(vend, self._clock.now)
+            vend.answered = manner.says in (contrary.HALF, contrary.UNITS)
+        if not manner.vends:
+            self._accepted[vend.request_id] = vend
+        checks_amount = self.character.amount_check is AmountCheck.DOUBT
+        held = next((one for one in reversed(self.vends) if _is_alike(one, vend) and self._is_held(one)), None)
+        return contrary.answered(
+            manner.says,
+            vend,
+            held,
+            self.character.token_form,
+            self.character.some,
+            is_booked=manner.vends,
+            checks_amount=checks_amount,
+        )
+
     def _made(self, service: VasType, action: str, asked: Mapping[str, Any]) -> Vend | None:
         if (prevend_id := asked.get("prevendTransactionId")) is not None:
             if prevend_id not in self.prevends or (self.character.prevend_once and prevend_id in self._used):
@@ -192,7 +225,7 @@ class Switch:
     def _book(self, vend: Vend, at: datetime) -> None:
         self._number += 1
         number = self._number
-        vend.supplier_id = f"bbbbbbbb-0000-4000-8000-{number:012d}"
+        vend.supplier_id = vend.supplier_id or _supplier_id(number)
         vend.at = at
         vend.visible_at = at + timedelta(seconds=self.character.lag)
         if vend.vas_type is VasType.UTILITY:
@@ -223,6 +256,10 @@ class Switch:
             found = next(iter(self.by_request.get(asked["requestId"], ())), None)
         else:
             found = next((vend for vend in self.vends if vend.supplier_id == asked["transactionId"].lower()), None)
+        if found is None and by_request and character.prints_what_is_undone and asked["requestId"] in self._accepted:
+            self._saw("reprint", "undone")
+            self.denied[asked["requestId"]].pop()
+            return contrary.undone(self._accepted[asked["requestId"]], character.token_form, character.some)
         if found is None or found.visible_at > self._clock.now:
             return _problem(400, 1003)
         if by_request:
@@ -256,6 +293,17 @@ class Switch:
     def _saw(self, what: str, how: str) -> None:
         name = f"{what}: {how}"
         self.seen[name] = self.seen.get(name, 0) + 1
+
+
+def _supplier_id(number: int) -> str:
+    return f"bbbbbbbb-0000-4000-8000-{number:012d}"
+
+
+def _is_alike(one: Vend, other: Vend) -> bool:
+    """Whether a slip of the one could pass for the other's: it names no request, and a recipient of its own where it names one."""
+    named = other.vas_type is not VasType.UTILITY
+    same = (one.vas_type, one.pinned) == (other.vas_type, other.pinned) and not (named and one.recipient != other.recipient)
+    return same and one.request_id != other.request_id
 
 
 @cache

@@ -118,13 +118,15 @@ class World:
         self.controls: set[VasType] = set()
         self.shoppers: list[Shopper] = []
         self.scheduler = Scheduler(self.clock, chance, trace, _restarted)
-        self.switch = Switch(self.clock, character, self.breaches, self.seen, self._asked, self._may_name, self._lacks_the_last)
+        self.switch = Switch(
+            self.clock, character, self.breaches, self.seen, self._asked, self._may_name, self._lacks_the_last, self._is_held
+        )
         self.store = Store(self.clock.read, Watch(self._created, self._advanced, self._land_later), older_index=character.older_index)
         self.topic = Topic(self._published)
         self.shelf = Shelf()
         self.each = Each(chance)
         self.rules = RULES
-        self.settings = Settings(base_url=BASE_URL, mode=MODE, reprint_by=character.reprint_by)
+        self.settings = Settings(base_url=BASE_URL, mode=MODE, reprint_by=character.reprint_by, amount_check=character.amount_check)
         self.sweeps = 0
         self._ids = 0
         self.instances = [Instance(self, f"instance {number}") for number in (1, 2)]
@@ -324,6 +326,10 @@ class World:
             return False
         asked = self.store.sales[self.sale_of[instead_of]]
         return id_on_record(sale) == vend.supplier_id or asked.order.amount.cents != vend.cents
+
+    def _is_held(self, vend: Vend) -> bool:
+        """Whether the sale that asked for a vend is on record as vended under its id."""
+        return id_on_record(self.store.sales[self.sale_of[vend.request_id]]) == vend.supplier_id
 
     def _lacks_the_last(self, vend: Vend) -> bool:
         """Whether our record of a vend holds all of its tokens, of several, but the last."""
