@@ -17,6 +17,7 @@ from tests.simulation.character import (
     UNCERTAIN,
 )
 from tests.simulation.faults import Call
+from tests.simulation.newer_code import WAYS
 from tests.simulation.runner import Summary
 
 BREACHES: Final = (
@@ -74,6 +75,7 @@ def expected() -> list[str]:
     names += [f"caller: {misuse}" for misuse in CALLERS]
     names += [f"file: {fault}" for fault in FILES]
     names += [f"posted: {when}" for when in POSTED]
+    names += [f"newer code: {way}" for way in WAYS]
     names += [f"doubt ended by {whom}" for whom in ENDS]
     return sorted({*names, *COUNTED})
 

@@ -31,6 +31,7 @@ SWEEPS: Final = (300.0, 500.0, 700.0, 900.0, 1300.0, 1600.0, 4000.0, 7000.0)  # 
 LONG_ARE_ONE_IN: Final = 4
 CROWDS_ARE_ONE_IN: Final = 10  # of the rushes on which one caller's customers are
 SLOW_IN_A_CROWD: Final = {"store.find_open": 2.0, "supplier.vend": 7.0}  # seconds
+NEWER_CODE_IS_IN_ONE_OF: Final = 8
 PATIENCE: Final = (0, 0, 1, 2)  # how often a caller asks again, while faults last
 FEWEST_CALLS: Final = 30  # a history of fewer port calls than this is not worth its name
 
@@ -44,6 +45,7 @@ class History(World):
         dice = Dice(rng, breaks=character.breaks)
         super().__init__(rng, dice, character, STARTS[dice.pick(len(STARTS))], trace)
         self.seed, self.dice = seed, dice
+        self.newer_code.rng.seed(f"newer code {seed}")  # its own: it draws nothing that others would have drawn
         self.is_long = dice.pick(LONG_ARE_ONE_IN) == 0
         self.began = self.clock.now
         self.is_after_midnight = business_day(self.clock.now - NEAR) < self.first_day
@@ -241,6 +243,10 @@ class History(World):
             self.shoppers.append(shopper)
             shopper.begin(pick(4) * 100.0)
             self._misused(shopper, number)
+        rng = self.newer_code.rng
+        if rng.randrange(NEWER_CODE_IS_IN_ONE_OF) == 0:
+            for _ in range(rng.randint(1, 3)):
+                self.newer_code_writes(rng.uniform(0.0, 1500.0))
         for _ in range(pick(3) if self.is_long else pick(4) // 3):
             self.sweep(SWEEPS[pick(len(SWEEPS))], twice=pick(6) == 0)
 

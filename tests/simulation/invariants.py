@@ -385,6 +385,11 @@ def the_sums_conserve(world: "World") -> None:
         raise Violation("the sums conserve", f"the supplier bills {billed} cents, we say {ours}")
 
 
+def newer_code_finds_what_it_wrote(world: "World") -> None:
+    """What this code does not know of a record stays in it."""
+    world.newer_code.finds_all_that_it_wrote()
+
+
 AT_THE_END: Final = (
     one_vend_per_key,
     every_vend_is_on_record,
@@ -395,6 +400,7 @@ AT_THE_END: Final = (
     answers_stand,
     every_end_is_announced,
     the_sums_conserve,
+    newer_code_finds_what_it_wrote,
 )
 
 

@@ -29,6 +29,7 @@ from shared import (
     withdrawn,
 )
 from shared.mobilemart import answers, charges, receipts, vend_checks
+from shared.store import document
 
 
 class Change(NamedTuple):
@@ -382,4 +383,30 @@ PLANTS = (
     ),
     plant("a closure covers whatever the difference becomes", (closures.is_covered, before("    if SEEN in held", "    return True"))),
     plant("a settlement line is no evidence", (settling.Settling._healed, swap("sorted(settled.proofs, key=_in_order)", "()"))),
+    # Records of newer code
+    plant(
+        "a change writes a record as this code has it",
+        (
+            document.updated,
+            swap(
+                '{**stored, "record": {**stored["record"]}}',
+                '{**stored, "record": {name: item for name, item in stored["record"].items() if name in _SALE_FIELDS}}',
+            ),
+        ),
+    ),
+    plant(
+        "an outcome is replaced with all that newer code wrote into it",
+        (transaction._in_place_of, before("    if known is None", "    return outcome")),
+    ),
+    plant(
+        "an announcement that only newer code makes is forgotten",
+        (transaction.announced, swap("if event not in published", "if event not in published and event in list(EventName)")),
+    ),
+    plant(
+        "a sale that only newer code can announce is closed",
+        (
+            transaction.with_open,
+            swap("sale.is_unfinished or sale.unannounced", "sale.is_unfinished or set(sale.unannounced) & set(EventName)"),
+        ),
+    ),
 )

@@ -10,11 +10,13 @@ from msgspec import structs
 from shared.identifiers import account_key
 from shared.prevend import Prevend
 from shared.sold import Sold
-from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable, UnreadableRecord
 from shared.transaction import SHARDS, Open, State, Transaction, shard_name
+from shared.unread import Unread
 from shared.vas import Mode, VasType
 from tests.simulation.faults import READ, WRITE, Call, Fault
 from tests.simulation.goods import id_on_record
+from tests.simulation.newer_code import NewerCode
 
 FIND = Call("store.find", *READ)
 FIND_PREVEND = Call("store.find_prevend", *READ)
@@ -52,9 +54,10 @@ class Store:
     announcement.
     """
 
-    __slots__ = ("_in_shard", "_now", "_older_index", "_revision", "_watch", "open", "papers", "prevends", "sales", "writes")
+    __slots__ = ("_in_shard", "_newer", "_now", "_older_index", "_revision", "_watch", "open", "papers", "prevends", "sales", "writes")
 
-    def __init__(self, now: Callable[[], datetime], watch: Watch, *, older_index: bool = False) -> None:
+    def __init__(self, now: Callable[[], datetime], watch: Watch, newer: NewerCode, *, older_index: bool = False) -> None:
+        self._newer = newer
         self._now = now
         self._older_index = older_index
         self._watch = watch
@@ -73,6 +76,8 @@ class Store:
         found = self.sales.get(transaction_id)
         if fault is not None:
             yield fault
+        if transaction_id in self._newer.unread:
+            raise UnreadableRecord("newer code wrote it", self._newer.unread[transaction_id])
         return found
 
     @coroutine
@@ -111,6 +116,8 @@ class Store:
             raise StoreUnavailable("refused")
         held = self._in_shard.get(_SHARD_NAMES[mode][shard])
         sales = [sale for sale in held.values() if sale.open is not None and sale.open.due_at <= at] if held else []
+        if self._newer.unread:
+            sales = [sale for sale in sales if sale.id not in self._newer.unread]
         if fault is not None:
             yield fault
         return sales if len(sales) < 2 else sorted(sales, key=_due_at)[:at_most]
@@ -122,7 +129,8 @@ class Store:
         found = [sale for sale in self.sales.values() if sale.mode is mode and _key(sale, by) == value.lower()]
         if fault is not None:
             yield fault
-        return sorted(found, key=_created_at, reverse=True)[:at_most]
+        newest: list[Any] = sorted(found, key=_created_at, reverse=True)[:at_most]
+        return [self._newer.unread.get(sale.id, sale) for sale in newest] if self._newer.unread else newest
 
     @coroutine
     def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Step:
@@ -137,14 +145,15 @@ class Store:
             and sale.mode is mode
             and since < sale.created_at <= at
             and _key(sale, LookupBy.SUPPLIER_TRANSACTION_ID) is not None
+            and sale.id not in self._newer.unread
         ]
         if fault is not None:
             yield fault
         return sorted(found, key=_created_at, reverse=True)[:CONTROLS]
 
-    async def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold]:
+    async def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold | Unread]:
         for sale in await self._of_day(mode, day, shard):
-            yield Sold.of(sale)
+            yield self._newer.unread.get(sale.id) or Sold.of(sale)
 
     @coroutine
     def _of_day(self, mode: Mode, day: date, shard: int) -> Step:
@@ -228,9 +237,13 @@ class Store:
         held = self.sales[before.id]
         if held.revision != before.revision:
             raise Conflict
-        stored = self._keep(after)
+        stored = self._keep(self._newer.changed(before, after))
         self._watch.advanced(held, stored)
         return stored
+
+    def rewrite(self, sale: Transaction) -> None:
+        """A write of newer code's."""
+        self._keep(sale)
 
     def _keep(self, sale: Transaction) -> Transaction:
         stored = structs.replace(sale, open=_as_older_code_has_it(sale) if self._older_index else sale.open, revision=self._next())

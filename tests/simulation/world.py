@@ -26,6 +26,7 @@ from tests.simulation.character import Character
 from tests.simulation.client import BASE_URL, Client
 from tests.simulation.files import FORMS, Shelf, billed_on, lines_of
 from tests.simulation.goods import Vend, id_on_record
+from tests.simulation.newer_code import NewerCode
 from tests.simulation.scheduler import Chance, Clock, Crashed, Each, Scheduler, Task
 from tests.simulation.store import Store, Watch
 from tests.simulation.switch import Switch
@@ -121,7 +122,9 @@ class World:
         self.switch = Switch(
             self.clock, character, self.breaches, self.seen, self._asked, self._may_name, self._lacks_the_last, self._is_held
         )
-        self.store = Store(self.clock.read, Watch(self._created, self._advanced, self._land_later), older_index=character.older_index)
+        self.newer_code = NewerCode(Random(0), self.saw)
+        watch = Watch(self._created, self._advanced, self._land_later)
+        self.store = Store(self.clock.read, watch, self.newer_code, older_index=character.older_index)
         self.topic = Topic(self._published)
         self.shelf = Shelf()
         self.each = Each(chance)
@@ -177,10 +180,19 @@ class World:
         self.chance.calm_down()
         self.character.calm_down()
         self.say("calm")
+        self.newer_code.is_back(self.store)
         for shopper in self.shoppers:
             if shopper.answer is None:
                 shopper.ask()
         self.scheduler.run()
+
+    def newer_code_writes(self, after_seconds: float) -> None:
+        """A newer version, of which an instance runs too, writes into a sale."""
+
+        async def written() -> None:
+            self.newer_code.write(self.store)
+
+        self.scheduler.start(Task("newer code", None, lambda _: written(), _ignored), after_seconds)
 
     def sweep(self, after_seconds: float = 0.0, *, twice: bool = False, idle: bool = False) -> None:
         """Scheduler's minute has come, or it has come twice. Where nothing is open, it is played only if it may be `idle`."""
