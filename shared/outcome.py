@@ -42,7 +42,7 @@ class Reason(StrEnum):
 class TokensDue(StrEnum):
     """Whether the customer is owed something to type: an STS token, or the PIN of what is pinned."""
 
-    NONE = "none"  # an online meter, charges that used up the amount, pinless, bill payment
+    NONE = "none"  # an online meter, debt recovery that used up the amount, pinless, bill payment
     DELIVERED = "delivered"
     PENDING = "pending"  # vended, but the token or PIN did not reach us yet
 
@@ -79,7 +79,7 @@ class Receipt(Kept, frozen=True, kw_only=True):
 
     `supplier_transaction_id` is `None` only where a person has decided that it was vended, and the supplier has not said it yet.
     `pin` and the tokens are bearer value and stay out of `repr`. `units` is as quoted, in `unit_type` (kWh when unsaid).
-    `tokens_issued` says how many tokens there are, where not all of them could be read.
+    `tokens_issued` says how many tokens there are, where not all of them could be read, or units were quoted without any.
     """
 
     _hidden = frozenset({"tokens", "pin", "serial_number", "consumer", "instructions"})

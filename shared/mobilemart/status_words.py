@@ -5,6 +5,7 @@ Its words are not documented, so these lists hold the words of the field. A word
 
 import re
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from shared.mobilemart.fields import leaves, number
@@ -52,12 +53,16 @@ def _any_of(stems: tuple[str, ...], words: tuple[str, ...] = ()) -> re.Pattern[s
     return re.compile(rf"\b(?:{'|'.join([*stems, *whole])})")
 
 
-_LISTS: Final = (
-    (_any_of(_NO, _NO_WORDS), Says.NO),
-    (_any_of(_NOT_YET, _NOT_YET_WORDS), Says.NOT_YET),
-    (_any_of(_EITHER), Says.UNKNOWN),
-    (_any_of(_YES, _YES_WORDS), Says.YES),
-)
+@cache  # made for the first status that is text: most answers have none, and a start need not wait for it
+def _lists() -> tuple[tuple[re.Pattern[str], Says], ...]:
+    return (
+        (_any_of(_NO, _NO_WORDS), Says.NO),
+        (_any_of(_NOT_YET, _NOT_YET_WORDS), Says.NOT_YET),
+        (_any_of(_EITHER), Says.UNKNOWN),
+        (_any_of(_YES, _YES_WORDS), Says.YES),
+    )
+
+
 _REMARK: Final = re.compile(_REMARKED)
 _NO_TROUBLE: Final = re.compile(r"\b(?:no|without|zero|0|nil) (?:error|fault|failure|problem|issue|exception)s?\b")
 _NOTHING: Final = frozenset({"", "none", "null", "nil", "n a", "not applicable", "undefined"})
@@ -114,7 +119,7 @@ def _text_says(text: str) -> Says | None:
     plain = _NO_TROUBLE.sub("ok", _plain(text))
     if plain in _NOTHING:  # and in letters of another script it says something that we cannot read
         return Says.UNKNOWN if not plain and text.strip(_DASHES) else None
-    return next((says for words, says in _LISTS if words.search(plain)), Says.UNKNOWN)
+    return next((says for words, says in _lists() if words.search(plain)), Says.UNKNOWN)
 
 
 def _number_says(value: object, is_code: bool) -> Says | None:

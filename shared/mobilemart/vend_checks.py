@@ -125,6 +125,7 @@ _OTHERS: Final = frozenset(
     {"municipalitydetails", "municipality", "fixedcosts", "product", "productdetails", "tariff", "tariffdetails", "merchant", "biller"}
 )
 _NUMBERS: Final = frozenset({_Role.METER, _Role.ACCOUNT, _Role.MOBILE, _Role.ANYBODY})
+_LONGEST_NAME: Final = 60  # of a member, as far as it is read and remembered
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^a-z0-9]")
 
 
@@ -168,22 +169,22 @@ def _statements(said: Mapping[str, object]) -> Iterator[tuple[_Role, _Within, ob
         for key, value in holder.items():
             if value is None:
                 continue
-            name = _plain(key)
-            role = _role(name, within)
-            if role is _Role.ERROR:
+            role, beneath = _place(key if len(key) <= _LONGEST_NAME else key[:_LONGEST_NAME], within)
+            if isinstance(value, dict) and role is not _Role.ERROR:
+                left.append((value, beneath))
+            elif isinstance(value, list) and role is not _Role.ERROR:
+                for one in _unlisted(value):
+                    if isinstance(one, dict):
+                        left.append((one, beneath))
+                    elif role is not None:
+                        yield role, within, one
+            elif role is not None:
                 yield role, within, value
-                continue
-            beneath = _beneath(name, role, within)
-            for one in _unlisted(value):
-                if isinstance(one, dict):
-                    left.append((one, beneath))
-                elif role is not None:
-                    yield role, within, one
 
 
-def _unlisted(value: object) -> Iterator[object]:
-    """A value, or those in a list and in lists of lists."""
-    left = [value]
+def _unlisted(listed: list[object]) -> Iterator[object]:
+    """The values in a list, and in lists of lists."""
+    left = [*listed]
     while left:
         one = left.pop()
         if isinstance(one, list):
@@ -193,6 +194,13 @@ def _unlisted(value: object) -> Iterator[object]:
 
 
 @lru_cache(maxsize=1024)  # of all the names that an answer can hold: they are the same from one answer to the next
+def _place(key: str, within: _Within) -> tuple[_Role | None, _Within]:
+    """What a member of that name is about, and the objects beneath it."""
+    name = _NOT_ALPHANUMERIC.sub("", key.lower())
+    role = _role(name, within)
+    return role, _beneath(name, role, within)
+
+
 def _role(name: str, within: _Within) -> _Role | None:
     if within is _Within.OTHERS:
         return None
@@ -217,11 +225,6 @@ def _beneath(name: str, role: _Role | None, within: _Within) -> _Within:
     if name in _ENVELOPES and within is _Within.SALE:
         return within
     return _Within.STATUS if role is _Role.STATUS else _Within.PART
-
-
-@lru_cache(maxsize=1024)
-def _plain(key: str) -> str:
-    return _NOT_ALPHANUMERIC.sub("", key[:60].lower())
 
 
 def _status(role: _Role, value: object) -> Says | None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shared.config import AmountCheck
+from shared.mobilemart import vend_checks
 from shared.mobilemart.answers import Concern, Reply, read_reprint, read_vend, vend_read
 from shared.mobilemart.recipients import names_another
 from shared.mobilemart.status_words import Says, flag_says, remark_says, says_no_error, status_says
@@ -398,3 +399,11 @@ def test_flags_remarks_and_errors_say_no_more_than_they_say() -> None:
     assert (remark_says("It has failed."), remark_says("is pending")) == (Says.NO, Says.NOT_YET)
     assert all(map(says_no_error, (None, 0, "0", "000", "", False, [], {}, {"code": [0, ""]}, "None", "No error", "OK")))
     assert not any(map(says_no_error, (True, 1, "1", -1, "E5", [0, 1], {"code": {"n": 5}}, "Accepted")))
+
+
+def test_names_of_any_length_are_read_without_being_remembered_whole() -> None:
+    for number in range(50):
+        assert isinstance(vend(AIRTIME, {f"{number}" * 100_000: 1}), Vended)
+    known = vend_checks._place.cache_info()
+    assert isinstance(vend(AIRTIME, {"7" * 200_000: 1}), Vended)
+    assert vend_checks._place.cache_info().misses == known.misses  # what is remembered ends where the name is no longer read
