@@ -400,3 +400,24 @@ def test_an_earlier_file_with_a_wrong_count_that_does_not_name_the_sale_hinders_
     two.deliver_next()
     settle(world)
     assert state(world, two.doubt) is State.REJECTED and opened(world) == set()
+
+
+def test_a_file_beyond_is_waited_for_only_where_it_may_end_a_doubt():
+    two = Two(days=1)
+    world = two.world
+    world.deliver(DAY, bill(two.first), bill(two.second), stamp="20260502050000")
+    settle(world, DAY)  # before the next day's file, of which all sales are lacking
+    assert world.days["live-2026-05-01-run"]["beyond"] == []
+    world.now = morning(2)
+    world.deliver(NEXT, stamp="20260503050000")
+    settle(world)
+    assert world.days["live-2026-05-01-run"]["beyond"] == ["2026-05-03"]
+    world.now = morning(3)
+    for stamp, lines in (("20260504050000", ()), ("20260504060000", (bill(two.control),))):  # the first one lacks it as well
+        assert state(world, two.doubt) is State.IN_DOUBT
+        world.deliver(AFTER, *lines, stamp=stamp)
+        settle(world)
+    assert state(world, two.doubt) is State.IN_DOUBT  # its next day's file bills nothing at all
+    world.deliver(NEXT, bill(two.control), stamp="20260503060000")
+    settle(world)
+    assert state(world, two.doubt) is State.REJECTED and world.days["live-2026-05-01-run"]["beyond"] == []
