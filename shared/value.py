@@ -36,6 +36,10 @@ class Kept(Value, frozen=True, kw_only=True):
 
     beyond: Mapping[str, Any] | None = None
 
+    def __hash__(self) -> int:
+        """By what this code knows: the rest cannot be hashed."""
+        return hash(tuple([getattr(self, name) for name in self.__struct_fields__ if name != "beyond"]))
+
 
 def new_word(kind: type[Word], text: str) -> Word:
     """A member of an enum that newer code has and this code has not: it is text of its kind, and equals none of the others.

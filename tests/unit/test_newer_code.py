@@ -196,6 +196,11 @@ def test_a_token_of_a_kind_of_newer_code_keeps_its_kind_and_its_place():
     assert [(token.kind, token.beyond) for token in whole] == [(kind, {FIELD: POINTS}), (TokenKind.CREDIT, None)]
 
 
+def test_values_are_hashed_by_what_is_known_and_told_apart_by_all():
+    plain, newer_one = StsToken(TokenKind.CREDIT, TOKEN), StsToken(TokenKind.CREDIT, TOKEN, beyond={FIELD: POINTS})
+    assert hash(plain) == hash(newer_one) and plain != newer_one and len({plain, newer_one, newer_one}) == 2
+
+
 def test_a_new_word_is_text_of_its_kind_and_equals_none_that_is_known():
     word = new_word(State, WORD)
     assert (word, word.value, f"{word}", isinstance(word, State)) == (WORD, WORD, WORD, True)
