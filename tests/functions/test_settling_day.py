@@ -189,9 +189,7 @@ async def test_of_a_whole_day_exactly_the_planted_faults_are_found_and_a_second_
     )
     (first,) = (await settling.settle(DAY, NEVER)).days
     marks.append(time.perf_counter())
-    assert (
-        len(day.expected) + OF_EACH - 1 == len(first["discrepancies"]) == OF_EACH * len(IN_ONE_FILE)
-    )  # what is missing here names no sale
+    assert len(day.expected) + OF_EACH - 1 == len(first["discrepancies"]) == OF_EACH * len(IN_ONE_FILE)  # what is missing names none
     assert {(Kind(found["kind"]), found["transactionId"] or "") for found in first["discrepancies"]} == day.expected
     assert Counter(found["kind"] for found in first["discrepancies"]) == dict.fromkeys(IN_ONE_FILE, OF_EACH)
     assert [one["transactionId"] for one in first["healed"]] == sorted(sale.id for sale in day.in_doubt)
