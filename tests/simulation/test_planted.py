@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.planted import PLANTS, planted
 from tests.simulation.runner import run_seeds
 
-HISTORIES = 2_000
+HISTORIES = 6_000
 
 
 @pytest.mark.parametrize("mistake", PLANTS, ids=lambda mistake: mistake.name)
