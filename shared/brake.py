@@ -92,7 +92,7 @@ class Brake:
             StoreUnavailable: it is not known.
         """
         at, known_at = self._now(), self._known_at
-        if known_at is None or at - known_at >= KNOWN_FOR:
+        if known_at is None or not timedelta() <= at - known_at < KNOWN_FOR:  # before it: the clock has stepped back
             self._known_at = at if known_at is not None else None
             try:
                 self._keep((await self._read()).pauses)

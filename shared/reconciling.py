@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec import structs
 
 from shared import logs
+from shared.clocks import Moment
 from shared.resolving import Resolving
 from shared.store import StoreUnavailable
 from shared.transaction import SHARDS, State, Transaction, may_be_absent
@@ -52,13 +53,13 @@ class Sweeping(Resolving, frozen=True, kw_only=True):
         Raises:
             StoreUnavailable: what is due could not be read.
         """
-        at = self.now()
-        shards = await self.each((self.store.due(self.rules.mode, number, at, MOST_DUE + 1) for number in range(SHARDS)), AT_ONCE)
+        began = self.moment()
+        shards = await self.each((self.store.due(self.rules.mode, number, began.at, MOST_DUE + 1) for number in range(SHARDS)), AT_ONCE)
         due = sorted((sale for shard in shards for sale in shard[:MOST_DUE]), key=_due_at)
         unseen = sum(len(shard) > MOST_DUE for shard in shards)
-        controlled = await self._controlled(due, at, until)
+        controlled = await self._controlled(due, began.at, until)
         results = await self.each(
-            (self._one(sale, controlled, until if number >= AT_ONCE else None) for number, sale in enumerate(due)), AT_ONCE
+            (self._one(sale, controlled, began, until if number >= AT_ONCE else None) for number, sale in enumerate(due)), AT_ONCE
         )
         return _summed(Swept(left=results.count(None) + unseen), *(one for one in results if one is not None))
 
@@ -69,12 +70,12 @@ class Sweeping(Resolving, frozen=True, kw_only=True):
         answered = await self.each((self.control(service, until) for service in services), AT_ONCE)
         return frozenset(service for service, found in zip(services, answered, strict=True) if found)
 
-    async def _one(self, before: Transaction, controlled: frozenset[VasType], until: datetime | None) -> Swept | None:
+    async def _one(self, before: Transaction, controlled: frozenset[VasType], began: Moment, until: datetime | None) -> Swept | None:
         """What came of one sale; `None`: it is left."""
-        if until is not None and self.now() >= until:
+        if until is not None and began.latest(self.moment()) >= until:
             return None
         try:
-            sale = await self.resolve(before, controlled)
+            sale = await self.resolve(before, controlled, began)
         except StoreUnavailable:
             log.error("sweep could not store", transaction_id=before.id)
             return None

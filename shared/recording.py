@@ -1,5 +1,6 @@
 """Putting what was learned of a sale on record, and announcing it: what selling and resolving have in common."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -8,11 +9,12 @@ from typing import Final
 from msgspec import structs
 
 from shared import closures, logs
+from shared.clocks import Moment
 from shared.contradiction import discrepancies
 from shared.outcome import Answer, Receipt
 from shared.ports import Events, EventsUnavailable, Rules, Supplier
 from shared.store import Conflict, LookupBy, Paper, PaperKind, Store, StoreUnavailable
-from shared.transaction import NEXT, EventName, State, Transaction, after, announced, claimed_twice, each_contradiction, put_off
+from shared.transaction import NEXT, EventName, State, Transaction, after, announced, claimed_twice, each_contradiction, put_off, sent_until
 from shared.value import Value, is_new_word
 
 STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
@@ -24,7 +26,11 @@ log = logs.logger(__name__)
 
 
 class Recording(Value, frozen=True, kw_only=True):
-    """The ports, and the two steps that end every effect. `now` is aware UTC; `new_id` gives UUID4s of 36 characters."""
+    """The ports, and the two steps that end every effect.
+
+    `now` is aware UTC, and may step; `monotonic` counts seconds, and may stop while the instance is frozen. `new_id` gives UUID4s of 36
+    characters.
+    """
 
     store: Store
     supplier: Supplier
@@ -32,6 +38,11 @@ class Recording(Value, frozen=True, kw_only=True):
     rules: Rules
     now: Callable[[], datetime]
     new_id: Callable[[], str]
+    monotonic: Callable[[], float] = time.monotonic
+
+    def moment(self) -> Moment:
+        """This moment, by both clocks."""
+        return Moment(self.now(), self.monotonic())
 
     async def held_by_another(self, sale: Transaction, receipt: Receipt) -> str | None:
         """The supplier's id on a receipt, if another sale holds it.
@@ -64,7 +75,7 @@ class Recording(Value, frozen=True, kw_only=True):
         """
 
         def learned(known: Transaction) -> Transaction:
-            timed = known if send_ended_at in (None, known.send_ended_at) else structs.replace(known, send_ended_at=send_ended_at)
+            timed = sent_until(known, send_ended_at)
             if claimed is not None:
                 return claimed_twice(timed, claimed, answer.raw, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
             return after(timed, answer, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
@@ -114,8 +125,9 @@ class Recording(Value, frozen=True, kw_only=True):
         """
         nonce = self.new_id()
         before, is_stale, failures, conflicts = sale, False, 0, 0
+        started = self.moment()
         while True:
-            began = self.now()
+            began = self.moment()
             try:
                 if is_stale:
                     before, is_stale = await self._held(sale.id), False
@@ -134,7 +146,8 @@ class Recording(Value, frozen=True, kw_only=True):
                     raise StoreUnavailable("whatever is read, another version is said to be there") from None
             except StoreUnavailable:  # if it was written all the same, the next try conflicts with it
                 failures += 1
-                waits = until is not None and began + SLOW_REFUSAL <= self.now() < until
+                now = self.moment()
+                waits = until is not None and began.age(now) >= SLOW_REFUSAL and started.latest(now) < until
                 if failures >= STORE_TRIES and not waits:
                     raise
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from shared import logs
+from shared.clocks import Moment
 from shared.identifiers import same_supplier_id
 from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Reprint, Unknown, Vended
 from shared.recording import Recording
@@ -28,18 +29,20 @@ class Resolving(Recording, frozen=True, kw_only=True):
 
     store: Books
 
-    async def resolve(self, sale: Transaction, controlled: Collection[VasType]) -> Transaction:
+    async def resolve(self, sale: Transaction, controlled: Collection[VasType], began: Moment | None = None) -> Transaction:
         """Ask the supplier about a sale that is open, and put on record what it proves.
 
-        `controlled` are the services of which the same kind of lookup, in the same sweep, found a sale known to have vended.
+        `controlled` are the services of which the same kind of lookup, in the same sweep, found a sale known to have vended; the sweep
+        `began` then, or with this sale. From there on the minimum age counts by both clocks.
 
         Raises:
             StoreUnavailable: nothing is lost; the sale stays due.
         """
+        began = began or self.moment()
         sale = await self.announce(await self._in_doubt_if_abandoned(sale))
         if not _is_unfinished(sale):
             return await self._left_to_newer_code(sale)
-        asked_at = self.now()
+        asked_at = began.earliest(self.moment())
         reprint = await self.supplier.reprint(sale)
         told = await self._evidence(sale, reprint, asked_at, controlled)
         return await self.announce(await self._tried(sale, told))
@@ -50,8 +53,9 @@ class Resolving(Recording, frozen=True, kw_only=True):
             lately = await self.store.vended_lately(self.rules.mode, vas_type, self.now())
         except StoreUnavailable:
             return False
+        began = self.moment()
         for known in lately:
-            if self.now() >= until:
+            if began.latest(self.moment()) >= until:
                 return False
             reprint = await self.supplier.reprint(known)
             if isinstance(reprint.result, Vended) and known.receipt is not None:

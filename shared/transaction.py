@@ -154,6 +154,18 @@ class Transaction(Record, frozen=True, kw_only=True):
         return self.state is State.VENDING and at >= self.lease_until
 
 
+def sent_until(sale: Transaction, ended_at: datetime | None) -> Transaction:
+    """The sale with when its send ended, which is never moved back."""
+    if ended_at is None or (sale.send_ended_at is not None and ended_at <= sale.send_ended_at):
+        return sale
+    return structs.replace(sale, send_ended_at=ended_at)
+
+
+def no_earlier(sale: Transaction, at: datetime) -> datetime:
+    """A moment as it goes on record: clocks step, and one that lies before what is on record is taken as that."""
+    return max(at, sale.updated_at, sale.history[-1].at) if sale.history else max(at, sale.updated_at)
+
+
 def business_day(at: datetime) -> date:
     """The South African calendar day of a moment."""
     return at.astimezone(BUSINESS_TIME).date()
@@ -176,6 +188,7 @@ def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_sec
     (`heard`). One that contradicts it leaves the state alone, and is kept, noted and announced as `contradicted`. `by` names the
     source: `supplier`, `reprint`, `settlement`, or a person.
     """
+    at = no_earlier(sale, at)
     if NEXT[sale.state]:
         if isinstance(answer.outcome, Unknown):
             return _in_doubt(sale, answer.outcome, answer.raw, at, by)
@@ -231,7 +244,7 @@ def put_off(sale: Transaction, *, at: datetime, retry_seconds: int) -> Transacti
     """The sale, due again a while after `at`, if it was due by then: what could not be done for it keeps no other waiting."""
     if sale.open is None or sale.open.due_at > at:
         return sale
-    return with_open(sale, at + timedelta(seconds=retry_seconds))
+    return with_open(sale, no_earlier(sale, at) + timedelta(seconds=retry_seconds))
 
 
 def with_open(sale: Transaction, due_at: datetime) -> Transaction:
@@ -276,6 +289,7 @@ def tried(sale: Transaction, *, at: datetime, minimum_age_seconds: int, review_a
     """
     if sale.open is None:
         return sale
+    at = no_earlier(sale, at)
     due_at, interval = at + retry_delay(sale.attempts, retry_seconds), timedelta(seconds=retry_seconds)
     if sale.not_found_at is not None and at < sale.not_found_at + 2 * interval and sale.state is State.IN_DOUBT:
         due_at = at + interval
@@ -295,7 +309,7 @@ def claimed_twice(
 
     A sale that is being sold is then in doubt. Whoever names the same vend again says nothing new.
     """
-    note = f"claimed_twice: {supplier_transaction_id}"
+    at, note = no_earlier(sale, at), f"claimed_twice: {supplier_transaction_id}"
     if sale.state is State.VENDING:
         doubtful = _in_doubt(sale, Unknown(CLAIMED, sign_of_vend=True), None, at, by)
         return _contradicted(doubtful, note, raw, at, by, retry_seconds)
@@ -313,7 +327,8 @@ def retry_delay(attempts: int, retry_seconds: int) -> timedelta:
 def noted(sale: Transaction, entry: HistoryEntry) -> Transaction:
     """The sale with one more line of history. A full one loses what comes again and again, and neither a decision nor an end."""
     kept = sale.history if len(sale.history) < MOST_HISTORY else _without_a_repeat(sale.history)
-    return structs.replace(sale, history=(*kept, entry))
+    at = no_earlier(sale, entry.at)
+    return structs.replace(sale, history=(*kept, entry if at == entry.at else structs.replace(entry, at=at)))
 
 
 def _without_a_repeat(history: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from shared import logs
 from shared.catalogue import Product, fitted
+from shared.clocks import Moment
 from shared.identifiers import Caller, account_key, comparable, transaction_id
 from shared.outcome import Answer, Reason, Rejected, Unknown, Vended
 from shared.ports import SellingBrake
@@ -141,24 +142,25 @@ class Vending(Recording, frozen=True, kw_only=True):
             StoreUnavailable: before anything was sent; the same key may be used again.
             UnreadableRecord: the key is on record, and what became of its sale cannot be read here. Nothing is sent.
         """
-        started_at = self.now()
+        started = self.moment()
         sale_id = transaction_id(self.rules.mode, asked.caller, asked.idempotency_key)
         if (earlier := await self.store.find(sale_id)) is not None:
             return await self._repeat(earlier, asked)
-        draft = await self._draft(sale_id, asked, started_at)
-        fresh = self._begin(sale_id, asked, draft)
+        draft = await self._draft(sale_id, asked, started)
+        claimed = self.moment()
+        fresh = self._begin(sale_id, asked, draft, claimed.at)
         try:
             sale = await self._create(fresh, draft.prevend)
         except _PrevendTaken as taken:  # by another key, between our look and our claim
-            fresh = self._begin(sale_id, asked, _Draft(draft.order, refusal=taken.refusal))
+            fresh = self._begin(sale_id, asked, _Draft(draft.order, refusal=taken.refusal), self.now())
             sale = await self._create(fresh, None)
         if sale.nonce != fresh.nonce:  # another request with this key was first
             return await self._repeat(sale, asked)
         if sale.state is State.REJECTED:
             return Purchased(await self.announce(sale), replayed=False)
         if asked.prevend_id is None and (refusal := await self._refused_once_claimed(sale, asked)) is not None:
-            return await self._keep(sale, Answer(refusal), by="us")
-        return await self._sell(sale)
+            return await self._keep(sale, Answer(refusal), claimed, by="us")
+        return await self._sell(sale, claimed)
 
     async def find(self, caller: Caller, sale_id: str) -> Transaction | None:
         """The caller's sale of that id; `None` for another caller's or another mode's.
@@ -219,7 +221,7 @@ class Vending(Recording, frozen=True, kw_only=True):
             raise RequestInProgress(earlier)
         return Purchased(earlier, replayed=True)
 
-    async def _draft(self, sale_id: str, asked: PurchaseRequest, started_at: datetime) -> _Draft:
+    async def _draft(self, sale_id: str, asked: PurchaseRequest, started: Moment) -> _Draft:
         """The checks between the look and the claim. Every refusal here is of a valid request, and goes on record."""
         prevend = None
         order = asked.order
@@ -254,7 +256,7 @@ class Vending(Recording, frozen=True, kw_only=True):
             refusal = await self._refused_for_an_elder(sale_id, asked, account_key(self.rules.mode, asked.caller, order))
             if refusal is not None:
                 return _Draft(order, refusal=refusal)
-        if self.now() - started_at > self.rules.latest_claim:
+        if started.age(self.moment()) > self.rules.latest_claim:
             return _Draft(order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "too late to begin"))
         return _Draft(order, prevend, supplier_prevend_id)
 
@@ -302,9 +304,8 @@ class Vending(Recording, frozen=True, kw_only=True):
             return Rejected(Reason.PREVEND_EXPIRED, "the prevend has expired")
         return None
 
-    def _begin(self, sale_id: str, asked: PurchaseRequest, draft: _Draft) -> Transaction:
+    def _begin(self, sale_id: str, asked: PurchaseRequest, draft: _Draft, at: datetime) -> Transaction:
         """The record that a claim writes: `vending`, or `rejected` from birth."""
-        at = self.now()
         sale = Transaction(
             id=sale_id,
             version=1,
@@ -349,10 +350,11 @@ class Vending(Recording, frozen=True, kw_only=True):
                 raise StoreUnavailable("a conflicting record was not found") from None
             raise _PrevendTaken(self._prevend_fault(now)) from None
 
-    async def _sell(self, sale: Transaction) -> Purchased:
-        answer, ended_at = await self._send(sale), self.now()
-        answer, claimed = await self._claimed_by_another(sale, answer)
-        sold = await self._keep(sale, answer, by="supplier", send_ended_at=ended_at, claimed=claimed)
+    async def _sell(self, sale: Transaction, claimed: Moment) -> Purchased:
+        answer = await self._send(sale, claimed)
+        ended_at = claimed.latest(self.moment())  # the minimum age begins here: a clock that steps back must not make it longer ago
+        answer, held = await self._claimed_by_another(sale, answer)
+        sold = await self._keep(sale, answer, claimed, by="supplier", send_ended_at=ended_at, held_as=held)
         if sold.on_record:
             await self.brake.notice(sale.order.vas_type, answer.outcome)
         return sold
@@ -372,24 +374,35 @@ class Vending(Recording, frozen=True, kw_only=True):
         return Answer(Unknown(NOT_LOOKED_UP, sign_of_vend=True), answer.raw), None
 
     async def _keep(
-        self, sale: Transaction, answer: Answer, *, by: str, send_ended_at: datetime | None = None, claimed: str | None = None
+        self,
+        sale: Transaction,
+        answer: Answer,
+        claimed: Moment,
+        *,
+        by: str,
+        send_ended_at: datetime | None = None,
+        held_as: str | None = None,
     ) -> Purchased:
-        """Put the outcome of a claimed sale on record, and announce it."""
-        until = sale.created_at + self.rules.latest_record
+        """Put the outcome of a sale that was claimed then on record, and announce it."""
+        now = self.moment()
+        until = now.at + self.rules.latest_record - claimed.age(now)
         try:
-            recorded = await self.learn(sale, answer, by=by, send_ended_at=send_ended_at, until=until, claimed=claimed)
+            recorded = await self.learn(sale, answer, by=by, send_ended_at=send_ended_at, until=until, claimed=held_as)
         except StoreUnavailable:
             log.critical("outcome not stored", transaction_id=sale.id, outcome=type(answer.outcome).__name__)
             return Purchased(sale, replayed=False, on_record=False)
         return Purchased(await self.announce(recorded), replayed=False)
 
-    async def _send(self, sale: Transaction) -> Answer:
-        """Send until the supplier has taken it, at most `SENDS` times and only inside the send window, under one request id."""
+    async def _send(self, sale: Transaction, claimed: Moment) -> Answer:
+        """Send until the supplier has taken it, at most `SENDS` times and only inside the send window, under one request id.
+
+        The window ends when either clock says so: one may have stepped, the other may have stood still.
+        """
         answer = Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "never sent"))
         for _ in range(SENDS):
             if await self.supplier.ready() is not None:
                 return answer
-            left_seconds = (sale.send_by - self.now()).total_seconds()
+            left_seconds = (sale.send_by - claimed.latest(self.moment())).total_seconds()
             if left_seconds <= 0:
                 return answer
             answer = await self.supplier.vend(sale.order, sale.supplier_prevend_id, sale.request_id, left_seconds)

@@ -173,7 +173,7 @@ class Wiring:
     def _recording(self, ports: Ports, supplier: Supplier) -> dict[str, Any]:
         """What all that puts something on record is made of."""
         common = {"store": ports.store, "supplier": supplier, "events": ports.events}
-        return {**common, "rules": self._rules, "now": now, "new_id": new_id}
+        return {**common, "rules": self._rules, "now": now, "new_id": new_id, "monotonic": time.monotonic}
 
     def _paced(self, supplier: MobileMart) -> Supplier:
         from shared.concurrency import Pace, PacedSupplier

@@ -88,7 +88,7 @@ class MobileMart:
     async def products(self, vas_type: VasType) -> tuple[Product, ...] | Rejected:
         """The catalogue of one service, at most 15 minutes old."""
         kept = self._catalogues.get(vas_type)
-        if kept is not None and self._now() < kept.good_until:
+        if kept is not None and timedelta() < kept.good_until - self._now() <= PRODUCTS_KEPT:  # for longer: the clock has stepped back
             return kept.products
         return await self._fetches[vas_type]()
 

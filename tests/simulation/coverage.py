@@ -16,6 +16,8 @@ from tests.simulation.character import (
     TROUBLES_OF_REPRINT,
     UNCERTAIN,
 )
+from tests.simulation.dice import CLOCKS
+from tests.simulation.evidence import AGED
 from tests.simulation.faults import Call
 from tests.simulation.newer_code import WAYS
 from tests.simulation.runner import Summary
@@ -24,6 +26,7 @@ BREACHES: Final = (
     "frozen between clock and wire",
     "left out of files that bill all else",
     "repeated by the network",
+    AGED,
     "sold later than the minimum age",
     "sold what it had refused",
 )
@@ -51,7 +54,10 @@ FILES: Final = (
 )
 POSTED: Final = ("the day before", "1 days later", "2 days later", "3 days later")
 ENDS: Final = ("files", "a reprint", "people", "an answer that came late")
-COUNTED: Final = ("sweep", "settle", "files come", "people decide", "people close", "people are hasty", "bad days", "vends")
+COUNTED: Final = (
+    *("sweep", "settle", "files come", "people decide", "people close", "people are hasty"),
+    *("the wall clock steps", "bad days", "vends"),
+)
 
 
 def port_calls() -> list[Call]:
@@ -72,6 +78,7 @@ def expected() -> list[str]:
     names += [f"sold: {vas_type}" for vas_type in VasType]
     names += [f"event: {event}" for event in EventName]
     names += [f"assumption: {breach}" for breach in BREACHES]
+    names += [f"clocks: {how}" for how in CLOCKS]
     names += [f"caller: {misuse}" for misuse in CALLERS]
     names += [f"file: {fault}" for fault in FILES]
     names += [f"posted: {when}" for when in POSTED]

@@ -12,13 +12,17 @@ WEAK = (
     *("" for _ in range(12)),
 )
 WEAK_RATE = 0.5
+CLOCKS = ("true", "true", "true", "true", "the wall clock steps", "the monotonic clock stops")
+STEP_RATE = 0.01
+STEP_RATES = {"store.create": 0.1, "store.find_open": 0.1, "supplier.vend": 0.6, "store.advance": 0.3}  # mostly while something is sold
+STEPS = (120.0, 600.0, 1800.0, 3600.0, 5400.0)
 PAUSES = (0.05, 1.0, 5.0, 20.0)
 
 
 class Dice:
     """Implements `scheduler.Chance` by a seed. `breaks`: processes may pause for longer than the promise assumes."""
 
-    __slots__ = ("_breaks", "_calm", "_draw", "_faults", "_slow", "_weak", "_weakness")
+    __slots__ = ("_breaks", "_calm", "_draw", "_faults", "_slow", "_steps_next", "_weak", "_weakness", "clocks")
 
     def __init__(self, rng: Random, *, breaks: bool) -> None:
         self._draw = rng.random
@@ -28,6 +32,8 @@ class Dice:
 
         self._weak = WEAK[int(self._draw() * len(WEAK))]  # the call that fails again and again in this history, and always alike
         self._weakness = self._draw()
+        self.clocks = CLOCKS[int(self._draw() * len(CLOCKS))]
+        self._steps_next = ""
         self._slow: Mapping[str, float] | None = None
 
     def calm_down(self) -> None:
@@ -62,6 +68,22 @@ class Dice:
         if call.name == "supplier.vend" and not self._breaks:
             return min(seconds, 239.0)
         return seconds
+
+    def will_step(self, call: str) -> None:
+        """Let the wall clock step back at the next call of that name."""
+        self._steps_next = call
+
+    def step(self, call: Call) -> float:
+        if self._calm:
+            if call.name != self._steps_next:
+                return 0.0
+            self._steps_next = ""
+            return -STEPS[int(self._draw() * len(STEPS))]
+        rate = STEP_RATES.get(call.name, STEP_RATE)
+        if (drawn := self._draw()) >= rate:
+            return 0.0
+        seconds = STEPS[int(self._draw() * len(STEPS))]
+        return seconds if drawn < rate / 3 else -seconds  # mostly back: that is what makes young things look old
 
     def interleaves(self) -> bool:
         return not self._calm and self._draw() < 0.3

@@ -19,6 +19,7 @@ THEIR_ID, OUR_ID, STATUS = 4, 5, 7  # positions in a line
 A_GUID: Final = 36  # characters
 ONE_DAY: Final = timedelta(days=1)
 NEAR: Final = timedelta(minutes=10)  # how far the supplier's clock may be from ours
+AGED: Final = "aged by a wall clock that stepped between two processes"
 LEFT_OUT: Final = "left out of files that bill all else"
 
 
@@ -89,10 +90,20 @@ def _files(world: "World", day: date) -> list[bytes]:
 
 
 def _was_denied(world: "World", sale: Transaction) -> bool:
+    """Twice, of age, beside a control: by the true time, or by the wall clock, where that has stepped between two processes."""
     of_age = (sale.send_ended_at or sale.lease_until) + MINIMUM_AGE
     found, service = world.switch.found, sale.order.vas_type
-    denied = [at for at, sweep in world.switch.denied.get(sale.request_id, ()) if at >= of_age and (service, sweep) in found]
-    return bool(denied) and denied[-1] - denied[0] >= RESOLVE_INTERVAL
+    truly_asked, asked = world.switch.asked_at.get(sale.request_id, (world.clock.true(sale.created_at), sale.created_at))
+    asked = max(asked, sale.created_at)
+    denials = [one for one in world.switch.denied.get(sale.request_id, ()) if one.wall >= of_age and (service, one.sweep) in found]
+    truly = [one for one in denials if one.at >= truly_asked + MINIMUM_AGE]
+    if truly and truly[-1].at - truly[0].at >= RESOLVE_INTERVAL:
+        return True
+    by_the_wall = [one for one in denials if one.wall >= asked + MINIMUM_AGE]
+    if not by_the_wall or by_the_wall[-1].wall - by_the_wall[0].wall < RESOLVE_INTERVAL:
+        return False
+    world.breaches.setdefault(sale.request_id, AGED)
+    return True
 
 
 def lost_lines(world: "World", day: date) -> str | None:

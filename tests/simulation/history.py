@@ -6,8 +6,10 @@ from typing import Final
 
 from shared.identifiers import Caller
 from shared.mobilemart.settlement_file import Line
+from shared.mobilemart.wire import REPRINTED
 from shared.store import MOST_ALIKE
 from shared.transaction import State, Transaction, business_day
+from shared.vas import VasType
 from tests.simulation import invariants, operators
 from tests.simulation.callers import Purse, Shopper, look_up
 from tests.simulation.character import NOT_ANSWERED, Character
@@ -27,6 +29,8 @@ CALLERS: Final = (
 )
 KEYS: Final = tuple(f"key-{number}" for number in range(12))
 NEAR: Final = timedelta(minutes=10)
+AT_A_STEP: Final = ("supplier.vend", "supplier.vend", "supplier.products")  # the last one is before the claim: then all of it looks old
+BY_DAY: Final = 2  # the first of these: a clock that is wrong by hours at midnight is not played
 SWEEPS: Final = (300.0, 500.0, 700.0, 900.0, 1300.0, 1600.0, 4000.0, 7000.0)  # seconds after the first caller
 LONG_ARE_ONE_IN: Final = 4
 CROWDS_ARE_ONE_IN: Final = 10  # of the rushes on which one caller's customers are
@@ -43,9 +47,13 @@ class History(World):
         rng = Random(seed)
         character = Character(rng)
         dice = Dice(rng, breaks=character.breaks)
-        super().__init__(rng, dice, character, STARTS[dice.pick(len(STARTS))], trace)
+        steps = dice.clocks == "the wall clock steps"
+        super().__init__(rng, dice, character, STARTS[dice.pick(BY_DAY if steps else len(STARTS))], trace)
         self.seed, self.dice = seed, dice
         self.newer_code.rng.seed(f"newer code {seed}")  # its own: it draws nothing that others would have drawn
+        self.saw(f"clocks: {dice.clocks}")
+        self.clock.may_step = steps
+        self.clock.may_stop = dice.clocks == "the monotonic clock stops"
         self.is_long = dice.pick(LONG_ARE_ONE_IN) == 0
         self.began = self.clock.now
         self.is_after_midnight = business_day(self.clock.now - NEAR) < self.first_day
@@ -53,12 +61,15 @@ class History(World):
     def storm(self) -> None:
         self._people_come()
         self.scheduler.run()
+        self.clock.calm_down()
         if (vain := self._asked_for_in_vain()) and self.pick(6) == 0:
             self._a_file_comes_early(vain[0].day)
         if self.is_long and self.pick(12) == 0:
             self._days_pass_badly()
 
     def aftermath(self) -> None:
+        if self.dice.clocks == "the wall clock steps":
+            self._the_clock_steps_back_inside_an_exchange()
         trade = self._trade()
         if trade != "none":
             self._somebody_is_not_answered()
@@ -95,6 +106,19 @@ class History(World):
             return "none"
         return "on" if self.is_after_midnight or self.pick(3) else "quiet"
 
+    def _the_clock_steps_back_inside_an_exchange(self) -> None:
+        """And is put right, while sweeps come: what was asked for a moment ago must not look old."""
+        service = sorted(REPRINTED)[self.pick(len(REPRINTED))]
+        self._others_buy(1, service)  # so that there is a control
+        self.character.will(NOT_ANSWERED[self.pick(len(NOT_ANSWERED))])
+        self.clock.may_step = True
+        self.dice.will_step(AT_A_STEP[self.pick(len(AT_A_STEP))])
+        self._others_buy(1, service)
+        self.clock.calm_down()
+        for _ in range(4):
+            self.sweep_now()
+            self.clock.now += timedelta(seconds=61)
+
     def _somebody_is_not_answered(self) -> None:
         """Neither now nor later, once all else is calm."""
         if self.is_after_midnight:  # and no longer near it
@@ -130,11 +154,12 @@ class History(World):
             self.clock.now = midnight - NEAR / 2
             self._others_buy(1)
 
-    def _others_buy(self, count: int) -> None:
+    def _others_buy(self, count: int, service: VasType | None = None) -> None:
         """Further callers, to whom nothing happens."""
+        wants = [want for want in WANTS if service in (None, want.order.vas_type)]
         for _ in range(count):
             key = f"another-{len(self.shoppers)}"
-            shopper = Shopper(self, CALLERS[0], key, WANTS[self.pick(len(WANTS))], None, duplicates=True)
+            shopper = Shopper(self, CALLERS[0], key, wants[self.pick(len(wants))], None, duplicates=True)
             self.shoppers.append(shopper)
             shopper.ask()
             self.scheduler.run()

@@ -38,7 +38,7 @@ def claimed_before_sent(world: "World", request_id: str) -> None:
     if request_id not in world.sale_of:
         raise Violation("a request is on record before it is sent", "the supplier got a request id that no sale has")
     sale = world.store.sales[world.sale_of[request_id]]
-    if world.clock.now - sale.created_at > SEND_WINDOW:
+    if world.clock.now - world.clock.true(sale.created_at) > SEND_WINDOW:
         raise Violation("nothing is sent after the send window", f"sale {sale.id[:6]}")
     if elders := world.behind.get(request_id):
         raise Violation("of two that look the same one is sold", f"sale {sale.id[:6]} came after {min(elders)[:6]}")
@@ -67,7 +67,7 @@ def refuses_for_the_unfinished(world: "World", before: Transaction, after: Trans
     if before.state is not State.VENDING or not isinstance(refused, Rejected) or refused.reason is not Reason.POSSIBLE_DUPLICATE:
         return
     elder = world.store.sales[refused.other_transaction_id or ""]
-    if not is_unfinished(elder) and world.finished.get(elder.id, elder.created_at) < after.created_at:
+    if not is_unfinished(elder) and world.finished.get(elder.id, world.clock.true(elder.created_at)) < world.clock.true(after.created_at):
         raise Violation("a sale that has ended stands in no other's way", f"sale {after.id[:6]} was refused for {elder.id[:6]}")
 
 
@@ -89,6 +89,8 @@ def moves_well(before: Transaction, after: Transaction) -> None:
         raise Violation("a sale stays the same sale", f"sale {after.id[:6]} became another")
     if after.version < before.version or len(after.history) < len(before.history) or (before.sign_of_vend and not after.sign_of_vend):
         raise Violation("nothing that was known is forgotten", f"sale {after.id[:6]} v{before.version} -> v{after.version}")
+    if _went_back(before, after):
+        raise Violation("moments on record never go back", f"sale {after.id[:6]} v{before.version} -> v{after.version}")
     known, now = before.receipt, after.receipt
     if known is not None and now is not known:
         if now is None or (known.supplier_transaction_id not in (None, now.supplier_transaction_id)):
@@ -97,6 +99,12 @@ def moves_well(before: Transaction, after: Transaction) -> None:
             raise Violation("a receipt stays", f"sale {after.id[:6]} lost a token that was known")
         if known.tokens_due is TokensDue.DELIVERED and (now.tokens, now.pin) != (known.tokens, known.pin):
             raise Violation("a receipt stays", f"sale {after.id[:6]} changed its tokens")
+
+
+def _went_back(before: Transaction, after: Transaction) -> bool:
+    moments = [entry.at for entry in after.history[-3:]]
+    sent = before.send_ended_at is not None and (after.send_ended_at is None or after.send_ended_at < before.send_ended_at)
+    return after.updated_at < before.updated_at or moments != sorted(moments) or sent
 
 
 NEXT_AS_DESIGNED: Final = {

@@ -262,6 +262,16 @@ PLANTS = (
         (transaction._moved, swap("if state not in NEXT[sale.state]:", "if False:")),
     ),
     plant("what contradicts an end is forgotten", (transaction._contradicted, before("    entry = HistoryEntry(", "    return sale"))),
+    plant("the send window is measured by the wall clock alone", (_send, swap("claimed.latest(self.moment())", "self.now()"))),
+    plant(
+        "the send window is measured by the monotonic clock alone",
+        (_send, swap("claimed.latest(self.moment())", "claimed._by_ticks(self.moment())")),
+    ),
+    plant(
+        "the minimum age is measured by the wall clock alone",
+        (vending.Vending._sell, swap("claimed.latest(self.moment())", "self.now()")),
+    ),
+    plant("moments on record go back", (transaction.no_earlier, swap("return max(at,", "return at if at else max(at,"))),
     plant(
         "two contradictions of a sale have one id",
         (shown.event_id, swap("{sale.contradicted_at[-1] if sale.contradicted_at else sale.version}", "again")),

@@ -60,6 +60,9 @@ class Script:
         made.append(call)
         return self._faults.get((task.name, len(made) - 1))
 
+    def step(self, call: Call) -> float:
+        return 0.0
+
     def freeze(self, call: Call) -> float:
         return WIRE_SECONDS if call.name == "supplier.vend" else FROZEN_SECONDS
 

@@ -39,20 +39,61 @@ class Chance(Protocol):
     def whole_instance(self) -> bool:
         """Whether a crash takes all that runs in the instance with it."""
 
+    def step(self, call: Call) -> float:
+        """By how many seconds the wall clock steps at this call; 0: it does not."""
+
     def calm_down(self) -> None:
         """From now on nothing strikes."""
 
 
 class Clock:
-    """The one clock of a history."""
+    """The clocks of a history. `now` is the true time, which nobody can read; `read` is the wall clock, `ticks` the monotonic one.
 
-    __slots__ = ("now",)
+    `may_step`: the wall clock may step. `may_stop`: the monotonic one stands still for whoever is frozen. Never both: then nobody could
+    measure a span.
+    """
+
+    __slots__ = ("_began", "_offset", "_true", "furthest", "may_step", "may_stop", "now")
 
     def __init__(self, now: datetime) -> None:
         self.now = now
+        self.furthest = now  # that the wall clock has ever shown
+        self.may_step = False
+        self.may_stop = False
+        self._began = now
+        self._offset = timedelta()
+        self._true: dict[datetime, datetime] | None = None  # of what the wall clock has shown, since it stepped
+
+    @property
+    def wall(self) -> datetime:
+        """What the wall clock shows."""
+        return self.now + self._offset
 
     def read(self) -> datetime:
-        return self.now
+        if self._true is None:
+            return self.now
+        wall = self.now + self._offset
+        self._true[wall] = self.now
+        self.furthest = max(self.furthest, wall)
+        return wall
+
+    def ticks(self, frozen_seconds: float) -> float:
+        """The monotonic clock of somebody who was frozen for so long."""
+        return (self.now - self._began).total_seconds() - (frozen_seconds if self.may_stop else 0.0)
+
+    def step(self, seconds: float) -> None:
+        """Let the wall clock step away from the true time, or back to it."""
+        self._true = {} if self._true is None else self._true
+        self._offset = timedelta() if self._offset else timedelta(seconds=seconds)
+
+    def true(self, wall: datetime) -> datetime:
+        """When the wall clock showed that."""
+        return wall if self._true is None else self._true.get(wall, wall)
+
+    def calm_down(self) -> None:
+        """From now on it shows the true time."""
+        self.may_step = False
+        self._offset = timedelta()
 
 
 class Crashed(Exception):
@@ -62,7 +103,7 @@ class Crashed(Exception):
 class Task:
     """Something to do, in an instance. `on_end` is told its result, or why there is none."""
 
-    __slots__ = ("coroutine", "instance", "make", "name", "on_end", "reply")
+    __slots__ = ("coroutine", "frozen_seconds", "instance", "make", "name", "on_end", "reply")
 
     def __init__(
         self,
@@ -77,6 +118,7 @@ class Task:
         self.on_end = on_end
         self.coroutine: Coroutine[Any, Any, Any] | None = None  # until it begins
         self.reply: Fault | None = None
+        self.frozen_seconds = 0.0
 
 
 class Stuck(Exception):
@@ -86,13 +128,14 @@ class Stuck(Exception):
 class Scheduler:
     """Runs tasks until none is left."""
 
-    __slots__ = ("_asleep", "_number", "_on_crash", "calls", "chance", "clock", "ready", "steps", "struck", "trace")
+    __slots__ = ("_asleep", "_number", "_on_crash", "calls", "chance", "clock", "current", "ready", "steps", "struck", "trace")
 
     def __init__(self, clock: Clock, chance: Chance, trace: Trace | None, on_crash: Callable[[Any], None]) -> None:
         self.clock = clock
         self.chance = chance
         self.trace = trace
         self.ready: list[Task] = []
+        self.current: Task | None = None  # that goes on now
         self._asleep: list[tuple[datetime, int, Task]] = []
         self._number = 0
         self.steps = 0
@@ -119,7 +162,7 @@ class Scheduler:
                 return
             steps += 1
             at = turn(ready) if len(ready) > 1 else 0
-            task = ready[at]
+            task = self.current = ready[at]
             try:
                 said = task.coroutine.send(task.reply)
             except StopIteration as ended:
@@ -139,6 +182,9 @@ class Scheduler:
                 self._after(at, said)
                 continue
             self.calls += 1
+            if clock.may_step and (seconds := self.chance.step(said)):
+                self.struck["the wall clock steps"] = self.struck.get("the wall clock steps", 0) + 1
+                clock.step(seconds)
             fault = strike(said, task)
             if trace is not None:
                 trace.call(clock.now, task.name, said.name, fault)
@@ -182,7 +228,7 @@ class Scheduler:
         if fault is Fault.CRASH_BEFORE:
             self._crash(at)
         elif fault is Fault.FREEZE:
-            self._sleep(at, self.chance.freeze(call))
+            self._freeze(at, self.chance.freeze(call))
         else:
             task.reply = fault
 
@@ -191,7 +237,7 @@ class Scheduler:
         if fault is Fault.CRASH_AFTER:
             self._crash(at)
         elif fault is Fault.LATE:
-            self._sleep(at, self.chance.freeze(_REPLY))
+            self._freeze(at, self.chance.freeze(_REPLY))
 
     def _take(self, at: int) -> Task:
         ready = self.ready
@@ -206,6 +252,10 @@ class Scheduler:
         if self.trace is not None:
             self.trace.end(self.clock.now, task.name, result, error)
         task.on_end(result, error)
+
+    def _freeze(self, at: int, seconds: float) -> None:
+        self.ready[at].frozen_seconds += seconds
+        self._sleep(at, seconds)
 
     def _sleep(self, at: int, seconds: float) -> None:
         self.start(self._take(at), seconds)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import coroutine
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import json
 
@@ -35,6 +35,14 @@ PAGE: Final = b"<!doctype html><title>Fulcrum</title>"
 SERVICES: Final = {service.value: service for service in VasType}
 
 
+class Denial(NamedTuple):
+    """When somebody asked for what "does not exist", truly and by the wall clock, and in which sweep."""
+
+    at: datetime
+    wall: datetime
+    sweep: int
+
+
 class Switch:
     """MobileMart. `vends` is the truth: everything that it ever sold."""
 
@@ -54,7 +62,8 @@ class Switch:
         self.breaches = breaches  # by request id: which assumption was broken for it
         self.seen = seen
         self.vends: list[Vend] = []
-        self.denied: dict[str, list[tuple[datetime, int]]] = {}  # by request id: when, and in which sweep, it "does not exist"
+        self.denied: dict[str, list[Denial]] = {}  # by request id: when, and in which sweep, it "does not exist"
+        self.asked_at: dict[str, tuple[datetime, datetime]] = {}  # by request id: when it was asked to vend it last, truly and by the wall
         self.found: set[tuple[VasType, int]] = set()  # in which sweeps a sale of that service was asked for and found
         self.by_request: dict[str, list[Vend]] = {}
         self.told: dict[str, set[str]] = {}  # by request id: the tokens that reprints have shown since faults stopped
@@ -85,6 +94,7 @@ class Switch:
         fault = yield SEND
         if fault is Fault.REFUSED:
             return NoReply("ClientConnectorError", never_sent=True)
+        self.asked_at[asked["requestId"]] = self._clock.now, self._clock.wall
         if self._clock.now - checked_at > LEASE:
             self.breaches.setdefault(asked["requestId"], "frozen between clock and wire")
         heard = self._sold(service, action, asked)
@@ -109,11 +119,11 @@ class Switch:
 
     @coroutine
     def _reprint(self, service: VasType, asked: Mapping[str, str], sweep: int) -> Generator[Any, Fault | None, Heard]:
-        asked_at = self._clock.now
+        asked_at = Denial(self._clock.now, self._clock.wall, sweep)
         fault = yield REPRINT
         if fault is Fault.REFUSED:
             return NoReply("ClientConnectorError", never_sent=True)
-        heard = self._printed(service, asked, asked_at, sweep)
+        heard = self._printed(service, asked, asked_at)
         if fault is not None:
             yield fault
         return NoReply("TimeoutError") if fault is Fault.LOST else heard
@@ -236,7 +246,7 @@ class Switch:
         self.vends.append(vend)
         self.by_request.setdefault(vend.request_id, []).append(vend)
 
-    def _printed(self, service: VasType, asked: Mapping[str, str], asked_at: datetime, sweep: int) -> Heard:
+    def _printed(self, service: VasType, asked: Mapping[str, str], asked_at: "Denial") -> Heard:
         self.catch_up()
         character = self.character
         trouble = character.trouble_of_reprint()
@@ -249,7 +259,7 @@ class Switch:
             return _problem(400, 1012)
         by_request = "requestId" in asked
         if by_request:
-            self.denied.setdefault(asked["requestId"], []).append((asked_at, sweep))
+            self.denied.setdefault(asked["requestId"], []).append(asked_at)
         if character.reprint == "useless" or by_request != (character.reprint == "by our id"):
             return _problem(400, 1003)
         if by_request:
@@ -264,7 +274,7 @@ class Switch:
             return _problem(400, 1003)
         if by_request:
             self.denied[asked["requestId"]].pop()
-        self.found.add((service, sweep))
+        self.found.add((service, asked_at.sweep))
         spoilt = "no token" if character.forgets_tokens else ""
         if character.prints_the_rest and self._lacks_the_last(found):
             self._saw("reprint", "the rest")

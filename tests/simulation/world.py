@@ -68,6 +68,7 @@ class Instance:
             "rules": world.rules,
             "now": world.clock.read,
             "new_id": world.new_id,
+            "monotonic": world.ticks,
         }
 
     @cached_property
@@ -154,6 +155,11 @@ class World:
         """Time passes without faults, until everything has ended."""
         raise NotImplementedError
 
+    def ticks(self) -> float:
+        """The monotonic clock, as whoever goes on now reads it."""
+        task = self.scheduler.current
+        return self.clock.ticks(task.frozen_seconds if task is not None else 0.0)
+
     def new_id(self) -> str:
         self._ids += 1
         return _numbered(self._ids)
@@ -178,6 +184,7 @@ class World:
         """Faults stop, and whoever has no answer comes back."""
         self.calm = True
         self.chance.calm_down()
+        self.clock.calm_down()
         self.character.calm_down()
         self.say("calm")
         self.newer_code.is_back(self.store)
@@ -202,7 +209,7 @@ class World:
                 return _nothing()
             self.saw("sweep")
             self.sweeps += 1
-            return at.sweeping(self.sweeps).sweep(self.clock.now + UNTIL)
+            return at.sweeping(self.sweeps).sweep(self.clock.wall + UNTIL)
 
         for _ in range(2 if twice else 1):
             self.request("sweep", swept, _reconciled, after_seconds)
@@ -223,7 +230,7 @@ class World:
 
     def time_passes(self, enough: timedelta) -> None:
         """Until everything is old enough, and two sweeps more."""
-        last = max([self.clock.now, *(sale.lease_until for sale in self.store.open.values())])
+        last = max([self.clock.now, self.clock.furthest, *(sale.lease_until for sale in self.store.open.values())])
         self.clock.now = max(last, self.switch.finish() or last) + enough
         self.switch.catch_up()
         self.controls = invariants.controls(self)

@@ -1,0 +1,263 @@
+"""A clock that steps: spans are measured by two clocks, and what is on record never goes back."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec import structs
+
+from shared.brake import Brake
+from shared.clocks import Moment
+from shared.identifiers import transaction_id
+from shared.outcome import Answer, NoSuchTransaction, Reason, Rejected, Reprint, Unknown
+from shared.reconciling import Sweeping
+from shared.store import Paper, PaperKind
+from shared.transaction import HistoryEntry, State, no_earlier, noted, put_off, sent_until, tried
+from shared.vas import Mode, VasType
+from shared.vending import Vending
+from tests.stepping import CALLER, START, World, delivered, electricity, one_by_one, run
+
+HALF_AN_HOUR, MINUTE = 1800.0, 60.0
+NOT_TAKEN = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "no connection", not_taken=True)
+
+
+class Clocked(World):
+    """A world with a monotonic clock beside its wall clock: `elapse` moves both; `step`, and `freeze` likewise, the wall clock alone."""
+
+    def __init__(self, **fields):
+        super().__init__(**fields)
+        self.seconds = 1000.0
+
+    @property
+    def vending(self):
+        return Vending(**self._ports, brake=self)
+
+    @property
+    def sweeping(self):
+        return Sweeping(**self._ports, each=one_by_one)
+
+    @property
+    def _ports(self):
+        ports = {"store": self, "supplier": self, "events": self, "rules": self.rules, "now": lambda: self.now}
+        return {**ports, "new_id": self.new_id, "monotonic": lambda: self.seconds}
+
+    def elapse(self, seconds):
+        self.wait(seconds)
+        self.seconds += seconds
+
+    def step(self, seconds):
+        self.wait(seconds)
+
+    def freeze(self, seconds):
+        self.wait(seconds)
+
+    def until(self, purchase, boundary):
+        while purchase.send(None) != boundary:
+            pass
+
+
+def sweep(world):
+    return run(world.sweeping.sweep(world.now + timedelta(hours=1)))
+
+
+def sale_of(world, key="key-1"):
+    return world.sales[transaction_id(Mode.LIVE, CALLER, key)]
+
+
+# The send window
+
+
+def test_a_clock_that_steps_back_does_not_stretch_the_send_window():
+    world = Clocked()
+    slow = world.vending.purchase(electricity())
+    world.until(slow, "before find_open")
+    world.elapse(11)
+    world.step(-HALF_AN_HOUR)
+    told = run(slow).transaction
+    assert (told.state, world.vends) == (State.REJECTED, [])
+
+
+def test_what_is_left_of_the_send_window_is_told_to_the_transport_by_the_clock_that_says_less(monkeypatch):
+    world, left = Clocked(), []
+    sold = world.vend
+
+    async def vend(order, prevend_id, request_id, seconds):
+        left.append(seconds)
+        return await sold(order, prevend_id, request_id, seconds)
+
+    monkeypatch.setattr(world, "vend", vend)
+    slow = world.vending.purchase(electricity())
+    world.until(slow, "before find_open")
+    world.elapse(4)
+    world.step(-HALF_AN_HOUR)
+    assert run(slow).transaction.state is State.VENDED and left == [6.0]
+
+
+def test_a_second_send_is_measured_from_the_claim_although_the_clock_stepped_back_in_the_first():
+    world = Clocked(answers=[NOT_TAKEN])
+    slow = world.vending.purchase(electricity())
+    world.until(slow, "after vend")
+    world.elapse(12)
+    world.step(-HALF_AN_HOUR)
+    assert run(slow).transaction.state is State.REJECTED and not world.vends
+
+
+def test_an_instance_that_is_frozen_does_not_stretch_the_send_window_although_its_monotonic_clock_stood_still():
+    world = Clocked()
+    slow = world.vending.purchase(electricity())
+    world.until(slow, "before find_open")
+    world.freeze(11)
+    assert run(slow).transaction.state is State.REJECTED and not world.vends
+
+
+def test_a_clock_that_steps_back_before_the_claim_does_not_let_a_late_request_begin():
+    world = Clocked()
+    slow = world.vending.purchase(electricity())
+    world.until(slow, "before prevend")
+    world.elapse(81)
+    world.step(-HALF_AN_HOUR)
+    assert run(slow).transaction.state is State.REJECTED and not world.vends
+
+
+# The minimum age
+
+
+def lost_in_a_step(world, seconds):
+    """A sale whose answer was lost, while the clock stepped inside its exchange."""
+    control = run(world.vending.purchase(electricity("control", cents=5_000))).transaction
+    assert control.state is State.VENDED
+    world.answers = [Unknown("lost")]
+    slow = world.vending.purchase(electricity())
+    world.until(slow, "before vend")
+    world.step(seconds)
+    world.elapse(30)
+    sale = run(slow).transaction
+    world.vends.remove(sale.request_id)  # the supplier has not begun with it, and may still
+    return sale
+
+
+@pytest.mark.parametrize("step", [-HALF_AN_HOUR, HALF_AN_HOUR, -2 * 3600.0, 300.0])
+def test_a_step_inside_the_exchange_does_not_shorten_the_minimum_age(step):
+    world = Clocked()
+    sale = lost_in_a_step(world, step)
+    assert sale.state is State.IN_DOUBT and sale.send_ended_at >= sale.created_at + timedelta(seconds=30)
+    world.step(-step)  # it is put right
+    for _ in range(14):
+        sweep(world)
+        assert sale_of(world).state is State.IN_DOUBT and sale_of(world).not_found_at is None
+        world.elapse(MINUTE)
+
+
+def test_a_doubt_ends_once_it_is_of_age_by_what_is_on_record():
+    world = Clocked()
+    sale = lost_in_a_step(world, -HALF_AN_HOUR)
+    world.step(HALF_AN_HOUR)
+    for _ in range(40):
+        world.elapse(MINUTE)
+        sweep(world)
+    assert sale_of(world).state is State.REJECTED
+    assert sale_of(world).updated_at >= sale.send_ended_at + timedelta(seconds=900 + 60)
+
+
+def test_a_clock_that_steps_forward_inside_a_sweep_makes_no_doubt_old(monkeypatch):
+    world = Clocked()
+    lost_in_a_step(world, 0.0)
+    world.elapse(MINUTE)
+    monkeypatch.setattr(world, "reprint_knows", False)
+    resolving = world.sweeping.resolve(sale_of(world), frozenset({VasType.UTILITY}), world.sweeping.moment())
+    world.step(2 * 3600.0)
+    world.reprints = [Reprint(NoSuchTransaction())]
+    assert run(resolving).not_found_at is None
+
+
+def test_the_end_of_a_send_is_never_moved_back():
+    world = Clocked()
+    sale = run(world.vending.purchase(electricity())).transaction
+    earlier, later = sale.send_ended_at - timedelta(minutes=30), sale.send_ended_at + timedelta(minutes=30)
+    assert sent_until(sale, None) is sent_until(sale, earlier) is sale
+    assert sent_until(sale, later).send_ended_at == later
+
+
+# What is on record
+
+
+def test_moments_on_record_never_go_back_whoever_writes_them():
+    world = Clocked(answers=[Unknown("lost")])
+    slow = world.vending.purchase(electricity())
+    world.until(slow, "after vend")
+    world.step(-HALF_AN_HOUR)
+    doubtful = run(slow).transaction
+    world.elapse(61)
+    world.step(-HALF_AN_HOUR)
+    learned = run(world.vending.learn(doubtful, Answer(delivered(doubtful.request_id)), by="reprint"))
+    revealed = noted(learned, HistoryEntry(world.now, "tokens revealed", "person"))
+    moments = [entry.at for entry in revealed.history]
+    assert moments == sorted(moments) and moments[0] >= START
+    assert doubtful.created_at <= doubtful.updated_at <= learned.updated_at
+    assert learned.open is None or learned.open.due_at >= learned.updated_at
+
+
+def test_a_moment_before_what_is_on_record_is_taken_as_that_and_what_is_due_follows_it():
+    world = Clocked(answers=[Unknown("lost")])
+    sale = run(world.vending.purchase(electricity())).transaction
+    past = sale.updated_at - timedelta(hours=2)
+    assert no_earlier(sale, past) == sale.updated_at
+    waits = tried(sale, at=past, minimum_age_seconds=900, review_after_seconds=216_000, retry_seconds=60)
+    assert waits.open.due_at == sale.updated_at + timedelta(seconds=60)
+    due = structs.replace(sale, open=structs.replace(sale.open, due_at=past))
+    assert put_off(due, at=past, retry_seconds=60).open.due_at == sale.updated_at + timedelta(seconds=60)
+
+
+# The rest
+
+
+def test_a_store_that_does_not_answer_is_not_tried_for_hours_because_the_clock_stepped_back():
+    world = Clocked(answers=[Unknown("lost")], fault_seconds=0)
+    slow = world.vending.purchase(electricity())
+    world.until(slow, "after vend")
+    world.step(-HALF_AN_HOUR)
+    world.store_faults = dict.fromkeys(range(len(world.store_calls), 1000), "refused")
+    tries, told = 0, None
+    try:
+        while True:
+            if slow.send(None) == "before advance":
+                tries += 1
+                world.elapse(20)
+    except StopIteration as ended:
+        told = ended.value
+    assert told is not None and not told.on_record and 3 <= tries < 12
+
+
+async def test_a_brake_that_was_read_before_the_clock_stepped_back_is_read_again():
+    reads = []
+
+    class Papers:
+        async def read_paper(self, kind, paper_id):
+            reads.append((kind, paper_id))
+            return None if len(reads) < 2 else Paper(paper_id, {"utility": PAUSE}, revision="1")
+
+    world = Clocked()
+    brake = Brake(Papers(), Mode.LIVE, lambda: world.now)
+    assert not await brake.stops(VasType.UTILITY)
+    world.step(-HALF_AN_HOUR)
+    assert await brake.stops(VasType.UTILITY) and reads == [(PaperKind.CONTROLS, "live-selling")] * 2
+
+
+PAUSE = {"reason": "The network is away", "until": None, "by": "person", "at": START.isoformat()}
+
+
+@pytest.mark.parametrize(
+    ("wall", "ticks", "latest", "earliest"),
+    [(60, 60, 60, 60), (-1740, 60, 60, -1740), (1860, 60, 1860, 60), (60, 0, 60, 0), (60, 61, 60, 60)],
+    ids=["both agree", "stepped back", "stepped forward", "stood still", "nearly agree"],
+)
+def test_a_span_is_what_either_clock_or_both_say(wall, ticks, latest, earliest):
+    began = Moment(START, 5.0)
+    now = Moment(START + timedelta(seconds=wall), 5.0 + ticks)
+    assert began.latest(now) == START + timedelta(seconds=latest) and began.age(now) == timedelta(seconds=latest)
+    assert began.earliest(now) == START + timedelta(seconds=earliest)
+
+
+def test_a_process_has_both_clocks():
+    vending = Vending(store=None, supplier=None, events=None, rules=None, now=lambda: START, new_id=str, brake=None)
+    first = vending.moment()
+    assert first.at == START and vending.moment().ticks >= first.ticks
