@@ -25,6 +25,8 @@ from shared.value import Kept, Value, new_word
 EARLIEST_YEAR: Final = 2000  # what lies before is no time of ours, nor is what lies behind: neither can be calculated with
 LATEST_YEAR: Final = 2999
 
+MOST_DIGITS: Final = 1_000  # of a quantity, before its point or behind it: written out, it is text
+
 Document = dict[str, Any]
 
 MALFORMED: Final = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
@@ -217,7 +219,7 @@ def _body(stored: bytes | str) -> bytes:
 
 def _decimal(stored: str) -> Decimal:
     number = Decimal(_text_of(stored))
-    if number.is_nan():
+    if number.is_nan() or (number and number.is_finite() and abs(number.adjusted()) > MOST_DIGITS):
         raise ValueError("not a number")
     return number
 

@@ -77,7 +77,8 @@ def updated(stored: Mapping[str, Any], update: Document, paths: Iterable[str]) -
         *above, name = path.split(".")
         old, new = (document["record"], update["record"]) if above else (document, update)
         if path == KEYS:
-            old[name] = [*stored.get(name, ()), *(key for key in new[name] if key not in stored.get(name, ()))]
+            held = stored[name] if isinstance(stored.get(name), list) else []
+            old[name] = [*held, *(key for key in new[name] if key not in held)]
         elif name in new:
             old[name] = new[name]
         else:

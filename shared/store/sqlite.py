@@ -351,7 +351,7 @@ def _found(document_id: str, text: str, revision: int) -> tuple[str, Document, s
     """What a row holds. Text that is no JSON is a document without anything."""
     try:
         document = json.loads(text)
-    except ValueError:
+    except (RecursionError, ValueError):
         document = {}
     return document_id, document if isinstance(document, dict) else {}, str(revision)
 

@@ -131,7 +131,7 @@ async def test_a_prevend_that_newer_code_made_is_used_up_and_stays_what_it_was(s
     assert await store.find(sale("key-2").id) is None
 
 
-@pytest.mark.parametrize("record", [None, [], "{not json", {}, {"state": TOKEN}])
+@pytest.mark.parametrize("record", [None, [], "{not json", "[" * 100_000, {}, {"state": TOKEN}], ids=lambda record: str(record)[:9])
 async def test_a_damaged_document_is_named_and_hides_no_other(store, record, caplog):  # noqa: F811
     document = transaction_document(filled_sale(State.VENDED, "damaged"))
     sale_id = await put(store, document)

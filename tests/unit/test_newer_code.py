@@ -1,5 +1,6 @@
 """What newer code has written is read, kept and written back: on every level, and for every word. What is damaged harms nothing else."""
 
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -173,6 +174,14 @@ def test_keys_that_newer_code_finds_a_sale_by_stay():
     assert "live-account_number-x" in keys and set(transaction_document(ended)["keys"]) < set(keys) and len(keys) == len(set(keys))
 
 
+@pytest.mark.parametrize("keys", [None, "live", {}, 5])
+def test_a_change_of_a_sale_whose_keys_are_no_list_gives_it_its_own(keys):
+    document = {**DOCUMENTS[State.IN_DOUBT], "keys": keys}
+    before = transaction_of(document, "1")
+    ended = after(before, Answer(SOLD), at=LATER, by="reprint", retry_seconds=60)
+    assert updated(document, *transaction_update(before, ended))["keys"] == transaction_document(ended)["keys"]
+
+
 def test_a_sale_stays_open_while_only_newer_code_knows_what_is_left_to_do():
     for place in (("record", "unannounced", 0), ("record", "outcome", "receipt", "tokens_due")):
         word = EventName if "unannounced" in place else TokensDue
@@ -244,6 +253,13 @@ def test_a_document_without_a_sale_in_it_is_unread(document, caplog):
     assert isinstance(sale, Unread) and sale.id == "some-id" and sale.unknown
     assert encoded(unread_body(sale)) and encoded(unread_dossier_body(sale))
     assert TOKEN not in str(caplog.records[0].fields)
+
+
+@pytest.mark.parametrize("units", ["NaN", "sNaN", "1E+999999999", "1E-999999999", "much", "", 29.7, True, [], b"1"], ids=str)
+def test_a_quantity_that_is_none_makes_a_sale_unread(units):
+    document = deepcopy(DOCUMENTS[State.VENDED])
+    document["record"]["outcome"]["receipt"]["units"] = units
+    assert isinstance(sale_of(filled_sale(State.VENDED).id, document, "1"), Unread)
 
 
 def test_a_document_under_another_id_than_its_sales_is_unread():
