@@ -86,7 +86,7 @@ async def look_up(request: Request, caller: Caller, vending: Vending, config: Co
             sale = await vending.find_by_key(caller, key)
             if sale is None:
                 raise Problem(Fault.NOT_FOUND, detail="No request with this key has been accepted yet.", retry=Retry.SAME_KEY)
-            return found(sale, vending.now(), config)
+            return found(sale, vending, config)
         case {"day": day, **others} if "idempotencyKey" not in others:
             return await _day(caller, day, others.get("cursor"), vending, config)
         case {"idempotencyKey": _}:
@@ -95,7 +95,7 @@ async def look_up(request: Request, caller: Caller, vending: Vending, config: Co
             raise bodies.invalid([("idempotencyKey", "either this or day is required")])
 
 
-def found(sale: Transaction | None, at: datetime, config: Config) -> Response:
+def found(sale: Transaction | None, vending: Vending, config: Config) -> Response:
     """A sale that was asked for, whatever its state.
 
     Raises:
@@ -103,7 +103,7 @@ def found(sale: Transaction | None, at: datetime, config: Config) -> Response:
     """
     if sale is None:
         raise _no_such_sale()
-    return api.answer(_shown(sale, at, config))
+    return api.answer(_shown(sale, vending.now_for(sale), config))
 
 
 def purchased(request: Request, sold: Purchased, at: datetime, config: Config) -> Response:
@@ -164,9 +164,9 @@ async def _day(caller: Caller, day: str, cursor: str | None, vending: Vending, c
     if faults:
         raise bodies.invalid(faults)
     held = await vending.store.of_caller(config.mode, caller, day, cursor, PAGE + 1)
-    page, at = held[:PAGE], vending.now()
+    page = held[:PAGE]
     body: DayBody = {
-        "transactions": [_shown(sale, at, config) for sale in page if isinstance(sale, Transaction)],
+        "transactions": [_shown(sale, vending.now_for(sale), config) for sale in page if isinstance(sale, Transaction)],
         "cursor": page[-1].id if len(held) > PAGE else None,
     }
     if unread := [unread_body(sale) for sale in page if isinstance(sale, Unread)]:

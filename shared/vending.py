@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-from msgspec import structs
+from msgspec import field, structs
 
 from shared import logs
 from shared.catalogue import Product, fitted
@@ -26,6 +26,7 @@ from shared.vas import PREVENDED, SUPPLIER_IDS, Order, VasType
 
 NOT_LOOKED_UP: Final = "whether another sale holds its supplier's id is not known"
 SENDS: Final = 2  # a request that was provably not taken may go out once more
+MOST_CLAIMS: Final = 1_000  # of which a process knows when it claimed them: many more than it sells at once
 
 log = logs.logger(__name__)
 
@@ -89,9 +90,10 @@ class _Draft(Value, frozen=True):
 
 
 class Vending(Recording, frozen=True, kw_only=True):
-    """Selling, over its ports."""
+    """Selling, over its ports. `claims` says when this process claimed each sale whose outcome is not yet on record."""
 
     brake: SellingBrake
+    claims: dict[str, Moment] = field(default_factory=dict)
 
     async def products(self, vas_type: VasType) -> tuple[Product, ...]:
         """The catalogue of one service.
@@ -158,9 +160,15 @@ class Vending(Recording, frozen=True, kw_only=True):
             return await self._repeat(sale, asked)
         if sale.state is State.REJECTED:
             return Purchased(await self.announce(sale), replayed=False)
+        self._remember(sale, claimed)
         if asked.prevend_id is None and (refusal := await self._refused_once_claimed(sale, asked)) is not None:
             return await self._keep(sale, Answer(refusal), claimed, by="us")
         return await self._sell(sale, claimed)
+
+    def now_for(self, sale: Transaction) -> datetime:
+        """This moment, as the lease of a sale counts it: in the process that claimed the sale, by the clock that says more."""
+        claimed = self.claims.get(sale.id)
+        return self.now() if claimed is None else claimed.latest(self.moment())
 
     async def find(self, caller: Caller, sale_id: str) -> Transaction | None:
         """The caller's sale of that id; `None` for another caller's or another mode's.
@@ -217,7 +225,7 @@ class Vending(Recording, frozen=True, kw_only=True):
         return asked.vas_type is held.vas_type and wanted == held
 
     def _replayed(self, earlier: Transaction) -> Purchased:
-        if earlier.state is State.VENDING and not earlier.is_abandoned(self.now()):
+        if earlier.state is State.VENDING and not earlier.is_abandoned(self.now_for(earlier)):
             raise RequestInProgress(earlier)
         return Purchased(earlier, replayed=True)
 
@@ -330,6 +338,12 @@ class Vending(Recording, frozen=True, kw_only=True):
         refused = after(sale, Answer(draft.refusal), at=at, by="us", retry_seconds=self.rules.retry_seconds)
         return structs.replace(refused, version=1)
 
+    def _remember(self, sale: Transaction, claimed: Moment) -> None:
+        """Keep when a sale was claimed, as this process counts it. The oldest of very many is forgotten: nobody sells it any more."""
+        if len(self.claims) >= MOST_CLAIMS:
+            del self.claims[next(iter(self.claims))]
+        self.claims[sale.id] = claimed
+
     async def _create(self, fresh: Transaction, prevend: Prevend | None) -> Transaction:
         """`fresh` as stored, or the sale that holds its key; the nonce tells which.
 
@@ -391,6 +405,7 @@ class Vending(Recording, frozen=True, kw_only=True):
         except StoreUnavailable:
             log.critical("outcome not stored", transaction_id=sale.id, outcome=type(answer.outcome).__name__)
             return Purchased(sale, replayed=False, on_record=False)
+        self.claims.pop(sale.id, None)
         return Purchased(await self.announce(recorded), replayed=False)
 
     async def _send(self, sale: Transaction, claimed: Moment) -> Answer:

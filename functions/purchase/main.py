@@ -26,7 +26,7 @@ async def purchase(request: Request) -> Response:
             api.allow(request, "GET")
             caller = await wired.caller(request.headers)
             vending = await wired.vending()
-            return selling.found(await vending.find(caller, selling.sale_id(transaction_id)), vending.now(), wired.config)
+            return selling.found(await vending.find(caller, selling.sale_id(transaction_id)), vending, wired.config)
         case (name,):
             selling.allow_purchase(request, name)
             return await selling.purchase(request, name, await wired.caller(request.headers), wired.vending, wired.config)

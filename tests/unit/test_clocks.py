@@ -10,10 +10,11 @@ from shared.clocks import Moment
 from shared.identifiers import transaction_id
 from shared.outcome import Answer, NoSuchTransaction, Reason, Rejected, Reprint, Unknown
 from shared.reconciling import Sweeping
+from shared.shown import state_shown
 from shared.store import Paper, PaperKind
 from shared.transaction import HistoryEntry, State, no_earlier, noted, put_off, sent_until, tried
 from shared.vas import Mode, VasType
-from shared.vending import Vending
+from shared.vending import MOST_CLAIMS, RequestInProgress, Vending
 from tests.stepping import CALLER, START, World, delivered, electricity, one_by_one, run
 
 HALF_AN_HOUR, MINUTE = 1800.0, 60.0
@@ -116,6 +117,52 @@ def test_a_clock_that_steps_back_before_the_claim_does_not_let_a_late_request_be
     world.elapse(81)
     world.step(-HALF_AN_HOUR)
     assert run(slow).transaction.state is State.REJECTED and not world.vends
+
+
+# The lease
+
+
+@pytest.mark.parametrize("how", ["stepped back", "stood still"])
+def test_a_lease_ends_when_either_clock_says_so(how):
+    world = Clocked()
+    vending = world.vending
+    slow = vending.purchase(electricity())
+    world.until(slow, "before vend")
+    world.elapse(120)
+    with pytest.raises(RequestInProgress):
+        run(vending.purchase(electricity()))
+    if how == "stepped back":
+        world.elapse(120)
+        world.step(-HALF_AN_HOUR)
+    else:
+        world.freeze(120)
+    again = run(vending.purchase(electricity()))
+    assert again.replayed and state_shown(again.transaction, vending.now_for(again.transaction)) is State.IN_DOUBT
+    assert run(slow).transaction.state is State.VENDED and vending.claims == {}
+
+
+def test_another_process_measures_a_lease_by_the_wall_clock_alone():
+    world = Clocked()
+    slow = world.vending.purchase(electricity())
+    world.until(slow, "before vend")
+    world.elapse(240)
+    world.step(-HALF_AN_HOUR)
+    with pytest.raises(RequestInProgress):
+        run(world.vending.purchase(electricity()))
+    world.step(HALF_AN_HOUR)
+    assert run(world.vending.purchase(electricity())).replayed
+
+
+def test_a_process_forgets_when_it_claimed_what_it_sells_no_more():
+    world = Clocked()
+    vending = world.vending
+    for number in range(MOST_CLAIMS + 1):
+        slow = vending.purchase(electricity(f"key-{number}", allow_duplicate=True))
+        world.until(slow, "after create")
+        slow.send(None)
+        slow.close()
+    assert len(vending.claims) == MOST_CLAIMS and sale_of(world, "key-0").id not in vending.claims
+    assert sale_of(world, f"key-{MOST_CLAIMS}").id in vending.claims
 
 
 # The minimum age
