@@ -22,7 +22,6 @@ _RECOVERY_WORDS: Final = re.compile(  # of the name of a recovery. Another word 
     r"|historic|municipal|municipality|city|council|local|authority|accounts?|acc|type|of|on|for|the|in|to|and|from|against|towards"
 )
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_STANDING: Final = re.compile(r"(?<![a-z])(?:service|fixed|basic|network|capacity|availability)(?![a-z])", re.IGNORECASE)
 _NO_RECOVERY: Final = re.compile(  # what is still owed, what was sold, and what belongs to the energy
     r"balance|remain|outstanding|(?<![a-z])(?:owe|due|unpaid|opening|closing|brought|carried|before|after|total|limit)"
     r"|(?<![a-z])(?:vat|tax|levy|energy|electric|unit|kwh|free|fbe|e?bsst|token|fee|refund|credit|rebate|discount|revers)",
@@ -45,13 +44,13 @@ def read_charges(said: object) -> tuple[Charge, ...]:
 
 
 def recovers_all(said: object, amount: Money) -> bool:
-    """Whether the charges say that debt recovery took the whole amount, to the cent, or all that standing charges left of it.
+    """Whether the charges say that debt recovery took the whole amount, to the cent.
 
-    Balances may stand beside it. Any other row with an amount, or one that cannot be read, leaves it unproven.
+    Balances may stand beside it. Any other row with an amount leaves it unproven, a service charge too, or one that cannot be read.
     """
     if not isinstance(said, list) or len(said) > MOST_CHARGES:
         return False
-    recovered = standing = 0
+    recovered = 0
     for item in map(members, said):
         names = [name for key in CHARGE_NAME_KEYS if (name := text(item.get(key))) is not None]
         taken = _charged(item)
@@ -59,11 +58,9 @@ def recovers_all(said: object, amount: Money) -> bool:
             return False
         if any(map(_DEBT.search, names)) and all(map(_names_recovery, names)):
             recovered += taken.cents
-        elif any(map(_STANDING.search, names)) and not any(map(_NO_RECOVERY.search, names)):
-            standing += taken.cents
         elif taken.cents and not any(map(_BALANCE.search, names)):
             return False
-    return recovered > 0 and recovered + standing == amount.cents
+    return recovered == amount.cents
 
 
 def _names_recovery(name: str) -> bool:

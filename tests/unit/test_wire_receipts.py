@@ -222,7 +222,9 @@ def test_an_online_meter_is_owed_no_token() -> None:
     ("costs", "due"),
     [
         ([{"description": "Arrears", "amount": 100}], TokensDue.NONE),
-        ([{"description": "Arrears", "amount": "60.50"}, {"name": "Service", "value": Decimal("39.5")}], TokensDue.NONE),
+        ([{"description": "Arrears", "amount": "60.50"}, {"name": "Rates debt", "value": Decimal("39.5")}], TokensDue.NONE),
+        ([{"description": "Arrears", "amount": "60.50"}, {"name": "Service", "value": Decimal("39.5")}], TokensDue.PENDING),
+        ([{"description": "Arrears", "amount": 100}, {"description": "Service charge", "amount": 0}], TokensDue.NONE),
         ([{"description": "Arrears", "amount": 100}, {"description": "Balance outstanding", "amount": "239.26"}], TokensDue.NONE),
         ([{"description": "Debt recovery", "amount": 100}, {"description": "VAT", "amount": 0}], TokensDue.NONE),
         ([{"type": "AUX", "name": "Old debt", "amount": 100}], TokensDue.NONE),
