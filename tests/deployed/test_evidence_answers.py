@@ -48,6 +48,7 @@ ENERGY = {"units": 29.7, "fixedCosts": [cost("Energy", 86.96), cost("VAT", 13.04
         pytest.param(charged(fixedCosts=[cost("Arrears balance", 5000)]), id="the balance of arrears"),
         pytest.param(charged(fixedCosts=[cost("Debt recovery", 86.96), cost("VAT", 13.04)]), id="debt and VAT"),
         pytest.param(charged(fixedCosts=[cost("Debt recovery", 40), cost("Energy", 60)]), id="debt and energy"),
+        pytest.param(charged(fixedCosts=[cost("Debt recovery", 50), cost("Service charge", 50)]), id="debt and a service charge"),
         pytest.param(charged(fixedCosts=[cost("Debt recovery", 99.99)]), id="a cent less than all"),
         pytest.param(charged(fixedCosts=[cost("Units 29.7 kWh", 100)]), id="units for a name"),
         pytest.param(charged(fixedCosts=[cost("", 100)]), id="no name"),
@@ -284,7 +285,11 @@ def test_another_amount_is_a_doubt_where_it_is_known_how_it_is_written(shop: Sho
         strict.process.kill()
 
 
-@pytest.mark.parametrize("spelt", [str, str.upper])
+@pytest.mark.parametrize(
+    "spelt",
+    [str, str.upper, lambda guid: guid.replace("-", ""), lambda guid: f"{{{guid}}}"],
+    ids=["as it was", "in capitals", "without hyphens", "in braces"],
+)
 @pytest.mark.parametrize("service", [UTILITY, AIRTIME])
 def test_a_vend_that_another_sale_holds_is_a_doubt_and_wakes_somebody_at_the_sale(shop: Shop, spelt: Any, service: VasType) -> None:
     shop.fresh_day()

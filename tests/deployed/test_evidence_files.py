@@ -206,6 +206,34 @@ def test_a_line_that_an_earlier_part_had_is_never_forgotten(shop: Shop, status: 
     assert days.doubt.state != "rejected"
 
 
+@pytest.mark.parametrize("how", ["a link that dangles", "a wrong count"])
+def test_an_earlier_part_that_cannot_be_believed_may_have_billed_the_doubt(shop: Shop, how: str) -> None:
+    days = two_days(shop, loses_the_answer)
+    part = shop.deliver(days.day, days.own)
+    if how == "a wrong count":
+        part.write_bytes(part.read_bytes().replace(b"T|5", b"T|6"))
+    else:
+        part.unlink()
+        part.symlink_to("nowhere.txt")
+    shop.deliver(days.day, days.without(days.doubt), "0600")
+    shop.deliver(days.day + ONE_DAY, days.next)
+    shop.clocks.not_before(days.day + 2 * ONE_DAY)
+    shop.settle_all()
+    assert days.doubt.state != "rejected"
+
+
+def test_a_line_that_lies_in_the_place_is_read_before_silence_ends_its_sale(shop: Shop) -> None:
+    day = shop.fresh_day()
+    first, slow = shop.buy(), shop.buy(loses_the_answer)
+    shop.clocks.at(day + ONE_DAY)
+    control = shop.buy()
+    shop.clocks.at(day + 5 * ONE_DAY)
+    for after, lines in enumerate(([first.vend], [control.vend], [], [slow.vend], [])):
+        shop.deliver(day + after * ONE_DAY, lines)
+    shop.settle_all()
+    assert slow.state == "vended"
+
+
 @pytest.mark.parametrize("instead", [False, True])
 def test_a_file_overwritten_in_place_takes_nothing_back(shop: Shop, instead: bool) -> None:
     days = two_days(shop, never_vends)
