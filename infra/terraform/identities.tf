@@ -44,6 +44,7 @@ locals {
       deployer  = google_service_account.deployer.email
       scheduler = google_service_account.scheduler.email
     },
+    var.exports_abroad == null ? {} : { exporter = google_service_account.exporter["abroad"].email },
   )
   account_names = { for name, email in local.accounts : name => "projects/${var.project}/serviceAccounts/${email}" }
 }

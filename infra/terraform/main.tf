@@ -19,27 +19,35 @@ locals {
   keep_data = local.live
 
   # The agents of Google's own services, which act in this project under these names.
-  iap_agent    = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-iap.iam.gserviceaccount.com"
-  pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+  iap_agent     = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-iap.iam.gserviceaccount.com"
+  pubsub_agent  = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+  storage_agent = "serviceAccount:service-${data.google_project.this.number}@gs-project-accounts.iam.gserviceaccount.com"
+
+  # What only an option needs is turned on with it.
+  apis = concat(
+    [
+      "artifactregistry",
+      "cloudbuild",
+      "cloudfunctions",
+      "cloudresourcemanager",
+      "cloudscheduler",
+      "firestore",
+      "iam",
+      "logging",
+      "monitoring",
+      "pubsub",
+      "run",
+      "secretmanager",
+      "serviceusage",
+      "storage",
+    ],
+    var.budget == null ? [] : ["billingbudgets"],
+    var.exports_abroad == null ? [] : ["cloudkms"],
+  )
 }
 
 resource "google_project_service" "required" {
-  for_each = toset([
-    "artifactregistry.googleapis.com",
-    "cloudbuild.googleapis.com",
-    "cloudfunctions.googleapis.com",
-    "cloudresourcemanager.googleapis.com",
-    "cloudscheduler.googleapis.com",
-    "firestore.googleapis.com",
-    "iam.googleapis.com",
-    "logging.googleapis.com",
-    "monitoring.googleapis.com",
-    "pubsub.googleapis.com",
-    "run.googleapis.com",
-    "secretmanager.googleapis.com",
-    "serviceusage.googleapis.com",
-    "storage.googleapis.com",
-  ])
+  for_each = toset([for api in local.apis : "${api}.googleapis.com"])
 
   service            = each.key
   disable_on_destroy = false # other things in the project may need it

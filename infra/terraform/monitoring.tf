@@ -128,7 +128,8 @@ locals {
 
   our_services   = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", [for name in keys(local.functions) : "\"${name}\""])})"
   our_revisions  = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = one_of(${join(", ", [for name in keys(local.functions) : "\"${name}\""])})"
-  their_channels = concat(var.notification_channels, [for channel in google_monitoring_notification_channel.email : channel.name])
+  their_mail     = [for channel in google_monitoring_notification_channel.email : channel.name]
+  their_channels = concat(var.notification_channels, local.their_mail)
   metrics        = concat(values(google_logging_metric.event), values(google_logging_metric.measure), values(google_logging_metric.run), [google_logging_metric.turned_away, google_logging_metric.attempt_failed])
   runs           = { sweep = "600s", settle = "46800s" } # how long each may be silent; settle runs three times a day, six and twelve hours apart
 }
@@ -200,7 +201,7 @@ resource "google_logging_metric" "run" {
 resource "google_logging_metric" "attempt_failed" {
   name        = "vas/attempt_failed"
   description = "Attempts of the Scheduler's jobs that failed or never reached reconcile."
-  filter      = "resource.type=\"cloud_scheduler_job\" AND resource.labels.job_id=(${join(" OR ", [for name in keys(local.jobs) : "\"${name}\""])}) AND severity>=ERROR"
+  filter      = "resource.type=\"cloud_scheduler_job\" AND resource.labels.job_id=(${join(" OR ", [for name in local.job_names : "\"${name}\""])}) AND severity>=ERROR"
   depends_on  = [google_project_service.required]
 
   metric_descriptor {

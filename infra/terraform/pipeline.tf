@@ -52,6 +52,19 @@ locals {
     "storage.buckets.getIamPolicy",
   ]
 
+  # Likewise, of what only an option makes.
+  planning_permissions_of_options = concat(
+    var.budget == null ? [] : [
+      "billing.resourcebudgets.read",
+      "serviceusage.services.use", # the budget's API is called in the project's name
+    ],
+    var.exports_abroad == null ? [] : [
+      "cloudkms.cryptoKeys.get",
+      "cloudkms.cryptoKeys.getIamPolicy",
+      "cloudkms.keyRings.get",
+    ],
+  )
+
   # To make a plan come true, as far as it is the deployer's. No policy is set with these, nobody's identity taken, no build
   # begun, and nothing read that a plan does not hold.
   applying_permissions = [
@@ -115,14 +128,14 @@ locals {
   ]
 
   # Whose accounts functions, their builds and jobs are given.
-  actors = ["builder", "prevend", "purchase", "reconcile", "scheduler"]
+  actors = concat(["builder", "prevend", "purchase", "reconcile", "scheduler"], var.exports_abroad == null ? [] : ["exporter"])
 }
 
 resource "google_project_iam_custom_role" "planner" {
   role_id     = "vasGatewayPlanner"
   title       = "VAS gateway: plan"
   description = "Reads what a plan is compared with"
-  permissions = local.planning_permissions
+  permissions = concat(local.planning_permissions, local.planning_permissions_of_options)
 }
 
 resource "google_project_iam_custom_role" "applier" {

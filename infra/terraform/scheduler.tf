@@ -20,6 +20,8 @@ locals {
       retry       = { count = 3, minimum = "300s", maximum = "1200s" }
     }
   }
+
+  job_names = concat(keys(local.jobs), var.exports_abroad == null ? [] : ["export"])
 }
 
 resource "google_cloud_scheduler_job" "this" {

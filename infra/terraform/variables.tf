@@ -15,6 +15,22 @@ variable "archives" {
   default     = "../../build"
 }
 
+variable "budget" {
+  description = "What a month may cost before somebody is told: the billing account, and a whole amount in its currency; null: nobody is told."
+  type        = object({ billing_account = string, amount = number })
+  default     = null
+
+  validation {
+    condition     = var.budget == null || can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.budget.billing_account))
+    error_message = "budget.billing_account must be the id of a billing account, such as 012345-6789AB-CDEF01."
+  }
+
+  validation {
+    condition     = var.budget == null || (try(var.budget.amount, 0) >= 1 && floor(try(var.budget.amount, 0)) == try(var.budget.amount, 0))
+    error_message = "budget.amount must be a whole number of 1 or more."
+  }
+}
+
 variable "build_region" {
   description = "Where Cloud Build tests and applies; null: the region. It must be the region of the repository's connection. No sale passes there."
   type        = string
@@ -55,6 +71,22 @@ variable "events_retention_days" {
   validation {
     condition     = var.events_retention_days >= 7 && var.events_retention_days <= 31
     error_message = "events_retention_days must be from 7 to 31, the most that Pub/Sub keeps."
+  }
+}
+
+variable "exports_abroad" {
+  description = "Export all sales every night to a bucket in a second region, encrypted by a key of our own, and keep each export so many days; null: no sale leaves the region. They hold tokens, names and numbers."
+  type        = object({ region = string, retention_days = optional(number, 14) })
+  default     = null
+
+  validation {
+    condition     = var.exports_abroad == null || (can(regex("^[a-z]+-[a-z]+[0-9]+$", var.exports_abroad.region)) && try(var.exports_abroad.region, "") != var.region)
+    error_message = "exports_abroad.region must be a region, such as europe-west1, and another than region: an export beside the database goes with it."
+  }
+
+  validation {
+    condition     = var.exports_abroad == null || (try(var.exports_abroad.retention_days, 0) >= 2 && try(var.exports_abroad.retention_days, 0) <= 365)
+    error_message = "exports_abroad.retention_days must be from 2, so that one whole export is always there, to 365."
   }
 }
 

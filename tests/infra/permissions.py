@@ -31,6 +31,11 @@ READ: Final = (
     ),
     Read(
         "2026-11-30",
+        "docs.cloud.google.com/billing/docs/how-to/budgets: of a project, for whoever views its budgets",
+        ("billing.resourcebudgets.read",),
+    ),
+    Read(
+        "2026-11-30",
         DATASET + "roles/cloudbuild.builds.viewer",
         (
             "cloudbuild.builds.get",
@@ -48,6 +53,15 @@ READ: Final = (
             "cloudfunctions.functions.update",
             "cloudfunctions.operations.get",
             "cloudfunctions.operations.list",
+        ),
+    ),
+    Read(
+        "2026-11-30",
+        DATASET + "roles/cloudkms.viewer; getIamPolicy: roles/cloudkms.admin",
+        (
+            "cloudkms.cryptoKeys.get",
+            "cloudkms.cryptoKeys.getIamPolicy",
+            "cloudkms.keyRings.get",
         ),
     ),
     Read(
@@ -76,6 +90,11 @@ READ: Final = (
             "datastore.databases.update",
             "datastore.operations.get",
         ),
+    ),
+    Read(
+        "2026-11-30",
+        DATASET + "roles/datastore.importExportAdmin",
+        ("datastore.databases.export",),
     ),
     Read(
         "2026-11-30",
@@ -193,6 +212,7 @@ READ: Final = (
             "serviceusage.services.enable",
             "serviceusage.services.get",
             "serviceusage.services.list",
+            "serviceusage.services.use",
         ),
     ),
     Read(

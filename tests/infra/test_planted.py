@@ -324,7 +324,7 @@ WRONG: Final = (
     Error(
         "a job that may fail from its first minute",
         "monitoring.tf",
-        "for name in keys(local.jobs) :",
+        "for name in local.job_names :",
         'for name in ["sweep"] :',
         'google_cloud_scheduler_job.this["settle"] may fail from its first minute without an alert',
     ),
