@@ -793,3 +793,59 @@ def test_a_changed_byte_is_refused_or_reported_or_harmless(at, byte):
     unchanged = structs.replace(result, file=truth.file) == truth
     assert unchanged or result.discrepancies or result.status is Status.FILE_MISSING
     assert is_conserved(result)
+
+
+# The same, where a line is no plain one of its day: it differs in form, or bills a sale of another day
+
+
+def in_capitals(one, **changes):
+    return one._replace(transaction_id=one.transaction_id.upper(), **changes)
+
+
+@pytest.mark.parametrize("day", ["day", "next"])
+@pytest.mark.parametrize("carried", ["", "eeeeeeee-0000-4000-8000-000000000000"])
+def test_a_line_that_is_laid_by_the_suppliers_id_is_no_control_however_that_is_spelt(day, carried):
+    assert not absent(files=with_files(**{day: lambda lines: [in_capitals(one, merchant_id=carried) for one in lines]}))
+
+
+@pytest.mark.parametrize("day", ["day", "next"])
+def test_a_line_by_our_request_id_in_capitals_is_a_control(day):
+    assert absent(files=with_files(**{day: lambda lines: [in_capitals(one, merchant_id=one.merchant_id.upper()) for one in lines]}))
+
+
+def test_a_sale_that_is_billed_a_day_late_by_our_request_id_is_a_control_of_that_file():
+    late = sale("late", created_at=NOON)
+    by_their_id = [line(CONTROLS[NEXT], merchant_id="")]
+    assert absent(files=with_files(next=lambda _: [line(late), *by_their_id]), others=[late])
+    assert not absent(files=with_files(next=lambda _: [line(late, merchant_id=""), *by_their_id]), others=[late])
+
+
+def test_of_the_days_that_may_bill_a_bill_any_with_a_line_that_may_hide_it_is_enough_where_fees_come_on_top():
+    bill = doubtful("silent", vas_type=VasType.BILL_PAYMENT, recipient="135609708")
+    strangers = [
+        line(sale("x", vas_type=VasType.BILL_PAYMENT, recipient="135609709", amount_cents=777)),
+        line(sale("y", vas_type=VasType.AIRTIME, recipient="27720012345")),
+    ]
+    assert absent(bill, fee_is_on_top=True)
+    assert not absent(bill, files=with_files(day=lambda lines: [*lines, *strangers]), fee_is_on_top=True)
+    assert absent(bill, files=with_files(day=lambda lines: [*lines, *strangers]))
+
+
+def test_the_strangers_of_a_day_are_its_lines_that_name_no_sale_and_those_behind_which_one_of_its_own_may_hide():
+    own, hiding, other = sale("own", amount_cents=123), sale("hiding"), sale("other", amount_cents=456)
+    doubt = doubtful("d")
+    found = settled([A, doubt], {DAY: [line(A), line(A), line(own)], NEXT: [line(hiding), line(other)]})
+    assert found.strangers == (line(own), line(hiding))
+    vended = settled([A, sale("d")], {DAY: [line(A), line(own), line(sale("d"))], NEXT: [line(hiding), line(other)]})
+    assert vended.strangers == (line(own),)
+
+
+@pytest.mark.parametrize(("amount", "kind"), [("-100", Kind.NEGATIVE_LINE), ("-1", Kind.NEGATIVE_LINE), ("0", Kind.MISSING_HERE)])
+def test_a_strangers_line_is_negative_from_its_first_cent_on(amount, kind):
+    stranger = line(sale("stranger"), amount=amount)
+    result = closed([A], [line(A), stranger])
+    assert kinds(result) == [kind] and is_conserved(result)
+
+
+def test_a_negative_line_that_nobody_knows_might_hide_a_sale_of_its_amount():
+    assert not absent(files=with_files(day=lambda lines: [*lines, line(sale("stranger"), amount="-10000")]))
