@@ -1,6 +1,7 @@
 """`python -m tests.mutation --count 500 --seed 1`: plants so many mistakes, drawn at random, and lists those that nothing notices."""
 
 import argparse
+import signal
 import sys
 import time
 import tomllib
@@ -101,6 +102,7 @@ def main() -> int:
                 how = "survived" if result.noticed_by is None else f"noticed by {result.noticed_by}"
                 print(f"{how} ({result.asked} tests): {result.mutant}", flush=True)
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that whatever runs in trials is ended too
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     stop = lines.hear_as_imported()
     ended = pytest.main([*trials.OPTIONS, "-s", *trials.TESTS], plugins=[trials.Session(then)])

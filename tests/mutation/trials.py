@@ -309,6 +309,7 @@ def _fork(task: Callable[[], Any], at: int) -> tuple[int, tuple[int, IO[bytes]]]
     if (process := os.fork()) != 0:
         return process, (at, answer)
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setsid()
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
