@@ -1,5 +1,6 @@
 """What operators see has a bound, and a decision about the brake is on the list if and only if it took effect."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -220,3 +221,39 @@ def test_a_damaged_decision_about_the_brake_is_left_out_and_said(wrong, caplog):
         shown = _paused(Selling({}, [{**whole, name: wrong}, whole]))["decisions"]
         assert [decision["paused"] for decision in shown] == [["data", "gift-card"]] and "more" not in shown[0]
     assert {line.message for line in caplog.records} == {"record not readable"}
+
+
+NOTE = {
+    "description": "Why. Long runs of digits are masked.",
+    "maxLength": 500,
+    "minLength": 1,
+    "pattern": r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]+$",
+    "type": "string",
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "name"), [(decisions.ResolutionBody, "note"), (decisions.ClosureBody, "note"), (decisions.SellingBody, "reason")]
+)
+def test_the_schema_says_what_a_note_may_hold(body, name):
+    schema = body.model_json_schema()["properties"][name]
+    assert {**schema, "title": None} == {**NOTE, "title": None}
+    for text, is_note in (
+        ("Why.", True),
+        ("two\nlines", True),
+        ("\x00", False),
+        ("\t", False),
+        ("\x0b", False),
+        ("\x7f", False),
+        ("", False),
+    ):
+        assert bool(re.search(schema["pattern"], text)) is is_note
+
+
+def test_the_schema_says_what_else_operators_may_send():
+    said = decisions.ResolutionBody.model_json_schema()["properties"]
+    assert (said["version"]["minimum"], said["tokens"]["anyOf"][0]["maxItems"]) == (1, 20)
+    assert said["tokens"]["anyOf"][0]["items"]["maxLength"] == 40
+    paused = decisions.SellingBody.model_json_schema()["properties"]
+    assert paused["paused"]["maxItems"] == 10 and set(VasType) < set(paused["paused"]["items"]["enum"])
+    assert paused["until"]["anyOf"][0] == {"format": "date-time", "type": "string"}

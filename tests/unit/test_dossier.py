@@ -6,10 +6,12 @@ import json
 import pytest
 from msgspec import structs
 
-from shared.dossier import HIDDEN, dossier_body, found_body, harmless
+from shared.dossier import HIDDEN, dossier_body, found_body, harmless, unread_dossier_body
 from shared.identifiers import Caller
 from shared.outcome import Answer, RawAnswer, Receipt, TokensDue, Unknown, Vended
 from shared.transaction import HistoryEntry, after, noted
+from shared.unread import Unread
+from shared.vas import Mode
 from tests.sales import KEY_CHANGE, METER, NOON, RECEIPT, TOKEN, vending
 
 UUID = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"
@@ -184,3 +186,54 @@ def test_eight_levels_and_fifty_items_are_shown():
     assert json.loads(harmless(json.dumps(deep).encode())) == json.loads(json.dumps(deep).replace("0", f'"{HIDDEN}"'))
     assert json.loads(harmless(json.dumps([deep]).encode()))[0]["a"]["a"]["a"]["a"]["a"]["a"]["a"] == HIDDEN
     assert len(json.loads(harmless(json.dumps({"a" * n: n for n in range(1, 41)} | {"b" * n: n for n in range(1, 41)}).encode()))) == 50
+
+
+PART = Unread(
+    id="a1" * 16,
+    unknown=("State paused", "colour"),
+    mode=Mode.LIVE,
+    caller=Caller("https://issuer.example", "27821234567"),
+    order=structs.replace(vending().order, reference="for 27821234567"),
+    request_id="req-27821234567",
+    supplier_transaction_id="sup-27821234567",
+    version=7,
+    created_at=NOON,
+    day=NOON.date(),
+    record={"status": "paused", "tokens": [TOKEN]},
+)
+NOTHING = Unread(id="a1" * 16, unknown=("record",))
+
+
+def test_of_a_sale_that_cannot_be_read_whole_an_operator_sees_all_that_can_masked():
+    assert unread_dossier_body(PART) == {
+        "transactionId": PART.id,
+        "vasType": "utility",
+        "amountCents": PART.order.amount.cents,
+        "merchantProductId": PART.order.merchant_product_id,
+        "meterNumber": "*8901",
+        "reference": "for *4567",
+        "createdAt": "2026-05-01T10:00:00.000000Z",
+        "notReadable": True,
+        "unknown": ["State paused", "colour"],
+        "requestId": "req-*4567",
+        "supplierTransactionId": "sup-*4567",
+        "version": 7,
+        "day": "2026-05-01",
+        "record": json.dumps({"status": "paused", "tokens": [HIDDEN]}, indent=1),
+    }
+
+
+def test_of_a_sale_of_which_nothing_can_be_read_everything_but_its_name_is_null():
+    known = {"transactionId": PART.id, "notReadable": True, "unknown": ["record"]}
+    nulls = ("vasType", "amountCents", "merchantProductId", "reference", "createdAt")
+    more = ("requestId", "supplierTransactionId", "version", "day", "record")
+    assert unread_dossier_body(NOTHING) == {**known, **dict.fromkeys((*nulls, *more))}
+
+
+def test_a_search_names_what_it_cannot_read_beside_what_it_can():
+    sale = vending()
+    assert found_body([PART, sale, NOTHING], NOON, more=False) == {
+        "transactions": [dossier_body(sale, NOON)],
+        "notReadable": [unread_dossier_body(PART), unread_dossier_body(NOTHING)],
+        "more": False,
+    }

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from shared.matching import MerchantId, Readings
+from shared.matching import MerchantId, Readings, match
 from shared.mobilemart.settlement_file import FileRefused, SettlementFile, Total
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
 from shared.outcome import TokensDue
@@ -849,3 +849,23 @@ def test_a_strangers_line_is_negative_from_its_first_cent_on(amount, kind):
 
 def test_a_negative_line_that_nobody_knows_might_hide_a_sale_of_its_amount():
     assert not absent(files=with_files(day=lambda lines: [*lines, line(sale("stranger"), amount="-10000")]))
+
+
+BY_THEIR_ID = {
+    "merchant_id": {MerchantId.REQUEST_ID: False, MerchantId.SUPPLIER_ID: True, MerchantId.UNKNOWN: True},
+    "transaction_id": {MerchantId.REQUEST_ID: True, MerchantId.SUPPLIER_ID: False, MerchantId.UNKNOWN: True},
+}
+
+
+@pytest.mark.parametrize("spelt", [str, str.upper])
+@pytest.mark.parametrize("known_as", list(MerchantId))
+@pytest.mark.parametrize("field", BY_THEIR_ID)
+def test_the_suppliers_id_names_a_sale_in_the_field_that_is_known_to_carry_it_or_in_both_where_none_is(field, known_as, spelt):
+    other = {"merchant_id": "eeeeeeee-0000-4000-8000-000000000001", "transaction_id": "eeeeeeee-0000-4000-8000-000000000002"}
+    billed = line(A, **{**other, field: spelt(A.supplier_transaction_id)})
+    matched = match([A, B], [SettlementFile(written(DAY, [billed]), name="one.txt")], Readings(merchant_id=known_as), [DAY])
+    named = matched.named(billed)
+    assert (named is not None) is BY_THEIR_ID[field][known_as]
+    assert named is None or named.sale == A
+    carried = "merchant_id" if known_as is MerchantId.SUPPLIER_ID else "transaction_id"
+    assert matched.spelt(billed) == getattr(billed, carried) and matched.supplier_id(billed) == getattr(billed, carried).lower()

@@ -924,3 +924,21 @@ def test_the_sales_of_a_day_are_not_gathered_anew_for_each_that_was_healed(monke
     monkeypatch.setattr(_Evidence, "all", property(lambda evidence: gathered.append(1) or gather(evidence)))
     assert len(only(settle(world, DAY))["healed"]) == 40
     assert len(gathered) < 10
+
+
+def test_a_day_of_long_ago_that_has_nothing_but_sales_is_settled_when_it_is_asked_for_and_no_other():
+    world = world_at(MORNING + 90 * ONE_DAY)
+    sell(world)
+    world.deliver(DAY + 89 * ONE_DAY)
+    assert only(settle(world, DAY))["status"] == "file_missing"
+    for other in (DAY - ONE_DAY, NEXT + ONE_DAY):
+        with pytest.raises(NoBusinessDay):
+            settle(world, other)
+
+
+def test_days_of_sales_right_before_the_first_file_are_settled_with_it_up_to_the_first_without_any():
+    world = world_at(MORNING + 3 * ONE_DAY)
+    for days in (-2, 0, 1):
+        sell(world, at=START + days * ONE_DAY)
+    world.deliver(NEXT + ONE_DAY)
+    assert [body["day"] for body in settle(world).days] == ["2026-05-01", "2026-05-02", "2026-05-03", "2026-05-04"]

@@ -1,12 +1,14 @@
 import re
 from decimal import Decimal
+from itertools import combinations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from shared.sts import StsToken, TokenKind, grouped, joined, token_number
+from shared.sts import StsToken, TokenKind, grouped, joined, joined_numbers, token_number
+from shared.value import new_word
 
 NUMBER = "00000000000012345678"
 
@@ -129,3 +131,69 @@ def test_what_is_known_of_a_token_stays_where_another_list_says_less():
     bare = [StsToken(TokenKind.OTHER, token.number) for token in (FIRST_KEY, CREDIT)]
     assert joined([FIRST_KEY, CREDIT], bare) == joined(bare, [FIRST_KEY, CREDIT]) == (FIRST_KEY, CREDIT)
     assert joined([FIRST_KEY], [StsToken(TokenKind.CREDIT, FIRST_KEY.number)]) == (FIRST_KEY,)
+
+
+REFUND, OTHER, NEWER = (
+    StsToken(kind, f"{number:020d}")
+    for number, kind in enumerate([TokenKind.REFUND, TokenKind.OTHER, new_word(TokenKind, "of newer code")], 10)
+)
+
+
+@pytest.mark.parametrize("late", [CREDIT, REFUND, OTHER, NEWER])
+def test_of_what_no_list_puts_in_order_key_changes_are_typed_first_then_free_units_then_all_else_as_it_came(late):
+    whole = joined([FIRST_KEY, FREE, late], [SECOND_KEY])
+    assert whole == (FIRST_KEY, SECOND_KEY, FREE, late)
+    assert joined([FIRST_KEY, late], [FREE]) == (FIRST_KEY, FREE, late)
+    for other in (CREDIT, REFUND, OTHER, NEWER):
+        if other is not late:
+            assert joined([FREE, late], [other]) == (FREE, late, other)
+
+
+def test_a_new_token_goes_before_what_follows_it_in_its_list_and_behind_what_it_follows_whatever_its_kind():
+    assert joined([FREE, CREDIT], [REFUND, CREDIT]) == (FREE, REFUND, CREDIT)
+    assert joined([FREE, CREDIT, REFUND], [CREDIT, FIRST_KEY]) == (FREE, CREDIT, FIRST_KEY, REFUND)
+    assert joined([CREDIT, REFUND, FREE], [CREDIT, REFUND, FIRST_KEY]) == (CREDIT, REFUND, FIRST_KEY, FREE)
+    assert joined([CREDIT, REFUND, FREE], [OTHER, REFUND, FREE]) == (CREDIT, OTHER, REFUND, FREE)
+
+
+SUREST_FIRST = (NEWER, FIRST_KEY, FREE, REFUND, CREDIT, OTHER)
+
+
+@pytest.mark.parametrize(("surer", "less"), [*combinations([token.kind for token in SUREST_FIRST], 2)])
+def test_of_two_kinds_of_one_token_the_one_that_is_less_of_a_guess_stays(surer, less):
+    first, second = StsToken(surer, NUMBER, Decimal(1)), StsToken(less, NUMBER)
+    for known, more in ((first, second), (second, first)):
+        assert joined([known], [more]) == (StsToken(surer, NUMBER, Decimal(1)),)
+
+
+def test_of_two_quotes_of_one_tokens_units_the_later_counts():
+    known, more = StsToken(TokenKind.CREDIT, NUMBER, Decimal(1)), StsToken(TokenKind.CREDIT, NUMBER, Decimal(2))
+    assert joined([known], [more]) == (more,)
+
+
+OTHER_NUMBER = "00000000000087654321"
+
+
+@pytest.mark.parametrize("between", ["|", ",", ";", "/", " ", "\n", " | ", "|,", "; "])
+def test_tokens_of_one_text_are_told_apart_in_their_order(between):
+    assert joined_numbers(between.join([NUMBER, OTHER_NUMBER])) == (NUMBER, OTHER_NUMBER)
+    if between.strip():
+        assert joined_numbers(f"{grouped(NUMBER)}{between}{grouped(OTHER_NUMBER)}") == (NUMBER, OTHER_NUMBER)
+        assert joined_numbers(f"{NUMBER}{between}PENDING{between}") == (NUMBER, None)
+
+
+def test_groups_that_stand_side_by_side_are_tokens_where_they_come_out_even():
+    assert joined_numbers(f"{grouped(NUMBER)} {grouped(OTHER_NUMBER)}") == (NUMBER, OTHER_NUMBER)
+    assert joined_numbers(f"{grouped(NUMBER)} {grouped(OTHER_NUMBER)[5:]}") == (None,)
+    assert joined_numbers(f"{NUMBER} 1234 {OTHER_NUMBER}") == (NUMBER, None, OTHER_NUMBER)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "|", "PENDING", "1234", None, 12, ["1"], "RCP|0001"])
+def test_a_text_without_a_token_is_one_that_cannot_be_read(text):
+    assert joined_numbers(text) == (None,)
+
+
+def test_twenty_tokens_in_groups_are_read_and_a_longer_text_is_not():
+    text = "|".join([grouped(NUMBER)] * 20)
+    assert joined_numbers(text) == (NUMBER,) * 20
+    assert joined_numbers(text.ljust(800)) == (NUMBER,) * 20 and joined_numbers(text.ljust(801)) == (None,)
