@@ -18,6 +18,7 @@ from shared.reports import LISTED, Reporting
 from shared.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
 from shared.store.sqlite import SqliteStore
 from shared.transaction import REVEALED, business_day
+from shared.unread import Unread
 from shared.vas import Mode, VasType
 from tests.logged import logged
 from tests.sales import ORDER, vended
@@ -58,6 +59,28 @@ async def test_a_search_says_when_there_are_more_sales_than_it_shows(store):
         await store.create(structs.replace(vended(), id=f"{number:032x}"))
     found, more = await desk.search(LookupBy.METER_NUMBER, ORDER.meter_number)
     assert (len(found), more) == (MOST_FOUND, True)
+
+
+async def test_an_operator_finds_the_sales_of_the_mode_alone_and_those_that_cannot_be_read_too(store, monkeypatch):
+    desk, asked = operating(store), []
+    sold, live = structs.replace(vended(), mode=Mode.SIMULATED), structs.replace(vended(), mode=Mode.LIVE, id="b" * 32)
+    held = {sold.id: sold, live.id: live}
+
+    async def find(sale_id):
+        return held.get(sale_id)
+
+    async def lookup(*given):
+        asked.append(given)
+        return found
+
+    monkeypatch.setattr(store, "find", find)
+    monkeypatch.setattr(store, "lookup", lookup)
+    assert [await desk.find(sale_id) for sale_id in (sold.id, live.id, "c" * 32)] == [sold, None, None]
+    found = [Unread(id=f"{number:032x}") for number in range(MOST_FOUND + 1)]
+    assert await desk.search(LookupBy.REQUEST_ID, "r") == (found[:MOST_FOUND], True)
+    found = [Unread(id="d" * 32), sold]
+    assert await desk.search(LookupBy.REQUEST_ID, "r") == (found, False)
+    assert asked == [(Mode.SIMULATED, LookupBy.REQUEST_ID, "r", MOST_FOUND + 1)] * 2
 
 
 async def test_the_last_decisions_about_the_brake_are_shown_newest_first(store):
