@@ -38,7 +38,7 @@ _NOT_YET: Final = (
 _NOT_YET_WORDS: Final = ("process", "processing", "p")
 _EITHER: Final = ("accept", "sent", "creat", "authori", "duplicat")  # of a request as well as of a sale
 _YES: Final = (
-    *("success", "succe", "complet", "approv", "vended", "deliver", "done", "processed", "fulfil", "confirm", "paid", "issued", "sold"),
+    *("succe", "complet", "approv", "vended", "deliver", "done", "processed", "fulfil", "confirm", "paid", "issued", "sold"),
     *("settled", "final", "passed", "posted", "captured", "honou?r", "purchased", "executed", "finished", "credited", "recharged"),
     *("topped up", "dispensed", "generated", "printed"),
 )
