@@ -315,27 +315,42 @@ def test_the_exchange_ends_inside_the_function_and_the_function_inside_the_lease
     assert faults({**LOCAL, **{name: str(seconds) for name, seconds in timeouts.items()}}) == refused
 
 
-NUMBERS = [
-    "MOBILEMART_CONNECT_TIMEOUT_SECONDS",
-    "MOBILEMART_TIMEOUT_SECONDS",
-    "MOBILEMART_CALLS_PER_SECOND",
-    "SEND_WINDOW_SECONDS",
-    "STORE_TIMEOUT_SECONDS",
-    "FUNCTION_TIMEOUT_SECONDS",
-    "VENDING_LEASE_SECONDS",
-    "IN_DOUBT_MINIMUM_AGE_SECONDS",
-    "RESOLVE_INTERVAL_SECONDS",
-    "REVIEW_AFTER_SECONDS",
-    "PREVEND_VALID_SECONDS",
-    "MINIMUM_AMOUNT_CENTS",
-    "MAXIMUM_AMOUNT_CENTS",
-]
+MOST = {
+    "MOBILEMART_CONNECT_TIMEOUT_SECONDS": 60,
+    "MOBILEMART_TIMEOUT_SECONDS": 600,
+    "MOBILEMART_CALLS_PER_SECOND": 1000,
+    "SEND_WINDOW_SECONDS": 600,
+    "STORE_TIMEOUT_SECONDS": 60,
+    "FUNCTION_TIMEOUT_SECONDS": 3600,
+    "VENDING_LEASE_SECONDS": 86_400,
+    "IN_DOUBT_MINIMUM_AGE_SECONDS": 86_400,
+    "RESOLVE_INTERVAL_SECONDS": 3600,
+    "REVIEW_AFTER_SECONDS": 30 * 86_400,
+    "PREVEND_VALID_SECONDS": 86_400,
+    "MINIMUM_AMOUNT_CENTS": 100_000_000,
+    "MAXIMUM_AMOUNT_CENTS": 100_000_000,
+}
+NUMBERS = list(MOST)
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "1e3", "1_000", " 10", "ten", "٣", "9" * 10, "9" * 5000])
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_is_positive_whole_and_bounded(name, value):
     assert name in faults({**LOCAL, name: value})
+
+
+@pytest.mark.parametrize(("name", "most"), MOST.items())
+def test_a_number_is_accepted_up_to_its_bound_and_refused_from_there_on(name, most):
+    roomy = {"FUNCTION_TIMEOUT_SECONDS": "3600", "VENDING_LEASE_SECONDS": "86400", "MAXIMUM_AMOUNT_CENTS": "100000000"}
+
+    assert faults({**LOCAL, **roomy, name: str(most)}) == set()
+    with pytest.raises(ConfigError, match=f"{name} must be a whole number from 1 to {most}"):
+        load({**LOCAL, **roomy, name: str(most + 1)}, "purchase")
+
+
+@pytest.mark.parametrize("name", sorted(set(MOST) - {"FUNCTION_TIMEOUT_SECONDS", "VENDING_LEASE_SECONDS", "MAXIMUM_AMOUNT_CENTS"}))
+def test_a_number_may_be_one(name):
+    assert faults({**LOCAL, name: "1"}) == set()
 
 
 def test_the_least_amount_is_not_above_the_most():

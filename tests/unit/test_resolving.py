@@ -9,7 +9,7 @@ from msgspec import structs
 from shared import reconciling, transaction
 from shared.outcome import Answer, NoAnswer, NoSuchTransaction, RawAnswer, Receipt, Reprint, TokensDue, Unknown, Vended
 from shared.ports import EventsUnavailable, Rules
-from shared.reconciling import AT_ONCE
+from shared.reconciling import AT_ONCE, Swept
 from shared.recording import MOST_CONFLICTS
 from shared.store import CONTROLS, Conflict, StoreUnavailable
 from shared.transaction import EventName, State
@@ -671,3 +671,44 @@ def test_a_record_that_is_always_somebody_elses_or_gone_is_a_store_that_is_away(
     world.sales.clear()
     with pytest.raises(StoreUnavailable):
         run(world.vending.learn(sale, Answer(delivered(sale.request_id)), by="reprint"))
+
+
+def test_a_sweep_counts_each_sale_for_what_it_did_and_names_what_could_not_be_stored(caplog):
+    world = World()
+    control_sale(world)
+    gone = never_vended(world, "gone")
+    sweep_at(world, AGE)  # said once
+    found, unknown, lost = lost_reply(world, "found"), never_vended(world, "unknown"), never_vended(world, "lost")
+    world.topic_down = True
+    unsaid = run(world.vending.purchase(electricity("unsaid", cents=7000))).transaction
+    world.topic_down = False
+    world.wait(MINUTE)
+    advance = world.advance
+
+    async def away_for_one(before, after):
+        if before.id == lost.id:
+            raise StoreUnavailable("away")
+        return await advance(before, after)
+
+    world.advance = away_for_one
+    caplog.clear()
+    counted = swept(world)
+    assert counted == Swept(examined=4, vended=1, rejected=1, still_in_doubt=1, needs_review=0, announced=3, left=1)
+    assert ("ERROR", "sweep could not store", {"transaction_id": lost.id}) in logged(caplog)
+    states = {world.sales[sale.id].state for sale in (found, unsaid)}
+    assert states == {State.VENDED} and world.sales[gone.id].state is State.REJECTED and world.sales[unknown.id].state is State.IN_DOUBT
+
+
+def test_a_sweep_counts_what_needs_a_person_and_announces_it():
+    world = World(rules=Rules(mode=Mode.LIVE, review_after_seconds=7200), reprint_knows=False)
+    never_vended(world)
+    world.wait(7200)
+    assert swept(world) == Swept(examined=1, still_in_doubt=1, needs_review=1, announced=1)
+    assert world.topic[-1][1] is EventName.NEEDS_REVIEW
+
+
+def test_a_sale_that_a_lease_has_left_behind_counts_as_one_that_was_open():
+    world = World()
+    run(world.vending.purchase(electricity()), stop_after=boundaries(lambda: World().vending.purchase(electricity())).index("after vend"))
+    world.wait(world.rules.lease_seconds)
+    assert swept(world) == Swept(examined=1, vended=1, announced=1)

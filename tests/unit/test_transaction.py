@@ -21,10 +21,12 @@ from shared.transaction import (
     after,
     announced,
     business_day,
+    may_be_absent,
     not_found,
     noted,
     retry_delay,
     shard_of,
+    tried,
     with_open,
 )
 from shared.vas import Mode, Order, VasType
@@ -421,3 +423,61 @@ def test_neither_readings_nor_contradictions_drive_the_others_out_of_a_history()
 @pytest.mark.parametrize("shown", [repr, pretty_repr])
 def test_a_sale_is_shown_without_what_was_bought_and_by_whom(shown):
     assert shown(sale(DELIVERED)) == "Transaction(id='00aa00aa00aa00aa00aa00aa00aa00aa', version=2, state='vended', amount_cents=10000)"
+
+
+def try_of(known, at, **changes):
+    return tried(known, **{"at": at, "minimum_age_seconds": 900, "review_after_seconds": 10**6, "retry_seconds": 60, **changes})
+
+
+def test_a_try_is_counted_and_the_next_one_is_due_after_a_delay_that_doubles_at_the_latest_when_the_sale_comes_of_age():
+    doubt = structs.replace(sale(LOST), send_ended_at=LATER)
+    of_age = LATER + timedelta(seconds=900)
+    for attempts, seconds in ((0, 60), (1, 120), (3, 480), (4, 900), (7, 900)):
+        next_try = try_of(structs.replace(doubt, attempts=attempts), LATER)
+        assert (next_try.attempts, next_try.open.due_at) == (attempts + 1, LATER + timedelta(seconds=seconds))
+    assert try_of(structs.replace(doubt, attempts=7), of_age).open.due_at == of_age + timedelta(hours=1)
+
+
+def test_a_first_does_not_exist_is_soon_asked_again_for_two_intervals_and_of_a_doubt_only():
+    doubt = structs.replace(sale(LOST), send_ended_at=NOON, attempts=7)
+    first = NOON + timedelta(seconds=2000)
+    for known, seconds, delay in (
+        (structs.replace(doubt, not_found_at=first), 0, 60),
+        (structs.replace(doubt, not_found_at=first), 119, 60),
+        (structs.replace(doubt, not_found_at=first), 120, 3600),
+        (doubt, 0, 3600),
+        (structs.replace(sale(PENDING), send_ended_at=NOON, attempts=7, not_found_at=first), 0, 3600),
+    ):
+        at = first + timedelta(seconds=seconds)
+        assert try_of(known, at).open.due_at == at + timedelta(seconds=delay)
+
+
+def test_a_doubt_is_a_persons_from_the_very_moment_on_and_once():
+    doubt = sale(LOST)
+    at = NOON + timedelta(seconds=7200)
+    assert not try_of(doubt, at - timedelta(microseconds=1), review_after_seconds=7200).review_announced
+    told = try_of(doubt, at, review_after_seconds=7200)
+    assert told.review_announced and (told.version, told.attempts) == (doubt.version + 1, 1)
+    assert told.unannounced == (EventName.IN_DOUBT, EventName.NEEDS_REVIEW)
+    assert told.history[-1] == HistoryEntry(at, "needs_review", "sweep")
+    assert try_of(told, at, review_after_seconds=7200).version == told.version
+
+
+def test_a_sale_that_is_finished_is_not_tried():
+    ended = announced(sale(DELIVERED), frozenset(EventName))
+    assert try_of(ended, LATER) is ended
+
+
+@pytest.mark.parametrize("age", [0, 900])
+def test_absence_may_be_said_of_a_doubt_or_an_abandoned_sale_of_age_and_without_a_sign(age):
+    def may(known, at):
+        return may_be_absent(known, at=at, minimum_age_seconds=age)
+
+    of_age, moment = timedelta(seconds=age), timedelta(microseconds=1)
+    ended = NOON + timedelta(seconds=30)
+    doubt, running = structs.replace(sale(LOST), send_ended_at=ended), sale()
+    assert may(doubt, ended + of_age) and not may(doubt, ended + of_age - moment)
+    assert may(running, running.lease_until + of_age) and not may(running, running.lease_until + of_age - moment)
+    assert not may(structs.replace(running, send_ended_at=NOON), running.lease_until - moment)  # it still runs
+    for known in (sale(SIGN), sale(DELIVERED), sale(PENDING), sale(REFUSED)):
+        assert not may(known, NOON + timedelta(days=9))

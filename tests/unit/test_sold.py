@@ -1,0 +1,90 @@
+"""What settlement sees of a sale: each field as it is on record, and what is due to the customer if it vended."""
+
+import pytest
+from msgspec import structs
+
+from shared.money import Money
+from shared.outcome import Charge, Receipt, TokensDue, Unknown, Vended
+from shared.sold import Sold, brings_token, seen, unsettled
+from shared.transaction import State
+from shared.unread import Unread
+from shared.vas import Order, VasType
+from tests.stepping import START, World, electricity, run
+
+FEES = (
+    Charge("convenience fee", Money(725)),
+    Charge("convenience fee", None),
+    Charge("Convenience fee", Money(1)),
+    Charge("arrears", Money(2)),
+    Charge(None, Money(4)),
+    Charge("convenience fee", Money(8)),
+)
+
+
+def sold(answer):
+    world = World(answers=[answer])
+    return run(world.vending.purchase(electricity(cents=12_300))).transaction
+
+
+def test_everything_that_is_compared_is_as_it_is_on_record():
+    sale = sold(Vended(Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.PENDING, charges=FEES)))
+    assert Sold.of(sale) == Sold(
+        id=sale.id,
+        request_id=sale.request_id,
+        state=State.VENDED,
+        amount_cents=12_300,
+        vas_type=VasType.UTILITY,
+        recipient="12345678901",
+        supplier_transaction_id="s-1",
+        day=sale.day,
+        created_at=START,
+        send_ended_at=None,
+        sign_of_vend=True,
+        token_due=True,
+        fee_cents=733,
+        supplier_id="MOBILEMART",
+    )
+
+
+def test_of_a_sale_in_doubt_the_end_of_its_send_is_kept_and_its_token_is_due():
+    sale = sold(Unknown("ReadTimeout"))
+    row = Sold.of(structs.replace(sale, send_ended_at=START))
+    assert (row.state, row.send_ended_at, row.sign_of_vend, row.token_due) == (State.IN_DOUBT, START, False, True)
+    assert (row.supplier_transaction_id, row.fee_cents) == (None, 0)
+
+
+@pytest.mark.parametrize("due", TokensDue)
+def test_of_a_vended_sale_a_token_is_due_only_while_it_is_pending(due):
+    sale = sold(Vended(Receipt(supplier_transaction_id="s-1", tokens_due=due)))
+    assert Sold.of(structs.replace(sale, send_ended_at=START)).send_ended_at is None
+    assert Sold.of(sale).token_due is (due is TokensDue.PENDING)
+
+
+@pytest.mark.parametrize("service", VasType)
+def test_electricity_vouchers_and_what_is_pinned_bring_something_to_type(service):
+    order = Order(vas_type=service, amount=Money(100), merchant_product_id="p")
+    assert brings_token(order) is (service in {VasType.UTILITY, VasType.VOUCHER})
+    assert brings_token(structs.replace(order, pinned=True))
+
+
+def test_a_row_shows_four_digits_of_whom_it_was_for():
+    text = repr(Sold.of(sold(Unknown("lost"))))
+    assert "12345678901" not in text and "8901" in text and "12300 cents" in text and "in_doubt, utility" in text
+
+
+def test_what_settlement_cannot_compare_is_named_with_all_that_finds_it():
+    sale = sold(Vended(Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.NONE)))
+    assert unsettled(sale) == Unread(
+        id=sale.id,
+        unknown=("VasType utility",),
+        mode=sale.mode,
+        caller=sale.caller,
+        order=sale.order,
+        request_id=sale.request_id,
+        supplier_transaction_id="s-1",
+        version=sale.version,
+        created_at=START,
+        day=sale.day,
+    )
+    assert unsettled(sold(Unknown("lost"))).supplier_transaction_id is None
+    assert seen(unsettled(sale)) == unsettled(sale) and seen(sale) == Sold.of(sale)
