@@ -1,11 +1,11 @@
 """`python -m tests.mutation --count 500 --seed 1`: plants so many mistakes, drawn at random, and lists those that nothing notices."""
 
 import argparse
-import signal
 import sys
 import time
 import tomllib
 from collections import Counter
+from contextlib import closing
 from math import inf
 from pathlib import Path
 from random import Random
@@ -96,13 +96,15 @@ def main() -> int:
         unnoticed = trials.untouched(covered)
         if unnoticed is not None:
             raise RuntimeError(f"without any mistake, {unnoticed} fails in a process of its own")
-        for result in trials.tried(tests, covered, [mutant for mutant, _ in to_try], [at for _, at in to_try], given.jobs, given.budget):
-            results.append(result)
-            if (result.noticed_by is None) != given.equivalents:
-                how = "survived" if result.noticed_by is None else f"noticed by {result.noticed_by}"
-                print(f"{how} ({result.asked} tests): {result.mutant}", flush=True)
+        mutants, numbers = [mutant for mutant, _ in to_try], [at for _, at in to_try]
+        with closing(trials.tried(tests, covered, mutants, numbers, given.jobs, given.budget)) as ended:
+            for result in ended:
+                results.append(result)
+                if (result.noticed_by is None) != given.equivalents:
+                    how = "survived" if result.noticed_by is None else f"noticed by {result.noticed_by}"
+                    print(f"{how} ({result.asked} tests): {result.mutant}", flush=True)
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that whatever runs in trials is ended too
+    trials.end_when_told()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     stop = lines.hear_as_imported()
     ended = pytest.main([*trials.OPTIONS, "-s", *trials.TESTS], plugins=[trials.Session(then)])

@@ -335,9 +335,9 @@ def _other_values(node: ast.Constant) -> list[object]:
         case float(value):
             return [value + 1, 0.0] if value else [1.0]
         case str(value):
-            return [f"{value}?"] if value else ["?"]
+            return [f"{value}~"]  # in an expression for text too, it is one letter more
         case bytes(value):
-            return [value + b"?"]
+            return [value + b"~"]
         case _:
             return []
 

@@ -15,7 +15,8 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
@@ -47,6 +48,7 @@ WAITING: Final = 0.1  # what a second of waiting costs, in seconds of a processo
 SLOWER: Final = 20  # than without the mistake, and a test has failed
 FIRST_FILES: Final = 10  # tests, whose files are imported first where a mistake needs a process of its own
 MEMORY: Final = 8 << 30
+ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ class Tests:
         return None
 
 
-def tried(tests: Tests, covered: Covered, mutants: Sequence[Mutant], numbers: Sequence[int], jobs: int, budget: float) -> Iterator[Trial]:
+def tried(tests: Tests, covered: Covered, mutants: Sequence[Mutant], numbers: Sequence[int], jobs: int, budget: float) -> Generator[Trial]:
     """Try each of the mistakes. `numbers` say where each stands among all of its module; `budget` bounds the seconds of the tests."""
     living: dict[tuple[str, str, int], list[Any]] = {}
     for function in functions_of_the_product():
@@ -183,8 +185,9 @@ def tried(tests: Tests, covered: Covered, mutants: Sequence[Mutant], numbers: Se
             return struck
         return lambda: {"noticed_by": _anew(mutant.file, numbers[at], names, covered)}
 
-    for at, answer in enumerate(forked([trial(at) for at in range(len(mutants))], jobs)):
-        yield Trial(mutants[at], "the limit of time or memory" if answer is None else answer["noticed_by"], len(selected[at]))
+    with closing(forked([trial(at) for at in range(len(mutants))], jobs)) as answers:
+        for at, answer in enumerate(answers):
+            yield Trial(mutants[at], "the limit of time or memory" if answer is None else answer["noticed_by"], len(selected[at]))
 
 
 def _selected(covered: Covered, mutant: Mutant, users: "Users") -> list[str]:
@@ -278,7 +281,7 @@ def _anew(file: str, number: int | None, names: Sequence[str], covered: Covered)
     return None
 
 
-def forked(tasks: Sequence[Callable[[], Any]], jobs: int) -> Iterator[Any]:
+def forked(tasks: Sequence[Callable[[], Any]], jobs: int) -> Generator[Any]:
     """What each gives, in order, each in a fork of this process. None where it was ended by a signal."""
     running: dict[int, tuple[int, IO[bytes]]] = {}  # by process: the task, and its answer
     answers: dict[int, Any] = {}
@@ -302,6 +305,15 @@ def forked(tasks: Sequence[Callable[[], Any]], jobs: int) -> Iterator[Any]:
     finally:
         for process in running:
             _end(process)
+            with suppress(ProcessLookupError):  # one that has no group of its own yet
+                os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+
+
+def end_when_told() -> None:
+    """Let a signal that ends this process end its trials too: each is a group of its own, which no signal to this one reaches."""
+    for number in ENDING:
+        signal.signal(number, lambda told, _: sys.exit(128 + told))
 
 
 def _fork(task: Callable[[], Any], at: int) -> tuple[int, tuple[int, IO[bytes]]]:
@@ -309,8 +321,9 @@ def _fork(task: Callable[[], Any], at: int) -> tuple[int, tuple[int, IO[bytes]]]
     if (process := os.fork()) != 0:
         return process, (at, answer)
     try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         nothing = os.open(os.devnull, os.O_RDWR)

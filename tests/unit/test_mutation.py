@@ -1,6 +1,11 @@
 """The mistakes that `make mutants` draws from: which there are, and that each of them is one."""
 
 import ast
+import os
+import select
+import signal
+import subprocess
+import sys
 import textwrap
 
 import pytest
@@ -14,7 +19,7 @@ KINDS = {
     "a and b": {"a or b", "a", "b"},
     "not a": {"a"},
     "a + 1": {"a - 1", "a + 2", "a + 0"},
-    "{'one', 'two'}": {"{'one'}", "{'two'}", "{'one?', 'two'}", "{'one', 'two?'}"},
+    "{'one', 'two'}": {"{'one'}", "{'two'}", "{'one~', 'two'}", "{'one', 'two~'}"},
     "min(a, b)": {"max(a, b)"},
     "any(a)": {"all(a)"},
     "a[0]": {"a[-1]", "a[1]"},
@@ -80,3 +85,41 @@ def test_every_mistake_of_a_module_has_a_name_of_its_own_and_compiles(path):
 def test_every_equivalent_has_its_reason():
     for (file, _, _), reason in equivalents().items():
         assert (ROOT / file).is_file() and len(reason.split()) >= 4, file
+
+
+TRIALS = """
+import os, subprocess, sys
+from tests.mutation import trials
+
+def trial():
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], pass_fds=[1])
+    os.write(SAID, b"begun;")
+    sleeper.wait()
+
+SAID = int(sys.argv[1])
+trials.end_when_told()
+for _ in trials.forked([trial, trial], 2):
+    pass
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_session_that_is_told_to_end_ends_whatever_its_trials_have_begun(number):
+    said, into = os.pipe()
+    source = TRIALS.replace("pass_fds=[1]", f"pass_fds=[{into}]")
+    session = subprocess.Popen([sys.executable, "-c", source, str(into)], cwd=ROOT, pass_fds=[into])
+    os.close(into)
+    try:
+        begun = b""
+        while begun.count(b";") < 2:
+            more = os.read(said, 100)
+            assert more, "it ended before its trials had begun"
+            begun += more
+        session.send_signal(number)
+        assert session.wait(20) == 128 + number
+        readable, _, _ = select.select([said], [], [], 5)
+        assert readable and os.read(said, 100) == b""  # nobody is left who could write to it
+    finally:
+        os.close(said)
+        session.kill()
+        session.wait()
