@@ -45,6 +45,7 @@ locals {
       scheduler = google_service_account.scheduler.email
     },
     var.exports_abroad == null ? {} : { exporter = google_service_account.exporter["abroad"].email },
+    var.sftp == null ? {} : { sftp = google_service_account.sftp["here"].email },
   )
   account_names = { for name, email in local.accounts : name => "projects/${var.project}/serviceAccounts/${email}" }
 }
@@ -83,11 +84,14 @@ resource "google_project_iam_member" "restored_user" {
 
 # Cloud Logging takes log entries for a project as a whole. Functions need no such role: the platform reads their output.
 resource "google_project_iam_member" "log_writer" {
-  for_each = {
-    builder  = google_service_account.builder.member
-    checker  = google_service_account.checker.member
-    deployer = google_service_account.deployer.member
-  }
+  for_each = merge(
+    {
+      builder  = google_service_account.builder.member
+      checker  = google_service_account.checker.member
+      deployer = google_service_account.deployer.member
+    },
+    var.sftp == null ? {} : { sftp = google_service_account.sftp["here"].member },
+  )
 
   project = var.project
   role    = "roles/logging.logWriter"

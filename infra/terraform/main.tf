@@ -43,6 +43,7 @@ locals {
     ],
     var.budget == null ? [] : ["billingbudgets"],
     var.exports_abroad == null ? [] : ["cloudkms"],
+    var.sftp == null ? [] : ["compute"],
   )
 }
 

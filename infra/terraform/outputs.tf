@@ -33,6 +33,11 @@ output "settlement_files" {
   value       = "gs://${google_storage_bucket.settlement.name}/"
 }
 
+output "sftp_address" {
+  description = "Where the supplier pushes its files to; null: there is no such server."
+  value       = one(values(module.sftp)[*].address)
+}
+
 output "uris" {
   description = "Where each function answers."
   value       = { for name, function in module.function : name => function.uri }

@@ -63,6 +63,15 @@ locals {
       "cloudkms.cryptoKeys.getIamPolicy",
       "cloudkms.keyRings.get",
     ],
+    var.sftp == null ? [] : [
+      "compute.addresses.get",
+      "compute.disks.get",
+      "compute.firewalls.get",
+      "compute.instances.get",
+      "compute.networks.get",
+      "compute.subnetworks.get",
+      "compute.zones.get",
+    ],
   )
 
   # To make a plan come true, as far as it is the deployer's. No policy is set with these, nobody's identity taken, no build

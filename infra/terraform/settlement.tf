@@ -1,6 +1,7 @@
-# The supplier's settlement files, however a relay brings them here.
+# The supplier's settlement files: pushed to a server of ours, or brought by whoever else receives them.
 
 locals {
+  received            = var.sftp == null ? {} : { here = var.sftp }
   settlement_retained = local.keep_data && var.settlement_retention_days > 0
 }
 
@@ -41,4 +42,35 @@ resource "google_storage_bucket_iam_member" "settlement_writer" {
   bucket = google_storage_bucket.settlement.name
   role   = each.value
   member = var.settlement_writer
+}
+
+# The server takes files by SFTP, and brings them as `settlement_writer` would: it may add and read, and neither replace nor delete.
+resource "google_service_account" "sftp" {
+  for_each = local.received
+
+  account_id   = "sftp-server"
+  display_name = "Brings settlement files that came by SFTP"
+  depends_on   = [google_project_service.required]
+}
+
+resource "google_storage_bucket_iam_member" "settlement_sftp" {
+  for_each = var.sftp == null ? {} : local.adds_objects
+
+  bucket = google_storage_bucket.settlement.name
+  role   = each.value
+  member = google_service_account.sftp["here"].member
+}
+
+module "sftp" {
+  source   = "./modules/sftp"
+  for_each = local.received
+
+  allowed         = each.value.allowed
+  bucket          = google_storage_bucket.settlement.name
+  keys            = each.value.keys
+  region          = var.region
+  service_account = google_service_account.sftp[each.key].email
+  user            = each.value.user
+  zone            = each.value.zone
+  depends_on      = [google_project_service.required]
 }

@@ -396,6 +396,32 @@ variable "settlement_writer" {
   }
 }
 
+variable "sftp" {
+  description = "An SFTP server that the supplier pushes its settlement files to: the networks that it comes from, its public keys, the name that it logs in with, and the zone; null: files come another way."
+  type = object({
+    allowed = list(string)
+    keys    = list(string)
+    user    = optional(string, "mobilemart")
+    zone    = optional(string, "a")
+  })
+  default = null
+
+  validation {
+    condition     = var.sftp == null || (length(try(var.sftp.allowed, [])) > 0 && alltrue([for network in try(var.sftp.allowed, []) : can(cidrhost(network, 0)) && tonumber(split("/", network)[1]) >= 24]))
+    error_message = "sftp.allowed must be networks of the supplier's, /24 or smaller: the whole internet must not knock."
+  }
+
+  validation {
+    condition     = var.sftp == null || (length(try(var.sftp.keys, [])) > 0 && alltrue([for key in try(var.sftp.keys, []) : can(regex("^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|rsa-sha2-(256|512)|ssh-rsa) [A-Za-z0-9+/]+=*( [A-Za-z0-9@._-]+)?$", key))]))
+    error_message = "sftp.keys must be public keys, one line each, without options."
+  }
+
+  validation {
+    condition     = var.sftp == null || (can(regex("^[a-z][a-z0-9-]{0,30}$", var.sftp.user)) && try(var.sftp.user, "") != "root" && can(regex("^[a-z]$", var.sftp.zone)))
+    error_message = "sftp.user must be a name of a-z, 0-9 and -, and not root; sftp.zone one letter."
+  }
+}
+
 variable "state_bucket" {
   description = "The bucket that holds this configuration's state; made by hand, before everything else."
   type        = string

@@ -78,6 +78,19 @@ READ: Final = (
     ),
     Read(
         "2026-11-30",
+        DATASET + "roles/compute.viewer",
+        (
+            "compute.addresses.get",
+            "compute.disks.get",
+            "compute.firewalls.get",
+            "compute.instances.get",
+            "compute.networks.get",
+            "compute.subnetworks.get",
+            "compute.zones.get",
+        ),
+    ),
+    Read(
+        "2026-11-30",
         "docs.cloud.google.com/iam/docs/roles-permissions/firestore, roles/datastore.admin",
         (
             "datastore.backupSchedules.create",

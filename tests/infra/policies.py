@@ -18,7 +18,7 @@ from tests.infra.plan import Plan, Resource
 FUNCTIONS: Final = ("prevend", "purchase", "reconcile")
 ACCOUNTS: Final = (*FUNCTIONS, "builder", "checker", "deployer", "scheduler")
 ACTED_AS: Final = (*FUNCTIONS, "builder", "scheduler")  # by the deployer, who gives them to functions, builds and jobs
-OF_OPTIONS: Final = {"exports_abroad": "exporter"}  # accounts that are there where the variable is given
+OF_OPTIONS: Final = {"exports_abroad": "exporter", "sftp": "sftp-server"}  # accounts that are there where the variable is given
 PUBLIC: Final = ("allUsers", "allAuthenticatedUsers")
 SECRET_VARIABLES: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")
 LONGEST_ATTEMPT_SECONDS: Final = 1800  # of a Scheduler job with an HTTP target
@@ -57,8 +57,11 @@ NEVER_PERMITTED: Final = re.compile(
     r"|run\.routes\.invoke|cloudbuild\.builds\.(?!get$|list$).*"
 )
 
-# What only a person may change: who may do what, who there is, what is secret, what asks for approval, and what belongs to billing.
-A_PERSONS: Final = re.compile(r"google_(\w+_iam_\w+|service_account|secret_manager_secret|cloudbuild_trigger|kms_\w+|billing_budget)")
+# What only a person may change: who may do what, who there is, what is secret, what asks for approval, what belongs to billing, and what
+# the internet may knock at.
+A_PERSONS: Final = re.compile(
+    r"google_(\w+_iam_\w+|service_account|secret_manager_secret|cloudbuild_trigger|kms_\w+|compute_\w+|billing_budget)"
+)
 
 # The grants without which something does not work, as (type, target, role, account). A target is the grant's key, or a part of its name.
 NEEDED: Final = (
@@ -431,8 +434,8 @@ def everything_is_in_the_region(plan: Plan) -> Iterator[str]:
         "google_cloudbuild_trigger": plan.variables.get("build_region"),
     }
     for resource in plan.resources:
-        for key in ("location", "region", "location_id"):
-            place = resource[key]
+        for key in ("location", "region", "location_id", "zone"):
+            place = re.sub("-[a-z]$", "", resource[key] or "") or None if key == "zone" else resource[key]
             allowed = {region, firestore, elsewhere.get(resource.type)}
             if abroad is not None and re.match(r"google_(kms_key_ring|storage_bucket)\.exports\[", resource.address):
                 allowed = {abroad}
@@ -474,6 +477,31 @@ def alerts_wait_for_their_metrics(plan: Plan) -> Iterator[str]:
     (wait,) = (each for each in plan.resources if each.address == "terraform_data.metrics_known")
     if set(wait["triggers_replace"] or ()) != {metric["name"] for metric in plan.of("logging_metric")}:
         yield f"{wait.address} does not wait for every metric"
+
+
+def a_machine_is_shut(plan: Plan) -> Iterator[str]:
+    """The SFTP server, where there is one: the supplier's networks, one port, no keys of the project's, an account of its own."""
+    for rule in plan.of("compute_firewall"):
+        wide = [network for network in rule["source_ranges"] or ["0.0.0.0/0"] if int(network.partition("/")[2]) < 24]
+        ports = {port for allowed in rule["allow"] or () for port in allowed["ports"] or ("all",)}
+        if wide or ports != {"22"} or rule["target_service_accounts"] != [plan.account("sftp-server").removeprefix("serviceAccount:")]:
+            yield f"{rule.address} lets {wide or rule['source_ranges']} in at {sorted(ports)}"
+    for machine in plan.of("compute_instance"):
+        metadata = machine["metadata"] or {}
+        if {metadata.get(name) for name in ("block-project-ssh-keys", "enable-oslogin")} != {"TRUE"}:
+            yield f"{machine.address} lets in whoever has a key of the project's"
+        if not machine["shielded_instance_config.0.enable_secure_boot"]:
+            yield f"{machine.address} starts whatever is on its disk"
+        if machine["service_account.0.email"] != plan.account("sftp-server").removeprefix("serviceAccount:"):
+            yield f"{machine.address} runs as {machine['service_account.0.email']}"
+        for setting in (
+            "AuthenticationMethods publickey",
+            "PasswordAuthentication no",
+            "DisableForwarding yes",
+            "ForceCommand internal-sftp",
+        ):
+            if setting not in metadata.get("startup-script", ""):
+                yield f"{machine.address} does not say {setting}"
 
 
 def an_open_reconcile_is_noticed(plan: Plan) -> Iterator[str]:
@@ -527,6 +555,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     alerts_wait_for_their_metrics,
     a_run_that_never_starts_is_noticed,
     an_open_reconcile_is_noticed,
+    a_machine_is_shut,
 )
 
 

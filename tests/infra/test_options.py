@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from typing import Final
 
@@ -15,6 +16,8 @@ from tests.infra.workspace import ENVIRONMENTS, TerraformRefused, Workspace
 
 PlannedWith = Callable[..., Plan]
 BUDGET: Final = '-var=budget={billing_account="012345-6789AB-CDEF01",amount=2500}'
+KEY: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJBKHf8yYxyQ5tJwVSdqJPqOOqDtSeFEtRGGrsHFvEnN supplier"
+SFTP: Final = f'-var=sftp={{allowed=["192.0.2.16/29"],keys=["{KEY}"]}}'
 ABROAD: Final = '-var=exports_abroad={region="europe-west1"}'
 OF_OPTIONS: Final = re.compile(r"google_(billing_|kms_|compute_).*|.*export.*|.*sftp.*")
 
@@ -76,9 +79,41 @@ def test_an_export_that_does_not_begin_is_noticed(planned_with: PlannedWith) -> 
     assert '"export"' in metric["filter"]
 
 
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_sftp_server_takes_files_from_the_supplier_alone(planned_with: PlannedWith, environment: str) -> None:
+    plan = planned_with(environment, SFTP)
+    assert policies.broken(plan) == []
+    (rule,) = plan.of("compute_firewall")
+    assert (rule["source_ranges"], rule["allow.0.ports"]) == (["192.0.2.16/29"], ["22"])
+    (machine,) = plan.of("compute_instance")
+    assert machine["zone"] == "africa-south1-a" and len(plan.of("compute_address")) == 1
+    script = machine["metadata"]["startup-script"]
+    assert f"\n{KEY}\n" in script and f"deliver.py {plan.project}-settlement /srv/sftp" in script
+    assert "AllowUsers mobilemart\n" in script and "${" not in script
+    held = {(grant.type, grant["role"]) for grant in policies.grants(plan) if grant["member"] == plan.account("sftp-server")}
+    assert held == {
+        ("google_project_iam_member", "roles/logging.logWriter"),
+        ("google_storage_bucket_iam_member", "roles/storage.objectCreator"),
+        ("google_storage_bucket_iam_member", "roles/storage.objectViewer"),
+    }
+    assert {grant["bucket"] for grant in plan.of("storage_bucket_iam_member") if grant["member"] == plan.account("sftp-server")} == {
+        f"{plan.project}-settlement"
+    }
+
+
+def test_the_script_of_the_sftp_server_is_one(planned_with: PlannedWith) -> None:
+    (machine,) = planned_with("uat", SFTP).of("compute_instance")
+    done = subprocess.run(["bash", "-n"], input=machine["metadata"]["startup-script"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("given", "refused"),
     [
+        (f'-var=sftp={{allowed=["0.0.0.0/0"],keys=["{KEY}"]}}', "sftp.allowed must be networks of the supplier's"),
+        (f'-var=sftp={{allowed=[],keys=["{KEY}"]}}', "sftp.allowed must be networks of the supplier's"),
+        ('-var=sftp={allowed=["192.0.2.1/32"],keys=["a password"]}', "sftp.keys must be public keys"),
+        (f'-var=sftp={{allowed=["192.0.2.1/32"],keys=["{KEY}"],user="root"}}', "sftp.user must be a name"),
         ('-var=exports_abroad={region="africa-south1"}', "exports_abroad.region must be a region"),
         ('-var=exports_abroad={region="Europe"}', "exports_abroad.region must be a region"),
         ('-var=exports_abroad={region="europe-west1",retention_days=1}', "exports_abroad.retention_days must be from 2"),
@@ -100,7 +135,7 @@ def applied(new_workspace: NewWorkspace) -> Workspace:
     return workspace
 
 
-@pytest.mark.parametrize("option", [BUDGET, ABROAD])
+@pytest.mark.parametrize("option", [BUDGET, ABROAD, SFTP])
 def test_an_option_takes_nothing_away_from_what_is_there_and_is_a_persons(applied: Workspace, option: str) -> None:
     plan = Plan.read(applied.plan("production", option))
     deleted = {address for address, actions in plan.changes.items() if "delete" in actions}
@@ -128,6 +163,9 @@ WRONG: Final = (
         "datastore.databases.import",
     ),
     ("exports.tf", "location   = each.value.region", 'location   = "europe-west4"', "is in europe-west4, not in africa-south1"),
+    ("modules/sftp/main.tf", 'ports    = ["22"]', 'ports    = ["22", "3306"]', "lets ['192.0.2.16/29'] in at ['22', '3306']"),
+    ("modules/sftp/main.tf", 'block-project-ssh-keys = "TRUE"', 'block-project-ssh-keys = "FALSE"', "lets in whoever has a key"),
+    ("modules/sftp/server.sh", "PasswordAuthentication no", "PasswordAuthentication yes", "does not say PasswordAuthentication no"),
     ("scheduler.tf", '["export"]', "[]", 'google_cloud_scheduler_job.export["abroad"] may fail from its first minute without an alert'),
 )
 
@@ -138,7 +176,7 @@ def faults(new_workspace: NewWorkspace) -> list[str]:
     workspace = new_workspace()
     for file, old, new, _ in WRONG:
         workspace.edit(file, old, new)
-    return policies.broken(Plan.read(workspace.plan("production", BUDGET, ABROAD)))
+    return policies.broken(Plan.read(workspace.plan("production", BUDGET, ABROAD, SFTP)))
 
 
 @pytest.mark.parametrize("caught", [pytest.param(caught, id=caught) for *_, caught in WRONG])

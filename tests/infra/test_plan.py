@@ -38,7 +38,7 @@ def test_the_configuration_is_laid_out_as_terraform_lays_it_out(terraform: None)
     [
         "variables.tf",
         "outputs.tf",
-        *(f"modules/{name}/{part}.tf" for name in ("database", "function") for part in ("variables", "outputs")),
+        *(f"modules/{name}/{part}.tf" for name in ("database", "function", "sftp") for part in ("variables", "outputs")),
     ],
 )
 def test_variables_and_outputs_are_in_order_and_described(file: str) -> None:

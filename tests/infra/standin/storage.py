@@ -1,4 +1,6 @@
-"""Cloud Storage and Pub/Sub on a loopback socket, as far as a build's `gcloud` speaks to them: who lacks a permission gets 403."""
+"""Cloud Storage, Pub/Sub, Logging and a machine's metadata on a loopback socket, as far as a build's `gcloud` and the SFTP server
+speak to them: who lacks a permission gets 403.
+"""
 
 import base64
 import hashlib
@@ -10,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 # Of what these roles permit, the part that is about objects.
 PERMITTED: Final = {
@@ -29,6 +31,7 @@ class Cloud:
     url: str = ""
     objects: dict[str, bytes] = field(default_factory=dict)
     published: list[dict[str, Any]] = field(default_factory=list)
+    logged: list[dict[str, Any]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
 
@@ -53,6 +56,9 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if self.path.startswith("/computeMetadata/v1/"):
+                self.answer(200, {"access_token": "of-the-machine"} if self.path.endswith("/token") else "a-project")
+                return
             bucket, _, name = urlsplit(self.path).path.removeprefix("/storage/v1/b/").partition("/o")
             if bucket != cloud.bucket:
                 self.answer(404, {"error": {"code": 404, "message": f"no bucket {bucket}"}})
@@ -68,11 +74,27 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
                 cloud.published += json.loads(body)["messages"]
                 self.answer(200, {"messageIds": ["1"]})
                 return
+            if asked.path.endswith("/entries:write"):
+                cloud.logged += json.loads(body)["entries"]
+                self.answer(200, {})
+                return
+            if "uploadType=media" in asked.query:
+                self.create({name: value for name, (value,) in parse_qs(asked.query).items()}, body)
+                return
             _, about, content, _ = body.split(body.splitlines()[0])  # multipart: each part begins with this line
             name, sent = json.loads(about.split(b"\n\n", 1)[1])["name"], content.split(b"\n\n", 1)[1].removesuffix(b"\n")
             if self.may("storage.objects.create") and (name not in cloud.objects or self.may("storage.objects.delete")):
                 cloud.objects[name] = sent
                 self.answer(200, self.described(name))
+
+        def create(self, asked: dict[str, str], content: bytes) -> None:
+            if not self.may("storage.objects.create"):
+                return
+            if asked["name"] in cloud.objects and asked["ifGenerationMatch"] == "0":
+                self.answer(412, {"error": {"code": 412, "message": "conditionNotMet"}})
+                return
+            cloud.objects[asked["name"]] = content
+            self.answer(200, self.described(asked["name"]))
 
         def may(self, permission: str) -> bool:
             if permission not in cloud.permissions:
