@@ -14,7 +14,7 @@ PYTHON_MADE := $(VENV)/.made-with-$(or $(subst /,-,$(PYTHON)),default)
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: bench fuzz run test lint mutants package openapi plan lock simulate
+.PHONY: bench fuzz run test lint mutants package openapi images plan lock simulate
 .DELETE_ON_ERROR:
 
 run: $(INSTALLED)
@@ -52,6 +52,10 @@ package: $(PYTHON_MADE)
 
 openapi: $(INSTALLED)
 	@$(VENV)/bin/python -m local.openapi
+
+# Which digests the versions of the builds' images have now: written beside them, to be read and committed.
+images: $(INSTALLED)
+	@$(VENV)/bin/python -m local.images
 
 # What an environment would change, with the real provider: `make plan ENV=uat`, by someone who may read that project.
 plan: package $(INSTALLED)

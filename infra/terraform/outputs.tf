@@ -8,6 +8,11 @@ output "events_topic" {
   value       = google_pubsub_topic.transactions.id
 }
 
+output "images" {
+  description = "What a build that is submitted by hand runs on, as substitutions."
+  value       = "_TERRAFORM=${var.images.terraform},_TESTS=${var.images.tests}"
+}
+
 output "mode" {
   description = "Whether this environment sells for money: live or simulated."
   value       = local.live ? "live" : "simulated"

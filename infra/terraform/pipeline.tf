@@ -268,6 +268,8 @@ resource "google_cloudbuild_trigger" "check" {
     _ENVIRONMENT = var.environment
     _PIPELINE    = google_storage_bucket.pipeline.name
     _PLANS       = google_pubsub_topic.plans.name
+    _TERRAFORM   = var.images.terraform
+    _TESTS       = var.images.tests
   }
 }
 
@@ -301,7 +303,9 @@ resource "google_cloudbuild_trigger" "apply" {
   substitutions = {
     _COMMIT      = "$(body.message.attributes.commit)"
     _ENVIRONMENT = var.environment
+    _GCLOUD      = var.images.gcloud
     _PIPELINE    = google_storage_bucket.pipeline.name
     _PLAN        = "$(body.message.attributes.plan)"
+    _TERRAFORM   = var.images.terraform
   }
 }

@@ -119,6 +119,16 @@ variable "iap_audience" {
   }
 }
 
+variable "images" {
+  description = "What builds run on, each as REGISTRY/NAME:VERSION@sha256:DIGEST: gcloud, Terraform, and what the tests need. `make images` finds the digests."
+  type        = object({ gcloud = string, terraform = string, tests = string })
+
+  validation {
+    condition     = alltrue([for image in values(var.images) : can(regex("^[a-z0-9.:-]+/[a-z0-9./_-]+:[A-Za-z0-9_.-]+@sha256:[0-9a-f]{64}$", image))])
+    error_message = "images must each be named by a version and its digest, because what a tag names can change: make images."
+  }
+}
+
 variable "instances" {
   description = "How many instances of each function there are at least and at most."
   type = object({

@@ -22,6 +22,7 @@ OF_OPTIONS: Final = {"exports_abroad": "exporter", "sftp": "sftp-server"}  # acc
 PUBLIC: Final = ("allUsers", "allAuthenticatedUsers")
 SECRET_VARIABLES: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")
 LONGEST_ATTEMPT_SECONDS: Final = 1800  # of a Scheduler job with an HTTP target
+PINNED: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
 SHA256_ZIP: Final = re.compile(r"(\w+)-[0-9a-f]{64}\.zip")
 
 # Every role that may be granted, by the kind of thing that it is granted on. On the project: only with the condition that
@@ -425,6 +426,14 @@ def deployments_are_approved(plan: Plan) -> Iterator[str]:
         yield f"{apply.address} deploys to {plan.environment} without approval"
 
 
+def builds_run_on_what_was_looked_at(plan: Plan) -> Iterator[str]:
+    """By digest: what a tag names can be another image tomorrow, in the builds that apply plans."""
+    for trigger in plan.of("cloudbuild_trigger"):
+        for name, image in sorted((trigger["substitutions"] or {}).items()):
+            if name in {"_GCLOUD", "_TERRAFORM", "_TESTS"} and (not PINNED.search(image) or image.endswith("0" * 64)):
+                yield f"{trigger.address} runs on {image.partition('@')[0]} without a digest that was looked up: make images"
+
+
 def everything_is_in_the_region(plan: Plan) -> Iterator[str]:
     """Personal data stays in South Africa, or wherever the variable says; but for exports that were asked for, under a key of ours."""
     region, firestore = plan.variables["region"], plan.variables.get("firestore_location")
@@ -551,6 +560,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     an_address_can_be_taken_away,
     alerts_reach_somebody,
     deployments_are_approved,
+    builds_run_on_what_was_looked_at,
     everything_is_in_the_region,
     alerts_wait_for_their_metrics,
     a_run_that_never_starts_is_noticed,

@@ -18,7 +18,7 @@ from tests.infra.workspace import ENVIRONMENTS, ROOT
 FILES: Final = ("cloudbuild.yaml", "cloudbuild.apply.yaml")
 FILLED: Final = {"BUILD_ID", "COMMIT_SHA", "LOCATION", "PROJECT_ID"}  # by Cloud Build, where a trigger starts it
 SHELL: Final = re.compile(r"\$\{?([A-Z_]+)")
-FULL_VERSION: Final = re.compile(r"@sha256:[0-9a-f]{64}$|:\d+\.\d+\.\d+(-[a-z]+)?$")
+IMAGE: Final = re.compile(r"\$(_[A-Z]+)")  # which the trigger fills, by digest
 
 
 def read(file: str) -> dict[str, Any]:
@@ -46,8 +46,10 @@ def faults(build: Mapping[str, Any]) -> Iterator[str]:
         name, image, script = step.get("id", "a step without id"), step.get("name", ""), step.get("script", "")
         if name in seen:
             yield f"there are two steps {name}"
-        if not FULL_VERSION.search(image):
-            yield f"{name} runs on {image}, which is not pinned to a version or digest"
+        if (given := IMAGE.fullmatch(image)) is None:
+            yield f"{name} runs on {image}, and not on what was looked up: infra/terraform/images.auto.tfvars"
+        else:
+            used.add(given[1])
         if "waitFor" not in step:
             yield f"{name} does not say what it waits for"
         for awaited in set(step.get("waitFor", [])) - seen - {"-"}:
@@ -144,7 +146,7 @@ PLANTED: Final = (
     ("waitFor: [plan]", "waitFor: [plans]", "policies waits for plans, which is no step before it"),
     ("$_PIPELINE", "$_PIPLINE", "_PIPLINE is used and not declared"),
     ('_PLANS: ""', 'PLANS: ""', "the substitution PLANS does not begin with _"),
-    ("hashicorp/terraform:1.11.4", "hashicorp/terraform:latest", "runs on hashicorp/terraform:latest, which is not pinned"),
+    ("name: $_TERRAFORM", "name: hashicorp/terraform:1.11.4", "runs on hashicorp/terraform:1.11.4, and not on what was looked up"),
     ("logging: CLOUD_LOGGING_ONLY", "logging: LEGACY", "logging is not CLOUD_LOGGING_ONLY"),
     ("automapSubstitutions: true", "automapSubstitutions: true\n  machineType: E2_HIGHCPU_8", "it asks for E2_HIGHCPU_8"),
     ("set -euo pipefail", "set -x", "could write a secret into the log"),

@@ -10,7 +10,7 @@ from tests.infra import policies, queries
 from tests.infra.conftest import NewWorkspace
 from tests.infra.indexes import uncovered
 from tests.infra.plan import Plan
-from tests.infra.workspace import TerraformRefused
+from tests.infra.workspace import A_DIGEST, NO_DIGEST, TerraformRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,17 @@ CONTRADICTORY: Final = (
             )
         ],
         "wallets must each have a caller of its own",
+    ),
+    (
+        "an image by its tag",
+        [
+            '-var=images={"gcloud"="gcr.io/a/b:1@sha256:'
+            + "1" * 64
+            + '","terraform"="docker.io/c:1.11.4","tests"="d.io/e:1@sha256:'
+            + "2" * 64
+            + '"}'
+        ],
+        "images must each be named by a version and its digest",
     ),
     ("a region that is none", ["-var=scheduler_region=Johannesburg"], "scheduler_region must be a region"),
     ("a lease shorter than the function", ["-var=vending_lease_seconds=200"], "The deadlines do not nest: the function's (220 s)"),
@@ -299,6 +310,13 @@ WRONG: Final = (
         "{ nobody = false, stranger = true }",
         "{ nobody = false }",
         "whether stranger may call reconcile is not tried",
+    ),
+    Error(
+        "a build on an image that nobody has looked up",
+        "images.auto.tfvars",
+        f"docker.io/hashicorp/terraform:1.11.4@sha256:{A_DIGEST}",
+        f"docker.io/hashicorp/terraform:1.11.4@sha256:{NO_DIGEST}",
+        "google_cloudbuild_trigger.apply runs on docker.io/hashicorp/terraform:1.11.4 without a digest that was looked up",
     ),
     Error(
         "a permission under its old name",
