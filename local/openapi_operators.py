@@ -10,8 +10,13 @@ from shared.problem import Fault
 _FAULTS: Final = (Fault.RECORD_NOT_READABLE, Fault.STORE_UNAVAILABLE, *EVERYWHERE)
 _OF_DECISIONS: Final = (Fault.FORBIDDEN, *OF_BODIES, *_FAULTS)
 _SALE: Final = in_path("transactionId", ID, WORDS["transactionId"].description, SALE_ID)
-_LOOKUPS: Final = {
+_NUMBERS: Final = {
+    "accountNumber": ("The account: all of its digits.", "0012349708"),
     "meterNumber": ("The meter: all of its digits.", "12345678901"),
+    "mobileNumber": ("The mobile number, in any of its forms.", "27821234567"),
+}
+_LOOKUPS: Final = {
+    **_NUMBERS,
     "requestId": ("The id under which we asked the supplier.", WORDS["requestId"].example),
     "supplierTransactionId": ("The supplier's id of the sale.", SUPPLIERS_ID),
 }
@@ -36,6 +41,16 @@ def _operations() -> dict[str, dict[str, Any]]:
             )
         },
         "/settle": {"post": _settle()},
+        "/retention": {
+            "post": _operation(
+                "retention",
+                "Take personal data out of old sales, and leave a tombstone of those that are kept no longer. Cloud Scheduler asks hourly.",
+                answer("RetainedBody", "What was done."),
+                Fault.BODY_INVALID,
+                Fault.FORBIDDEN,
+            )
+        },
+        "/erasures": {"get": _erasures(), "post": _erasure()},
         "/reports": {
             "get": _operation("reports", "The days that were settled.", answer("DaysBody", "The days, newest first."), Fault.BODY_INVALID)
         },
@@ -79,6 +94,18 @@ def _settle() -> dict[str, Any]:
     }
 
 
+def _erasures() -> dict[str, Any]:
+    return _operation("erasures", "Whose data was erased, by whom and why.", answer("ErasuresBody", "The last ones."), Fault.BODY_INVALID)
+
+
+def _erasure() -> dict[str, Any]:
+    summary = "Erase one person's data, by exactly one number of theirs, from all sales that nothing needs any more."
+    return {
+        **_operation("erase", summary, answer("ErasedBody", "What was erased, and what had to stay."), Fault.OUTDATED, *_OF_DECISIONS),
+        "requestBody": body(["ErasureBody"]),
+    }
+
+
 def _report() -> dict[str, Any]:
     found = answer("ReportBody", "The day.", "Content-Disposition")
     text = {"schema": {"type": "string"}}
@@ -103,7 +130,9 @@ def _dossier() -> dict[str, Any]:
         *("Show its tokens or PIN, and the raw answers as they came, once it is on record who asked.", "tokens"),
     )
     faults = (Fault.BODY_INVALID, Fault.FORBIDDEN, Fault.NOT_FOUND)
-    found = answer(["DossierBody", "UnreadDossierBody"], "The sale, as far as the version that runs can read it.")
+    found = answer(
+        ["DossierBody", "RetiredBody", "UnreadDossierBody"], "The sale, as far as it is kept and the version that runs can read it."
+    )
     return {
         **_operation("dossier", "All that is on record about a sale, masked.", found, *faults),
         "parameters": [_SALE, reveal],
@@ -111,7 +140,7 @@ def _dossier() -> dict[str, Any]:
 
 
 def _resolution() -> dict[str, Any]:
-    faults = (Fault.OUTDATED, Fault.NOTHING_TO_DECIDE, Fault.NOT_FOUND, *_OF_DECISIONS)
+    faults = (Fault.OUTDATED, Fault.NOTHING_TO_DECIDE, Fault.NOT_FOUND, Fault.KEY_RETIRED, *_OF_DECISIONS)
     found = answer("DossierBody", "The sale as it is now.")
     return {
         **_operation("resolution", "Decide on a sale in doubt, or add tokens that are due.", found, *faults),

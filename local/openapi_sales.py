@@ -17,6 +17,7 @@ _OF_KEYS: Final = (
     Fault.IDEMPOTENCY_KEY_MISSING,
     Fault.IDEMPOTENCY_KEY_MALFORMED,
     Fault.IDEMPOTENCY_KEY_REUSED,
+    Fault.KEY_RETIRED,
     Fault.REQUEST_IN_PROGRESS,
 )
 _OF_THE_CATALOGUE: Final = (Reason.AMOUNT_ABOVE_MAXIMUM, Reason.AMOUNT_BELOW_MINIMUM, Reason.PRICE_CHANGED, Reason.PRODUCT_UNAVAILABLE)
@@ -170,7 +171,7 @@ def _sales() -> dict[str, Any]:
         ],
         "responses": {
             "200": answer(["TransactionBody", "DayBody"], "The sale, whatever its state; or the page."),
-            **problems(Fault.BODY_INVALID, Fault.NOT_FOUND, *OF_CALLERS),
+            **problems(Fault.BODY_INVALID, Fault.NOT_FOUND, Fault.KEY_RETIRED, *OF_CALLERS),
         },
     }
 
@@ -182,7 +183,10 @@ def _sale(forms: Mapping[str, Json]) -> dict[str, Any]:
         "operationId": "transaction",
         "summary": "A sale of the caller's, whatever its state.",
         "parameters": [in_path("transactionId", ID, WORDS["transactionId"].description, SALE_ID)],
-        "responses": {"200": answer("TransactionBody", "The sale.", examples=states), **problems(Fault.NOT_FOUND, *OF_CALLERS)},
+        "responses": {
+            "200": answer("TransactionBody", "The sale.", examples=states),
+            **problems(Fault.NOT_FOUND, Fault.KEY_RETIRED, *OF_CALLERS),
+        },
     }
 
 

@@ -12,17 +12,21 @@ from local.openapi_words import WORDS, Word
 from shared.bodies import PREVENDS, PURCHASES
 from shared.decisions import ClosureBody, ResolutionBody, SellingBody
 from shared.desk import DiscrepancyBody, PausedBody, SweptBody
-from shared.dossier import DossierBody, FoundBody, UnreadDossierBody
+from shared.dossier import DossierBody, FoundBody, RetiredBody, UnreadDossierBody
+from shared.erasures import ErasedBody, ErasureBody, ErasuresBody, RetainedBody
 from shared.problem_pages import ExplainedListBody
 from shared.shown import DayBody, EventBody, HealthBody, PrevendBody, ProblemBody, ProductsBody, TransactionBody
 
 Json = dict[str, Any]
 
 _OF_APPS: Final = (DayBody, EventBody, ExplainedListBody, HealthBody, PrevendBody, ProblemBody, ProductsBody, TransactionBody)
-_OF_OPERATORS: Final = (DiscrepancyBody, DossierBody, FoundBody, PausedBody, SweptBody, UnreadDossierBody)
+_OF_OPERATORS: Final = (
+    *(DiscrepancyBody, DossierBody, ErasedBody, ErasuresBody, FoundBody, PausedBody, RetainedBody, RetiredBody, SweptBody),
+    UnreadDossierBody,
+)
 _OF_REPORTS: Final = (DaysBody, OursBody, ReportBody, SettledDayBody, SettledDaysBody, TheirsBody)
 _OF_PURCHASES: Final = tuple(model for models in PURCHASES.values() for model in models)
-_REQUESTS: Final = tuple(dict.fromkeys([ClosureBody, ResolutionBody, SellingBody, *PREVENDS.values(), *_OF_PURCHASES]))
+_REQUESTS: Final = tuple(dict.fromkeys([ClosureBody, ErasureBody, ResolutionBody, SellingBody, *PREVENDS.values(), *_OF_PURCHASES]))
 
 _DESCRIPTIONS: Final[Mapping[str, str]] = {  # of forms whose own docstring is for those who read the code, or missing
     "CallerBody": "Who bought, as the issuer of their token names them.",

@@ -22,7 +22,8 @@ from shared.identity import IdentityUnavailable, MissingScope, Unauthenticated
 from shared.outcome import Reason, Rejected
 from shared.problem import KINDS, Fault, Problem, of_refusal
 from shared.shown import HealthBody, encoded, sale_path
-from shared.store import StoreUnavailable, UnreadableRecord
+from shared.store import SaleRetired, StoreUnavailable, UnreadableRecord
+from shared.tombstone import Tombstone
 from shared.transaction import Transaction
 from shared.unread import Unread
 from shared.vas import VasType, vas_type_named
@@ -203,7 +204,7 @@ def problem(refusal: Problem) -> Response:
     return Response(encoded(refusal.body()), refusal.kind.status, headers, "application/problem+json")
 
 
-def location(request: Request, sale: Transaction | Unread) -> str:
+def location(request: Request, sale: Transaction | Unread | Tombstone) -> str:
     """Where a sale can be read, below the root at which the function is mounted."""
     return f"{request.scope.get('root_path', '')}{sale_path(sale.id)}"
 
@@ -254,6 +255,8 @@ def _problem_of(request: Request, error: Exception) -> Problem:
             return Problem(Fault.FORBIDDEN, headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
         case IdentityUnavailable():
             return Problem(Fault.IDENTITY_UNAVAILABLE)
+        case SaleRetired(tombstone=tombstone):
+            return Problem(Fault.KEY_RETIRED, transactionId=tombstone.id, instance=location(request, tombstone))
         case UnreadableRecord(sale=Unread() as sale):  # it was reported where it was read
             return Problem(Fault.RECORD_NOT_READABLE, transactionId=sale.id, instance=location(request, sale))
         case UnreadableRecord():

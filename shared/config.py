@@ -38,7 +38,15 @@ NAMES: Final = frozenset(  # every variable that there is
         *("MOBILEMART_CONNECT_TIMEOUT_SECONDS", "MOBILEMART_TIMEOUT_SECONDS", "MOBILEMART_CALLS_PER_SECOND"),
         *("SEND_WINDOW_SECONDS", "STORE_TIMEOUT_SECONDS", "FUNCTION_TIMEOUT_SECONDS", "VENDING_LEASE_SECONDS"),
         *("IN_DOUBT_MINIMUM_AGE_SECONDS", "RESOLVE_INTERVAL_SECONDS", "REVIEW_AFTER_SECONDS", "PREVEND_VALID_SECONDS"),
-        *("MINIMUM_AMOUNT_CENTS", "MAXIMUM_AMOUNT_CENTS", "CONSUMER_DETAILS", "SETTLEMENT_FILES", "SETTLEMENT_MERCHANT"),
+        *(
+            "RETENTION_DAYS",
+            "PERSONAL_DATA_DAYS",
+            "MINIMUM_AMOUNT_CENTS",
+            "MAXIMUM_AMOUNT_CENTS",
+            "CONSUMER_DETAILS",
+            "SETTLEMENT_FILES",
+            "SETTLEMENT_MERCHANT",
+        ),
         *(
             "OIDC_ISSUER",
             "OIDC_AUDIENCE",
@@ -58,6 +66,7 @@ _ALIKE: Final = 0.9  # two letters changed places in a short name; FIRESTORE_EMU
 _BODIES_LOGGED: Final = {"GOOGLE_SDK_PYTHON_LOGGING_SCOPE", "GRPC_TRACE"}  # with these, Google's libraries log what they send and receive
 _KEYS_LOGGED: Final = "SSLKEYLOGFILE"  # with it, whoever records the traffic can read it
 _DAY: Final = 86_400
+_LEAST_DAYS_KEPT: Final = 31  # settling looks at the files of the last 28 days, and the topic's archive shows each sale for 31
 _MOST_CENTS: Final = 100_000_000  # a million rand: beyond any single sale
 
 
@@ -169,6 +178,8 @@ class Config(Value, frozen=True, kw_only=True):
     minimum_amount: Money
     maximum_amount: Money
     consumer_details: ConsumerDetails
+    retention_days: int
+    personal_data_days: int
     sqlite_path: str | None
     project: str | None
     firestore_database: str
@@ -214,6 +225,7 @@ def load(environ: Mapping[str, str], function: str) -> Config:
     supplier_url, supplier_secrets = _supplier(read, environment, mode, who)
     exchange_timeout, function_timeout, lease = _timeouts(read)
     minimum_amount, maximum_amount = _amounts(read)
+    retention_days, personal_data_days = _retention(read)
     sqlite_path, project = _store(read, environment)
     emulators = _emulators(read, environment)
     config = Config(
@@ -240,6 +252,8 @@ def load(environ: Mapping[str, str], function: str) -> Config:
         minimum_amount=minimum_amount,
         maximum_amount=maximum_amount,
         consumer_details=read.choice("CONSUMER_DETAILS", ConsumerDetails.MASKED),
+        retention_days=retention_days,
+        personal_data_days=personal_data_days,
         sqlite_path=sqlite_path,
         project=project,
         firestore_database=read.text("FIRESTORE_DATABASE", r"\(default\)|[a-z][a-z0-9-]{1,62}", "a database id") or "(default)",
@@ -363,6 +377,15 @@ def _amounts(read: Variables) -> tuple[Money, Money]:
     if minimum > maximum:
         read.refuse("MINIMUM_AMOUNT_CENTS", f"must be at most MAXIMUM_AMOUNT_CENTS ({minimum} is above {maximum})")
     return Money(minimum), Money(maximum)
+
+
+def _retention(read: Variables) -> tuple[int, int]:
+    """For how long sales are kept, and their personal data."""
+    days = read.number("RETENTION_DAYS", 1826, least=_LEAST_DAYS_KEPT, most=36_525)
+    personal = read.number("PERSONAL_DATA_DAYS", min(400, days), least=_LEAST_DAYS_KEPT, most=36_525)
+    if personal > days:
+        read.refuse("PERSONAL_DATA_DAYS", f"must be at most RETENTION_DAYS ({personal} is above {days})")
+    return days, personal
 
 
 def _store(read: Variables, environment: Environment | None) -> tuple[str | None, str | None]:

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from shared import api, decisions, logs
 from shared.bodies import invalid
 from shared.brake import Pause
-from shared.dossier import dossier_body, found_body, unread_dossier_body
+from shared.dossier import dossier_body, found_body, retired_body, unread_dossier_body
 from shared.identity import UNKNOWN_OPERATOR, is_service_account
 from shared.operating import (
     DiscrepancyClosed,
@@ -33,14 +33,16 @@ from shared.settled_day import Json
 from shared.settlement_files import FilesUnavailable
 from shared.settling import FIRST_DAY, NoBusinessDay, Settled, Settling
 from shared.shown import rfc3339
-from shared.store import Conflict, LookupBy, PaperKind, UnreadableRecord
+from shared.store import Conflict, LookupBy, PaperKind, SaleRetired, UnreadableRecord
 from shared.store.codec import MALFORMED, moment_of
 from shared.transaction import Transaction, business_day
-from shared.vas import VasType
+from shared.vas import VasType, msisdn
 
 FORMS: Final = {".csv": "text/csv", ".html": "text/html", ".json": "application/json"}
 LOOKUPS: Final = {
+    "accountNumber": LookupBy.ACCOUNT_NUMBER,
     "meterNumber": LookupBy.METER_NUMBER,
+    "mobileNumber": LookupBy.MOBILE_NUMBER,
     "requestId": LookupBy.REQUEST_ID,
     "supplierTransactionId": LookupBy.SUPPLIER_TRANSACTION_ID,
 }
@@ -269,7 +271,7 @@ def day_named(text: str, at: datetime) -> date:
 
 
 async def search(request: Request, operating: Operating) -> Response:
-    """The sales of a meter, a request id, or a supplier's transaction id.
+    """The sales of a meter, account or mobile number, a request id, or a supplier's transaction id.
 
     Raises:
         Problem: `body-invalid`: exactly one has to be named.
@@ -280,7 +282,7 @@ async def search(request: Request, operating: Operating) -> Response:
     ((name, value),) = asked.items()
     if not _SOUGHT.fullmatch(value):
         raise invalid([(name, "must be 1 to 128 visible ASCII characters")])
-    found, more = await operating.search(LOOKUPS[name], value)
+    found, more = await operating.search(LOOKUPS[name], msisdn(value) or value if name == "mobileNumber" else value)
     return api.answer(found_body(found, operating.now(), more=more))
 
 
@@ -297,6 +299,8 @@ async def dossier(request: Request, operating: Operating, sale_id: str, operator
     by = person(request, operator) if asked else None
     try:
         sale = await _sale(operating, sale_id)
+    except SaleRetired as retired:
+        return api.answer(retired_body(retired.tombstone))
     except UnreadableRecord as unreadable:
         if unreadable.sale is None or by is not None:  # its tokens are shown by nobody who cannot put on record who asked
             raise

@@ -17,9 +17,10 @@ from shared.config import ConsumerDetails
 from shared.outcome import RawAnswer
 from shared.shown import ReceiptBody, TransactionBody, UnreadBody, rfc3339, state_shown, transaction_body, unread_body
 from shared.sts import TOKEN_DIGITS
-from shared.transaction import HistoryEntry, Transaction
+from shared.tombstone import Tombstone
+from shared.transaction import HistoryEntry, State, Transaction
 from shared.unread import Unread
-from shared.vas import last_four
+from shared.vas import VasType, last_four
 
 HIDDEN: Final = "****"
 
@@ -78,6 +79,7 @@ class _Kept(TypedDict):
     signOfVend: bool
     attempts: int
     nextTryAt: str | None
+    erasedAt: str | None
     history: list[HistoryBody]
     answers: list[AnswerBody]
 
@@ -103,14 +105,31 @@ class UnreadDossierBody(UnreadBody, _KeptOfUnread):
     """
 
 
+class RetiredBody(TypedDict):
+    """A sale that is kept no longer: what its tombstone says. Its key stays bound."""
+
+    transactionId: str
+    retired: Literal[True]
+    retiredAt: str
+    state: State
+    vasType: VasType
+    amountCents: int
+    supplierId: str
+    requestId: str
+    supplierTransactionId: str | None
+    day: str
+    createdAt: str
+
+
 class FoundBody(TypedDict):
     """What a search found, newest first. `more`: there are others, older than these.
 
-    `notReadable` is there only where there are such sales.
+    `notReadable` and `retired` are there only where there are such sales.
     """
 
     transactions: list[DossierBody]
     notReadable: NotRequired[list[UnreadDossierBody]]
+    retired: NotRequired[list[RetiredBody]]
     more: bool
 
 
@@ -131,6 +150,7 @@ def dossier_body(sale: Transaction, at: datetime, *, revealed: bool = False) -> 
         "signOfVend": sale.sign_of_vend,
         "attempts": sale.attempts,
         "nextTryAt": None if sale.open is None else rfc3339(sale.open.due_at),
+        "erasedAt": None if sale.erased_at is None else rfc3339(sale.erased_at),
         "history": [_entry(entry) for entry in sale.history],
         "answers": [_answer(answer, revealed=revealed) for answer in sale.answers],
     }
@@ -154,10 +174,29 @@ def unread_dossier_body(sale: Unread) -> UnreadDossierBody:
     }
 
 
-def found_body(sales: Sequence[Transaction | Unread], at: datetime, *, more: bool) -> FoundBody:
+def retired_body(tombstone: Tombstone) -> RetiredBody:
+    """A sale of which only its tombstone is left."""
+    return {
+        "transactionId": tombstone.id,
+        "retired": True,
+        "retiredAt": rfc3339(tombstone.retired_at),
+        "state": tombstone.state,
+        "vasType": tombstone.vas_type,
+        "amountCents": tombstone.amount.cents,
+        "supplierId": tombstone.supplier_id,
+        "requestId": tombstone.request_id,
+        "supplierTransactionId": _text(tombstone.supplier_transaction_id),
+        "day": tombstone.day.isoformat(),
+        "createdAt": rfc3339(tombstone.created_at),
+    }
+
+
+def found_body(sales: Sequence[Transaction | Unread | Tombstone], at: datetime, *, more: bool) -> FoundBody:
     body: FoundBody = {"transactions": [dossier_body(sale, at) for sale in sales if isinstance(sale, Transaction)], "more": more}
     if unread := [unread_dossier_body(sale) for sale in sales if isinstance(sale, Unread)]:
         body["notReadable"] = unread
+    if retired := [retired_body(sale) for sale in sales if isinstance(sale, Tombstone)]:
+        body["retired"] = retired
     return body
 
 

@@ -18,6 +18,7 @@ from shared.shown import rfc3339
 from shared.sold import brings_token
 from shared.store import Books, Conflict, LookupBy, Paper, PaperKind
 from shared.sts import SIMULATED_PREFIX, StsToken, TokenKind, token_number
+from shared.tombstone import Tombstone
 from shared.transaction import REVEALED, HistoryEntry, State, Transaction, after, noted
 from shared.unread import Unread
 from shared.value import Value
@@ -99,11 +100,12 @@ class Operating(Recording, frozen=True, kw_only=True):
 
         Raises:
             UnreadableRecord: what became of it cannot be read.
+            SaleRetired: only its tombstone is left.
         """
         sale = await self.store.find(sale_id)
         return sale if sale is not None and sale.mode is self.rules.mode else None
 
-    async def search(self, by: LookupBy, value: str) -> tuple[Sequence[Transaction | Unread], bool]:
+    async def search(self, by: LookupBy, value: str) -> tuple[Sequence[Transaction | Unread | Tombstone], bool]:
         """Any caller's sales, newest first, and whether there are more of them."""
         found = await self.store.lookup(self.rules.mode, by, value, MOST_FOUND + 1)
         return found[:MOST_FOUND], len(found) > MOST_FOUND

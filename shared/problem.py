@@ -32,6 +32,7 @@ class Fault(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused"
     IDENTITY_UNAVAILABLE = "identity-unavailable"
     INTERNAL = "internal"
+    KEY_RETIRED = "key-retired"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     NOT_FOUND = "not-found"
     NOT_JSON = "not-json"
@@ -292,6 +293,20 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
                 "is that sale."
             ),
             retry_after_seconds=5,
+        ),
+        Fault.KEY_RETIRED: Kind(
+            410,
+            Retry.NEVER,  # not "a new key": whoever meant a repeat would buy twice
+            "Key retired",
+            "The sale of this key ended years ago and is kept no longer. Nothing was sold by this request.",
+            when=(
+                "The key, or the id, is of a sale that is older than `RETENTION_DAYS`. The key stays bound to it for ever: nothing is sold "
+                "under it, whatever is asked for. `transactionId` names the sale."
+            ),
+            what_to_do=(
+                "Do not touch any money: this is no outcome, and the sale's end was told when it ended. If this is another purchase, and "
+                "no repeat of the old one, make a key for it."
+            ),
         ),
         Fault.METHOD_NOT_ALLOWED: Kind(
             405,

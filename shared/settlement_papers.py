@@ -85,6 +85,11 @@ class DayPapers(Value, frozen=True, kw_only=True):
         """Whether the day was ever settled, and whether or not that can be read."""
         return await self.papers.read_paper(PaperKind.SETTLEMENTS, self._day_id(day)) is not None
 
+    async def is_retired(self, day: date) -> bool:
+        """Whether the sales of a day that has no paper are kept no longer."""
+        paper = await self.papers.read_paper(PaperKind.CONTROLS, progress_id(self.mode))
+        return paper is not None and str(paper.body.get("retiredUpTo") or "") >= day.isoformat()
+
     def _read_day(self, paper: Paper) -> Paper:
         whole = paper_forms.read(PaperKind.SETTLEMENTS, paper, paper_forms.Day)
         return structs.replace(whole, body=day_as_read(whole.body, self.mode))
@@ -246,6 +251,11 @@ class DayPapers(Value, frozen=True, kw_only=True):
 def runs_id(mode: Mode, day: date) -> str:
     """Where it is kept what the runs over a day came to."""
     return f"{mode}-{day.isoformat()}-run"
+
+
+def progress_id(mode: Mode) -> str:
+    """Where it is kept how far old sales are retired."""
+    return f"{mode}-retention"
 
 
 def day_marks(mode: Mode) -> tuple[str, str]:

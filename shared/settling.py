@@ -30,6 +30,7 @@ from shared.settling_past import PastFiles, Read
 from shared.settling_turns import Standing, around_asked, in_turn, is_foreign
 from shared.sold import Sold, seen
 from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable, UnreadableRecord
+from shared.tombstone import Tombstone
 from shared.transaction import SHARDS, State, Transaction, after, business_day
 from shared.unread import Unread
 from shared.value import Value
@@ -75,12 +76,14 @@ class _Evidence:
     """What is known for a day's comparison.
 
     `beyond` are days, besides its neighbours, whose files matter; `older` sales of other days that a line named; `asked` the lines
-    looked up. `unread` are sales that cannot be read, of these days or named by a line.
+    looked up. `unread` are sales that cannot be read, of these days or named by a line; `retired` are those of `older` of which only
+    a tombstone is left.
     """
 
     sold: dict[str, Sold]
     unread: dict[str, Unread]
     beyond: set[date]
+    retired: set[str] = field(default_factory=set)
     older: dict[str, Sold] = field(default_factory=dict)
     asked: set[tuple[str, str]] = field(default_factory=set)
     not_asked: int = 0
@@ -97,8 +100,9 @@ class _Evidence:
     def known(self, sale_id: str) -> Sold | None:
         return self.sold.get(sale_id) or self.older.get(sale_id)
 
-    def learn(self, sales: Iterable[Transaction | Unread]) -> bool:
+    def learn(self, sales: Collection[Transaction | Unread | Tombstone]) -> bool:
         """Take in sales as they are on record; whether that was anything new."""
+        self.retired.update(one.id for one in sales if isinstance(one, Tombstone))
         fresh = [one for one in map(seen, sales) if (one.id not in self.unread if isinstance(one, Unread) else self.known(one.id) != one)]
         for one in fresh:
             if isinstance(one, Unread):
@@ -182,9 +186,10 @@ class Settling(Recording, frozen=True, kw_only=True):
         return await self._has_anything(day) or day >= (await self._window(today))[0]
 
     async def _has_anything(self, day: date) -> bool:
-        """Whether a day has a sale, a paper or a file."""
-        sold_or_begun = await self.store.any_of_day(self.rules.mode, day) or await self._papers.is_begun(day)
-        return sold_or_begun or day in await self.files.find([day])
+        """Whether a day has a sale, a paper or a file. A file of a day whose sales are retired has nothing to be compared with."""
+        if await self.store.any_of_day(self.rules.mode, day) or await self._papers.is_begun(day):
+            return True
+        return day in await self.files.find([day]) and not await self._papers.is_retired(day)
 
     async def _unsettled(self, today: date) -> list[date]:
         """The days up to yesterday that may not have ended: those of the last weeks, and older ones that are known not to have.
@@ -260,9 +265,10 @@ class Settling(Recording, frozen=True, kw_only=True):
                 evidence.beyond |= named_later
                 continue
             runs = await self._papers.keep_runs(day, runs, structs.replace(runs, healed=with_healed(runs.healed, settled.healed)))
-            if not evidence.learn(await self._healed(settled)):
+            if not evidence.learn(await self._healed(_without(settled, evidence.retired))):
                 break
-        for one in sorted({*settled.reached, *_carried_in(before)} - {*around(day), *run.begun}):
+        retired = {evidence.older[one].day for one in evidence.retired}
+        for one in sorted({*settled.reached, *_carried_in(before)} - {*around(day), *run.begun} - retired):
             await self._bring_up_to_date(one, day, read, run)
         healed = tuple(
             structs.replace(one, supplier_id=sold.supplier_id)
@@ -349,7 +355,7 @@ class Settling(Recording, frozen=True, kw_only=True):
                 refusals[error.day] = error.refusal
                 del files[error.day]
 
-    async def _named_by(self, lines: Iterable[Line], evidence: _Evidence) -> list[Transaction | Unread]:
+    async def _named_by(self, lines: Iterable[Line], evidence: _Evidence) -> list[Transaction | Unread | Tombstone]:
         """The sales of any day that lines name, as far as they were not looked up before."""
         fresh = {(line.merchant_id, line.transaction_id) for line in lines} - evidence.asked
         now_asked = sorted(fresh)[: MOST_LOOKED_UP - len(evidence.asked)]
@@ -358,7 +364,7 @@ class Settling(Recording, frozen=True, kw_only=True):
         named = await self.each((self._looked_up(*ids) for ids in now_asked), AT_ONCE)
         return [sale for sales in named for sale in sales]
 
-    async def _looked_up(self, merchant_id: str, supplier_id: str) -> Sequence[Transaction | Unread]:
+    async def _looked_up(self, merchant_id: str, supplier_id: str) -> Sequence[Transaction | Unread | Tombstone]:
         """By our request id, else by the supplier's id, in whichever field and case it stands."""
         spelt = dict.fromkeys(map(one_spelling, (supplier_id, supplier_id.lower(), supplier_id.upper(), merchant_id)))
         queries = [(LookupBy.REQUEST_ID, merchant_id.lower()), *((LookupBy.SUPPLIER_TRANSACTION_ID, text) for text in spelt)]
@@ -439,6 +445,15 @@ def _not_taken(found: Found) -> tuple[tuple[NotTaken, ...], int]:
 
 def _left_out(evidence: _Evidence) -> dict[str, int]:
     return {"lookUps": evidence.not_asked} if evidence.not_asked else {}
+
+
+def _without(settled: SettledDay, retired: Collection[str]) -> SettledDay:
+    """The day without what it proves of retired sales: nothing can be put on record of these any more, and its differences tell of them."""
+    if not retired:
+        return settled
+    proofs = tuple(one for one in settled.proofs if one.transaction_id not in retired)
+    signs = tuple(one for one in settled.signs if one.transaction_id not in retired)
+    return structs.replace(settled, proofs=proofs, signs=signs)
 
 
 def _in_order(proof: Proof) -> tuple[str, bool, str]:

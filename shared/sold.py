@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from sys import intern
 
+from shared.tombstone import Tombstone
 from shared.transaction import NEXT, State, Transaction
 from shared.unread import Unread
 from shared.value import Value, is_new_word
@@ -60,11 +61,33 @@ class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads b
         return f"Sold({self.id}, {self.state.value}, {self.vas_type.value}, {self.amount_cents} cents, to={last_four(self.recipient)})"
 
 
-def seen(sale: Transaction | Unread) -> Sold | Unread:
+def seen(sale: Transaction | Unread | Tombstone) -> Sold | Unread:
     """A sale as settlement sees it. One of a service that newer code sells cannot be compared with anything: it counts as not read."""
     if isinstance(sale, Unread):
         return sale
+    if isinstance(sale, Tombstone):
+        return _retired(sale)
     return unsettled(sale) if is_new_word(VasType, sale.order.vas_type) else Sold.of(sale)
+
+
+def _retired(sale: Tombstone) -> Sold:
+    """A sale of which only its tombstone is left: it has ended, and nobody knows any more to whom it went."""
+    return Sold(
+        id=sale.id,
+        request_id=sale.request_id,
+        state=sale.state,
+        amount_cents=sale.amount.cents,
+        vas_type=sale.vas_type,
+        recipient=None,
+        supplier_transaction_id=sale.supplier_transaction_id,
+        day=sale.day,
+        created_at=sale.created_at,
+        send_ended_at=None,
+        sign_of_vend=False,
+        token_due=False,
+        fee_cents=sale.fee_cents,
+        supplier_id=intern(sale.supplier_id),
+    )
 
 
 def unsettled(sale: Transaction) -> Unread:

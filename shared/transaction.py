@@ -83,7 +83,8 @@ class HistoryEntry(Kept, frozen=True):
 class Transaction(Record, frozen=True, kw_only=True):
     """A sale, from its claim to its end. Times are UTC; `day` is the business day of the claim.
 
-    `contradicted_at` are the versions that contradictions made, one each: they name its announcements.
+    `contradicted_at` are the versions that contradictions made, one each: they name its announcements. `erased_at`: its personal data
+    was taken out then (`shared/retention.py`).
     `supplier_id` says who sells: it is set when the sale begins, and is the mode's where a record does not have it.
     `version` counts what a caller can see change; `nonce` names the commit that wrote the record, so that a commit whose
     reply was lost is told from a competitor's.
@@ -117,6 +118,7 @@ class Transaction(Record, frozen=True, kw_only=True):
     nonce: str = ""
     supplier_id: str = ""
     contradicted_at: tuple[int, ...] = ()
+    erased_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if not self.supplier_id:
@@ -211,8 +213,14 @@ def heard(sale: Transaction, raw: RawAnswer | None) -> Transaction:
 
     Those of any 2xx, and whatever the sale itself was answered. The same words are kept once, and where there are many, the earliest,
     with room for later ones that may be worth more: what comes every hour neither fills the record nor is written every hour.
+    None are kept of a sale whose personal data was erased: they would bring it back.
     """
-    if raw is None or (raw.worth == 0 and raw.source != "vend") or any(known.sha256 == raw.sha256 for known in sale.answers):
+    if (
+        raw is None
+        or sale.erased_at is not None
+        or (raw.worth == 0 and raw.source != "vend")
+        or any(known.sha256 == raw.sha256 for known in sale.answers)
+    ):
         return sale
     if len(sale.answers) >= (MOST_TELLING_ANSWERS if raw.worth == MOST_WORTH else MOST_IDLE_ANSWERS):
         return sale

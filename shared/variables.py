@@ -31,11 +31,11 @@ class Variables:
         self.refuse(name, f"must be {meaning}")
         return None
 
-    def number(self, name: str, default: int, *, most: int) -> int:
+    def number(self, name: str, default: int, *, most: int, least: int = 1) -> int:
         value = self.given.get(name, str(default))
-        if re.fullmatch(r"[0-9]{1,10}", value) and 1 <= int(value) <= most:
+        if re.fullmatch(r"[0-9]{1,10}", value) and least <= int(value) <= most:
             return int(value)
-        self.refuse(name, f"must be a whole number from 1 to {most}")
+        self.refuse(name, f"must be a whole number from {least} to {most}")
         return default
 
     def choice(self, name: str, default: Choice) -> Choice:

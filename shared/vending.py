@@ -14,12 +14,12 @@ from msgspec import field, structs
 from shared import logs
 from shared.catalogue import Product, fitted
 from shared.clocks import Moment
-from shared.identifiers import Caller, account_key, comparable, transaction_id
+from shared.identifiers import Caller, account_key, caller_id, comparable, transaction_id
 from shared.outcome import Answer, Reason, Rejected, Unknown, Vended
 from shared.ports import SellingBrake
 from shared.prevend import Prevend
 from shared.recording import STORE_TRIES, Recording
-from shared.store import MOST_ALIKE, Conflict, StoreUnavailable, UnreadableRecord
+from shared.store import MOST_ALIKE, Conflict, SaleRetired, StoreUnavailable, UnreadableRecord
 from shared.transaction import CLAIMED, State, Transaction, after, business_day, with_open
 from shared.value import Value
 from shared.vas import PREVENDED, SUPPLIER_IDS, Order, VasType
@@ -143,6 +143,7 @@ class Vending(Recording, frozen=True, kw_only=True):
             PrevendUnknown: the prevend named is not there for this caller.
             StoreUnavailable: before anything was sent; the same key may be used again.
             UnreadableRecord: the key is on record, and what became of its sale cannot be read here. Nothing is sent.
+            SaleRetired: the key is that of a sale that is kept no longer. Nothing is sent, whatever is asked for.
         """
         started = self.moment()
         sale_id = transaction_id(self.rules.mode, asked.caller, asked.idempotency_key)
@@ -175,9 +176,14 @@ class Vending(Recording, frozen=True, kw_only=True):
 
         Raises:
             UnreadableRecord: it is the caller's, or nobody can tell whose, and what became of it cannot be read.
+            SaleRetired: it is the caller's, and is kept no longer.
         """
         try:
             sale = await self.store.find(sale_id)
+        except SaleRetired as retired:
+            if retired.tombstone.caller != caller_id(self.rules.mode, caller):
+                return None
+            raise
         except UnreadableRecord as unreadable:
             if unreadable.sale is not None and unreadable.sale.caller not in (None, caller):
                 return None

@@ -36,6 +36,7 @@ from shared.vending import Vending
 
 if TYPE_CHECKING:  # of one function, or of simulated mode: it loads them with its first request
     from shared.concurrency import Pace
+    from shared.erasing import Erasing
     from shared.mobilemart.simulator.ledger import Ledger
     from shared.operating import Operating
     from shared.reconciling import Sweeping
@@ -119,6 +120,16 @@ class Wiring:
 
         ports = await self.ports()
         return Settling(**self._recording(ports, ports.supplier), files=self._settlement_files(ports), each=each, readings=Readings())
+
+    async def erasing(self) -> "Erasing":
+        """Taking personal data out of sales: of old ones, and of one person's. May raise `StoreUnavailable`."""
+        from shared.concurrency import each
+        from shared.erasing import Erasing
+        from shared.retention import Retention
+
+        ports, config = await self.ports(), self.config
+        retention = Retention(days=config.retention_days, personal_data_days=config.personal_data_days)
+        return Erasing(**self._recording(ports, ports.supplier), each=each, retention=retention)
 
     async def operating(self) -> "Operating":
         """What operators can do. May raise `StoreUnavailable`."""

@@ -4,7 +4,7 @@ import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared import api, desk, wiring
+from shared import api, desk, erasures, wiring
 
 wired = wiring.configure("reconcile")
 
@@ -24,6 +24,9 @@ async def reconcile(request: Request) -> Response:
         case ("settle",):
             api.allow(request, "POST")
             return await desk.settle(request, await wired.settling())
+        case ("retention",):
+            api.allow(request, "POST")
+            return await erasures.retention(request, await wired.erasing())
         case _:
             return await _of_persons(request, await wired.operator(request.headers))
 
@@ -49,6 +52,9 @@ async def _of_persons(request: Request, operator: str) -> Response:
         case ("discrepancies", discrepancy_id, "closure"):
             api.allow(request, "POST")
             return await desk.closure(request, await wired.operating(), discrepancy_id, operator)
+        case ("erasures",):
+            api.allow(request, "GET", "POST")
+            return await erasures.erasures(request, await wired.erasing(), operator)
         case ("selling",):
             api.allow(request, "GET", "POST")
             return await desk.selling(request, await wired.operating(), operator)

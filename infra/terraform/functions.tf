@@ -65,6 +65,10 @@ locals {
     operators = {
       IAP_AUDIENCE = var.iap_audience
     }
+    retention = {
+      PERSONAL_DATA_DAYS = tostring(var.personal_data_days)
+      RETENTION_DAYS     = tostring(var.retention_days)
+    }
     settlement = {
       SETTLEMENT_FILES    = "gs://${google_storage_bucket.settlement.name}/"
       SETTLEMENT_MERCHANT = var.settlement_merchant
@@ -93,7 +97,7 @@ locals {
   environment_variables = {
     prevend   = merge(local.environment.all, local.environment.callers)
     purchase  = merge(local.environment.all, local.environment.callers, local.environment.events)
-    reconcile = merge(local.environment.all, local.environment.events, local.environment.operators, local.environment.settlement)
+    reconcile = merge(local.environment.all, local.environment.events, local.environment.operators, local.environment.retention, local.environment.settlement)
   }
 }
 

@@ -131,7 +131,7 @@ locals {
   their_mail     = [for channel in google_monitoring_notification_channel.email : channel.name]
   their_channels = concat(var.notification_channels, local.their_mail)
   metrics        = concat(values(google_logging_metric.event), values(google_logging_metric.measure), values(google_logging_metric.run), [google_logging_metric.turned_away, google_logging_metric.attempt_failed])
-  runs           = { sweep = "600s", settle = "46800s" } # how long each may be silent; settle runs three times a day, six and twelve hours apart
+  runs           = { sweep = "600s", settle = "46800s", retention = "46800s" } # how long each may be silent; settle runs three times a day, six and twelve hours apart, retention hourly
 }
 
 resource "google_monitoring_notification_channel" "email" {
@@ -291,7 +291,7 @@ resource "google_monitoring_alert_policy" "run_missing" {
   }
 
   documentation {
-    content = "While ${each.key} does not run, nothing in doubt is resolved.\n\n**First:** look at the job `${each.key}` in Cloud Scheduler and at the log of the function `reconcile`; `gcloud scheduler jobs run ${each.key} --location=${var.region}` starts one by hand.\n\n**Then:** ${var.runbook}#${each.key}-did-not-run"
+    content = "While ${each.key} does not run, ${each.key == "retention" ? "personal data is kept for longer than was promised" : "nothing in doubt is resolved"}.\n\n**First:** look at the job `${each.key}` in Cloud Scheduler and at the log of the function `reconcile`; `gcloud scheduler jobs run ${each.key} --location=${var.region}` starts one by hand.\n\n**Then:** ${var.runbook}#${each.key}-did-not-run"
   }
 
   alert_strategy {

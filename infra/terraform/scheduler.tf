@@ -19,6 +19,15 @@ locals {
       schedule    = "15 6,12,18 * * *"
       retry       = { count = 3, minimum = "300s", maximum = "1200s" }
     }
+
+    # Once a day would do for what becomes old enough in a day. Hourly, a backlog of years is worked off in days, and a run that
+    # finds nothing costs some fifty reads.
+    retention = {
+      description = "Takes personal data out of old sales, and leaves a tombstone of those that are kept no longer."
+      path        = "/retention"
+      schedule    = "40 * * * *"
+      retry       = { count = 1, minimum = "60s", maximum = "300s" }
+    }
   }
 
   job_names = concat(keys(local.jobs), var.exports_abroad == null ? [] : ["export"])

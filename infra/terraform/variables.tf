@@ -278,6 +278,18 @@ variable "operators_group" {
   }
 }
 
+variable "personal_data_days" {
+  description = "Days for which a sale keeps names, addresses, numbers and the supplier's raw answers. POPIA wants them gone when no longer needed."
+  type        = number
+  default     = 400
+
+  # Files are settled for 28 days, and the topic's archive shows each sale for 31.
+  validation {
+    condition     = var.personal_data_days >= 31 && var.personal_data_days <= var.retention_days
+    error_message = "personal_data_days must be from 31 to retention_days."
+  }
+}
+
 variable "project" {
   description = "Project id; each environment has a project of its own."
   type        = string
@@ -325,6 +337,22 @@ variable "restored_databases" {
   validation {
     condition     = alltrue([for name in keys(var.restored_databases) : can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", name)) && name != var.firestore_database])
     error_message = "restored_databases must be names of further databases: 4 to 63 of a-z, 0-9 and -, and not firestore_database."
+  }
+}
+
+variable "retention_days" {
+  description = "Days for which sales and papers are kept; then a sale is a tombstone that binds its key. Tax records are kept for five years."
+  type        = number
+  default     = 1826
+
+  validation {
+    condition     = var.retention_days >= 31 && var.retention_days <= 36525
+    error_message = "retention_days must be from 31 to 36525."
+  }
+
+  validation {
+    condition     = var.retention_days >= 1826 || var.environment != "production"
+    error_message = "retention_days must be 1826 or more in production: the Tax Administration Act asks for five years."
   }
 }
 

@@ -8,12 +8,14 @@ from typing import Any, Final, Protocol
 from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold
+from shared.tombstone import Tombstone
 from shared.transaction import Transaction
 from shared.unread import Unread
 from shared.value import Record
 from shared.vas import Mode, VasType
 
 CONTROLS: Final = 3
+MOST_DELETED: Final = 100  # papers in one commit
 MOST_ALIKE: Final = 10  # open sales that look the same
 CONTROLS_WITHIN: Final = timedelta(days=7)
 
@@ -33,6 +35,14 @@ class UnreadableRecord(StoreUnavailable):
         self.sale, self.revision = sale, revision
 
 
+class SaleRetired(UnreadableRecord):
+    """Of a sale only its tombstone is left: its key stays bound, and is good for nothing any more."""
+
+    def __init__(self, tombstone: Tombstone) -> None:
+        super().__init__("a sale of which only its tombstone is left")
+        self.tombstone = tombstone
+
+
 class Conflict(Exception):
     """A create found the id taken, or an advance found another version: by a competitor, or by our own earlier try.
 
@@ -46,6 +56,8 @@ class LookupBy(StrEnum):
     REQUEST_ID = "request_id"
     SUPPLIER_TRANSACTION_ID = "supplier_transaction_id"
     METER_NUMBER = "meter_number"
+    ACCOUNT_NUMBER = "account_number"
+    MOBILE_NUMBER = "mobile_number"
 
 
 class PaperKind(StrEnum):
@@ -62,6 +74,14 @@ class Paper(Record, frozen=True):
     id: str
     body: Mapping[str, Any]
     mark: str | None = None
+
+
+Place = tuple[date, str]
+"""A sale's place among those of its shard: its business day and its id."""
+
+
+Placed = tuple[Place, Transaction | Unread]
+"""A sale, as far as it can be read, with its place."""
 
 
 class Papers(Protocol):
@@ -86,12 +106,20 @@ class Papers(Protocol):
         Each page has the time of one call. What gets or loses the mark meanwhile may be missed, or not.
         """
 
+    async def delete_papers(self, kind: PaperKind, papers: Sequence[Paper]) -> None:
+        """Delete papers as they were read, at most `MOST_DELETED` of them, in one commit.
+
+        Raises:
+            Conflict: one of them has changed since, or is gone. None was deleted.
+        """
+
 
 class Store(Papers, Protocol):
     """What selling needs. Every method takes at most `STORE_TIMEOUT_SECONDS` and may raise `StoreUnavailable`.
 
     A sale that cannot be read is reported with its id. `find` raises `UnreadableRecord` of it, and so does `find_prevend` of a prevend;
-    lists hold what can be read of it.
+    lists hold what can be read of it. Of a retired sale `find` raises `SaleRetired`, look-ups find its tombstone by its request id and
+    the supplier's id, and no other list holds it.
     """
 
     async def find(self, transaction_id: str) -> Transaction | None:
@@ -106,8 +134,8 @@ class Store(Papers, Protocol):
         At most `MOST_ALIKE` of them, and where there are more it may be any. One document read for each, and one where there is none.
         """
 
-    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction | Unread]:
-        """The sales that have that request id, supplier transaction id or meter number, newest first.
+    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction | Unread | Tombstone]:
+        """The sales that have that request id, supplier transaction id, meter, account or mobile number, newest first.
 
         One document read for each, and one where there is none.
         """
@@ -147,6 +175,16 @@ class Books(Store, Protocol):
 
     def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold | Unread]:
         """Every sale of a shard's business day, in the order of their ids. What is sold meanwhile may be missed."""
+
+    async def up_to_day(self, mode: Mode, shard: int, last: date, after: Place | None, at_most: int) -> Sequence[Placed]:
+        """The sales of a shard behind that place and up to that business day, whole, in the order of their days and ids."""
+
+    async def retire(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Paper] = ()) -> None:
+        """Put its tombstone in the place of a sale, as it was read, and delete these discrepancies of it, in one commit.
+
+        Raises:
+            Conflict: the sale or a paper has changed since it was read. Nothing was written.
+        """
 
     async def any_of_day(self, mode: Mode, day: date) -> bool:
         """Whether anything was sold on a business day. One document read."""

@@ -7,7 +7,7 @@ Of a document that is on record, only what has changed is written. All else in i
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from msgspec import structs
@@ -16,8 +16,9 @@ from shared import logs
 from shared.identifiers import Caller, caller_id, hashed, one_spelling
 from shared.outcome import Rejected, Vended
 from shared.prevend import Prevend
-from shared.store import LookupBy, UnreadableRecord
+from shared.store import LookupBy, Placed, SaleRetired, UnreadableRecord
 from shared.store.codec import MALFORMED, Document, codec, field_codecs, meet, moment_of, record_codec, required_fields, unknown, utc
+from shared.tombstone import Tombstone
 from shared.transaction import SHARDS, Open, State, Transaction, shard_name, shard_of
 from shared.unread import Unread
 from shared.value import is_new_word
@@ -48,7 +49,8 @@ def transaction_update(before: Transaction, after: Transaction) -> tuple[Documen
     """What `after` changes in the document of `before`, and the paths of all that it changes or removes.
 
     A sale is copied from step to step, and what was not changed is the same object. What stands beside `record` never changes,
-    but for `open`, `contradictedAt`, and `keys`, which follow the outcome: those that are not there yet are added to the others.
+    but for `open`, `contradictedAt`, `erasedAt`, and `keys`, which follow the outcome: those that are not there yet are added to the
+    others. Those of numbers that are erased are taken away (`lost_keys`).
     """
     changed = {name: item for name in _SALE_FIELDS if (item := getattr(after, name)) is not getattr(before, name)}
     changed["nonce"] = after.nonce  # so that there always is something: no path at all would stand for the whole document
@@ -68,6 +70,19 @@ def transaction_update(before: Transaction, after: Transaction) -> tuple[Documen
         if after.open is not None:
             document["open"] = _open_document(after.open)
     return document, paths
+
+
+def lost_keys(before: Transaction, after: Transaction) -> list[str]:
+    """The keys that a sale no longer has: those of its numbers, once they are erased."""
+    return [] if after.order is before.order else [key for key in _number_keys(before) if key not in _number_keys(after)]
+
+
+def tombstone_document(tombstone: Tombstone) -> Document:
+    """The document of a sale that is retired. It has no `record`: older code refuses it, and sells nothing under its key."""
+    keys = [lookup_key(tombstone.mode, LookupBy.REQUEST_ID, tombstone.request_id)]
+    if tombstone.supplier_transaction_id is not None:
+        keys.append(lookup_key(tombstone.mode, LookupBy.SUPPLIER_TRANSACTION_ID, tombstone.supplier_transaction_id))
+    return {RETIRED: _TOMBSTONE.encode(tombstone), "keys": keys, "createdAt": utc(tombstone.created_at)}
 
 
 def updated(stored: Mapping[str, Any], update: Document, paths: Iterable[str]) -> Document:
@@ -91,11 +106,12 @@ def transaction_of(document: Mapping[str, Any], revision: str | None) -> Transac
 
     Raises:
         UnreadableRecord: newer code wrote what decides about the sale, or the document is damaged.
+        SaleRetired: the sale is retired.
     """
     return _whole(_read(None, document, revision))
 
 
-def sale_of(document_id: str, document: Mapping[str, Any], revision: str) -> Transaction | Unread:
+def sale_of(document_id: str, document: Mapping[str, Any], revision: str) -> Transaction | Unread | Tombstone:
     """The sale that a document holds, as far as it can be read. What is not known of it is reported, with its id."""
     sale = _read(document_id, document, revision)
     if isinstance(sale, Unread):
@@ -111,6 +127,7 @@ def readable_sale(document_id: str, document: Mapping[str, Any], revision: str) 
 
     Raises:
         UnreadableRecord: it is none.
+        SaleRetired: it is retired.
     """
     return _whole(sale_of(document_id, document, revision))
 
@@ -118,6 +135,17 @@ def readable_sale(document_id: str, document: Mapping[str, Any], revision: str) 
 def readable(documents: Iterable[tuple[str, Mapping[str, Any], str]]) -> list[Transaction]:
     """The sales of (id, document, revision) that can be read. Each other one is reported: it must not keep these waiting."""
     return [sale for one in documents if isinstance(sale := sale_of(*one), Transaction)]
+
+
+def unretired(documents: Iterable[tuple[str, Mapping[str, Any], str]]) -> list[Transaction | Unread]:
+    """The sales of a list in which no retired one stands."""
+    return [sale for one in documents if not isinstance(sale := sale_of(*one), Tombstone)]
+
+
+def placed(documents: Iterable[tuple[str, tuple[str, Mapping[str, Any], str]]]) -> list[Placed]:
+    """The sales of a list, each with its place, of (day and shard, document): of one that cannot be read, too."""
+    found = [((date.fromisoformat(shard[-len("2026-05-01") :]), one[0]), sale_of(*one)) for shard, one in documents]
+    return [(place, sale) for place, sale in found if not isinstance(sale, Tombstone)]
 
 
 def prevend_document(prevend: Prevend) -> Document:
@@ -179,13 +207,22 @@ def vended_key(shard: str, vas_type: VasType) -> str:
 
 
 def _keys(sale: Transaction) -> list[str]:
-    keys = [lookup_key(sale.mode, LookupBy.REQUEST_ID, sale.request_id)]
-    if sale.order.meter_number is not None:
-        keys.append(lookup_key(sale.mode, LookupBy.METER_NUMBER, sale.order.meter_number))
+    keys = [lookup_key(sale.mode, LookupBy.REQUEST_ID, sale.request_id), *_number_keys(sale)]
     if sale.receipt is not None and (supplier_id := sale.receipt.supplier_transaction_id) is not None:
         keys.append(lookup_key(sale.mode, LookupBy.SUPPLIER_TRANSACTION_ID, supplier_id))
         keys.append(vended_key(shard_of(sale.id, sale.mode), sale.order.vas_type))
     return keys
+
+
+def _number_keys(sale: Transaction) -> list[str]:
+    """By the number that it went to, so that a person's data can be found, and erased."""
+    order = sale.order
+    numbers = (
+        (LookupBy.METER_NUMBER, order.meter_number),
+        (LookupBy.ACCOUNT_NUMBER, order.account_number),
+        (LookupBy.MOBILE_NUMBER, order.mobile_number),
+    )
+    return [lookup_key(sale.mode, by, number) for by, number in numbers if number is not None]
 
 
 def _open_document(place: Open) -> Document:
@@ -206,10 +243,13 @@ def _open(stored: Mapping[str, Any] | None) -> Open | None:
     return Open(shard, due_at, account, beyond=beyond or None)
 
 
-def _read(document_id: str | None, document: Mapping[str, Any], revision: str | None) -> Transaction | Unread:
+def _read(document_id: str | None, document: Mapping[str, Any], revision: str | None) -> Transaction | Unread | Tombstone:
     """The sale that a document holds, which has to be the one of that id, where it is given."""
     unknown()  # was met in another document, whose reader did not ask
     try:
+        if RETIRED in document:
+            tombstone: Tombstone = _TOMBSTONE.decode(document[RETIRED])
+            return tombstone if document_id in (None, tombstone.id) else _unread(document_id or "", document)
         sale: Transaction = _SALE.decode(document["record"])
         if _is_consistent(sale) and document_id in (None, sale.id):
             beside = {of: kept.decode(document[name]) for name, (of, kept) in _BESIDE.items() if document.get(name)}
@@ -219,7 +259,9 @@ def _read(document_id: str | None, document: Mapping[str, Any], revision: str | 
     return _unread(document_id or "", document)
 
 
-def _whole(sale: Transaction | Unread) -> Transaction:
+def _whole(sale: Transaction | Unread | Tombstone) -> Transaction:
+    if isinstance(sale, Tombstone):
+        raise SaleRetired(sale)
     if isinstance(sale, Unread):
         raise UnreadableRecord("a sale that this version cannot read", sale)
     return sale
@@ -264,15 +306,21 @@ def _supplier_id(outcome: object) -> str | None:
 
 _PLACE: Final = frozenset({"shard", "dueAt", "account"})
 _NAMED: Final[set[str]] = set()
-_BESIDE: Final = {"supplierId": ("supplier_id", codec(str)), "contradictedAt": ("contradicted_at", codec(tuple[int, ...]))}
+_BESIDE: Final = {
+    "supplierId": ("supplier_id", codec(str)),
+    "contradictedAt": ("contradicted_at", codec(tuple[int, ...])),
+    "erasedAt": ("erased_at", codec(datetime)),
+}
 """What stands beside `record`, and its field: the last release refuses a record that holds a field more, and passes over these."""
 _NOT_IN_RECORD: Final = frozenset({"open", "revision", *(of for of, _ in _BESIDE.values())})
 _SALE: Final = record_codec(Transaction, without=_NOT_IN_RECORD)
 _SALE_FIELDS: Final = field_codecs(Transaction, _NOT_IN_RECORD)
+_TOMBSTONE: Final = record_codec(Tombstone)
 _PREVEND: Final = record_codec(Prevend, without=frozenset({"revision"}))
 _REQUIRED: Final = required_fields(Transaction)
 _OF_UNREAD: Final = frozenset(Unread.__struct_fields__) & frozenset(_SALE_FIELDS) - {"id"}
 
 KEYS: Final = "keys"
+RETIRED: Final = "retired"
 SETTLED_BY: Final = (*(f"record.{name}" for name in _SALE_FIELDS if name not in {"history", "answers"}), "supplierId")
 """The paths of what settlement reads: a sale without its bulk, which is its history and the raw answers."""

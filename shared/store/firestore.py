@@ -24,7 +24,19 @@ from shared.channels import READ_ONCE_MORE, RETRIED, Service, channel, persisten
 from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold, seen
-from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable, UnreadableRecord
+from shared.store import (
+    CONTROLS,
+    CONTROLS_WITHIN,
+    MOST_ALIKE,
+    Conflict,
+    LookupBy,
+    Paper,
+    PaperKind,
+    Place,
+    Placed,
+    StoreUnavailable,
+    UnreadableRecord,
+)
 from shared.store.codec import Document
 from shared.store.document import (
     KEYS,
@@ -33,18 +45,23 @@ from shared.store.document import (
     day_shard,
     day_shards,
     lookup_key,
+    lost_keys,
+    placed,
     prevend_document,
     prevend_update,
     readable,
     readable_prevend,
     readable_sale,
     sale_of,
+    tombstone_document,
     transaction_document,
     transaction_update,
+    unretired,
     vended_key,
 )
 from shared.store.papers import readable_paper
 from shared.store.protobuf import document_of, fill, value_of
+from shared.tombstone import Tombstone
 from shared.transaction import SHARDS, Transaction, shard_name
 from shared.unread import Unread
 from shared.vas import Mode, VasType
@@ -85,16 +102,18 @@ class Write(NamedTuple):
     """A write of a whole document, or of what is at `paths` and of nothing else: what the document does not hold there is removed.
 
     Only if there is none yet (`is_new`), or if it is still the one that was read (`revision`); of neither: whatever is there.
-    `gained` are the items that a list gets, as far as it lacks them, by the list's path.
+    `gained` are the items that a list gets, as far as it lacks them, by the list's path, and `lost` those that it loses.
+    Without a document (`None`): it is deleted.
     """
 
     collection: str
     id: str
-    document: Document
+    document: Document | None
     is_new: bool = False
     revision: str | None = None
     paths: Sequence[str] = ()
     gained: Mapping[str, Sequence[str]] = MappingProxyType({})
+    lost: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class Database:
@@ -162,14 +181,21 @@ class Database:
 
     def _put(self, message: Any, write: Write) -> None:
         """Fill in a message of the request itself: one that is made first would be copied into it."""
-        message.update.name = self.path(write.collection, write.id)
-        fill(message.update.fields, write.document)
+        if write.document is None:
+            message.delete = self.path(write.collection, write.id)
+        else:
+            message.update.name = self.path(write.collection, write.id)
+            fill(message.update.fields, write.document)
         if write.paths:
             message.update_mask.field_paths.extend(write.paths)
         for path, items in write.gained.items():
             gained = message.update_transforms.add(field_path=path).append_missing_elements
             for item in items:
                 gained.values.add(string_value=item)
+        for path, items in write.lost.items():
+            lost = message.update_transforms.add(field_path=path).remove_all_from_array
+            for item in items:
+                lost.values.add(string_value=item)
         if write.is_new:
             message.current_document.exists = False
         if write.revision is not None:
@@ -239,7 +265,8 @@ class FirestoreStore:
         document, paths = transaction_update(before, after)
         gained = {KEYS: document.pop(KEYS)} if KEYS in document else {}
         changed = [path for path in paths if path not in gained]
-        update = Write(SALES, before.id, document, revision=_as_read(before.revision), paths=changed, gained=gained)
+        lost = {KEYS: keys} if (keys := lost_keys(before, after)) else {}
+        update = Write(SALES, before.id, document, revision=_as_read(before.revision), paths=changed, gained=gained, lost=lost)
         (revision,) = await self._database.commit(update)
         return structs.replace(after, revision=revision)
 
@@ -272,13 +299,26 @@ class FirestoreStore:
                 return
             start = self._at(SALES, page[-1].id)
 
+    async def up_to_day(self, mode: Mode, shard: int, last: date, after: Place | None, at_most: int) -> Sequence[Placed]:
+        name = shard_name(mode, shard)
+        first, end = day_shard(name, date.min), day_shard(name, last)
+        where = _all(_where("dayShard", "GREATER_THAN_OR_EQUAL", first), _where("dayShard", "LESS_THAN_OR_EQUAL", end))
+        start = {} if after is None else {"start_at": self._behind(SALES, after[1], day_shard(name, after[0]))}
+        order_by = [_by("dayShard", "ASCENDING"), _by("__name__", "ASCENDING")]
+        found = await self._database.query(SALES, where=where, order_by=order_by, limit={"value": at_most}, **start)
+        return placed((each.document["dayShard"], (each.id, each.document, each.revision)) for each in found)
+
+    async def retire(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Paper] = ()) -> None:
+        whole = Write(SALES, before.id, tombstone_document(tombstone), revision=_as_read(before.revision))
+        await self._database.commit(whole, *(_deletion(PaperKind.DISCREPANCIES, paper) for paper in papers))
+
     async def any_of_day(self, mode: Mode, day: date) -> bool:
         where = _where("dayShard", "IN", day_shards(mode, day))
         return bool(await self._database.query(SALES, where=where, select=_NO_FIELD, limit={"value": 1}))
 
-    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction | Unread]:
+    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction | Unread | Tombstone]:
         where = _where("keys", "ARRAY_CONTAINS", lookup_key(mode, by, value))
-        return _sales(await self._newest(where, at_most))
+        return [sale_of(each.id, each.document, each.revision) for each in await self._newest(where, at_most)]
 
     async def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Sequence[Transaction]:
         keys = [vended_key(shard_name(mode, number), vas_type) for number in range(SHARDS)]
@@ -298,6 +338,10 @@ class FirestoreStore:
         # Not tried again by itself: it would meet its own write.
         revision, *_ = await self._database.commit(*(_paper_write(kind, one) for one in papers), retried=False)
         return structs.replace(paper, revision=revision)
+
+    async def delete_papers(self, kind: PaperKind, papers: Sequence[Paper]) -> None:
+        # Not tried again by itself: it would find them gone.
+        await self._database.commit(*(_deletion(kind, paper) for paper in papers), retried=False)
 
     async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
         where, start = _where("mark", "EQUAL", mark), self._at(kind, from_id, before=True)
@@ -396,7 +440,11 @@ def _as_read(revision: str | None) -> str:
 
 
 def _sales(found: Iterable[Found]) -> list[Transaction | Unread]:
-    return [sale_of(each.id, each.document, each.revision) for each in found]
+    return unretired((each.id, each.document, each.revision) for each in found)
+
+
+def _deletion(collection: str, paper: Paper) -> Write:
+    return Write(collection, paper.id, None, revision=_as_read(paper.revision))
 
 
 def _paper_write(kind: PaperKind, paper: Paper) -> Write:

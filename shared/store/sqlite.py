@@ -19,7 +19,19 @@ from msgspec import structs
 from shared.identifiers import Caller
 from shared.prevend import Prevend
 from shared.sold import Sold, seen
-from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable, UnreadableRecord
+from shared.store import (
+    CONTROLS,
+    CONTROLS_WITHIN,
+    MOST_ALIKE,
+    Conflict,
+    LookupBy,
+    Paper,
+    PaperKind,
+    Place,
+    Placed,
+    StoreUnavailable,
+    UnreadableRecord,
+)
 from shared.store.codec import Document
 from shared.store.document import (
     KEYS,
@@ -27,18 +39,23 @@ from shared.store.document import (
     day_shard,
     day_shards,
     lookup_key,
+    lost_keys,
+    placed,
     prevend_document,
     prevend_update,
     readable,
     readable_prevend,
     readable_sale,
     sale_of,
+    tombstone_document,
     transaction_document,
     transaction_update,
+    unretired,
     updated,
     vended_key,
 )
 from shared.store.papers import readable_paper
+from shared.tombstone import Tombstone
 from shared.transaction import SHARDS, Open, Transaction, shard_name
 from shared.unread import Unread
 from shared.vas import Mode, VasType
@@ -74,7 +91,15 @@ UPDATE transactions SET revision = revision + 1, document = :document,
     open_shard = :open_shard, open_due_at = :open_due_at, open_account = :open_account
 WHERE id = :id
 """
+_RETIRE: Final = """
+UPDATE transactions SET revision = revision + 1, document = ?, day_shard = '', caller_day = '',
+    open_shard = NULL, open_due_at = NULL, open_account = NULL
+WHERE id = ?
+"""
 _SELECT: Final = "SELECT id, document, revision FROM transactions"
+_UP_TO_DAY: Final = """
+SELECT day_shard, id, document, revision FROM transactions WHERE (day_shard, id) > (?, ?) AND day_shard <= ? ORDER BY day_shard, id LIMIT ?
+"""
 _SALE: Final = "SELECT document FROM transactions WHERE id = ? AND revision = ?"
 _PREVEND: Final = "SELECT document FROM prevends WHERE id = ? AND revision = ?"
 _BY_KEY: Final = "SELECT DISTINCT id, document, revision, created_at FROM transaction_keys JOIN transactions USING (id)"
@@ -195,6 +220,9 @@ class SqliteStore:
         def work(sqlite: sqlite3.Connection) -> None:
             held = _held(sqlite, _SALE, before.id, before.revision)
             document = updated(held, *transaction_update(before, after))
+            if lost := lost_keys(before, after):
+                document[KEYS] = [key for key in document[KEYS] if key not in lost]
+                sqlite.executemany("DELETE FROM transaction_keys WHERE id = ? AND key = ?", [(before.id, key) for key in lost])
             sqlite.execute(_UPDATE, {"id": before.id} | _row(document, after.open))
             _add_keys(sqlite, after, document)
 
@@ -228,13 +256,32 @@ class SqliteStore:
                 yield seen(sale)
             cursor = rows[-1][0]
 
+    async def up_to_day(self, mode: Mode, shard: int, last: date, after: Place | None, at_most: int) -> Sequence[Placed]:
+        name, (day, sale_id) = shard_name(mode, shard), after or (date.min, "")
+        rows = await self._connection.read(_UP_TO_DAY, day_shard(name, day), sale_id, day_shard(name, last), at_most)
+        return placed((row[0], _found(*row[1:])) for row in rows)
+
+    async def retire(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Paper] = ()) -> None:
+        document = tombstone_document(tombstone)
+
+        def work(sqlite: sqlite3.Connection) -> None:
+            _held(sqlite, _SALE, before.id, before.revision)
+            sqlite.execute(_RETIRE, (_json(document), before.id))
+            sqlite.execute("DELETE FROM transaction_keys WHERE id = ?", (before.id,))
+            _add_keys(sqlite, tombstone, document)
+            for paper in papers:
+                _delete_paper(sqlite, PaperKind.DISCREPANCIES, paper)
+
+        await self._connection.commit(work)
+
     async def any_of_day(self, mode: Mode, day: date) -> bool:
         statement = f"{_SELECT} WHERE day_shard IN ({', '.join('?' * SHARDS)}) LIMIT 1"
         return bool(await self._connection.read(statement, *day_shards(mode, day)))
 
-    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction | Unread]:
+    async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction | Unread | Tombstone]:
         statement = f"{_BY_KEY} WHERE key = ? ORDER BY created_at DESC LIMIT ?"
-        return _sales(await self._connection.read(statement, lookup_key(mode, by, value), at_most))
+        rows = await self._connection.read(statement, lookup_key(mode, by, value), at_most)
+        return [sale_of(*_found(*row[:3])) for row in rows]
 
     async def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Sequence[Transaction]:
         keys = [vended_key(shard_name(mode, number), vas_type) for number in range(SHARDS)]
@@ -256,6 +303,13 @@ class SqliteStore:
 
         await self._connection.commit(write)
         return structs.replace(paper, revision=str(int(paper.revision or 0) + 1))
+
+    async def delete_papers(self, kind: PaperKind, papers: Sequence[Paper]) -> None:
+        def work(sqlite: sqlite3.Connection) -> None:
+            for paper in papers:
+                _delete_paper(sqlite, kind, paper)
+
+        await self._connection.commit(work)
 
     async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
         statement = f"{_PAPERS} AND mark = ? AND id >= ? AND id > ? ORDER BY id LIMIT ?"
@@ -303,8 +357,7 @@ def _row(document: Document, place: Open | None) -> dict[str, object]:
     }
 
 
-def _add_keys(sqlite: sqlite3.Connection, sale: Transaction, document: Document) -> None:
-    """A sale only ever gains keys."""
+def _add_keys(sqlite: sqlite3.Connection, sale: Transaction | Tombstone, document: Document) -> None:
     keys = [(key, _sortable(sale.created_at), sale.id) for key in document[KEYS]]
     sqlite.executemany("INSERT OR IGNORE INTO transaction_keys (key, created_at, id) VALUES (?, ?, ?)", keys)
 
@@ -329,6 +382,11 @@ def _write_paper(sqlite: sqlite3.Connection, kind: PaperKind, paper: Paper) -> N
         statement = "UPDATE papers SET body = ?, mark = ?, revision = revision + 1 WHERE kind = ? AND id = ? AND revision = ?"
     body = json.dumps(paper.body, separators=(",", ":"))
     _written(sqlite.execute(statement, (body, paper.mark, kind, paper.id, int(paper.revision or 0))))
+
+
+def _delete_paper(sqlite: sqlite3.Connection, kind: PaperKind, paper: Paper) -> None:
+    statement = "DELETE FROM papers WHERE kind = ? AND id = ? AND revision = ?"
+    _written(sqlite.execute(statement, (kind, paper.id, _read_at(paper.revision))))
 
 
 def _written(cursor: sqlite3.Cursor) -> None:
@@ -357,7 +415,7 @@ def _found(document_id: str, text: str, revision: int) -> tuple[str, Document, s
 
 
 def _sales(rows: list[Any]) -> list[Transaction | Unread]:
-    return [sale_of(*_found(*row[:3])) for row in rows]
+    return unretired(_found(*row[:3]) for row in rows)
 
 
 def _paper(kind: PaperKind, paper_id: str, body: str, mark: str | None, revision: int) -> Paper:

@@ -376,7 +376,7 @@ def reading_is_on_record(plan: Plan) -> Iterator[str]:
 def jobs_run_as_the_scheduler(plan: Plan) -> Iterator[str]:
     """All but the export, which is begun by an account of its own, at Google and nowhere else."""
     jobs = {job["name"]: job for job in plan.of("cloud_scheduler_job")}
-    expected = {"sweep", "settle"} | ({"export"} if plan.variables.get("exports_abroad") else set())
+    expected = {"sweep", "settle", "retention"} | ({"export"} if plan.variables.get("exports_abroad") else set())
     if set(jobs) != expected:
         yield f"the jobs are {sorted(jobs)}, not {sorted(expected)}"
     for name, job in jobs.items():

@@ -39,6 +39,7 @@ ASKED: Final[Mapping[str, Ask]] = {
     "FirestoreStore.due": lambda store: store.due(Mode.LIVE, 3, NOON, 10),
     "FirestoreStore.of_day": lambda store: _drained(store.of_day(Mode.LIVE, DAY, 3)),
     "FirestoreStore.any_of_day": lambda store: store.any_of_day(Mode.LIVE, DAY),
+    "FirestoreStore.up_to_day": lambda store: store.up_to_day(Mode.LIVE, 3, DAY, (DAY, CURSOR), 10),
     "FirestoreStore.lookup": lambda store: store.lookup(Mode.LIVE, LookupBy.METER_NUMBER, "04123456789"),
     "FirestoreStore.vended_lately": lambda store: store.vended_lately(Mode.LIVE, VasType.UTILITY, NOON),
     **{f"FirestoreStore.marked_papers {kind}": partial(_marked, kind) for kind in PaperKind},
@@ -50,7 +51,20 @@ BY_ID: Final = frozenset(
     {
         *(
             f"FirestoreStore.{name}"
-            for name in ("open", "close", "find", "find_prevend", "create", "advance", "add_prevend", "ledger", "read_paper", "write_paper")
+            for name in (
+                "open",
+                "close",
+                "find",
+                "find_prevend",
+                "create",
+                "advance",
+                "add_prevend",
+                "ledger",
+                "read_paper",
+                "write_paper",
+                "delete_papers",
+                "retire",
+            )
         ),
         *(f"FirestoreLedger.{name}" for name in ("get", "add", "put")),
     }

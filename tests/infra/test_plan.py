@@ -213,6 +213,8 @@ HOLDS_DATA: Final = re.compile(
             r"google_monitoring_(notification_channel|alert_policy)\..*",
             id="an alert's address",
         ),
+        pytest.param(["-var=retention_days=2000"], r'module\.function\["reconcile"\].*', id="sales kept for longer"),
+        pytest.param(["-var=personal_data_days=90"], r'module\.function\["reconcile"\].*', id="personal data kept for less long"),
         pytest.param(["-var=settlement_retention_days=60"], r"google_storage_bucket\.settlement", id="retention"),
         pytest.param(["-var=settlement_retention_locked=true"], r"google_storage_bucket\.settlement", id="retention, locked"),
         pytest.param(
@@ -261,9 +263,12 @@ async def test_a_restored_database_has_what_the_first_has(applied: Workspace) ->
         ("-var=served_database=restored", "served_database must be firestore_database or one of"),
         ('-var=restored_databases={"(default)"={}}', "restored_databases must be names of further databases"),
         ("-var=settlement_retention_locked=true", "settlement_retention_locked needs a retention to lock"),
+        ("-var=personal_data_days=30", "personal_data_days must be from 31 to retention_days"),
+        ("-var=personal_data_days=5000", "personal_data_days must be from 31 to retention_days"),
+        ("-var=retention_days=30", "retention_days must be from 31"),
     ],
 )
-def test_what_cannot_be_served_or_locked_is_refused(new_workspace: NewWorkspace, given: str, refused: str) -> None:
+def test_what_cannot_be_served_locked_or_kept_is_refused(new_workspace: NewWorkspace, given: str, refused: str) -> None:
     with pytest.raises(TerraformRefused, match=refused):
         new_workspace().plan("uat", given)
 

@@ -358,6 +358,34 @@ def test_the_least_amount_is_not_above_the_most():
     assert faults({**LOCAL, "MINIMUM_AMOUNT_CENTS": "500", "MAXIMUM_AMOUNT_CENTS": "500"}) == set()
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({}, (1826, 400)),
+        ({"RETENTION_DAYS": "100"}, (100, 100)),
+        ({"RETENTION_DAYS": "31", "PERSONAL_DATA_DAYS": "31"}, (31, 31)),
+        ({"RETENTION_DAYS": "36525"}, (36_525, 400)),
+    ],
+)
+def test_personal_data_is_kept_for_no_longer_than_its_sale(given, kept):
+    config = load({**LOCAL, **given}, "reconcile")
+    assert (config.retention_days, config.personal_data_days) == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"RETENTION_DAYS": "30"}, "RETENTION_DAYS must be a whole number from 31 to 36525"),
+        ({"RETENTION_DAYS": "36526"}, "RETENTION_DAYS must be a whole number from 31 to 36525"),
+        ({"PERSONAL_DATA_DAYS": "30"}, "PERSONAL_DATA_DAYS must be a whole number from 31"),
+        ({"PERSONAL_DATA_DAYS": "1827"}, r"PERSONAL_DATA_DAYS must be at most RETENTION_DAYS \(1827 is above 1826\)"),
+    ],
+)
+def test_nothing_goes_that_a_file_may_still_be_compared_with(given, refused):
+    with pytest.raises(ConfigError, match=refused):
+        load({**LOCAL, **given}, "reconcile")
+
+
 @pytest.mark.parametrize("environment", ["uat", "staging", "production"])
 def test_a_file_is_no_store_for_what_must_outlast_its_instance(environment):
     assert faults({**CLOUD, "ENVIRONMENT": environment, "TRANSACTION_STORE": "sqlite:///sales.db"}) == {"TRANSACTION_STORE"}

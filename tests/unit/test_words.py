@@ -8,6 +8,7 @@ from shared.mobilemart.answers import Concern
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES
 from shared.outcome import Reason, TokensDue
 from shared.problem import Fault, Retry
+from shared.retention import Hold
 from shared.settled_day import Kind, Severity, Status
 from shared.store import LookupBy, PaperKind
 from shared.sts import TokenKind
@@ -34,7 +35,7 @@ WORDS = {
     Retry: "never change new-key same-key",
     Fault: """
         body-invalid discrepancy-closed forbidden idempotency-key-malformed idempotency-key-missing idempotency-key-reused
-        identity-unavailable internal method-not-allowed not-found not-json nothing-to-decide outdated prevend-unknown
+        identity-unavailable internal key-retired method-not-allowed not-found not-json nothing-to-decide outdated prevend-unknown
         record-not-readable request-in-progress settlement-files-unavailable settlement-file-refused store-unavailable
         supplier-unavailable too-large unauthenticated
         """,
@@ -45,7 +46,8 @@ WORDS = {
     Severity: "info warning critical",
     Status: "provisional balanced discrepancies file_missing",
     MerchantId: "request_id supplier_id unknown",
-    LookupBy: "request_id supplier_transaction_id meter_number",
+    Hold: "open discrepancy settling not_readable",
+    LookupBy: "request_id supplier_transaction_id meter_number account_number mobile_number",
     PaperKind: "settlements discrepancies controls",
 }
 

@@ -32,7 +32,7 @@ locals {
     "discrepancies/mark",
     "settlements/mark",
     "transactions/callerDay",    # a caller's list of a day
-    "transactions/dayShard",     # the settlement of a day
+    "transactions/dayShard",     # the settlement of a day, and what is old enough to be erased or retired
     "transactions/open.account", # the guard against duplicates
   ])
 
@@ -48,10 +48,12 @@ locals {
     "simulator/value",
     "transactions/contradictedAt",
     "transactions/createdAt",
+    "transactions/erasedAt",
     "transactions/keys",
     "transactions/open.dueAt",
     "transactions/open.shard",
     "transactions/record",
+    "transactions/retired",
     "transactions/supplierId",
   ])
 

@@ -1,0 +1,123 @@
+"""Erasing: what a person takes out of the records about one customer, by a number of theirs, before it is old enough to go by itself.
+
+Like selling, it awaits its ports and nothing else. Who erases, when and why is on record before it has any effect, and never the
+number itself: four digits of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+from msgspec import structs
+
+from shared import logs
+from shared.reconciling import Each
+from shared.retaining import AT_ONCE, Needed, Retaining
+from shared.retention import ONE_DAY, Hold, around
+from shared.settled_day import ENDED
+from shared.shown import rfc3339
+from shared.store import LookupBy, Paper, PaperKind, UnreadableRecord
+from shared.tombstone import Tombstone
+from shared.transaction import Transaction, business_day
+from shared.unread import Unread
+from shared.value import Value
+from shared.vas import Mode, last_four
+
+MOST_SALES: Final = 500  # of one request
+MOST_LISTED: Final = 50  # of the erasures that are shown
+SETTLED_WITHIN: Final = 28  # days: of older ones only those are settled again that are known not to have ended
+
+log = logs.logger(__name__)
+
+
+class Person(Value, frozen=True):
+    """Whose data it is: a number, and of what kind."""
+
+    _hidden = frozenset({"number"})
+
+    by: LookupBy
+    number: str
+
+
+class Stayed(NamedTuple):
+    """A sale whose data had to stay, and why."""
+
+    sale_id: str
+    why: Hold
+
+
+class Erased(Value, frozen=True, kw_only=True):
+    """What became of a person's sales, by their ids. `more`: there are others, older than these; to be asked again."""
+
+    paper: Mapping[str, Any]
+    erased: tuple[str, ...]
+    stayed: tuple[Stayed, ...]
+    more: bool
+
+
+class Erasing(Retaining, frozen=True, kw_only=True):
+    """What people erase, over the ports."""
+
+    each: Each
+
+    async def erase_person(self, person: Person, reason: str, operator: str) -> Erased:
+        """Take a person's data out of all sales that have ended and that nothing needs any more.
+
+        Raises:
+            Conflict: somebody else has erased something at the same moment.
+            StoreUnavailable: what was done stays done; to be asked again.
+        """
+        at, mode = self.now(), self.rules.mode
+        body = {
+            "at": rfc3339(at),
+            "by": operator,
+            "reason": logs.masked(reason),
+            "of": person.by.value,
+            "recipient": last_four(person.number),
+        }
+        asked = Paper(f"{mode}-erasure-{at:%Y%m%dT%H%M%S%f}", {**body, "erased": None, "stayed": None}, erasures_mark(mode))
+        held = await self.store.write_paper(PaperKind.CONTROLS, asked)
+        found = await self.store.lookup(mode, person.by, person.number, MOST_SALES + 1)
+        sales = [sale for sale in found[:MOST_SALES] if not isinstance(sale, Tombstone)]
+        needed = await self._with_recent(await self.needed(), sales)
+        outcomes = await self.each((self._one(sale, needed, operator, reason) for sale in sales), AT_ONCE)
+        erased = tuple(sale.id for sale, outcome in zip(sales, outcomes, strict=True) if outcome is True)
+        stayed = tuple(Stayed(sale.id, outcome) for sale, outcome in zip(sales, outcomes, strict=True) if isinstance(outcome, Hold))
+        done = {**body, "erased": list(erased), "stayed": [[one.sale_id, one.why.value] for one in stayed]}
+        await self.store.write_paper(PaperKind.CONTROLS, structs.replace(held, body=done))
+        log.warning("personal data erased", operator=operator, of=person.by, erased=len(erased), stayed=len(stayed))
+        return Erased(paper=done, erased=erased, stayed=stayed, more=len(found) > MOST_SALES)
+
+    async def erasures(self) -> Sequence[Mapping[str, Any]]:
+        """What people have erased, the last ones, newest first. `erased` is `None` where that was cut short."""
+        papers = [paper async for paper in self.store.marked_papers(PaperKind.CONTROLS, erasures_mark(self.rules.mode))]
+        return [paper.body for paper in reversed(papers[-MOST_LISTED:])]
+
+    async def _one(self, sale: Transaction | Unread, needed: Needed, operator: str, reason: str) -> Hold | bool:
+        if isinstance(sale, Unread):
+            return Hold.NOT_READABLE
+        return await self.erase(sale, needed, operator, logs.masked(reason))
+
+    async def _with_recent(self, needed: Needed, sales: Sequence[Transaction | Unread]) -> Needed:
+        """What is needed, with the recent days of these sales that are still to be settled: of those that began, it is known."""
+        first = business_day(self.now()) - SETTLED_WITHIN * ONE_DAY
+        days = sorted({near for sale in sales if sale.day is not None for near in around(sale.day) if near >= first})
+        settled = await self.each((self._is_settled(day) for day in days), AT_ONCE)
+        fresh = {day for day, is_settled in zip(days, settled, strict=True) if not is_settled}
+        return needed._replace(unsettled=needed.unsettled | fresh)
+
+    async def _is_settled(self, day: date) -> bool:
+        """Whether a day has ended, or has nothing to settle."""
+        mode = self.rules.mode
+        try:
+            paper = await self.store.read_paper(PaperKind.SETTLEMENTS, f"{mode}-{day.isoformat()}")
+        except UnreadableRecord:
+            return False
+        if paper is not None:
+            return paper.body.get("status") in ENDED
+        return day < business_day(self.now()) - ONE_DAY and not await self.store.any_of_day(mode, day)
+
+
+def erasures_mark(mode: Mode) -> str:
+    """What people's erasures are listed by."""
+    return f"{mode}-erasures"

@@ -1,0 +1,142 @@
+"""For how long a sale is kept: first its personal data goes, and after years all but a tombstone. Pure.
+
+`docs/retention.md` says what is kept where, for how long and why.
+"""
+
+import re
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from msgspec import structs
+
+from shared.identifiers import caller_id
+from shared.outcome import RawAnswer, Receipt, Vended
+from shared.sold import Sold
+from shared.tombstone import Tombstone
+from shared.transaction import HistoryEntry, Transaction, noted
+from shared.value import Value
+from shared.vas import Order
+
+ERASED: Final = "personal data erased"
+BY_AGE: Final = "retention"  # who erases what is old
+ONE_DAY: Final = timedelta(days=1)
+
+_NOT_A_DIGIT: Final = re.compile(r"\D+")
+_OWN_DIGITS: Final = 9  # at the end of a number: a mobile number has as many in each of its forms
+
+
+class Retention(Value, frozen=True, kw_only=True):
+    """For how many days after its business day a sale is kept, and its personal data."""
+
+    days: int
+    personal_data_days: int
+
+    def erases_up_to(self, today: date) -> date:
+        """The last business day of whose sales the personal data is no longer kept."""
+        return today - self.personal_data_days * ONE_DAY
+
+    def retires_up_to(self, today: date) -> date:
+        """The last business day whose sales become tombstones."""
+        return today - self.days * ONE_DAY
+
+
+class Hold(StrEnum):
+    """Why a sale keeps its personal data for now."""
+
+    OPEN = "open"  # it runs, is in doubt, waits for its token, or is not announced
+    DISCREPANCY = "discrepancy"  # a difference that nobody has closed names it
+    SETTLING = "settling"  # its business day, or one beside it, is not settled for good: files are still compared with it
+    NOT_READABLE = "not_readable"  # newer code wrote it, and only newer code knows what it needs of it
+
+
+def hold(sale: Transaction, named: Collection[str], unsettled: Collection[date]) -> Hold | None:
+    """What a sale's personal data is still needed for; `None`: for nothing.
+
+    Args:
+        named: the ids of the sales that open discrepancies name.
+        unsettled: the business days with whose sales files are still compared, neighbours aside.
+    """
+    if sale.open is not None or sale.is_unfinished or sale.unannounced:
+        return Hold.OPEN
+    if sale.id in named:
+        return Hold.DISCREPANCY
+    if any(day in unsettled for day in around(sale.day)):
+        return Hold.SETTLING
+    return None
+
+
+def around(day: date) -> tuple[date, date, date]:
+    """A business day and its neighbours: with the sales of all three its file is compared."""
+    return day - ONE_DAY, day, day + ONE_DAY
+
+
+def erased(sale: Transaction, *, at: datetime, by: str, note: str | None = None) -> Transaction:
+    """The sale without personal data: not a visible change, so neither its version nor its events change.
+
+    What goes: meter, account and mobile number; the consumer's name, address and message; the bodies of the supplier's raw answers;
+    and each of our texts that quotes the number. What stays: amounts, ids, tokens and PINs, history, and the hashes of the answers.
+    A sale that has none of it is returned as it is.
+    """
+    order, outcome = _order(sale.order), _outcome(sale)
+    answers = tuple(_answer(answer) for answer in sale.answers)
+    if (order, outcome, answers) == (sale.order, sale.outcome, sale.answers):
+        return sale
+    bare = structs.replace(
+        sale,
+        order=sale.order if order == sale.order else order,
+        outcome=sale.outcome if outcome == sale.outcome else outcome,
+        answers=sale.answers if answers == sale.answers else answers,
+        erased_at=sale.erased_at or at,
+    )
+    return noted(bare, HistoryEntry(at, ERASED, by, note))
+
+
+def tombstone_of(sale: Transaction, at: datetime) -> Tombstone:
+    """What is left of a sale that has ended."""
+    sold = Sold.of(sale)
+    return Tombstone(
+        id=sale.id,
+        mode=sale.mode,
+        caller=caller_id(sale.mode, sale.caller),
+        fingerprint=sale.fingerprint,
+        state=sale.state,
+        vas_type=sale.order.vas_type,
+        amount=sale.order.amount,
+        fee_cents=sold.fee_cents,
+        request_id=sale.request_id,
+        supplier_transaction_id=sold.supplier_transaction_id,
+        supplier_id=sale.supplier_id,
+        day=sale.day,
+        created_at=sale.created_at,
+        retired_at=at,
+    )
+
+
+def _order(order: Order) -> Order:
+    bare = structs.replace(order, meter_number=None, account_number=None, mobile_number=None)
+    return structs.replace(bare, reference=_unless_quoting(order.reference, order.recipient))
+
+
+def _outcome(sale: Transaction) -> object:
+    if (receipt := sale.receipt) is None:
+        return sale.outcome
+    assert isinstance(sale.outcome, Vended)  # it has a receipt
+    return structs.replace(sale.outcome, receipt=_receipt(receipt, sale.order.recipient))
+
+
+def _receipt(receipt: Receipt, number: str | None) -> Receipt:
+    texts = {name: _unless_quoting(getattr(receipt, name), number) for name in ("receipt_number", "reference", "instructions")}
+    return structs.replace(receipt, consumer=None, **texts)
+
+
+def _answer(answer: RawAnswer) -> RawAnswer:
+    """That there was an answer, and the hash of it."""
+    return structs.replace(answer, body=b"") if answer.body else answer
+
+
+def _unless_quoting(text: str | None, number: str | None) -> str | None:
+    if text is None or number is None or number[-_OWN_DIGITS:] not in _NOT_A_DIGIT.sub("", text):
+        return text
+    return None

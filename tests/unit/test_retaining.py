@@ -1,0 +1,392 @@
+"""The run that erases and retires, over a real store: what it does, what it leaves, and that nothing it is cut short in is lost."""
+
+import json
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from msgspec import structs
+
+from shared import retaining
+from shared.concurrency import each
+from shared.contradiction import discrepancies
+from shared.erasing import Erasing, Person
+from shared.outcome import Answer, RawAnswer, Reason, Rejected, TokensDue, Unknown, Vended
+from shared.ports import Rules
+from shared.retention import Hold, Retention
+from shared.settlement_papers import progress_id
+from shared.store import Conflict, LookupBy, Paper, PaperKind, SaleRetired, StoreUnavailable
+from shared.store.sqlite import SqliteStore
+from shared.transaction import SHARDS, EventName, State, after, announced, with_open
+from shared.vas import Mode
+from tests.contract.test_store import METER, new_id, sale, vended
+from tests.newer import on_record
+
+MODE = Mode.LIVE
+SOLD_AT = datetime(2024, 3, 1, 10, tzinfo=UTC)
+ANSWER = RawAnswer.of("vend", SOLD_AT, 200, "application/json", b'{"name": "Jane Doe"}')
+UNTIL = timedelta(hours=1)
+
+
+class Clock:
+    def __init__(self):
+        self.now = SOLD_AT + timedelta(days=401)
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+async def store(tmp_path):
+    opened = await SqliteStore.open(str(tmp_path / "store.sqlite"), timeout_seconds=10)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def keeper(store, clock):
+    return keeper_of(store, clock)
+
+
+def keeper_of(store, clock, **days):
+    retention = Retention(**{"days": 1826, "personal_data_days": 400} | days)
+    return Erasing(
+        store=store, supplier=None, events=None, rules=Rules(mode=MODE), now=clock, new_id=new_id, each=each, retention=retention
+    )
+
+
+async def run(keeper):
+    return await keeper.retain(keeper.now() + UNTIL)
+
+
+def sold(key="key-1", at=SOLD_AT, **fields):
+    return structs.replace(vended(key, at=at, answers=(ANSWER,), **fields), open=None)
+
+
+async def is_bare(store, sale_id):
+    return METER not in json.dumps(await on_record(store, sale_id), default=str) and (await store.find(sale_id)).erased_at is not None
+
+
+def day_paper(day, status="balanced", **body):
+    mark = "live-ended" if status in ("balanced", "discrepancies") else "live"
+    return Paper(f"live-{day}", {"day": day, "version": 1, "status": status, "open": [], "discrepancies": [], **body}, mark)
+
+
+def open_discrepancy(sale_id, day="2024-03-01", **ours):
+    body = {"id": "d-1", "day": day, "transactionId": sale_id, "ours": {"day": day, **ours}, "status": "open"}
+    return Paper("live-d-1", body, "live-open")
+
+
+async def test_old_sales_are_erased_and_young_ones_are_not(store, keeper):
+    old = [await store.create(sold(f"old-{number}")) for number in range(150)]
+    young = await store.create(sold("young", at=SOLD_AT + timedelta(days=2)))
+    done = await run(keeper)
+    assert (done.erased, done.retired, done.held, done.more) == (150, 0, 0, False)
+    assert all([await is_bare(store, one.id) for one in old])
+    assert await store.find(young.id) == young
+
+
+async def test_each_is_erased_once_and_the_next_run_reads_none_of_them_again(store, keeper, monkeypatch):
+    for number in range(40):
+        await store.create(sold(f"key-{number}"))
+    await run(keeper)
+    read = []
+    monkeypatch.setattr(store, "up_to_day", spied(read, store.up_to_day))
+    assert (await run(keeper)).erased == 0
+    assert sum(read) == 0 and len(read) == 2 * SHARDS  # one look a shard, to erase and to retire
+
+
+def spied(read, method):
+    async def looked(*args):
+        page = await method(*args)
+        read.append(len(page))
+        return page
+
+    return looked
+
+
+async def test_a_run_is_bounded_and_the_next_one_goes_on(store, keeper, monkeypatch):
+    monkeypatch.setattr(retaining, "PAGE", 3)
+    monkeypatch.setattr(retaining, "MOST_SALES", 20)
+    made = [await store.create(sold(f"key-{number}")) for number in range(60)]
+    runs = []
+    while not runs or runs[-1].more:
+        runs.append(await run(keeper))
+        assert runs[-1].erased <= 20 + 3
+    assert sum(one.erased for one in runs) == 60 and len(runs) >= 3
+    assert all([await is_bare(store, one.id) for one in made])
+
+
+async def test_nothing_is_begun_when_the_time_is_over(store, keeper):
+    made = await store.create(sold())
+    assert (await keeper.retain(keeper.now())).more is True
+    assert await store.find(made.id) == made
+
+
+@pytest.mark.parametrize("left", [State.IN_DOUBT, State.VENDING, "pending", "unannounced"])
+async def test_an_open_sale_is_not_touched_until_it_has_ended(store, keeper, left):
+    doubt = sale("open", at=SOLD_AT, state=State.IN_DOUBT, outcome=Unknown("lost"), answers=(ANSWER,))
+    match left:
+        case State.VENDING:
+            doubt = sale("open", at=SOLD_AT)
+        case "pending":
+            doubt = with_open(structs.replace(vended("open", at=SOLD_AT), state=State.VENDED), SOLD_AT)
+            receipt = structs.replace(doubt.receipt, tokens_due=TokensDue.PENDING)
+            doubt = with_open(structs.replace(doubt, outcome=Vended(receipt)), SOLD_AT)
+        case "unannounced":
+            doubt = with_open(structs.replace(vended("open", at=SOLD_AT), unannounced=(EventName.VENDED,)), SOLD_AT)
+    made = await store.create(doubt)
+    assert made.open is not None
+    for _ in range(2):
+        assert (await run(keeper)).held == 1
+        assert await store.find(made.id) == made
+    ended = structs.replace(vended("open", at=SOLD_AT, answers=(ANSWER,)), open=None, revision=made.revision)
+    await store.advance(made, structs.replace(ended, request_id=made.request_id))
+    done = await run(keeper)
+    assert (done.erased, done.held) == (1, 0) and (await store.find(made.id)).answers[0].body == b""
+
+
+async def test_a_sale_that_an_open_discrepancy_names_stays_until_it_is_closed(store, keeper):
+    made, rival = [await store.create(sold(key)) for key in ("named", "rival")]
+    paper = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id, alsoHeldBy=rival.id))
+    assert (await run(keeper)).held == 2
+    assert [await store.find(one.id) for one in (made, rival)] == [made, rival]
+    await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body={**paper.body, "status": "accepted"}, mark=None))
+    assert (await run(keeper)).erased == 2
+
+
+async def test_what_a_contradiction_has_brought_back_goes_once_its_discrepancy_is_closed(store, keeper):
+    made = await store.create(sold())
+    await run(keeper)
+    known = await store.find(made.id)
+    paper = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id))
+    await store.advance(known, structs.replace(known, answers=(ANSWER,)))
+    assert (await run(keeper)).held == 1
+    await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body={**paper.body, "status": "accepted"}, mark=None))
+    assert (await run(keeper)).erased == 1 and await is_bare(store, made.id)
+
+
+@pytest.mark.parametrize(
+    ("paper", "stays"),
+    [
+        (day_paper("2024-03-01", "balanced"), False),
+        (day_paper("2024-03-01", "provisional"), True),
+        (day_paper("2024-02-29", "provisional"), True),
+        (day_paper("2024-03-02", "provisional"), True),
+        (day_paper("2024-03-03", "provisional"), False),
+        (day_paper("2024-03-01", "file_missing"), False),
+        (day_paper("2024-03-01", "file_missing", open=[{"transactionId": "x"}]), True),
+        (Paper("live-2024-03-01-run", {"refusal": {"day": "2024-03-01"}}, "live-refused"), True),
+    ],
+)
+async def test_what_a_running_evidence_rule_compares_stays(store, keeper, paper, stays):
+    made = await store.create(sold())
+    await store.write_paper(PaperKind.SETTLEMENTS, paper)
+    assert (await run(keeper)).held == stays
+    assert (await store.find(made.id) == made) is stays
+
+
+async def test_after_the_retention_a_sale_is_a_tombstone_with_its_closed_discrepancies_gone(store, keeper, clock):
+    made = await store.create(contradicted())
+    (fresh,) = discrepancies(made)
+    await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(fresh, body={**fresh.body, "status": "accepted"}, mark=None))
+    clock.now = SOLD_AT + timedelta(days=1827)
+    assert (await run(keeper)).retired == 1
+    with pytest.raises(SaleRetired):
+        await store.find(made.id)
+    assert await store.read_paper(PaperKind.DISCREPANCIES, fresh.id) is None
+    assert (await run(keeper)).retired == 0
+
+
+def contradicted(key="key-1"):
+    known = with_open(vended(key, at=SOLD_AT), SOLD_AT)
+    said = after(known, Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "decided")), at=SOLD_AT, by="thandi", retry_seconds=60)
+    return announced(said, frozenset(said.unannounced))
+
+
+@pytest.mark.parametrize("status", ["provisional", "file_missing"])
+async def test_a_sale_of_a_day_that_is_not_settled_for_good_is_not_retired_and_neither_is_its_day(store, keeper, clock, status):
+    made = await store.create(sold())
+    await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01", status))
+    await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-02-29"))
+    clock.now = SOLD_AT + timedelta(days=3000)
+    assert (await run(keeper)).retired == 0
+    assert (await store.find(made.id)).id == made.id
+    assert await store.read_paper(PaperKind.SETTLEMENTS, "live-2024-03-01") is not None
+    assert await store.read_paper(PaperKind.SETTLEMENTS, "live-2024-02-29") is not None  # beside a day that is compared with it
+
+
+async def test_the_papers_of_a_day_go_once_its_sales_are_retired_and_its_discrepancies_closed(store, keeper, clock):
+    made = [await store.create(sold(f"key-{number}")) for number in range(3)]
+    found = {"id": "d-1", "day": "2024-03-01", "status": "open", "transactionId": None, "ours": None}
+    difference = await store.write_paper(PaperKind.DISCREPANCIES, Paper("live-d-1", found, "live-open"))
+    for name in ("v0001", "run"):
+        await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-2024-03-01-{name}", {"discrepancies": [found], "version": 1}))
+    await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01"))
+    await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2029-03-01"))
+    clock.now = SOLD_AT + timedelta(days=1827)
+    done = await run(keeper)
+    assert (done.retired, done.papers) == (len(made), 0)  # a difference of that day is still open
+    await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(difference, body={**found, "status": "accepted"}, mark=None))
+    assert (await run(keeper)).papers == 4
+    kinds = (
+        (PaperKind.SETTLEMENTS, "live-2024-03-01"),
+        (PaperKind.SETTLEMENTS, "live-2024-03-01-v0001"),
+        (PaperKind.DISCREPANCIES, "live-d-1"),
+    )
+    assert [await store.read_paper(*one) for one in kinds] == [None] * 3
+    assert await store.read_paper(PaperKind.SETTLEMENTS, "live-2029-03-01") is not None
+
+
+async def test_decisions_about_the_brake_and_erasures_go_after_the_retention(store, keeper, clock):
+    for mark in ("live-selling", "live-erasures"):
+        for at in (SOLD_AT, SOLD_AT + timedelta(days=100)):
+            await store.write_paper(PaperKind.CONTROLS, Paper(f"{mark}-{at:%Y%m%d}", {"at": at.isoformat()}, mark))
+    clock.now = SOLD_AT + timedelta(days=1850)
+    assert (await run(keeper)).papers == 2
+    for mark in ("live-selling", "live-erasures"):
+        assert [paper.id async for paper in store.marked_papers(PaperKind.CONTROLS, mark)] == [f"{mark}-20240609"]
+
+
+async def test_two_runs_at_once_do_each_sale_once(store, keeper, clock):
+    made = [await store.create(sold(f"key-{number}")) for number in range(60)]
+    runs = await each((run(keeper_of(store, clock)) for _ in range(3)), 3)
+    rest = await run(keeper)
+    assert sum(one.erased for one in runs) + rest.erased == 60
+    histories = [(await store.find(one.id)).history for one in made]
+    assert all(sum(entry.what == "personal data erased" for entry in history) == 1 for history in histories)
+
+
+class Failing:
+    """A store whose call of that number fails, before its effect or after it."""
+
+    def __init__(self, store, at, *, is_made):
+        self.store, self.at, self.is_made, self.calls = store, at, is_made, 0
+
+    def __getattr__(self, name):
+        method = getattr(self.store, name)
+        if name == "marked_papers":
+            return method
+
+        async def called(*args, **named):
+            self.calls += 1
+            if self.calls == self.at and not self.is_made:
+                raise StoreUnavailable(name)
+            answer = await method(*args, **named)
+            if self.calls == self.at:
+                raise StoreUnavailable(name)
+            return answer
+
+        return called
+
+
+@pytest.mark.parametrize("is_made", [False, True], ids=["refused", "reply lost"])
+async def test_wherever_a_run_is_cut_short_the_next_one_ends_it(store, clock, is_made):
+    clock.now = SOLD_AT + timedelta(days=1827)
+    for at in range(1, 200):
+        key = f"key-{at}"
+        made = await store.create(sold(key))
+        young = await store.create(sold(f"young-{at}", at=SOLD_AT + timedelta(days=1000)))
+        failing = Failing(store, at, is_made=is_made)
+        with suppress(StoreUnavailable):
+            await run(keeper_of(failing, clock))
+        await run(keeper_of(store, clock))
+        with pytest.raises(SaleRetired):
+            await store.find(made.id)
+        with pytest.raises(Conflict):
+            await store.create(sold(key))
+        assert await is_bare(store, young.id)
+        paper = await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))
+        await store.delete_papers(PaperKind.CONTROLS, [paper])
+        if failing.calls < at:
+            return
+    raise AssertionError("a run never ends")
+
+
+async def test_a_sale_that_changes_while_it_is_erased_or_retired_keeps_its_change(store, keeper, clock):
+    made = await store.create(sold())
+    needed = await keeper.needed()
+    doubted = await store.advance(made, with_open(structs.replace(made, version=2, unannounced=(EventName.CONTRADICTED,)), SOLD_AT))
+    assert await keeper.erase(made, needed) is Hold.OPEN
+    assert await keeper.retire(made, needed) is Hold.OPEN
+    assert await store.find(made.id) == doubted
+
+
+async def test_what_cannot_be_read_is_left_to_whoever_can_and_keeps_no_other_waiting(store, keeper, clock):
+    made = [await store.create(sold(f"key-{number}")) for number in range(40)]
+    await damage(store, made[0].id)
+    done = await run(keeper)
+    assert (done.erased, done.held) == (39, 1)
+    clock.now = SOLD_AT + timedelta(days=1827)
+    assert (await run(keeper)).retired == 39
+
+
+async def damage(store, sale_id):
+    await store._connection.commit(lambda sqlite: sqlite.execute("UPDATE transactions SET document = '{}' WHERE id = ?", (sale_id,)))
+
+
+# One person's data
+
+
+async def erased_by(keeper, by=LookupBy.METER_NUMBER, number=METER):
+    return await keeper.erase_person(Person(by, number), "The customer asked, ticket 4711; 12345678901.", "thandi@example.com")
+
+
+async def test_a_persons_sales_are_found_and_erased_and_what_stays_says_why(store, keeper, clock):
+    ended, doubt, named, settling = [
+        await store.create(one)
+        for one in (
+            sold("ended", at=SOLD_AT + timedelta(days=200)),
+            sale("doubt", at=SOLD_AT + timedelta(days=210), state=State.IN_DOUBT, outcome=Unknown("lost")),
+            sold("named", at=SOLD_AT + timedelta(days=220)),
+            sold("today", at=clock.now),
+        )
+    ]
+    await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(named.id))
+    done = await erased_by(keeper)
+    assert done.erased == (ended.id,) and not done.more
+    assert {one.sale_id: one.why for one in done.stayed} == {doubt.id: Hold.OPEN, named.id: Hold.DISCREPANCY, settling.id: Hold.SETTLING}
+    assert await is_bare(store, ended.id) and [await store.find(one.id) for one in (doubt, named, settling)] == [doubt, named, settling]
+    assert (await store.find(ended.id)).history[-1].by == "thandi@example.com"
+
+
+async def test_who_erased_what_and_why_is_on_record_without_the_number(store, keeper):
+    await store.create(sold())
+    await erased_by(keeper)
+    (paper,) = await keeper.erasures()
+    assert (paper["by"], paper["of"], paper["recipient"], len(paper["erased"])) == ("thandi@example.com", "meter_number", "*8901", 1)
+    assert METER not in json.dumps(paper) and "ticket" in paper["reason"]
+
+
+async def test_nothing_is_erased_that_is_not_on_record_before(store, keeper, clock):
+    made = await store.create(sold())
+    with pytest.raises(StoreUnavailable):
+        await erased_by(keeper_of(Failing(store, 1, is_made=False), clock))
+    assert await store.find(made.id) == made
+    with pytest.raises(StoreUnavailable):
+        await erased_by(keeper_of(Failing(store, 2, is_made=False), clock))
+    assert (await keeper.erasures())[0]["erased"] is None
+
+
+async def test_a_recent_sale_is_erased_once_its_day_and_those_beside_it_are_settled(store, keeper, clock):
+    at = clock.now - timedelta(days=10)
+    made = await store.create(sold(at=at))
+    assert (await erased_by(keeper)).stayed[0].why is Hold.SETTLING
+    for day in (at.date() + timedelta(days=number) for number in (0, 1)):
+        await store.write_paper(PaperKind.SETTLEMENTS, day_paper(day.isoformat()))
+    clock.now += timedelta(seconds=1)
+    assert (await erased_by(keeper)).erased == (made.id,)
+
+
+async def test_a_day_is_retired_once_its_sales_were(store, keeper, clock):
+    assert date(2024, 3, 1) == SOLD_AT.date()
+    await store.create(sold())
+    clock.now = SOLD_AT + timedelta(days=1827)
+    await run(keeper)
+    paper = await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))
+    assert paper.body["retiredUpTo"] == "2024-03-02"

@@ -1,0 +1,127 @@
+"""What of a sale is personal, what still needs it, and what a tombstone holds."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec import structs
+
+from shared.config import ConsumerDetails
+from shared.identifiers import caller_id
+from shared.outcome import RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown
+from shared.retention import ERASED, Hold, Retention, erased, hold, tombstone_of
+from shared.shown import transaction_body
+from shared.sold import Sold, seen
+from shared.transaction import State, heard, noted
+from shared.vas import Order, VasType
+from tests.sales import CALLER, KEY_CHANGE, METER, NOON, ORDER, PINNED_ORDER, RECEIPT, TOKEN, in_doubt, rejected, vended, vending
+
+LATER = NOON + timedelta(days=401)
+ANSWER = RawAnswer.of("vend", NOON, 200, "application/json", b'{"consumerDetails": {"name": "Jane Doe"}, "meterNumber": "12345678901"}')
+NOTHING = frozenset()
+
+
+def sold(**fields):
+    """A sale that has ended and is announced, with all that is personal."""
+    return structs.replace(vended(), open=None, answers=(ANSWER,), **fields)
+
+
+def bare(sale):
+    return erased(sale, at=LATER, by="retention", note="400 days")
+
+
+def test_what_is_personal_is_gone_and_what_a_customer_may_still_need_stays():
+    sale = sold()
+    after = bare(sale)
+    words = str(structs.asdict(after))
+    assert all(word not in words for word in (METER, "Jane", "Main Road", "Arrears are due"))
+    assert after.receipt.consumer is None and after.order.recipient is None and after.answers[0].sha256 == ANSWER.sha256
+    assert [token.number for token in after.receipt.tokens] == [KEY_CHANGE, TOKEN] and after.receipt.charges == RECEIPT.charges
+    assert after.order.amount == sale.order.amount and after.order.reference == ORDER.reference
+
+
+def test_neither_version_nor_events_change_and_the_history_says_who_and_why():
+    sale = sold()
+    after = bare(sale)
+    same = ("version", "updated_at", "unannounced", "state", "open", "fingerprint", "idempotency_key", "request_id")
+    assert all(getattr(after, name) == getattr(sale, name) for name in same)
+    assert after.history[:-1] == sale.history and after.erased_at == LATER
+    assert (after.history[-1].what, after.history[-1].by, after.history[-1].note) == (ERASED, "retention", "400 days")
+
+
+def test_a_caller_sees_the_same_sale_without_its_consumer_and_its_recipient():
+    before, after = (transaction_body(one, State.VENDED, ConsumerDetails.FULL) for one in (sold(), bare(sold())))
+    assert after["receipt"] == before["receipt"] | {"consumer": None}
+    assert {**after, "receipt": None} == {name: value for name, value in before.items() if name != "meterNumber"} | {"receipt": None}
+
+
+def test_it_is_done_once_and_what_holds_nothing_personal_stays_as_it_is():
+    after = bare(sold())
+    assert bare(after) is after
+    plain = structs.replace(vended(Receipt(supplier_transaction_id="s-1"), order=PINNED_ORDER), open=None)
+    assert bare(plain) is plain
+    assert bare(structs.replace(plain, answers=(ANSWER,))).answers[0].body == b""
+
+
+@pytest.mark.parametrize("number", [{"account_number": "0012349708"}, {"mobile_number": "27821234567"}])
+@pytest.mark.parametrize("text", ["Acc {}", "ref-{}-7", "0{}"])
+def test_texts_that_quote_the_number_go_with_it(number, text):
+    (digits,) = number.values()
+    order = Order(
+        vas_type=VasType.AIRTIME, amount=ORDER.amount, merchant_product_id="airtime", reference=text.format(digits[-9:]), **number
+    )
+    receipt = structs.replace(RECEIPT, reference=text.format(digits[-9:]), instructions=f"For {digits[-9:-4]} {digits[-4:]}", tokens=())
+    after = bare(structs.replace(vended(receipt, order=order), open=None))
+    assert (after.order.reference, after.receipt.reference, after.receipt.instructions) == (None, None, None)
+    assert after.receipt.receipt_number == RECEIPT.receipt_number
+
+
+def test_what_comes_after_the_erasure_brings_nothing_back_that_changes_nothing():
+    after = bare(sold())
+    assert heard(after, RawAnswer.of("reprint", LATER, 200, None, b'{"name": "Jane Doe", "n": 1}')) is after
+
+
+def test_what_contradicts_an_erased_sale_is_kept_for_whoever_decides_and_goes_when_it_is_erased_again():
+    contradicted = structs.replace(bare(sold()), answers=(ANSWER,))
+    again = bare(contradicted)
+    assert again.answers[0].body == b"" and again.erased_at == LATER
+
+
+@pytest.mark.parametrize(
+    ("sale", "named", "unsettled", "why"),
+    [
+        (sold(), NOTHING, NOTHING, None),
+        (structs.replace(rejected(Rejected(Reason.METER_UNKNOWN, "1002")), open=None), NOTHING, NOTHING, None),
+        (vending(), NOTHING, NOTHING, Hold.OPEN),
+        (in_doubt(), NOTHING, NOTHING, Hold.OPEN),
+        (structs.replace(in_doubt(), open=None, outcome=Unknown("lost")), NOTHING, NOTHING, Hold.OPEN),
+        (vended(structs.replace(RECEIPT, tokens=(), tokens_due=TokensDue.PENDING)), NOTHING, NOTHING, Hold.OPEN),
+        (sold(unannounced=("brand_new",)), NOTHING, NOTHING, Hold.OPEN),
+        (sold(), {sold().id}, NOTHING, Hold.DISCREPANCY),
+        (sold(), {"another"}, {sold().day - timedelta(days=2), sold().day + timedelta(days=2)}, None),
+        (sold(), NOTHING, {sold().day}, Hold.SETTLING),
+        (sold(), NOTHING, {sold().day - timedelta(days=1)}, Hold.SETTLING),
+        (sold(), NOTHING, {sold().day + timedelta(days=1)}, Hold.SETTLING),
+    ],
+)
+def test_what_is_still_needed_stays(sale, named, unsettled, why):
+    assert hold(sale, named, unsettled) is why
+
+
+def test_a_tombstone_says_which_key_it_binds_and_nothing_about_anybody():
+    sale = noted(sold(), sold().history[0])
+    tombstone = tombstone_of(sale, LATER)
+    words = str(structs.asdict(tombstone))
+    assert (tombstone.id, tombstone.fingerprint, tombstone.state) == (sale.id, sale.fingerprint, State.VENDED)
+    assert tombstone.caller == caller_id(sale.mode, CALLER)
+    assert all(word not in words for word in (METER, "Jane", TOKEN, KEY_CHANGE, sale.idempotency_key, "basket 7"))
+
+
+def test_settlement_knows_a_retired_sale_by_all_that_it_compares_but_its_recipient():
+    sale = sold()
+    assert seen(tombstone_of(sale, LATER)) == structs.replace(Sold.of(sale), recipient=None, sign_of_vend=False)
+
+
+def test_days_are_counted_from_the_business_day():
+    retention = Retention(days=1826, personal_data_days=400)
+    today = LATER.date()
+    assert (today - retention.erases_up_to(today)).days == 400 and (today - retention.retires_up_to(today)).days == 1826
