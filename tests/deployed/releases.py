@@ -13,15 +13,15 @@ LAST_RELEASE: Final = "27daa5bbcaa3253faf47aaeecd0255d98d9742aa"
 only for the sake of the release before (`docs/firestore.md`) stays where it is."""
 
 
-def last_release(into: Path) -> Path:
-    """The tree of the last release, in a folder of its own. Skips where this is no clone that reaches back so far."""
+def last_release(into: Path, *parts: str) -> Path:
+    """The tree of the last release, or parts of it, in a folder of its own. Skips where this is no clone that reaches back so far."""
     if not (ROOT / ".git").exists():
         pytest.skip("no clone: the last release is not here to run beside this one")
     if _git("cat-file", "-e", f"{LAST_RELEASE}^{{commit}}").returncode:
         shallow = _git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
         assert shallow, f"the last release, {LAST_RELEASE}, is no commit of this repository"
         pytest.skip(f"a shallow clone: the last release, {LAST_RELEASE}, is not in it")
-    packed = _git("archive", LAST_RELEASE, "functions", "shared", "requirements.txt")
+    packed = _git("archive", LAST_RELEASE, *(parts or ("functions", "shared", "requirements.txt")))
     assert packed.returncode == 0, packed.stderr.decode()
     into.mkdir(parents=True)
     subprocess.run(["tar", "-x", "-C", str(into)], input=packed.stdout, check=True)

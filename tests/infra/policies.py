@@ -64,6 +64,11 @@ A_PERSONS: Final = re.compile(
     r"google_(\w+_iam_\w+|service_account|secret_manager_secret|cloudbuild_trigger|kms_\w+|compute_\w+|billing_budget)"
 )
 
+# What is gone with its resource: sales, events that no wallet has read, files, logs. Secrets and the database refuse by themselves.
+HOLDS_DATA: Final = re.compile(
+    r"google_(compute_disk|firestore_database|kms_crypto_key|logging_project_bucket_config|pubsub_(subscription|topic)|storage_bucket)"
+)
+
 # The grants without which something does not work, as (type, target, role, account). A target is the grant's key, or a part of its name.
 NEEDED: Final = (
     *(("project_iam_member", name, "roles/datastore.user", name) for name in FUNCTIONS),
@@ -310,6 +315,13 @@ def data_is_kept(plan: Plan) -> Iterator[str]:
             yield f"{bucket.address} has no retention"
 
 
+def nothing_that_holds_data_is_deleted(plan: Plan) -> Iterator[str]:
+    """Nor replaced, which deletes it as well. Who means to takes it out of the state, and deletes it by hand when it is empty."""
+    for address, actions in sorted(plan.changes.items()):
+        if plan.live and "delete" in actions and HOLDS_DATA.fullmatch(_type_in(address)):
+            yield f"{address} would be deleted with what is in it: docs/deploying.md, what no plan deletes"
+
+
 def what_is_served_may_be_used(plan: Plan) -> Iterator[str]:
     """The functions are told one database, which is there, and each may use every database of the plan."""
     databases = {database["name"] for database in plan.of("firestore_database")}
@@ -552,6 +564,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     deadlines_nest,
     the_code_accepts_its_environment,
     data_is_kept,
+    nothing_that_holds_data_is_deleted,
     what_is_served_may_be_used,
     events_are_kept,
     each_wallet_reads_its_own_events,

@@ -217,6 +217,8 @@ HOLDS_DATA: Final = re.compile(
         pytest.param(["-var=personal_data_days=90"], r'module\.function\["reconcile"\].*', id="personal data kept for less long"),
         pytest.param(["-var=settlement_retention_days=60"], r"google_storage_bucket\.settlement", id="retention"),
         pytest.param(["-var=settlement_retention_locked=true"], r"google_storage_bucket\.settlement", id="retention, locked"),
+        pytest.param(["-var=logs_retention_days=60"], r"google_logging_project_bucket_config\.regional", id="retention of logs"),
+        pytest.param(["-var=events_retention_days=14"], r"google_pubsub_(topic\.transactions|subscription\..*)", id="retention of events"),
         pytest.param(
             [RESTORED], r'module\.restored\["restored"\]\..*|google_project_iam_member\.restored_user\[.*', id="a restored database"
         ),
