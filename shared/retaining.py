@@ -17,7 +17,6 @@ from shared.contradiction import discrepancies
 from shared.reconciling import Each
 from shared.recording import Recording
 from shared.retention import BY_AGE, Hold, Retention, around, erased, hold, tombstone_of
-from shared.settled_day import Status
 from shared.settlement_papers import day_marks, progress_id, refused_mark, runs_id
 from shared.store import MOST_DELETED, Books, Conflict, Paper, PaperKind, Place, Placed, SaleRetired, UnreadableRecord
 from shared.transaction import BUSINESS_TIME, SHARDS, Transaction, business_day
@@ -108,7 +107,7 @@ class Retaining(Recording, frozen=True, kw_only=True):
         async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, day_marks(mode)[0]):
             if (day := _day(paper.body.get("day"))) is not None:
                 unended.add(day)
-                if paper.body.get("status") != Status.FILE_MISSING or paper.body.get("open", True) or paper.body.get("notReadable"):
+                if paper.body.get("open", True) or paper.body.get("notReadable"):
                     unsettled.add(day)
         async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, refused_mark(mode)):
             if (day := _day((paper.body.get("refusal") or {}).get("day"))) is not None:

@@ -97,6 +97,8 @@ UPDATE transactions SET revision = revision + 1, document = ?, day_shard = '', c
 WHERE id = ?
 """
 _SELECT: Final = "SELECT id, document, revision FROM transactions"
+_ADD_PREVEND: Final = "INSERT OR IGNORE INTO prevends (id, revision, document) VALUES (?, 1, ?)"
+_EXPIRED: Final = "DELETE FROM prevends WHERE json_extract(document, '$.expireAt') < ?"  # as Firestore does by itself
 _UP_TO_DAY: Final = """
 SELECT day_shard, id, document, revision FROM transactions WHERE (day_shard, id) > (?, ?) AND day_shard <= ? ORDER BY day_shard, id LIMIT ?
 """
@@ -230,8 +232,11 @@ class SqliteStore:
         return structs.replace(after, revision=str(revision + 1))
 
     async def add_prevend(self, prevend: Prevend) -> None:
-        statement = "INSERT OR IGNORE INTO prevends (id, revision, document) VALUES (?, 1, ?)"
-        await self._connection.commit(lambda sqlite: sqlite.execute(statement, (prevend.id, _json(prevend_document(prevend)))))
+        def work(sqlite: sqlite3.Connection) -> None:
+            sqlite.execute(_EXPIRED, (_sortable(prevend.created_at),))
+            sqlite.execute(_ADD_PREVEND, (prevend.id, _json(prevend_document(prevend))))
+
+        await self._connection.commit(work)
 
     async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction | Unread]:
         statement = f"{_SELECT} WHERE caller_day = ? AND id > ? ORDER BY id LIMIT ?"

@@ -9,9 +9,10 @@ from shared.outcome import Consumer, RawAnswer, Receipt, Vended
 from shared.retention import erased, tombstone_of
 from shared.store import Conflict, LookupBy, Paper, PaperKind, SaleRetired
 from shared.store.document import tombstone_document, transaction_document
+from shared.store.sqlite import SqliteStore
 from shared.transaction import SHARDS, State, with_open
 from shared.vas import Mode
-from tests.contract.test_store import CALLER, METER, NOON, outcomes, sale, shard, store, vended  # noqa: F401 -- a fixture
+from tests.contract.test_store import CALLER, METER, NOON, outcomes, prevend, sale, shard, store, vended  # noqa: F401 -- a fixture
 from tests.newer import on_record
 
 LATER = NOON + timedelta(days=500)
@@ -135,3 +136,19 @@ async def test_papers_are_deleted_as_they_were_read_all_or_none(store):  # noqa:
         await store.delete_papers(PaperKind.SETTLEMENTS, made)
     await store.delete_papers(PaperKind.SETTLEMENTS, [made[0], changed])
     assert [paper.id async for paper in store.marked_papers(PaperKind.SETTLEMENTS, "live")] == ["live-2"]
+
+
+async def test_a_prevend_that_expired_long_ago_is_kept_no_longer(tmp_path):
+    """On SQLite, when another one is added. On Firestore by the TTL, which the emulator does not have and the plan is tested for."""
+    opened = await SqliteStore.open(str(tmp_path / "store.sqlite"), timeout_seconds=10)
+    old, used, young = prevend(), prevend(), prevend(created_at=NOON + timedelta(hours=24), expires_at=NOON + timedelta(hours=25))
+    for one in (old, used):
+        await opened.add_prevend(one)
+    await opened.create(sale(), await opened.find_prevend(used.id))
+    await opened.add_prevend(young)
+    found = [await opened.find_prevend(one.id) is not None for one in (old, used, young)]
+    later = NOON + timedelta(days=3)
+    await opened.add_prevend(prevend(created_at=later, expires_at=later))
+    found += [await opened.find_prevend(one.id) is not None for one in (old, used, young)]
+    await opened.close()
+    assert found == [True, True, True, False, False, False]  # a late purchase is told "expired" for a day

@@ -217,6 +217,32 @@ def test_whatever_newer_code_may_write_no_route_fails_nothing_is_sold_again_and_
     assert all(kept(kept_documents[sale_id], one.place) for sale_id, one in made.items() if still_there(one, kept_documents[sale_id]))
 
 
+def test_the_last_release_shows_what_is_left_of_an_old_sale_and_sells_nothing_under_its_key(releases: Releases) -> None:
+    last, this = releases
+    fresh_morning(releases)
+    sold, airtime, refused = this.buy(), last.buy(service=VasType.AIRTIME), last.buy(merchantProductId="none")
+    lost = last.buy(loses_the_answer)
+    before = {sale.id: of(last, sale).repeated() for sale in (sold, airtime)}
+    this.clocks.pass_by(timedelta(days=401))
+    done = this.reconcile.http.post("/retention").raise_for_status().json()
+    assert done["erased"] >= 2 and done["held"] >= 1
+    for sale in (sold, airtime):
+        shown = looks_alike(last, this, sale)
+        assert shown["receipt"] == before[sale.id].json()["receipt"] | {"consumer": None}
+        assert "meterNumber" not in shown and "mobileNumber" not in shown
+    assert of(last, lost).repeated().status_code == of(this, lost).repeated().status_code == 202
+
+    this.clocks.pass_by(timedelta(days=1500))
+    assert this.reconcile.http.post("/retention").raise_for_status().json()["retired"] >= 3
+    for sale in (sold, airtime, refused):
+        for shop, status, name in ((last, 503, "store-unavailable"), (this, 410, "key-retired"), (last, 503, "store-unavailable")):
+            again = of(shop, sale).repeated()
+            assert (again.status_code, again.json()["type"], "state" in again.json()) == (status, f"/problems/{name}", False)
+            assert shop.purchase.http.get(f"/transactions/{sale.id}").status_code == status
+    assert [len(this.switch.deals_of(sale.recipient)) for sale in (sold, airtime, refused, lost)] == [1, 1, 0, 1]
+    assert last.buy().status == 201 and last.sweep()["examined"] >= 0
+
+
 class Made(NamedTuple):
     """A sale as newer code has left it."""
 
