@@ -8,13 +8,14 @@ CANDIDATES := python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13.*/bin/pyt
 	python3.11 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.11.*/bin/python3.11 python3
 
 VENV := .venv
+SCANNER := .venv-checkov
 INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # Stamps. The first one's name holds the choice of interpreter, so another choice makes another environment.
 PYTHON_MADE := $(VENV)/.made-with-$(or $(subst /,-,$(PYTHON)),default)
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: bench fuzz run test lint mutants package openapi images plan lock simulate
+.PHONY: bench fuzz run test lint mutants package openapi images plan lock scan simulate
 .DELETE_ON_ERROR:
 
 run: $(INSTALLED)
@@ -28,6 +29,10 @@ lint: $(INSTALLED_DEV)
 	@$(VENV)/bin/ruff check --quiet
 	@$(VENV)/bin/ruff format --check --quiet
 	@$(VENV)/bin/mypy --no-error-summary
+
+# What an independent scanner says of the Terraform, but for what tests/infra/accepted.py accepts and why. It asks nobody.
+scan: $(SCANNER)/.installed
+	@$(SCANNER)/bin/python -m tests.infra.scan $(SCANNER)/bin/checkov
 
 # Everything that is measured, with each goal beside it: some seven minutes. docs/performance.md says what is meant.
 bench: $(INSTALLED)
@@ -68,18 +73,30 @@ plan: package $(INSTALLED)
 
 # Takes the newest versions that fit; --universal, because the functions run where no developer does.
 lock: $(INSTALLED_DEV)
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-checkov; do \
 	  $(VENV)/bin/uv pip compile $$name.in --output-file $$name.txt --upgrade --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet || exit 1; \
 	done
 
 # A candidate has to prove itself: a pyenv shim is on PATH even when it starts nothing, and Debian packs venv apart.
-$(PYTHON_MADE):
+define MAKE_ENVIRONMENT
 	@for python in $(or $(PYTHON),$(CANDIDATES)); do \
 	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
-	  echo "making $(VENV) with $$("$$python" --version)"; \
-	  "$$python" -m venv --clear $(VENV) && touch $@; exit; \
+	  echo "making $(1) with $$("$$python" --version)"; \
+	  "$$python" -m venv --clear $(1) && touch $@; exit; \
 	done; echo "$(or $(PYTHON),no python on PATH) is not a Python 3.11 or newer with venv: set PYTHON to one" >&2; exit 1
+endef
+
+$(PYTHON_MADE):
+	$(call MAKE_ENVIRONMENT,$(VENV))
+
+$(SCANNER)/.made:
+	$(call MAKE_ENVIRONMENT,$(SCANNER))
+
+$(SCANNER)/.installed: requirements-checkov.txt $(SCANNER)/.made
+	@echo "installing $<"
+	@$(SCANNER)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 $(INSTALLED): requirements.txt $(PYTHON_MADE)
 	@echo "installing $<"
