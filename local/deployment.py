@@ -7,7 +7,8 @@ from typing import Any, Final
 import httpx
 
 from local.terminal import Steps, Stop, Verdict, said
-from shared.problem import Fault, Retry
+from shared.problem import Fault
+from shared.refusals import Retry
 from shared.vas import last_four
 
 READ_SECONDS: Final = 240.0  # longer than a function may take

@@ -6,7 +6,8 @@ from markupsafe import Markup
 from typing_extensions import TypedDict
 
 from shared.pages import template
-from shared.problem import KINDS, Name, Retry
+from shared.problem import KINDS, Name
+from shared.refusals import Retry
 
 NAMES: Final[dict[str, Name]] = {name.value: name for name in sorted(KINDS, key=lambda name: (KINDS[name].status, name.value))}
 """Every problem by its name, in the order of their statuses."""

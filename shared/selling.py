@@ -13,7 +13,8 @@ from shared import api, bodies
 from shared.config import Config
 from shared.identifiers import Caller, fingerprint
 from shared.outcome import Rejected
-from shared.problem import Fault, Problem, Retry, of_refusal
+from shared.problem import Fault, Problem, of_refusal
+from shared.refusals import Retry
 from shared.shown import DayBody, TransactionBody, state_shown, transaction_body, unread_body
 from shared.transaction import State, Transaction
 from shared.unread import Unread

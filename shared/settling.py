@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
-from itertools import chain, groupby
+from itertools import chain
 from typing import Any, Final, Protocol
 
 from msgspec import structs
@@ -18,20 +18,17 @@ from shared import logs
 from shared.identifiers import one_spelling
 from shared.matching import ONE_DAY, Filed, Readings
 from shared.mobilemart.settlement_file import Line
-from shared.mobilemart.settlement_writer import line_text
-from shared.outcome import Answer, RawAnswer, Reason, Rejected, Unknown, Vended
-from shared.reconciling import Each
-from shared.recording import Recording
-from shared.settled_day import Json, Proof, SettledDay, Sign
-from shared.settlement import OPEN_STATES, around, compare, files_needed
+from shared.proving import Proving
+from shared.settled_day import Json, SettledDay
+from shared.settlement import around, compare, files_needed
 from shared.settlement_files import Answered, Files, Found, FoundFiles, NotTaken, Reading, Refusal, Refused, StoredFile, to_the_end
-from shared.settlement_papers import AT_ONCE, BY, DayPapers, Runs, with_healed
+from shared.settlement_papers import AT_ONCE, DayPapers, Runs, with_healed
 from shared.settling_past import PastFiles, Read
 from shared.settling_turns import Standing, around_asked, in_turn, is_foreign
 from shared.sold import Sold, seen
 from shared.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable, UnreadableRecord
 from shared.tombstone import Tombstone
-from shared.transaction import SHARDS, State, Transaction, after, business_day
+from shared.transaction import SHARDS, State, Transaction, business_day
 from shared.unread import Unread
 from shared.value import Value
 from shared.withdrawn import Earlier, Past, withdrawn
@@ -127,12 +124,11 @@ class _Run:
             self.once_more.append(day)
 
 
-class Settling(Recording, frozen=True, kw_only=True):
+class Settling(Proving, frozen=True, kw_only=True):
     """Settles days, over the ports. Two at once do no harm: each finds what the other has written."""
 
     store: Archive
     files: Files
-    each: Each
     readings: Readings
 
     async def settle(self, day: date | None, until: datetime) -> Settled:
@@ -373,48 +369,6 @@ class Settling(Recording, frozen=True, kw_only=True):
                 return found
         return ()
 
-    async def _healed(self, settled: SettledDay) -> list[Transaction]:
-        """Put on record what the files prove; the sales as they are then. Signs first: they are what silence must not outlive."""
-        signed = await self.each(map(self._signed, settled.signs), AT_ONCE)
-        by_sale = groupby(sorted(settled.proofs, key=_in_order), key=lambda proof: proof.transaction_id)
-        proven = await self.each((self._proven(sale_id, tuple(proofs)) for sale_id, proofs in by_sale), AT_ONCE)
-        absent = await self.each((self._absent(sale_id) for sale_id in settled.absent), AT_ONCE)
-        return [*signed, *proven, *absent]
-
-    async def _signed(self, sign: Sign) -> Transaction:
-        """Remember that a line named a sale, unless it has ended since the files were compared."""
-        cause = f"named by line {sign.number} of the settlement file of {sign.day}"
-        answer = Answer(Unknown(cause, sign_of_vend=True), self._words(sign.line))
-
-        def learned(known: Transaction) -> Transaction:
-            is_open = known.state in OPEN_STATES
-            if is_open is not sign.is_of_doubt or (is_open and known.sign_of_vend):
-                return known
-            return after(known, answer, at=self.now(), by=BY, retry_seconds=self.rules.retry_seconds)
-
-        return await self.announce(await self.change(await self._held(sign.transaction_id), learned))
-
-    async def _proven(self, sale_id: str, proofs: Iterable[Proof]) -> Transaction:
-        sale = await self._held(sale_id)
-        for proof in proofs:
-            sale = await self.learn(sale, Answer(Vended(proof.receipt), self._words(proof.line)), by=BY)
-        return await self.announce(sale)
-
-    async def _absent(self, sale_id: str) -> Transaction:
-        """End a sale that the files prove was never made, unless it has shown a sign of a vend since they were compared."""
-        never = Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "absent from the settlement files"))
-
-        def learned(known: Transaction) -> Transaction:
-            if known.state not in OPEN_STATES or known.sign_of_vend:
-                return known
-            return after(known, never, at=self.now(), by=BY, retry_seconds=self.rules.retry_seconds)
-
-        return await self.announce(await self.change(await self._held(sale_id), learned))
-
-    def _words(self, line: Line) -> RawAnswer:
-        """A line as what the supplier said."""
-        return RawAnswer.of(BY, self.now(), None, None, line_text(line).encode())
-
     @property
     def _past(self) -> PastFiles:
         return PastFiles(files=self.files, papers=self._papers)
@@ -454,11 +408,6 @@ def _without(settled: SettledDay, retired: Collection[str]) -> SettledDay:
     proofs = tuple(one for one in settled.proofs if one.transaction_id not in retired)
     signs = tuple(one for one in settled.signs if one.transaction_id not in retired)
     return structs.replace(settled, proofs=proofs, signs=signs)
-
-
-def _in_order(proof: Proof) -> tuple[str, bool, str]:
-    """What ends a sale goes before what contradicts its end."""
-    return proof.transaction_id, not proof.ends_sale, proof.supplier_transaction_id
 
 
 def _tell_refused(day: date, refusal: Refusal) -> None:

@@ -17,7 +17,8 @@ from shared.config import ConsumerDetails, Environment
 from shared.money import Money
 from shared.outcome import Charge, Consumer, MeterDetails, Receipt, Rejected, TokensDue
 from shared.prevend import Prevend
-from shared.problem import Retry, of_refusal
+from shared.problem import of_refusal
+from shared.refusals import Retry
 from shared.sts import StsToken, TokenKind
 from shared.transaction import EventName, State, Transaction
 from shared.unread import Unread

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from pydantic import TypeAdapter
 
-from shared.problem import Retry
+from shared.refusals import Retry
 from shared.shown import ProblemBody, TransactionBody
 
 METER = {"meterNumber": "12345678901", "amountCents": 10_000}

@@ -12,7 +12,8 @@ from shared.dossier import dossier_body, unread_dossier_body
 from shared.money import Money
 from shared.outcome import Answer, Charge, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.prevend import Prevend
-from shared.problem import NEW_REASON, of_refusal
+from shared.problem import of_refusal
+from shared.refusals import NEW_REASON
 from shared.shown import encoded, event_body, transaction_body, unread_body
 from shared.sold import Sold, seen
 from shared.store import UnreadableRecord

@@ -7,7 +7,8 @@ import pytest
 
 from shared.money import Money
 from shared.outcome import Reason, Rejected
-from shared.problem import KINDS, Fault, Problem, Retry, of_refusal
+from shared.problem import KINDS, Fault, Problem, of_refusal
+from shared.refusals import Retry
 
 ANY = [*Fault, *Reason]
 

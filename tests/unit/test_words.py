@@ -7,7 +7,8 @@ from shared.matching import MerchantId
 from shared.mobilemart.answers import Concern
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES
 from shared.outcome import Reason, TokensDue
-from shared.problem import Fault, Retry
+from shared.problem import Fault
+from shared.refusals import Retry
 from shared.retention import Hold
 from shared.settled_day import Kind, Severity, Status
 from shared.store import LookupBy, PaperKind
