@@ -83,9 +83,10 @@ class FilesInThread:
 class StoredFiles(FilesInThread):
     """The files in a folder. Implements `shared.settlement_files.Files`."""
 
-    def __init__(self, folder: Folder, merchant: str | None) -> None:
+    def __init__(self, folder: Folder, merchant: str | None, leave: Callable[[], None] = lambda: None) -> None:
+        """`leave` gives up what the folder has opened, once nobody reads it any more."""
         super().__init__()
-        self._folder, self._choose = folder, Choice(merchant)
+        self._folder, self._choose, self._leave = folder, Choice(merchant), leave
 
     async def find(self, days: Collection[date]) -> Found:
         """As `Files.find`."""
@@ -94,6 +95,11 @@ class StoredFiles(FilesInThread):
     async def read(self, files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
         """As `Files.read`."""
         return await self._in_thread(partial(self._made, files, reading))
+
+    async def close(self) -> None:
+        """Leave the folder after what is being read, and let the thread end."""
+        await self._in_thread(self._leave)
+        await super().close()
 
     def _found(self, days: Collection[date]) -> Found:
         found = self._choose(self._folder(), days)
@@ -157,7 +163,8 @@ def files_in(place: str | None, merchant: str | None) -> StoredFiles:
     """The files in `gs://bucket/prefix` or `file:///folder`, or none at all where there is no place. Nothing is opened yet."""
     match urlsplit(place or ""):
         case parts if parts.scheme == "gs":
-            return StoredFiles(_Bucket(parts.netloc, parts.path.strip("/")), merchant)
+            bucket = _Bucket(parts.netloc, parts.path.strip("/"))
+            return StoredFiles(bucket, merchant, bucket.close)
         case parts if parts.scheme == "file":
             return StoredFiles(partial(_local_files, Path(unquote(parts.path))), merchant)
         case _:
@@ -243,12 +250,18 @@ class _Bucket:
                 from google.cloud.storage import Client
 
                 self._client = Client()
+                self._client._http.hooks["response"].append(_read_refusal)  # it has no public way
             retry = DEFAULT_RETRY.with_timeout(LISTING_SECONDS)
             for blob in self._client.list_blobs(self._bucket, prefix=self._prefix, timeout=TIMEOUT_SECONDS, retry=retry):
                 listed = _Listed(blob.name, blob.generation, blob.size, blob.content_encoding, blob.crc32c, blob.md5_hash)
                 yield StoredFile(blob.name.rpartition("/")[2], listed.mark, partial(self._chunks, listed))
         except Exception as error:  # Google's, those of `requests` and `urllib3`, and whatever else it does not catch
             raise FilesUnavailable(_cause(error)) from error
+
+    def close(self) -> None:
+        """Give up the client's connections."""
+        if self._client is not None:
+            self._client.close()
 
     def _chunks(self, listed: _Listed) -> Iterator[bytes]:
         return _expanded(self._stored(listed))
@@ -290,6 +303,12 @@ class _Bucket:
             raise FileUnreadable(_cause(error)) from error
         self._failed_last = False
         return part
+
+
+def _read_refusal(response: Any, **_: object) -> None:
+    """Read what stands beside a refusal, which gives its connection back. The client lets go of both unread when it tries again."""
+    if response.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        _ = response.content
 
 
 def _digest(listed: _Listed) -> tuple[Any, str | None]:

@@ -1,6 +1,7 @@
 """Which file is a day's, wherever they lie: one suite on a bucket and on a folder; and the files of the simulated supplier."""
 
 import errno
+import gc
 import gzip
 import hashlib
 import os
@@ -51,6 +52,7 @@ async def place(request, tmp_path, monkeypatch):
         yield one
         for files in one.opened:
             await files.close()
+    gc.collect()  # a connection that is left open fails the test that opened it
 
 
 def _bucket(monkeypatch) -> Iterator[Place]:
@@ -281,6 +283,7 @@ async def bucket(monkeypatch, impatient):
         files = files_in("gs://settlement/recon", None)
         yield service, files
         await files.close()
+    gc.collect()
 
 
 def put_three(service) -> str:
