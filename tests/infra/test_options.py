@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 import pytest
@@ -22,6 +23,12 @@ ABROAD: Final = '-var=exports_abroad={region="europe-west1"}'
 OF_OPTIONS: Final = re.compile(r"google_(billing_|kms_|compute_).*|.*export.*|.*sftp.*")
 
 
+@pytest.fixture(scope="module")
+def everything(planned_with: PlannedWith) -> Planned:
+    """The plan of an environment with every option."""
+    return cache(lambda environment: planned_with(environment, BUDGET, ABROAD, SFTP))
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_nothing_of_an_option_is_there_by_default(planned: Planned, environment: str) -> None:
     plan = planned(environment)
@@ -31,8 +38,8 @@ def test_nothing_of_an_option_is_there_by_default(planned: Planned, environment:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_a_budget_tells_of_half_of_most_and_of_all(planned_with: PlannedWith, environment: str) -> None:
-    plan = planned_with(environment, BUDGET)
+def test_a_budget_tells_of_half_of_most_and_of_all(everything: Planned, environment: str) -> None:
+    plan = everything(environment)
     assert policies.broken(plan) == []
     (budget,) = plan.of("billing_budget")
     assert budget["amount.0.specified_amount.0.units"] == "2500"
@@ -51,8 +58,8 @@ def test_a_budget_reaches_five_addresses_and_without_one_those_of_the_billing_ac
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_an_export_abroad_is_encrypted_and_begun_every_night(planned_with: PlannedWith, environment: str) -> None:
-    plan = planned_with(environment, ABROAD)
+def test_an_export_abroad_is_encrypted_and_begun_every_night(everything: Planned, environment: str) -> None:
+    plan = everything(environment)
     assert policies.broken(plan) == []
     (bucket,) = (each for each in plan.of("storage_bucket") if each["name"].endswith("-exports"))
     (key,) = plan.of("kms_crypto_key")
@@ -74,14 +81,14 @@ def test_the_database_that_is_served_is_what_is_exported(planned_with: PlannedWi
     assert job["http_target.0.uri"].endswith("/databases/restored:exportDocuments")
 
 
-def test_an_export_that_does_not_begin_is_noticed(planned_with: PlannedWith) -> None:
-    (metric,) = (each for each in planned_with("uat", ABROAD).of("logging_metric") if each["name"] == "vas/attempt_failed")
+def test_an_export_that_does_not_begin_is_noticed(everything: Planned) -> None:
+    (metric,) = (each for each in everything("uat").of("logging_metric") if each["name"] == "vas/attempt_failed")
     assert '"export"' in metric["filter"]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_an_sftp_server_takes_files_from_the_supplier_alone(planned_with: PlannedWith, environment: str) -> None:
-    plan = planned_with(environment, SFTP)
+def test_an_sftp_server_takes_files_from_the_supplier_alone(everything: Planned, environment: str) -> None:
+    plan = everything(environment)
     assert policies.broken(plan) == []
     (rule,) = plan.of("compute_firewall")
     assert (rule["source_ranges"], rule["allow.0.ports"]) == (["192.0.2.16/29"], ["22"])
@@ -101,8 +108,8 @@ def test_an_sftp_server_takes_files_from_the_supplier_alone(planned_with: Planne
     }
 
 
-def test_the_script_of_the_sftp_server_is_one(planned_with: PlannedWith) -> None:
-    (machine,) = planned_with("uat", SFTP).of("compute_instance")
+def test_the_script_of_the_sftp_server_is_one(everything: Planned) -> None:
+    (machine,) = everything("uat").of("compute_instance")
     done = subprocess.run(["bash", "-n"], input=machine["metadata"]["startup-script"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
