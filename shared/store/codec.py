@@ -25,7 +25,7 @@ from shared.value import Kept, Value, new_word
 EARLIEST_YEAR: Final = 2000  # what lies before is no time of ours, nor is what lies behind: neither can be calculated with
 LATEST_YEAR: Final = 2999
 
-MOST_DIGITS: Final = 1_000  # of a quantity, before its point or behind it: written out, it is text
+MOST_DIGITS: Final = 100_000  # of a quantity, before its point or behind it: written out, it is text
 
 Document = dict[str, Any]
 
