@@ -136,8 +136,8 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             "Key retired",
             "The sale of this key is kept no longer. Nothing was sold by this request.",
             when=(
-                "The key, or the id, is of a sale that is older than `RETENTION_DAYS`, or that a restored database has lost. The key stays bound "
-                "to it for ever: nothing is sold under it, whatever is asked for. `transactionId` names the sale."
+                "The key, or the id, is of a sale that is older than `RETENTION_DAYS`, or that a restored database has lost. The key stays "
+                "bound to it for ever: nothing is sold under it, whatever is asked for. `transactionId` names the sale."
             ),
             what_to_do=(
                 "Do not touch any money: this is no outcome, and the sale's end was told when it ended. If this is another purchase, and "
