@@ -65,7 +65,7 @@ class Shopper:
     def ask(self, after_seconds: float = 0.0) -> None:
         """Send the purchase, under the one key."""
         self._tries += 1
-        asked = self._asked()
+        asked = self.asked()
         if asked.prevend_id is None and not asked.allow_duplicate:
             self._world.once.add((asked.caller, asked.idempotency_key, asked.fingerprint))
         began = self._world.scheduler.steps
@@ -75,7 +75,8 @@ class Shopper:
 
         self._world.request(f"purchase {self.key}#{self._tries}", lambda at: at.vending.purchase(asked), ended, after_seconds)
 
-    def _asked(self) -> vending.PurchaseRequest:
+    def asked(self) -> vending.PurchaseRequest:
+        """The purchase, as it is sent each time."""
         prevend = self.purse.prevend if self.purse is not None else None
         return vending.PurchaseRequest(
             caller=self.caller,
@@ -127,7 +128,7 @@ class Shopper:
         if known is not None and began >= known[0] and shown is not known[1]:
             raise Violation("answers to one key never contradict each other", f"{self.key}: first {known[1]}, then {shown}")
         if shown is State.VENDED or shown is State.REJECTED:
-            held_sale = self._world.store.sales.get(sale.id)
+            held_sale = self._world.store.sales.get(sale.id) or self._world.store.tombstones.get(sale.id)
             if held_sale is None or held_sale.state is not shown:
                 raise Violation("no end is told that is not on record", f"{self.key} was told {shown}")
             if known is not None and known[1] is not shown:

@@ -56,7 +56,17 @@ POSTED: Final = ("the day before", "1 days later", "2 days later", "3 days later
 ENDS: Final = ("files", "a reprint", "people", "an answer that came late")
 COUNTED: Final = (
     *("sweep", "settle", "files come", "people decide", "people close", "people are hasty"),
-    *("the wall clock steps", "bad days", "vends"),
+    *(
+        "the wall clock steps",
+        "bad days",
+        "vends",
+        "years pass",
+        "sales erased",
+        "sales retired",
+        "a key is retired",
+        "an open sale is old",
+        "a bill comes years later",
+    ),
 )
 
 

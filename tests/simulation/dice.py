@@ -40,6 +40,10 @@ class Dice:
         """No more faults."""
         self._calm = True
 
+    def storm(self) -> None:
+        """Faults again."""
+        self._calm = False
+
     def pick(self, count: int) -> int:
         return int(self._draw() * count)
 

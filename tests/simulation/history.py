@@ -10,7 +10,7 @@ from shared.mobilemart.wire import REPRINTED
 from shared.store import MOST_ALIKE
 from shared.transaction import State, Transaction, business_day
 from shared.vas import VasType
-from tests.simulation import invariants, operators
+from tests.simulation import invariants, operators, years
 from tests.simulation.callers import Purse, Shopper, look_up
 from tests.simulation.character import NOT_ANSWERED, Character
 from tests.simulation.dice import Dice
@@ -36,6 +36,7 @@ LONG_ARE_ONE_IN: Final = 4
 CROWDS_ARE_ONE_IN: Final = 10  # of the rushes on which one caller's customers are
 SLOW_IN_A_CROWD: Final = {"store.find_open": 2.0, "supplier.vend": 7.0}  # seconds
 NEWER_CODE_IS_IN_ONE_OF: Final = 8
+YEARS_PASS_IN_ONE_OF: Final = 12
 PATIENCE: Final = (0, 0, 1, 2)  # how often a caller asks again, while faults last
 FEWEST_CALLS: Final = 30  # a history of fewer port calls than this is not worth its name
 
@@ -72,7 +73,7 @@ class History(World):
             self._the_clock_steps_back_inside_an_exchange()
         trade = self._trade()
         if trade != "none":
-            self._somebody_is_not_answered()
+            self.somebody_is_not_answered()
         if trade == "on":
             self._others_buy(1 + self.pick(2))
         if self.store.open and self.pick(4) == 0:
@@ -100,6 +101,10 @@ class History(World):
         if self.scheduler.calls < FEWEST_CALLS:
             self.sweep_now(idle=True)
 
+    def years_pass(self) -> None:
+        if self.pick(YEARS_PASS_IN_ONE_OF) == 0:
+            years.years_pass(self)
+
     def _trade(self) -> str:
         """Whether others buy beside what is in doubt, so that the files have enough in them; or nobody does any more, for two days."""
         if self.pick(60 if self.character.reprint == "by our id" else 2 if self.is_after_midnight else 8):
@@ -119,7 +124,7 @@ class History(World):
             self.sweep_now()
             self.clock.now += timedelta(seconds=61)
 
-    def _somebody_is_not_answered(self) -> None:
+    def somebody_is_not_answered(self) -> None:
         """Neither now nor later, once all else is calm."""
         if self.is_after_midnight:  # and no longer near it
             self.clock.now = max(self.clock.now, self.began + NEAR)

@@ -4,15 +4,19 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import structs
+
 from shared.config import ReprintBy
 from shared.mobilemart.wire import REPRINTED
 from shared.outcome import Reason, Receipt, Rejected, TokensDue
+from shared.retention import ERASED
 from shared.settled_day import Kind
 from shared.settlement_papers import day_marks
 from shared.store import PaperKind
 from shared.sts import TokenKind
+from shared.tombstone import Tombstone
 from shared.transaction import EventName, State, Transaction
-from shared.vas import Mode, VasType
+from shared.vas import Mode, Order, VasType
 from tests.simulation import evidence
 from tests.simulation.character import NAMED_BY_OUR_ID
 from tests.simulation.files import billed_on
@@ -75,6 +79,7 @@ def moves_well(before: Transaction, after: Transaction) -> None:
     """Terminal states never change, and nothing that was known is forgotten."""
     if after.state is not before.state and after.state not in NEXT_AS_DESIGNED[before.state]:
         raise Violation("terminal states never change", f"sale {after.id[:6]}: {before.state} -> {after.state}")
+    order = before.order if after.erased_at is None else without_numbers(before.order)
     same = (after.id, after.request_id, after.caller, after.idempotency_key, after.fingerprint, after.order, after.mode, after.created_at)
     if same != (
         before.id,
@@ -82,7 +87,7 @@ def moves_well(before: Transaction, after: Transaction) -> None:
         before.caller,
         before.idempotency_key,
         before.fingerprint,
-        before.order,
+        order,
         before.mode,
         before.created_at,
     ):
@@ -99,6 +104,31 @@ def moves_well(before: Transaction, after: Transaction) -> None:
             raise Violation("a receipt stays", f"sale {after.id[:6]} lost a token that was known")
         if known.tokens_due is TokensDue.DELIVERED and (now.tokens, now.pin) != (known.tokens, known.pin):
             raise Violation("a receipt stays", f"sale {after.id[:6]} changed its tokens")
+
+
+def without_numbers(order: Order) -> Order:
+    """An order that has lost to whom it went, and nothing else."""
+    return structs.replace(order, meter_number=None, account_number=None, mobile_number=None)
+
+
+def erases_well(world: "World", before: Transaction, after: Transaction) -> None:
+    """Personal data goes from a sale that has ended and that no open difference names, and nothing else changes with it."""
+    if len(after.history) == len(before.history) or after.history[-1].what != ERASED:
+        return
+    if before.open is not None or is_unfinished(before) or before.unannounced:
+        raise Violation("an open sale keeps its data", f"sale {after.id[:6]} is {before.state}")
+    if (after.version, after.updated_at, after.unannounced, after.open) != (before.version, before.updated_at, before.unannounced, None):
+        raise Violation("an erasure is no visible change", f"sale {after.id[:6]} v{before.version} -> v{after.version}")
+    if after.id in world.named_when_kept:
+        raise Violation("a sale that an open difference names keeps its data", f"sale {after.id[:6]}")
+
+
+def retires_well(world: "World", before: Transaction, tombstone: Tombstone) -> None:
+    """Only what has ended is retired, and its tombstone says how."""
+    if before.open is not None or is_unfinished(before) or before.id in world.named_when_kept:
+        raise Violation("an open sale is not retired", f"sale {before.id[:6]} is {before.state}")
+    if tombstone.state is not before.state or tombstone.fingerprint != before.fingerprint:
+        raise Violation("a tombstone says what became of its sale", f"sale {before.id[:6]}")
 
 
 def _went_back(before: Transaction, after: Transaction) -> bool:

@@ -18,6 +18,8 @@ from shared import (
     outcome,
     recording,
     resolving,
+    retaining,
+    retention,
     settlement_files,
     settlement_papers,
     settling,
@@ -393,6 +395,30 @@ PLANTS = (
     ),
     plant("a closure covers whatever the difference becomes", (closures.is_covered, before("    if SEEN in held", "    return True"))),
     plant("a settlement line is no evidence", (settling.Settling._healed, swap("sorted(settled.proofs, key=_in_order)", "()"))),
+    # Retention
+    plant("a tombstone frees its key", (retention.tombstone_of, swap("id=sale.id", "id=sale.request_id"))),
+    plant(
+        "an open sale is cleaned",
+        (retention.hold, swap("if sale.open is not None or sale.is_unfinished or sale.unannounced:", "if False:")),
+    ),
+    plant("a sale that an open difference names is cleaned", (retention.hold, swap("if sale.id in named:", "if False:"))),
+    plant(
+        "an erasure is a visible change",
+        (retention.erased, swap("erased_at=sale.erased_at or at", "erased_at=sale.erased_at or at, version=sale.version + 1")),
+    ),
+    plant("a raw answer outlasts the erasure", (retention._answer, swap('body=b""', "body=answer.body"))),
+    plant("a run goes past what it was cut short in", (retaining._Run._page, swap("last, place, PAGE", 'last, place or (last, ""), PAGE'))),
+    plant(
+        "what is held is forgotten",
+        (retaining._Run._keep_page, swap("held=self.progress.held | held, ", "")),
+    ),
+    plant(
+        "a retired sale is a stranger to settlement",
+        (
+            settling.Settling._named_by,
+            swap("[sale for sales in named for sale in sales]", '[sale for sales in named for sale in sales if hasattr(sale, "order")]'),
+        ),
+    ),
     # Records of newer code
     plant(
         "a change writes a record as this code has it",

@@ -52,7 +52,7 @@ class Summary:
 
     def add(self, history: History) -> None:
         """Count a history in."""
-        sales, calls = len(history.store.sales), history.scheduler.calls
+        sales, calls = len(history.store.sales) + len(history.store.tombstones), history.scheduler.calls
         self.histories += 1
         self.sales += sales
         self.calls += calls

@@ -1,6 +1,6 @@
 """A store with Firestore's semantics: preconditions, commits whose reply is lost, and commits that land after all hope is gone."""
 
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from datetime import date, datetime
 from types import coroutine
 from typing import Any, NamedTuple
@@ -10,7 +10,20 @@ from msgspec import structs
 from shared.identifiers import account_key
 from shared.prevend import Prevend
 from shared.sold import Sold
-from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable, UnreadableRecord
+from shared.store import (
+    CONTROLS,
+    CONTROLS_WITHIN,
+    MOST_ALIKE,
+    Conflict,
+    LookupBy,
+    Paper,
+    PaperKind,
+    Place,
+    SaleRetired,
+    StoreUnavailable,
+    UnreadableRecord,
+)
+from shared.tombstone import Tombstone
 from shared.transaction import SHARDS, Open, State, Transaction, shard_name
 from shared.unread import Unread
 from shared.vas import Mode, VasType
@@ -22,7 +35,7 @@ FIND = Call("store.find", *READ)
 FIND_PREVEND = Call("store.find_prevend", *READ)
 FIND_OPEN = Call("store.find_open", *READ)
 DUE = Call("store.due", *READ, weight=1 / 16)  # sixteen of them in a sweep
-OF_DAY = Call("store.of_day", *READ, weight=1 / 8)  # and 48 of these in the settling of a day
+OF_DAY = Call("store.of_day", *READ, weight=1 / 6)  # and 48 of these in the settling of a day
 ANY_OF_DAY = Call("store.any_of_day", *READ, weight=16)
 LOOKUP = Call("store.lookup", *READ, weight=3)
 CONTROL = Call("store.vended_lately", *READ, weight=6)
@@ -32,6 +45,9 @@ CREATE = Call("store.create", *WRITE)
 ADVANCE = Call("store.advance", *WRITE)
 ADD_PREVEND = Call("store.add_prevend", *WRITE)
 WRITE_PAPER = Call("store.write_paper", *WRITE, weight=5)
+UP_TO_DAY = Call("store.up_to_day", *READ, weight=1 / 8)  # 32 of them in a run
+RETIRE = Call("store.retire", *WRITE)
+DELETE_PAPERS = Call("store.delete_papers", *WRITE, weight=9)
 
 PAPERS_PAGE = 3
 _SHARD_NAMES = {mode: tuple(shard_name(mode, number) for number in range(SHARDS)) for mode in Mode}
@@ -44,6 +60,7 @@ class Watch(NamedTuple):
 
     created: Callable[[Transaction], None]
     advanced: Callable[[Transaction, Transaction], None]
+    retired: Callable[[Transaction, Tombstone], None]
     later: Callable[[Callable[[], object]], None]
 
 
@@ -54,7 +71,20 @@ class Store:
     announcement.
     """
 
-    __slots__ = ("_in_shard", "_newer", "_now", "_older_index", "_revision", "_watch", "open", "papers", "prevends", "sales", "writes")
+    __slots__ = (
+        "_in_shard",
+        "_newer",
+        "_now",
+        "_older_index",
+        "_revision",
+        "_watch",
+        "open",
+        "papers",
+        "prevends",
+        "sales",
+        "tombstones",
+        "writes",
+    )
 
     def __init__(self, now: Callable[[], datetime], watch: Watch, newer: NewerCode, *, older_index: bool = False) -> None:
         self._newer = newer
@@ -64,6 +94,7 @@ class Store:
         self._revision = 0
         self.writes = 0
         self.sales: dict[str, Transaction] = {}
+        self.tombstones: dict[str, Tombstone] = {}
         self.prevends: dict[str, Prevend] = {}
         self.papers: dict[tuple[PaperKind, str], Paper] = {}
         self._in_shard: dict[str, dict[str, Transaction]] = {}
@@ -78,6 +109,8 @@ class Store:
             yield fault
         if transaction_id in self._newer.unread:
             raise UnreadableRecord("newer code wrote it", self._newer.unread[transaction_id])
+        if found is None and transaction_id in self.tombstones:
+            raise SaleRetired(self.tombstones[transaction_id])
         return found
 
     @coroutine
@@ -126,7 +159,9 @@ class Store:
     def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Step:
         if (fault := (yield LOOKUP)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
-        found = [sale for sale in self.sales.values() if sale.mode is mode and _key(sale, by) == value.lower()]
+        found: list[Any] = [sale for sale in self.sales.values() if sale.mode is mode and _key(sale, by) == value.lower()]
+        if self.tombstones:
+            found += [one for one in self.tombstones.values() if by in _OF_TOMBSTONES and getattr(one, by) == value.lower()]
         if fault is not None:
             yield fault
         newest: list[Any] = sorted(found, key=_created_at, reverse=True)[:at_most]
@@ -172,6 +207,24 @@ class Store:
         if fault is not None:
             yield fault
         return found
+
+    @coroutine
+    def up_to_day(self, mode: Mode, shard: int, last: date, after: Place | None, at_most: int) -> Step:
+        if (fault := (yield UP_TO_DAY)) is Fault.REFUSED:
+            raise StoreUnavailable("refused")
+        behind = after or (date.min, "")
+        places = ((sale.day, sale.id) for sale in self.sales.values() if int(sale.id[:4], 16) % SHARDS == shard and sale.mode is mode)
+        page = sorted(place for place in places if behind < place and place[0] <= last)[:at_most]
+        found = [(place, self._newer.unread.get(place[1]) or self.sales[place[1]]) for place in page]
+        if fault is not None:
+            yield fault
+        return found
+
+    def retire(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Paper] = ()) -> Step:
+        return self._commit(RETIRE, lambda: self._retired(before, tombstone, papers))
+
+    def delete_papers(self, kind: PaperKind, papers: Sequence[Paper]) -> Step:
+        return self._commit(DELETE_PAPERS, lambda: self._deleted(kind, papers))
 
     @coroutine
     def read_paper(self, kind: PaperKind, paper_id: str) -> Step:
@@ -223,7 +276,7 @@ class Store:
         return written
 
     def _created(self, fresh: Transaction, prevend: Prevend | None) -> Transaction:
-        if fresh.id in self.sales:
+        if fresh.id in self.sales or fresh.id in self.tombstones:
             raise Conflict
         if prevend is not None:
             if self.prevends[prevend.id].revision != prevend.revision:
@@ -234,12 +287,29 @@ class Store:
         return stored
 
     def _advanced(self, before: Transaction, after: Transaction) -> Transaction:
-        held = self.sales[before.id]
-        if held.revision != before.revision:
+        held = self.sales.get(before.id)
+        if held is None or held.revision != before.revision:
             raise Conflict
         stored = self._keep(self._newer.changed(before, after))
         self._watch.advanced(held, stored)
         return stored
+
+    def _retired(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Paper]) -> None:
+        held = self.sales.get(before.id)
+        if held is None or held.revision != before.revision:
+            raise Conflict
+        self._deleted(PaperKind.DISCREPANCIES, papers)
+        del self.sales[before.id]
+        self.tombstones[tombstone.id] = tombstone
+        self._watch.retired(held, tombstone)
+
+    def _deleted(self, kind: PaperKind, papers: Sequence[Paper]) -> None:
+        for one in papers:
+            held = self.papers.get((kind, one.id))
+            if held is None or held.revision != one.revision:
+                raise Conflict
+        for one in papers:
+            del self.papers[kind, one.id]
 
     def rewrite(self, sale: Transaction) -> None:
         """A write of newer code's."""
@@ -305,6 +375,9 @@ def _key(sale: Transaction, by: LookupBy) -> str | None:
             return id_on_record(sale)
         case _:
             return sale.order.meter_number
+
+
+_OF_TOMBSTONES = frozenset({LookupBy.REQUEST_ID, LookupBy.SUPPLIER_TRANSACTION_ID})
 
 
 def _due_at(sale: Transaction) -> datetime:

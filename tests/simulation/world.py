@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, Final
 
 from shared.brake import Brake
+from shared.erasing import Erasing
 from shared.identifiers import Caller
 from shared.matching import Readings
 from shared.mobilemart.client import Settings
@@ -14,9 +15,11 @@ from shared.mobilemart.settlement_writer import Form
 from shared.operating import Operating
 from shared.ports import Rules
 from shared.reconciling import Sweeping
+from shared.retention import Retention
 from shared.settlement_files import FilesUnavailable
 from shared.settling import NoBusinessDay, Settled, Settling
 from shared.store import StoreUnavailable
+from shared.tombstone import Tombstone
 from shared.transaction import EventName, State, Transaction, business_day
 from shared.vas import Mode, VasType
 from shared.vending import Vending
@@ -42,6 +45,7 @@ ENOUGH: Final = timedelta(seconds=900 + 600 + 3600 + 1)  # the minimum age, what
 PERSONS_TURN: Final = timedelta(hours=61)  # a bit more than `REVIEW_AFTER_SECONDS`
 ENDED_BY: Final = {"settlement": "files", "reprint": "a reprint", "supplier": "an answer that came late"}
 RULES: Final = Rules(mode=MODE)
+RETENTION: Final = Retention(days=1826, personal_data_days=400)
 """The product's settings, as deployed."""
 
 
@@ -88,6 +92,10 @@ class Instance:
         return Settling(**self.ports, files=self.world.shelf, each=self.world.each, readings=Readings())
 
     @cached_property
+    def erasing(self) -> Erasing:
+        return Erasing(**self.ports, each=self.world.each, retention=RETENTION)
+
+    @cached_property
     def operating(self) -> Operating:
         return Operating(**self.ports, brake=self.brake)
 
@@ -112,6 +120,7 @@ class World:
         self.finished: dict[str, datetime] = {}  # when a sale ended, with all that was due
         self.closed: dict[str, tuple[object, ...]] = {}  # by discrepancy: what was seen when it was closed
         self.settling_since: list[datetime] = []  # when the runs that settle now began
+        self.named_when_kept: set[str] = set()  # sales that open differences name while years pass
         self.named: set[str] = set()  # sales that a line named, of a file with which its day was settled
         self.requested_cents = 0
         self.used_prevends: set[str] = set()
@@ -124,7 +133,7 @@ class World:
             self.clock, character, self.breaches, self.seen, self._asked, self._may_name, self._lacks_the_last, self._is_held
         )
         self.newer_code = NewerCode(Random(0), self.saw)
-        watch = Watch(self._created, self._advanced, self._land_later)
+        watch = Watch(self._created, self._advanced, self._retired, self._land_later)
         self.store = Store(self.clock.read, watch, self.newer_code, older_index=character.older_index)
         self.topic = Topic(self._published)
         self.shelf = Shelf()
@@ -146,6 +155,7 @@ class World:
         self.aftermath()
         for invariant in invariants.AT_THE_END:
             invariant(self)
+        self.years_pass()
 
     def storm(self) -> None:
         """People come, and faults strike."""
@@ -154,6 +164,9 @@ class World:
     def aftermath(self) -> None:
         """Time passes without faults, until everything has ended."""
         raise NotImplementedError
+
+    def years_pass(self) -> None:
+        """What becomes of old sales. Mostly nothing is played of it."""
 
     def ticks(self) -> float:
         """The monotonic clock, as whoever goes on now reads it."""
@@ -369,6 +382,7 @@ class World:
 
     def _advanced(self, before: Transaction, after: Transaction) -> None:
         invariants.moves_well(before, after)
+        invariants.erases_well(self, before, after)
         evidence.signs_on_evidence(self, before, after)
         if before.state is State.IN_DOUBT and after.state is not State.IN_DOUBT:
             self.saw(f"doubt ended by {ENDED_BY.get(after.history[-1].by, 'people')}")
@@ -385,6 +399,9 @@ class World:
             self.recovered.append(after.id)
         if self.trace is not None and before.version != after.version:
             self.say(f"on record: sale {after.id[:6]} {after.state} v{after.version} by {after.history[-1].by}")
+
+    def _retired(self, before: Transaction, tombstone: Tombstone) -> None:
+        invariants.retires_well(self, before, tombstone)
 
     def _published(self, event: EventName, sale: Transaction) -> None:
         invariants.announces_what_is_on_record(self, event, sale)
