@@ -125,6 +125,13 @@ def test_a_wallets_filter_is_the_hash_in_its_messages(
     assert wallet["filter"] == f'attributes.caller = "{printed}"'
 
 
+def test_an_environment_may_begin_without_a_wallet(new_workspace: NewWorkspace) -> None:
+    """On the first day there may be none; the archive keeps its events all the same."""
+    plan = Plan.read(new_workspace().plan("uat", "-var=wallets={}"))
+    assert policies.broken(plan) == []
+    assert [each["name"] for each in plan.of("pubsub_subscription")] == ["transactions-archive"]
+
+
 def test_a_proxy_before_reconcile_may_call_it(new_workspace: NewWorkspace) -> None:
     plan = Plan.read(new_workspace().plan("uat", "-var=iap_audience=/projects/123456789012/global/backendServices/1"))
     assert policies.broken(plan) == []
