@@ -81,8 +81,16 @@ def test_a_file_that_changed_a_moment_ago_is_left_whatever_time_the_client_gave_
     assert cloud.objects == {} and path.exists()
 
 
-@pytest.mark.parametrize("name", [".hidden", f"{NAME}.filepart", f"{NAME}.tmp", "a name with spaces", "..x"])
-def test_what_no_file_of_the_suppliers_is_called_is_left(server: Path, deliver: Deliver, cloud: Cloud, name: str) -> None:
+@pytest.mark.parametrize("name", ["a name with spaces.txt", "-rf", "naïve.txt"])
+def test_a_name_that_none_of_the_suppliers_files_has_is_set_aside_and_said(server: Path, deliver: Deliver, cloud: Cloud, name: str) -> None:
+    pushed(server, name=name)
+    assert deliver(cloud) == 1
+    assert cloud.objects == {} and len(list((server / "refused").iterdir())) == 1
+    assert said(cloud) == [("ERROR", "settlement file refused: no file of the supplier's has such a name")]
+
+
+@pytest.mark.parametrize("name", [".hidden", f"{NAME}.filepart", f"{NAME}.tmp", "..x"])
+def test_what_clients_call_an_unfinished_file_is_left(server: Path, deliver: Deliver, cloud: Cloud, name: str) -> None:
     pushed(server, name=name)
     assert deliver(cloud) == 0
     assert cloud.objects == {}

@@ -35,17 +35,17 @@ def main(bucket: str, root: Path) -> int:
     failed = False
     for path in whole(root / "home" / "in", time.time(), opened()):
         try:
-            taken = google.brought(bucket, path)
-        except OSError as error:  # refused, or not reached: the next minute tries again
+            refused = google.refused(bucket, path) if NAMED.fullmatch(path.name) else "no file of the supplier's has such a name"
+        except OSError as error:  # not allowed, or not reached: the next minute tries again
             failed = True
             google.say("ERROR", "settlement file not brought", file=path.name, cause=str(error))
             continue
-        path.replace(root / ("delivered" if taken else "refused") / f"{path.name}.{int(time.time())}")
-        if taken:
-            google.say("INFO", "settlement file brought", file=path.name)
-        else:
+        path.replace(root / ("refused" if refused else "delivered") / f"{path.name[:200]}.{int(time.time())}")
+        if refused:
             failed = True
-            google.say("ERROR", "settlement file refused: another of its name lies in the bucket", file=path.name)
+            google.say("ERROR", f"settlement file refused: {refused}", file=path.name)
+        else:
+            google.say("INFO", "settlement file brought", file=path.name)
     for old in (*(root / "delivered").iterdir(), *(root / "refused").iterdir()):
         if old.stat().st_ctime < time.time() - KEPT_SECONDS:
             old.unlink()
@@ -57,7 +57,7 @@ def whole(folder: Path, now: float, writing: frozenset[str]) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         about = path.lstat()
         is_file = path.is_file() and not path.is_symlink()
-        named = NAMED.fullmatch(path.name) and not path.name.endswith(UNFINISHED)
+        named = not path.name.startswith(".") and not path.name.endswith(UNFINISHED)
         if is_file and named and about.st_ctime <= now - QUIET_SECONDS and str(path) not in writing:
             yield path
 
@@ -79,8 +79,8 @@ class Google:
     def __init__(self) -> None:
         self._headers: dict[str, str] = {}
 
-    def brought(self, bucket: str, path: Path) -> bool:
-        """Whether the bucket holds this file under its name, now or already; false when it holds another.
+    def refused(self, bucket: str, path: Path) -> str | None:
+        """Why the bucket cannot hold this file under its name; `None`: it does, now or already.
 
         Raises:
             OSError: neither is known.
@@ -91,8 +91,9 @@ class Google:
             if refused.code not in (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.FORBIDDEN):
                 raise
             there = self._json(f"{STORAGE}/storage/v1/b/{bucket}/o/{quote(path.name, safe='')}?fields=md5Hash")
-            return bool(there["md5Hash"] == base64.b64encode(hashlib.md5(path.read_bytes(), usedforsecurity=False).digest()).decode())
-        return True
+            if there["md5Hash"] != base64.b64encode(hashlib.md5(path.read_bytes(), usedforsecurity=False).digest()).decode():
+                return "another of its name lies in the bucket"
+        return None
 
     def say(self, severity: str, message: str, **fields: str) -> None:
         """A line in the project's log; where that fails, in the machine's."""
