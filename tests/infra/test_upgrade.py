@@ -1,4 +1,8 @@
-"""What this configuration does to an environment that the last release has made: planned over its applied state."""
+"""What this configuration does to an environment that the last release has made: planned over its applied state.
+
+Whoever makes the next release (`tests/deployed/releases.py`) takes out what only this one's upgrade needs: the first test, and the
+commands in the second.
+"""
 
 import re
 import shlex
