@@ -30,8 +30,9 @@ from shared.channels import channel
 from shared.identifiers import Caller, caller_id, transaction_id
 from shared.money import Money
 from shared.store import Conflict, SaleRetired, UnreadableRecord
+from shared.store.database import Database, Write
 from shared.store.document import tombstone_document
-from shared.store.firestore import SALES, Database, FirestoreStore, Write
+from shared.store.firestore import SALES, FirestoreStore
 from shared.tombstone import Tombstone
 from shared.transaction import State, business_day
 from shared.vas import SUPPLIER_IDS, Mode, VasType

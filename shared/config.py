@@ -47,17 +47,8 @@ NAMES: Final = frozenset(  # every variable that there is
             "SETTLEMENT_FILES",
             "SETTLEMENT_MERCHANT",
         ),
-        *(
-            "OIDC_ISSUER",
-            "OIDC_AUDIENCE",
-            "OIDC_JWKS_URL",
-            "OIDC_SCOPE",
-            "OIDC_SCOPE_CLAIM",
-            "OIDC_ISSUER_ALIASES",
-            "IAP_AUDIENCE",
-            *_EMULATORS,
-            _STORAGE_EMULATOR,
-        ),
+        *("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL", "OIDC_SCOPE", "OIDC_SCOPE_CLAIM", "OIDC_ISSUER_ALIASES", "IAP_AUDIENCE"),
+        *(*_EMULATORS, _STORAGE_EMULATOR),
     }
 )
 _OURS: Final = ("MOBILEMART_", "OIDC_")  # whatever begins like that is meant for us
@@ -264,7 +255,7 @@ def load(environ: Mapping[str, str], function: str) -> Config:
         iap_audience=read.text(
             "IAP_AUDIENCE", r"/projects/[0-9]{1,20}/[!-~]{1,300}", "/projects/NUMBER/..., as Identity-Aware Proxy shows it"
         ),
-        cors_origins=_cors_origins(read, environment),
+        cors_origins=read.origins("CORS_ORIGINS", clear=_clear(environment)),
         firestore_emulator=emulators.get("FIRESTORE_EMULATOR_HOST"),
         pubsub_emulator=emulators.get("PUBSUB_EMULATOR_HOST"),
         secret_manager_emulator=emulators.get("SECRET_MANAGER_EMULATOR_HOST"),
@@ -443,18 +434,6 @@ def _issuer_aliases(read: Variables, issuer: str | None, *, clear: bool) -> tupl
     elif len({*given, issuer}) <= len(given):
         read.refuse(name, "must not name an address twice, nor the present one")
     return tuple(given)
-
-
-def _cors_origins(read: Variables, environment: Environment | None) -> tuple[str, ...]:
-    name = "CORS_ORIGINS"
-    origins = tuple(origin.strip() for origin in read.given.get(name, "").split(",") if origin.strip())
-    for origin in origins:
-        parts = split_address(origin)
-        if parts is None or origin != f"{parts.scheme}://{parts.netloc}".lower() or parts.scheme not in {"https", "http"}:
-            read.refuse(name, "must be origins, each https://host with at most a port, and never *")
-        elif parts.scheme == "http" and not (_clear(environment) and is_loopback(parts.hostname)):
-            read.refuse(name, "must be https:// origins; http:// is accepted for loopback only, and not in production")
-    return origins
 
 
 def _emulators(read: Variables, environment: Environment | None) -> dict[str, str]:

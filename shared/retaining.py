@@ -153,8 +153,12 @@ class Retaining(Recording, frozen=True, kw_only=True):
         return await self.store.read_paper(PaperKind.DISCREPANCIES, paper_id)
 
     async def _progress(self) -> Progress:
-        paper = await self.store.read_paper(PaperKind.CONTROLS, progress_id(self.rules.mode))
-        return Progress(erased={}, retired={}, held=frozenset()) if paper is None else progress_of(paper)
+        fresh = Progress(erased={}, retired={}, held=frozenset())
+        try:
+            paper = await self.store.read_paper(PaperKind.CONTROLS, progress_id(self.rules.mode))
+        except UnreadableRecord as unreadable:  # which was reported: the runs begin again, and find what is done already
+            return structs.replace(fresh, revision=unreadable.revision)
+        return fresh if paper is None else progress_of(paper)
 
     async def _keep(self, progress: Progress) -> Progress:
         paper = Paper(progress_id(self.rules.mode), progress.body(), revision=progress.revision)
@@ -318,11 +322,11 @@ class _Run:
 
 def progress_of(paper: Paper) -> Progress:
     """How far the runs have come. What cannot be read is begun again: all that they do may be done twice."""
-    body = paper.body
+    body, held = paper.body, paper.body.get("held")
     return Progress(
         erased=_places(body.get("erased")),
         retired=_places(body.get("retired")),
-        held=frozenset(one for one in body.get("held", ()) if isinstance(one, str)),
+        held=frozenset(one for one in (held if isinstance(held, list) else ()) if isinstance(one, str)),
         retired_up_to=_day(body.get("retiredUpTo")),
         revision=paper.revision,
     )

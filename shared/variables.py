@@ -59,6 +59,17 @@ class Variables:
         self.refuse(name, fault)
         return None
 
+    def origins(self, name: str, *, clear: bool) -> tuple[str, ...]:
+        """The origins of pages, separated by commas: `https`, and with `clear` also `http` on this machine."""
+        origins = tuple(origin.strip() for origin in self.given.get(name, "").split(",") if origin.strip())
+        for origin in origins:
+            parts = split_address(origin)
+            if parts is None or origin != f"{parts.scheme}://{parts.netloc}".lower() or parts.scheme not in {"https", "http"}:
+                self.refuse(name, "must be origins, each https://host with at most a port, and never *")
+            elif parts.scheme == "http" and not (clear and is_loopback(parts.hostname)):
+                self.refuse(name, "must be https:// origins; http:// is accepted for loopback only, and not in production")
+        return origins
+
 
 def is_address(value: str, *, clear: bool) -> bool:
     """Whether `value` is an `https` address, or with `clear` an `http` one on this machine."""

@@ -19,8 +19,9 @@ from shared.identifiers import Caller, transaction_id
 from shared.money import Money
 from shared.outcome import Outcome, Rejected, Unknown, Vended
 from shared.prevend import Prevend
+from shared.store.database import Write
 from shared.store.document import prevend_document, transaction_document
-from shared.store.firestore import SALES, FirestoreStore, Write
+from shared.store.firestore import SALES, FirestoreStore
 from shared.store.sqlite import _INSERT, SqliteStore, _json, _sortable
 from shared.transaction import Open, State, Transaction, business_day, shard_of
 from shared.value import Value

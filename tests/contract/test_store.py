@@ -30,7 +30,8 @@ from shared.sold import Sold
 from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, StoreUnavailable
 from shared.store import firestore as firestore_module
 from shared.store import sqlite as sqlite_module
-from shared.store.firestore import Database, FirestoreStore
+from shared.store.database import Database
+from shared.store.firestore import FirestoreStore
 from shared.store.sqlite import SqliteStore
 from shared.sts import StsToken, TokenKind
 from shared.transaction import SHARDS, HistoryEntry, State, Transaction, after, business_day, with_open

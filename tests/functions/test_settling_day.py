@@ -28,8 +28,9 @@ from shared.settled_day import Kind
 from shared.settlement_folders import files_in
 from shared.settling import Settling
 from shared.store import LookupBy
+from shared.store.database import Write
 from shared.store.document import transaction_document
-from shared.store.firestore import SALES, FirestoreStore, Write
+from shared.store.firestore import SALES, FirestoreStore
 from shared.transaction import State, Transaction, business_day, with_open
 from shared.vas import Mode, Order, VasType
 

@@ -328,6 +328,16 @@ async def test_what_cannot_be_read_is_left_to_whoever_can_and_keeps_no_other_wai
     assert (await run(keeper)).retired == 39
 
 
+@pytest.mark.parametrize("body", ["{}", "[]", "no JSON", '{"erased": [1], "held": 7, "retired": {"0": "x"}, "retiredUpTo": "soon"}'])
+async def test_a_run_that_cannot_read_how_far_the_last_one_came_begins_again(store, keeper, body):
+    made = await store.create(sold())
+    await run(keeper)
+    await store._connection.commit(lambda sqlite: sqlite.execute("UPDATE papers SET body = ? WHERE id = 'live-retention'", (body,)))
+    another = await store.create(sold("another"))
+    assert (await run(keeper)).erased == 1
+    assert await is_bare(store, made.id) and await is_bare(store, another.id)
+
+
 async def damage(store, sale_id):
     await store._connection.commit(lambda sqlite: sqlite.execute("UPDATE transactions SET document = '{}' WHERE id = ?", (sale_id,)))
 

@@ -1,0 +1,161 @@
+"""A Firestore database over gRPC: commits whose writes are all made or none, documents read, queries answered.
+
+It speaks Firestore's own messages. The clients above that take more CPU per call than the call itself, and try again without regard
+to our bound in time: `docs/performance.md` has the measurements.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeVar
+
+import grpc.aio
+from google.cloud.firestore_v1 import types
+
+from shared.channels import READ_ONCE_MORE, RETRIED, Service, persistently
+from shared.store import Conflict, StoreUnavailable
+from shared.store.codec import Document
+from shared.store.protobuf import document_of, fill
+
+TAKEN: Final = frozenset({grpc.StatusCode.ALREADY_EXISTS})  # a missing database is "not found" or a "failed precondition" as well
+
+_SERVICE: Final = "google.firestore.v1.Firestore"
+_REFUSED: Final = TAKEN | {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND}
+
+_CommitRequest: Final[Any] = types.CommitRequest.pb()
+_BatchGetRequest: Final[Any] = types.BatchGetDocumentsRequest.pb()
+_RunQueryRequest: Final[Any] = types.RunQueryRequest.pb()
+_Query: Final[Any] = types.StructuredQuery.pb()
+
+Answered = TypeVar("Answered")
+
+
+class Found(NamedTuple):
+    """A document as it was read. `revision` is the exact update time, in seconds with nine decimals, `created` the time of its creation."""
+
+    id: str
+    document: Document
+    revision: str
+    created: str
+
+
+class Write(NamedTuple):
+    """A write of a whole document, or of what is at `paths` and of nothing else: what the document does not hold there is removed.
+
+    Only if there is none yet (`is_new`), or if it is still the one that was read (`revision`); of neither: whatever is there.
+    `gained` are the items that a list gets, as far as it lacks them, by the list's path, and `lost` those that it loses.
+    Without a document (`None`): it is deleted.
+    """
+
+    collection: str
+    id: str
+    document: Document | None
+    is_new: bool = False
+    revision: str | None = None
+    paths: Sequence[str] = ()
+    gained: Mapping[str, Sequence[str]] = MappingProxyType({})
+    lost: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+
+class Database:
+    """One Firestore database over a channel. Every call has one bound in time, all its tries included."""
+
+    def __init__(self, over: grpc.aio.Channel, project: str, database: str, timeout_seconds: float) -> None:
+        self._channel = over
+        self._name = f"projects/{project}/databases/{database}"
+        self._timeout_seconds = timeout_seconds
+        self._root = f"{self._name}/documents"
+        service = Service(over, _SERVICE, ("google-cloud-resource-prefix", self._name))
+        self._commit = service.unary("Commit", types.CommitRequest, types.CommitResponse, database=self._name)
+        get = types.BatchGetDocumentsRequest, types.BatchGetDocumentsResponse
+        self._get = service.stream("BatchGetDocuments", *get, database=self._name)
+        self._query = service.stream("RunQuery", types.RunQueryRequest, types.RunQueryResponse, parent=self._root)
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    def path(self, collection: str, document_id: str = "") -> str:
+        return f"{self._root}/{collection}/{document_id}"
+
+    async def commit(self, *writes: Write, retried: bool = True, refused_by: Collection[grpc.StatusCode] = _REFUSED) -> list[str]:
+        """Make all the writes or none; the revisions of the documents written. `refused_by` are the codes of a failed precondition.
+
+        Raises:
+            Conflict: a precondition failed, perhaps against an earlier try of this very commit.
+            StoreUnavailable: it is not known whether they were made. Firestore's "aborted" is one of these: it says that
+                others were busy with the documents, not that they changed them.
+        """
+        request = _CommitRequest(database=self._name)
+        for write in writes:
+            self._put(request.writes.add(), write)
+        try:
+            response = await self._bounded(lambda seconds: self._commit(request, seconds), retried=retried)
+        except StoreUnavailable as unavailable:
+            if isinstance(unavailable.__cause__, grpc.aio.AioRpcError) and unavailable.__cause__.code() in refused_by:
+                raise Conflict(unavailable.__cause__.code().name) from None
+            raise
+        return [_moment(result.update_time) for result in response.write_results]
+
+    async def get(self, collection: str, document_id: str) -> Found | None:
+        """One document. Read as a batch of one: there, a missing document differs from a missing database."""
+        path = self.path(collection, document_id)
+        request = _BatchGetRequest(database=self._name, documents=[path])
+
+        async def read(seconds: float) -> Found | None:
+            answers = [answer async for answer in self._get(request, seconds)]
+            if not answers:
+                raise ConnectionError("an answer that says nothing")
+            return _found(answers[0].found) if answers[0].HasField("found") else None
+
+        return await self._bounded(read, once_more=READ_ONCE_MORE)
+
+    async def query(self, collection: str, **clauses: Any) -> list[Found]:
+        """The documents of a structured query over one collection."""
+        query = _Query(from_=[{"collection_id": collection}], **clauses)
+        request = _RunQueryRequest(parent=self._root, structured_query=query)
+
+        async def read(seconds: float) -> list[Found]:
+            answers = self._query(request, seconds)
+            return [_found(answer.document) async for answer in answers if answer.HasField("document")]
+
+        return await self._bounded(read, once_more=READ_ONCE_MORE)
+
+    def _put(self, message: Any, write: Write) -> None:
+        """Fill in a message of the request itself: one that is made first would be copied into it."""
+        if write.document is None:
+            message.delete = self.path(write.collection, write.id)
+        else:
+            message.update.name = self.path(write.collection, write.id)
+            fill(message.update.fields, write.document)
+        if write.paths:
+            message.update_mask.field_paths.extend(write.paths)
+        for path, items in write.gained.items():
+            gained = message.update_transforms.add(field_path=path).append_missing_elements
+            for item in items:
+                gained.values.add(string_value=item)
+        for path, items in write.lost.items():
+            lost = message.update_transforms.add(field_path=path).remove_all_from_array
+            for item in items:
+                lost.values.add(string_value=item)
+        if write.is_new:
+            message.current_document.exists = False
+        if write.revision is not None:
+            moment = message.current_document.update_time
+            seconds, _, nanos = write.revision.partition(".")
+            moment.seconds, moment.nanos = int(seconds), int(nanos)
+
+    async def _bounded(
+        self, call: Callable[[float], Awaitable[Answered]], *, retried: bool = True, once_more: Collection[grpc.StatusCode] = ()
+    ) -> Answered:
+        try:
+            return await (persistently(call, self._timeout_seconds, RETRIED, once_more) if retried else call(self._timeout_seconds))
+        except Exception as error:  # of API, transport, credentials or time: a call of unknown effect
+            raise StoreUnavailable(error.code().name if isinstance(error, grpc.aio.AioRpcError) else type(error).__name__) from error
+
+
+def _found(document: Any) -> Found:
+    name, created, updated = document.name.rpartition("/")[2], _moment(document.create_time), _moment(document.update_time)
+    return Found(name, document_of(document.fields), updated, created)
+
+
+def _moment(time: Any) -> str:
+    return f"{time.seconds}.{time.nanos:09d}"
