@@ -23,7 +23,7 @@ from shared.unread import Unread
 from shared.value import Value
 from shared.vas import Mode, last_four
 
-MOST_SALES: Final = 500  # of one request
+MOST_SALES: Final = 200  # of one request, each with its raw answers in memory
 MOST_LISTED: Final = 50  # of the erasures that are shown
 SETTLED_WITHIN: Final = 28  # days: of older ones only those are settled again that are known not to have ended
 

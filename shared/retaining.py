@@ -100,7 +100,7 @@ class Retaining(Recording, frozen=True, kw_only=True):
         """What discrepancies and days still need."""
         mode, named, unsettled, unended = self.rules.mode, dict[str, date | None](), set[date](), set[date]()
         async for paper in self.store.marked_papers(PaperKind.DISCREPANCIES, f"{mode}-{closures.OPEN}"):
-            ours = paper.body.get("ours") or {}
+            ours = _part(paper.body, "ours")
             named.update({sale_id: None for sale_id in (ours.get("alsoHeldBy"),) if isinstance(sale_id, str)})
             if isinstance(sale_id := paper.body.get("transactionId"), str):
                 named[sale_id] = _day(ours.get("day"))
@@ -110,7 +110,7 @@ class Retaining(Recording, frozen=True, kw_only=True):
                 if paper.body.get("open", True) or paper.body.get("notReadable"):
                     unsettled.add(day)
         async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, refused_mark(mode)):
-            if (day := _day((paper.body.get("refusal") or {}).get("day"))) is not None:
+            if (day := _day(_part(paper.body, "refusal").get("day"))) is not None:
                 unended.add(day)
                 unsettled.add(day)
         return Needed(named, frozenset(unsettled), frozenset(unended))
@@ -225,37 +225,43 @@ class _Run:
     async def papers(self) -> None:
         """Delete the papers of days whose sales are all retired, and what people decided long ago."""
         last = self.at.retention.retires_up_to(self.today)
-        days: list[tuple[date, Paper]] = []
+        days: list[date] = []
         async for paper in self.at.store.marked_papers(PaperKind.SETTLEMENTS, day_marks(self.at.rules.mode)[1]):
-            if (day := _day(paper.body.get("day"))) is None or day > last or len(days) == MOST_DAYS:
+            if (day := _day(paper.body.get("day"))) is not None and day > last:
                 break
-            days.append((day, paper))
-        for day, paper in days:
+            days += [] if day is None else [day]
+        done = 0
+        for day in days:
             is_needed = any(near in self.needed.unended for near in around(day))
-            if not (is_needed or self._is_over() or await self.at.store.any_of_day(self.at.rules.mode, day)):
-                await self._day_deleted(day, paper)
+            if done < MOST_DAYS and not (is_needed or self._is_over() or await self.at.store.any_of_day(self.at.rules.mode, day)):
+                done += await self._day_deleted(day)
         for mark in (f"{self.at.rules.mode}-selling", f"{self.at.rules.mode}-erasures"):
             await self._decisions_deleted(mark, datetime.combine(last, datetime.min.time(), BUSINESS_TIME))
 
-    async def _day_deleted(self, day: date, paper: Paper) -> None:
+    async def _day_deleted(self, day: date) -> bool:
         """The versions of a day first, with its discrepancies, and the day itself last: so nothing of it is ever forgotten."""
         mode = self.at.rules.mode
-        versions = [f"{paper.id}-v{number:04d}" for number in range(1, int(paper.body.get("version", 0)) + 1)]
+        paper = await self._paper(PaperKind.SETTLEMENTS, f"{mode}-{day.isoformat()}")
+        if paper is None or paper.mark != day_marks(mode)[1]:  # another run, or a settlement, has been there since
+            return False
+        versions = [f"{paper.id}-v{number:04d}" for number in range(1, _count(paper.body.get("version")) + 1)]
         kept = [one for name in (*versions, runs_id(mode, day)) if (one := await self._paper(PaperKind.SETTLEMENTS, name)) is not None]
-        found = (one for body in (paper.body, *(one.body for one in kept)) for one in body.get("discrepancies", ()))
-        own = sorted({f"{mode}-{one['id']}" for one in found if one["day"] == day.isoformat()})
+        found = (one for body in (paper.body, *(one.body for one in kept)) for one in _rows(body, "discrepancies"))
+        own = sorted({f"{mode}-{one.get('id')}" for one in found if one.get("day") == day.isoformat()})
         papers = [one for name in own if (one := await self._paper(PaperKind.DISCREPANCIES, name)) is not None]
         if any(one.body.get("status") == closures.OPEN for one in papers):
-            return
+            return False
         await self._deleted(PaperKind.DISCREPANCIES, papers)
         await self._deleted(PaperKind.SETTLEMENTS, [*kept, paper])
+        return True
 
     async def _decisions_deleted(self, mark: str, before: datetime) -> None:
         old: list[Paper] = []
         async for paper in self.at.store.marked_papers(PaperKind.CONTROLS, mark):
-            if len(old) == MOST_DELETED or datetime.fromisoformat(paper.body["at"]) >= before:
+            at = _moment(paper.body.get("at"))
+            if len(old) == MOST_DELETED or (at is not None and at >= before):
                 break
-            old.append(paper)
+            old += [] if at is None else [paper]  # one that is damaged stays: nobody knows how old it is
         await self._deleted(PaperKind.CONTROLS, old)
 
     async def _deleted(self, kind: PaperKind, papers: Sequence[Paper]) -> None:
@@ -337,6 +343,29 @@ def _places(stored: Any) -> dict[int, Place]:
         return {int(shard): (date.fromisoformat(day), str(sale_id)) for shard, (day, sale_id) in stored.items()}
     except (AttributeError, TypeError, ValueError):
         return {}
+
+
+def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A part of a paper, which may be damaged."""
+    part = body.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _rows(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    rows = body.get(name)
+    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+
+
+def _count(number: object) -> int:
+    return number if type(number) is int else 0
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None
 
 
 def _day(text: object) -> date | None:

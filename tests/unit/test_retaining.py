@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from shared import retaining
+from shared import erasing, retaining
 from shared.concurrency import each
 from shared.contradiction import discrepancies
 from shared.erasing import Erasing, Person
@@ -245,6 +245,17 @@ async def test_the_papers_of_a_day_go_once_its_sales_are_retired_and_its_discrep
     assert await store.read_paper(PaperKind.SETTLEMENTS, "live-2029-03-01") is not None
 
 
+async def test_a_day_that_must_stay_keeps_no_other_from_going(store, keeper, clock, monkeypatch):
+    monkeypatch.setattr(retaining, "MOST_DAYS", 1)
+    doubt = sale("doubt", at=SOLD_AT, state=State.IN_DOUBT, outcome=Unknown("lost"))
+    await store.create(doubt)
+    for day in ("2024-03-01", "2024-03-04", "2024-03-05"):
+        await store.write_paper(PaperKind.SETTLEMENTS, day_paper(day))
+    clock.now = SOLD_AT + timedelta(days=1850)
+    assert [(await run(keeper)).papers for _ in range(3)] == [1, 1, 0]
+    assert await store.read_paper(PaperKind.SETTLEMENTS, "live-2024-03-01") is not None
+
+
 async def test_decisions_about_the_brake_and_erasures_go_after_the_retention(store, keeper, clock):
     for mark in ("live-selling", "live-erasures"):
         for at in (SOLD_AT, SOLD_AT + timedelta(days=100)):
@@ -326,6 +337,33 @@ async def test_what_cannot_be_read_is_left_to_whoever_can_and_keeps_no_other_wai
     assert (done.erased, done.held) == (39, 1)
     clock.now = SOLD_AT + timedelta(days=1827)
     assert (await run(keeper)).retired == 39
+
+
+async def test_damaged_papers_stop_no_run(store, keeper, clock):
+    made = await store.create(sold())
+    await store.write_paper(PaperKind.DISCREPANCIES, Paper("live-d-1", {"ours": "ours", "transactionId": 7}, "live-open"))
+    for number, body in enumerate(({"day": 7}, {"day": "soon"}, {})):
+        await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-2024-01-0{number + 1}", body, "live"))
+        await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-2024-01-0{number + 1}-run", {"refusal": body}, "live-refused"))
+    damaged = {"day": "2024-01-04", "version": "two", "status": "balanced", "discrepancies": [7, {"day": "2024-01-04"}]}
+    await store.write_paper(PaperKind.SETTLEMENTS, Paper("live-2024-01-04", damaged, "live-ended"))
+    for number, at in enumerate((None, "noon", "2024-01-01", SOLD_AT.isoformat())):
+        await store.write_paper(PaperKind.CONTROLS, Paper(f"live-selling-{number}", {"at": at}, "live-selling"))
+    assert (await run(keeper)).erased == 1 and await is_bare(store, made.id)
+    clock.now = SOLD_AT + timedelta(days=1850)
+    assert (await run(keeper)).papers == 2  # the day, and the one decision whose age is known
+    assert [paper.id async for paper in store.marked_papers(PaperKind.CONTROLS, "live-selling")] == [f"live-selling-{n}" for n in range(3)]
+
+
+async def test_more_sales_than_one_request_takes_are_erased_by_the_next(store, keeper, clock, monkeypatch):
+    monkeypatch.setattr(erasing, "MOST_SALES", 3)
+    made = [await store.create(sold(f"key-{number}")) for number in range(5)]
+    runs = []
+    for _ in range(2):
+        runs.append(await erased_by(keeper))
+        clock.now += timedelta(seconds=1)
+    assert [(len(one.erased), one.more) for one in runs] == [(3, True), (2, False)]
+    assert all([await is_bare(store, one.id) for one in made])
 
 
 @pytest.mark.parametrize("body", ["{}", "[]", "no JSON", '{"erased": [1], "held": 7, "retired": {"0": "x"}, "retiredUpTo": "soon"}'])
