@@ -34,6 +34,7 @@ NO_TOKEN = {**METER, "meterNumber": "99000000067"}  # it vends, and only a repri
 TOKEN = "0000 0000 0000 1234 5678"
 OPERATOR = {"X-Caller": "thandi@wallet.example"}
 UNKNOWN = "0" * 32
+PERSONS = ("/selling", "/erasures")
 HOSTILE = "=HYPERLINK(1)<script>alert(1)</script>"
 
 
@@ -645,7 +646,12 @@ def test_behind_the_proxy_persons_need_its_assertion_and_the_scheduler_does_not(
     environ = {**SIMULATED, "TRANSACTION_STORE": "sqlite:///sales.db", "IAP_AUDIENCE": "/projects/1/global/backendServices/2"}
     with client_of("reconcile", **environ) as http:
         assert http.post("/sweep").status_code == 200
+        assert http.post("/retention").json() == {"erased": 0, "retired": 0, "held": 0, "papers": 0, "more": False}
         assert http.get("/health").status_code == 200
-        for method, path in (("GET", "/reports"), ("GET", "/transactions?requestId=x"), ("POST", "/selling"), ("GET", "/selling")):
+        for method, path in (
+            ("GET", "/reports"),
+            ("GET", "/transactions?requestId=x"),
+            *((m, p) for p in PERSONS for m in ("GET", "POST")),
+        ):
             refused = http.request(method, path, headers={"X-Caller": "op@example.com"}, json=None if method == "GET" else {})
             assert (refused.status_code, refused.json()["type"]) == (401, "/problems/unauthenticated")
