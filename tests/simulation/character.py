@@ -55,7 +55,19 @@ LATEST: Final = 890.0  # seconds after a request came in, at which the supplier 
 REPEATS: Final = ("rejected", "replayed", "vended again")
 REPRINTS: Final = ("by our id", "by our id", "by our id", "by our id", "by their id", "useless", "refused", "none")
 TOKEN_FORMS: Final = ("token", "value", "tokenValue", "pin", "text", JOINED)
-FILE_IDS: Final = ("ours", "ours", "ours", "ours", "in capitals", "of what it answered", "of what it answered", "none", "another", "theirs")
+FILE_IDS: Final = (
+    "ours",
+    "ours",
+    "ours",
+    "ours",
+    "in capitals",
+    "of what it answered",
+    "of what it answered",
+    "none",
+    "another",
+    "theirs",
+    "another, in capitals",
+)
 NAMED_BY_OUR_ID: Final = ("ours", "in capitals")  # the files of which every line does
 LAGS: Final = (0, 0, 0, 0, 30, 600)
 

@@ -136,13 +136,13 @@ def line_of(vend: Vend, ids: str) -> Line:
             merchant_id = vend.request_id.upper()
         case "theirs":
             merchant_id = vend.supplier_id
-        case "another":
+        case "another" | "another, in capitals":
             merchant_id = f"eeeeeeee{vend.request_id[8:]}"
         case _:
             merchant_id = ""
     return detail(
         service=vend.vas_type,
-        transaction_id=vend.supplier_id.upper() if ids == "in capitals" else vend.supplier_id,
+        transaction_id=vend.supplier_id.upper() if "in capitals" in ids else vend.supplier_id,
         merchant_id=merchant_id,
         at=vend.at,
         cents=vend.cents,

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from shared import (
     closures,
     identifiers,
+    matching,
     outcome,
     recording,
     resolving,
@@ -30,7 +31,7 @@ from shared import (
     vending,
     withdrawn,
 )
-from shared.mobilemart import answers, charges, receipts, vend_checks
+from shared.mobilemart import answers, charges, receipts, status_words, vend_checks
 from shared.store import document
 
 
@@ -131,6 +132,11 @@ PLANTS = (
         ),
     ),
     plant("a 2xx is no sign of a vend", (_vend_read, swap("heard.description, sign_of_vend=heard.is_success", "heard.description"))),
+    plant("an error that is a one is none", (status_words._is_no_error, swap("return value == 0", "return value in (0, 1)"))),
+    plant(
+        "an error that is true is none",
+        (status_words._is_no_error, swap("if value is True:\n        return False", "if value is True:\n        return True")),
+    ),
     plant("whatever a reprint names is taken for the sale", (answers._mismatch, before("    if asked_for is not None", "    return None"))),
     plant("tokens come in another order", (receipts._with_tokens, swap("tokens=issued.tokens,", "tokens=issued.tokens[::-1],"))),
     plant(
@@ -347,6 +353,10 @@ PLANTS = (
     plant("absence is believed of files with other ids", (_is_to_be_believed, swap(" and day in self.matching.controls", ""))),
     plant("absence is believed of a day that still runs", (_is_to_be_believed, swap(" and day < self.today", ""))),
     plant("absence is believed of a file that has lost lines", (_is_to_be_believed, swap(" and day not in self.distrusted", ""))),
+    plant(
+        "a line by the supplier's id is a control",
+        (matching.Matching._lay, swap(" and filed.line.merchant_id.lower() == known.sale.request_id", "")),
+    ),
     plant("absence is believed of one file alone", (silence.days_that_may_bill, swap("(sale.day, sale.day + ONE_DAY)", "(sale.day,)"))),
     plant(
         "near midnight the day before is not asked",

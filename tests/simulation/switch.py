@@ -31,6 +31,11 @@ JSON: Final = {"content-type": "application/json"}
 MARKED: Final = {"content-type": "application/json", "x-simulated": "true"}
 PROBLEM: Final = {"content-type": "application/problem+json"}
 HTML: Final = {"content-type": "text/html"}
+ERRORS: Final = tuple(
+    b'{"transactionId":"bbbbbbbb","%s":%s}' % (name, code)
+    for name in (b"errorCode", b"fulcrumErrorCode")
+    for code in (b"5", b"1", b"true", b'"1"', b'"Failed"')
+)
 PAGE: Final = b"<!doctype html><title>Fulcrum</title>"
 SERVICES: Final = {service.value: service for service in VasType}
 
@@ -335,7 +340,7 @@ def _answer(says: str, character: Character) -> Heard:
         case "empty":
             return Reply.of(200, {"content-type": "text/html", "content-length": "0"}, b"")
         case "error in 200":
-            return Reply.of(200, JSON, b'{"transactionId":"bbbbbbbb","errorCode":5,"errorMessage":"no"}')
+            return Reply.of(200, JSON, ERRORS[character.some(len(ERRORS))])
         case "foreign":
             return Reply.of(200, MARKED, b'{"transactionId":"bbbbbbbb","simulated":true}')
         case "unknown code":
