@@ -45,6 +45,7 @@ def _wants() -> tuple[Want, ...]:
     ]
     orders += [
         Order(vas_type=VasType.BILL_PAYMENT, amount=Money(20_000), merchant_product_id="biller", account_number="135609708"),
+        Order(vas_type=VasType.BILL_PAYMENT, amount=Money(35_050), merchant_product_id="biller", account_number="135609708"),
         Order(vas_type=VasType.AIRTIME, amount=Money(5_000), merchant_product_id="airtime", mobile_number="27720012345"),
         Order(vas_type=VasType.AIRTIME, amount=Money(1000), merchant_product_id="airtime-pin", pinned=True),
         Order(vas_type=VasType.DATA, amount=Money(4900), merchant_product_id="data", mobile_number="27830012300"),

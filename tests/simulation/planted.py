@@ -364,6 +364,10 @@ PLANTS = (
     ),
     plant("absence is believed against a sign of a vend", (silence.may_be_absent, swap("sale.sign_of_vend or ", ""))),
     plant("absence is believed beside a line that might be it", (silence._may_hide, before("    unexplained =", "    return False"))),
+    plant(
+        "absence of a bill is believed beside another bill, where fees come on top",
+        (silence._may_hide, swap("any(other is service for other, _ in unexplained)", "(service, known.cents) in unexplained")),
+    ),
     plant("absence is believed where a vended sale is billed nowhere", (_proves_absence, swap("and not any(self._lacking(days))", ""))),
     plant(
         "a sale that is billed late does not count against its day",

@@ -89,7 +89,9 @@ class Instance:
 
     @cached_property
     def settling(self) -> Settling:
-        return Settling(**self.ports, files=self.world.shelf, each=self.world.each, readings=Readings())
+        return Settling(
+            **self.ports, files=self.world.shelf, each=self.world.each, readings=Readings(fee_is_on_top=self.world.character.fee_is_on_top)
+        )
 
     @cached_property
     def erasing(self) -> Erasing:
