@@ -274,7 +274,7 @@ class Settling(Proving, frozen=True, kw_only=True):
         reviewed = await self._papers.review(structs.replace(settled, healed=healed, left_out=_left_out(evidence)), before)
         body = await self._papers.keep_day(reviewed, before)
         beyond = settled.wanted.union(one.billed_on for one in settled.carried_out if one.billed_on is not None) - set(around(day))
-        await self._papers.keep_runs(day, runs, read.ended(day, runs, beyond, lacks, unsettled))
+        await self._papers.keep_runs(day, runs, read.ended(day, runs, beyond, lacks, unsettled, earlier))
         if unsettled:
             run.look_again_at(day)
         if settled.file is None:

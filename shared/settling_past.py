@@ -10,7 +10,7 @@ from msgspec import structs
 
 from shared.settled_day import MOST_LISTED, SettledDay
 from shared.settlement import around
-from shared.settlement_files import Answered, Files, Refusal, Refused, StoredFile
+from shared.settlement_files import Answered, Files, Refusal, Refused, StoredFile, broke_off
 from shared.settlement_papers import DayPapers, Runs
 from shared.settling_turns import earlier_files
 from shared.store import Paper, UnreadableRecord
@@ -28,12 +28,22 @@ class Read(NamedTuple, Generic[Answered]):
     files: Mapping[date, StoredFile]
     refused: Mapping[date, Refusal]
 
-    def ended(self, day: date, runs: Runs, beyond: Collection[date], lacks: Lacking, unsettled: Collection[date]) -> Runs:
-        """The runs over a day, once it is settled with these files. Of those that are `unsettled` it does not know enough yet."""
+    def ended(
+        self, day: date, runs: Runs, beyond: Collection[date], lacks: Lacking, unsettled: Collection[date], said: "EarlierFiles"
+    ) -> Runs:
+        """The runs over a day, once it is settled with these files. Of those that are `unsettled` it does not know enough yet.
+
+        Where an earlier file could not be read, all of its day are read again in the next run: `said` is what they said now.
+        """
         days = (*around(day), *sorted(beyond))
         files = {one.isoformat(): self.files[one].known_as for one in days if one in self.files and one not in unsettled}
         refused = tuple(self.refused[one].known_as for one in days if one in self.refused and not self.refused[one].foreign)
-        earlier = tuple(earlier_files(self.files[one] for one in around(day) if one in self.files))
+        earlier = tuple(
+            broke_off(known_as) if any(earlier is UNREAD for earlier in said.get(one, ())) else known_as
+            for one in around(day)
+            if one in self.files
+            for known_as in earlier_files([self.files[one]])
+        )
         last = structs.replace(runs, files=files, refused=refused, earlier=earlier, refusal=None)
         return structs.replace(last, beyond=tuple(sorted(beyond)), lacking=lacks)
 

@@ -37,7 +37,7 @@ class Standing(Value, frozen=True):
 
     def has_news(self, found: Found) -> bool:
         """Whether there surely is a file around the day with which it was not settled."""
-        sure = (one for one in self._others(found) if broke_off(one) not in self._known)  # one that broke off may do so again
+        sure = (one for one in self._others(found) if broke_off(one) not in {*self._known, *self.runs.earlier})  # it may break off again
         return any(known_as.partition("/")[0] not in self._known for known_as in sure)
 
     @property

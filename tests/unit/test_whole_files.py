@@ -339,6 +339,26 @@ def test_an_earlier_file_that_cannot_be_read_may_say_anything_so_no_silence_coun
     assert state(world, two.doubt) is State.REJECTED
 
 
+def test_an_earlier_file_is_read_by_itself_once_it_can_be_and_what_it_had_more_is_told(two):
+    world = two.world
+    first = world.deliver(DAY, bill(two.first), bill(two.second), stamp="20260502050000")
+    world.deliver(DAY, bill(two.first), stamp="20260502050100")
+    two.deliver_next()
+    world.shelf.unreadable = {first: 20}
+    settle(world)
+    assert ("2026-05-01", "lines_withdrawn") not in opened(world)
+    world.written = 0
+    settle(world)
+    assert world.written == 0
+    world.shelf.unreadable = {}
+    settle(world)
+    assert ("2026-05-01", "lines_withdrawn") in opened(world)
+    settle(world)
+    world.written = 0
+    settle(world)
+    assert world.written == 0
+
+
 def test_a_sale_of_the_day_that_cannot_be_read_may_be_billed_nowhere_so_no_silence_counts(two):
     world = two.world
     world.deliver(DAY, bill(two.first), bill(two.second))
