@@ -122,7 +122,7 @@ class Character:
         self.lag = LAGS[int(draw() * len(LAGS))]
         self.token_form = TOKEN_FORMS[int(draw() * len(TOKEN_FORMS))]
         self.file_id = FILE_IDS[int(draw() * len(FILE_IDS))]
-        self.fee_is_on_top = draw() < 0.3  # as it is set; what it sells here costs no fee
+        self.fee_is_on_top = draw() < 0.5  # as it is set; what it sells here costs no fee
         self.prevend_once = draw() < 0.5
         self.minimum_rand = 70 if draw() < 0.1 else 10
         self.mixes_up = draw() < 0.06

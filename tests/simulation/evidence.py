@@ -95,7 +95,8 @@ def _was_denied(world: "World", sale: Transaction) -> bool:
     of_age = (sale.send_ended_at or sale.lease_until) + MINIMUM_AGE
     found, service = world.switch.found, sale.order.vas_type
     truly_asked, asked = world.switch.asked_at.get(sale.request_id, (world.clock.true(sale.created_at), sale.created_at))
-    asked = max(asked, sale.created_at)
+    # Whoever sent it may have died with what it knew of the clocks: then the claim's moment is all there is.
+    asked = sale.created_at if sale.send_ended_at is None else max(asked, sale.created_at)
     denials = [one for one in world.switch.denied.get(sale.request_id, ()) if one.wall >= of_age and (service, one.sweep) in found]
     truly = [one for one in denials if one.at >= truly_asked + MINIMUM_AGE]
     if truly and truly[-1].at - truly[0].at >= RESOLVE_INTERVAL:
@@ -126,24 +127,25 @@ def lost_lines(world: "World", day: date) -> str | None:
 
 def hole_in_the_files(world: "World", sale: Transaction) -> str | None:
     """Why the files' silence about a sale proves nothing; `None` where it does. What the product believes is not asked."""
-    made, days = sale.created_at, [sale.day, sale.day + ONE_DAY]
+    made, sent, days = sale.created_at, sale.send_ended_at or sale.created_at, [sale.day, sale.day + ONE_DAY]
     if is_near_midnight(sale):
         days.insert(0, sale.day - ONE_DAY)
     for day in days:
         if (why := _hole_in_a_day(world, sale, day)) is not None:
             return why
     known_since = min(world.settling_since, default=world.clock.now)
-    vended = [one for one in world.store.sales.values() if one.state is State.VENDED and _vended_at(one) <= known_since]
-    bills = {one.id: _billed_on(world, one) for one in vended}
+    sales = [one for one in world.store.sales.values() if one.state is not State.REJECTED]
+    vended = [one for one in sales if one.state is State.VENDED and _vended_at(one) <= known_since]
+    bills = {one.id: _billed_on(world, one) for one in sales}  # of one in doubt, a bill proves that it was made
     for one in vended:
         is_exempt = one.day == days[-1] and business_day(one.created_at.replace(microsecond=0) + NEAR) > one.day
         in_time = [on for on in bills[one.id] if on <= one.day + ONE_DAY]
         if one.day in days and not in_time and not is_exempt:
             return f"sale {one.id[:6]} of {one.day} is billed nowhere, or late"
-    if not any(one.created_at > made and {sale.day, sale.day + ONE_DAY} & bills[one.id] for one in vended):
+    if not any(one.created_at > sent and {sale.day, sale.day + ONE_DAY} & bills[one.id] for one in sales):
         return "nothing that was made later is billed"
-    before = [one for one in vended if one.created_at < made]
-    if any(one.day in days for one in before) and not any(bills[one.id] & {*days} for one in before):
+    is_sold_before = any(one.day in days and one.created_at < made for one in vended)
+    if is_sold_before and not any(one.created_at < made and bills[one.id] & {*days} for one in sales):
         return "nothing that was made before is billed there"
     return None
 
@@ -181,15 +183,18 @@ def _hole_in_a_day(world: "World", sale: Transaction, day: date) -> str | None:
         return f"{day} is not over"
     if (lost := lost_lines(world, day)) is not None:
         return lost
+    if any(row[OUR_ID].lower() == sale.request_id for content in files[:-1] for row in _rows(content)):
+        return f"an earlier file of {day} names it, believed or not"
     rows = _rows(files[-1])
     vended = {one.request_id for one in world.store.sales.values() if one.state is not State.REJECTED}
     if not any(row[OUR_ID].lower() in vended and row[STATUS] == "Successful" for row in rows):
         return f"the file of {day} bills nothing by our ids"
     held = {id_on_record(one) for one in world.store.sales.values()}
     for row in rows:
-        ours = row[OUR_ID].lower() in world.sale_of or row[THEIR_ID].lower() in held or row[OUR_ID].lower() in held
+        is_second = len(world.switch.by_request.get(row[OUR_ID].lower(), ())) > 1 and row[THEIR_ID].lower() not in held
+        names_a_sale = row[OUR_ID].lower() in world.sale_of or row[THEIR_ID].lower() in held or row[OUR_ID].lower() in held
         may_be_more = world.character.fee_is_on_top and sale.order.vas_type is VasType.BILL_PAYMENT  # by a fee that nobody knows before
         is_alike = may_be_more or int(row[11]) == sale.order.amount.cents
-        if FILE_VAS_TYPES[row[1]] is sale.order.vas_type and is_alike and not ours:
+        if FILE_VAS_TYPES[row[1]] is sale.order.vas_type and is_alike and (is_second or not names_a_sale):
             return f"the file of {day} has a line that may be its own"
     return None

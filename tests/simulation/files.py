@@ -119,6 +119,11 @@ def billed_on(vend: Vend) -> date:
     return business_day(vend.at) + timedelta(days=vend.posted_days_later)
 
 
+def of_nobody(line: Line) -> Line:
+    """A line like that one, of a sale that nobody knows here."""
+    return line._replace(transaction_id=f"f{line.transaction_id[1:]}", merchant_id="")
+
+
 def line_that_bills_nothing(sale: Transaction, number: int, ids: str) -> Line:
     """A line of a request as it came in, whatever became of it, with another status than `Successful`."""
     order = sale.order

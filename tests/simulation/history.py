@@ -14,7 +14,7 @@ from tests.simulation import invariants, operators, years
 from tests.simulation.callers import Purse, Shopper, look_up
 from tests.simulation.character import NOT_ANSWERED, Character
 from tests.simulation.dice import Dice
-from tests.simulation.files import line_that_bills_nothing, lines_of
+from tests.simulation.files import line_that_bills_nothing, lines_of, of_nobody
 from tests.simulation.goods import IMPOSSIBLE, WANTS, Want
 from tests.simulation.trace import Trace
 from tests.simulation.world import ENOUGH, ONE_DAY, PERSONS_TURN, World
@@ -33,7 +33,7 @@ AT_A_STEP: Final = ("supplier.vend", "supplier.vend", "supplier.products")  # th
 BY_DAY: Final = 2  # the first of these: a clock that is wrong by hours at midnight is not played
 SWEEPS: Final = (300.0, 500.0, 700.0, 900.0, 1300.0, 1600.0, 4000.0, 7000.0)  # seconds after the first caller
 LONG_ARE_ONE_IN: Final = 4
-CROWDS_ARE_ONE_IN: Final = 10  # of the rushes on which one caller's customers are
+CROWDS_ARE_ONE_IN: Final = 6  # of the rushes on which one caller's customers are
 SLOW_IN_A_CROWD: Final = {"store.find_open": 2.0, "supplier.vend": 7.0}  # seconds
 NEWER_CODE_IS_IN_ONE_OF: Final = 8
 YEARS_PASS_IN_ONE_OF: Final = 12
@@ -76,8 +76,12 @@ class History(World):
             self.somebody_is_not_answered()
         if trade == "on":
             self._others_buy(1 + self.pick(2))
-        if self.store.open and self.pick(4) == 0:
+        if self.store.open and self.pick(2):
             self.people_are_hasty()
+            if self.mistaken and self.pick(2):
+                self._what_they_misread_becomes_a_control()
+        if self.store.open and self.pick(10) == 0:
+            self._controls_are_away()
         if self.store.open:
             self.time_passes(PERSONS_TURN if trade == "none" and self.pick(3) == 0 else ENOUGH)
         if invariants.needs_files(self) or (trade != "none" and self.store.open) or self._files_come():
@@ -107,7 +111,7 @@ class History(World):
 
     def _trade(self) -> str:
         """Whether others buy beside what is in doubt, so that the files have enough in them; or nobody does any more, for two days."""
-        if self.pick(60 if self.character.reprint == "by our id" else 2 if self.is_after_midnight else 8):
+        if self.pick(60 if self.character.reprint == "by our id" else 2 if self.is_after_midnight else 5):
             return "none"
         return "on" if self.is_after_midnight or self.pick(3) else "quiet"
 
@@ -129,7 +133,24 @@ class History(World):
         if self.is_after_midnight:  # and no longer near it
             self.clock.now = max(self.clock.now, self.began + NEAR)
         self.character.will(NOT_ANSWERED[self.pick(len(NOT_ANSWERED))])
-        self._others_buy(1)
+        self._others_buy(1, VasType.BILL_PAYMENT if self.character.fee_is_on_top and self.pick(3) == 0 else None)
+
+    def _what_they_misread_becomes_a_control(self) -> None:
+        """Of the sale that somebody misread: as the last one of its service, beside one that is not answered."""
+        misread = [sale for sale_id in sorted(self.mistaken) if (sale := self.store.sales[sale_id]).state is State.VENDED]
+        if misread:
+            self.character.will(NOT_ANSWERED[0])
+            self._others_buy(1, misread[self.pick(len(misread))].order.vas_type)
+
+    def _controls_are_away(self) -> None:
+        """The store does not say which sales have vended, in two sweeps that may ask about all that is open."""
+        self.saw("controls are away")
+        self.dice.will_refuse("store.vended_lately")
+        self.clock.now = max(self.clock.now, self.clock.furthest) + ENOUGH
+        for _ in range(2):
+            self.sweep_now()
+            self.clock.now += timedelta(seconds=61)
+        self.dice.will_refuse("")
 
     def _files_come(self) -> bool:
         """Mostly where they have something to say: of what is open, and no reprint can end."""
@@ -142,7 +163,7 @@ class History(World):
     def _the_next_day_sells(self) -> None:
         """So that its file has something in it: a file without any of our ids proves nothing by its silence."""
         last = max((sale.day for sale in self.store.open.values()), default=business_day(self.clock.now))
-        if self.pick(4) == 0:
+        if self.pick(2):
             self._somebody_buys_before_midnight()
         self.move_to_morning()
         self._others_buy(1)
@@ -153,11 +174,16 @@ class History(World):
             self._files_come_while_their_day_runs(last)
 
     def _somebody_buys_before_midnight(self) -> None:
-        """So late that the next day's file may bill it."""
+        """So late that the next day's file may bill it, or even a later one."""
         midnight = self.clock.now.replace(hour=22, minute=0, second=0, microsecond=0)
         if self.clock.now < midnight - NEAR:
             self.clock.now = midnight - NEAR / 2
+            known = len(self.switch.vends)
             self._others_buy(1)
+            if self.pick(2):
+                for vend in self.switch.vends[known:]:
+                    vend.posted_days_later = 2
+                    self.saw("posted: 2 days later")
 
     def _others_buy(self, count: int, service: VasType | None = None) -> None:
         """Further callers, to whom nothing happens."""
@@ -201,16 +227,22 @@ class History(World):
         day, last = self.first_filed(), max(days) + ONE_DAY
         while business_day(self.clock.now) <= last:
             self.move_to_morning()
-        hides_what_is_in_doubt, spoils_all = self.pick(6) == 0, self.pick(4) == 0
+        hides_what_is_in_doubt = self.pick(2 if self._are_doubts_sold() else 6) == 0
+        miscounts_it_first, spoils_all = self.pick(2) == 0, self.pick(4) == 0
         spoilt = min(days) + self.pick(3) * ONE_DAY - self.pick(2) * ONE_DAY
         while day <= last:
             if hides_what_is_in_doubt:
+                if miscounts_it_first:
+                    self._deliver(
+                        "miscounted, before others", day, lines_of(day, self.switch.vends, self.character.file_id), miscounted_by=1
+                    )
                 known = [vend for vend in self.switch.vends if self.store.sales[self.sale_of[vend.request_id]].state is State.VENDED]
                 self._deliver("without what is in doubt", day, lines_of(day, known, self.character.file_id))
             elif spoils_all or day == spoilt:
                 self._deliver_in_part(day)
             else:
-                self._deliver("true, before others", day, lines_of(day, self.switch.vends, self.character.file_id))
+                lines = lines_of(day, self.switch.vends, self.character.file_id)
+                self._deliver("true, before others", day, lines + self._bills_of_strangers(day))
             if self.pick(4) == 0:
                 self.settle((None, day, day - ONE_DAY)[self.pick(3)])
                 self.scheduler.run()
@@ -218,13 +250,28 @@ class History(World):
         self.settle((None, None, last - ONE_DAY, last - 2 * ONE_DAY)[self.pick(4)])
         self.scheduler.run()
 
+    def _are_doubts_sold(self) -> bool:
+        return any(sale.state is State.IN_DOUBT and sale.request_id in self.switch.by_request for sale in self.store.open.values())
+
+    def _bills_of_strangers(self, day: date) -> list[Line]:
+        """Lines about bills that nobody asked for here, of a day on which some were asked for in vain: with a fee, any might be theirs."""
+        bills = [sale for sale in self._asked_for_in_vain() if sale.day == day and sale.order.vas_type is VasType.BILL_PAYMENT]
+        if not bills or self.pick(2):
+            return []
+        self.saw("file: with a stranger's bill")
+        billed = ((sale, line_that_bills_nothing(sale, 0, "none")) for sale in bills)
+        return [
+            line._replace(transaction_id=f"dddddddd{sale.request_id[8:]}", status="Successful", amount=str(int(line.amount) + 725))
+            for sale, line in billed
+        ]
+
     def _deliver_in_part(self, day: date) -> None:
         """A day's file or files as they should not be, but for some that are true."""
         lines = lines_of(day, self.switch.vends, self.character.file_id)
         some = [line for line in lines if self.pick(3)]
-        match self.pick(8):
+        match self.pick(9):
             case 0:
-                self._deliver("lines left out", day, some)
+                self._deliver("lines left out", day, some + [of_nobody(line) for line in lines[: self.pick(2)]])
             case 5:
                 for _ in range(2 + self.pick(2)):  # in another order each time
                     lines = lines[1:] + [line._replace(amount=str(line.cents + self.pick(2))) for line in lines[:1]]
@@ -245,17 +292,17 @@ class History(World):
                 self._deliver("lines withdrawn", day, lines)
                 self._deliver("lines withdrawn", day, some)
             case _:
-                strange = lines[: self.pick(2)]
-                stranger = [line._replace(transaction_id=f"f{line.transaction_id[1:]}", merchant_id="") for line in strange]
-                made = self._deliver("overwritten", day, lines + stranger)
+                loses_strangers_alone = self.pick(2) == 0
+                strange = lines[: 1 if loses_strangers_alone else self.pick(2)]
+                made = self._deliver("overwritten", day, lines + [of_nobody(line) for line in strange])
                 self.settle(day)
                 self.scheduler.run()
-                self.shelf.deliver(day, some, made)
+                self.shelf.deliver(day, lines if loses_strangers_alone else some, made)
 
-    def _deliver(self, how: str, day: date, lines: list[Line]) -> datetime:
+    def _deliver(self, how: str, day: date, lines: list[Line], *, miscounted_by: int = 0) -> datetime:
         self.saw(f"file: {how}")
         self.clock.now += timedelta(seconds=1)
-        self.shelf.deliver(day, lines, self.clock.now)
+        self.shelf.deliver(day, lines, self.clock.now, miscounted_by=miscounted_by)
         return self.clock.now
 
     def _people_come(self) -> None:
@@ -285,7 +332,7 @@ class History(World):
         self.saw("caller: a crowd of taps")
         self.dice.slow(SLOW_IN_A_CROWD)
         for number in range(MOST_ALIKE + 6):
-            Shopper(self, caller, f"tap-{number}", want, None, duplicates=self.pick(2) == 0).begin(0.0)
+            Shopper(self, caller, f"tap-{number}", want, None, duplicates=self.pick(4) == 0).begin(0.0)
 
     def _misused(self, shopper: Shopper, number: int) -> None:
         """What callers should not do, and some do."""
@@ -369,8 +416,7 @@ class History(World):
                 self.shelf.repeat_last(at + timedelta(seconds=1))
             case 4 | 7:
                 self.saw("file: with strangers")
-                strangers = [line._replace(transaction_id=f"f{line.transaction_id[1:]}", merchant_id="") for line in lines]
-                self.shelf.deliver(day, lines + strangers, at)
+                self.shelf.deliver(day, lines + [of_nobody(line) for line in lines], at)
             case 5:
                 self.saw("file: with lines that bill nothing")
                 self.shelf.deliver(day, self._with_lines_that_bill_nothing(day), at)

@@ -384,6 +384,13 @@ PLANTS = (
         "what a file lost that was overwritten is not told by its paper",
         (withdrawn.lacking, swap("least.append(_at_ours_on_paper(before))", "pass")),
     ),
+    plant(
+        "an earlier file that could not be read counts as looked at",
+        (
+            settling_past.Read.ended,
+            swap("broke_off(known_as) if any(earlier is UNREAD for earlier in said.get(one, ())) else known_as", "known_as"),
+        ),
+    ),
     plant("what a day's file lacks is forgotten by the next run", (settlement_papers._lacking_body, swap("lacking == Lacking()", "True"))),
     plant("what the next day's file lacks is not asked", (settling_past.PastFiles.doubted, swap("if runs.lacking != Lacking() or", "if"))),
     plant("a sale that is billed late is missing on its own day for ever", (_settled, swap("*settled.reached, ", ""))),

@@ -27,7 +27,7 @@ from tests.simulation import evidence, invariants, operators
 from tests.simulation.callers import Shopper
 from tests.simulation.character import Character
 from tests.simulation.client import BASE_URL, Client
-from tests.simulation.files import FORMS, Shelf, billed_on, lines_of
+from tests.simulation.files import FORMS, Shelf, billed_on, lines_of, of_nobody
 from tests.simulation.goods import Vend, id_on_record
 from tests.simulation.newer_code import NewerCode
 from tests.simulation.scheduler import Chance, Clock, Crashed, Each, Scheduler, Task
@@ -266,16 +266,20 @@ class World:
         while business_day(self.clock.now) <= last:
             self.move_to_morning()
         day = self.first_filed()
+        corrected = day + ONE_DAY * self.pick(3) if self.pick(12) == 0 else None
         while day <= last:
             if by_and_by:  # then what is there already must not prove too much
                 self.settle()
                 self.scheduler.run()
             lines = lines_of(day, self.switch.vends, self.character.file_id)
+            if day == corrected:
+                self.shelf.deliver(day, lines + [of_nobody(line) for line in lines[:1]], self.clock.now)
+                self.clock.now += timedelta(seconds=1)
             self.shelf.deliver(day, lines, self.clock.now, form=self.form())
             self.clock.now += timedelta(seconds=1)
             day += ONE_DAY
-        if self.pick(4) == 0:
-            self._one_day_cannot_be_read()
+        if corrected is not None or self.pick(4) == 0:
+            self._one_day_cannot_be_read(corrected)
         self.settle()
         self.sweep_now()
         self.clock.now += timedelta(seconds=3601)
@@ -294,16 +298,18 @@ class World:
         self.saw("file: in another form")
         return FORMS[self.pick(len(FORMS))]
 
-    def _one_day_cannot_be_read(self) -> None:
-        """A day's files break off in a run, whichever of them counts, and are there again in the next."""
-        self.saw("file: broken off")
+    def _one_day_cannot_be_read(self, corrected: date | None) -> None:
+        """A day's files break off in a run, or those that were corrected do, and are there again in the next."""
         days, before = sorted(self.shelf.days()), invariants.settled_days(self)
-        bad = days[self.pick(len(days))]
-        known = dict(self.shelf.unreadable)
-        self.shelf.unreadable |= dict.fromkeys(self.shelf.of_day(bad), True)
+        only_earlier = corrected in days
+        bad = corrected if corrected in days else days[self.pick(len(days))]
+        known, files = dict(self.shelf.unreadable), self.shelf.of_day(bad)
+        self.saw("file: earlier broken off" if only_earlier else "file: broken off")
+        self.shelf.unreadable |= dict.fromkeys(files[:-1] if only_earlier else files, True)
         self.settle()
         self.scheduler.run()
-        invariants.one_file_costs_its_own_day(self, bad, before)
+        if not only_earlier:
+            invariants.one_file_costs_its_own_day(self, bad, before)
         self.shelf.unreadable = known
 
     def people_decide(self) -> None:
