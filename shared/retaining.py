@@ -16,7 +16,7 @@ from shared import closures, logs
 from shared.contradiction import discrepancies
 from shared.reconciling import Each
 from shared.recording import Recording
-from shared.retention import BY_AGE, Hold, Retention, around, erased, hold, tombstone_of
+from shared.retention import BY_AGE, ONE_DAY, Hold, Retention, around, erased, hold, tombstone_of
 from shared.settlement_papers import day_marks, progress_id, refused_mark, runs_id
 from shared.store import MOST_DELETED, Books, Conflict, Paper, PaperKind, Place, Placed, SaleRetired, UnreadableRecord
 from shared.transaction import BUSINESS_TIME, SHARDS, Transaction, business_day
@@ -27,6 +27,7 @@ AT_ONCE: Final = 16
 PAGE: Final = 100  # sales that one query reads
 MOST_SALES: Final = 20_000  # that one run looks at
 MOST_HELD: Final = 5_000  # ids of sales that are still needed: a paper of them stays small
+MOST_OPEN: Final = 200  # sales of a shard
 MOST_DAYS: Final = 50  # whose papers one run deletes
 
 log = logs.logger(__name__)
@@ -113,6 +114,10 @@ class Retaining(Recording, frozen=True, kw_only=True):
             if (day := _day(_part(paper.body, "refusal").get("day"))) is not None:
                 unended.add(day)
                 unsettled.add(day)
+        shards = (self.store.due(mode, number, self.now() + ONE_DAY, MOST_OPEN) for number in range(SHARDS))
+        days = {sale.day for shard in await self.each(shards, AT_ONCE) for sale in shard}  # also of a day that was never settled
+        unended |= days
+        unsettled |= days
         return Needed(named, frozenset(unsettled), frozenset(unended))
 
     async def erase(self, sale: Transaction, needed: Needed, by: str = BY_AGE, note: str | None = None) -> Hold | bool:

@@ -21,7 +21,7 @@ locals {
     }
 
     # Once a day would do for what becomes old enough in a day. Hourly, a backlog of years is worked off in days, and a run that
-    # finds nothing costs some fifty reads.
+    # finds nothing costs some sixty reads.
     retention = {
       description = "Takes personal data out of old sales, and leaves a tombstone of those that are kept no longer."
       path        = "/retention"

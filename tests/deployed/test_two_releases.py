@@ -221,8 +221,9 @@ def test_the_last_release_shows_what_is_left_of_an_old_sale_and_sells_nothing_un
     last, this = releases
     fresh_morning(releases)
     sold, airtime, refused = this.buy(), last.buy(service=VasType.AIRTIME), last.buy(merchantProductId="none")
-    lost = last.buy(loses_the_answer)
     before = {sale.id: of(last, sale).repeated() for sale in (sold, airtime)}
+    this.clocks.pass_by(timedelta(days=3))
+    lost = last.buy(loses_the_answer)
     this.clocks.pass_by(timedelta(days=401))
     done = this.reconcile.http.post("/retention").raise_for_status().json()
     assert done["erased"] >= 2 and done["held"] >= 1

@@ -421,6 +421,7 @@ PLANTS = (
     plant(
         "an open sale is cleaned",
         (retention.hold, swap("if sale.open is not None or sale.is_unfinished or sale.unannounced:", "if False:")),
+        (retaining.Retaining.needed, swap("unsettled |= days", "pass")),
     ),
     plant("a sale that an open difference names is cleaned", (retention.hold, swap("if sale.id in named:", "if False:"))),
     plant(

@@ -33,6 +33,7 @@ def years_pass(world: "History") -> None:
     """A year passes, and then five; each time the runs come amid faults, and once more when all is calm."""
     world.saw("years pass")
     world.request("operator", lambda at: at.operating.pause((), "all is well", None, "operator"), _expected)
+    _pass(world, 3 * world.pick(2))  # beside a doubt everything stays
     world.somebody_is_not_answered()
     vends = len(world.switch.vends)
     _pass(world, 401)
@@ -132,6 +133,7 @@ def _needed(world: "History", sale: Transaction, *, for_good: bool) -> bool:
     days = [paper.body for (kind, _), paper in papers if kind is PaperKind.SETTLEMENTS and paper.mark == day_marks(Mode.LIVE)[0]]
     refusals = [paper.body["refusal"] for (kind, _), paper in papers if kind is PaperKind.SETTLEMENTS and "refusal" in paper.body]
     held = [body["day"] for body in days if for_good or body["open"] or body.get("notReadable")] + [one["day"] for one in refusals]
+    held += [one.day.isoformat() for one in world.store.open.values()]
     return any((sale.day + back * ONE_DAY).isoformat() in held for back in (-1, 0, 1))
 
 

@@ -193,6 +193,18 @@ async def test_what_a_running_evidence_rule_compares_stays(store, keeper, paper,
     assert (await store.find(made.id) == made) is stays
 
 
+async def test_beside_a_doubt_nothing_goes_although_its_day_was_never_settled(store, keeper, clock):
+    doubt = await store.create(sale("doubt", at=SOLD_AT, state=State.IN_DOUBT, outcome=Unknown("lost")))
+    beside = await store.create(sold("beside", at=SOLD_AT + timedelta(days=1)))
+    apart = await store.create(sold("apart", at=SOLD_AT - timedelta(days=2)))
+    clock.now = SOLD_AT + timedelta(days=1850)
+    done = await run(keeper)
+    assert (done.erased, done.retired, done.held) == (1, 1, 2)
+    assert await store.find(beside.id) == beside and await store.find(doubt.id) == doubt
+    with pytest.raises(SaleRetired):
+        await store.find(apart.id)
+
+
 async def test_after_the_retention_a_sale_is_a_tombstone_with_its_closed_discrepancies_gone(store, keeper, clock):
     made = await store.create(contradicted())
     (fresh,) = discrepancies(made)
