@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.mobilemart.charges import MOST_CHARGES
-from shared.mobilemart.receipts import MOST_TOKENS, read_receipt
+from shared.mobilemart.charges import MOST_CHARGES, quotes_units
+from shared.mobilemart.receipts import MOST_TOKENS, amount_said, names_amount, other_amounts, read_receipt
 from shared.money import Money
 from shared.outcome import Charge, Consumer, MeterDetails, Receipt, TokensDue
 from shared.sts import TokenKind, grouped
@@ -102,6 +102,17 @@ def test_several_tokens_keep_their_order_their_kinds_and_their_units() -> None:
         ("KCT2", TokenKind.KEY_CHANGE),
         ("REFUND", TokenKind.REFUND),
         ("Electricity refund", TokenKind.REFUND),
+        *((name, TokenKind.CREDIT) for name in ("energy", "normal", "standard", "STD tok", "Sale", "A sale of 29 kWh")),
+        *(
+            (name, TokenKind.OTHER)
+            for name in ("wholesale", "gold stdx", "clr credit", "clear-credit", "Freezer", "carefree units", "kcx9")
+        ),
+        *(
+            (name, TokenKind.FREE)
+            for name in ("free kWh", "free energy", "free-token", "free electricity", "my free basic", "EBSST", "free")
+        ),
+        *((name, TokenKind.KEY_CHANGE) for name in ("decoder key", "decoderkey", "key change", "keychange", "my KC")),
+        *((name, TokenKind.OTHER) for name in ("nonrefund", "non-refund", "norefund", "no refund", "not refund", "refundable")),
         ("Non-refundable electricity", TokenKind.CREDIT),
         ("No refund electricity", TokenKind.CREDIT),
         ("PWRLMT", TokenKind.OTHER),
@@ -297,6 +308,72 @@ def test_a_token_that_could_not_be_read_stays_due_whatever_a_later_answer_says_o
     assert receipt(ELECTRICITY, {"tokens": []}).with_more(nothing_left).tokens_due is TokensDue.NONE
 
 
+def charged(*named: str, amounts: tuple[int, ...] = (100,)) -> TokensDue:
+    """Whether a token is due where the charges of these names take these amounts of R100.00."""
+    costs = [{"description": name, "amount": amount} for name, amount in zip(named, amounts, strict=True)]
+    return tokens([], fixedCosts=costs)[0]
+
+
+RECOVERIES = """arrear,arrears,debt,debts,aux,auxiliary,recovery,recoveries,recovered,DEBT,AUX,MunicipalDebt
+    debt payment,debt payments,debt repayment,debt paid,debt instalment,debt installments,debt collection,debt collected,debt deduction
+    debt deducted,debt settlement,debt charge,debt charges,debt amount,water debt,sewer debt,sewerage debt,sanitation debt,refuse debt
+    rate debt,rates debt,property debt,rent debt,rental debt,loan debt,fine debt,fines debt,penalty debt,interest debt,sundry debt
+    other debt,old debt,historic debt,municipal debt,municipality debt,city debt,council debt,local debt,authority debt,account debt
+    accounts debt,acc debt,debt type,debt of,debt on,debt for the water,debt in,debt to,debt and,debt from,debt against,debt towards"""
+NO_RECOVERIES = """balance,remain,outstanding,owed,due,unpaid,opening,closing,brought,carried,before,after,total,limit,VAT,tax,levy,energy
+    electricity,unit,kWh,free,FBE,BSST,EBSST,token,fee,refund,credit,rebate,discount,reversal,RELIEF,Relief,write-off"""
+
+
+def rows_of(table: str) -> list[str]:
+    return [word.strip() for word in table.replace("\n", ",").split(",")]
+
+
+def test_each_name_of_a_recovery_is_known_and_one_strange_word_beside_it_leaves_a_token_due() -> None:
+    known, strange = rows_of(RECOVERIES), rows_of(NO_RECOVERIES)
+    assert {name: charged(name) for name in known} == dict.fromkeys(known, TokensDue.NONE)
+    assert {name: charged(f"{name.upper()} 12/2026") for name in known} == dict.fromkeys(known, TokensDue.NONE) | {
+        "MunicipalDebt": TokensDue.PENDING
+    }
+    assert {word: charged(f"Debt {word}") for word in strange} == dict.fromkeys(strange, TokensDue.PENDING)
+
+
+def test_what_stands_beside_a_recovery_is_a_balance_or_nothing() -> None:
+    for balance in ("Balance", "Outstanding", "Still outstanding", "Remaining"):
+        assert charged("Arrears", balance, amounts=(100, 250)) is TokensDue.NONE
+    for other in ("Withstanding", "Service charge", "Interest"):
+        assert charged("Arrears", other, amounts=(100, 250)) is TokensDue.PENDING
+    for energy in ("free", "FBE", "BSST", "EBSST", "unit", "units", "kWh", "kl", "token", "tokens"):
+        assert charged("Arrears", energy, amounts=(100, 0)) is TokensDue.PENDING
+    assert charged("Arrears", "carefree", amounts=(100, 0)) is TokensDue.NONE
+
+
+def test_as_many_charges_are_added_up_as_a_slip_has() -> None:
+    assert charged(*["Arrears"] * MOST_CHARGES, amounts=(5,) * MOST_CHARGES) is TokensDue.NONE
+    assert charged(*["Arrears"] * (MOST_CHARGES + 1), amounts=(*(5,) * MOST_CHARGES, 0)) is TokensDue.PENDING
+
+
+@pytest.mark.parametrize("key", ["amount", "value"])
+@pytest.mark.parametrize("name", ["description", "name", "type"])
+def test_a_charge_is_read_under_each_name_of_its_members(name: str, key: str) -> None:
+    read = receipt(ELECTRICITY, {"fixedCosts": [{name: "Arrears", key: 100}]})
+    assert (read.charges, read.tokens_due) == ((Charge("Arrears", Money(10_000)),), TokensDue.NONE)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_quoted"),
+    [
+        *((name, value, True) for name in ("units", "kWh", "total_kwh", "kilolitres", "free-issue", "kl") for value in (1, "1.5", "9 of")),
+        *((name, 7, True) for name in ("quantity", "volume", "energy", "consumption")),
+        *((name, value, False) for name in ("units", "consumption") for value in (0, "0.00", "none", None, True, "")),
+        *((name, 7, False) for name in ("klm", "price", "energyPrice")),
+        *(("slip", text, True) for text in ("9 kWh", "1.0 UNIT", "29,7units", "kWh 29.7", "units = 1", "Units:9", "0 kWh, 9 units")),
+        *(("slip", text, False) for text in ("0.00 kWh", "kWh 0", "9 kwhs", "9 kg", "unit", "9 megaunits", "skwh 9")),
+    ],
+)
+def test_a_quantity_is_quoted_under_its_names_or_in_words_and_nought_is_none(name: str, value: object, is_quoted: bool) -> None:
+    assert quotes_units({"additionalDetails": {"slip": [{name: value}]}}) is is_quoted
+
+
 def test_charges_are_on_the_receipt() -> None:
     costs = [{"description": "Arrears", "amount": Decimal("40.00")}, {"name": "Fee"}, 7]
 
@@ -332,6 +409,57 @@ def test_units_are_quoted_and_never_added_up() -> None:
 
     assert receipt(ELECTRICITY, {"tokens": two}).units is None
     assert receipt(ELECTRICITY, {"tokens": two, "units": "3.1"}).units == Decimal("3.1")
+
+
+@pytest.mark.parametrize("key", ["units", "kWh", "kwh"])
+def test_units_are_read_under_each_of_their_names_and_nought_is_a_quantity_too(key: str) -> None:
+    for quoted in (Decimal("29.7"), Decimal(0)):
+        assert receipt(ELECTRICITY, {"tokens": [{"token": FIRST, key: quoted}]}).units == quoted
+        assert receipt(ELECTRICITY, {"tokens": [FIRST], key: quoted}, units="9").units == quoted
+        assert receipt(ELECTRICITY, {"tokens": [FIRST]}, **{key: quoted}).units == quoted
+
+
+def test_units_of_a_token_that_cannot_be_read_are_not_the_sales() -> None:
+    assert receipt(ELECTRICITY, {"tokens": [{"token": "12 34", "units": "29.7"}]}).units is None
+
+
+AMOUNTS: list[dict[str, object]] = [
+    *({"additionalDetails": {"productAmount": "50"}}, {"amount": "50"}),
+    *({"additionalDetails": {"amount": "50"}}, {"productAmount": "50"}),
+]
+
+
+@pytest.mark.parametrize("sold", AMOUNTS, ids=str)
+def test_an_amount_is_read_in_whichever_field_it_stands(sold: dict[str, object]) -> None:
+    assert (amount_said(sold), names_amount(sold)) == (Money(5_000), True)
+    assert (other_amounts(sold, Money(5_000)), other_amounts(sold, Money(5_001))) == ((), (Money(5_000),))
+
+
+def test_of_several_amounts_the_products_own_counts_first_and_each_that_differs_is_told() -> None:
+    sold = {"additionalDetails": {"productAmount": "R1", "amount": 3}, "amount": 2, "productAmount": 4}
+    assert amount_said(sold) == Money(200)
+    assert other_amounts(sold, Money(300)) == (None, Money(200), Money(400))
+    assert not names_amount({"amount": "", "productAmount": None}) and names_amount({"amount": "R1"})
+
+
+def test_what_a_slip_has_may_stand_in_the_sale_or_in_its_details() -> None:
+    everywhere = receipt(
+        VOUCHER,
+        {"reference": "D-1", "referenceNumber": "D-2", "expiryDate": "D-3", "instructions": "D-4", "productInstructions": "D-5"},
+        reference="S-1",
+        referenceNumber="S-2",
+        expiryDate="S-3",
+    )
+    assert (everywhere.reference, everywhere.expiry_date, everywhere.instructions) == ("D-1", "S-3", "D-4")
+    assert (receipt(VOUCHER, {"expiryDate": "D-3"}).expiry_date, receipt(VOUCHER, {}, reference="S-1").reference) == ("D-3", "S-1")
+    assert receipt(VOUCHER, {"referenceNumber": "D-2"}, reference="S-1").reference == "D-2"
+    assert receipt(BILL, {"consumerDetails": {"name": "In details"}}, accountHolder="In the sale").consumer == Consumer("In details")
+
+
+def test_one_setting_of_a_meter_is_enough_to_show_it() -> None:
+    codes = ("supplierGroupCode", "keyRevisionNumber", "tariffIndex", "tokenTechCode", "algorithmCode")
+    for at, code in enumerate(codes):
+        assert receipt(ELECTRICITY, {code: "07"}).meter == MeterDetails(*("07" if at == other else None for other in range(5)))
 
 
 def test_where_a_token_could_not_be_read_the_others_units_are_not_the_sales_and_their_number_is_kept() -> None:
