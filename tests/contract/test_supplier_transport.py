@@ -595,6 +595,12 @@ TOKENS_REFUSED = {
     "no token": http(200, {"expires_in": 7200}),
     "no lifetime": http(200, {"access_token": "t"}),
     "a lifetime that is none": http(200, {"access_token": "t", "expires_in": -1}),
+    "a lifetime of nought": http(200, {"access_token": "t", "expires_in": 0}),
+    "a lifetime in words": http(200, {"access_token": "t", "expires_in": "7200"}),
+    "a lifetime that is a flag": http(200, {"access_token": "t", "expires_in": True}),
+    "a token that is a number": http(200, {"access_token": 7, "expires_in": 7200}),
+    "an empty token": http(200, {"access_token": "", "expires_in": 7200}),
+    "a token too long for a header": http(200, {"access_token": "t" * 8001, "expires_in": 7200}),
     "a token that no header can carry": http(200, {"access_token": "a\r\nb", "expires_in": 7200}),
     "marked as simulated": http(200, {"access_token": "t", "expires_in": 7200, "simulated": True}),
 }
@@ -609,7 +615,49 @@ async def test_what_is_no_token_makes_nobody_ready(answer: bytes) -> None:
     assert refusal.reason is (Reason.SUPPLIER_BUSY if b" 429 " in answer else Reason.TEMPORARILY_UNAVAILABLE)
 
 
-async def test_credentials_that_cannot_be_read_make_nobody_ready() -> None:
+@pytest.mark.parametrize(
+    ("lives", "renewed_after", "ends_after"),
+    [(1, 0.5, 1), (400, 200, 400), (600, 300, 600), (700, 400, 700), (86_400, 86_100, 86_400), (10**12, 86_100, 86_400)],
+)
+async def test_a_token_is_renewed_in_time_and_used_for_a_day_at_most(lives: int, renewed_after: float, ends_after: float) -> None:
+    now = Clock()
+    async with (
+        Switch(SELLS, says(http(200, {"access_token": "t" * 8000, "expires_in": lives}))) as switch,
+        client(switch.url, now=now) as supplier,
+    ):
+        assert await supplier.ready() is None
+        now.pass_seconds(renewed_after - 0.001)
+        assert not supplier._access._is_due()
+        now.pass_seconds(0.001)
+        assert supplier._access._is_due()
+        now.pass_seconds(ends_after - renewed_after - 0.001)
+        assert supplier._access.at_hand() is not None
+        now.pass_seconds(0.001)
+        assert supplier._access.at_hand() is None
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "readings"),
+    [
+        (400, "invalid_client", 2),
+        (401, "invalid_client", 2),
+        (400, "invalid_scope", 1),
+        (403, "invalid_client", 1),
+        (500, "invalid_client", 1),
+    ],
+)
+async def test_only_where_the_supplier_refuses_our_credentials_are_they_read_anew(
+    status: int, error: str, readings: int, said: list[tuple[str, str]]
+) -> None:
+    vault = Vault()
+    async with Switch(SELLS, says(http(status, {"error": error}))) as switch, client(switch.url, vault=vault) as supplier:
+        assert isinstance(await supplier.ready(), Rejected)
+
+    assert vault.reads == [False, True][:readings]
+    assert (("CRITICAL", "supplier refuses our credentials") in said) is (readings == 2)
+
+
+async def test_credentials_that_cannot_be_read_make_nobody_ready_and_wake_somebody(said: list[tuple[str, str]]) -> None:
     async def broken(_: bool) -> Credentials:
         raise RuntimeError("the vault is closed")
 
@@ -617,6 +665,14 @@ async def test_credentials_that_cannot_be_read_make_nobody_ready() -> None:
         assert await supplier.ready() == Rejected(Reason.TEMPORARILY_UNAVAILABLE, "credentials not read")
 
     assert switch.asked == []
+    assert said == [("ERROR", "credentials not read")]
+
+
+async def test_a_switch_that_cannot_be_reached_is_told(unused_tcp_port: int, said: list[tuple[str, str]]) -> None:
+    async with client(f"http://127.0.0.1:{unused_tcp_port}") as supplier:
+        assert isinstance(await supplier.ready(), Rejected)
+
+    assert said == [("WARNING", "supplier not heard")]
 
 
 # --- what moves no money
@@ -652,6 +708,29 @@ async def test_a_catalogue_that_has_not_changed_is_kept_by_its_etag() -> None:
             assert await supplier.products(VasType.DATA) == first
 
     assert [one.headers.get("if-none-match") for one in switch.asked[1:]] == [None, '"v1"', '"v1"']
+
+
+async def test_unchanged_means_nothing_to_one_who_has_no_catalogue() -> None:
+    async with Switch(says(b"HTTP/1.1 304 Not Modified\r\n\r\n")) as switch, client(switch.url) as supplier:
+        refusal = await supplier.products(VasType.DATA)
+
+    assert isinstance(refusal, Rejected) and refusal.reason is Reason.TEMPORARILY_UNAVAILABLE
+
+
+async def test_a_catalogue_from_before_the_clock_stepped_back_is_asked_for_again() -> None:
+    now = Clock()
+    async with Switch(says(http(200, PRODUCTS))) as switch, client(switch.url, now=now) as supplier:
+        for seconds, calls in ((0, 1), (0, 1), (-1, 2), (899, 2), (1, 3)):
+            now.pass_seconds(seconds)
+            await supplier.products(VasType.DATA)
+            assert len(switch.asked) - 1 == calls
+
+
+@pytest.mark.parametrize(("megabytes", "is_read"), [(7, True), (9, False)])
+async def test_a_catalogue_may_be_larger_than_any_other_answer(megabytes: int, is_read: bool) -> None:
+    rows = [*PRODUCTS, {"productName": "x" * (megabytes * 1024 * 1024)}]
+    async with Switch(says(http(200, rows))) as switch, client(switch.url, timeout_seconds=20) as supplier:
+        assert isinstance(await supplier.products(VasType.DATA), tuple) is is_read
 
 
 async def test_a_web_page_is_no_catalogue_and_is_not_kept() -> None:
