@@ -138,7 +138,7 @@ HARMLESS = (
     *("amount", "amountDue", "convenienceFee", "currency", "detail", "errorCode", "errorMessage", "fulcrumErrorCode", "kind"),
     *("minimumAmount", "onlineMeter", "prevendTransactionId", "productAmount", "productName", "requestId", "simulated", "status"),
     *("tenderType", "timestamp", "title", "tokenType", "traceId", "transactionId", "type", "unitType", "units"),
-    "vasCategoryIdentifier",
+    *("vasCategoryIdentifier", "approved", "outcome", "responseCode", "result", "state", "success", "transactionStatus"),
 )
 
 

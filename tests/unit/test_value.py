@@ -5,8 +5,16 @@ from datetime import UTC, datetime
 import pytest
 from msgspec import structs
 
+from shared.identifiers import Caller
 from shared.mobilemart.access import AccessToken, Credentials
+from shared.mobilemart.answers import Reply
+from shared.mobilemart.wire import Call
+from shared.money import Money
+from shared.outcome import Consumer, Prevended, RawAnswer, Receipt
+from shared.prevend import Prevend
+from shared.sts import StsToken, TokenKind
 from shared.value import Record, Value
+from shared.vas import Mode, Order, VasType
 
 
 class Slip(Value, frozen=True):
@@ -40,6 +48,46 @@ def test_no_secret_of_ours_is_shown_with_what_holds_it():
     token = AccessToken("eyJhbGciOi", datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 1, 1, tzinfo=UTC))
     assert repr(Credentials("our id", "our secret")) == "Credentials(client_id='our id')"
     assert "eyJ" not in f"{token} {[token]}" and "2026" in repr(token)
+
+
+WHOM = Consumer("Jane-said", "Road-said", "Message-said")
+ORDER = Order(vas_type=VasType.VOUCHER, amount=Money(5_000), merchant_product_id="v")
+AT = datetime(2026, 5, 1, tzinfo=UTC)
+PRIVATE = [
+    WHOM,
+    Receipt(
+        supplier_transaction_id="id",
+        tokens=(StsToken(TokenKind.CREDIT, "0" * 20),),
+        pin="pin-said",
+        serial_number="serial-said",
+        consumer=WHOM,
+        instructions="dial-said",
+    ),
+    RawAnswer.of("vend", AT, 200, None, b"body-said"),
+    Prevended("id", consumer=WHOM),
+    Prevend(
+        id="id",
+        mode=Mode.LIVE,
+        caller=Caller("issuer", "subject"),
+        order=ORDER,
+        supplier_prevend_id="id",
+        minimum_amount=None,
+        amount_due=None,
+        consumer=WHOM,
+        created_at=AT,
+        expires_at=AT,
+        revision="revision-said",
+    ),
+    Reply.of(200, {"content-type": "application/json"}, b'{"a": "json-said"}'),
+    Call("GET", "/path", (("meterNumber", "query-said"),), b"body-said"),
+]
+
+
+@pytest.mark.parametrize("value", PRIVATE, ids=lambda value: type(value).__name__)
+def test_what_is_private_or_worth_something_is_not_even_named(value):
+    assert "said" not in f"{value!r}{value}{[value]}"
+    for name in ("tokens", "pin", "serial_number", "consumer", "instructions", "body", "json", "query", "revision"):
+        assert f"{name}=" not in repr(value)
 
 
 def test_a_record_is_the_same_whichever_version_was_read_and_shows_none():
