@@ -13,6 +13,7 @@ from shared.config import (
     PRODUCTION_URL,
     SIMULATOR_URL,
     UAT_URL,
+    AmountCheck,
     ConfigError,
     ConsumerDetails,
     Environment,
@@ -75,6 +76,8 @@ def test_every_default_is_the_contracts():
     assert (config.in_doubt_minimum_age_seconds, config.resolve_interval_seconds, config.review_after_seconds) == (900, 60, 216_000)
     assert (config.prevend_valid_seconds, config.minimum_amount, config.maximum_amount) == (900, Money(100), Money(500_000))
     assert (config.consumer_details, config.firestore_database, config.cors_origins) == (ConsumerDetails.MASKED, "(default)", ())
+    assert (config.amount_check, config.iap_audience, config.settlement_files) == (AmountCheck.ALERT, None, None)
+    assert (config.firestore_emulator, config.pubsub_emulator, config.secret_manager_emulator) == (None, None, None)
 
 
 def test_every_variable_is_read():
@@ -85,6 +88,8 @@ def test_every_variable_is_read():
             "MOBILEMART_TENDER_TYPE": "Wallet",
             "MOBILEMART_UTILITY_PRODUCT_ID": "AbC123",
             "MOBILEMART_REPRINT_BY": "none",
+            "MOBILEMART_AMOUNT_CHECK": "doubt",
+            "IAP_AUDIENCE": "/projects/123/global/backendServices/456",
             "MOBILEMART_CONNECT_TIMEOUT_SECONDS": "6",
             "MOBILEMART_TIMEOUT_SECONDS": "61",
             "MOBILEMART_CALLS_PER_SECOND": "7",
@@ -120,6 +125,7 @@ def test_every_variable_is_read():
     assert (config.project, config.firestore_database) == ("vas-project", "sales")
     assert (config.events_topic, config.settlement_files) == (CLOUD["EVENTS_TOPIC"], CLOUD["SETTLEMENT_FILES"])
     assert config.settlement_merchant == "WALLET_1"
+    assert (config.amount_check, config.iap_audience) == (AmountCheck.DOUBT, "/projects/123/global/backendServices/456")
     assert config.oidc == Oidc("https://issuer.example", "https://vas.example", "https://issuer.example/jwks", "vas.purchase")
     assert config.cors_origins == ("https://app.example", "https://admin.example:8443")
 
@@ -129,6 +135,7 @@ def test_the_rules_of_selling_are_the_configurations():
 
     assert (rules.mode, rules.utility_product_id, rules.prevend_valid_seconds, rules.retry_seconds) == (Mode.LIVE, "AbC123", 30, 60)
     assert (rules.exchange_seconds, rules.send_window_seconds, rules.function_timeout_seconds, rules.lease_seconds) == (60, 10, 220, 240)
+    assert (rules.minimum_age_seconds, rules.review_after_seconds) == (900, 216_000)
 
 
 def test_nothing_is_sent_that_could_not_end_before_the_functions_timeout():
@@ -494,7 +501,10 @@ def test_an_emulator_in_production_would_forget_what_was_sold(name):
 
 
 def test_emulators_on_this_machine_serve_every_other_environment():
-    assert load({**UAT, **EMULATORS}, "purchase").secret_manager_emulator == "[::1]:9000"
+    config = load({**UAT, **EMULATORS}, "purchase")
+    assert (config.firestore_emulator, config.pubsub_emulator) == ("127.0.0.1:8080", "localhost:8085")
+    assert config.secret_manager_emulator == "[::1]:9000"
+    assert faults({**UAT, **EMULATORS, "ENVIRONMENT": "staging"}) == faults({**LIVE_LOCAL, **EMULATORS}) == set()
 
 
 @pytest.mark.parametrize("name", EMULATORS)
@@ -529,6 +539,47 @@ def test_an_emulator_is_a_port_of_this_machine(name, where):
     ],
 )
 def test_a_malformed_variable_is_refused(name, value):
+    assert faults({**UAT, name: value}) == {name}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("MOBILEMART_TENDER_TYPE", "x" * length) for length in (1, 40)),
+        *(("MOBILEMART_UTILITY_PRODUCT_ID", value) for value in ("!", "~" * 100)),
+        *(("FIRESTORE_DATABASE", value) for value in ("(default)", "ab", "a" * 63, "a-9")),
+        *(("GOOGLE_CLOUD_PROJECT", value) for value in ("p", "domain.example:p-1", "9" * 101)),
+        *(("EVENTS_TOPIC", f"projects/p/topics/{topic}") for topic in ("abc", "A~%+._-9", "t" * 255)),
+        *(("SETTLEMENT_FILES", value) for value in ("gs://abc", "gs://a.b_c-9/", "gs://abc/deep/prefix", "file:///f")),
+        *(("SETTLEMENT_MERCHANT", value) for value in ("a", "A-9_", "m" * 100)),
+        *(("OIDC_AUDIENCE", value) for value in ("!", "~" * 500)),
+        *(("OIDC_SCOPE", value) for value in ("!", "vas:purchase/[1]", "s" * 200)),
+        *(("IAP_AUDIENCE", value) for value in ("/projects/1/!", f"/projects/{'9' * 20}/{'~' * 300}")),
+        *(("MOBILEMART_CLIENT_ID_SECRET", f"projects/p/secrets/{'s' * 255}/versions/{name}") for name in ("latest", "90", "live-1")),
+        *(("OIDC_ISSUER_ALIASES", value) for value in ("https://a.example", "https://a.example , ,https://b.example,")),
+    ],
+)
+def test_a_well_formed_variable_is_taken_up_to_its_bounds(name, value):
+    assert faults({**UAT, name: value}) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MOBILEMART_TENDER_TYPE", "x" * 41),
+        ("MOBILEMART_UTILITY_PRODUCT_ID", "~" * 101),
+        *(("FIRESTORE_DATABASE", value) for value in ("a", "a" * 64, "9a", "default)")),
+        *(("GOOGLE_CLOUD_PROJECT", value) for value in ("-p", "9" * 102)),
+        *(("EVENTS_TOPIC", f"projects/p/topics/{topic}") for topic in ("ab", "9bc", "t" * 256)),
+        *(("SETTLEMENT_FILES", value) for value in ("gs://ab", "gs://ab-", "gs://Abc", "file:///", "file://f")),
+        *(("SETTLEMENT_MERCHANT", value) for value in ("m" * 101, "a b")),
+        ("OIDC_AUDIENCE", "~" * 501),
+        *(("OIDC_SCOPE", value) for value in ('a"b', "a\\b", "s" * 201)),
+        *(("IAP_AUDIENCE", value) for value in ("/projects/1/", "/projects/x/y", f"/projects/{'9' * 21}/a", f"/projects/1/{'~' * 301}")),
+        *(("MOBILEMART_CLIENT_ID_SECRET", f"projects/p/secrets/{name}") for name in (f"{'s' * 256}/versions/1", "s/versions/01")),
+    ],
+)
+def test_a_variable_beyond_its_bounds_is_refused(name, value):
     assert faults({**UAT, name: value}) == {name}
 
 
