@@ -34,6 +34,7 @@ from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Prevended, Reaso
 from shared.sts import SIMULATED_PREFIX
 from shared.transaction import State, Transaction
 from shared.vas import PREVENDED, Mode, Order, VasType
+from tests.logged import logged
 from tests.stand_ins.switch_on_a_socket import (
     SOLD,
     Asked,
@@ -834,6 +835,46 @@ async def test_what_a_person_must_see_is_logged_under_a_stable_name(
     await sold_by(says(answer))
 
     assert alarm in said
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        WHOLE,
+        http(400, {"fulcrumErrorCode": 1001}),
+        http(400, {"fulcrumErrorCode": 0}),
+        http(429, {}),
+        http(503, {}),
+        http(500, b"<!doctype html>", content_type="text/html"),
+        http(201, {}),
+    ],
+)
+async def test_what_nobody_can_mend_wakes_nobody(answer: bytes, said: list[tuple[str, str]]) -> None:
+    await sold_by(says(answer))
+
+    assert said == []
+
+
+CONCERNS = {
+    ("CRITICAL", "vend answer does not match"): {"status": "Failed"},
+    ("CRITICAL", "vend amount differs"): {"amount": 6},
+    ("WARNING", "vend status not known"): {"status": "Partying", "additionalDetails": {"pin": "12345678901234"}},
+}
+
+
+@pytest.mark.parametrize(("alarm", "members"), CONCERNS.items(), ids=[name for _, name in CONCERNS])
+async def test_an_answer_that_gives_to_think_wakes_somebody_and_is_named_without_its_words(
+    alarm: tuple[str, str], members: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    order = Order(vas_type=VasType.AIRTIME, amount=Money(500), merchant_product_id="AIR", pinned=True)
+    sold = {name: value for name, value in SOLD.items() if name != "mobileNumber"}
+    async with Switch(says(http(200, sold | members))) as switch, client(switch.url) as supplier:
+        await sell(supplier, order)
+
+    ((level, message, fields),) = logged(caplog)
+    assert (level, message) == alarm
+    why = {"Failed": "its status says no", "Partying": None}.get(str(members.get("status")), "more than asked")
+    assert fields == {"request_id": REQUEST_ID, "vas_type": VasType.AIRTIME, "amount_cents": 500, "why": why}
 
 
 async def test_neither_log_nor_repr_tells_tokens_secrets_or_whole_numbers(caplog: pytest.LogCaptureFixture) -> None:

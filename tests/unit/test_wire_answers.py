@@ -132,6 +132,12 @@ def test_a_401_was_not_taken_whatever_its_body(order: Order, reply: Reply) -> No
         ({"retry-after": "999999"}, "", 3600),
         ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, "retry in 2 minutes", 120),
         ({"retry-after": "-5"}, "", 60),
+        ({"retry-after": " 18 "}, "", 18),
+        ({"retry-after": "9999999"}, "Please retry in 1 second.", 1),
+        ({}, "RETRY IN 2 MINUTES", 120),
+        ({}, "retry in 3600 seconds", 3600),
+        ({}, "retry in 0 seconds", 1),
+        ({}, "retry in 61 minutes", 3600),
     ],
 )
 def test_a_429_is_a_rejection_with_the_wait_that_it_asks_for(headers: dict[str, str], detail: str, seconds: int) -> None:
@@ -284,6 +290,61 @@ def test_only_true_is_the_mark(value: object) -> None:
     assert isinstance(vend(answer(200, {"transactionId": "T-1", "simulated": value})), Vended)
 
 
+@pytest.mark.parametrize(
+    ("headers", "is_read"),
+    [
+        *(({"content-type": kind}, True) for kind in ("application/json", " APPLICATION/JSON ;charset=utf-8", "application/a.b-1+json")),
+        *(({"content-type": kind}, False) for kind in ("", "text/json", "application/jsonp", "application/+json", "xapplication/json")),
+        *(({"content-encoding": coding}, True) for coding in ("", "identity", " Identity ")),
+        *(({"content-encoding": coding}, False) for coding in ("gzip", "identity, gzip", "br")),
+        ({}, True),
+    ],
+)
+def test_an_answer_is_read_where_it_calls_itself_json_and_is_not_packed(headers: dict[str, str], is_read: bool) -> None:
+    reply = Reply.of(200, {"content-type": "application/json", **headers}, b'{"a": 1}')
+
+    assert reply.json == ({"a": 1} if is_read else None)
+    assert (reply.fault is None) is (is_read or "content-encoding" not in headers)
+
+
+@pytest.mark.parametrize("etag", ['"v1"', 'W/"v1"', '""', f'"{"v" * 200}"', '"!#~"'])
+def test_a_mark_of_a_version_is_kept_where_it_has_its_form(etag: str) -> None:
+    assert answer(200, [], etag=etag).etag == etag
+    for other in (etag.replace("W", "w") if "W" in etag else etag[1:], f"{etag} ", f"x{etag}", f'"{"v" * 201}"', '"a b"', '"a"b"', ""):
+        assert answer(200, [], etag=other).etag is None
+    assert answer(200, []).etag is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (answer(200, {}), "HTTP 200"),
+        (problem(400, 1001), "HTTP 400 code 1001 AmountInvalid"),
+        (problem(400, 1099), "HTTP 400 code 1099"),
+        *((problem(400, code), f"HTTP 400 code {code}") for code in (999_999, -999_999)),
+        *((problem(400, code), "HTTP 400") for code in (0, 1_000_000, -1_000_000, True, "1001", 1001.5, None)),
+        (answer(401, {}), "HTTP 401 Unauthorized"),
+        (html(200), "HTTP 200, no JSON"),
+        (Reply.of(200, {"content-type": "application/json"}, b"{}", "cut"), "HTTP 200, cut"),
+        (
+            Reply.of(200, {"content-type": "application/json", "content-encoding": "br"}, b""),
+            "HTTP 200, an encoding that was not asked for",
+        ),
+    ],
+    ids=repr,
+)
+def test_an_answer_is_described_in_our_words(reply: Reply, words: str) -> None:
+    assert reply.description == words
+
+
+@pytest.mark.parametrize(("status", "is_success"), [(199, False), (200, True), (299, True), (300, False)])
+def test_a_sale_in_any_2xx_and_in_no_other_status_is_one(status: int, is_success: bool) -> None:
+    assert isinstance(vend(answer(status, {"transactionId": "T-1"})), Vended) is is_success
+    assert isinstance(prevended(answer(status, {"transactionId": "PV-1"})), Prevended) is is_success
+    assert isinstance(read_reprint(answer(status, SOLD), ELECTRICITY, Mode.LIVE), Vended) is is_success
+    assert isinstance(read_products(answer(status, []), VasType.DATA, Mode.LIVE), tuple) is is_success
+
+
 # --- prevends
 
 
@@ -350,6 +411,10 @@ def test_a_prevend_refuses_a_meter_as_unknown_and_an_account_as_refused() -> Non
         problem(403, None),
         problem(500, 1001),
         problem(503, None),
+        problem(500, 1099),
+        problem(499, None),
+        answer(200, {"transactionId": "PV-1", "errorCode": 5}),
+        answer(200, {"transactionId": "PV-1", "fulcrumErrorCode": "E5"}),
         answer(200, {}),
         answer(200, []),
     ],
@@ -360,6 +425,43 @@ def test_a_prevend_that_was_not_answered_is_temporarily_unavailable(heard: Heard
 
     assert isinstance(refusal, Rejected)
     assert refusal.reason is Reason.TEMPORARILY_UNAVAILABLE
+
+
+@pytest.mark.parametrize("heard", [problem(400, None), html(400), problem(401 + 1, 1099), problem(499, 1099), problem(404, 7)], ids=repr)
+def test_a_prevend_that_was_refused_without_a_known_reason_is_refused_all_the_same(heard: Heard) -> None:
+    refusal = prevended(heard)
+
+    assert isinstance(refusal, Rejected)
+    assert (refusal.reason, refusal.retry_after_seconds, refusal.float_exhausted) == (Reason.PREVEND_REFUSED, None, False)
+
+
+def test_an_empty_float_and_a_refused_token_are_told_with_the_refusal() -> None:
+    empty, unknown = prevended(problem(400, 1008)), prevended(problem(401, None))
+
+    assert isinstance(empty, Rejected) and isinstance(unknown, Rejected)
+    assert (empty.float_exhausted, empty.not_taken, unknown.float_exhausted, unknown.not_taken) == (True, False, False, True)
+    assert empty.retry_after_seconds is None
+
+
+def test_a_list_of_products_that_is_refused_says_why() -> None:
+    refusal = read_products(problem(400, 1011), VasType.DATA, Mode.LIVE)
+
+    assert isinstance(refusal, Rejected) and refusal.reason is Reason.PRODUCT_UNAVAILABLE
+
+
+def test_of_two_rows_of_one_product_the_later_counts_in_the_place_of_the_first() -> None:
+    row = {"merchantProductId": "a", "productName": "A", "amount": "0.01"}
+    rows = listed([row, {"merchantProductId": "b", "productName": "", "name": "B"}, row | {"name": "other", "amount": "-1"}])
+
+    assert [(one.merchant_product_id, one.name, one.amount) for one in rows] == [("a", "A", None), ("b", "B", None)]
+    assert listed([row])[0].amount == Money(1)
+
+
+def test_of_several_lists_the_first_that_is_one_counts() -> None:
+    good = [{"merchantProductId": "a", "productName": "b"}]
+
+    assert len(listed({"products": None, "data": good, "items": []})) == 1
+    assert listed({"products": [], "data": good}) == ()
 
 
 def test_an_id_of_zeros_confirms_nothing() -> None:
