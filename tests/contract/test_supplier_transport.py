@@ -994,5 +994,6 @@ async def test_a_token_that_was_refused_is_forgotten_and_one_fetched_meanwhile_i
         assert await supplier.ready() is None
         supplier._access.drop("another")
         assert supplier._access.at_hand() == "first"
-        supplier._access.drop("first")
-        assert supplier._access.at_hand() is None
+        for _ in range(2):  # of two sales whose answers came at once, each drops it
+            supplier._access.drop("first")
+            assert supplier._access.at_hand() is None

@@ -433,7 +433,9 @@ def test_production_is_compared_with_settlement_files():
 @pytest.mark.parametrize("name", ["OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL"])
 def test_outside_a_developers_machine_callers_are_verified(name, function):
     assert faults(without(UAT, name), function) == {name}
-    assert faults(without(UAT, "OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL"), "reconcile") == set()
+    every = ("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL")
+    assert faults(without(UAT, *every), function) == set(every)
+    assert faults(without(UAT, *every), "reconcile") == faults(without(LIVE_LOCAL, *every), function) == set()
 
 
 @pytest.mark.parametrize("name", ["OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL"])

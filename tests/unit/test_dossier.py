@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+from datetime import timedelta
 
 import pytest
 from msgspec import structs
 
-from shared.dossier import HIDDEN, dossier_body, found_body, harmless, unread_dossier_body
+from shared.dossier import HIDDEN, dossier_body, found_body, harmless, retired_body, unread_dossier_body
 from shared.identifiers import Caller
+from shared.money import Money
 from shared.outcome import Answer, RawAnswer, Receipt, TokensDue, Unknown, Vended
-from shared.transaction import HistoryEntry, after, noted
+from shared.tombstone import Tombstone
+from shared.transaction import HistoryEntry, State, after, noted
 from shared.unread import Unread
-from shared.vas import Mode
+from shared.vas import Mode, VasType
 from tests.sales import KEY_CHANGE, METER, NOON, RECEIPT, TOKEN, vending
 
 UUID = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"
@@ -228,6 +231,53 @@ def test_of_a_sale_of_which_nothing_can_be_read_everything_but_its_name_is_null(
     nulls = ("vasType", "amountCents", "merchantProductId", "reference", "createdAt")
     more = ("requestId", "supplierTransactionId", "version", "day", "record")
     assert unread_dossier_body(NOTHING) == {**known, **dict.fromkeys((*nulls, *more))}
+
+
+RETIRED = Tombstone(
+    id="b2" * 16,
+    mode=Mode.LIVE,
+    caller="c" * 32,
+    fingerprint="f",
+    state=State.VENDED,
+    vas_type=VasType.AIRTIME,
+    amount=Money(500),
+    fee_cents=0,
+    request_id="req-1",
+    supplier_transaction_id="sup-27821234567",
+    supplier_id="MOBILEMART",
+    day=NOON.date(),
+    created_at=NOON,
+    retired_at=NOON + timedelta(days=1826),
+)
+
+
+def test_of_a_sale_that_is_kept_no_longer_an_operator_sees_that_it_was_there():
+    body = {
+        "transactionId": RETIRED.id,
+        "retired": True,
+        "retiredAt": "2031-05-01T10:00:00.000000Z",
+        "state": "vended",
+        "vasType": "airtime",
+        "amountCents": 500,
+        "supplierId": "MOBILEMART",
+        "requestId": "req-1",
+        "supplierTransactionId": "sup-*4567",
+        "day": "2026-05-01",
+        "createdAt": "2026-05-01T10:00:00.000000Z",
+    }
+    assert retired_body(RETIRED) == body
+    assert found_body([RETIRED, PART, vending()], NOON, more=True) == {
+        "transactions": [dossier_body(vending(), NOON)],
+        "notReadable": [unread_dossier_body(PART)],
+        "retired": [body],
+        "more": True,
+    }
+
+
+def test_when_personal_data_was_erased_is_shown():
+    assert dossier_body(vending(), NOON)["erasedAt"] is None
+    erased = structs.replace(vending(), erased_at=NOON)
+    assert dossier_body(erased, NOON)["erasedAt"] == "2026-05-01T10:00:00.000000Z"
 
 
 def test_a_search_names_what_it_cannot_read_beside_what_it_can():

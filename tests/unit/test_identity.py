@@ -243,6 +243,33 @@ async def test_a_key_that_may_not_sign_tokens_is_passed_over_and_the_others_serv
     assert await verifier.caller(bearing(token(EC_KEY, "ec-1", "ES256")))
 
 
+async def test_of_a_very_long_list_the_first_hundred_keys_serve(verifier, issuer):
+    issuer.keys = [*["no key"] * 99, public(RSA_KEY, kid="rsa-1"), public(EC_KEY, kid="ec-1")]
+
+    assert await verifier.caller(bearing(token()))
+    assert await refused(verifier, token(EC_KEY, "ec-1", "ES256")) == "the token's signing key is unknown"
+
+
+@pytest.mark.parametrize(
+    ("members", "serves"),
+    [
+        ({"use": "sig"}, True),
+        ({"key_ops": ["verify"]}, True),
+        ({"alg": "RS256"}, True),
+        ({"key_ops": ["sign"]}, False),
+        ({"key_ops": "verify"}, False),
+        ({"key_ops": []}, False),
+    ],
+)
+async def test_a_key_serves_where_its_issuer_says_that_it_verifies(verifier, issuer, members, serves):
+    issuer.keys = [{**public(RSA_KEY, kid="rsa-1"), **members}, public(EC_KEY, kid="ec-1")]
+
+    if serves:
+        assert await verifier.caller(bearing(token()))
+    else:
+        assert await refused(verifier, token()) == "the token's signing key is unknown"
+
+
 @pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
 async def test_a_short_key_is_not_trusted(verifier, issuer):
     issuer.keys = [public(SHORT_RSA_KEY, kid="short"), public(EC_KEY, kid="ec-1")]

@@ -7,13 +7,15 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.identifiers import Caller, account_key, transaction_id
+from shared.identifiers import Caller, account_key, caller_id, transaction_id
 from shared.money import Money
 from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.ports import Rules
 from shared.recording import STORE_TRIES
-from shared.store import MOST_ALIKE, Conflict, StoreUnavailable, UnreadableRecord
+from shared.store import MOST_ALIKE, Conflict, SaleRetired, StoreUnavailable, UnreadableRecord
+from shared.tombstone import Tombstone
 from shared.transaction import EventName, State
+from shared.unread import Unread
 from shared.vas import Mode, Order, VasType
 from shared.vending import NOT_LOOKED_UP, KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 from tests.logged import logged
@@ -517,6 +519,61 @@ def test_a_caller_sees_only_its_own_sales():
     assert run(world.vending.find_by_key(CALLER, "key-1")) == sale
     assert run(world.vending.find(stranger, sale.id)) is None
     assert run(world.vending.find_by_key(stranger, "key-1")) is None
+
+
+STRANGER = Caller(CALLER.issuer, "stranger")
+
+
+def tombstone(caller):
+    return Tombstone(
+        id="a1" * 16,
+        mode=Mode.LIVE,
+        caller=caller_id(Mode.LIVE, caller),
+        fingerprint="f",
+        state=State.VENDED,
+        vas_type=VasType.UTILITY,
+        amount=Money(10_000),
+        fee_cents=0,
+        request_id="r",
+        supplier_id="MOBILEMART",
+        day=START.date(),
+        created_at=START,
+        retired_at=START,
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "is_told"),
+    [
+        (UnreadableRecord("damaged"), True),
+        (UnreadableRecord("damaged", Unread(id="a1" * 16)), True),
+        (UnreadableRecord("damaged", Unread(id="a1" * 16, caller=CALLER)), True),
+        (UnreadableRecord("damaged", Unread(id="a1" * 16, caller=STRANGER)), False),
+        (SaleRetired(tombstone(CALLER)), True),
+        (SaleRetired(tombstone(STRANGER)), False),
+    ],
+    ids=["of nobody that can be told", "of a caller that cannot", "its own", "a stranger's", "its own, retired", "a stranger's, retired"],
+)
+def test_a_sale_that_cannot_be_read_or_is_kept_no_longer_is_told_of_to_nobody_but_its_caller(found, is_told, monkeypatch):
+    world = World()
+
+    async def find(_):
+        raise found
+
+    monkeypatch.setattr(world, "find", find)
+    if is_told:
+        with pytest.raises(type(found)) as told:
+            run(world.vending.find(CALLER, "a1" * 16))
+        assert told.value is found
+    else:
+        assert run(world.vending.find(CALLER, "a1" * 16)) is None
+
+
+def test_a_sale_of_the_other_mode_is_nobodys():
+    world = World()
+    sale = bought(world, electricity()).transaction
+    world.sales[sale.id] = structs.replace(sale, mode=Mode.SIMULATED)
+    assert run(world.vending.find(CALLER, sale.id)) is None
 
 
 def test_the_request_id_that_was_recorded_is_the_one_that_is_sent():
