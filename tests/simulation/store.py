@@ -46,8 +46,8 @@ ADVANCE = Call("store.advance", *WRITE)
 ADD_PREVEND = Call("store.add_prevend", *WRITE)
 WRITE_PAPER = Call("store.write_paper", *WRITE, weight=5)
 UP_TO_DAY = Call("store.up_to_day", *READ, weight=1 / 8)  # 32 of them in a run
-RETIRE = Call("store.retire", *WRITE)
-DELETE_PAPERS = Call("store.delete_papers", *WRITE, weight=9)
+RETIRE = Call("store.retire", *WRITE, weight=5)
+DELETE_PAPERS = Call("store.delete_papers", *WRITE, weight=40)
 
 PAPERS_PAGE = 3
 _SHARD_NAMES = {mode: tuple(shard_name(mode, number) for number in range(SHARDS)) for mode in Mode}
