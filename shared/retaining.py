@@ -47,11 +47,11 @@ class Needed(NamedTuple):
 class Retained(Value, frozen=True, kw_only=True):
     """What a run did, in sales, and in papers deleted. `held` are still needed; `more`: there was no time for all."""
 
-    erased: int = 0
-    retired: int = 0
-    held: int = 0
-    papers: int = 0
-    more: bool = False
+    erased: int
+    retired: int
+    held: int
+    papers: int
+    more: bool
 
 
 class Progress(Value, frozen=True, kw_only=True):

@@ -66,14 +66,13 @@ class Silence:
         )
 
     def files_wanted(self, known: Known) -> Iterator[date]:
-        """The days whose files may still bill the sales for whose lack nothing is proven of a sale in doubt.
+        """The days whose files may still bill the sales for whose lack nothing is proven of one that may be absent.
 
         Not before a day's own file is there: until then all of its sales are lacking.
         """
-        if may_be_absent(known):
-            for lacking in self._lacking(days_that_may_bill(known)):
-                if lacking.billed_in is None and lacking.sale.day in self.matching.files:
-                    yield from (lacking.sale.day + ONE_DAY, *days_that_may_bill(lacking))
+        for lacking in self._lacking(days_that_may_bill(known)):
+            if lacking.billed_in is None and lacking.sale.day in self.matching.files:
+                yield from (lacking.sale.day + ONE_DAY, *days_that_may_bill(lacking))
 
     def _is_to_be_believed(self, day: date) -> bool:
         is_there = day in self.matching.files and day < self.today

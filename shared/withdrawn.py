@@ -156,7 +156,7 @@ def withdrawn(settled: SettledDay, known: Lacking, earlier: Iterable[Earlier]) -
     rows = max(known.least.rows - now.rows, *(one.rows for one in named))
     by_id = max(named, key=lambda one: one.rows)
     cents = by_id.cents if by_id.rows == rows and rows > 0 else max(known.least.cents - now.cents, by_id.cents)
-    return Total(max(rows, 0), cents) if rows > 0 or cents > 0 else None
+    return Total(rows, cents) if rows > 0 or cents > 0 else None
 
 
 def _at_ours(settled: SettledDay) -> Total:

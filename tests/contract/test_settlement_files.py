@@ -156,8 +156,9 @@ async def test_two_different_files_of_one_time_are_refused_until_a_later_one_com
 async def test_files_of_two_merchants_in_one_place_are_refused(place):
     place.put(name(merchant="ACME"), content(DAY))
     place.put(name("20260503", merchant="OTHER"), content(NEXT))
-    said = await found(place.files(), DAY)
-    assert "ACME, OTHER" in said[DAY]
+    refusal = (await place.files().find([DAY]))[DAY]
+    assert "ACME, OTHER" in refusal.reason and refusal.anyones
+    assert refusal.file == name("20260503", merchant="OTHER")  # the last that came
 
 
 async def test_where_our_name_is_known_another_merchants_file_is_never_ours(place):
@@ -351,6 +352,18 @@ async def test_a_place_that_goes_away_while_a_file_is_read_is_away(bucket):
     service.down = True
     with pytest.raises(FilesUnavailable, match="Forbidden"):
         await files.read(listed, read_whole)
+
+
+async def test_what_is_refused_and_tried_again_gives_its_connection_back(bucket, monkeypatch):
+    service, files = bucket
+    bad = put_three(service)
+    monkeypatch.setattr("shared.settlement_folders.READING_SECONDS", 1.0)
+    assert await refusals(files) == {}
+    opened = service.connections
+    service.faults[bad] = Fault(status=503)
+    service.read.clear()
+    await refusals(files)
+    assert len([one for one, _ in service.read if one == bad]) > 1 and service.connections == opened
 
 
 async def test_an_object_that_cannot_be_read_is_tried_again_at_length_only_once(bucket, monkeypatch):

@@ -35,6 +35,8 @@ class Fault:
 class Storage:
     """One bucket: `objects` by name, to be changed at any time. `down`: it refuses everything. `read` is what was asked for.
 
+    `connections` counts those that were ever opened.
+
     `faults` are those of single objects; `encodings` their `Content-Encoding`, of bytes that are stored so; `expands`: whatever is stored
     as gzip is sent expanded and whole, as Cloud Storage does for clients that do not take it.
     """
@@ -47,6 +49,7 @@ class Storage:
         self.expands = False
         self.down = False
         self.read: list[tuple[str, str]] = []
+        self.connections = 0
         self.address = ""
 
     def deliver(self, name: str, content: bytes) -> None:
@@ -100,6 +103,10 @@ def storage(bucket: str) -> Iterator[Storage]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            service.connections += 1
 
         def do_GET(self) -> None:
             url, wanted = urlsplit(self.path), self.headers.get("Range", "")

@@ -18,7 +18,7 @@ from shared.outcome import Consumer, RawAnswer, Receipt, Rejected, TokensDue, Un
 from shared.prevend import Prevend
 from shared.sold import Sold
 from shared.store import LookupBy, StoreUnavailable, UnreadableRecord
-from shared.store.codec import EARLIEST_YEAR, LATEST_YEAR
+from shared.store.codec import EARLIEST_YEAR, LATEST_YEAR, codec
 from shared.store.document import (
     PREVEND_KEPT,
     SETTLED_BY,
@@ -26,6 +26,7 @@ from shared.store.document import (
     prevend_document,
     prevend_of,
     readable,
+    readable_prevend,
     transaction_document,
     transaction_of,
     transaction_update,
@@ -282,6 +283,13 @@ def test_text_that_utf8_cannot_hold_is_stored_as_its_escape():
         assert transaction_of(through(transaction_document(hostile)), None).outcome == Unknown("lost \\ud800 here \x00 ⚡")
 
 
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**63, -(2**63) - 1, 0])
+def test_a_number_is_stored_as_one_as_far_as_firestore_has_it_and_else_as_text(number):
+    kept = codec(int)
+    assert kept.encode(number) == (number if -(2**63) <= number <= 2**63 - 1 else str(number))
+    assert kept.decode(kept.encode(number)) == number
+
+
 def test_a_time_without_its_zone_is_refused():
     with pytest.raises(ValueError, match="zone"):
         transaction_document(structs.replace(SALE, updated_at=NOON.replace(tzinfo=None)))
@@ -367,3 +375,11 @@ def test_the_stored_form_of_a_prevend_never_changes():
     """Golden. It is kept a day longer than it is good, so that a late purchase is told that it has expired."""
     assert prevend_document(PREVEND) == STORED_PREVEND
     assert prevend_of(STORED_PREVEND, "1.5") == PREVEND and prevend_of(STORED_PREVEND, "1.5").revision == "1.5"
+
+
+@pytest.mark.parametrize("document", [{}, {"record": "text"}, {"record": STORED_PREVEND["record"] | {"minimum_amount": "text"}}])
+def test_a_prevend_that_cannot_be_read_is_reported_by_its_id(document, caplog):
+    with pytest.raises(UnreadableRecord):
+        readable_prevend("p-1", document, "1.5")
+    assert [(line.levelname, line.fields) for line in caplog.records] == [("CRITICAL", {"prevend_id": "p-1"})]
+    assert readable_prevend("p-1", STORED_PREVEND, "1.5") == PREVEND and len(caplog.records) == 1

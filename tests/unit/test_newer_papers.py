@@ -259,6 +259,26 @@ def test_a_damaged_day_costs_itself_alone(paper_id, caplog):
     assert {line.fields["paper_id"] for line in caplog.records if line.message == "record not readable"} == {paper_id}
 
 
+ROWS = [
+    *(("file", name) for name in ("name", "sha256", "rows", "totalCents")),
+    *(("matched", name) for name in ("rows", "totalCents")),
+    *(("carriedOut", 0, name) for name in ("transactionId", "soldOn")),
+    *(("conservation", 0, name) for name in ("vasType", "residue", "differences", "carriedIn")),
+    *(("conservation", 0, "residue", name) for name in ("rows", "cents")),
+    *(("discrepancies", 0, name) for name in ("id", "day", "kind", "severity", "transactionId", "ours", "theirs", "status")),
+    *((name, 0, "transactionId") for name in ("healed", "open", "tokensToRecover")),
+]
+
+
+@pytest.mark.parametrize("path", ROWS, ids=str)
+def test_a_day_of_which_a_row_is_damaged_is_refused_to_whoever_asks_for_it_and_costs_itself_alone(path):
+    world = eventful()
+    rewritten(world, SETTLEMENTS, DAY_ID, lambda body: at(body, path[:-1]).update({path[-1]: [5]}))
+    with pytest.raises(UnreadableRecord):
+        settle(world, DAY)
+    assert {one.day for one in settle(world).refused} == {DAY}
+
+
 def test_what_is_no_longer_so_is_no_longer_said_although_it_was_kept():
     world = eventful()
     rewritten(world, SETTLEMENTS, DAY_ID, lambda body: body.update({"leftOut": {"lookUps": 3}}))

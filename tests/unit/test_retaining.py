@@ -101,6 +101,29 @@ async def test_each_is_erased_once_and_the_next_run_reads_none_of_them_again(sto
     assert sum(read) == 0 and len(read) == 2 * SHARDS  # one look a shard, to erase and to retire
 
 
+@pytest.mark.parametrize("days", [401, 1827])
+async def test_what_a_run_had_to_leave_is_looked_at_again_by_its_id_and_not_page_by_page(store, keeper, clock, monkeypatch, days):
+    made = [await store.create(sold(f"key-{number}")) for number in range(40)]
+    for number, one in enumerate(made):
+        body = {**open_discrepancy(one.id).body, "id": f"d-{number}"}
+        await store.write_paper(PaperKind.DISCREPANCIES, Paper(f"live-d-{number}", body, "live-open"))
+    clock.now = SOLD_AT + timedelta(days=days)
+    assert (await run(keeper)).held == 40
+    read = []
+    monkeypatch.setattr(store, "up_to_day", spied(read, store.up_to_day))
+    assert (await run(keeper)).held == 40
+    assert sum(read) == 0 and len(read) == 2 * SHARDS
+
+
+@pytest.mark.parametrize(("most", "more"), [(3, False), (2, True)])
+async def test_a_run_goes_on_until_more_sales_are_held_than_a_paper_takes(store, keeper, monkeypatch, most, more):
+    monkeypatch.setattr(retaining, "MOST_HELD", most)
+    for number in range(3):
+        await store.create(sale(f"key-{number}", at=SOLD_AT, state=State.IN_DOUBT, outcome=Unknown("lost")))
+    assert (await run(keeper)).held == 3
+    assert (await run(keeper)).more is more
+
+
 def spied(read, method):
     async def looked(*args):
         page = await method(*args)

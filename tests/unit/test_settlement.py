@@ -16,7 +16,9 @@ from shared.settled_day import Kind, Severity, Status, next_version
 from shared.settlement import compare, files_needed
 from shared.sold import Sold
 from shared.transaction import State, business_day
+from shared.unread import Unread
 from shared.vas import Mode, VasType
+from shared.withdrawn import UNREAD, Lacking, LostLine, ids_of, withdrawn
 
 ONE_DAY = timedelta(days=1)
 DAY = date(2026, 5, 4)
@@ -273,6 +275,18 @@ def test_negative_line():
     assert [(found.kind, found.severity) for found in result.discrepancies] == [(Kind.NEGATIVE_LINE, Severity.WARNING)]
     assert closed([A], [line(A), reversal], reversals_are_expected=True).discrepancies[0].severity is Severity.INFO
     assert is_conserved(result)
+
+
+def test_a_negative_line_of_no_sale_of_ours_is_a_warning_even_where_reversals_are_expected():
+    result = closed([A], [line(A), line(B, amount="-10000")], reversals_are_expected=True)
+    assert [(found.kind, found.severity) for found in result.discrepancies] == [(Kind.NEGATIVE_LINE, Severity.WARNING)]
+
+
+def test_a_line_of_a_sale_that_cannot_be_read_hides_no_difference_in_the_lines_behind_it():
+    files = [SettlementFile(written(day, lines)) for day, lines in {DAY: [line(A), line(B)], NEXT: []}.items()]
+    unread = Unread(id=A.id, request_id=A.request_id, day=DAY)
+    result = compare(DAY, [], files, mode=Mode.LIVE, today=TODAY, readings=Readings(), unread=[unread])
+    assert [(found.kind, found.theirs["merchantTransactionId"]) for found in result.discrepancies] == [(Kind.MISSING_HERE, B.request_id)]
 
 
 def test_unknown_status():
@@ -663,6 +677,71 @@ def test_decisions_close_discrepancies_and_open_ones_are_carried():
     assert today.reviewed({}, ()).status is Status.DISCREPANCIES
 
 
+@pytest.mark.parametrize("name", ["carried_out", "carried_in", "healed", "open", "tokens_to_recover", "not_readable", "discrepancies"])
+def test_a_list_that_is_cut_says_how_many_entries_it_lacks_and_one_that_fits_says_nothing(name):
+    three = tuple(sale(f"{at}") for at in range(3)) if name != "discrepancies" else closed([A, B, sale("c")], []).discrepancies
+    day = structs.replace(closed([A], [line(A)]), **{name: three})
+    camel = name.split("_")[0] + "".join(map(str.capitalize, name.split("_")[1:]))
+    assert (day.listing(2).left_out, len(getattr(day.listing(2), name))) == ({camel: 1}, 2)
+    assert day.listing(3) == day
+    assert day.listing(2).listing(2) == day.listing(2)  # it still says what it lacks
+
+
+def test_of_a_list_that_is_cut_the_gravest_differences_stay_in_their_order():
+    late = sale("late", created_at=NOON - 3 * ONE_DAY)
+    result = closed([late, A], [line(late), line(B)])
+    assert kinds(result) == [Kind.MISSING_HERE, Kind.MISSING_AT_SUPPLIER, Kind.LATE_POSTING]
+    backwards = structs.replace(result, discrepancies=result.discrepancies[::-1])
+    assert kinds(backwards.listing(2)) == [Kind.MISSING_AT_SUPPLIER, Kind.MISSING_HERE]
+
+
+LOST = LostLine("their id", "our id", 10_000)
+
+
+@pytest.mark.parametrize(
+    ("known", "earlier", "lacks"),
+    [
+        (Lacking(), Total(), None),
+        (Lacking(least=Total(2, 20_000)), Total(), None),
+        (Lacking(least=Total(5, 50_000)), Total(), Total(3, 30_000)),
+        (Lacking(least=Total(3, 20_000)), Total(), Total(1, 0)),
+        (Lacking(least=Total(2, 25_000)), Total(), Total(0, 5_000)),
+        (Lacking(least=Total(1, 20_001)), Total(), Total(0, 1)),
+        (Lacking(lines=(LOST,)), Total(), Total(1, 10_000)),
+        (Lacking(least=Total(3, 90_000), lines=(LOST,)), Total(), Total(1, 10_000)),  # it is known which one
+        (Lacking(least=Total(5, 50_000), lines=(LOST,)), Total(), Total(3, 30_000)),
+        (Lacking(least=Total(5, 20_001), lines=(LOST,)), Total(), Total(3, 10_000)),
+        (Lacking(lines=(LOST,)), Total(2, 9_000), Total(2, 9_000)),
+        (Lacking(lines=(LOST, LOST)), Total(1, 90_000), Total(2, 20_000)),
+    ],
+)
+def test_how_many_lines_and_cents_a_file_lacks_is_said_by_the_lines_that_are_known_or_else_by_its_sums(known, earlier, lacks):
+    one = structs.replace(UNREAD, total=earlier)
+    assert withdrawn(closed([A, B], [line(A), line(B)]), known, [one]) == lacks
+    assert withdrawn(settled([A, B], {NEXT: []}), known, [one]) is None  # a day without a file
+
+
+GUID = "ffffffff-0000-4000-8000-00000000000f"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "is_held"),
+    [
+        (A.supplier_transaction_id, "", True),
+        (A.supplier_transaction_id.upper(), GUID, True),
+        (GUID, A.request_id, True),
+        (GUID, A.request_id.upper(), True),
+        (GUID, B.request_id, False),
+        (GUID, "SHOP 7", False),
+        (GUID, "x" * 35, False),
+        (GUID, "", False),
+    ],
+)
+def test_a_line_is_known_again_by_the_suppliers_id_or_by_one_of_ours_that_is_whole(theirs, ours, is_held):
+    lines = [line(A), line(B, merchant_id="SHOP 7"), line(sale("c"), merchant_id="x" * 35)]
+    assert ids_of([SettlementFile(written(DAY, lines))]).hold(theirs, ours) is is_held
+
+
 def test_modes_never_share_a_discrepancy():
     live, simulated = (
         compare(DAY, [A], [SettlementFile(written(day, [])) for day in (DAY, NEXT)], mode=mode, today=TODAY, readings=Readings())
@@ -838,6 +917,9 @@ def test_the_strangers_of_a_day_are_its_lines_that_name_no_sale_and_those_behind
     assert found.strangers == (line(own), line(hiding))
     vended = settled([A, sale("d")], {DAY: [line(A), line(own), line(sale("d"))], NEXT: [line(hiding), line(other)]})
     assert vended.strangers == (line(own),)
+    carried, billed = sale("carried", amount_cents=456), doubtful("billed")  # neither is silent
+    files = {DAY: [line(A), line(own), line(billed, amount="10001")], NEXT: [line(hiding), line(other)]}
+    assert settled([A, carried, billed], files, today=NEXT).strangers == (line(own),)
 
 
 @pytest.mark.parametrize(("amount", "kind"), [("-100", Kind.NEGATIVE_LINE), ("-1", Kind.NEGATIVE_LINE), ("0", Kind.MISSING_HERE)])

@@ -942,3 +942,32 @@ def test_days_of_sales_right_before_the_first_file_are_settled_with_it_up_to_the
         sell(world, at=START + days * ONE_DAY)
     world.deliver(NEXT + ONE_DAY)
     assert [body["day"] for body in settle(world).days] == ["2026-05-01", "2026-05-02", "2026-05-03", "2026-05-04"]
+
+
+def test_a_day_that_was_settled_once_is_settled_whenever_it_is_asked_for_although_nothing_is_left_of_it():
+    world = world_at(MORNING)
+    name = world.deliver(DAY)
+    settle(world, DAY)
+    del world.shelf.files[name]
+    world.now += 90 * ONE_DAY
+    world.deliver(DAY + 89 * ONE_DAY)
+    assert only(settle(world, DAY))["status"] == "file_missing"
+
+
+def silent():
+    """A day whose files end a doubt by their silence."""
+    world = world_at(MORNING + 2 * ONE_DAY)
+    balanced(world)
+    doubt = sell(world, LOST, cents=7_700)
+    world.deliver(NEXT, bill(sell(world, at=START + ONE_DAY)))
+    return world, doubt
+
+
+def test_a_sale_that_showed_a_sign_before_silence_was_on_record_is_listed_as_open_and_never_as_healed():
+    steps = boundaries(lambda: silent()[0].settling().settle(DAY, LATER))
+    world, doubt = silent()
+    run(world.settling().settle(DAY, LATER), stop_after=steps.index("before advance"))
+    world.sales[doubt.id] = structs.replace(world.sales[doubt.id], sign_of_vend=True, revision="later")
+    assert world.days["live-2026-05-01-run"]["healed"] == [[doubt.id, "rejected", None]]
+    body = only(settle(world, DAY))
+    assert (body["healed"], [one["transactionId"] for one in body["open"]]) == ([], [doubt.id])
