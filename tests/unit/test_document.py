@@ -18,7 +18,7 @@ from shared.outcome import Consumer, RawAnswer, Receipt, Rejected, TokensDue, Un
 from shared.prevend import Prevend
 from shared.sold import Sold
 from shared.store import LookupBy, StoreUnavailable, UnreadableRecord
-from shared.store.codec import EARLIEST_YEAR, LATEST_YEAR, codec
+from shared.store.codec import EARLIEST_YEAR, LATEST_YEAR, MALFORMED, codec, meet, unknown
 from shared.store.document import (
     PREVEND_KEPT,
     SETTLED_BY,
@@ -288,6 +288,58 @@ def test_a_number_is_stored_as_one_as_far_as_firestore_has_it_and_else_as_text(n
     kept = codec(int)
     assert kept.encode(number) == (number if -(2**63) <= number <= 2**63 - 1 else str(number))
     assert kept.decode(kept.encode(number)) == number
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "value"),
+    [
+        (date, "2000-01-01", date(2000, 1, 1)),
+        (date, "2999-12-31", date(2999, 12, 31)),
+        (datetime, "2000-01-01T00:00:00Z", datetime(2000, 1, 1, tzinfo=UTC)),
+        (datetime, datetime(2999, 12, 31, 23, 59, tzinfo=UTC), datetime(2999, 12, 31, 23, 59, tzinfo=UTC)),
+        (Decimal, "1E+100000", Decimal("1E+100000")),
+        (Decimal, "1E-100000", Decimal("1E-100000")),
+        (Decimal, "0E+999999", Decimal("0E+999999")),
+        (Decimal, "Infinity", Decimal("Infinity")),
+        (int, "12", 12),
+        (bytes, "AP8=", b"\x00\xff"),
+        (bytes, b"\x00\xff", b"\x00\xff"),
+        (tuple[int, ...], [1, "2"], (1, 2)),
+        (bool, False, False),
+    ],
+)
+def test_what_may_stand_in_a_record_is_read(kind, stored, value):
+    assert codec(kind).decode(stored) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored"),
+    [
+        *((date, text) for text in ("1999-12-31", "3000-01-01", "2026-05-32", None)),
+        *(
+            (datetime, text)
+            for text in ("1999-12-31T23:59:59Z", "3000-01-01T00:00:00Z", "2026-05-01T10:00:00", NOON.replace(tzinfo=None), 5)
+        ),
+        *((Decimal, text) for text in ("1E+100001", "1E-100001", "NaN", "sNaN", "text", 5)),
+        *((int, wrong) for wrong in (True, 1.0, "x", None)),
+        *((bool, wrong) for wrong in (0, 1, "true", None)),
+        *((bytes, wrong) for wrong in ("AP8", "A P8=", 5, None)),
+        *((tuple[int, ...], wrong) for wrong in ((1,), "12", {}, [True])),
+        *((str, wrong) for wrong in (5, b"text", None)),
+    ],
+)
+def test_what_no_code_of_ours_ever_stored_is_damage(kind, stored):
+    with pytest.raises(MALFORMED):
+        codec(kind).decode(stored)
+
+
+@pytest.mark.parametrize(
+    ("name", "met"), [("Sim_Card-x y", "Sim_Card-x y"), ("x" * 64, "x" * 64), ("x" * 65, "?"), ("n1", "?"), ("", "?"), ("é", "?")]
+)
+def test_a_name_that_is_not_known_is_told_only_where_it_can_be_no_number(name, met):
+    unknown()
+    meet(name)
+    assert (unknown(), unknown()) == ((met,), ())
 
 
 def test_a_time_without_its_zone_is_refused():

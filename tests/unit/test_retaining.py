@@ -13,6 +13,7 @@ from shared.contradiction import discrepancies
 from shared.erasing import Erasing, Person
 from shared.outcome import Answer, RawAnswer, Reason, Rejected, TokensDue, Unknown, Vended
 from shared.ports import Rules
+from shared.retaining import Retained
 from shared.retention import Hold, Retention
 from shared.settlement_papers import progress_id
 from shared.store import Conflict, LookupBy, Paper, PaperKind, SaleRetired, StoreUnavailable
@@ -115,13 +116,25 @@ async def test_what_a_run_had_to_leave_is_looked_at_again_by_its_id_and_not_page
     assert sum(read) == 0 and len(read) == 2 * SHARDS
 
 
+async def test_whatever_was_held_is_done_by_one_run_once_nothing_needs_it_any_more(store, keeper, clock, monkeypatch):
+    monkeypatch.setattr(retaining, "PAGE", 3)
+    for number in range(8):
+        await store.create(sold(f"key-{number}"))
+    paper = await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01", "provisional", open=[{}]))
+    assert (await run(keeper)).held == 8
+    await store.write_paper(PaperKind.SETTLEMENTS, structs.replace(paper, body=day_paper("2024-03-01").body, mark="live-ended"))
+    assert (await run(keeper)) == Retained(erased=8, retired=0, held=0, papers=0, more=False)
+
+
 @pytest.mark.parametrize(("most", "more"), [(3, False), (2, True)])
-async def test_a_run_goes_on_until_more_sales_are_held_than_a_paper_takes(store, keeper, monkeypatch, most, more):
+async def test_a_run_goes_on_until_more_sales_are_held_than_a_paper_takes(store, keeper, caplog, monkeypatch, most, more):
     monkeypatch.setattr(retaining, "MOST_HELD", most)
     for number in range(3):
         await store.create(sale(f"key-{number}", at=SOLD_AT, state=State.IN_DOUBT, outcome=Unknown("lost")))
     assert (await run(keeper)).held == 3
     assert (await run(keeper)).more is more
+    said = [line.fields for line in caplog.records if line.message == "too many old sales still needed"]
+    assert said == [{"held": 3}] * (2 if more else 0)  # once a run
 
 
 def spied(read, method):
@@ -205,6 +218,7 @@ async def test_what_a_contradiction_has_brought_back_goes_once_its_discrepancy_i
         (day_paper("2024-03-03", "provisional", open=[{"transactionId": "x"}]), False),
         (day_paper("2024-03-01", "provisional", notReadable=[{"transactionId": "x"}]), True),
         (day_paper("2024-03-01", "file_missing"), False),
+        (Paper("live-2024-03-01", {"day": "2024-03-01", "status": "brand new"}, "live"), True),  # which does not say what is open
         (day_paper("2024-03-01", "file_missing", open=[{"transactionId": "x"}]), True),
         (Paper("live-2024-03-01-run", {"refusal": {"day": "2024-03-01"}}, "live-refused"), True),
     ],
@@ -289,6 +303,37 @@ async def test_a_day_that_must_stay_keeps_no_other_from_going(store, keeper, clo
     clock.now = SOLD_AT + timedelta(days=1850)
     assert [(await run(keeper)).papers for _ in range(3)] == [1, 1, 0]
     assert await store.read_paper(PaperKind.SETTLEMENTS, "live-2024-03-01") is not None
+
+
+async def test_of_very_many_days_and_papers_each_run_deletes_a_part_until_none_is_left(store, keeper, clock, monkeypatch):
+    monkeypatch.setattr(retaining, "MOST_DAYS", 2)
+    monkeypatch.setattr(retaining, "MOST_DELETED", 2)
+    for day in ("2024-02-27", "2024-02-28", "2024-03-02", "2024-03-03"):  # the last is a day too young
+        await store.write_paper(PaperKind.SETTLEMENTS, day_paper(day, version=4))
+        for number in range(1, 5):
+            await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-{day}-v{number:04d}", {"discrepancies": []}))
+    for number in range(5):
+        at = SOLD_AT + timedelta(hours=number)
+        await store.write_paper(PaperKind.CONTROLS, Paper(f"live-selling-{number}", {"at": at.isoformat()}, "live-selling"))
+    clock.now = SOLD_AT + timedelta(days=1827)
+    assert [(await run(keeper)).papers for _ in range(4)] == [10 + 2, 5 + 2, 1, 0]
+    left = [paper.id async for paper in store.marked_papers(PaperKind.SETTLEMENTS, "live-ended")]
+    assert left == ["live-2024-03-03"] and await store.read_paper(PaperKind.SETTLEMENTS, "live-2024-03-03-v0004") is not None
+
+
+@pytest.mark.parametrize(("back", "goes"), [(timedelta(microseconds=1), True), (timedelta(0), False)])
+async def test_a_decision_goes_with_the_last_moment_of_the_last_day_that_is_kept_no_longer(store, keeper, clock, back, goes):
+    clock.now = SOLD_AT + timedelta(days=1826)
+    at = datetime(2024, 2, 29, 22, tzinfo=UTC) - back  # 1 March in Johannesburg
+    await store.write_paper(PaperKind.CONTROLS, Paper("live-selling-1", {"at": at.isoformat()}, "live-selling"))
+    assert (await run(keeper)).papers == goes
+
+
+async def test_a_longer_retention_does_not_bring_back_days_whose_sales_are_retired(store, keeper, clock):
+    clock.now = SOLD_AT + timedelta(days=1826)
+    await run(keeper)
+    await run(keeper_of(store, clock, days=3000))
+    assert (await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))).body["retiredUpTo"] == "2024-03-01"
 
 
 async def test_decisions_about_the_brake_and_erasures_go_after_the_retention(store, keeper, clock):
@@ -440,9 +485,54 @@ async def test_a_persons_sales_are_found_and_erased_and_what_stays_says_why(stor
     assert (await store.find(ended.id)).history[-1].by == "thandi@example.com"
 
 
-async def test_who_erased_what_and_why_is_on_record_without_the_number(store, keeper):
+@pytest.mark.parametrize(("back", "why"), [(28, Hold.SETTLING), (29, None)])
+async def test_of_a_day_that_was_never_settled_the_sales_of_four_weeks_are_still_needed(store, keeper, clock, back, why):
+    made = await store.create(sold(at=clock.now - timedelta(days=back)))
+    done = await erased_by(keeper)
+    assert (done.erased, [one.why for one in done.stayed]) == (((), [why]) if why else ((made.id,), []))
+
+
+async def test_a_sale_stays_that_cannot_be_read_or_whose_day_cannot(store, keeper, clock):
+    at = clock.now - timedelta(days=10)
+    made, other = [await store.create(sold(key, at=moment)) for key, moment in (("unread", SOLD_AT), ("of that day", at))]
+    for day in (at.date(), at.date() + timedelta(days=1)):
+        await store.write_paper(PaperKind.SETTLEMENTS, day_paper(day.isoformat()))
+    await damage(store, made.id)
+    await store._connection.commit(lambda sqlite: sqlite.execute("UPDATE papers SET body = '' WHERE id = ?", (f"live-{at.date()}",)))
+    stayed = {one.sale_id: one.why for one in (await erased_by(keeper)).stayed}
+    assert stayed == {made.id: Hold.NOT_READABLE, other.id: Hold.SETTLING}
+
+
+async def test_a_persons_sales_beyond_what_one_request_takes_are_left_for_the_next_which_is_said(store, keeper, clock, monkeypatch):
+    monkeypatch.setattr(erasing, "MOST_SALES", 2)
+    monkeypatch.setattr(erasing, "MOST_LISTED", 2)
+    made = [await store.create(sold(f"key-{number}", at=SOLD_AT + timedelta(hours=number))) for number in range(5)]
+    asked = []
+    for _ in range(3):
+        clock.now += timedelta(seconds=1)
+        asked.append(await erased_by(keeper))
+    assert [(set(one.erased), one.more) for one in asked] == [
+        ({made[4].id, made[3].id}, True),
+        ({made[2].id, made[1].id}, True),
+        ({made[0].id}, False),
+    ]
+    assert [len(paper["erased"]) for paper in await keeper.erasures()] == [1, 2]  # the last ones, newest first
+
+
+async def test_exactly_as_many_sales_as_one_request_takes_are_all(store, keeper, monkeypatch):
+    monkeypatch.setattr(erasing, "MOST_SALES", 2)
+    for number in range(2):
+        await store.create(sold(f"key-{number}"))
+    done = await erased_by(keeper)
+    assert (len(done.erased), done.more) == (2, False)
+
+
+async def test_who_erased_what_and_why_is_on_record_without_the_number(store, keeper, caplog):
     await store.create(sold())
+    await store.create(sale("doubt", at=SOLD_AT, state=State.IN_DOUBT, outcome=Unknown("lost")))
     await erased_by(keeper)
+    (said,) = [line.fields for line in caplog.records if line.message == "personal data erased"]
+    assert said == {"operator": "thandi@example.com", "of": "meter_number", "erased": 1, "stayed": 1}
     (paper,) = await keeper.erasures()
     assert (paper["by"], paper["of"], paper["recipient"], len(paper["erased"])) == ("thandi@example.com", "meter_number", "*8901", 1)
     assert METER not in json.dumps(paper) and "ticket" in paper["reason"]

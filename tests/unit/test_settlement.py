@@ -12,7 +12,7 @@ from shared.matching import MerchantId, Readings, match
 from shared.mobilemart.settlement_file import FileRefused, SettlementFile, Total
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
 from shared.outcome import TokensDue
-from shared.settled_day import Kind, Severity, Status, next_version
+from shared.settled_day import Kind, Severity, Status, day_as_read, next_version
 from shared.settlement import compare, files_needed
 from shared.sold import Sold
 from shared.transaction import State, business_day
@@ -180,6 +180,38 @@ def test_vended_after_rejection():
     assert [(proof.transaction_id, proof.ends_sale) for proof in result.proofs] == [(rejected.id, False)]
     assert (result.healed, result.matched) == ((), Total())
     assert is_conserved(result)
+
+
+@pytest.mark.parametrize(
+    ("sold", "ours"),
+    [
+        (A, {"state": "vended", "supplierTransactionId": A.supplier_transaction_id}),
+        (doubtful("a"), {"state": "vended", "supplierTransactionId": A.supplier_transaction_id}),  # as it is once its line is on record
+        (doubtful("a", state=State.REJECTED), {"state": "rejected", "supplierTransactionId": None}),
+    ],
+)
+def test_a_difference_shows_both_sides_whole_and_four_digits_of_whom_it_is_about(sold, ours):
+    found = closed([sold], [line(sold, amount="10001")]).discrepancies[-1]
+    assert found.kind is Kind.AMOUNT_DIFFERS
+    assert found.ours == ours | {
+        "supplierId": "",
+        "requestId": sold.request_id,
+        "vasType": "utility",
+        "amountCents": 10_000,
+        "recipient": "*8901",
+        "day": "2026-05-04",
+    }
+    assert found.theirs == {
+        "line": 2,
+        "supplierTransactionId": A.supplier_transaction_id,
+        "merchantTransactionId": sold.request_id,
+        "status": "Successful",
+        "vasType": "utility",
+        "amountCents": 10_001,
+        "recipient": "*8901",
+        "at": "2026-05-04T10:00:00Z",
+        "productName": line(sold).product_name,
+    }
 
 
 def test_a_rejected_sale_that_was_binned_is_as_it_should_be():
@@ -473,6 +505,11 @@ def test_near_midnight_the_day_before_must_be_silent_too(minutes):
     assert not absent(early, files=with_files(no_before=True))
 
 
+@pytest.mark.parametrize("minutes", [11, 24 * 60 - 11])
+def test_no_nearer_to_midnight_than_ten_minutes_the_day_before_is_not_asked(minutes):
+    assert absent(doubtful("early", created_at=MIDNIGHT + timedelta(minutes=minutes)), files=with_files(no_before=True))
+
+
 def test_a_sale_that_was_sent_near_midnight_was_near_midnight():
     late = doubtful("late", created_at=MIDNIGHT + timedelta(hours=23, minutes=49), send_ended_at=MIDNIGHT + timedelta(hours=23, minutes=51))
     assert not absent(late, files=with_files(no_before=True))
@@ -624,6 +661,16 @@ def test_a_day_whose_lists_are_cut_proves_nothing():
         assert not absent(files=with_files(**{day: lambda lines: [*lines, *strangers]}))
 
 
+@pytest.mark.parametrize("sold_on", [BEFORE, NEXT])
+def test_a_day_whose_list_of_sales_billed_beside_their_day_is_cut_proves_nothing(sold_on):
+    """Of the day before they are carried in, and of the next one carried out: no other list of a day that may bill the doubt."""
+    late = [sale(f"late {at}", created_at=NOON + (sold_on - DAY), amount_cents=at) for at in range(1, 1_002)]
+    for carried, proves in ((late[1:], True), (late, False)):
+        files = with_files()
+        files.setdefault(sold_on + ONE_DAY, []).extend(map(line, carried))
+        assert absent(files=files, others=carried) is proves
+
+
 # The day that is kept
 
 
@@ -740,6 +787,22 @@ GUID = "ffffffff-0000-4000-8000-00000000000f"
 def test_a_line_is_known_again_by_the_suppliers_id_or_by_one_of_ours_that_is_whole(theirs, ours, is_held):
     lines = [line(A), line(B, merchant_id="SHOP 7"), line(sale("c"), merchant_id="x" * 35)]
     assert ids_of([SettlementFile(written(DAY, lines))]).hold(theirs, ours) is is_held
+
+
+@pytest.mark.parametrize(("mode", "supplier"), [(Mode.LIVE, "MOBILEMART"), (Mode.SIMULATED, "SIMULATED")])
+def test_rows_that_were_kept_before_they_said_who_sold_are_read_with_the_supplier_of_their_mode(mode, supplier):
+    old, new = {"transactionId": "t-1"}, {"transactionId": "t-2", "supplierId": "another"}
+    named = [old | {"supplierId": supplier}, new]
+    lists = ("carriedOut", "carriedIn", "healed", "open", "tokensToRecover")
+    differences = [{"id": "d-1", "ours": old}, {"id": "d-2", "ours": new}, {"id": "d-3", "ours": None}]
+    body = {"day": "2026-05-04", **{name: [old, new] for name in lists}, "discrepancies": differences}
+    read = day_as_read(body, mode)
+    assert read == {
+        **body,
+        **dict.fromkeys(lists, named),
+        "discrepancies": [{"id": "d-1", "ours": named[0]}, {"id": "d-2", "ours": new}, {"id": "d-3", "ours": None}],
+    }
+    assert day_as_read({"day": "2026-05-04"}, mode) == {"day": "2026-05-04"}
 
 
 def test_modes_never_share_a_discrepancy():
