@@ -175,10 +175,11 @@ def _entries(one: object) -> tuple[_Entry, ...]:
     found = {numbers for numbers in said if any(numbers)}
     if len(found) != 1:  # none, or different numbers in one token: neither can be believed
         return (_Entry(None, _kind(named), _quantity(named)),)
-    numbers = found.pop()
-    if len(numbers) > 1:
-        return tuple(_Entry(number, None, None) for number in numbers)
-    return (_Entry(numbers[0], _kind(named), _quantity(named)),)
+    match found.pop():
+        case (number,):
+            return (_Entry(number, _kind(named), _quantity(named)),)
+        case numbers:
+            return tuple(_Entry(number, None, None) for number in numbers)
 
 
 def _kind(named: Mapping[str, object]) -> TokenKind | None:

@@ -32,6 +32,7 @@ from shared.identity import (
     local_operator,
     operator,
 )
+from shared.signing_keys import KeysUnavailable, SigningKeys
 
 AUDIENCE = "https://vas.example"
 ISSUER = "https://issuer.example/tenant"
@@ -480,13 +481,68 @@ async def test_while_the_issuer_is_away_it_is_asked_every_ten_seconds_and_nobody
     issuer.may_answer.set()
 
 
+@pytest.mark.parametrize(
+    ("age", "asked", "waits"),
+    [(299.9, 1, False), (300, 2, False), (539.9, 2, False), (540, 2, True), (3599.9, 2, True), (3600, 2, True)],
+)
+async def test_keys_of_five_minutes_are_read_again_beside_a_request_and_older_ones_before_it(issuer, http, clock, age, asked, waits):
+    keys = SigningKeys(issuer.url, http, clock)
+    await keys.candidates("rsa-1", "RS256")
+    issuer.may_answer.clear()
+    clock.seconds += age
+    assert keys.are_fresh is (asked == 1)
+    asking = asyncio.create_task(keys.candidates("rsa-1", "RS256"))
+    await asyncio.sleep(0.05)
+    assert (issuer.asked, asking.done(), keys.edition) == (asked, not waits, 1)
+    issuer.may_answer.set()
+    assert [key.key_id for key in await asking] == ["rsa-1"]
+    await (keys._reading or asking)
+    assert keys.edition == asked
+
+
+async def test_while_they_cannot_be_read_keys_verify_for_an_hour_and_no_longer(issuer, http, clock, caplog):
+    keys = SigningKeys(issuer.url, http, clock)
+    await keys.candidates("rsa-1", "RS256")
+    issuer.status = 503
+    for seconds, asked in ((540, 2), (9.9, 2), (0.1, 3), (3049.9, 4)):
+        clock.seconds += seconds
+        assert await keys.candidates("rsa-1", "RS256")
+        if keys._reading is not None:
+            await keys._reading
+        assert issuer.asked == asked
+    clock.seconds += 0.1
+    with pytest.raises(KeysUnavailable):
+        await keys.candidates("rsa-1", "RS256")
+    assert [(line.levelname, line.message, line.fields["known_keys_verify"]) for line in caplog.records] == [
+        *[("ERROR", "signing keys not read", True)] * 3,
+        ("ERROR", "signing keys not read", False),
+    ]
+
+
+async def test_of_an_unknown_name_the_issuer_is_asked_every_ten_seconds_at_most(issuer, http, clock):
+    keys = SigningKeys(issuer.url, http, clock)
+    for seconds, asked in ((0, 2), (9.9, 2), (0.1, 3), (9.9, 3)):
+        clock.seconds += seconds
+        assert await keys.candidates("unknown", "RS256") == []
+        assert issuer.asked == asked
+    assert await keys.candidates("rsa-1", "RS256") and await keys.candidates(None, "ES256")
+    assert await keys.candidates("rsa-1", "ES256") == await keys.candidates("ec-1", "ES384") == []
+
+
+async def test_of_keys_that_share_a_name_or_have_none_eight_are_tried(issuer, http, clock):
+    issuer.keys = [public(RSA_KEY)] * 9 + [public(EC_KEY, kid="ec")] * 7 + [public(EC_KEY)]
+    keys = SigningKeys(issuer.url, http, clock)
+    assert len(await keys.candidates("any", "RS256")) == len(await keys.candidates(None, "ES256")) == 8
+    assert len(await keys.candidates("ec", "ES256")) == 7 and len(await keys.candidates("other", "ES256")) == 1
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
 async def test_a_compressed_key_document_is_not_unpacked(verifier, issuer, encoding):
     issuer.headers = f"content-encoding: {encoding}\r\n"
 
     with pytest.raises(IdentityUnavailable):
         await verifier.caller(bearing(token()))
-    assert b"accept-encoding: identity" in issuer.heard.lower()
+    assert b"accept: application/json\r\n" in issuer.heard.lower() and b"accept-encoding: identity\r\n" in issuer.heard.lower()
 
 
 async def test_a_key_document_is_read_up_to_its_bound(verifier, issuer):

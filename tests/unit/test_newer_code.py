@@ -206,6 +206,13 @@ def test_a_token_of_a_kind_of_newer_code_keeps_its_kind_and_its_place():
     assert [(token.kind, token.beyond) for token in whole] == [(kind, {FIELD: POINTS}), (TokenKind.CREDIT, None)]
 
 
+def test_of_two_charges_alike_what_newer_code_has_written_of_one_is_not_lost():
+    newer_one, plain = Charge("text", Money(5), beyond={FIELD: POINTS}), Charge("text", Money(5))
+    due = Receipt(supplier_transaction_id="s", tokens_due=TokensDue.PENDING, charges=(newer_one, plain))
+    more = structs.replace(SOLD.receipt, supplier_transaction_id="s", charges=(plain, plain))
+    assert newer_one in due.with_more(more).charges
+
+
 def test_values_are_hashed_by_what_is_known_and_told_apart_by_all():
     plain, newer_one = StsToken(TokenKind.CREDIT, TOKEN), StsToken(TokenKind.CREDIT, TOKEN, beyond={FIELD: POINTS})
     assert hash(plain) == hash(newer_one) and plain != newer_one and len({plain, newer_one, newer_one}) == 2

@@ -304,6 +304,9 @@ def test_a_sweep_says_that_there_is_more_than_it_has_looked_at(monkeypatch):
         never_vended(world, f"key-{number}")
     assert (result := swept(world)).examined == 1
     assert result.left == 1
+    alone = World()
+    never_vended(alone)
+    assert ((result := swept(alone)).examined, result.left) == (1, 0)
 
 
 def test_a_sweep_asks_for_one_control_of_a_service():

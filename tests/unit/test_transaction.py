@@ -258,6 +258,7 @@ def test_retries_wait_longer_each_time_up_to_an_hour():
     delays = [retry_delay(attempts, 60).total_seconds() for attempts in range(9)]
     assert delays == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
     assert retry_delay(10**6, 60) == timedelta(hours=1)
+    assert [retry_delay(attempts, 1).total_seconds() for attempts in (0, 11, 12, 10**6)] == [1, 2048, 3600, 3600]
 
 
 def test_sixteen_shards_a_mode():
@@ -387,6 +388,21 @@ def test_an_id_that_a_person_did_not_know_is_learned_and_another_one_contradicts
     assert named.receipt.supplier_transaction_id == "s-1" and named.receipt.tokens == (TOKEN,) and named.version == known.version + 1
     assert EventName.TOKENS not in named.unannounced
     assert learned(named, OTHER).history[-1].what == "contradicted"
+
+
+def test_an_id_that_a_person_did_not_know_is_learned_while_its_token_is_due():
+    decided = structs.replace(PENDING, receipt=structs.replace(PENDING.receipt, supplier_transaction_id=None))
+    named = learned(sale(LOST, decided), PENDING)
+    assert (named.receipt.supplier_transaction_id, named.tokens_pending) == ("s-1", True)
+    assert [entry.what for entry in named.history] == ["in_doubt", "vended", "supplier's id learned"]
+
+
+def test_the_first_answer_is_kept_whatever_it_is_worth():
+    first = body(0, status=502, source="vend")
+    known = after(sale(), Answer(LOST, first), at=LATER, by="supplier", retry_seconds=60)
+    for number in range(20):
+        known = said(known, DELIVERED if number == 0 else printed_as(f"s-{number}"), body(number + 1))
+    assert len(known.answers) == MOST_RAW_ANSWERS and known.answers[0] == first
 
 
 def test_two_vends_after_a_rejection_are_two_contradictions():
