@@ -74,8 +74,6 @@ def quotes_units(sold: Mapping[str, object]) -> bool:
 
 
 def _quotes(key: str, value: object) -> bool:
-    if isinstance(value, bool) or value is None:
-        return False
     if _UNITS_KEY.fullmatch(key.lower().replace("_", "").replace("-", "")):
         quoted = number(value)
         return bool(quoted) if quoted is not None else _NOT_NOUGHT.search(str(value)) is not None

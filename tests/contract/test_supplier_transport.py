@@ -26,9 +26,11 @@ from shared.config import ReprintBy
 from shared.identifiers import Caller
 from shared.mobilemart import exchange
 from shared.mobilemart.access import Credentials, GetCredentials
+from shared.mobilemart.answers import Reply
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.exchange import IDLE_SECONDS, live_transport, never_connected
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, MemoryLedger, Simulator
+from shared.mobilemart.wire import Call
 from shared.money import Money
 from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Prevended, Reason, Rejected, Reprint, TokensDue, Unknown, Vended
 from shared.sts import SIMULATED_PREFIX
@@ -354,6 +356,22 @@ async def test_what_happened_is_told_before_what_the_library_made_of_it() -> Non
     error.__cause__ = made(aiohttp.ServerDisconnectedError)
     outcome = (await outcome_of(error)).outcome
     assert isinstance(outcome, Unknown) and "ServerDisconnectedError as ConnectTimeout" in outcome.cause
+
+
+async def test_an_answer_is_read_up_to_its_bound_and_not_a_chunk_further() -> None:
+    given: list[int] = []
+
+    class Flows(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for _ in range(100):
+                given.append(len(given))
+                yield b" " * 1024
+
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, stream=Flows()))
+    for most, chunks, fault in ((100 * 1024, 100, None), (2 * 1024, 3, "over 2048 bytes")):
+        given.clear()
+        heard = await exchange.Exchange(answer, "http://switch")(Call("GET", "/"), seconds=5, connect_seconds=1, most_bytes=most)
+        assert isinstance(heard, Reply) and (heard.fault, len(given), len(heard.body)) == (fault, chunks, chunks * 1024)
 
 
 async def test_a_cause_proves_nothing_once_an_answer_has_begun() -> None:

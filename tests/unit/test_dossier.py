@@ -233,6 +233,19 @@ def test_of_a_sale_of_which_nothing_can_be_read_everything_but_its_name_is_null(
     assert unread_dossier_body(NOTHING) == {**known, **dict.fromkeys((*nulls, *more))}
 
 
+@pytest.mark.parametrize(
+    ("field", "name"), [("meter_number", "meterNumber"), ("account_number", "accountNumber"), ("mobile_number", "mobileNumber")]
+)
+def test_whoever_receives_it_is_shown_by_four_digits(field, name):
+    nobody = structs.replace(vending().order, meter_number=None)
+    order = structs.replace(nobody, **{field: "27821234567"})
+    assert dossier_body(structs.replace(vending(), order=order), NOON)[name] == "*4567"
+    assert unread_dossier_body(structs.replace(PART, order=order))[name] == "*4567"
+    numbers = {"meterNumber", "accountNumber", "mobileNumber"}
+    assert not numbers & set(dossier_body(structs.replace(vending(), order=nobody), NOON))
+    assert not numbers & set(unread_dossier_body(structs.replace(PART, order=nobody)))
+
+
 RETIRED = Tombstone(
     id="b2" * 16,
     mode=Mode.LIVE,

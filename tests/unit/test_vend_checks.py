@@ -285,6 +285,11 @@ def test_a_number_in_another_form_is_the_same_number(order: Order, members: dict
         ("0*12*6789", False),
         ("0*12*34*6789", False),
         ("0*34*12*6789", True),
+        ("0*12*12*6789", True),
+        ("0*4*6789", False),
+        ("0*51*6789", True),
+        ("041234*56789", False),
+        ("041234*456789", True),
         ("04123456789*", False),
         ("04123456789*9", True),
         ("041234567890", True),
@@ -302,6 +307,28 @@ def test_a_number_in_another_form_is_the_same_number(order: Order, members: dict
 )
 def test_of_a_masked_number_the_digits_that_show_decide(named: object, another: bool | None) -> None:
     assert names_another(named, ELECTRICITY) is another
+
+
+@pytest.mark.parametrize(
+    ("zeros", "another"), [(0, False), (1, True), (2, False), (3, True), (4, False), (5, True), (11, False), (12, True)]
+)
+def test_a_masked_number_may_be_filled_up_to_eleven_thirteen_or_twenty_digits(zeros: int, another: bool) -> None:
+    assert names_another(f"{'0' * zeros}1356*708", BILL) is another
+    assert names_another(f"{'0' * zeros}135609708", BILL) is False
+
+
+@pytest.mark.parametrize(
+    ("named", "another"),
+    [
+        *((f"{before}82*4567", False) for before in ("27", "0", "", "0027", "270", "+27 ", "(0) ")),
+        *((f"{before}82*4567", True) for before in ("28", "00", "2700", "00270", "7")),
+        *((f"08{between}2*4567", False) for between in " -\u2010\u2013\u2015+()/.,'_\t"),
+        *((f"0821{hidden}4567", False) for hidden in ("..", "...", "xx", "#", "\u2022\u2022")),
+        *((f"0821{between}4567", True) for between in (".", "-", " ")),
+    ],
+)
+def test_a_masked_mobile_number_is_read_in_each_of_its_forms(named: str, another: bool) -> None:
+    assert names_another(named, AIRTIME) is another
 
 
 # --- the amount
