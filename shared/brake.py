@@ -57,9 +57,8 @@ class _OnRecord(Value, frozen=True):
         services = frozenset(VasType)
         stored = {name: said for name, said in self.as_stored.items() if name not in services}
         for vas_type, pause in pauses.items():
-            if vas_type in services:
-                stays = pause is self.pauses.get(vas_type) and vas_type in self.as_stored
-                stored[vas_type.value] = self.as_stored[vas_type] if stays else _body(pause)
+            stays = pause is self.pauses.get(vas_type)
+            stored[vas_type.value] = self.as_stored[vas_type] if stays else _body(pause)
         return stored
 
 

@@ -244,9 +244,11 @@ def _number(text: str, at: int, mode: Mode) -> str:
 def _pin(written: tuple[str, ...], order: Order) -> str:
     if not brings_token(order):
         raise TokensRefused("this service brings nothing to type")
-    if len(written) > 1:
-        raise TokensRefused("this service brings one PIN")
-    return written[0]
+    match written:
+        case (pin,):
+            return pin
+        case _:
+            raise TokensRefused("this service brings one PIN")
 
 
 def _closed_alike(body: Mapping[str, Any], decision: str, note: str, operator: str) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ import pytest
 from msgspec import structs
 from rich.pretty import pretty_repr
 
+from shared import transaction
 from shared.identifiers import Caller
 from shared.money import Money
 from shared.outcome import Answer, Charge, Consumer, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
@@ -241,6 +242,17 @@ def test_abandoned_is_vending_past_its_lease():
 def test_the_state_table_ends_where_the_contract_says():
     assert {state for state in State if not NEXT[state]} == {State.VENDED, State.REJECTED}
     assert State.VENDING not in set().union(*NEXT.values())
+
+
+@pytest.mark.parametrize("before", State)
+@pytest.mark.parametrize("wanted", State)
+def test_no_move_is_made_that_the_table_does_not_name(before, wanted):
+    known = structs.replace(sale(), state=before)
+    if wanted in NEXT[before]:
+        assert transaction._moved(known, wanted) == structs.replace(known, state=wanted)
+    else:
+        with pytest.raises(transaction.IllegalTransition):
+            transaction._moved(known, wanted)
 
 
 @pytest.mark.parametrize(

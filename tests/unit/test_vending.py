@@ -306,6 +306,7 @@ def test_an_amount_below_the_meters_minimum_is_refused_without_asking_for_a_vend
     world = World()
     outcome = bought(world, electricity(cents=999)).transaction.outcome
     assert (outcome.reason, outcome.minimum_amount) == (Reason.AMOUNT_BELOW_MINIMUM, Money(1000))
+    assert bought(world, electricity("key-2", cents=1000)).transaction.state is State.VENDED
 
 
 def test_a_request_that_took_too_long_before_its_claim_sells_nothing():
@@ -315,6 +316,47 @@ def test_a_request_that_took_too_long_before_its_claim_sells_nothing():
         pass
     world.wait(81)
     assert run(slow).transaction.state is State.REJECTED and not world.vends
+
+
+@pytest.mark.parametrize(
+    ("boundary", "waits", "sells"),
+    [
+        ("before prevend", World().rules.latest_claim, True),
+        ("before prevend", World().rules.latest_claim + timedelta(microseconds=1), False),
+        ("before find_open", timedelta(seconds=9.5), True),
+        ("before find_open", timedelta(seconds=10), False),
+    ],
+)
+def test_it_is_sold_up_to_the_last_moment_and_not_after_it(boundary, waits, sells):
+    world = World()
+    slow = world.vending.purchase(electricity())
+    while slow.send(None) != boundary:
+        pass
+    world.now += waits
+    assert (run(slow).transaction.state is State.VENDED, len(world.vends)) == (sells, int(sells))
+
+
+def test_a_sale_that_the_index_names_and_that_is_not_there_stands_in_the_way(monkeypatch):
+    world = World()
+
+    async def find_open(_):
+        return ["gone"]
+
+    monkeypatch.setattr(world, "find_open", find_open)
+    refused = bought(world, electricity()).transaction
+    assert (refused.outcome.reason, refused.outcome.other_transaction_id) == (Reason.POSSIBLE_DUPLICATE, "gone")
+
+
+def test_a_prevend_that_has_changed_meanwhile_without_being_bought_is_refused_all_the_same():
+    world = World()
+    prevend = confirmed(world)
+    selling = world.vending.purchase(by_prevend(prevend))
+    while selling.send(None) != "before create":
+        pass
+    world.prevends[prevend.id] = structs.replace(world.prevends[prevend.id], revision="another")
+    refused = run(selling).transaction
+    assert (refused.state, refused.outcome.reason, refused.version) == (State.REJECTED, Reason.PREVEND_USED, 1)
+    assert not world.vends
 
 
 def test_a_second_tap_while_the_first_one_prevends_is_a_duplicate():
@@ -367,6 +409,7 @@ def test_a_sale_of_which_it_is_not_known_whether_it_is_a_second_one_is_never_sen
     refused = bought(world, electricity()).transaction
     assert (refused.state, refused.outcome.reason) == (State.REJECTED, Reason.TEMPORARILY_UNAVAILABLE)
     assert world.store_calls[2] == "find_open" and not world.vends and not world.noticed
+    assert [(entry.what, entry.by) for entry in refused.history] == [("rejected", "us")]
 
 
 def test_a_duplicate_leaves_its_prevend_for_whoever_wants_two():
