@@ -7,7 +7,7 @@ Every other line is kept, and judged when all files were read: so a line that ag
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Final, NamedTuple
 
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES, RECIPIENT_FIELD, SUCCESSFUL, Line, SettlementFile, Summary
@@ -49,16 +49,16 @@ class Filed(NamedTuple):
     line: Line
 
 
-class Verdict(StrEnum):
+class Verdict(Enum):
     """Why a kept line is not a sale's first billing."""
 
-    STRANGER = "stranger"  # names no sale of ours
-    UNREAD = "unread"  # names one that this version cannot read
-    DUPLICATE = "duplicate"  # the same supplier id again
-    TWICE = "twice"  # a second supplier id for one sale
-    CLAIMED = "claimed"  # a second billing of one sale, under a supplier id that another sale of ours holds
-    NEGATIVE = "negative"
-    NOT_BILLED = "not_billed"  # `Binned`, or a status that we do not know
+    STRANGER = auto()  # names no sale of ours
+    UNREAD = auto()  # names one that this version cannot read
+    DUPLICATE = auto()  # the same supplier id again
+    TWICE = auto()  # a second supplier id for one sale
+    CLAIMED = auto()  # a second billing of one sale, under a supplier id that another sale of ours holds
+    NEGATIVE = auto()
+    NOT_BILLED = auto()  # `Binned`, or a status that we do not know
 
 
 class Judged(NamedTuple):
@@ -350,4 +350,4 @@ def goes_to(sale: Sold, line: Line) -> bool:
     if (recipient := sale.recipient) is None:
         return True  # what is pinned goes to nobody
     said = line[RECIPIENT_FIELD[line.vas_type]]
-    return not said or said == recipient or (msisdn(said) or said) == (msisdn(recipient) or recipient)
+    return not said or (msisdn(said) or said) == (msisdn(recipient) or recipient)

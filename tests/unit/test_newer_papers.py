@@ -12,6 +12,7 @@ from shared.paper_forms import _about
 from shared.report_csv import csv_of
 from shared.report_html import html_of
 from shared.reports import Reporting
+from shared.settlement_files import Refusal
 from shared.settling import NOT_READABLE
 from shared.sold import unsettled
 from shared.store import Paper, PaperKind, UnreadableRecord
@@ -248,7 +249,7 @@ def test_a_damaged_day_costs_itself_alone(paper_id, caplog):
             rewritten(world, SETTLEMENTS, paper_id, lambda body, name=name, wrong=wrong: body.update({name: wrong}))
             damaged = world.days[paper_id]
             result = settle(world)
-            named = {one.day for one in result.refused if one.refusal.reason == NOT_READABLE}
+            named = {one.day for one in result.refused if one.refusal == Refusal("", "", NOT_READABLE)}
             assert named <= {DAY} and NEXT.isoformat() in {body["day"] for body in result.days}
             if named:
                 assert world.days[paper_id] == damaged

@@ -27,6 +27,7 @@ TODAY = DAY + 2 * ONE_DAY
 NOON = datetime(2026, 5, 4, 10, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 5, 3, 22, tzinfo=UTC)  # where DAY begins in South Africa
 METER, OTHER_METER = "12345678901", "12345678902"
+GUID = "ffffffff-0000-4000-8000-00000000000f"
 
 
 def sale(name, **fields):
@@ -256,6 +257,15 @@ def test_claimed_twice_when_one_sales_line_has_the_supplier_id_of_another():
     assert (found.kind, found.transaction_id, found.ours["alsoHeldBy"]) == (Kind.CLAIMED_TWICE, A.id, B.id)
 
 
+def test_a_sale_whose_supplier_id_another_sales_line_has_is_vended_twice_when_its_own_line_has_a_third():
+    lines = [line(A, transaction_id=line(B).transaction_id), line(B, transaction_id=GUID)]
+    result = closed([A, B], lines)
+    assert {(found.kind, found.transaction_id) for found in result.discrepancies} == {(Kind.CLAIMED_TWICE, A.id), (Kind.VENDED_TWICE, B.id)}
+    rejected = doubtful("r", state=State.REJECTED)
+    result = closed([rejected, B], [line(rejected, transaction_id=line(B).transaction_id), lines[1]])
+    assert (Kind.VENDED_TWICE, B.id) in {(found.kind, found.transaction_id) for found in result.discrepancies}
+
+
 @pytest.mark.parametrize(
     ("sold", "other"),
     [
@@ -414,6 +424,27 @@ def test_a_line_by_our_request_id_ends_a_doubt(state):
     assert [token.transaction_id for token in result.tokens_to_recover] == [doubt.id]
     assert (result.discrepancies, result.open, result.matched) == ((), (), Total(1, 10_000))
     assert is_conserved(result)
+
+
+def test_a_line_ends_a_doubt_whose_supplier_id_is_known():
+    doubt = doubtful("a", supplier_transaction_id=A.supplier_transaction_id)
+    result = closed([doubt], [line(doubt)])
+    assert [(one.transaction_id, one.state) for one in result.healed] == [(doubt.id, State.VENDED)]
+
+
+def test_a_token_is_to_be_recovered_of_vended_sales_that_are_of_the_day_or_billed_on_it_alone():
+    due = {name: sale(name, token_due=True, created_at=NOON - ONE_DAY) for name in ("billed here", "billed there")}
+    own, unended = sale("own", token_due=True), doubtful("unended")
+    sold = [*due.values(), own, unended, doubtful("rejected", state=State.REJECTED)]
+    files = {BEFORE: [line(due["billed there"])], DAY: [line(due["billed here"]), line(own)], NEXT: []}
+    assert [one.transaction_id for one in settled(sold, files).tokens_to_recover] == [due["billed here"].id, own.id]
+
+
+def test_only_a_vended_sale_is_carried_out_and_only_as_what_it_is():
+    rejected, misfiled, plain = doubtful("rejected", state=State.REJECTED), sale("misfiled"), sale("plain")
+    files = {DAY: [], NEXT: [line(rejected), line(misfiled, vas_type="Data", meter_number=""), line(plain)]}
+    result = settled([rejected, misfiled, plain], files)
+    assert [one.transaction_id for one in result.carried_out] == [plain.id] and is_conserved(result)
 
 
 def test_a_line_in_the_next_days_file_ends_a_doubt():
@@ -715,6 +746,16 @@ def test_a_day_has_the_contracts_shape():
     assert METER not in json.dumps(day)
 
 
+def test_the_words_of_a_day_never_change():
+    """Golden: papers with these words are kept for years, and older code reads them."""
+    assert [kind.value for kind in Kind] == [
+        *("vended_twice", "claimed_twice", "vended_after_rejection", "tokens_differ", "missing_here", "lines_withdrawn", "duplicate_line"),
+        *("amount_differs", "account_differs", "missing_at_supplier", "state_differs", "negative_line", "unknown_status", "late_posting"),
+    ]
+    assert [severity.value for severity in Severity] == ["info", "warning", "critical"]
+    assert [status.value for status in Status] == ["provisional", "balanced", "discrepancies", "file_missing"]
+
+
 def test_decisions_close_discrepancies_and_open_ones_are_carried():
     yesterday = settled([CONTROLS[BEFORE]], {BEFORE: [], DAY: []}, day=BEFORE)
     today = closed([A], [])
@@ -766,9 +807,6 @@ def test_how_many_lines_and_cents_a_file_lacks_is_said_by_the_lines_that_are_kno
     one = structs.replace(UNREAD, total=earlier)
     assert withdrawn(closed([A, B], [line(A), line(B)]), known, [one]) == lacks
     assert withdrawn(settled([A, B], {NEXT: []}), known, [one]) is None  # a day without a file
-
-
-GUID = "ffffffff-0000-4000-8000-00000000000f"
 
 
 @pytest.mark.parametrize(

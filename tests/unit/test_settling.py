@@ -12,10 +12,11 @@ from shared.matching import ONE_DAY
 from shared.mobilemart.settlement_writer import Form, detail, formed
 from shared.outcome import Answer, NoSuchTransaction, Reason, Receipt, Rejected, Reprint, TokensDue, Unknown, Vended
 from shared.settlement_files import FilesUnavailable
+from shared.settlement_papers import progress_id
 from shared.settling import NoBusinessDay, _Evidence
-from shared.store import PaperKind
+from shared.store import Paper, PaperKind
 from shared.transaction import SHARDS, EventName, State
-from shared.vas import VasType
+from shared.vas import Mode, VasType
 from tests.archive import Archive, bill
 from tests.stepping import START, boundaries, boundary, delivered, electricity, run
 
@@ -971,3 +972,56 @@ def test_a_sale_that_showed_a_sign_before_silence_was_on_record_is_listed_as_ope
     assert world.days["live-2026-05-01-run"]["healed"] == [[doubt.id, "rejected", None]]
     body = only(settle(world, DAY))
     assert (body["healed"], [one["transactionId"] for one in body["open"]]) == ([], [doubt.id])
+
+
+def test_silence_counts_in_the_run_that_is_asked_for_the_day_where_the_third_days_file_lies_there_already():
+    world, doubt = silent()
+    world.now += ONE_DAY
+    world.deliver(NEXT + ONE_DAY, bill(sell(world, at=START + ONE_DAY, cents=6_600)))
+    assert [one["transactionId"] for one in only(settle(world, DAY))["healed"]] == [doubt.id]
+
+
+def test_the_day_that_is_asked_for_is_settled_although_there_is_no_time_for_any_other():
+    world = world_at(MORNING + 2 * ONE_DAY)
+    balanced(world)
+    settled = settle(world, DAY, until=world.now)
+    assert (only(settled)["day"], settled.left) == ("2026-05-01", ())
+
+
+def test_a_day_of_the_last_weeks_that_has_nothing_is_settled_when_it_is_asked_for():
+    world = world_at(MORNING + 3 * ONE_DAY)
+    balanced(world)
+    assert only(settle(world, DAY + 2 * ONE_DAY))["status"] == "file_missing"
+
+
+def test_today_is_settled_by_no_run_over_all_days_although_its_file_was_refused_by_hand():
+    world = world_at(START + timedelta(hours=1))
+    spoil(world, world.deliver(DAY, bill(sell(world))))
+    assert [one.day for one in settle(world, DAY).refused] == [DAY]
+    settled = settle(world)
+    assert ([body["day"] for body in settled.days], settled.refused) == (["2026-04-30"], ())
+
+
+@pytest.mark.parametrize(("retired_up_to", "is_settled"), [(DAY, False), (NEXT, False), (DAY - ONE_DAY, True), (None, True)])
+def test_a_file_of_a_day_whose_sales_are_kept_no_longer_is_nothing_to_settle(retired_up_to, is_settled):
+    world = world_at(MORNING + 90 * ONE_DAY)
+    body = {"retiredUpTo": retired_up_to and retired_up_to.isoformat()}
+    run(world.write_paper(PaperKind.CONTROLS, Paper(progress_id(Mode.LIVE), body)))
+    world.deliver(DAY)
+    world.deliver(DAY + 89 * ONE_DAY)
+    if is_settled:
+        assert only(settle(world, DAY))["status"] == "provisional"
+    else:
+        with pytest.raises(NoBusinessDay):
+            settle(world, DAY)
+
+
+@pytest.mark.parametrize(("merchant", "remembered"), [("ACME", 1), ("OTHER", 0)])
+def test_a_refused_file_beside_a_day_is_remembered_unless_it_is_another_merchants(merchant, remembered):
+    world = world_at(MORNING + ONE_DAY)
+    world.shelf.merchant = "ACME"
+    world.deliver(DAY, bill(sell(world)))
+    name = world.deliver(NEXT, merchant=merchant)
+    spoil(world, name)
+    settle(world, DAY)
+    assert [known.partition("/")[0] for known in world.days["live-2026-05-01-run"]["refused"]] == [name] * remembered

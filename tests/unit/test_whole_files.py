@@ -184,6 +184,27 @@ def test_a_corrected_amount_or_recipient_withdraws_no_line_whether_the_earlier_b
     assert state(world, two.doubt) is State.REJECTED
 
 
+@pytest.mark.parametrize("overwritten", [True, False])
+def test_a_file_that_bills_less_for_a_sale_than_the_one_before_it_withdraws_no_line(two, overwritten):
+    two.deliver_next()
+    for wrong in ({}, {"amount": "9000"}):
+        stamp = "20260502050000" if overwritten or not wrong else "20260502050100"
+        two.world.deliver(DAY, bill(two.first, **wrong), bill(two.second), stamp=stamp)
+        settle(two.world)
+    assert opened(two.world) == {("2026-05-01", "amount_differs")}
+
+
+def test_a_negative_line_that_is_gone_with_the_file_that_had_it_is_one_line_and_no_cents(two):
+    world = two.world
+    two.deliver_next()
+    world.deliver(DAY, bill(two.first), bill(two.second), bill(two.first, amount="-10000"))
+    settle(world)
+    world.deliver(DAY, bill(two.first), bill(two.second))
+    settle(world)
+    (found,) = [one for one in world.discrepancies if one["kind"] == "lines_withdrawn"]
+    assert found["theirs"] == {"rows": 1, "amountCents": 0}
+
+
 def test_lines_of_the_next_days_file_that_were_withdrawn_keep_the_day_before_from_silence_whichever_is_settled_first(two):
     world = two.world
     world.now = morning(3)
@@ -225,15 +246,18 @@ def test_an_earlier_part_that_comes_after_the_last_one_is_news(two):
     assert world.sales[two.doubt.id].sign_of_vend and ("2026-05-01", "lines_withdrawn") in opened(world)
 
 
-def test_an_earlier_file_that_bills_a_sale_called_rejected_contradicts_its_end_once(two):
+@pytest.mark.parametrize("earlier", [1, 2])
+def test_earlier_files_that_bill_a_sale_called_rejected_contradict_its_end_once(two, earlier):
     world = two.world
     refused = sell(world, Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011"), cents=40_000)
-    world.deliver(DAY, bill(two.first), bill(refused), bill(two.second), stamp="20260502050000")
+    for at in range(earlier):
+        world.deliver(DAY, bill(two.first), bill(refused), bill(two.second, units=str(at)), stamp=f"2026050205000{at}")
     world.deliver(DAY, bill(two.first), bill(two.second), stamp="20260502050100")
     two.deliver_next()
     for _ in range(2):
         settle(world, DAY)
     assert opened(world) == {("2026-05-01", "vended_after_rejection"), ("2026-05-01", "lines_withdrawn")}
+    assert len(world.discrepancies) == 2
     assert [event for sale_id, event, _ in world.topic if sale_id == refused.id].count(EventName.CONTRADICTED) == 1
 
 
@@ -374,14 +398,15 @@ def test_a_sale_of_the_day_that_cannot_be_read_may_be_billed_nowhere_so_no_silen
     assert state(world, two.doubt) is State.IN_DOUBT
 
 
+@pytest.mark.parametrize("after", [3, 4, 5])  # yesterday's and today's too
 @pytest.mark.parametrize("asked", [None, DAY])
-def test_a_later_file_that_lies_there_already_is_read_before_silence_ends_a_sale(two, asked):
+def test_a_later_file_that_lies_there_already_is_read_before_silence_ends_a_sale(two, asked, after):
     world = two.world
     world.now = morning(5)
     world.deliver(DAY, bill(two.first), bill(two.second))
     two.deliver_next()
     world.deliver(AFTER)
-    world.deliver(DAY + 3 * ONE_DAY, bill(two.doubt))
+    world.deliver(DAY + after * ONE_DAY, bill(two.doubt))
     settle(world, asked)
     assert state(world, two.doubt) is State.VENDED
     assert not any(kind == "vended_after_rejection" for _, kind in opened(world))
