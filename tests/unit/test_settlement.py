@@ -694,7 +694,7 @@ def test_a_day_whose_lists_are_cut_proves_nothing():
 
 @pytest.mark.parametrize("sold_on", [BEFORE, NEXT])
 def test_a_day_whose_list_of_sales_billed_beside_their_day_is_cut_proves_nothing(sold_on):
-    """Of the day before they are carried in, and of the next one carried out: no other list of a day that may bill the doubt."""
+    """They are carried into the doubt's day, or out of the next one: no other list of a day that may bill the doubt has them."""
     late = [sale(f"late {at}", created_at=NOON + (sold_on - DAY), amount_cents=at) for at in range(1, 1_002)]
     for carried, proves in ((late[1:], True), (late, False)):
         files = with_files()

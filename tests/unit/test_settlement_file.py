@@ -219,6 +219,58 @@ HARMLESS = {
 }
 
 
+COMPARED = {1, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17}
+TEXTS_THAT_MUST_BE = {2, 3, 7, 13}
+MAY_BE_EMPTY = {5, 10, 12, *range(14, 24)}
+
+
+@pytest.mark.parametrize("position", range(1, 24))
+def test_another_form_is_read_in_no_field_that_is_compared_and_in_every_other(position):
+    line = changed(UTILITY, position, "here")
+    for put, message in ((b"a\tb", "tab"), (b"a\xe9b", "Windows-1252")):
+        data = content(line).replace(b"|here", b"|" + put)
+        if position in COMPARED:
+            assert {fault.field for fault in faults(data)} >= {position}
+        else:
+            assert [(note.line, note.lines, message in note.message) for note in read(data)[1].summary.notes] == [(2, 1, True)]
+
+
+@pytest.mark.parametrize("position", sorted(TEXTS_THAT_MUST_BE | MAY_BE_EMPTY))
+def test_a_text_has_at_most_128_characters_and_some_have_at_least_one(position):
+    assert len(read(content(changed(UTILITY, position, "\u20ac" * 128)))[0]) == 1
+    assert [(fault.line, fault.field) for fault in faults(content(changed(UTILITY, position, "x" * 129)))] == [(2, position)]
+    empty = content(changed(UTILITY, position, ""))
+    if position in MAY_BE_EMPTY:
+        assert len(read(empty)[0]) == 1
+    else:
+        assert [(fault.line, fault.field) for fault in faults(empty)] == [(2, position)]
+
+
+def test_every_field_that_is_wrong_in_a_line_is_named():
+    wrong = changed(changed(changed(UTILITY, 1, "Water"), 9, "246060"), 11, "1.00")
+    assert [(fault.line, fault.field, fault.name) for fault in faults(content(AIRTIME, wrong))] == [
+        (3, 1, "VAS type"),
+        (3, 9, "time"),
+        (3, 11, "amount"),
+    ]
+
+
+@pytest.mark.parametrize("amount", ["9" * 15, "-" + "9" * 15, "9" * 16, "--1", "+1", ""])
+def test_an_amount_is_at_most_15_digits_behind_a_minus_where_it_is_negative(amount):
+    data = content(changed(UTILITY, 11, amount))
+    if amount in ("9" * 15, "-" + "9" * 15):
+        assert read(data)[1].summary.all == Total(1, int(amount))
+    else:
+        assert [fault.field for fault in faults(data)] == [11]
+
+
+def test_a_thousand_blank_lines_behind_the_trailer_are_read_and_no_more():
+    data = content(UTILITY) + b"\n" * 1_000
+    (note,) = read(data)[1].summary.notes
+    assert (note.line, note.lines) == (4, 1_000)
+    assert [fault.line for fault in faults(data + b"\n")] == [1_004]
+
+
 @pytest.mark.parametrize("form", HARMLESS)
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
 def test_a_form_that_harms_nothing_is_read_and_noted(form, size):
