@@ -169,7 +169,7 @@ def _statements(said: Mapping[str, object]) -> Iterator[tuple[_Role, _Within, ob
         for key, value in holder.items():
             if value is None:
                 continue
-            role, beneath = _place(key if len(key) <= _LONGEST_NAME else key[:_LONGEST_NAME], within)
+            role, beneath = _place(key[:_LONGEST_NAME], within)
             if isinstance(value, dict) and role is not _Role.ERROR:
                 left.append((value, beneath))
             elif isinstance(value, list) and role is not _Role.ERROR:

@@ -32,7 +32,7 @@ from shared.mobilemart.exchange import IDLE_SECONDS, live_transport, never_conne
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, MemoryLedger, Simulator
 from shared.mobilemart.wire import Call
 from shared.money import Money
-from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Prevended, Reason, Rejected, Reprint, TokensDue, Unknown, Vended
+from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Prevended, Reason, Receipt, Rejected, Reprint, TokensDue, Unknown, Vended
 from shared.sts import SIMULATED_PREFIX
 from shared.transaction import State, Transaction
 from shared.vas import PREVENDED, Mode, Order, VasType
@@ -782,6 +782,18 @@ async def test_a_reprint_carries_its_words() -> None:
     assert (reprint.raw.source, reprint.raw.status) == ("reprint", 400)
     assert [one.target for one in switch.asked[1:]] == [f"/v1/utility/reprint?requestId={REQUEST_ID}"]
     assert nothing == none == Reprint(NoAnswer("nothing to ask a reprint by"))
+
+
+async def test_a_reprint_by_the_suppliers_id_names_it_and_is_believed_of_that_sale_alone() -> None:
+    known = replace(sale_of(ELECTRICITY), state=State.VENDED, outcome=Vended(Receipt(supplier_transaction_id="T-1")))
+    found = {"transactionId": "T-1", "additionalDetails": {"productAmount": "100.00", "tokens": ["12345678901234567890"]}}
+    behave = in_turn([says(http(200, found)), says(http(200, found | {"transactionId": "T-2"}))])
+    async with Switch(behave) as switch, client(switch.url, reprint_by=ReprintBy.TRANSACTION_ID) as supplier:
+        assert supplier.can_reprint(known) and not supplier.can_reprint(sale_of(ELECTRICITY))
+        answers = [(await supplier.reprint(known)).result for _ in range(2)]
+
+    assert [type(answer) for answer in answers] == [Vended, NoAnswer]
+    assert [one.target for one in switch.asked[1:]] == ["/v1/utility/reprint?transactionId=T-1"] * 2
 
 
 # --- in process, and alarms

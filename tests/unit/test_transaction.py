@@ -422,6 +422,14 @@ def test_two_vends_after_a_rejection_are_two_contradictions():
     assert len(learned(once, OTHER).history) == len(once.history) + 1
 
 
+def test_each_vend_that_another_sale_holds_is_noted_once_whatever_else_contradicts():
+    known = learned(sale(DELIVERED), OTHER)
+    for supplier_id in ("s-3", "s-4", "s-3", "s-4"):
+        known = transaction.claimed_twice(known, supplier_id, None, at=LATER, by="reprint", retry_seconds=60)
+    assert [entry.note for entry in known.history[1:]] == ["vended_twice: s-2", "claimed_twice: s-3", "claimed_twice: s-4"]
+    assert known.contradicted_at == (3, 4, 5)
+
+
 def test_reveals_push_no_decision_out_of_a_history():
     known = noted(sale(REFUSED), HistoryEntry(LATER, "decision", "person"))
     for number in range(300):
