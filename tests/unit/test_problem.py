@@ -8,9 +8,68 @@ import pytest
 from shared.money import Money
 from shared.outcome import Reason, Rejected
 from shared.problem import KINDS, Fault, Problem, of_refusal
-from shared.refusals import Retry
+from shared.refusals import NEW_REASON, Retry
 
 ANY = [*Fault, *Reason]
+
+
+CALLERS_GO_BY = """
+    account-refused: 422 change - Account refused
+    amount-above-maximum: 422 change - Amount too large
+    amount-below-minimum: 422 change - Amount too small
+    amount-refused: 422 change - Amount refused
+    body-invalid: 400 change - Request invalid
+    discrepancy-closed: 409 never - Discrepancy closed
+    forbidden: 403 never - Forbidden
+    idempotency-key-malformed: 400 change - Idempotency key malformed
+    idempotency-key-missing: 400 change - Idempotency key missing
+    idempotency-key-reused: 422 change - Key belongs to another request
+    identity-unavailable: 503 same-key 5 Identity unavailable
+    internal: 500 same-key 5 Internal error
+    key-retired: 410 never - Key retired
+    meter-unknown: 422 change - Meter unknown
+    method-not-allowed: 405 change - Method not allowed
+    mobile-number-refused: 422 change - Mobile number refused
+    not-found: 404 never - Not found
+    not-json: 415 change - Not JSON
+    nothing-to-decide: 409 never - Nothing to decide
+    outdated: 409 change - Outdated
+    possible-duplicate: 409 change - Possible duplicate
+    prevend-expired: 409 change - Prevend expired
+    prevend-refused: 422 change - Prevend refused
+    prevend-unknown: 404 change - Prevend unknown
+    prevend-used: 409 never - Prevend used
+    price-changed: 422 change - Price changed
+    product-unavailable: 422 change - Product unavailable
+    record-not-readable: 503 same-key 60 Record not readable
+    request-in-progress: 409 same-key 2 Request in progress
+    settlement-file-refused: 422 change - Settlement file refused
+    settlement-files-unavailable: 503 same-key 60 Settlement files unavailable
+    store-unavailable: 503 same-key 5 Store unavailable
+    supplier-busy: 422 new-key 60 Supplier busy
+    supplier-unavailable: 503 same-key 10 Supplier unavailable
+    temporarily-unavailable: 422 new-key 30 Temporarily unavailable
+    too-large: 413 change - Too large
+    unauthenticated: 401 same-key - Unauthenticated
+"""  # of each problem: its status, what may be done next, after how many seconds where nobody said more, and its title
+
+
+def test_what_callers_go_by_is_never_another():
+    rows = (
+        f"    {name}: {kind.status} {kind.retry} {'-' if kind.retry_after_seconds is None else kind.retry_after_seconds} {kind.title}"
+        for name, kind in sorted(KINDS.items())
+    )
+    assert list(rows) == CALLERS_GO_BY.strip("\n").split("\n")
+    assert (NEW_REASON.status, NEW_REASON.retry, NEW_REASON.retry_after_seconds) == (422, Retry.NEVER, None)
+
+
+def test_a_problem_has_the_detail_the_members_and_the_headers_that_it_is_given_or_its_own():
+    own = Problem(Fault.STORE_UNAVAILABLE)
+    assert (own.detail, own.headers, own.members["retryAfterSeconds"]) == (KINDS[Fault.STORE_UNAVAILABLE].detail, {}, 5)
+    given = Problem(Fault.STORE_UNAVAILABLE, detail="Other.", headers={"A": "b"}, retryAfterSeconds=9, instance="/x")
+    assert (given.body()["detail"], given.headers) == ("Other.", {"A": "b"})
+    assert (given.body()["retryAfterSeconds"], given.body()["instance"]) == (9, "/x")
+    assert Problem(Fault.NOT_FOUND, retry=Retry.SAME_KEY).body()["retry"] == "same-key"
 
 
 def test_every_fault_and_every_reason_has_exactly_one_row():
