@@ -17,7 +17,7 @@ from shared.problem import Problem
 from shared.reports import LISTED, Reporting
 from shared.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
 from shared.store.sqlite import SqliteStore
-from shared.transaction import REVEALED, business_day
+from shared.transaction import REVEALED, State, business_day
 from shared.unread import Unread
 from shared.vas import Mode, VasType
 from tests.logged import logged
@@ -280,3 +280,97 @@ def test_the_schema_says_what_else_operators_may_send():
     paused = decisions.SellingBody.model_json_schema()["properties"]
     assert paused["paused"]["maxItems"] == 10 and set(VasType) < set(paused["paused"]["items"]["enum"])
     assert paused["until"]["anyOf"][0] == {"format": "date-time", "type": "string"}
+
+
+def faults(read, body, *more):
+    with pytest.raises(Problem) as refused:
+        read(body, *more)
+    return {error["field"]: error["message"] for error in refused.value.members["errors"]}
+
+
+WHY = {"note": "Why."}
+
+
+def test_a_decision_on_a_sale_is_read_as_it_was_sent():
+    read = decisions.resolution({"version": 3, "state": "vended", "tokens": ["1234 5678"], **WHY})
+    assert (read.version, read.state, read.tokens, read.note) == (3, State.VENDED, ("1234 5678",), "Why.")
+    added = decisions.resolution({"version": 1, "tokens": [], **WHY})
+    assert (added.state, added.tokens) == (None, ())
+    refused = decisions.resolution({"version": 1, "state": "rejected", **WHY})
+    assert (refused.state, refused.tokens) == (State.REJECTED, None)
+    assert decisions.closure({"decision": "written-off", **WHY}) == ("written-off", "Why.")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"version": 1}, {"state": "either this or tokens is required"}),
+        ({"version": 1, "state": "rejected", "tokens": []}, {"tokens": "is not expected of what was rejected"}),
+        ({"version": 1, "state": "in_doubt"}, {"state": "must be 'vended' or 'rejected'"}),
+        ({"version": 1, "tokens": ["1"] * 20 + ["?"]}, {"tokens": None}),
+        ({"version": 1, "tokens": "1"}, {"tokens": "must be a list"}),
+        ({"version": 0, "tokens": []}, {"version": None}),
+    ],
+)
+def test_a_decision_that_says_nothing_or_too_much_is_refused(body, told):
+    said = faults(decisions.resolution, {**body, **WHY})
+    assert said.keys() == told.keys() and all(message in (None, said[field]) for field, message in told.items())
+
+
+@pytest.mark.parametrize(
+    ("token", "is_one"),
+    [
+        *((token, True) for token in ("1", "0000 1111-2222", "aB-9", "1" * 40)),
+        *((token, False) for token in ("", " 1", "1 ", "1  2", "1_2", "1" * 41, "\u0661", "1\n2")),
+    ],
+)
+def test_a_token_is_letters_or_digits_in_groups(token, is_one):
+    body = {"version": 1, "tokens": [token], **WHY}
+    if is_one:
+        assert decisions.resolution(body).tokens == (token,)
+    else:
+        assert set(faults(decisions.resolution, body)) == {"tokens.0"}
+
+
+@pytest.mark.parametrize(
+    ("note", "is_one"),
+    [
+        *((note, True) for note in ("x", "x" * 500, " a\nb ", "Zo\u00eb")),
+        *((note, False) for note in ("", "x" * 501, "   ", "\n", "a\tb", "a\x00", "\x85a", "\ud800a", 7, None)),
+    ],
+)
+def test_a_note_says_why_in_up_to_500_characters(note, is_one):
+    body = {"decision": "accepted", "note": note}
+    if is_one:
+        assert decisions.closure(body) == ("accepted", note)
+    else:
+        assert set(faults(decisions.closure, body)) == {"note"}
+
+
+@pytest.mark.parametrize(
+    ("until", "read"),
+    [
+        (None, None),
+        ("2026-05-02T05:00:00.000001Z", AT + timedelta(microseconds=1)),
+        ("2026-05-02T07:00:01+02:00", AT + timedelta(seconds=1)),
+        *((until, "must be a time with its zone: 2026-05-01T10:00:00Z") for until in ("soon", "2026-05-02T06:00:00", "2026-05-02")),
+        *(
+            (f"2026-{until}", "must be a time with its zone: 2026-05-01T10:00:00Z")
+            for until in ("05-32T06:00:00Z", "05-02T06:00Z", "05-02 06:00:00Z")
+        ),
+        ("9999-12-31T23:59:59-23:59", "must be a time with its zone: 2026-05-01T10:00:00Z"),
+        *((until, "must lie ahead") for until in ("2026-05-02T05:00:00Z", "2026-05-02T06:59:59+02:00")),
+    ],
+)
+def test_a_pause_ends_at_a_moment_ahead_or_when_somebody_says_so(until, read):
+    body = {"paused": ["electricity", "utility", "data"], "reason": "Why.", **({} if until is None else {"until": until})}
+    if isinstance(read, str):
+        assert faults(decisions.selling, body, AT) == {"until": read}
+    else:
+        assert decisions.selling(body, AT) == (frozenset({VasType.UTILITY, VasType.DATA}), "Why.", read)
+
+
+def test_a_pause_names_services():
+    assert set(faults(decisions.selling, {"paused": ["gas"], "reason": "Why."}, AT)) == {"paused.0"}
+    assert set(faults(decisions.selling, {"paused": ["data"] * 11, "reason": "Why."}, AT)) == {"paused"}
+    assert decisions.selling({"paused": ["data"] * 10, "reason": "Why."}, AT)[0] == frozenset({VasType.DATA})
