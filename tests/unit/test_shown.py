@@ -4,12 +4,17 @@ import json
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
+from shared.catalogue import Product
 from shared.config import ConsumerDetails
+from shared.identifiers import Caller
 from shared.money import Money
-from shared.outcome import Reason, Rejected
-from shared.shown import encoded, event_body, masked, state_shown, transaction_body
+from shared.outcome import Consumer, Reason, Rejected
+from shared.prevend import Prevend
+from shared.shown import encoded, event_body, masked, prevend_body, products_body, state_shown, transaction_body
 from shared.transaction import EventName, State
+from shared.vas import Mode, Order, VasType
 from tests.sales import NOON, PINNED_ORDER, PINNED_RECEIPT, in_doubt, rejected, vended, vending
 
 FULL, MASKED = ConsumerDetails.FULL, ConsumerDetails.MASKED
@@ -120,3 +125,63 @@ def test_an_event_is_the_sale_under_a_name_that_a_repeat_has_too():
         "eventId": f"{sale.id}:vended",
         "event": "vended",
     }
+
+
+@pytest.mark.parametrize(
+    ("details", "consumer"),
+    [(FULL, {"name": "Jane Doe", "address": "12 Main Road"}), (MASKED, {"name": "J** D**", "address": "1** M** R**"})],
+)
+def test_a_prevend_shows_what_was_confirmed_and_until_when(details, consumer):
+    order = Order(vas_type=VasType.BILL_PAYMENT, amount=Money(5_000), merchant_product_id="b", account_number="135609708")
+    prevend = Prevend(
+        id="p-1",
+        mode=Mode.SIMULATED,
+        caller=Caller("local", "local"),
+        order=order,
+        supplier_prevend_id="s-1",
+        minimum_amount=Money(1_000),
+        amount_due=Money(45_050),
+        consumer=Consumer("Jane Doe", "12 Main Road", "Arrears are due"),
+        created_at=NOON,
+        expires_at=NOON + timedelta(seconds=900),
+    )
+    body = {
+        "prevendId": "p-1",
+        "vasType": "bill-payment",
+        "merchantProductId": "b",
+        "accountNumber": "135609708",
+        "amountCents": 5_000,
+        "minimumAmountCents": 1_000,
+        "amountDueCents": 45_050,
+        "consumer": consumer,
+        "expiresAt": "2026-05-01T10:15:00.000000Z",
+        "simulated": True,
+    }
+    assert prevend_body(prevend, details) == body
+    bare = structs.replace(prevend, mode=Mode.LIVE, minimum_amount=None, amount_due=None, consumer=None)
+    unsaid = {"minimumAmountCents": None, "amountDueCents": None, "consumer": None, "simulated": False}
+    assert prevend_body(bare, details) == body | unsaid
+
+
+def test_a_list_of_products_shows_each_with_its_price_or_its_bounds():
+    fixed = Product(VasType.DATA, "d-1", "1 GB", "mtn", pinned=True, fixed_amount=True, amount=Money(2_900))
+    free = Product(VasType.AIRTIME, "a-1", "Any", minimum_amount=Money(200), maximum_amount=Money(50_000))
+    names = (
+        "merchantProductId",
+        "name",
+        "contentCreator",
+        "pinned",
+        "fixedAmount",
+        "amountCents",
+        "minimumAmountCents",
+        "maximumAmountCents",
+    )
+    rows = [("d-1", "1 GB", "mtn", True, True, 2_900, None, None), ("a-1", "Any", None, False, False, None, 200, 50_000)]
+    assert products_body([fixed, free]) == {"products": [dict(zip(names, row, strict=True)) for row in rows]}
+
+
+def test_what_has_no_form_in_json_is_never_sent():
+    assert encoded({"a": "\u00eb", "b": [1, None]}) == '{"a":"\u00eb","b":[1,null]}'.encode()
+    for wrong in (float("nan"), NOON, {1, 2}, Money(1)):
+        with pytest.raises((ValueError, TypeError)):
+            encoded({"a": wrong})
