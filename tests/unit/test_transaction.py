@@ -1,3 +1,4 @@
+import hashlib
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -517,3 +518,67 @@ def test_absence_may_be_said_of_a_doubt_or_an_abandoned_sale_of_age_and_without_
     assert not may(structs.replace(running, send_ended_at=NOON), running.lease_until - moment)  # it still runs
     for known in (sale(SIGN), sale(DELIVERED), sale(PENDING), sale(REFUSED)):
         assert not may(known, NOON + timedelta(days=9))
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "worth"),
+    [
+        *((status, b"00001111222233334444", 2) for status in (200, 299)),
+        *((status, b"00001111222233334444", 0) for status in (None, 100, 199, 300, 400, 502)),
+        (200, b"", 0),
+        *((200, said, 1) for said in (b"{}", b"1234567890123", b"1234  5678  9012  34", b"1234.5678.9012.34")),
+        *((200, said, 2) for said in (b"12345678901234", b"1234 5678 9012 34", b"1234-5678-9012-34", b"x1234567890123456x")),
+    ],
+)
+def test_an_answer_is_worth_the_more_the_likelier_it_holds_a_token(status, said, worth):
+    assert RawAnswer.of("vend", NOON, status, None, said).worth == worth
+
+
+def test_of_a_long_answer_the_first_64_kib_are_kept_and_the_hash_of_all():
+    said = b"x" * 65_536
+    whole, cut = (RawAnswer.of("vend", NOON, 200, "t" * 101 + "\u00eb", one) for one in (said, said + b"y"))
+    assert (whole.body, whole.size_bytes, whole.sha256) == (said, 65_536, hashlib.sha256(said).hexdigest())
+    assert (cut.body, cut.size_bytes, cut.sha256) == (said, 65_537, hashlib.sha256(said + b"y").hexdigest())
+    assert whole.content_type == "t" * 100
+    assert RawAnswer.of("vend", NOON, 200, "caf\u00eb", b"").content_type == "caf?"
+    assert RawAnswer.of("vend", NOON, None, None, b"").content_type is None
+
+
+PIN = Receipt(supplier_transaction_id="s-1", pin="1234 5678")
+
+
+@pytest.mark.parametrize(
+    ("known", "more", "lacks"),
+    [
+        (PIN, PIN, False),
+        (PIN, structs.replace(PIN, pin="1234-5678"), False),
+        (PIN, structs.replace(PIN, pin="12345679"), True),
+        (PIN, structs.replace(PIN, pin="****5679"), False),
+        (PIN, structs.replace(PIN, pin=None), False),
+        (structs.replace(PIN, pin=None), PIN, True),
+        (DELIVERED.receipt, DELIVERED.receipt, False),
+        (DELIVERED.receipt, PENDING.receipt, False),
+        (PENDING.receipt, DELIVERED.receipt, True),
+        (DELIVERED.receipt, structs.replace(PENDING.receipt, tokens_issued=1), False),
+        (DELIVERED.receipt, structs.replace(PENDING.receipt, tokens_issued=2), True),
+    ],
+)
+def test_a_receipt_lacks_what_another_answer_has_more(known, more, lacks):
+    assert known.lacks(more) is lacks
+
+
+WITH_BOTH = structs.replace(DELIVERED.receipt, pin="9999-9999")
+
+
+@pytest.mark.parametrize(
+    ("receipt", "said", "is_quoted"),
+    [
+        *((DELIVERED.receipt, said, True) for said in (b"0000 0000 0000 1234 5678", b"\xff0000-0000-0000-1234-5678.")),
+        *((DELIVERED.receipt, said, False) for said in (b"0000 0000 0000 1234 567", b"")),
+        *((PIN, said, said == b"pin: 12345678") for said in (b"pin: 12345678", b"1234 567")),
+        (WITH_BOTH, b"00000000000012345678, 99999999", True),
+        *((WITH_BOTH, said, False) for said in (b"00000000000012345678", b"9999 9999")),
+    ],
+)
+def test_an_answer_quotes_a_receipt_where_each_token_and_the_pin_is_in_it(receipt, said, is_quoted):
+    assert receipt.is_quoted_in(said) is is_quoted
