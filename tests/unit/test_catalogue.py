@@ -1,4 +1,5 @@
 import pytest
+from msgspec import structs
 
 from shared.catalogue import Product, fitted
 from shared.money import Money
@@ -46,6 +47,27 @@ def test_data_is_sold_at_its_price_even_if_no_list_calls_that_fixed(cents, reaso
     order = Order(vas_type=VasType.DATA, amount=Money(cents), merchant_product_id="1gb", mobile_number="27821234567")
     chosen = fitted(order, (row,), None)
     assert (chosen == order) if reason is None else (isinstance(chosen, Rejected) and chosen.reason is reason)
+
+
+def test_what_comes_as_a_pin_only_is_sold_whatever_its_list_calls_pinned():
+    order = Order(vas_type=VasType.VOUCHER, amount=Money(5_000), merchant_product_id="v")
+    for pinned in (True, False):
+        assert fitted(order, (Product(VasType.VOUCHER, "v", "Voucher", pinned=pinned),), None) == order
+
+
+@pytest.mark.parametrize("vas_type", [VasType.AIRTIME, VasType.DATA])
+@pytest.mark.parametrize("pinned", [True, False])
+def test_airtime_and_data_are_sold_as_their_list_has_them(vas_type, pinned):
+    row = Product(vas_type, "p", "R50", pinned=pinned, amount=Money(5_000))
+    order = Order(vas_type=vas_type, amount=Money(5_000), merchant_product_id="p", pinned=pinned)
+    assert fitted(order, (row,), None) == order
+    assert fitted(structs.replace(order, pinned=not pinned), (row,), None).reason is Reason.PRODUCT_UNAVAILABLE
+
+
+def test_a_fixed_price_that_is_not_known_cannot_be_asked_for():
+    row = structs.replace(FIXED, amount=None, minimum_amount=Money(200))
+    assert fitted(airtime("fixed", 5000), (row,), None).reason is Reason.PRODUCT_UNAVAILABLE
+    assert not (PINNED.fixed_amount or FIXED.pinned)
 
 
 def test_data_without_a_price_is_not_sold():

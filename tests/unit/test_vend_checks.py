@@ -344,6 +344,7 @@ HALF = {"amount": 50, "additionalDetails": {"productAmount": "50.00"}}
         ({"amount": 100, "additionalDetails": {"productAmount": "50.00"}}, "less than asked"),
         ({"additionalDetails": {"productAmount": "10000"}}, "in cents"),
         ({"additionalDetails": {"productAmount": "105.00"}}, "more than asked"),
+        ({"amount": 50, "additionalDetails": {"productAmount": "105.00"}}, "more than asked"),
         ({"additionalDetails": {"productAmount": "R100"}}, "not readable"),
     ],
     ids=str,
