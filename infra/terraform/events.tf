@@ -22,8 +22,8 @@ resource "google_pubsub_topic_iam_member" "publisher" {
   member = google_service_account.function[each.key].member
 }
 
-# A topic without a subscription drops its messages. This one keeps every event of every wallet, read or not, for operators
-# alone: nobody is granted to read it.
+# A topic without a subscription drops its messages. This one keeps every event of every wallet, read or not: nobody
+# is granted to read it, no operator either.
 resource "google_pubsub_subscription" "archive" {
   name                       = "transactions-archive"
   topic                      = google_pubsub_topic.transactions.id
