@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from shared.brake import ITSELF, RUN_OF_DOUBTS, Brake, Pause
+from shared.brake import ITSELF, Brake, Pause
 from shared.outcome import Reason, Receipt, Rejected, Unknown, Vended
 from shared.store import Conflict, Paper, StoreUnavailable, UnreadableRecord
 from shared.vas import Mode, VasType
 from tests.logged import logged
 from tests.stepping import boundary, run
+
+RUN_OF_DOUBTS = 20
 
 NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
 LOST = Unknown("ReadTimeout")

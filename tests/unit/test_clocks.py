@@ -14,8 +14,10 @@ from shared.shown import state_shown
 from shared.store import Paper, PaperKind
 from shared.transaction import HistoryEntry, State, no_earlier, noted, put_off, sent_until, tried
 from shared.vas import Mode, VasType
-from shared.vending import MOST_CLAIMS, RequestInProgress, Vending
+from shared.vending import RequestInProgress, Vending
 from tests.stepping import CALLER, START, World, delivered, electricity, one_by_one, run
+
+MOST_CLAIMS = 1_000
 
 HALF_AN_HOUR, MINUTE = 1800.0, 60.0
 NOT_TAKEN = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "no connection", not_taken=True)

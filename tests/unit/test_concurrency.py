@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
-from shared.concurrency import RECOVERY, SLOWEST, Pace, PacedSupplier, each
+from shared.concurrency import Pace, PacedSupplier, each
 from shared.outcome import NoAnswer, RawAnswer, Reprint
 from tests.sales import NOON, in_doubt
+
+SLOWEST, RECOVERY = 1 / 16, 1 / 50  # of the configured rate
 
 MOST = 10.0
 

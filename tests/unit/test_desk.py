@@ -11,7 +11,7 @@ from shared import decisions
 from shared.brake import Brake, Pause
 from shared.concurrency import each
 from shared.desk import _paused
-from shared.operating import MOST_DECISIONS, MOST_FOUND, DiscrepancyClosed, DiscrepancyUnknown, Operating, Selling
+from shared.operating import DiscrepancyClosed, DiscrepancyUnknown, Operating, Selling
 from shared.ports import Rules
 from shared.problem import Problem
 from shared.reports import LISTED, Reporting
@@ -22,6 +22,8 @@ from shared.unread import Unread
 from shared.vas import Mode, VasType
 from tests.logged import logged
 from tests.sales import ORDER, vended
+
+MOST_FOUND, MOST_DECISIONS = 100, 50
 
 AT = datetime(2026, 5, 2, 5, tzinfo=UTC)
 WHO = "thandi@wallet.example"

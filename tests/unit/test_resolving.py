@@ -12,7 +12,8 @@ from shared.ports import EventsUnavailable, Rules
 from shared.reconciling import Swept
 from shared.recording import MOST_CONFLICTS
 from shared.store import CONTROLS, Conflict, StoreUnavailable
-from shared.transaction import EventName, State
+from shared.transaction import EventName, State, with_open
+from shared.value import new_word
 from shared.vas import Mode, VasType
 from tests.logged import logged
 from tests.stepping import World, boundaries, delivered, electricity, run
@@ -307,6 +308,26 @@ def test_a_sweep_says_that_there_is_more_than_it_has_looked_at(monkeypatch):
     alone = World()
     never_vended(alone)
     assert ((result := swept(alone)).examined, result.left) == (1, 0)
+
+
+def test_a_sweep_looks_at_a_hundred_sales_of_a_shard_and_says_that_there_are_more(monkeypatch):
+    for module in (reconciling, transaction):
+        monkeypatch.setattr(module, "SHARDS", 1)
+    world = World()
+    for number in range(101):
+        lost_reply(world, f"key-{number}")
+    assert ((result := swept(world)).examined, result.left) == (100, 1)
+    assert ((result := swept(world)).examined, result.left) == (1, 0)
+
+
+def test_what_only_newer_code_can_do_is_looked_at_again_after_a_quarter_of_an_hour():
+    world = World()
+    sale = lost_reply(world)
+    swept(world)
+    waits = structs.replace(world.sales[sale.id], unannounced=(new_word(EventName, "of newer code"),))
+    world.sales[sale.id] = with_open(waits, world.now)
+    run(world.sweeping.resolve(world.sales[sale.id], frozenset()))
+    assert world.sales[sale.id].open.due_at == world.now + timedelta(seconds=900)
 
 
 def test_a_sweep_asks_for_one_control_of_a_service():

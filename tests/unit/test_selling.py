@@ -11,13 +11,15 @@ from starlette.requests import Request
 
 from shared.config import load
 from shared.problem import Problem
-from shared.selling import PAGE, look_up, purchased, sale_id
+from shared.selling import look_up, purchased, sale_id
 from shared.shown import unread_body
 from shared.transaction import with_open
 from shared.unread import Unread
 from shared.vending import Purchased
 from tests.sales import NOON, in_doubt, vended, vending
 from tests.unit.test_config import LOCAL
+
+PAGE = 100  # sales of a day
 
 CONFIG = load(LOCAL, "local")
 DAY = "day=2026-05-01"

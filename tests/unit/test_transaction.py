@@ -12,8 +12,6 @@ from shared.money import Money
 from shared.outcome import Answer, Charge, Consumer, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.sts import StsToken, TokenKind
 from shared.transaction import (
-    MOST_HISTORY,
-    MOST_RAW_ANSWERS,
     NEXT,
     REVEALED,
     EventName,
@@ -32,6 +30,8 @@ from shared.transaction import (
     with_open,
 )
 from shared.vas import Mode, Order, VasType
+
+MOST_HISTORY, MOST_RAW_ANSWERS = 200, 8
 
 NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)

@@ -11,7 +11,6 @@ from shared.identifiers import Caller, account_key, caller_id, transaction_id
 from shared.money import Money
 from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.ports import Rules
-from shared.recording import STORE_TRIES
 from shared.store import MOST_ALIKE, Conflict, SaleRetired, StoreUnavailable, UnreadableRecord
 from shared.tombstone import Tombstone
 from shared.transaction import EventName, State
@@ -20,6 +19,8 @@ from shared.vas import Mode, Order, VasType
 from shared.vending import NOT_LOOKED_UP, KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 from tests.logged import logged
 from tests.stepping import CALLER, METER, START, Crashed, World, boundaries, delivered, electricity, run
+
+STORE_TRIES = 3
 
 REFUSED = Rejected(Reason.AMOUNT_REFUSED, "1001")
 NOT_TAKEN = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "no connection", not_taken=True)

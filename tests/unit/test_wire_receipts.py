@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
-from shared.mobilemart.charges import MOST_CHARGES, quotes_units
-from shared.mobilemart.receipts import MOST_TOKENS, amount_said, names_amount, other_amounts, read_receipt
+from shared.mobilemart.charges import quotes_units
+from shared.mobilemart.receipts import amount_said, names_amount, other_amounts, read_receipt
 from shared.money import Money
 from shared.outcome import Charge, Consumer, MeterDetails, Receipt, TokensDue
 from shared.sts import TokenKind, grouped
 from shared.vas import Order, VasType
+
+MOST_CHARGES = MOST_TOKENS = 20
 
 ELECTRICITY = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id="ELEC", meter_number="12345678901")
 BILL = Order(vas_type=VasType.BILL_PAYMENT, amount=Money(45_050), merchant_product_id="BILL", account_number="135609708")

@@ -1,14 +1,9 @@
-"""Words that are sent, stored, set or logged for alerts: what stands in documents, and at callers, is never spelt anew.
-
-Likewise the figures by which the tests of their modules count.
-"""
+"""Words that are sent, stored, set or logged for alerts: what stands in documents, and at callers, is never spelt anew."""
 
 import pytest
 
-from shared import brake, concurrency, operating, reconciling, recording, resolving, selling, sts, transaction, vending
 from shared.config import AmountCheck, ConsumerDetails, Environment, Function, ReprintBy, ScopeClaim
 from shared.matching import MerchantId
-from shared.mobilemart import charges, fields, receipts
 from shared.mobilemart.answers import Concern
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES
 from shared.outcome import Reason, TokensDue
@@ -63,15 +58,6 @@ def test_every_word_is_spelt_as_it_is_on_record(words):
     assert [word.value for word in words] == WORDS[words].split()
     for word in words:
         assert word.name == word.value.upper().replace("-", "_")
-
-
-def test_the_bounds_that_other_tests_count_by_are_those_of_the_documents():
-    assert (brake.RUN_OF_DOUBTS, concurrency.SLOWEST, concurrency.RECOVERY) == (20, 1 / 16, 1 / 50)
-    assert (reconciling.MOST_DUE, recording.STORE_TRIES, resolving.NEWER_CODE_SECONDS, vending.MOST_CLAIMS) == (100, 3, 900, 1_000)
-    assert (transaction.MOST_RAW_ANSWERS, transaction.MOST_HISTORY, transaction.SHARDS) == (8, 200, 16)
-    assert (operating.MOST_FOUND, operating.MOST_DECISIONS, selling.PAGE) == (100, 50, 100)
-    assert (fields.LONGEST_ID, fields.LONGEST_TEXT, receipts.LONGEST_INSTRUCTIONS) == (100, 300, 2000)
-    assert (receipts.MOST_TOKENS, charges.MOST_CHARGES, sts.MOST_JOINED) == (20, 20, 20)
 
 
 def test_what_an_answer_gives_to_think_about_is_named_as_its_alert_is():
