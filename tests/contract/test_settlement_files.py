@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -381,6 +382,36 @@ async def test_an_object_that_cannot_be_read_is_tried_again_at_length_only_once(
     assert await refusals(files) == {}
 
 
+async def test_while_one_object_after_the_other_cannot_be_read_only_the_first_is_tried_again(bucket, monkeypatch):
+    service, files = bucket
+    put_three(service)
+    monkeypatch.setattr("shared.settlement_folders.READING_SECONDS", 1.0)
+    service.faults = {name: Fault(status=503) for name in service.objects}
+    await files.find(THREE)
+    tries = Counter(one for one, _ in service.read)
+    assert sorted(tries.values())[:2] == [1, 1] and max(tries.values()) > 1
+
+
+async def test_an_object_whose_name_says_no_day_is_looked_into_again_once_it_can_be_read(bucket):
+    service, files = bucket
+    key = f"recon/{name('01052026')}"
+    service.objects[key], service.faults[key] = content(DAY), Fault(status=403)
+    assert await found(files, DAY) == {}
+    service.faults.clear()
+    assert await found(files, DAY) == {DAY: name("01052026")}
+
+
+@pytest.mark.parametrize("implementation", ["c", "python"])
+async def test_a_checksum_is_compared_whichever_is_fast_here(bucket, monkeypatch, implementation):
+    service, files = bucket
+    put_three(service)
+    monkeypatch.setattr("google_crc32c.implementation", implementation)
+    assert await refusals(files) == {}
+    service.faults = {one: Fault(altered=(b"|10000|", b"|10001|")) for one in service.objects}
+    said = await refusals(files)
+    assert set(said) == set(THREE) and all("its bytes have not its checksum" in refusal.reason for refusal in said.values())
+
+
 @pytest.mark.parametrize("rows", [1, 700, 40_000])
 @pytest.mark.parametrize("expands", [False, True])
 @pytest.mark.parametrize("said", [False, True])
@@ -416,12 +447,15 @@ def random_rows(rows: int) -> bytes:
     return b"".join(written(DAY, lines))
 
 
-@pytest.mark.parametrize("break_it", [lambda data: data[:-20], lambda data: data[:-6] + bytes(6), lambda data: data[:90_000]])
-async def test_a_gzip_that_is_cut_off_or_broken_is_never_read_half(place, break_it):
+@pytest.mark.parametrize(
+    ("break_it", "how"),
+    [(lambda data: data[:-20], "cut off"), (lambda data: data[:-6] + bytes(6), "broken"), (lambda data: data[:90_000], "cut off")],
+)
+async def test_a_gzip_that_is_cut_off_or_broken_is_never_read_half(place, break_it, how):
     whole = gzip.compress(random_rows(4_000))
     place.put(name(), break_it(whole))
     files = place.files()
-    with pytest.raises(Refused, match="its gzip is"):
+    with pytest.raises(Refused, match=f"its gzip is {how}"):
         await files.read(await files.find([DAY]), read_whole)
 
 

@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -92,6 +93,7 @@ class Storage:
             "generation": self.generation(name),
             "size": str(len(content)),
             "crc32c": b64encode(google_crc32c.value(content).to_bytes(4, "big")).decode(),
+            "md5Hash": b64encode(md5(content, usedforsecurity=False).digest()).decode(),
             **encoding,
         }
 
