@@ -25,8 +25,9 @@ _MOST_TOKEN_CHARACTERS: Final = 8192
 _LEEWAY_SECONDS: Final = 30
 _MOST_KNOWN: Final = 10_000  # tokens, of some 200 bytes each
 _REQUIRED_CLAIMS: Final = ["exp", "iat", "iss", "aud", "sub"]
-_TYPES: Final = frozenset({None, "jwt", "at+jwt"})  # of a header. Others are no access tokens: logout, DPoP, events
-_BODY_TYPES: Final = frozenset({None, "bearer", "jwt", "at+jwt"})  # Keycloak names the use of a token in its claims
+_TIMES: Final = ("exp", "iat", "nbf")
+_TYPES: Final = frozenset({"jwt", "at+jwt"})  # of a header. Others are no access tokens: logout, DPoP, events
+_BODY_TYPES: Final = frozenset({"bearer", "jwt", "at+jwt"})  # Keycloak names the use of a token in its claims
 _NAME: Final = re.compile(r"[!-~]{1,255}")
 _SERVICE_ACCOUNTS: Final = ".gserviceaccount.com"
 _MAIL: Final = re.compile(r"[!-?A-~]{1,64}@[!-?A-~]{1,189}")
@@ -157,13 +158,14 @@ async def _checked(
 
 
 def _refuse_other_uses(claims: Mapping[str, Any]) -> None:
-    """Refuse what an issuer signs for another use than access, and what no issuer should: a token without an end.
+    """Refuse what an issuer signs for another use than access, and what no issuer should: times that are none, a token without an end.
 
     Raises:
         Unauthenticated.
     """
-    use = claims.get("typ")
-    if (use.lower() if isinstance(use, str) else use) not in _BODY_TYPES or "events" in claims:
+    if any(type(claims.get(name, 0)) not in (int, float) for name in _TIMES):  # RFC 7519: a NumericDate is a number
+        raise Unauthenticated("a time of the token is no number")
+    if not _is_one_of(_BODY_TYPES, claims.get("typ")) or "events" in claims:
         raise Unauthenticated("the token is not for access")
     if "cnf" in claims:  # RFC 7800: whoever sends it must prove to hold a key, and here nobody does
         raise Unauthenticated("the token is bound to a key that was not proven")
@@ -229,12 +231,18 @@ def _header(token: str, algorithms: tuple[str, ...]) -> tuple[str | None, str]:
         header = jwt.get_unverified_header(header_alone)
     except Exception:  # also what a hostile header does to a JSON parser
         raise Unauthenticated("the token is malformed") from None
-    algorithm, use = header.get("alg"), header.get("typ")
+    algorithm = header.get("alg")
     if algorithm not in algorithms:
         raise Unauthenticated("the token's algorithm is not accepted")
-    if (use.lower().removeprefix("application/") if isinstance(use, str) else use) not in _TYPES:
+    use = header.get("typ")
+    if not _is_one_of(_TYPES, use.lower().removeprefix("application/") if isinstance(use, str) else use):
         raise Unauthenticated("the token is not for access")
     return header.get("kid"), algorithm
+
+
+def _is_one_of(types: frozenset[str], use: object) -> bool:
+    """Whether a token says one of these types in any case, or none: what is sent there may be any JSON."""
+    return use is None or (isinstance(use, str) and use.lower() in types)
 
 
 def _scopes(claims: Mapping[str, Any], claim: ScopeClaim) -> frozenset[str]:

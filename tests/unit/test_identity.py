@@ -194,6 +194,25 @@ async def test_a_token_with_a_nonsensical_claim_is_refused(verifier, bad):
     assert await refused(verifier, signed)
 
 
+@pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
+@pytest.mark.parametrize("kind", [str, lambda _: True])
+async def test_a_token_whose_times_are_no_numbers_is_refused(verifier, name, kind):
+    """PyJWT reads a time that is text as a number; it is compared as what it is."""
+    now = int(time.time())
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "wallet-7", "iat": now, "exp": now + 300, "nbf": now}
+    claims[name] = kind(claims[name])
+    signed = jwt.api_jws.encode(json.dumps(claims).encode(), RSA_KEY, "RS256", headers={"kid": "rsa-1"})
+
+    assert await refused(verifier, signed)
+    assert await refused(verifier, signed)  # and is not known as good afterwards
+
+
+async def test_a_token_may_have_fractions_of_seconds(verifier):
+    now = time.time()
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "wallet-7", "iat": now, "exp": now + 300.5, "nbf": now}
+    assert await verifier.caller(bearing(jwt.api_jws.encode(json.dumps(claims).encode(), RSA_KEY, "RS256", headers={"kid": "rsa-1"})))
+
+
 async def test_a_token_signed_with_another_key_under_a_known_name_is_refused(verifier):
     assert await refused(verifier, token(OTHER_RSA_KEY)) == "the token's signature is wrong"
 
@@ -373,7 +392,7 @@ async def test_issuers_may_sign_with_any_of_the_usual_algorithms(verifier, issue
     assert await verifier.caller(bearing(token(key, "k", algorithm)))
 
 
-@pytest.mark.parametrize("typ", ["logout+jwt", "dpop+jwt", "secevent+jwt", "application/dpop+jwt", "anything", 7])
+@pytest.mark.parametrize("typ", ["logout+jwt", "dpop+jwt", "secevent+jwt", "application/dpop+jwt", "anything", 7, ["JWT"], {"a": 1}])
 async def test_a_token_for_another_use_is_refused_by_its_type(verifier, typ):
     now = int(time.time())
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "wallet-7", "iat": now, "exp": now + 300}
@@ -396,6 +415,8 @@ async def test_an_access_token_may_say_what_it_is(verifier, typ):
         ({"typ": "Logout"}, "the token is not for access"),
         ({"typ": "Refresh"}, "the token is not for access"),
         ({"typ": "ID"}, "the token is not for access"),
+        ({"typ": ["Bearer"]}, "the token is not for access"),
+        ({"typ": {}}, "the token is not for access"),
         ({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}, "the token is not for access"),
         ({"cnf": {"jkt": "thumbprint"}}, "the token is bound to a key that was not proven"),
         ({"exp": 86_400 + 60}, "the token ends more than a day ahead"),
