@@ -9,6 +9,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -642,8 +643,8 @@ def test_nothing_of_value_was_logged(system):
         json.loads(line)
 
 
-def test_behind_the_proxy_persons_need_its_assertion_and_the_scheduler_does_not() -> None:
-    environ = {**SIMULATED, "TRANSACTION_STORE": "sqlite:///sales.db", "IAP_AUDIENCE": "/projects/1/global/backendServices/2"}
+def test_behind_the_proxy_persons_need_its_assertion_and_the_scheduler_does_not(tmp_path: Path) -> None:
+    environ = {**SIMULATED, "TRANSACTION_STORE": f"sqlite:///{tmp_path}/sales.db", "IAP_AUDIENCE": "/projects/1/global/backendServices/2"}
     with client_of("reconcile", **environ) as http:
         assert http.post("/sweep").status_code == 200
         assert http.post("/retention").json() == {"erased": 0, "retired": 0, "held": 0, "papers": 0, "more": False}
