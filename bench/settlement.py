@@ -136,7 +136,7 @@ def _sold(rows: int) -> Iterator[Sold]:
             supplier_transaction_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
             day=DAY,
             created_at=made_at,
-            send_ended_at=None,
+            sent_by=None,
             sign_of_vend=True,
             token_due=False,
             fee_cents=0,

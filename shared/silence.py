@@ -93,7 +93,7 @@ class Silence:
     def _is_between(self, known: Known, days: Collection[date]) -> bool:
         """Whether the files bill sales made after it, and before it where any was."""
         sale = known.sale
-        sent_by = sale.send_ended_at or sale.created_at
+        sent_by = sale.sent_by or sale.created_at
         followed = any(self._last_billed.get(day, sent_by) > sent_by for day in (sale.day, sale.day + ONE_DAY))
         sold_before = any(self._first_vended.get(day, sale.created_at) < sale.created_at for day in days)
         billed_before = any(self._first_billed.get(day, sale.created_at) < sale.created_at for day in days)
@@ -117,7 +117,7 @@ def days_that_may_bill(known: Known) -> tuple[date, ...]:
     """The days whose files could bill a sale: its own, the next, and the one before where it was made near midnight."""
     sale = known.sale
     own = (sale.day, sale.day + ONE_DAY)
-    moments = (sale.created_at, sale.send_ended_at or sale.created_at)
+    moments = (sale.created_at, sale.sent_by or sale.created_at)
     return (sale.day - ONE_DAY, *own) if any(map(_near_midnight, moments)) else own
 
 

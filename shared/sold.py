@@ -17,7 +17,8 @@ class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads b
 
     `recipient` is the meter, account or mobile number, if it has one. `token_due`: when this is vended, a token or PIN is
     owed that we do not hold. `fee_cents` is the convenience fee that a bill's receipt named. Times are UTC; `day` is the business
-    day of the claim. `send_ended_at` is kept of a sale that is open: of no other does anybody ask for it.
+    day of the claim. `sent_by` is kept of a sale that is open, for of no other does anybody ask for it: from then on nobody sends it
+    any more. The process that sent it may have died without a word; then that is when its lease ended.
     """
 
     id: str
@@ -29,7 +30,7 @@ class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads b
     supplier_transaction_id: str | None
     day: date
     created_at: datetime
-    send_ended_at: datetime | None
+    sent_by: datetime | None
     sign_of_vend: bool
     token_due: bool
     fee_cents: int
@@ -50,7 +51,7 @@ class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads b
             supplier_transaction_id=None if receipt is None else receipt.supplier_transaction_id,
             day=sale.day,
             created_at=sale.created_at,
-            send_ended_at=sale.send_ended_at if NEXT[sale.state] else None,
+            sent_by=(sale.send_ended_at or sale.lease_until) if NEXT[sale.state] else None,
             sign_of_vend=sale.sign_of_vend,
             token_due=brings_token(sale.order) if receipt is None else sale.tokens_pending,
             fee_cents=sum(fees),
@@ -82,7 +83,7 @@ def _retired(sale: Tombstone) -> Sold:
         supplier_transaction_id=sale.supplier_transaction_id,
         day=sale.day,
         created_at=sale.created_at,
-        send_ended_at=None,
+        sent_by=None,
         sign_of_vend=False,
         token_due=False,
         fee_cents=sale.fee_cents,

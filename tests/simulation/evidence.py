@@ -127,7 +127,7 @@ def lost_lines(world: "World", day: date) -> str | None:
 
 def hole_in_the_files(world: "World", sale: Transaction) -> str | None:
     """Why the files' silence about a sale proves nothing; `None` where it does. What the product believes is not asked."""
-    made, sent, days = sale.created_at, sale.send_ended_at or sale.created_at, [sale.day, sale.day + ONE_DAY]
+    made, sent, days = sale.created_at, sale.send_ended_at or sale.lease_until, [sale.day, sale.day + ONE_DAY]
     if is_near_midnight(sale):
         days.insert(0, sale.day - ONE_DAY)
     for day in days:
@@ -152,7 +152,7 @@ def hole_in_the_files(world: "World", sale: Transaction) -> str | None:
 
 def is_near_midnight(sale: Transaction) -> bool:
     """Whether it was made or sent ten minutes or less before or after."""
-    moments = (at.replace(microsecond=0) for at in (sale.created_at, sale.send_ended_at or sale.created_at))
+    moments = (at.replace(microsecond=0) for at in (sale.created_at, sale.send_ended_at or sale.lease_until))
     return any(business_day(at - NEAR - timedelta.resolution) != business_day(at + NEAR) for at in moments)
 
 

@@ -43,7 +43,7 @@ def sale(name, **fields):
         "supplier_transaction_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name} supplier")),
         "day": business_day(made_at),
         "created_at": made_at,
-        "send_ended_at": made_at,
+        "sent_by": made_at,
         "sign_of_vend": True,
         "token_due": False,
         "fee_cents": 0,
@@ -542,7 +542,7 @@ def test_no_nearer_to_midnight_than_ten_minutes_the_day_before_is_not_asked(minu
 
 
 def test_a_sale_that_was_sent_near_midnight_was_near_midnight():
-    late = doubtful("late", created_at=MIDNIGHT + timedelta(hours=23, minutes=49), send_ended_at=MIDNIGHT + timedelta(hours=23, minutes=51))
+    late = doubtful("late", created_at=MIDNIGHT + timedelta(hours=23, minutes=49), sent_by=MIDNIGHT + timedelta(hours=23, minutes=51))
     assert not absent(late, files=with_files(no_before=True))
 
 

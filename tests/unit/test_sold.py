@@ -38,7 +38,7 @@ def test_everything_that_is_compared_is_as_it_is_on_record():
         supplier_transaction_id="s-1",
         day=sale.day,
         created_at=START,
-        send_ended_at=None,
+        sent_by=None,
         sign_of_vend=True,
         token_due=True,
         fee_cents=733,
@@ -49,14 +49,20 @@ def test_everything_that_is_compared_is_as_it_is_on_record():
 def test_of_a_sale_in_doubt_the_end_of_its_send_is_kept_and_its_token_is_due():
     sale = sold(Unknown("ReadTimeout"))
     row = Sold.of(structs.replace(sale, send_ended_at=START))
-    assert (row.state, row.send_ended_at, row.sign_of_vend, row.token_due) == (State.IN_DOUBT, START, False, True)
+    assert (row.state, row.sent_by, row.sign_of_vend, row.token_due) == (State.IN_DOUBT, START, False, True)
     assert (row.supplier_transaction_id, row.fee_cents) == (None, 0)
+
+
+def test_a_process_that_died_without_a_word_may_have_sent_until_its_lease_ended():
+    sale = structs.replace(sold(Unknown("ReadTimeout")), send_ended_at=None)
+    assert sale.lease_until > sale.created_at
+    assert Sold.of(sale).sent_by == sale.lease_until
 
 
 @pytest.mark.parametrize("due", TokensDue)
 def test_of_a_vended_sale_a_token_is_due_only_while_it_is_pending(due):
     sale = sold(Vended(Receipt(supplier_transaction_id="s-1", tokens_due=due)))
-    assert Sold.of(structs.replace(sale, send_ended_at=START)).send_ended_at is None
+    assert Sold.of(structs.replace(sale, send_ended_at=START)).sent_by is None
     assert Sold.of(sale).token_due is (due is TokensDue.PENDING)
 
 
