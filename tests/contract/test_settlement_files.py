@@ -122,6 +122,11 @@ async def test_a_name_whose_time_says_nothing_is_found_too(place):
     assert await found(place.files(), DAY) == {DAY: name("01052026")}
 
 
+async def test_a_file_whose_name_says_a_day_of_months_before_is_found_where_there_is_no_other(place):
+    place.put(name("20260101060000"), content(DAY))
+    assert await found(place.files(), DAY) == {DAY: name("20260101060000")}
+
+
 async def test_nothing_lies_where_nothing_was_put(place):
     assert await found(place.files(), DAY) == {}
 
@@ -163,11 +168,13 @@ async def test_files_of_two_merchants_in_one_place_are_refused(place):
 
 
 async def test_where_our_name_is_known_another_merchants_file_is_never_ours(place):
-    place.put(name(merchant="OTHER"), content(DAY))
+    for stamp, cents in (("20260502060000", 1), ("20260502070000", 2)):
+        place.put(name(stamp, merchant="OTHER"), content(DAY, cents=cents))
     place.put(name("20260503", merchant="ACME"), content(NEXT))
     files = place.files("ACME")
     found_files = await files.find([DAY, NEXT])
     assert found_files[NEXT].name == name("20260503") and found_files[DAY].foreign
+    assert found_files[DAY].file == name("20260502070000", merchant="OTHER")  # the last that came
     place.put(name(merchant="ACME"), content(DAY))
     assert await found(place.files("ACME"), DAY) == {DAY: name()}
 
