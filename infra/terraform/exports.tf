@@ -60,6 +60,10 @@ resource "google_storage_bucket" "exports" {
       with_state = "ANY"
     }
   }
+
+  soft_delete_policy {
+    retention_duration_seconds = 0 # what is deleted is gone, and not a week later
+  }
 }
 
 resource "google_service_account" "exporter" {

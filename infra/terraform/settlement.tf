@@ -27,6 +27,24 @@ resource "google_storage_bucket" "settlement" {
       retention_period = tostring(retention_policy.value)
     }
   }
+
+  # Files hold people's numbers: when their time is over they go by themselves, and an older version with them.
+  dynamic "lifecycle_rule" {
+    for_each = var.settlement_retention_days > 0 ? [var.settlement_retention_days] : []
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        age        = lifecycle_rule.value
+        with_state = "ANY"
+      }
+    }
+  }
+
+  soft_delete_policy {
+    retention_duration_seconds = 0 # what is deleted is gone, and not a week later
+  }
 }
 
 resource "google_storage_bucket_iam_member" "settlement_reader" {

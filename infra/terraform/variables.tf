@@ -402,13 +402,13 @@ variable "settlement_merchant" {
 }
 
 variable "settlement_retention_days" {
-  description = "Days for which a settlement file can be neither changed nor deleted, as long as this stands. Tax records are kept for five years."
+  description = "Days for which a settlement file is kept: live, it can be neither changed nor deleted before, and it is deleted after. Tax records are kept for five years."
   type        = number
   default     = 1827
 
   validation {
-    condition     = var.settlement_retention_days >= 0
-    error_message = "settlement_retention_days must be 0, for no retention policy, or more."
+    condition     = var.settlement_retention_days == 0 || var.settlement_retention_days >= 30
+    error_message = "settlement_retention_days must be 0, for files that no rule keeps or deletes, or 30 and more: settling reads the files of the last 28 days."
   }
 }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shared import config
+from shared.erasures import NUMBERS
 from tests.infra.permissions import KNOWN
 from tests.infra.plan import Plan, Resource
 
@@ -22,6 +23,7 @@ OF_OPTIONS: Final = {"exports_abroad": "exporter", "sftp": "sftp-server"}  # acc
 PUBLIC: Final = ("allUsers", "allAuthenticatedUsers")
 SECRET_VARIABLES: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")
 LONGEST_ATTEMPT_SECONDS: Final = 1800  # of a Scheduler job with an HTTP target
+EXPORTS_KEPT_DAYS: Final = 14  # where nothing else is said: a plan holds no default of a part of a variable
 PINNED: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
 SHA256_ZIP: Final = re.compile(r"(\w+)-[0-9a-f]{64}\.zip")
 
@@ -315,6 +317,26 @@ def data_is_kept(plan: Plan) -> Iterator[str]:
             yield f"{bucket.address} has no retention"
 
 
+def what_has_had_its_time_goes(plan: Plan) -> Iterator[str]:
+    """The supplier's files hold people's numbers, and an export holds all sales: deleted at their age, and not kept a week longer."""
+    exports = plan.variables.get("exports_abroad") or {}
+    times = {
+        "settlement": int(plan.variables["settlement_retention_days"]),  # a plan holds as text what a command line says
+        "exports": exports.get("retention_days", EXPORTS_KEPT_DAYS),
+    }
+    for bucket in plan.of("storage_bucket"):
+        days = times.get(name := bucket["name"].removeprefix(f"{plan.project}-"))
+        ages = {
+            rule["condition"][0]["age"]
+            for rule in bucket["lifecycle_rule"] or ()
+            if (rule["action"][0]["type"], rule["condition"][0]["with_state"]) == ("Delete", "ANY")
+        }
+        if days and ages != {days}:
+            yield f"{bucket.address} deletes what is {sorted(ages)} days old, not {days}"
+        if name in times and bucket["soft_delete_policy.0.retention_duration_seconds"] != 0:
+            yield f"{bucket.address} keeps what is deleted"
+
+
 def nothing_that_holds_data_is_deleted(plan: Plan) -> Iterator[str]:
     """Nor replaced, which deletes it as well. Who means to takes it out of the state, and deletes it by hand when it is empty."""
     for address, actions in sorted(plan.changes.items()):
@@ -480,14 +502,30 @@ def _logs_outside(plan: Plan, region: str) -> Iterator[str]:
         f"logging.googleapis.com/projects/{each['project']}/locations/{region}/buckets/{each['bucket_id']}"
         for each in plan.of("logging_project_bucket_config")
     }
-    kept = {sink["filter"] for sink in plan.of("logging_project_sink") if sink["destination"] in buckets and not sink["disabled"]}
+    sinks = [sink for sink in plan.of("logging_project_sink") if sink["destination"] in buckets and not sink["disabled"]]
+    kept = {sink["filter"] for sink in sinks}
     excluded = {exclusion["filter"] for exclusion in plan.of("logging_project_exclusion") if not exclusion["disabled"]}
     if not kept:
         yield f"no sink keeps the log in {region}"
     if kept != excluded:
         yield "the log is also kept in the global bucket _Default, or a part of it nowhere"
+    for sink in sinks:
+        yield from _numbers_kept(sink)
     if any(resource["retention_days"] is None for resource in plan.of("logging_project_bucket_config")):
         yield "nobody has said for how long the log is kept"
+
+
+def _numbers_kept(sink: Resource) -> Iterator[str]:
+    """The platform logs whole addresses, and reconcile and prevend are asked by numbers in them."""
+    filters = (re.fullmatch('httpRequest.requestUrl=~"(.+)"', each["filter"]) for each in sink["exclusions"] or () if not each["disabled"])
+    patterns = [each[1] for each in filters if each]
+    for name in NUMBERS:
+        for address in (f"https://it.run.app/transactions?{name}=12345678901", f"https://it.run.app/utility?amount=1&{name}=12345678901"):
+            if not any(re.search(pattern, address) for pattern in patterns):
+                yield f"{sink.address} keeps {address}"
+    for pattern in patterns:
+        if re.search(pattern, "https://it.run.app/transactions?day=2026-11-30"):
+            yield f"{sink.address} leaves out more than numbers"
 
 
 def alerts_wait_for_their_metrics(plan: Plan) -> Iterator[str]:
@@ -564,6 +602,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     deadlines_nest,
     the_code_accepts_its_environment,
     data_is_kept,
+    what_has_had_its_time_goes,
     nothing_that_holds_data_is_deleted,
     what_is_served_may_be_used,
     events_are_kept,

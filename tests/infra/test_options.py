@@ -169,6 +169,18 @@ WRONG: Final = (
         '["datastore.databases.export", "datastore.databases.import"]',
         "datastore.databases.import",
     ),
+    (
+        "exports.tf",
+        "age        = each.value.retention_days",
+        "age        = 2 * each.value.retention_days",
+        "deletes what is [28] days old, not 14",
+    ),
+    (
+        "exports.tf",
+        "    retention_duration_seconds = 0 # what is deleted is gone, and not a week later\n",
+        "",
+        'google_storage_bucket.exports["abroad"] keeps what is deleted',
+    ),
     ("exports.tf", "location   = each.value.region", 'location   = "europe-west4"', "is in europe-west4, not in africa-south1"),
     ("modules/sftp/main.tf", 'ports    = ["22"]', 'ports    = ["22", "3306"]', "lets ['192.0.2.16/29'] in at ['22', '3306']"),
     ("modules/sftp/main.tf", 'block-project-ssh-keys = "TRUE"', 'block-project-ssh-keys = "FALSE"', "lets in whoever has a key"),

@@ -275,6 +275,10 @@ async def test_a_restored_database_has_what_the_first_has(applied: Workspace) ->
         ("-var=personal_data_days=30", "personal_data_days must be from 31 to retention_days"),
         ("-var=personal_data_days=5000", "personal_data_days must be from 31 to retention_days"),
         ("-var=retention_days=30", "retention_days must be from 31"),
+        (
+            "-var=settlement_retention_days=10",
+            "settlement_retention_days must be 0, for files that no rule keeps or deletes, or 30 and more",
+        ),
     ],
 )
 def test_what_cannot_be_served_locked_or_kept_is_refused(new_workspace: NewWorkspace, given: str, refused: str) -> None:

@@ -361,6 +361,27 @@ WRONG: Final = (
         "google_storage_bucket.settlement has both versions and a retention policy",
     ),
     Error(
+        "files of people that never go",
+        "settlement.tf",
+        "        age        = lifecycle_rule.value\n",
+        "        age        = 10 * lifecycle_rule.value\n",
+        "google_storage_bucket.settlement deletes what is [18270] days old, not 1827",
+    ),
+    Error(
+        "files that are kept after their deletion",
+        "settlement.tf",
+        "retention_duration_seconds = 0 ",
+        "retention_duration_seconds = 604800 ",
+        "google_storage_bucket.settlement keeps what is deleted",
+    ),
+    Error(
+        "a log that holds whole numbers",
+        "logs.tf",
+        "(accountNumber|meterNumber|mobileNumber)",
+        "(accountNumber|meterNumber)",
+        "google_logging_project_sink.regional keeps https://it.run.app/transactions?mobileNumber=12345678901",
+    ),
+    Error(
         "an address that cannot be taken away",
         "monitoring.tf",
         "force_delete = true",
