@@ -1,12 +1,12 @@
 """Retaining: the run that takes personal data out of old sales, and years later leaves only their tombstones.
 
 Like selling, it awaits its ports and nothing else. It walks each shard's sales in the order of their days, from where the last run
-has come to, and remembers by their ids those that are still needed. Whatever is cut short is gone on with by the next run, and two
-runs at once do no harm: each change is made to the sale as it is on record then, and only if nothing needs it then.
+has come to, and remembers those that are still needed: the days that are still compared, and other sales by their ids. Whatever is
+cut short is gone on with by the next run, and two runs at once do no harm: each change is made to the sale as it is on record then,
+and only if nothing needs it then.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +16,7 @@ from shared import closures, logs
 from shared.contradiction import discrepancies
 from shared.reconciling import Each
 from shared.recording import Recording
+from shared.retaining_progress import FIRST, Progress, Step, Waiting, day_of, is_id, progress_of
 from shared.retention import BY_AGE, ONE_DAY, Hold, Retention, around, erased, hold, tombstone_of
 from shared.settlement_papers import day_marks, progress_id, refused_mark, runs_id
 from shared.store import MOST_DELETED, Books, Conflict, Paper, PaperKind, Place, Placed, SaleRetired, UnreadableRecord
@@ -26,7 +27,7 @@ from shared.value import Value
 AT_ONCE: Final = 16
 PAGE: Final = 100  # sales that one query reads
 MOST_SALES: Final = 20_000  # that one run looks at
-MOST_HELD: Final = 5_000  # ids of sales that are still needed: a paper of them stays small
+MOST_HELD: Final = 5_000  # ids of sales that are still needed: a paper of them stays small. The days of others are looked at again.
 MOST_OPEN: Final = 200  # sales of a shard
 MOST_DAYS: Final = 50  # whose papers one run deletes
 
@@ -54,24 +55,6 @@ class Retained(Value, frozen=True, kw_only=True):
     more: bool
 
 
-class Progress(Value, frozen=True, kw_only=True):
-    """How far the runs have come: behind which place of each shard sales are still to be looked at, and which were left behind."""
-
-    erased: Mapping[int, Place]
-    retired: Mapping[int, Place]
-    held: frozenset[str]
-    retired_up_to: date | None = None
-    revision: str | None = None
-
-    def body(self) -> dict[str, Any]:
-        return {
-            "erased": {str(shard): [day.isoformat(), sale_id] for shard, (day, sale_id) in self.erased.items()},
-            "retired": {str(shard): [day.isoformat(), sale_id] for shard, (day, sale_id) in self.retired.items()},
-            "held": sorted(self.held),
-            "retiredUpTo": None if self.retired_up_to is None else self.retired_up_to.isoformat(),
-        }
-
-
 class Retaining(Recording, frozen=True, kw_only=True):
     """Erases and retires, over the ports."""
 
@@ -89,9 +72,7 @@ class Retaining(Recording, frozen=True, kw_only=True):
         """
         run = _Run(self, await self._progress(), await self.needed(), until)
         try:
-            await run.held_before()
-            await run.erase()
-            await run.retire()
+            await run.sales()
             await run.papers()
         except Conflict:  # another run is at it: what this one did is on record, and that one goes on
             run.more = True
@@ -104,14 +85,14 @@ class Retaining(Recording, frozen=True, kw_only=True):
             ours = _part(paper.body, "ours")
             named.update({sale_id: None for sale_id in (ours.get("alsoHeldBy"),) if isinstance(sale_id, str)})
             if isinstance(sale_id := paper.body.get("transactionId"), str):
-                named[sale_id] = _day(ours.get("day"))
+                named[sale_id] = day_of(ours.get("day"))
         async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, day_marks(mode)[0]):
-            if (day := _day(paper.body.get("day"))) is not None:
+            if (day := day_of(paper.body.get("day"))) is not None:
                 unended.add(day)
                 if paper.body.get("open", True) or paper.body.get("notReadable"):
                     unsettled.add(day)
         async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, refused_mark(mode)):
-            if (day := _day(_part(paper.body, "refusal").get("day"))) is not None:
+            if (day := day_of(_part(paper.body, "refusal").get("day"))) is not None:
                 unended.add(day)
                 unsettled.add(day)
         shards = (self.store.due(mode, number, self.now() + ONE_DAY, MOST_OPEN) for number in range(SHARDS))
@@ -133,8 +114,12 @@ class Retaining(Recording, frozen=True, kw_only=True):
             found = without is not known
             return without
 
-        with suppress(SaleRetired):  # by another run, meanwhile
+        try:
             await self.change(sale, bare)
+        except SaleRetired:  # by another run, meanwhile
+            return False
+        except UnreadableRecord:  # newer code has changed it, meanwhile
+            return Hold.NOT_READABLE
         return found
 
     async def retire(self, sale: Transaction, needed: Needed) -> Hold | bool:
@@ -142,7 +127,10 @@ class Retaining(Recording, frozen=True, kw_only=True):
         while True:
             if (why := hold(sale, needed.named, needed.unended)) is not None:
                 return why
-            papers = [held for fresh in discrepancies(sale) if (held := await self._discrepancy(fresh.id)) is not None]
+            try:
+                papers = [held for fresh in discrepancies(sale) if (held := await self._discrepancy(fresh.id)) is not None]
+            except UnreadableRecord:  # nobody knows whether it is closed
+                return Hold.DISCREPANCY
             if any(paper.body.get("status") == closures.OPEN for paper in papers):
                 return Hold.DISCREPANCY
             try:
@@ -153,17 +141,19 @@ class Retaining(Recording, frozen=True, kw_only=True):
                     sale = await self._held(sale.id)
                 except SaleRetired:  # by another run, or by our own try, whose reply was lost
                     return True
+                except UnreadableRecord:
+                    return Hold.NOT_READABLE
 
     async def _discrepancy(self, paper_id: str) -> Paper | None:
         return await self.store.read_paper(PaperKind.DISCREPANCIES, paper_id)
 
     async def _progress(self) -> Progress:
-        fresh = Progress(erased={}, retired={}, held=frozenset())
+        fresh = Progress()
         try:
             paper = await self.store.read_paper(PaperKind.CONTROLS, progress_id(self.rules.mode))
         except UnreadableRecord as unreadable:  # which was reported: the runs begin again, and find what is done already
             return structs.replace(fresh, revision=unreadable.revision)
-        return fresh if paper is None else progress_of(paper)
+        return fresh if paper is None else progress_of(paper, business_day(self.now()))
 
     async def _keep(self, progress: Progress) -> Progress:
         paper = Paper(progress_id(self.rules.mode), progress.body(), revision=progress.revision)
@@ -177,69 +167,109 @@ class _Run:
         self.at, self.progress, self.needed, self.until = at, progress, needed, until
         self.began, self.today = at.moment(), business_day(at.now())
         self.examined = self.erased = self.retired = self.deleted = 0
-        self.more = False
+        self.more = self.is_told = False
 
     @property
     def result(self) -> Retained:
-        held = len(self.progress.held)
+        held = self.progress.all_held
         return Retained(erased=self.erased, retired=self.retired, held=held, papers=self.deleted, more=self.more)
 
-    async def held_before(self) -> None:
-        """Look again at the sales that were needed, and at those that a discrepancy has named since they were erased."""
-        last = self.at.retention.erases_up_to(self.today)
-        old = {sale_id for sale_id, day in self.needed.named.items() if day is not None and day <= last}
-        held = self.progress.held | old
-        due = sorted(held - self.needed.named.keys())
-        done: set[str] = set()
+    async def sales(self) -> None:
+        """Do what is due, a page of each kind of work in turn: none of it waits for another to end."""
+        again = self._looked_at_again()
+        walks = [again, *(walk(step) for walk in (self._caught_up, self._gone_on) for step in Step)]
+        try:
+            while walks:
+                for walk in tuple(walks):
+                    if self._is_late():
+                        self.more = True
+                        return
+                    if walk is not again and self.examined >= MOST_SALES:
+                        self.more = True
+                        walks.remove(walk)
+                    elif await anext(walk, None) is None:
+                        walks.remove(walk)
+        finally:
+            for walk in walks:
+                await walk.aclose()
+
+    async def _looked_at_again(self) -> AsyncGenerator[bool, None]:
+        """The sales that were needed, and those that a discrepancy has named since they were erased."""
+        furthest = max((day for day, _ in self.progress.places[Step.ERASE].values()), default=date.min)
+        last = max(furthest, self._last(Step.ERASE))
+        old = {sale_id: day for sale_id, day in sorted(self.needed.named.items()) if day is not None and day <= last and is_id(sale_id)}
+        fresh = [sale_id for sale_id in old if sale_id not in self.progress.held]
+        room = max(0, MOST_HELD - len(self.progress.held))
+        waiting = dict(self.progress.waiting[Step.ERASE])
+        for sale_id in fresh[room:]:
+            waiting.setdefault(old[sale_id], Waiting(left=1))
+        await self._keep(held=self.progress.held.union(fresh[:room]), waiting={**self.progress.waiting, Step.ERASE: waiting})
+        due = sorted(self.progress.held - self.needed.named.keys())
         for at in range(0, len(due), PAGE):
-            if self._is_over():
-                break
             ids = due[at : at + PAGE]
             ended = await self.at.each((self._again(one) for one in ids), AT_ONCE)
-            done |= {one for one, is_done in zip(ids, ended, strict=True) if is_done}
-        await self._keep(held=held - done)
+            await self._keep(held=self.progress.held.difference(one for one, is_done in zip(ids, ended, strict=True) if is_done))
+            yield True
 
-    async def erase(self) -> None:
-        """Take the personal data out of all sales that are old enough, from where the last run has come to."""
-        last = self.at.retention.erases_up_to(self.today)
-        for shard in range(SHARDS):
-            place, is_last = self.progress.erased.get(shard), False
-            while not is_last and not self._is_over():
-                page = await self._page(shard, last, place)
-                is_last = len(page) < PAGE
-                if page:
-                    outcomes = await self.at.each((self._erased(one) for _, one in page), AT_ONCE)
-                    place = page[-1][0]
-                    await self._keep_page(page, outcomes, erased={**self.progress.erased, shard: place})
-
-    async def retire(self) -> None:
-        """Make tombstones of all sales that are kept no longer."""
-        last = self.at.retention.retires_up_to(self.today)
-        if last > (self.progress.retired_up_to or date.min):
+    async def _gone_on(self, step: Step) -> AsyncGenerator[bool, None]:
+        """All sales that are old enough, from where the last run has come to, in the shard that is furthest behind."""
+        last = self._last(step)
+        if step is Step.RETIRE and last > (self.progress.retired_up_to or date.min):
             await self._keep(retired_up_to=last)
-        for shard in range(SHARDS):
-            place, is_last = self.progress.retired.get(shard), False
-            while not is_last and not self._is_over():
-                page = await self._page(shard, last, place)
-                is_last = len(page) < PAGE
+        left = set(range(SHARDS))
+        while left:
+            places = self.progress.places[step]
+            shard = min(left, key=lambda shard: (places.get(shard, (date.min, "")), shard))
+            place = places.get(shard)
+            is_there = place is not None and place[0] > last  # fewer days are old enough than once were
+            page = () if is_there else await self._page(shard, last, place)
+            if len(page) < PAGE:
+                left.remove(shard)
+            if page:
+                outcomes = await self._done(step, page)
+                await self._keep_page(step, page, outcomes, places={**self.progress.places, step: {**places, shard: page[-1][0]}})
+            yield True
+
+    async def _caught_up(self, step: Step) -> AsyncGenerator[bool, None]:
+        """The sales of the days that a step has passed by, once nothing is compared with them any more."""
+        for day in sorted(self.progress.waiting[step]):
+            if day > self._last(step) or self._is_compared(step, day):
+                continue
+            shard, sale_id = self.progress.waiting[step][day][2:]
+            while shard < SHARDS:
+                page = await self._page(shard, day, (day, sale_id))
                 if page:
-                    outcomes = await self.at.each((self._retired(one) for _, one in page), AT_ONCE)
-                    place = page[-1][0]
-                    await self._keep_page(page, outcomes, retired={**self.progress.retired, shard: place})
+                    await self._keep_page(step, page, await self._done(step, page))
+                shard, sale_id = (shard, page[-1][0][1]) if len(page) == PAGE else (shard + 1, FIRST)
+                if page or shard == SHARDS:
+                    await self._keep_caught_up(step, day, shard, sale_id, len(page))
+                yield True
+
+    async def _keep_caught_up(self, step: Step, day: date, shard: int, sale_id: str, looked_at: int) -> None:
+        waiting = dict(self.progress.waiting[step])
+        one = waiting.pop(day)
+        if shard < SHARDS:
+            waiting[day] = Waiting(max(0, one.sales - looked_at), one.left, shard, sale_id)
+        elif one.left:  # to be looked at once more
+            waiting[day] = Waiting(sales=one.left)
+        await self._keep(waiting={**self.progress.waiting, step: waiting})
 
     async def papers(self) -> None:
         """Delete the papers of days whose sales are all retired, and what people decided long ago."""
         last = self.at.retention.retires_up_to(self.today)
         days: list[date] = []
         async for paper in self.at.store.marked_papers(PaperKind.SETTLEMENTS, day_marks(self.at.rules.mode)[1]):
-            if (day := _day(paper.body.get("day"))) is not None and day > last:
+            if (day := day_of(paper.body.get("day"))) is not None and day > last:
                 break
             days += [] if day is None else [day]
-        done = 0
+        done = looked_at = 0
         for day in days:
-            is_needed = any(near in self.needed.unended for near in around(day))
-            if done < MOST_DAYS and not (is_needed or self._is_over() or await self.at.store.any_of_day(self.at.rules.mode, day)):
-                done += await self._day_deleted(day)
+            if done == MOST_DAYS or (looked_at >= MOST_DAYS and self._is_late()):
+                break
+            if not any(near in self.needed.unended for near in around(day)):
+                looked_at += 1
+                if not await self.at.store.any_of_day(self.at.rules.mode, day):
+                    done += await self._day_deleted(day)
         for mark in (f"{self.at.rules.mode}-selling", f"{self.at.rules.mode}-erasures"):
             await self._decisions_deleted(mark, datetime.combine(last, datetime.min.time(), BUSINESS_TIME))
 
@@ -249,16 +279,26 @@ class _Run:
         paper = await self._paper(PaperKind.SETTLEMENTS, f"{mode}-{day.isoformat()}")
         if paper is None or paper.mark != day_marks(mode)[1]:  # another run, or a settlement, has been there since
             return False
-        versions = [f"{paper.id}-v{number:04d}" for number in range(1, _count(paper.body.get("version")) + 1)]
-        kept = [one for name in (*versions, runs_id(mode, day)) if (one := await self._paper(PaperKind.SETTLEMENTS, name)) is not None]
-        found = (one for body in (paper.body, *(one.body for one in kept)) for one in _rows(body, "discrepancies"))
-        own = sorted({f"{mode}-{one.get('id')}" for one in found if one.get("day") == day.isoformat()})
-        papers = [one for name in own if (one := await self._paper(PaperKind.DISCREPANCIES, name)) is not None]
+        try:
+            kept = await self._versions(paper.id)
+            found = (one for body in (paper.body, *(one.body for one in kept)) for one in _rows(body, "discrepancies"))
+            own = sorted({f"{mode}-{one['id']}" for one in found if one.get("day") == day.isoformat() and is_id(one.get("id"))})
+            papers = [one for name in own if (one := await self._paper(PaperKind.DISCREPANCIES, name)) is not None]
+            runs = await self._paper(PaperKind.SETTLEMENTS, runs_id(mode, day))
+        except UnreadableRecord:  # which was reported: nobody knows which differences it names, and whether they are closed
+            return False
         if any(one.body.get("status") == closures.OPEN for one in papers):
             return False
         await self._deleted(PaperKind.DISCREPANCIES, papers)
-        await self._deleted(PaperKind.SETTLEMENTS, [*kept, paper])
+        await self._deleted(PaperKind.SETTLEMENTS, [*reversed(kept), *([] if runs is None else [runs]), paper])
         return True
+
+    async def _versions(self, day_id: str) -> list[Paper]:
+        """The versions of a day, as many as there are: its number may be damaged. The last one goes first, so none is ever behind a gap."""
+        kept: list[Paper] = []
+        while (one := await self._paper(PaperKind.SETTLEMENTS, f"{day_id}-v{len(kept) + 1:04d}")) is not None:
+            kept.append(one)
+        return kept
 
     async def _decisions_deleted(self, mark: str, before: datetime) -> None:
         old: list[Paper] = []
@@ -286,10 +326,12 @@ class _Run:
         """Whether a sale that was held is no longer: because of its age, it is erased or retired now."""
         try:
             sale = await self.at.store.find(sale_id)
-            if sale is None or sale.day > self.at.retention.erases_up_to(self.today):
+            if sale is None:
                 return True
+            if sale.day > self._last(Step.ERASE):  # it was old enough once: longer retention, or a clock that went back
+                return False
             found = await self._erased(sale)
-            if sale.day <= self.at.retention.retires_up_to(self.today):
+            if sale.day <= self._last(Step.RETIRE):
                 found = await self._retired(await self.at._held(sale_id))
         except SaleRetired:
             return True
@@ -311,43 +353,48 @@ class _Run:
         self.retired += found is True
         return found
 
-    def _is_over(self) -> bool:
-        """Whether there is no time, or no room, for more."""
-        if len(self.progress.held) > MOST_HELD:
-            if not self.more:
-                log.error("too many old sales still needed", held=len(self.progress.held))
-        elif self.examined < MOST_SALES and self.began.latest(self.at.moment()) < self.until:
-            return False
-        self.more = True
-        return True
+    def _last(self, step: Step) -> date:
+        """The last business day whose sales are old enough for a step."""
+        retention = self.at.retention
+        return retention.erases_up_to(self.today) if step is Step.ERASE else retention.retires_up_to(self.today)
 
-    async def _keep_page(self, page: Sequence[Placed], outcomes: Sequence[Hold | bool], **changed: Any) -> None:
-        held = {sale.id for (_, sale), found in zip(page, outcomes, strict=True) if isinstance(found, Hold)}
-        await self._keep(held=self.progress.held | held, **changed)
+    def _is_compared(self, step: Step, day: date) -> bool:
+        """Whether files are still compared with the sales of a day."""
+        days = self.needed.unsettled if step is Step.ERASE else self.needed.unended
+        return any(near in days for near in around(day))
+
+    def _is_late(self) -> bool:
+        return self.began.latest(self.at.moment()) >= self.until
+
+    async def _done(self, step: Step, page: Sequence[Placed]) -> Sequence[Hold | bool]:
+        do = self._erased if step is Step.ERASE else self._retired
+        return await self.at.each((do(sale) for _, sale in page), AT_ONCE)
+
+    async def _keep_page(self, step: Step, page: Sequence[Placed], outcomes: Sequence[Hold | bool], **changed: Any) -> None:
+        """Keep how far a step has come, and what it has left behind: days whose sales are compared as days, other sales by their ids."""
+        held, waiting = set(self.progress.held), dict(self.progress.waiting[step])
+        for ((day, placed_at), sale), found in zip(page, outcomes, strict=True):
+            if not isinstance(found, Hold) or sale.id in held:
+                continue
+            known, is_compared = waiting.get(day, Waiting()), self._is_compared(step, day)
+            if is_compared:
+                waiting[day] = known._replace(sales=known.sales + 1)
+            elif len(held) < MOST_HELD or placed_at != sale.id:
+                held.add(sale.id)
+            else:
+                waiting[day] = known._replace(left=known.left + 1)
+                self._tell_many(len(held))
+        await self._keep(held=frozenset(held), waiting={**self.progress.waiting, step: waiting}, **changed)
+
+    def _tell_many(self, held: int) -> None:
+        if not self.is_told:
+            log.error("too many old sales still needed", held=held)
+        self.is_told = True
 
     async def _keep(self, **changed: Any) -> None:
         progress = structs.replace(self.progress, **changed)
         if progress != self.progress:
             self.progress = await self.at._keep(progress)
-
-
-def progress_of(paper: Paper) -> Progress:
-    """How far the runs have come. What cannot be read is begun again: all that they do may be done twice."""
-    body, held = paper.body, paper.body.get("held")
-    return Progress(
-        erased=_places(body.get("erased")),
-        retired=_places(body.get("retired")),
-        held=frozenset(one for one in (held if isinstance(held, list) else ()) if isinstance(one, str)),
-        retired_up_to=_day(body.get("retiredUpTo")),
-        revision=paper.revision,
-    )
-
-
-def _places(stored: Any) -> dict[int, Place]:
-    try:
-        return {int(shard): (date.fromisoformat(day), str(sale_id)) for shard, (day, sale_id) in stored.items()}
-    except (AttributeError, TypeError, ValueError):
-        return {}
 
 
 def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -361,20 +408,9 @@ def _rows(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
 
 
-def _count(number: object) -> int:
-    return number if type(number) is int else 0
-
-
 def _moment(text: object) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         return None
     return moment if moment is not None and moment.tzinfo is not None else None
-
-
-def _day(text: object) -> date | None:
-    try:
-        return date.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None

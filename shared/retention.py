@@ -23,6 +23,8 @@ ERASED: Final = "personal data erased"
 BY_AGE: Final = "retention"  # who erases what is old
 ONE_DAY: Final = timedelta(days=1)
 
+_SECOND_DAY: Final = date.min + ONE_DAY
+_LAST_BUT_ONE: Final = date.max - ONE_DAY
 _NOT_A_DIGIT: Final = re.compile(r"\D+")
 _OWN_DIGITS: Final = 9  # at the end of a number: a mobile number has as many in each of its forms
 
@@ -68,8 +70,8 @@ def hold(sale: Transaction, named: Collection[str], unsettled: Collection[date])
 
 
 def around(day: date) -> tuple[date, date, date]:
-    """A business day and its neighbours: with the sales of all three its file is compared."""
-    return day - ONE_DAY, day, day + ONE_DAY
+    """A business day and its neighbours: with the sales of all three its file is compared. The calendar's ends have one neighbour."""
+    return max(day, _SECOND_DAY) - ONE_DAY, day, min(day, _LAST_BUT_ONE) + ONE_DAY
 
 
 def erased(sale: Transaction, *, at: datetime, by: str, note: str | None = None) -> Transaction:

@@ -6,7 +6,9 @@ finds by stands at its top, and `record` holds the whole; `docs/firestore.md` de
 Of a document that is on record, only what has changed is written. All else in it stays, also what this code does not know.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -16,7 +18,7 @@ from shared import logs
 from shared.identifiers import Caller, caller_id, hashed, one_spelling
 from shared.outcome import Rejected, Vended
 from shared.prevend import Prevend
-from shared.store import LookupBy, Placed, SaleRetired, UnreadableRecord
+from shared.store import LookupBy, Place, Placed, SaleRetired, UnreadableRecord
 from shared.store.codec import MALFORMED, Document, codec, field_codecs, meet, moment_of, record_codec, required_fields, unknown, utc
 from shared.tombstone import Tombstone
 from shared.transaction import SHARDS, Open, State, Transaction, shard_name, shard_of
@@ -144,8 +146,17 @@ def unretired(documents: Iterable[tuple[str, Mapping[str, Any], str]]) -> list[T
 
 def placed(documents: Iterable[tuple[str, tuple[str, Mapping[str, Any], str]]]) -> list[Placed]:
     """The sales of a list, each with its place, of (day and shard, document): of one that cannot be read, too."""
-    found = [((date.fromisoformat(shard[-len("2026-05-01") :]), one[0]), sale_of(*one)) for shard, one in documents]
+    found = [(_place(shard[-len("2026-05-01") :], one[0]), sale_of(*one)) for shard, one in documents]
     return [(place, sale) for place, sale in found if not isinstance(sale, Tombstone)]
+
+
+def _place(day: str, sale_id: str) -> Place:
+    """A sale's place. One of a day that is not in the calendar has its place before all sales of the day that comes after."""
+    with suppress(ValueError):
+        if (found := date.fromisoformat(day)).isoformat() == day:
+            return found, sale_id
+    days = range(date.min.toordinal(), date.max.toordinal())
+    return date.fromordinal(days.start + bisect_right(days, day, key=lambda number: date.fromordinal(number).isoformat())), "0"
 
 
 def prevend_document(prevend: Prevend) -> Document:

@@ -432,7 +432,7 @@ PLANTS = (
     plant("a run goes past what it was cut short in", (retaining._Run._page, swap("last, place, PAGE", 'last, place or (last, ""), PAGE'))),
     plant(
         "what is held is forgotten",
-        (retaining._Run._keep_page, swap("held=self.progress.held | held, ", "")),
+        (retaining._Run._keep_page, swap("held=frozenset(held), waiting={**self.progress.waiting, step: waiting}, ", "")),
     ),
     plant(
         "a retired sale is a stranger to settlement",

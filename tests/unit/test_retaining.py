@@ -126,15 +126,147 @@ async def test_whatever_was_held_is_done_by_one_run_once_nothing_needs_it_any_mo
     assert (await run(keeper)) == Retained(erased=8, retired=0, held=0, papers=0, more=False)
 
 
-@pytest.mark.parametrize(("most", "more"), [(3, False), (2, True)])
-async def test_a_run_goes_on_until_more_sales_are_held_than_a_paper_takes(store, keeper, caplog, monkeypatch, most, more):
-    monkeypatch.setattr(retaining, "MOST_HELD", most)
+async def held_ids(store):
+    return (await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))).body["held"]
+
+
+async def close(store, paper):
+    body = {**paper.body, "status": "accepted"}
+    return await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body=body, mark=None))
+
+
+async def end(store, paper):
+    ended = structs.replace(paper, body={**paper.body, "status": "balanced", "open": []}, mark="live-ended")
+    return await store.write_paper(PaperKind.SETTLEMENTS, ended)
+
+
+@pytest.mark.parametrize("days", [401, 1827])
+async def test_a_day_that_is_still_compared_waits_as_a_day_and_keeps_no_other_waiting(store, keeper, clock, monkeypatch, days):
+    monkeypatch.setattr(retaining, "MOST_HELD", 5)
+    monkeypatch.setattr(retaining, "PAGE", 4)
+    paper = await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01", "provisional", open=[{}]))
+    waits = [await store.create(sold(f"waits-{number}")) for number in range(40)]
+    other = [await store.create(sold(f"other-{number}", at=SOLD_AT - timedelta(days=number))) for number in range(2, 12)]
+    clock.now = SOLD_AT + timedelta(days=days)
+    for _ in range(2):
+        done = await run(keeper)
+        assert (done.held, done.more, await held_ids(store)) == (40, False, [])
+    young = await store.create(sold("young", at=SOLD_AT + timedelta(days=20)))
+    clock.now += timedelta(days=30)
+    assert (await run(keeper)).erased == 1 and (await is_gone(store, young.id) or await is_bare(store, young.id))
+    assert [await store.find(one.id) for one in waits] == waits
+    await end(store, paper)
+    done = await run(keeper)
+    assert (done.erased, done.retired, done.held) == ((40, 0, 0) if days == 401 else (40, 40, 0))
+    assert sum([await is_gone(store, one.id) for one in other]) == (len(other) if days == 1827 else 0)
+
+
+async def is_gone(store, sale_id):
+    try:
+        return await store.find(sale_id) is None
+    except SaleRetired:
+        return True
+
+
+async def test_a_day_whose_file_never_came_keeps_tombstones_waiting_and_no_personal_data(store, keeper, clock, monkeypatch):
+    monkeypatch.setattr(retaining, "MOST_HELD", 3)
+    paper = await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01", "file_missing"))
+    old = [await store.create(sold(f"old-{number}")) for number in range(12)]
+    clock.now = SOLD_AT + timedelta(days=1826)
+    assert (await run(keeper)).erased == 12
+    young = [await store.create(sold(f"young-{number}", at=SOLD_AT + timedelta(days=1500))) for number in range(12)]
+    clock.now = SOLD_AT + timedelta(days=1901)
+    assert (await run(keeper)).erased == 12 and all([await is_bare(store, one.id) for one in young])
+    await end(store, paper)
+    assert (await run(keeper)).retired == 12 and all([await is_gone(store, one.id) for one in old])
+
+
+async def test_more_sales_held_than_a_paper_takes_keep_no_other_waiting_and_are_done_in_their_turn(store, keeper, caplog, monkeypatch):
+    monkeypatch.setattr(retaining, "MOST_HELD", 2)
+    monkeypatch.setattr(retaining, "PAGE", 2)
+    named = [await store.create(sold(f"named-{number}")) for number in range(7)]
+    papers = []
+    for number, one in enumerate(named):
+        body = {**open_discrepancy(one.id).body, "id": f"d-{number}"}
+        papers.append(await store.write_paper(PaperKind.DISCREPANCIES, Paper(f"live-d-{number}", body, "live-open")))
+    other = [await store.create(sold(f"other-{number}")) for number in range(20)]
     for number in range(3):
-        await store.create(sale(f"key-{number}", at=SOLD_AT, state=State.IN_DOUBT, outcome=Unknown("lost")))
-    assert (await run(keeper)).held == 3
-    assert (await run(keeper)).more is more
-    said = [line.fields for line in caplog.records if line.message == "too many old sales still needed"]
-    assert said == [{"held": 3}] * (2 if more else 0)  # once a run
+        assert (await run(keeper)).erased == (0 if number else 20)
+        assert len(await held_ids(store)) == 2
+    assert all([await is_bare(store, one.id) for one in other])
+    assert "too many old sales still needed" in [line.message for line in caplog.records]
+    for paper in papers:
+        await close(store, paper)
+    done = await run(keeper)
+    assert (done.erased, done.held) == (7, 0) and all([await is_bare(store, one.id) for one in named])
+
+
+async def test_the_id_of_a_sale_is_looked_at_again_however_many_others_a_run_has_seen(store, keeper, monkeypatch):
+    made = await store.create(sold())
+    paper = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id))
+    await run(keeper)
+    await close(store, paper)
+    monkeypatch.setattr(retaining, "MOST_SALES", 0)
+    assert (await run(keeper)).erased == 1
+
+
+@pytest.mark.parametrize("how", ["longer retention", "a clock that goes back"])
+@pytest.mark.parametrize("why", ["named", "compared"])
+async def test_a_sale_that_was_held_is_not_forgotten_when_it_is_young_again(store, keeper, clock, how, why):
+    made = await store.create(sold())
+    if why == "named":
+        paper, ended = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id)), close
+    else:
+        paper, ended = await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01", "provisional", open=[{}])), end
+    assert (await run(keeper)).held == 1
+    await ended(store, paper)
+    if how == "longer retention":
+        assert (await run(keeper_of(store, clock, personal_data_days=800))).held == 1
+    else:
+        clock.now -= timedelta(days=100)
+        assert (await run(keeper)).held == 1
+        clock.now += timedelta(days=100)
+    assert await store.find(made.id) == made
+    assert (await run(keeper)).erased == 1 and await is_bare(store, made.id)
+
+
+async def test_a_sale_that_is_contradicted_while_it_is_young_again_is_erased_once_more(store, keeper, clock):
+    made = await store.create(sold())
+    await run(keeper)
+    longer = keeper_of(store, clock, personal_data_days=800)
+    known = await store.find(made.id)
+    paper = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id))
+    await store.advance(known, structs.replace(known, answers=(ANSWER,)))
+    await run(longer)
+    await close(store, paper)
+    await run(longer)
+    clock.now = SOLD_AT + timedelta(days=801)
+    assert (await run(longer)).erased == 1 and (await store.find(made.id)).answers[0].body == b""
+
+
+async def test_where_a_run_cannot_do_all_no_shard_falls_behind_the_others(store, keeper, clock, monkeypatch):
+    monkeypatch.setattr(retaining, "PAGE", 5)
+    monkeypatch.setattr(retaining, "MOST_SALES", 40)
+    clock.now = SOLD_AT
+    made = []
+    for number in range(12):  # days of fifty sales, of which a run does forty
+        day = SOLD_AT + timedelta(days=number)
+        made += [await store.create(sold(f"key-{number}-{one}", at=day)) for one in range(50)]
+        clock.now = day + timedelta(days=400)
+        await run(keeper)
+    left = [one.day for one in made if (await store.find(one.id)).erased_at is None]
+    assert left and min(left) >= SOLD_AT.date() + timedelta(days=8)
+
+
+async def test_tombstones_are_made_although_there_is_always_more_to_erase(store, keeper, clock, monkeypatch):
+    monkeypatch.setattr(retaining, "PAGE", 5)
+    monkeypatch.setattr(retaining, "MOST_SALES", 40)
+    for number in range(80):
+        await store.create(sold(f"old-{number}"))
+        await store.create(sold(f"young-{number}", at=SOLD_AT + timedelta(days=1000)))
+    clock.now = SOLD_AT + timedelta(days=1827)
+    done = await run(keeper)
+    assert done.more and done.erased >= 10 and done.retired >= 10
 
 
 def spied(read, method):
@@ -433,6 +565,82 @@ async def test_damaged_papers_stop_no_run(store, keeper, clock):
     clock.now = SOLD_AT + timedelta(days=1850)
     assert (await run(keeper)).papers == 2  # the day, and the one decision whose age is known
     assert [paper.id async for paper in store.marked_papers(PaperKind.CONTROLS, "live-selling")] == [f"live-selling-{n}" for n in range(3)]
+
+
+@pytest.mark.parametrize("day", ["2024-02-31", "2024-00-00", "2023-13-01", "2023-W52-1"])
+async def test_a_sale_whose_day_is_not_in_the_calendar_keeps_no_other_waiting(store, keeper, monkeypatch, day):
+    monkeypatch.setattr(retaining, "PAGE", 2)
+    made = [await store.create(sold(f"key-{number}")) for number in range(60)]
+    damaged = [one.id for one in made[:40]]
+    marks = ", ".join("?" * len(damaged))
+    statement = f"UPDATE transactions SET day_shard = substr(day_shard, 1, 8) || ? WHERE id IN ({marks})"
+    await store._connection.commit(lambda sqlite: sqlite.execute(statement, (day, *damaged)))
+    await run(keeper)
+    assert all([await is_bare(store, one.id) for one in made[40:]])
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"erased": {"0": ["2024-03-01"]}},
+        {"erased": {str(shard): ["9999-12-31", "x"] for shard in range(SHARDS)}},
+        {"erased": {"0": ["0001-01-01", None], "99": ["2024-03-01", "x"], "x": []}},
+        {"erased": {str(shard): ["2024-03-01", "\ud800"] for shard in range(SHARDS)}},
+        {"erased": {str(shard): ["2024-03-01", "x/y"] for shard in range(SHARDS)}},
+        {"retiredUpTo": "9999-12-31"},
+        {"held": ["a\ud800", "", "x/y", "..", 7, None]},
+        {"erasedLater": {"2024-03-01": [0, 0, 99, "x"], "soon": 7, "0001-01-01": [], "9999-12-31": [0, 0, 0, "\ud800"]}},
+        {"erasedLater": 7, "retiredLater": []},
+    ],
+)
+async def test_no_damage_in_how_far_the_last_run_came_stops_the_next_one(store, keeper, damaged):
+    await store.write_paper(PaperKind.CONTROLS, Paper(progress_id(MODE), damaged))
+    made = await store.create(sold())
+    for _ in range(2):
+        await run(keeper)
+    assert await is_bare(store, made.id)
+    assert (await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))).body["retiredUpTo"] < "2024"
+
+
+async def test_what_newer_code_keeps_of_its_runs_stays(store, keeper):
+    await store.write_paper(PaperKind.CONTROLS, Paper(progress_id(MODE), {"swept": {"0": 1}}))
+    await store.create(sold())
+    await run(keeper)
+    assert (await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))).body["swept"] == {"0": 1}
+
+
+@pytest.mark.parametrize("mark", ["live", "live-ended", "live-refused"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+async def test_a_day_at_the_end_of_the_calendar_stops_no_run(store, keeper, clock, day, mark):
+    made = await store.create(sold())
+    await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-{day}", {"day": day, "version": 1, "refusal": {"day": day}}, mark))
+    clock.now = SOLD_AT + timedelta(days=1827)
+    await run(keeper)
+    assert await is_gone(store, made.id)
+
+
+async def test_a_damaged_number_of_versions_costs_no_time_and_leaves_no_version(store, keeper, clock):
+    for day, version in (("2024-01-01", 10**6), ("2024-01-02", 0)):
+        await store.write_paper(PaperKind.SETTLEMENTS, day_paper(day, version=version))
+        for number in (1, 2):
+            await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-{day}-v{number:04d}", {"discrepancies": []}))
+    clock.now = SOLD_AT + timedelta(days=1850)
+    counted = Failing(store, 10**9, is_made=False)
+    assert (await run(keeper_of(counted, clock))).papers == 6 and counted.calls < 100
+
+
+async def test_a_discrepancy_or_a_version_that_cannot_be_read_keeps_only_its_own(store, keeper, clock):
+    made, other = await store.create(contradicted()), await store.create(sold("other"))
+    (fresh,) = discrepancies(made)
+    await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(fresh, mark=None))
+    for day in ("2024-01-01", "2024-01-03"):
+        await store.write_paper(PaperKind.SETTLEMENTS, day_paper(day, discrepancies=[{"id": "\ud800", "day": day}]))
+    await store.write_paper(PaperKind.SETTLEMENTS, Paper("live-2024-01-01-v0001", {"discrepancies": []}))
+    for damaged in (fresh.id, "live-2024-01-01-v0001"):
+        await store._connection.commit(lambda sqlite, name=damaged: sqlite.execute("UPDATE papers SET body = '' WHERE id = ?", (name,)))
+    clock.now = SOLD_AT + timedelta(days=1850)
+    done = await run(keeper)
+    assert (done.retired, done.papers, done.held) == (1, 1, 1) and await is_gone(store, other.id)
 
 
 async def test_more_sales_than_one_request_takes_are_erased_by_the_next(store, keeper, clock, monkeypatch):
