@@ -13,6 +13,8 @@ from shared.value import Value
 from shared.vas import Mode, Order, VasType
 
 ID_CHARACTERS = 32  # 128 bits of SHA-256, in hex
+IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
+"""The form of a caller's name for a purchase. No request carries another."""
 
 _FINGERPRINT: Final = re.compile(rf"[0-9a-f]{{{ID_CHARACTERS}}}", re.ASCII)
 _GUID: Final = re.compile(r"\{?([0-9a-f]{8})" + 3 * r"-?([0-9a-f]{4})" + r"-?([0-9a-f]{12})\}?", re.ASCII | re.IGNORECASE)

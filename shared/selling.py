@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from shared import api, bodies
 from shared.config import Config
-from shared.identifiers import Caller, fingerprint
+from shared.identifiers import IDEMPOTENCY_KEY, Caller, fingerprint
 from shared.outcome import Rejected
 from shared.problem import Fault, Problem, of_refusal
 from shared.refusals import Retry
@@ -25,7 +25,6 @@ PAGE: Final = 100  # sales of a day in one answer
 
 _CENTS: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _SALE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
 
 
 async def prevend_order(request: Request, vas_type: VasType, config: Config) -> Order:
@@ -82,7 +81,7 @@ async def look_up(request: Request, caller: Caller, vending: Vending, config: Co
     """
     match api.query(request, "idempotencyKey", "day", "cursor"):
         case {"idempotencyKey": key, **others} if not others:
-            if not _KEY.fullmatch(key):
+            if not IDEMPOTENCY_KEY.fullmatch(key):
                 raise bodies.invalid([("idempotencyKey", "must be 1 to 255 visible ASCII characters")])
             sale = await vending.find_by_key(caller, key)
             if sale is None:
@@ -148,7 +147,7 @@ def _idempotency_key(request: Request) -> str:
     match request.headers.getlist("idempotency-key"):
         case []:
             raise Problem(Fault.IDEMPOTENCY_KEY_MISSING)
-        case [key] if _KEY.fullmatch(key):
+        case [key] if IDEMPOTENCY_KEY.fullmatch(key):
             return key
         case _:
             raise Problem(Fault.IDEMPOTENCY_KEY_MALFORMED)

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,12 +13,12 @@ from local import rebuild
 from shared.brake import Brake, Pause
 from shared.config import ConsumerDetails
 from shared.identifiers import caller_id
-from shared.outcome import Receipt, Unknown, Vended
+from shared.outcome import Reason, Receipt, Rejected, Unknown, Vended
 from shared.shown import encoded, event_body
-from shared.store import Conflict, LookupBy, SaleRetired
+from shared.store import Conflict, LookupBy, SaleRetired, StoreUnavailable, UnreadableRecord
 from shared.store.firestore import FirestoreStore
 from shared.sts import StsToken, TokenKind
-from shared.transaction import EventName, State
+from shared.transaction import EventName, State, may_be_absent
 from shared.vas import Mode, VasType
 from tests.contract.test_store import CALLER, TIMEOUT_SECONDS, project, sale
 from tests.newer import on_record
@@ -123,18 +124,21 @@ async def test_twice_is_as_once(restored, gap):
     await ran(restored, "--events", events, "--write")
     before = await on_record(restored, sold("lost").id)
     code, said = await ran(restored, "--events", events, "--write")
-    assert code == 0 and "1 on record, 0 on record and behind, 0 bound" in said
+    assert code == 0 and "0 on record, 0 on record and behind, 0 bound, 1 bound before" in said and f"lost: {sold('lost').id}" in said
     assert await on_record(restored, sold("lost").id) == before
 
 
 async def test_who_came_first_keeps_the_record(restored, gap, monkeypatch):
     """Between the look and the write somebody else has written: never over it."""
-    made = await restored.create(sale("lost"))
+    made = await restored.create(sold("lost"))
 
-    async def nothing(*_):
-        return None
+    find, looks = FirestoreStore.find, []
 
-    monkeypatch.setattr(FirestoreStore, "find", nothing)
+    async def late(self, sale_id):
+        looks.append(sale_id)
+        return None if len(looks) == 1 else await find(self, sale_id)
+
+    monkeypatch.setattr(FirestoreStore, "find", late)
     code, said = await ran(restored, "--events", gap((EventName.VENDED, sold("lost"))), "--write")
     monkeypatch.undo()
     assert code == 0 and "1 on record" in said
@@ -174,3 +178,279 @@ def test_what_is_not_asked_whole_is_refused(arguments, capsys):
     with pytest.raises(SystemExit):
         rebuild.asked_for(["--project", "p", "--database", "d", "--mode", "live", *arguments])
     assert "either --events, or --keys" in capsys.readouterr().err
+
+
+async def doubt(store, key, state=State.IN_DOUBT, version=2):
+    outcome = None if state is State.VENDING else Unknown("timeout")
+    return await store.create(structs.replace(sale(key, state=state, outcome=outcome), version=version))
+
+
+def altered(path, changes, **message):
+    """The pulls of a file, with the last event changed as newer code or damage would."""
+    pulled = json.loads(path.read_text())
+    body = json.loads(base64.b64decode(pulled[-1]["message"]["data"]))
+    pulled[-1]["message"] |= {"data": base64.b64encode(json.dumps(body | changes).encode()).decode(), **message}
+    path.write_text(json.dumps(pulled))
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+async def test_a_record_that_ended_otherwise_than_announced_is_said_loudly_and_stays(restored, gap, version):
+    rejected = structs.replace(sale("kept", state=State.REJECTED, outcome=Rejected(Reason.ACCOUNT_REFUSED, "no")), version=version)
+    kept = await restored.create(rejected)
+    vended = structs.replace(sold("kept"), version=3)
+    before = await on_record(restored, kept.id)
+    code, said = await ran(restored, "--events", gap((EventName.VENDED, vended)), "--write")
+    assert code == 1 and "1 CONTRADICTING" in said and f"CONTRADICTING: {kept.id}: announced vended, on record rejected" in said
+    assert await on_record(restored, kept.id) == before
+
+
+@pytest.mark.parametrize(("announced", "version"), [(State.REJECTED, 3), (State.IN_DOUBT, 2), (State.IN_DOUBT, 3)])
+async def test_a_vend_on_record_that_was_announced_otherwise_is_a_contradiction(restored, gap, announced, version):
+    kept = await restored.create(sold("kept"))
+    outcome = Unknown("timeout") if announced is State.IN_DOUBT else Rejected(Reason.ACCOUNT_REFUSED, "no")
+    other = structs.replace(sale("kept", state=announced, outcome=outcome), version=version)
+    code, said = await ran(restored, "--events", gap((EventName(announced.value), other)), "--write")
+    assert code == 1 and f"CONTRADICTING: {kept.id}" in said
+
+
+@pytest.mark.parametrize("change", [{"amountCents": 5}, {"vasType": "airtime"}, {"receipt": {"supplierTransactionId": "other"}}])
+async def test_a_vend_on_record_of_something_else_is_a_contradiction(restored, gap, change):
+    kept = await restored.create(sold("kept"))
+    events = gap((EventName.VENDED, sold("kept")))
+    altered(events, change)
+    code, said = await ran(restored, "--events", events, "--write")
+    assert code == 1 and f"CONTRADICTING: {kept.id}" in said
+
+
+@pytest.mark.parametrize("state", [State.IN_DOUBT, State.VENDING])
+@pytest.mark.parametrize("version", [1, 3, 7])
+async def test_a_doubt_that_was_announced_as_vended_gets_the_sign_of_a_vend(restored, gap, state, version):
+    """Of whatever version: then neither a reprint that finds nothing nor a file without it rejects what has vended."""
+    kept = await doubt(restored, "kept", state, version)
+    events = gap((EventName.VENDED, structs.replace(sold("kept"), version=3)))
+    code, said = await ran(restored, "--events", events)
+    assert code == 0 and f"behind: {kept.id}" in said and "gets the sign of a vend" in said
+    assert await restored.find(kept.id) == kept
+    code, said = await ran(restored, "--events", events, "--write")
+    signed = await restored.find(kept.id)
+    assert code == 0 and "has got the sign of a vend" in said
+    assert (signed.state, signed.sign_of_vend, signed.version) == (State.IN_DOUBT, True, version + 1)
+    assert not may_be_absent(signed, at=NOW + timedelta(days=30), minimum_age_seconds=60)
+    code, said = await ran(restored, "--events", events, "--write")
+    assert code == 0 and f"behind: {kept.id}" in said and await restored.find(kept.id) == signed
+
+
+async def test_a_doubt_that_was_announced_as_rejected_gets_no_sign(restored, gap):
+    kept = await doubt(restored, "kept")
+    rejected = structs.replace(sale("kept", state=State.REJECTED, outcome=Rejected(Reason.ACCOUNT_REFUSED, "no")), version=3)
+    code, said = await ran(restored, "--events", gap((EventName.REJECTED, rejected)), "--write")
+    assert code == 0 and f"behind: {kept.id}" in said and await restored.find(kept.id) == kept
+
+
+async def test_a_vend_counts_before_whatever_was_announced_after_it(restored, gap):
+    """After an earlier restore the archive holds two lives of one sale."""
+    again = structs.replace(sale("lost", state=State.REJECTED, outcome=Rejected(Reason.ACCOUNT_REFUSED, "no")), version=5)
+    code, said = await ran(restored, "--events", gap((EventName.VENDED, sold("lost")), (EventName.REJECTED, again)), "--write")
+    assert code == 0 and "announced vended" in said
+
+
+KEYS = "idempotencyKey,vasType,amountCents,usedAt\n"
+OF_CALLER = ("--issuer", CALLER.issuer, "--subject", CALLER.subject)
+GOOD = "never,utility,10000,2026-11-29T10:00:00+02:00\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f"{key},utility,10000,2026-11-29T10:00:00+02:00" for key in ("abc ", " abc", "", "a b", "\u00e4", "k" * 256, '"a\nb"', '"a"b')),
+        *(f"k,utility,10000,{at}" for at in ("2026-11-29T10:00:00", "2026-11-29", "", "yesterday", "0001-01-01T00:00:00+14:00")),
+        *(f"k,utility,{cents},2026-11-29T10:00:00Z" for cents in ("", "-1", "1.5", "1_0", " 1", "R1", "\u0661", "9" * 16)),
+        *(f"k,{vas},1,2026-11-29T10:00:00Z" for vas in ("", "water", "Utility", " utility")),
+        "k,utility,1",
+        "k,utility,1,2026-11-29T10:00:00Z,more",
+        "never,utility,500,2026-11-29T10:00:00+02:00",
+        '"k,utility,1,2026-11-29T10:00:00Z',
+    ],
+)
+async def test_a_file_with_a_key_that_no_request_carries_or_a_broken_line_is_refused_whole(restored, tmp_path, line):
+    keys = tmp_path / "wallet.csv"
+    keys.write_text(f"{KEYS}{GOOD}{line}\n")
+    code, said = await ran(restored, "--keys", keys, *OF_CALLER, "--write")
+    assert code == 1 and "line " in said and "refused whole" in said
+    assert await restored.find(sale("never").id) is None
+
+
+async def test_every_line_at_fault_is_named_and_none_is_quoted(restored, tmp_path):
+    keys = tmp_path / "wallet.csv"
+    keys.write_text(f"{KEYS}{GOOD}secret ,utility,1,2026-11-29T10:00:00Z\nk,utility,1,2026-11-29T10:00:00\n")
+    code, said = await ran(restored, "--keys", keys, *OF_CALLER)
+    assert code == 1 and "line 3: the key" in said and "line 4: usedAt has no offset" in said and "secret" not in said
+
+
+@pytest.mark.parametrize("heading", ["", "key,vasType,amountCents,usedAt\n", KEYS.replace(",", ";")])
+async def test_a_file_without_its_heading_is_refused(restored, tmp_path, heading):
+    keys = tmp_path / "wallet.csv"
+    keys.write_text(f"{heading}{GOOD}")
+    code, said = await ran(restored, "--keys", keys, *OF_CALLER, "--write")
+    assert code == 1 and "line 1: the heading" in said
+    assert await restored.find(sale("never").id) is None
+
+
+@pytest.mark.parametrize(
+    "encoded", [b"\xff\xfe", b"idempotencyKey,vasType,amountCents,usedAt\n\xff,utility,1,2026-11-29T10:00:00Z\n", None]
+)
+async def test_a_file_that_cannot_be_read_is_refused(restored, tmp_path, encoded):
+    keys = tmp_path / "wallet.csv"
+    if encoded is not None:
+        keys.write_bytes(encoded)
+    code, said = await ran(restored, "--keys", keys, *OF_CALLER, "--write")
+    assert code == 1 and "not readable" in said and "refused whole" in said
+
+
+async def test_a_key_that_stands_twice_is_bound_once_and_a_mark_of_order_is_no_part_of_the_heading(restored, tmp_path):
+    keys = tmp_path / "wallet.csv"
+    keys.write_text(f"{KEYS}{GOOD}{GOOD}\n".replace("\n", "\r\n"), encoding="utf-8-sig")
+    for words in ((), ("--write",)):
+        code, said = await ran(restored, "--keys", keys, *OF_CALLER, *words)
+        assert code == 0 and "0 on record, 0 on record and behind, 1 " in said
+
+
+async def test_a_caller_who_never_bought_anything_is_asked_about(restored, tmp_path):
+    keys = tmp_path / "wallet.csv"
+    keys.write_text(f"{KEYS}never,utility,10000,2026-05-04T10:00:00+02:00\n")
+    assert "NOBODY KNOWN" in (await ran(restored, "--keys", keys, *OF_CALLER))[1]
+    await restored.create(sale("earlier"))
+    assert "NOBODY KNOWN" not in (await ran(restored, "--keys", keys, *OF_CALLER))[1]
+    assert "NOBODY KNOWN" in (await ran(restored, "--keys", keys, "--issuer", f"{CALLER.issuer}/", "--subject", CALLER.subject))[1]
+
+
+@pytest.mark.parametrize("change", [{"state": "reversed"}, {"vasType": "water"}])
+async def test_a_sale_announced_in_a_newer_word_is_bound_and_listed_and_so_are_the_others(restored, gap, change):
+    events = gap((EventName.VENDED, sold("other")), (EventName.VENDED, sold("lost")))
+    altered(events, change)
+    code, said = await ran(restored, "--events", events, "--write")
+    assert code == 1 and "2 bound" in said and f"UNREAD: sale {sold('lost').id}: announced as" in said
+    for key in ("other", "lost"):
+        with pytest.raises(SaleRetired):
+            await restored.find(sold(key).id)
+        with pytest.raises(Conflict):
+            await restored.create(sale(key))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"state": None},
+        {"state": "a secret"},
+        {"vasType": ["utility"]},
+        {"amountCents": 1.5},
+        {"amountCents": True},
+        {"createdAt": "2026-05-01T10:00:00"},
+        {"createdAt": "soon"},
+        {"receipt": [1]},
+        {"receipt": {"supplierTransactionId": 7}},
+        {"supplierId": None},
+        {"simulated": "no"},
+        {"version": "3"},
+        {"version": 0},
+        {"transactionId": "../x"},
+        {"transactionId": 7},
+    ],
+)
+async def test_a_message_that_cannot_be_read_is_listed_and_the_others_are_bound(restored, gap, change):
+    events = gap((EventName.VENDED, sold("other")), (EventName.VENDED, sold("lost")))
+    altered(events, change)
+    code, said = await ran(restored, "--events", events, "--write")
+    assert code == 1 and "1 bound" in said and "not readable, nothing was bound" in said and "secret" not in said
+    with pytest.raises(SaleRetired):
+        await restored.find(sold("other").id)
+
+
+@pytest.mark.parametrize("message", [{"data": "!"}, {"data": None}, {"data": "e30="}, {"attributes": 7}])
+async def test_a_message_that_holds_no_event_is_listed_by_its_name(restored, gap, message):
+    events = gap((EventName.VENDED, sold("other")), (EventName.VENDED, sold("lost")))
+    altered(events, {}, **message)
+    code, said = await ran(restored, "--events", events, "--write")
+    assert code == 1 and "1 bound" in said and "UNREAD: " in said
+
+
+async def test_a_pull_that_broke_off_is_listed_and_what_came_before_it_is_bound(restored, gap, tmp_path):
+    events = gap((EventName.VENDED, sold("other")))
+    with events.open("a") as file:
+        file.write(pulled((EventName.VENDED, sold("lost")))[:-40])
+    other = tmp_path / "utf16.json"
+    other.write_text("[]", encoding="utf-16")
+    code, said = await ran(restored, "--events", other, events, "--write")
+    assert code == 1 and "1 bound" in said and "UNREAD: gap.json" in said and "UNREAD: utf16.json" in said and TOKEN not in said
+
+
+async def test_a_file_of_events_that_is_not_there_ends_the_run_before_anything_is_written(restored, gap, tmp_path):
+    code, said = await ran(restored, "--events", gap((EventName.VENDED, sold("lost"))), tmp_path / "none.json", "--write")
+    assert code == 1 and "none.json" in said
+    assert await restored.find(sold("lost").id) is None
+
+
+def test_many_pulls_of_one_file_are_read_in_the_time_of_their_length(tmp_path):
+    path = tmp_path / "gap.json"
+    path.write_text((json.dumps([{"message": {}}]) + "\n" * 2_000) * 10_000)  # 20 MB
+    archive, began = rebuild.Archive(), time.monotonic()
+    archive.read(path, Mode.LIVE, NOW)
+    assert len(archive.unread) == 10_000 and time.monotonic() - began < 20
+
+
+async def test_a_run_that_broke_off_says_what_it_did_and_its_repeat_lists_every_lost_key(restored, gap, monkeypatch):
+    events = gap(*((EventName.VENDED, sold(key)) for key in ("one", "two", "three")))
+    commit, calls = rebuild.Database.commit, []
+
+    async def breaks(self, *writes, **others):
+        calls.append(writes)
+        if len(calls) > 1:
+            raise StoreUnavailable("deadline")
+        return await commit(self, *writes, **others)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rebuild.Database, "commit", breaks)
+        code, said = await ran(restored, "--events", events, "--write")
+    assert code == 1 and "1 bound" in said and "BROKE OFF: the database did not answer, 2 were not looked at" in said
+    code, said = await ran(restored, "--events", events, "--write")
+    assert code == 0 and "2 bound, 1 bound before" in said
+    assert all(f"lost: {sold(key).id}" in said for key in ("one", "two", "three"))
+
+
+async def test_a_bound_key_whose_write_was_not_answered_is_listed_as_lost(restored, gap, monkeypatch):
+    """The database's client tries again by itself, and then meets its own write."""
+    commit = rebuild.Database.commit
+
+    async def twice(self, *writes, **others):
+        await commit(self, *writes, **others)
+        return await commit(self, *writes, **others)
+
+    monkeypatch.setattr(rebuild.Database, "commit", twice)
+    code, said = await ran(restored, "--events", gap((EventName.VENDED, sold("lost"))), "--write")
+    assert code == 0 and f"lost: {sold('lost').id}" in said
+
+
+async def test_a_key_whose_sale_was_announced_is_not_said_to_be_unknown(restored, gap, tmp_path):
+    await ran(restored, "--events", gap((EventName.VENDED, sold("never"))), "--write")
+    keys = tmp_path / "wallet.csv"
+    keys.write_text(f"{KEYS}{GOOD}")
+    code, said = await ran(restored, "--keys", keys, *OF_CALLER, "--write")
+    assert code == 0 and "1 on record" in said and "lost:" not in said
+
+
+async def test_a_record_that_cannot_be_read_is_said_to_be_not_compared(restored, gap, monkeypatch):
+    async def unreadable(*_):
+        raise UnreadableRecord("newer")
+
+    monkeypatch.setattr(FirestoreStore, "find", unreadable)
+    code, said = await ran(restored, "--events", gap((EventName.VENDED, sold("lost"))), "--write")
+    assert code == 1 and "1 on record" in said and "its record cannot be read" in said
+
+
+@pytest.mark.parametrize(
+    ("issuer", "subject"), [("https://issuer.example ", "wallet"), ("issuer", "wallet"), ("https://i.example", "wal let")]
+)
+def test_a_caller_whom_no_token_names_is_refused(issuer, subject, capsys):
+    with pytest.raises(SystemExit):
+        rebuild.asked_for(["--project", "p", "--database", "d", "--mode", "live", "--keys", "b", "--issuer", issuer, "--subject", subject])
+    assert "--issuer must be an address" in capsys.readouterr().err

@@ -1,0 +1,196 @@
+"""Binding, in a restored database, the keys of sales that it does not know, and comparing those that it knows with what was announced."""
+
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum, auto
+from typing import Final
+
+from msgspec import structs
+
+from shared.brake import Brake
+from shared.identifiers import Caller, same_supplier_id
+from shared.money import Money
+from shared.outcome import Answer, Unknown
+from shared.ports import Rules
+from shared.settlement import OPEN_STATES
+from shared.store import Conflict, SaleRetired, StoreUnavailable, UnreadableRecord
+from shared.store.database import Database, Write
+from shared.store.document import tombstone_document
+from shared.store.firestore import SALES, FirestoreStore
+from shared.tombstone import Tombstone
+from shared.transaction import State, Transaction, after
+from shared.vas import Mode, VasType
+
+TRIES: Final = 3  # of one sale, which somebody else writes meanwhile
+UNKNOWN: Final = "not-known"  # no fingerprint of a request: an event does not hold it, and no request is compared with it
+BY: Final = "restore"
+KNOWN_WITHIN: Final = 7  # days before its first lost key, on which a wallet has bought something
+
+Lost = tuple[Tombstone, int]
+"""What is bound where nothing is on record, and the version that was announced; 0: nothing was."""
+
+
+class NotPaused(Exception):
+    """Something may still be sold: what is not bound yet could be sold again meanwhile."""
+
+
+class Standing(Enum):
+    """How a record stands to what was announced of its sale."""
+
+    SAME = auto()
+    BEHIND = auto()
+    CONTRADICTING = auto()
+
+
+@dataclass(slots=True)
+class Found:
+    """What a run came to: sales, or their ids, each in the order in which they were met.
+
+    `before` was bound by an earlier run. `signed` are those of `behind` that get the sign of a vend. `unread` are messages, and records
+    that were not compared. `left` were not looked at: the database did not answer.
+    """
+
+    on_record: list[str] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)
+    contradicting: list[str] = field(default_factory=list)
+    signed: list[str] = field(default_factory=list)
+    bound: list[Tombstone] = field(default_factory=list)
+    before: list[Tombstone] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    left: int = 0
+
+    @property
+    def needs_a_person(self) -> bool:
+        return bool(self.contradicting or self.unread or self.left)
+
+
+def compared(told: Tombstone, version: int, held: Transaction | Tombstone) -> Standing:
+    """How what is on record stands to what was announced."""
+    seen = None if isinstance(held, Tombstone) else held.version  # a tombstone is the last there is
+    if version == 0:
+        return Standing.SAME
+    if held.state != told.state:
+        if held.state in OPEN_STATES:
+            return Standing.BEHIND
+        ended_later = told.state in OPEN_STATES and (seen is None or seen > version)
+        return Standing.SAME if ended_later else Standing.CONTRADICTING
+    vas_type, amount, supplier_id = _sold(held)
+    ids = (supplier_id, told.supplier_transaction_id)
+    if (vas_type, amount) != (told.vas_type, told.amount) or (None not in ids and not same_supplier_id(*ids)):
+        return Standing.CONTRADICTING
+    return Standing.BEHIND if seen is not None and seen < version else Standing.SAME
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilding:
+    """Binds keys in one database."""
+
+    database: Database
+    store: FirestoreStore
+    mode: Mode
+    write: bool
+
+    async def require_pause(self) -> None:
+        """Every service is paused for good, as the brake on record says.
+
+        Raises:
+            NotPaused: one is not, or only for a while.
+        """
+        held = await Brake(self.store, self.mode, lambda: datetime.now(UTC)).held()
+        sold = [vas_type.value for vas_type in VasType if vas_type not in held or held[vas_type].until is not None]
+        if sold:
+            raise NotPaused(f"not paused without an end: {', '.join(sold)}")
+
+    async def bind(self, lost: Iterable[Lost]) -> Found:
+        """Bind each that is not on record, and compare each that is. It ends early where the database does not answer."""
+        found, each = Found(), tuple(lost)
+        for at, (told, version) in enumerate(each):
+            try:
+                await self._bind(told, version, found)
+            except StoreUnavailable:
+                found.left = len(each) - at
+                break
+        return found
+
+    async def has_sold_to(self, caller: Caller, first: date) -> bool:
+        """Whether anything of this caller is on record, from a few days before that business day on."""
+        for back in range(KNOWN_WITHIN + 1):
+            day = (first - timedelta(days=back)).isoformat()
+            if await self.store.of_caller(self.mode, caller, day, None, 1):
+                return True
+        return False
+
+    async def _bind(self, told: Tombstone, version: int, found: Found) -> None:
+        """One sale, looked at again where somebody else has just written it."""
+        for _ in range(TRIES):
+            with suppress(Conflict):
+                await self._bind_once(told, version, found)
+                return
+        found.unread.append(f"sale {told.id}: it changes all the time, and was not compared")
+
+    async def _bind_once(self, told: Tombstone, version: int, found: Found) -> None:
+        held: Transaction | Tombstone | None
+        try:
+            held = await self.store.find(told.id)
+        except SaleRetired as retired:
+            held = retired.tombstone
+        except UnreadableRecord:  # a record all the same
+            found.on_record.append(told.id)
+            if version:
+                found.unread.append(f"sale {told.id}: its record cannot be read, and was not compared")
+            return
+        if held is None:
+            if self.write:
+                await self.database.commit(Write(SALES, told.id, tombstone_document(told), is_new=True))
+            found.bound.append(told)
+            return
+        match compared(told, version, held):
+            case Standing.BEHIND:
+                if isinstance(held, Transaction) and await self._signs(held, told):
+                    found.signed.append(told.id)
+                found.behind.append(told.id)
+            case Standing.CONTRADICTING:
+                found.contradicting.append(f"{told.id}: announced {told.state.value}, on record {held.state.value}")
+            case Standing.SAME if isinstance(held, Tombstone) and held.fingerprint == UNKNOWN and (version or held.state is State.IN_DOUBT):
+                found.before.append(held)
+            case Standing.SAME:
+                found.on_record.append(told.id)
+
+    async def _signs(self, held: Transaction, told: Tombstone) -> bool:
+        """Whether a sale that waits for an outcome gets the sign of a vend: it was announced as vended, or as only newer code knows."""
+        if told.state in OPEN_STATES or told.state is State.REJECTED or held.sign_of_vend:
+            return False
+        answer = Answer(Unknown(f"announced {told.state.value} before a restore", sign_of_vend=True))
+        signed = after(held, answer, at=datetime.now(UTC), by=BY, retry_seconds=Rules(mode=self.mode).retry_seconds)
+        if self.write:
+            await self.store.advance(held, structs.replace(signed, nonce=str(uuid.uuid4())))
+        return True
+
+
+def told(found: Found, *, announced: bool, write: bool) -> Iterator[str]:
+    """The run in lines: counts, then what is for a person to look at. No token, no number of anybody."""
+    done, before = "bound" if write else "to bind", f", {len(found.before)} bound before" if found.before else ""
+    against = f", {len(found.contradicting)} CONTRADICTING" if found.contradicting else ""
+    yield f"{len(found.on_record)} on record, {len(found.behind)} on record and behind{against}, {len(found.bound)} {done}{before}"
+    for line in found.contradicting:
+        yield f"CONTRADICTING: {line}: nothing was changed, a person decides"
+    for line in found.unread:
+        yield f"UNREAD: {line}"
+    if found.left:
+        yield f"BROKE OFF: the database did not answer, {found.left} were not looked at: run it again"
+    for sale_id in found.behind:
+        signed = f"; {'has got' if write else 'gets'} the sign of a vend" if sale_id in found.signed else ""
+        yield f"behind: {sale_id}: the sweep or a person ends it; the archive tells how it was announced{signed}"
+    for each in (*found.before, *found.bound):
+        what = f"announced {each.state.value}" if announced else "cannot be known until the supplier's file of its day"
+        yield f"lost: {each.id} {each.day.isoformat()} {each.vas_type.value} {each.amount.cents} cents: {what}"
+
+
+def _sold(held: Transaction | Tombstone) -> tuple[VasType, Money, str | None]:
+    """What a record says was sold, for how much, and the supplier's id of it."""
+    if isinstance(held, Tombstone):
+        return held.vas_type, held.amount, held.supplier_transaction_id
+    return held.order.vas_type, held.order.amount, None if held.receipt is None else held.receipt.supplier_transaction_id
