@@ -24,6 +24,7 @@ from shared.value import Value
 from shared.vas import Mode, last_four
 
 MOST_SALES: Final = 200  # of one request, each with its raw answers in memory
+MOST_STAYED: Final = 2_000  # of one request: more than a person buys in four weeks
 MOST_LISTED: Final = 50  # of the erasures that are shown
 SETTLED_WITHIN: Final = 28  # days: of older ones only those are settled again that are known not to have ended
 
@@ -77,16 +78,29 @@ class Erasing(Retaining, frozen=True, kw_only=True):
         }
         asked = Paper(f"{mode}-erasure-{at:%Y%m%dT%H%M%S%f}", {**body, "erased": None, "stayed": None}, erasures_mark(mode))
         held = await self.store.write_paper(PaperKind.CONTROLS, asked)
-        found = await self.store.lookup(mode, person.by, person.number, MOST_SALES + 1)
-        sales = [sale for sale in found[:MOST_SALES] if not isinstance(sale, Tombstone)]
-        needed = await self._with_recent(await self.needed(), sales)
-        outcomes = await self.each((self._one(sale, needed, operator, reason) for sale in sales), AT_ONCE)
-        erased = tuple(sale.id for sale, outcome in zip(sales, outcomes, strict=True) if outcome is True)
-        stayed = tuple(Stayed(sale.id, outcome) for sale, outcome in zip(sales, outcomes, strict=True) if isinstance(outcome, Hold))
+        erased, stayed, more = await self._each_of(person, reason, operator)
         done = {**body, "erased": list(erased), "stayed": [[one.sale_id, one.why.value] for one in stayed]}
         await self.store.write_paper(PaperKind.CONTROLS, structs.replace(held, body=done))
         log.warning("personal data erased", operator=operator, of=person.by, erased=len(erased), stayed=len(stayed))
-        return Erased(paper=done, erased=erased, stayed=stayed, more=len(found) > MOST_SALES)
+        return Erased(paper=done, erased=erased, stayed=stayed, more=more)
+
+    async def _each_of(self, person: Person, reason: str, operator: str) -> tuple[tuple[str, ...], tuple[Stayed, ...], bool]:
+        """Erase a person's sales, newest first: which were, which stayed, and whether there are more.
+
+        Those that stay hide no older ones.
+        """
+        erased, stayed, known, needed, more = list[str](), list[Stayed](), set[str](), await self.needed(), True
+        while more and len(erased) < MOST_SALES and len(stayed) < MOST_STAYED:
+            found = await self.store.lookup(self.rules.mode, person.by, person.number, len(known) + MOST_SALES + 1)
+            fresh, room = [sale for sale in found if sale.id not in known], MOST_SALES - len(erased)
+            more = len(fresh) > room
+            sales = [sale for sale in fresh[:room] if not isinstance(sale, Tombstone)]
+            needed = await self._with_recent(needed, sales)
+            outcomes = await self.each((self._one(sale, needed, operator, reason) for sale in sales), AT_ONCE)
+            known.update(sale.id for sale in fresh[:room])
+            erased += [sale.id for sale, outcome in zip(sales, outcomes, strict=True) if outcome is True]
+            stayed += [Stayed(sale.id, outcome) for sale, outcome in zip(sales, outcomes, strict=True) if isinstance(outcome, Hold)]
+        return tuple(erased), tuple(stayed), more
 
     async def erasures(self) -> Sequence[Mapping[str, Any]]:
         """What people have erased, the last ones, newest first. `erased` is `None` where that was cut short."""

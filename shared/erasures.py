@@ -1,6 +1,7 @@
 """Retention and erasure over HTTP: what reconcile reads from the Scheduler and from operators, and answers."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any, Final
 
 from msgspec import structs
@@ -14,7 +15,9 @@ from shared.bodies import AccountNumber, Body, MeterNumber, MobileNumber, invali
 from shared.decisions import Note
 from shared.erasing import Erased, Erasing, Person
 from shared.problem import Fault, Problem
-from shared.store import Conflict, LookupBy
+from shared.shown import rfc3339
+from shared.store import Conflict, LookupBy, PaperKind
+from shared.store.codec import MALFORMED, moment_of
 
 NUMBERS: Final = {
     "accountNumber": LookupBy.ACCOUNT_NUMBER,
@@ -103,7 +106,7 @@ async def erasures(request: Request, erasing: Erasing, operator: str) -> Respons
     """
     if request.method != "POST":
         api.query(request)
-        listed: ErasuresBody = {"erasures": [_shown(paper) for paper in await erasing.erasures()]}
+        listed: ErasuresBody = {"erasures": [shown for paper in await erasing.erasures() if (shown := _shown(paper)) is not None]}
         return api.answer(listed)
     by = desk.person(request, operator)
     asked = valid(ErasureBody, await api.json_object(request))
@@ -126,6 +129,12 @@ def _body(done: Erased) -> ErasedBody:
     return {**_of(done.paper), "erased": list(done.erased), "stayed": stayed, "more": done.more}
 
 
-def _shown(paper: Mapping[str, Any]) -> ErasureShownBody:
-    erased, stayed = (None if paper[name] is None else len(paper[name]) for name in ("erased", "stayed"))
-    return {**_of(paper), "erased": erased, "stayed": stayed}
+def _shown(paper: Mapping[str, Any]) -> ErasureShownBody | None:
+    """An erasure; `None` where its paper is damaged, or of newer code that finds people by more: that is reported."""
+    with suppress(*MALFORMED):
+        erased, stayed = (None if paper[name] is None else len(paper[name]) for name in ("erased", "stayed"))
+        said, whom = _of(paper), paper["recipient"]
+        if all(isinstance(text, str) for text in (said["by"], said["reason"])) and isinstance(whom, str | None):
+            return {**said, "at": rfc3339(moment_of(said["at"])), "erased": erased, "stayed": stayed}
+    log.critical("record not readable", kind=PaperKind.CONTROLS)
+    return None

@@ -50,7 +50,7 @@ class Hold(StrEnum):
     OPEN = "open"  # it runs, is in doubt, waits for its token, or is not announced
     DISCREPANCY = "discrepancy"  # a difference that nobody has closed names it
     SETTLING = "settling"  # its business day, or one beside it, is not settled for good: files are still compared with it
-    NOT_READABLE = "not_readable"  # newer code wrote it, and only newer code knows what it needs of it
+    NOT_READABLE = "not_readable"  # newer code wrote it, or a part of it, and only newer code knows what of that is personal
 
 
 def hold(sale: Transaction, named: Collection[str], unsettled: Collection[date]) -> Hold | None:
@@ -66,7 +66,18 @@ def hold(sale: Transaction, named: Collection[str], unsettled: Collection[date])
         return Hold.DISCREPANCY
     if any(day in unsettled for day in around(sale.day)):
         return Hold.SETTLING
+    if sale.erased_at is None and has_unknown(sale):
+        return Hold.NOT_READABLE
     return None
+
+
+def has_unknown(part: object) -> bool:
+    """Whether a sale, or a part of it, holds fields that newer code has written."""
+    if isinstance(part, tuple):
+        return any(map(has_unknown, part))
+    if not isinstance(part, Value):
+        return False
+    return getattr(part, "beyond", None) is not None or any(has_unknown(getattr(part, name)) for name in part.__struct_fields__)
 
 
 def around(day: date) -> tuple[date, date, date]:
@@ -139,6 +150,7 @@ def _answer(answer: RawAnswer) -> RawAnswer:
 
 
 def _unless_quoting(text: str | None, number: str | None) -> str | None:
-    if text is None or number is None or number[-_OWN_DIGITS:] not in _NOT_A_DIGIT.sub("", text):
+    """A text, unless it quotes a number, with whichever zeros before it."""
+    if text is None or number is None or (number.lstrip("0")[-_OWN_DIGITS:] or number) not in _NOT_A_DIGIT.sub("", text):
         return text
     return None

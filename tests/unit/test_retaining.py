@@ -6,11 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from msgspec import structs
+from starlette.requests import Request
 
 from shared import erasing, retaining
 from shared.concurrency import each
 from shared.contradiction import discrepancies
 from shared.erasing import Erasing, Person
+from shared.erasures import erasures
 from shared.outcome import Answer, RawAnswer, Reason, Rejected, TokensDue, Unknown, Vended
 from shared.ports import Rules
 from shared.retaining import Retained
@@ -725,6 +727,59 @@ async def test_a_persons_sales_beyond_what_one_request_takes_are_left_for_the_ne
         ({made[0].id}, False),
     ]
     assert [len(paper["erased"]) for paper in await keeper.erasures()] == [1, 2]  # the last ones, newest first
+
+
+async def test_sales_that_must_stay_hide_no_older_ones_of_the_same_person(store, keeper, clock, monkeypatch):
+    monkeypatch.setattr(erasing, "MOST_SALES", 3)
+    old = [await store.create(sold(f"old-{number}", at=SOLD_AT + timedelta(hours=number))) for number in range(4)]
+    new = [await store.create(sold(f"new-{number}", at=clock.now - timedelta(days=3, minutes=number))) for number in range(8)]
+    done = await erased_by(keeper)
+    assert ({one.sale_id for one in done.stayed}, set(done.erased), done.more) == (
+        {one.id for one in new},
+        {one.id for one in old[1:]},
+        True,
+    )
+    clock.now += timedelta(seconds=1)
+    assert ((await erased_by(keeper)).erased, await is_bare(store, old[0].id)) == ((old[0].id,), True)
+
+
+async def test_a_request_ends_that_finds_very_many_sales_that_must_stay(store, keeper, clock, monkeypatch):
+    monkeypatch.setattr(erasing, "MOST_SALES", 2)
+    monkeypatch.setattr(erasing, "MOST_STAYED", 4)
+    for number in range(7):
+        await store.create(sold(f"new-{number}", at=clock.now - timedelta(days=3, minutes=number)))
+    done = await erased_by(keeper)
+    assert (len(done.stayed), done.erased, done.more) == (4, (), True)
+
+
+async def test_a_sale_with_what_newer_code_has_written_is_left_whole_to_newer_code(store, keeper, clock):
+    whole = sold()
+    made = await store.create(structs.replace(whole, order=structs.replace(whole.order, beyond={"emailAddress": "jane@example.com"})))
+    assert (await run(keeper)).held == 1
+    assert (await erased_by(keeper)).stayed[0].why is Hold.NOT_READABLE
+    clock.now = SOLD_AT + timedelta(days=1827)
+    assert (await run(keeper)).held == 1 and (await store.find(made.id)).erased_at is None
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"at": "2026-05-01T10:00:00Z", "by": "a", "reason": "r", "of": "email_address", "recipient": "*1", "erased": [], "stayed": []},
+        {"at": "x"},
+        {"at": "noon", "by": "a", "reason": "r", "of": "meter_number", "recipient": "*1", "erased": [], "stayed": []},
+        {"at": "2026-05-01T10:00:00Z", "by": 7, "reason": "r", "of": "meter_number", "recipient": "*1", "erased": [], "stayed": []},
+        {"at": "2026-05-01T10:00:00Z", "by": "a", "reason": "r", "of": "meter_number", "recipient": "*1", "erased": 7, "stayed": []},
+        {"at": "2026-05-01T10:00:00Z", "by": "a", "reason": "r", "of": [], "recipient": "*1", "erased": [], "stayed": []},
+    ],
+)
+async def test_an_erasure_that_cannot_be_read_hides_no_other(store, keeper, clock, caplog, damaged):
+    await store.create(sold())
+    await erased_by(keeper)
+    await store.write_paper(PaperKind.CONTROLS, Paper("live-erasure-x", damaged, "live-erasures"))
+    request = Request({"type": "http", "method": "GET", "path": "/erasures", "query_string": b"", "headers": []})
+    listed = json.loads((await erasures(request, keeper, "")).body)["erasures"]
+    assert [(one["by"], one["of"], one["erased"]) for one in listed] == [("thandi@example.com", "meterNumber", 1)]
+    assert "record not readable" in [line.message for line in caplog.records]
 
 
 async def test_exactly_as_many_sales_as_one_request_takes_are_all(store, keeper, monkeypatch):

@@ -12,6 +12,7 @@ from shared.retention import ERASED, Hold, Retention, erased, hold, tombstone_of
 from shared.shown import transaction_body
 from shared.sold import Sold, seen
 from shared.transaction import State, heard, noted
+from shared.value import Kept, Value
 from shared.vas import Order, VasType
 from tests.sales import CALLER, KEY_CHANGE, METER, NOON, ORDER, PINNED_ORDER, RECEIPT, TOKEN, in_doubt, rejected, vended, vending
 
@@ -73,6 +74,53 @@ def test_texts_that_quote_the_number_go_with_it(number, text):
     after = bare(structs.replace(vended(receipt, order=order), open=None))
     assert (after.order.reference, after.receipt.reference, after.receipt.instructions) == (None, None, None)
     assert after.receipt.receipt_number == RECEIPT.receipt_number
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("0012345678", "Paid to account 12345678"),
+        ("0012345678", "Acc 00000012345678"),
+        ("000123456", "Ref 123456/Jan"),
+        ("12345678", "Paid to account 0012345678"),
+        ("0000", "Paid to 0000"),
+    ],
+)
+def test_texts_that_quote_the_number_with_other_zeros_before_it_go_too(number, text):
+    order = Order(vas_type=VasType.BILL_PAYMENT, amount=ORDER.amount, merchant_product_id="bill", account_number=number, reference=text)
+    receipt = structs.replace(RECEIPT, reference=text, instructions=text, receipt_number="R-987", tokens=())
+    after = bare(structs.replace(vended(receipt, order=order), open=None))
+    assert (after.order.reference, after.receipt.reference, after.receipt.instructions) == (None, None, None)
+    assert after.receipt.receipt_number == "R-987"
+
+
+def places(part, path=()):
+    """Where a sale has a part that newer code may write into."""
+    if isinstance(part, tuple):
+        return [found for number, one in enumerate(part) for found in places(one, (*path, number))]
+    if not isinstance(part, Value):
+        return []
+    found = [path] if isinstance(part, Kept) else []
+    return found + [one for name in part.__struct_fields__ for one in places(getattr(part, name), (*path, name))]
+
+
+def with_newer(part, path):
+    if not path:
+        return structs.replace(part, beyond={"emailAddress": "jane@example.com"})
+    at, *rest = path
+    if isinstance(part, tuple):
+        return (*part[:at], with_newer(part[at], rest), *part[at + 1 :])
+    return structs.replace(part, **{at: with_newer(getattr(part, at), rest)})
+
+
+def test_a_sale_into_which_newer_code_has_written_waits_for_newer_code_wherever_that_is():
+    found = places(sold())
+    assert {("order",), ("outcome",), ("outcome", "receipt"), ("outcome", "receipt", "consumer"), ("answers", 0)} <= set(found)
+    for path in found:
+        newer = with_newer(sold(), path)
+        assert hold(newer, NOTHING, NOTHING) is Hold.NOT_READABLE
+        assert hold(structs.replace(newer, erased_at=LATER), NOTHING, NOTHING) is None  # by newer code
+    assert hold(sold(), NOTHING, NOTHING) is None
 
 
 def test_what_comes_after_the_erasure_brings_nothing_back_that_changes_nothing():
