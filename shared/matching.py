@@ -201,7 +201,7 @@ class Matching:
                 and known.cents == int(line.amount)
                 and line.status == SUCCESSFUL
                 and services[line.vas_type] is sale.vas_type
-                and (sale.recipient == line[recipient_fields[line.vas_type]] or goes_to(sale, line))
+                and (sale.recipient == line[recipient_fields[line.vas_type]] or (goes_to(sale, line) and not sale.is_nameless))
             ):
                 known.billed_in = day
                 if day not in self.controls and line.merchant_id == sale.request_id:
@@ -216,6 +216,8 @@ class Matching:
         if known is None or known.billed_in is not None or line.status != SUCCESSFUL or self.differs(known, line):
             return False
         self._lay(filed, known)
+        if known.sale.is_nameless:  # it agrees with all that is known, and may name anybody
+            self._leave_unexplained(filed)
         return True
 
     def differs(self, known: Known, line: Line) -> bool:
@@ -246,7 +248,7 @@ class Matching:
         first = known is not None and known.billed_in is None and line.status == SUCCESSFUL and line.cents >= 0
         if known is not None and first:
             self._lay(filed, known)
-            explained = not self.differs(known, line)
+            explained = not (known.sale.is_nameless or self.differs(known, line))
         else:
             verdict = self._verdict(line, known, strangers)
             self.judged.append(Judged(filed, verdict, known))
@@ -255,10 +257,14 @@ class Matching:
             explained = verdict is Verdict.UNREAD or (
                 known is not None
                 and verdict in (Verdict.NEGATIVE, Verdict.NOT_BILLED)
+                and not known.sale.is_nameless
                 and not self.differs(known, line._replace(amount=str(abs(line.cents))))
             )
         if not explained:
-            self.unexplained.setdefault(filed.day, set()).add((line.service, abs(line.cents)))
+            self._leave_unexplained(filed)
+
+    def _leave_unexplained(self, filed: Filed) -> None:
+        self.unexplained.setdefault(filed.day, set()).add((filed.line.service, abs(filed.line.cents)))
 
     def _verdict(self, line: Line, known: Known | None, strangers: set[str]) -> Verdict:
         if known is None and not self.unread.isdisjoint((line.merchant_id.lower(), line.transaction_id.lower())):

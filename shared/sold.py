@@ -19,6 +19,7 @@ class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads b
     owed that we do not hold. `fee_cents` is the convenience fee that a bill's receipt named. Times are UTC; `day` is the business
     day of the claim. `sent_by` is kept of a sale that is open, for of no other does anybody ask for it: from then on nobody sends it
     any more. The process that sent it may have died without a word; then that is when its lease ended.
+    `is_nameless`: it went to somebody, and to whom is no longer kept.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads b
     token_due: bool
     fee_cents: int
     supplier_id: str = ""
+    is_nameless: bool = False
 
     @classmethod
     def of(cls, sale: Transaction) -> "Sold":
@@ -56,6 +58,7 @@ class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads b
             token_due=brings_token(sale.order) if receipt is None else sale.tokens_pending,
             fee_cents=sum(fees),
             supplier_id=intern(sale.supplier_id),  # one for all of them
+            is_nameless=sale.erased_at is not None and sale.order.recipient is None and not sale.order.pinned,
         )
 
     def __repr__(self) -> str:
@@ -88,6 +91,7 @@ def _retired(sale: Tombstone) -> Sold:
         token_due=False,
         fee_cents=sale.fee_cents,
         supplier_id=intern(sale.supplier_id),
+        is_nameless=True,  # as far as anybody knows
     )
 
 

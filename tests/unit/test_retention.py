@@ -166,7 +166,12 @@ def test_a_tombstone_says_which_key_it_binds_and_nothing_about_anybody():
 
 def test_settlement_knows_a_retired_sale_by_all_that_it_compares_but_its_recipient():
     sale = sold()
-    assert seen(tombstone_of(sale, LATER)) == structs.replace(Sold.of(sale), recipient=None, sign_of_vend=False)
+    assert seen(tombstone_of(sale, LATER)) == structs.replace(Sold.of(sale), recipient=None, sign_of_vend=False, is_nameless=True)
+
+
+def test_settlement_knows_that_an_erased_sale_went_to_somebody_and_a_pinned_one_to_nobody():
+    pinned = structs.replace(vended(Receipt(supplier_transaction_id="s-1"), order=PINNED_ORDER), open=None, answers=(ANSWER,))
+    assert [Sold.of(one).is_nameless for one in (sold(), bare(sold()), pinned, bare(pinned))] == [False, True, False, False]
 
 
 def test_days_are_counted_from_the_business_day():

@@ -597,6 +597,22 @@ def test_a_line_that_says_otherwise_than_its_sale_might_be_another_sales():
     assert not absent(structs.replace(SILENT, amount_cents=9_999), files=with_files(day=lambda _: [line(A, amount="9999")]))
 
 
+@pytest.mark.parametrize(
+    ("state", "changes"),
+    [
+        (State.VENDED, {}),
+        (State.VENDED, {"meter_number": OTHER_METER}),
+        (State.REJECTED, {"amount": "-10000"}),
+        (State.REJECTED, {"status": "Binned"}),
+    ],
+)
+@pytest.mark.parametrize(("is_nameless", "is_silent"), [(True, False), (False, True)])
+def test_a_line_of_a_sale_whose_recipient_is_no_longer_kept_might_be_another_sales(changes, state, is_nameless, is_silent):
+    bare = sale("bare", state=state, recipient=None, is_nameless=is_nameless)  # the other one is pinned
+    found = absent(files=with_files(day=lambda lines: [*lines, line(bare, **changes)]), others=[bare])
+    assert bool(found) is is_silent
+
+
 @pytest.mark.parametrize("changes", [{"amount": "10001"}, {"vas_type": "Voucher", "meter_number": ""}])
 def test_an_unexplained_line_of_another_amount_or_service_does_not_hide_the_sale(changes):
     assert absent(files=with_files(day=lambda lines: [*lines, line(sale("nobody"), **changes)]))
