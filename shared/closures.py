@@ -13,6 +13,7 @@ Json = dict[str, Any]
 
 SEEN: Final = "seen"  # the mark of a difference in its paper; shown to nobody
 OPEN: Final = "open"
+CLOSED: Final = "closed"  # the mark of papers that were closed since retaining looked at them
 _OURS: Final = ("state", "amountCents", "alsoHeldBy")
 _THEIRS: Final = ("supplierTransactionId", "status", "amountCents", "recipient", "rows", "source", "said")
 

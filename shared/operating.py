@@ -150,7 +150,8 @@ class Operating(Recording, frozen=True, kw_only=True):
             closure = {"decision": decision, "note": logs.masked(note), "by": operator, "at": rfc3339(self.now())}
             body = {**paper.body, "status": decision, "closure": closure}
             try:
-                await self.store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body=body, mark=None))
+                mark = f"{self.rules.mode}-{closures.CLOSED}"
+                await self.store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body=body, mark=mark))
             except Conflict:
                 continue
             log.info("discrepancy closed", discrepancy_id=discrepancy_id, decision=decision, operator=operator)

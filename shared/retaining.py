@@ -7,6 +7,7 @@ and only if nothing needs it then.
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -82,10 +83,7 @@ class Retaining(Recording, frozen=True, kw_only=True):
         """What discrepancies and days still need."""
         mode, named, unsettled, unended = self.rules.mode, dict[str, date | None](), set[date](), set[date]()
         async for paper in self.store.marked_papers(PaperKind.DISCREPANCIES, f"{mode}-{closures.OPEN}"):
-            ours = _part(paper.body, "ours")
-            named.update({sale_id: None for sale_id in (ours.get("alsoHeldBy"),) if isinstance(sale_id, str)})
-            if isinstance(sale_id := paper.body.get("transactionId"), str):
-                named[sale_id] = day_of(ours.get("day"))
+            named |= _named(paper)
         async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, day_marks(mode)[0]):
             if (day := day_of(paper.body.get("day"))) is not None:
                 unended.add(day)
@@ -195,15 +193,20 @@ class _Run:
 
     async def _looked_at_again(self) -> AsyncGenerator[bool, None]:
         """The sales that were needed, and those that a discrepancy has named since they were erased."""
+        closed = [paper async for paper in self.at.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.at.rules.mode}-{closures.CLOSED}")]
+        named = {sale_id: day for paper in closed for sale_id, day in _named(paper).items()} | {**self.needed.named}
         furthest = max((day for day, _ in self.progress.places[Step.ERASE].values()), default=date.min)
         last = max(furthest, self._last(Step.ERASE))
-        old = {sale_id: day for sale_id, day in sorted(self.needed.named.items()) if day is not None and day <= last and is_id(sale_id)}
+        old = {sale_id: day for sale_id, day in sorted(named.items()) if day is not None and day <= last and is_id(sale_id)}
         fresh = [sale_id for sale_id in old if sale_id not in self.progress.held]
         room = max(0, MOST_HELD - len(self.progress.held))
         waiting = dict(self.progress.waiting[Step.ERASE])
         for sale_id in fresh[room:]:
             waiting.setdefault(old[sale_id], Waiting(left=1))
         await self._keep(held=self.progress.held.union(fresh[:room]), waiting={**self.progress.waiting, Step.ERASE: waiting})
+        for paper in closed:
+            with suppress(Conflict):  # it is open again
+                await self.at.store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, mark=None))
         due = sorted(self.progress.held - self.needed.named.keys())
         for at in range(0, len(due), PAGE):
             ids = due[at : at + PAGE]
@@ -395,6 +398,15 @@ class _Run:
         progress = structs.replace(self.progress, **changed)
         if progress != self.progress:
             self.progress = await self.at._keep(progress)
+
+
+def _named(paper: Paper) -> dict[str, date | None]:
+    """The ids of the sales that a discrepancy names, with the business day of each as far as it is known."""
+    ours = _part(paper.body, "ours")
+    named: dict[str, date | None] = {sale_id: None for sale_id in (ours.get("alsoHeldBy"),) if isinstance(sale_id, str)}
+    if isinstance(sale_id := paper.body.get("transactionId"), str):
+        named[sale_id] = day_of(ours.get("day"))
+    return named
 
 
 def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:

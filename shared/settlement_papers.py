@@ -4,7 +4,7 @@ Kind `settlements`: `live-2026-05-01` is the day as it stands, marked `live` unt
 finds the days that are not done without reading all others; `live-2026-05-01-v0002` is one of its versions, written first;
 `live-2026-05-01-run` says what the runs did, and with which files the last one ended. It is marked `live-refused` while the day is
 refused. Kind `discrepancies`: `live-<id>`, marked
-`live-open` until it is closed.
+`live-open` until it is closed, and then `live-closed` until retaining has looked at it.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -240,7 +240,7 @@ class DayPapers(Value, frozen=True, kw_only=True):
                 await self._write({**paper.body, "status": CORRECTED, "closure": closure}, paper)
 
     async def _write(self, body: Json, held: Paper | None) -> None:
-        mark = f"{self.mode}-{closures.OPEN}" if body["status"] == closures.OPEN else None
+        mark = f"{self.mode}-{closures.OPEN if body['status'] == closures.OPEN else closures.CLOSED}"
         revision = None if held is None else held.revision
         await self.papers.write_paper(PaperKind.DISCREPANCIES, Paper(f"{self.mode}-{body['id']}", body, mark, revision=revision))
 

@@ -13,6 +13,7 @@ from shared.concurrency import each
 from shared.contradiction import discrepancies
 from shared.erasing import Erasing, Person
 from shared.erasures import erasures
+from shared.operating import Operating
 from shared.outcome import Answer, RawAnswer, Reason, Rejected, TokensDue, Unknown, Vended
 from shared.ports import Rules
 from shared.retaining import Retained
@@ -210,6 +211,23 @@ async def test_the_id_of_a_sale_is_looked_at_again_however_many_others_a_run_has
     await close(store, paper)
     monkeypatch.setattr(retaining, "MOST_SALES", 0)
     assert (await run(keeper)).erased == 1
+
+
+async def test_a_raw_answer_goes_although_its_discrepancy_was_opened_and_closed_between_two_runs(store, keeper, clock):
+    made = await store.create(sold())
+    await run(keeper)
+    known = await store.find(made.id)
+    paper = await store.write_paper(PaperKind.DISCREPANCIES, whole_discrepancy(made))
+    await store.advance(known, structs.replace(known, answers=(ANSWER,)))
+    operating = Operating(store=store, supplier=None, events=None, rules=Rules(mode=MODE), now=clock, new_id=new_id, brake=None)
+    await operating.close(paper.body["id"], "accepted", "seen", "thandi@example.com")
+    assert (await run(keeper)).erased == 1 and (await store.find(made.id)).answers[0].body == b""
+    closed = await store.read_paper(PaperKind.DISCREPANCIES, paper.id)
+    assert (closed.mark, closed.body["status"]) == (None, "accepted")
+
+
+def whole_discrepancy(made):
+    return next(discrepancies(structs.replace(contradicted(), id=made.id)))
 
 
 @pytest.mark.parametrize("how", ["longer retention", "a clock that goes back"])
