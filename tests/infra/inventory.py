@@ -1,7 +1,9 @@
-"""What each environment's plan must hold, by address: nothing may go missing, and nothing comes without being put down here."""
+"""What a plan must hold, by address, for the values that it has: nothing may go missing, and nothing comes without being put down."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
+
+from tests.infra.plan import Plan
 
 FUNCTIONS: Final = ("prevend", "purchase", "reconcile")
 EVENTS: Final = (
@@ -106,14 +108,8 @@ EVERYWHERE: Final[Mapping[str, tuple[str, ...]]] = {
     "google_project_iam_member.planner": ("checker", "deployer"),
     "google_project_service.required": tuple(f"{api}.googleapis.com" for api in APIS),
     "google_pubsub_subscription.archive": (),
-    "google_pubsub_subscription.dead": ("app",),
-    "google_pubsub_subscription.wallet": ("app",),
-    "google_pubsub_subscription_iam_member.dead_letterer": ("app",),
-    "google_pubsub_subscription_iam_member.wallet": ("app",),
-    "google_pubsub_topic.dead": ("app",),
     "google_pubsub_topic.plans": (),
     "google_pubsub_topic.transactions": (),
-    "google_pubsub_topic_iam_member.dead_letterer": ("app",),
     "google_pubsub_topic_iam_member.plans_checker": (),
     "google_pubsub_topic_iam_member.publisher": ("purchase", "reconcile"),
     "google_service_account.builder": (),
@@ -147,18 +143,62 @@ LIVE: Final[Mapping[str, tuple[str, ...]]] = {
         f"{name} {use}" for name in FUNCTIONS for use in ("client_id", "client_secret")
     ),
 }
-ALERTED: Final[Mapping[str, str]] = {
-    "uat": "vas-developers@example.com",
-    "staging": "vas-developers@example.com",
-    "production": "vas-on-call@example.com",
+OF_A_WALLET: Final = (
+    "google_pubsub_subscription.dead",
+    "google_pubsub_subscription.wallet",
+    "google_pubsub_subscription_iam_member.dead_letterer",
+    "google_pubsub_subscription_iam_member.wallet",
+    "google_pubsub_topic.dead",
+    "google_pubsub_topic_iam_member.dead_letterer",
+)
+
+# What is there where a variable is given.
+OF_OPTIONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "budget": {
+        "google_billing_budget.month[0]": (),
+        "google_project_service.required": ("billingbudgets.googleapis.com",),
+    },
+    "exports_abroad": {
+        "google_cloud_scheduler_job.export": ("abroad",),
+        "google_kms_crypto_key.exports": ("abroad",),
+        "google_kms_crypto_key_iam_member.exports": ("abroad",),
+        "google_kms_key_ring.exports": ("abroad",),
+        "google_project_iam_custom_role.exporter": ("abroad",),
+        "google_project_iam_member.exporter": ("abroad",),
+        "google_project_service.required": ("cloudkms.googleapis.com",),
+        "google_service_account.exporter": ("abroad",),
+        "google_service_account_iam_member.deployer_acts_as": ("exporter",),
+        "google_storage_bucket.exports": ("abroad",),
+    },
+    "iap_audience": {'module.function["reconcile"].google_cloud_run_v2_service_iam_member.invoker': ("proxy",)},
+    "settlement_writer": {"google_storage_bucket_iam_member.settlement_writer": ("create", "read")},
+    "sftp": {
+        "google_project_iam_member.log_writer": ("sftp",),
+        "google_project_service.required": ("compute.googleapis.com",),
+        "google_service_account.sftp": ("here",),
+        "google_storage_bucket_iam_member.settlement_sftp": ("create", "read"),
+        'module.sftp["here"].google_compute_address.this': (),
+        'module.sftp["here"].google_compute_disk.kept': (),
+        'module.sftp["here"].google_compute_firewall.supplier': (),
+        'module.sftp["here"].google_compute_instance.this': (),
+        'module.sftp["here"].google_compute_network.this': (),
+        'module.sftp["here"].google_compute_subnetwork.this': (),
+    },
 }
-LIVE_ENVIRONMENTS: Final = ("staging", "production")
 
 
-def expected(environment: str) -> set[str]:
-    """The addresses of everything in an environment's plan."""
-    parts = {**EVERYWHERE, **(LIVE if environment in LIVE_ENVIRONMENTS else {})}
-    return {*_addresses(parts), f'google_monitoring_notification_channel.email["{ALERTED[environment]}"]'}
+def expected(plan: Plan) -> set[str]:
+    """The addresses of everything that a plan with such values holds."""
+    given = plan.variables
+    addresses = {*_addresses({**EVERYWHERE, **(LIVE if plan.live else {})})}
+    database = {address for address in addresses if address.startswith("module.database.")}
+    for name in given["restored_databases"]:
+        addresses |= {address.replace("module.database.", f'module.restored["{name}"].') for address in database}
+        addresses |= {f'google_project_iam_member.restored_user["{function} {name}"]' for function in FUNCTIONS}
+    for option, parts in OF_OPTIONS.items():
+        addresses |= {*_addresses(parts)} if given.get(option) is not None else set()
+    addresses |= {f'{address}["{wallet}"]' for address in OF_A_WALLET for wallet in given["wallets"]}
+    return addresses | {f'google_monitoring_notification_channel.email["{email}"]' for email in given["alert_emails"]}
 
 
 def _addresses(parts: Mapping[str, tuple[str, ...]]) -> Iterator[str]:

@@ -14,8 +14,8 @@ import pytest
 
 from shared.brake import KNOWN_FOR
 from shared.transaction import SHARDS
-from tests.infra.conftest import Planned
-from tests.infra.workspace import ROOT
+from tests.infra.plan import Plan
+from tests.infra.workspace import EXAMPLE, ROOT
 
 PAGE: Final = ROOT / "docs" / "cost.md"
 MONTH_SECONDS: Final = 30 * 86_400
@@ -137,10 +137,10 @@ def test_every_price_is_used_and_says_where_it_comes_from() -> None:
         assert row["copy of"] in {"undated", "unverified"} or date.fromisoformat(row["copy of"]) < date.max
 
 
-def test_what_the_bill_takes_from_the_code_is_so(planned: Planned) -> None:
+def test_what_the_bill_takes_from_the_code_is_so(planned_with: Callable[..., Plan]) -> None:
     said = {f"{item.service}: {item.what}": item.arithmetic for item in items()}
     minutes = MONTH_SECONDS // 60
-    plan = planned("production")
+    plan = planned_with("production", *EXAMPLE)
     memory = {each["name"]: each["service_config.0.available_memory"] for each in plan.of("cloudfunctions2_function")}
 
     assert said["Firestore: reads, sweeps"] == f"{SHARDS} × {minutes:,}"

@@ -16,6 +16,7 @@ from tests.infra.conftest import Planned
 from tests.infra.plan import Plan
 from tests.infra.standin.storage import Cloud, serving
 from tests.infra.test_cloudbuild import FILES, read
+from tests.infra.workspace import EXAMPLE
 
 COMMIT: Final = "0123456789abcdef0123456789abcdef01234567"
 BUCKET: Final = "wallet-vas-production-pipeline"
@@ -67,8 +68,8 @@ def roles_on(plan: Plan, bucket: str, member: str) -> AbstractSet[str]:
     }
 
 
-def test_the_checker_keeps_a_plan_with_what_it_is_granted(planned: Planned, keep: Keep) -> None:
-    plan = planned("production")
+def test_the_checker_keeps_a_plan_with_what_it_is_granted(planned_with: Callable[..., Plan], keep: Keep) -> None:
+    plan = planned_with("production", *EXAMPLE)
     with serving(BUCKET, roles_on(plan, BUCKET, "checker")) as cloud:
         done = keep(cloud)
     assert (done.returncode, cloud.refused) == (0, []), done.stderr
@@ -84,8 +85,8 @@ def test_a_checker_that_may_only_create_keeps_nothing(keep: Keep) -> None:
     assert not cloud.objects and not cloud.published
 
 
-def test_what_is_kept_is_not_replaced(planned: Planned, keep: Keep) -> None:
-    with serving(BUCKET, roles_on(planned("production"), BUCKET, "checker")) as cloud:
+def test_what_is_kept_is_not_replaced(planned_with: Callable[..., Plan], keep: Keep) -> None:
+    with serving(BUCKET, roles_on(planned_with("production", *EXAMPLE), BUCKET, "checker")) as cloud:
         cloud.objects[f"{COMMIT}/made/made.txt"] = b"approved"
         done = keep(cloud)
     assert done.returncode != 0 and cloud.refused == ["storage.objects.delete"]

@@ -10,10 +10,10 @@ from typing import Final
 
 import pytest
 
-from tests.infra import policies
+from tests.infra import inventory, policies
 from tests.infra.conftest import NewWorkspace, Planned
 from tests.infra.plan import Plan
-from tests.infra.workspace import ENVIRONMENTS, TerraformRefused, Workspace
+from tests.infra.workspace import ENVIRONMENTS, EXAMPLE, WITHOUT_OPTIONS, TerraformRefused, Workspace
 
 PlannedWith = Callable[..., Plan]
 BUDGET: Final = '-var=budget={billing_account="012345-6789AB-CDEF01",amount=2500}'
@@ -30,11 +30,17 @@ def everything(planned_with: PlannedWith) -> Planned:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_nothing_of_an_option_is_there_by_default(planned: Planned, environment: str) -> None:
-    plan = planned(environment)
+def test_nothing_of_an_option_is_there_unless_asked_for(planned_with: PlannedWith, environment: str) -> None:
+    plan = planned_with(environment, *WITHOUT_OPTIONS)
     assert [resource.address for resource in plan.resources if OF_OPTIONS.fullmatch(resource.address)] == []
     (planner,) = (role for role in plan.of("project_iam_custom_role") if role["role_id"] == "vasGatewayPlanner")
     assert [permission for permission in planner["permissions"] if re.match("billing|cloudkms|compute", permission)] == []
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_options_bring_what_the_inventory_says(everything: Planned, environment: str) -> None:
+    plan = everything(environment)
+    assert sorted(resource.address for resource in plan.resources) == sorted(inventory.expected(plan))
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -93,7 +99,7 @@ def test_an_sftp_server_takes_files_from_the_supplier_alone(everything: Planned,
     (rule,) = plan.of("compute_firewall")
     assert (rule["source_ranges"], rule["allow.0.ports"]) == (["192.0.2.16/29"], ["22"])
     (machine,) = plan.of("compute_instance")
-    assert machine["zone"] == "africa-south1-a" and len(plan.of("compute_address")) == 1
+    assert machine["zone"] == f"{plan.variables['region']}-a" and len(plan.of("compute_address")) == 1
     script = machine["metadata"]["startup-script"]
     assert f"\n{KEY}\n" in script and f"deliver.py {plan.project}-settlement /srv/sftp" in script
     assert "AllowUsers mobilemart\n" in script and "${" not in script
@@ -137,14 +143,14 @@ def test_an_option_that_makes_no_sense_is_refused(new_workspace: NewWorkspace, g
 def applied(new_workspace: NewWorkspace) -> Workspace:
     """A production that is there, without options."""
     workspace = new_workspace()
-    workspace.plan("production")
+    workspace.plan("production", *EXAMPLE)
     workspace.apply()
     return workspace
 
 
 @pytest.mark.parametrize("option", [BUDGET, ABROAD, SFTP])
 def test_an_option_takes_nothing_away_from_what_is_there_and_is_a_persons(applied: Workspace, option: str) -> None:
-    plan = Plan.read(applied.plan("production", option))
+    plan = Plan.read(applied.plan("production", *EXAMPLE, option))
     deleted = {address for address, actions in plan.changes.items() if "delete" in actions}
     assert deleted <= {"terraform_data.metrics_known"}
     assert policies.for_a_person(plan)
@@ -195,7 +201,7 @@ def faults(new_workspace: NewWorkspace) -> list[str]:
     workspace = new_workspace()
     for file, old, new, _ in WRONG:
         workspace.edit(file, old, new)
-    return policies.broken(Plan.read(workspace.plan("production", BUDGET, ABROAD, SFTP)))
+    return policies.broken(Plan.read(workspace.plan("production", *EXAMPLE, BUDGET, ABROAD, SFTP)))
 
 
 @pytest.mark.parametrize("caught", [pytest.param(caught, id=caught) for *_, caught in WRONG])

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,10 @@ from tests.infra.plan import Plan
 from tests.infra.workspace import CONFIGURATION, ENVIRONMENTS, ROOT, TerraformRefused, Workspace
 
 FUNCTIONS: Final = ("prevend", "purchase", "reconcile")
+TWO_WALLETS: Final = (
+    '-var=wallets={"a"={"caller"="208e340a371d84f5261e656e22c9a613","subscriber"="user:a@example.com"},'
+    '"b"={"caller"="f4e793635e1a98e6f60ff1b1ba636e7a","subscriber"="user:b@example.com"}}'
+)
 
 
 def test_the_configuration_is_laid_out_as_terraform_lays_it_out(terraform: None) -> None:
@@ -64,8 +68,26 @@ def test_variables_refuse_what_contradicts_itself(new_workspace: NewWorkspace) -
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_a_plan_holds_what_the_inventory_says(planned: Planned, environment: str) -> None:
-    addresses = {resource.address for resource in planned(environment).resources}
-    assert sorted(addresses) == sorted(inventory.expected(environment))
+    plan = planned(environment)
+    assert sorted(resource.address for resource in plan.resources) == sorted(inventory.expected(plan))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(["-var=wallets={}"], id="no wallet"),
+        pytest.param([TWO_WALLETS], id="two wallets"),
+        pytest.param(["-var=project=another-project", "-var=state_bucket=anothers-state"], id="another project"),
+        pytest.param(['-var=alert_emails=["a@example.com","b@example.com"]'], id="two addresses"),
+        pytest.param(["-var=settlement_writer=group:relay@example.com"], id="somebody who brings files"),
+        pytest.param(["-var=iap_audience=/projects/123456789012/global/backendServices/1"], id="a proxy"),
+        pytest.param(['-var=restored_databases={"restored"={}}'], id="a restored database"),
+    ],
+)
+def test_values_of_ones_own_are_planned_and_break_nothing(planned_with: Callable[..., Plan], given: list[str]) -> None:
+    plan = planned_with("staging", *given)
+    assert sorted(resource.address for resource in plan.resources) == sorted(inventory.expected(plan))
+    assert policies.broken(plan) == []
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -113,14 +135,16 @@ def test_what_expires_deletes_itself(planned: Planned) -> None:
     assert expiring == {("prevends", "expireAt"), ("simulator", "expireAt")}
 
 
-@pytest.mark.parametrize(("environment", "mode"), [("uat", "simulated"), ("staging", "live"), ("production", "live")])
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_a_wallets_filter_is_the_hash_in_its_messages(
-    planned: Planned, capsys: pytest.CaptureFixture[str], environment: str, mode: str
+    planned: Planned, planned_with: Callable[..., Plan], capsys: pytest.CaptureFixture[str], environment: str
 ) -> None:
     """As `local.caller` prints it, of the issuer that the environment names; tests of events hold the attribute to the same."""
-    plan = planned(environment)
-    caller.main(["--mode", mode, "--issuer", plan.variables["oidc"]["issuer"], "--subject", "wallet"])
+    own = planned(environment)
+    mode = "live" if own.live else "simulated"
+    caller.main(["--mode", mode, "--issuer", own.variables["oidc"]["issuer"], "--subject", "wallet"])
     printed = capsys.readouterr().out.strip()
+    plan = planned_with(environment, f'-var=wallets={{"app"={{"caller"="{printed}","subscriber"="user:app@example.com"}}}}')
     (wallet,) = (each for each in plan.of("pubsub_subscription") if each["name"] == "transactions-app")
     assert wallet["filter"] == f'attributes.caller = "{printed}"'
 

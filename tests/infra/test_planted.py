@@ -10,7 +10,7 @@ from tests.infra import policies, queries
 from tests.infra.conftest import NewWorkspace
 from tests.infra.indexes import uncovered
 from tests.infra.plan import Plan
-from tests.infra.workspace import A_DIGEST, NO_DIGEST, TerraformRefused
+from tests.infra.workspace import A_DIGEST, EXAMPLE, NO_DIGEST, TerraformRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,7 +449,7 @@ def faults(new_workspace: NewWorkspace) -> list[str]:
     workspace = new_workspace()
     for error in WRONG:
         workspace.edit(error.file, error.old, error.new)
-    plan = Plan.read(workspace.plan("production"))
+    plan = Plan.read(workspace.plan("production", *EXAMPLE))
     return [*policies.broken(plan), *uncovered(plan, asyncio.run(queries.all_sent()))]
 
 

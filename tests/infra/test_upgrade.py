@@ -18,6 +18,7 @@ from tests.infra import policies
 from tests.infra.plan import Plan
 from tests.infra.workspace import Workspace
 
+WALLETS: Final = '-var=wallets={"app"={"caller"="55ca1a949bb927c174c68eebd17fbd76","subscriber"="user:app@example.com"}}'
 FORGOTTEN: Final = {"google_pubsub_subscription.wallet", "google_pubsub_subscription.dead", "google_pubsub_topic.dead"}
 
 
@@ -30,6 +31,7 @@ def upgraded(tmp_path: Path, archives: Path, attach: str) -> Workspace:
     before.apply()
     after = Workspace.copied(tmp_path / "after", archives, attach)
     shutil.copy(before.folder / "terraform.tfstate", after.folder)
+    shutil.copy(before.folder / "environments" / "staging.tfvars", after.folder / "environments")  # whoever deploys has other values
     return after
 
 
@@ -41,7 +43,7 @@ def documented() -> list[str]:
 
 def test_an_upgrade_without_a_thought_is_refused(upgraded: Workspace) -> None:
     """Else unread events of wallets would go with the subscription that has lost its name."""
-    faults = policies.broken(Plan.read(upgraded.plan("staging")))
+    faults = policies.broken(Plan.read(upgraded.plan("staging", WALLETS)))
     assert {fault.split()[1] for fault in faults} == FORGOTTEN
 
 
@@ -49,7 +51,7 @@ def test_an_upgrade_as_documented_deletes_no_message(upgraded: Workspace) -> Non
     assert set(documented()) > FORGOTTEN
     upgraded.run("init", "-input=false", "-no-color")
     upgraded.run("state", "rm", *documented())
-    plan = Plan.read(upgraded.plan("staging"))
+    plan = Plan.read(upgraded.plan("staging", WALLETS))
     assert policies.broken(plan) == []
     deleted = {address for address, actions in plan.changes.items() if "delete" in actions}
     assert [address for address in deleted if "_iam_" not in address] == []

@@ -14,6 +14,18 @@ CONFIGURATION: Final = ROOT / "infra" / "terraform"
 ENVIRONMENTS: Final = ("uat", "staging", "production")
 NO_DIGEST: Final = "0" * 64
 A_DIGEST: Final = hashlib.sha256(b"an image").hexdigest()
+WITHOUT_OPTIONS: Final = tuple(f"-var={option}=null" for option in ("budget", "exports_abroad", "sftp"))
+
+# Values of a production, in the place of those that its file holds for whoever deploys.
+EXAMPLE: Final = (
+    "-var=project=wallet-vas-production",
+    "-var=region=africa-south1",
+    "-var=settlement_retention_days=1827",
+    '-var=alert_emails=["vas-on-call@example.com"]',
+    '-var=mobilemart_secrets={"client_id"="mobilemart-client-id","client_secret"="mobilemart-client-secret"}',
+    '-var=wallets={"app"={"caller"="f4e793635e1a98e6f60ff1b1ba636e7a","subscriber"="serviceAccount:wallet@wallet-app-production.iam.gserviceaccount.com"}}',
+    *WITHOUT_OPTIONS,
+)
 OVERRIDE: Final = 'terraform {\n  backend "local" {}\n}\n'  # in place of the bucket, which is not there
 
 
