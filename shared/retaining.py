@@ -202,7 +202,8 @@ class _Run:
         room = max(0, MOST_HELD - len(self.progress.held))
         waiting = dict(self.progress.waiting[Step.ERASE])
         for sale_id in fresh[room:]:
-            waiting.setdefault(old[sale_id], Waiting(left=1))
+            one = waiting.get(old[sale_id], Waiting())  # it may have come past this sale
+            waiting[old[sale_id]] = one._replace(left=max(1, one.left))
         await self._keep(held=self.progress.held.union(fresh[:room]), waiting={**self.progress.waiting, Step.ERASE: waiting})
         for paper in closed:
             with suppress(Conflict):  # it is open again

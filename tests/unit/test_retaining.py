@@ -204,6 +204,21 @@ async def test_more_sales_held_than_a_paper_takes_keep_no_other_waiting_and_are_
     assert (done.erased, done.held) == (7, 0) and all([await is_bare(store, one.id) for one in named])
 
 
+async def test_a_day_that_was_half_looked_at_is_looked_at_again_for_a_sale_without_room(store, keeper, monkeypatch):
+    made = await store.create(sold())
+    await run(keeper)
+    known, day = await store.find(made.id), "2024-03-01"
+    paper = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id))
+    await store.advance(known, structs.replace(known, answers=(ANSWER,)))
+    progress = await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))
+    half = {**progress.body, "erasedLater": {day: [1, 0, SHARDS - 1, "z"]}}
+    await store.write_paper(PaperKind.CONTROLS, structs.replace(progress, body=half))
+    monkeypatch.setattr(retaining, "MOST_HELD", 0)
+    await run(keeper)
+    await close(store, paper)
+    assert (await run(keeper)).erased == 1 and (await store.find(made.id)).answers[0].body == b""
+
+
 async def test_the_id_of_a_sale_is_looked_at_again_however_many_others_a_run_has_seen(store, keeper, monkeypatch):
     made = await store.create(sold())
     paper = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id))
