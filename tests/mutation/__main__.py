@@ -29,6 +29,7 @@ NOT_THE_CORE: Final = frozenset(
             "secrets",
             "topic",
             "wiring",
+            "store/database",
             "store/firestore",
             "store/protobuf",
             "mobilemart/__init__",

@@ -18,7 +18,7 @@ from shared.sold import Sold
 from shared.transaction import State, business_day
 from shared.unread import Unread
 from shared.vas import Mode, VasType
-from shared.withdrawn import UNREAD, Lacking, LostLine, ids_of, withdrawn
+from shared.withdrawn import UNREAD, Lacking, LostLine, ids_of, names_any, withdrawn
 
 ONE_DAY = timedelta(days=1)
 DAY = date(2026, 5, 4)
@@ -1068,3 +1068,9 @@ def test_the_suppliers_id_names_a_sale_in_the_field_that_is_known_to_carry_it_or
     assert named is None or named.sale == A
     carried = "merchant_id" if known_as is MerchantId.SUPPLIER_ID else "transaction_id"
     assert matched.spelt(billed) == getattr(billed, carried) and matched.supplier_id(billed) == getattr(billed, carried).lower()
+
+
+def test_a_file_names_a_sale_by_its_request_id_in_any_case_and_no_other():
+    file = SettlementFile(written(DAY, [line(A)._replace(merchant_id=A.request_id.upper())]))
+    assert names_any({A.request_id, B.request_id}, [file])
+    assert not names_any({B.request_id}, [SettlementFile(written(DAY, [line(A)]))])

@@ -656,6 +656,7 @@ def test_where_more_look_the_same_than_are_read_none_is_sold_for_being_first_amo
     assert len(others) == MOST_ALIKE - 1 and first.open is not None
     refused = run(tap).transaction
     assert refused.state is State.REJECTED and refused.outcome.reason is Reason.POSSIBLE_DUPLICATE
+    assert refused.outcome.other_transaction_id in {transaction_id(Mode.LIVE, CALLER, key) for key in others}
     assert refused.request_id not in world.vends
 
 

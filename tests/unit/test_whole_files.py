@@ -363,8 +363,11 @@ def test_an_earlier_file_that_cannot_be_read_may_say_anything_so_no_silence_coun
     assert state(world, two.doubt) is State.REJECTED
 
 
-def test_an_earlier_file_is_read_by_itself_once_it_can_be_and_what_it_had_more_is_told(two):
+@pytest.mark.parametrize("is_there_one_more", [False, True])
+def test_an_earlier_file_is_read_by_itself_once_it_can_be_and_what_it_had_more_is_told(two, is_there_one_more):
     world = two.world
+    if is_there_one_more:
+        world.deliver(DAY, bill(two.first), stamp="20260502045900")
     first = world.deliver(DAY, bill(two.first), bill(two.second), stamp="20260502050000")
     world.deliver(DAY, bill(two.first), stamp="20260502050100")
     two.deliver_next()
