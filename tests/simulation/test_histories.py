@@ -10,7 +10,7 @@ import pytest
 from tests.simulation import coverage
 from tests.simulation.runner import Summary, replay, run_everywhere, run_seeds
 
-HISTORIES = 10_000
+HISTORIES = 5_000
 ROOT = Path(__file__).parents[2]
 
 

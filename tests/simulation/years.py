@@ -126,8 +126,8 @@ _KINDS: Final = (LookupBy.METER_NUMBER, LookupBy.ACCOUNT_NUMBER, LookupBy.MOBILE
 
 
 def _needed(world: "History", sale: Transaction, *, for_good: bool) -> bool:
-    """Whether anything needs the sale: it is open, a difference names it, or a day is compared with it."""
-    if sale.open is not None or sale.id in world.named_when_kept:
+    """Whether anything needs the sale: it is open, a difference names it, newer code wrote into it, or a day is compared with it."""
+    if sale.open is not None or sale.id in world.named_when_kept or sale.id in world.newer_code.documents:
         return True
     papers = world.store.papers.items()
     days = [paper.body for (kind, _), paper in papers if kind is PaperKind.SETTLEMENTS and paper.mark == day_marks(Mode.LIVE)[0]]
