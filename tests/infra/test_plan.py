@@ -241,7 +241,7 @@ HOLDS_DATA: Final = re.compile(
     [
         pytest.param(
             ['-var=alert_emails=["others@example.com"]'],
-            r"google_monitoring_(notification_channel|alert_policy)\..*",
+            r"google_monitoring_(notification_channel|alert_policy)\..*|google_billing_budget\..*",
             id="an alert's address",
         ),
         pytest.param(["-var=retention_days=2000"], r'module\.function\["reconcile"\].*', id="sales kept for longer"),
@@ -255,7 +255,7 @@ HOLDS_DATA: Final = re.compile(
         ),
         pytest.param(
             [RESTORED, "-var=served_database=restored"],
-            r'module\.restored\["restored"\]\..*|google_project_iam_member\.restored_user\[.*|module\.function\["\w+"\]\.google_cloudfunctions2_function\.this',
+            r'module\.restored\["restored"\]\..*|google_project_iam_member\.restored_user\[.*|module\.function\["\w+"\]\.google_cloudfunctions2_function\.this|google_cloud_scheduler_job\.export.*',
             id="a restored database, served",
         ),
         pytest.param(
