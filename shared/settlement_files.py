@@ -39,7 +39,8 @@ class FileUnreadable(Exception):
 class StoredFile:
     """A file, unread. `mark` changes whenever its bytes do; `chunks` reads it from the beginning, as often as it is called.
 
-    `earlier` are the other files of its day, which it corrects: each once, however many names its bytes have.
+    `earlier` are the other files of its day, which it corrects: each once, however many names its bytes have. One whose header cannot be
+    read is among them wherever its name allows it.
     """
 
     name: str
@@ -225,7 +226,14 @@ class Choice:
         foreign = {
             day: Refusal(files[-1].name, files[-1].mark, "the file is another merchant's", foreign=True) for day, files in theirs.items()
         }
-        return foreign | {day: self._latest(files) for day, files in ours.items()}
+        return foreign | {day: self._beside(self._latest(files), day, files, named) for day, files in ours.items()}
+
+    def _beside(self, latest: StoredFile | Refusal, day: date, files: Collection[_Named], named: Iterable[_Named]) -> StoredFile | Refusal:
+        """The file of a day, with those that may be of that day too: their names allow it, and their headers cannot be read."""
+        perhaps = [one.file for one in named if _key(one) in self._unread and one not in files and day in _days_by_name(one.said)]
+        if isinstance(latest, Refusal) or not perhaps:
+            return latest
+        return replace(latest, earlier=(*latest.earlier, *perhaps))
 
     def _of_no_day(self, named: Iterable[_Named]) -> Iterator[tuple[_Named, str]]:
         """The files of which neither header nor name says a day, and why: nobody else speaks of them."""

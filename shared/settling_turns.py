@@ -48,12 +48,14 @@ class Standing(Value, frozen=True):
     def _others(self, found: Found) -> list[str]:
         """The files that it is not known to have been settled with. One that is gone is none, and neither is another merchant's.
 
-        One that others had corrected, and that counts now, is news as well.
+        One that others had corrected, and that counts now, is news as well. So is one that might have been of a day around this one
+        while it could not be read, and is of another.
         """
         files = [found[one] for one in self.files if one in found and not is_foreign(found[one])]
-        corrected = earlier_files(found[one] for one in around(self.day) if one in found)
+        corrected = list(earlier_files(found[one] for one in around(self.day) if one in found))
         fresh = [file.known_as for file in files if file.known_as not in self._known]
-        return [*fresh, *(one for one in corrected if one not in self._known and one not in self.runs.earlier)]
+        elsewhere = (one for one in _placed(found) if broke_off(one) in self.runs.earlier and one not in corrected)
+        return [*fresh, *(one for one in corrected if one not in self._known and one not in self.runs.earlier), *elsewhere]
 
     @property
     def _known(self) -> frozenset[str]:
@@ -74,6 +76,12 @@ def around_asked(standing: Iterable[Standing], found: Found, asked: date) -> lis
 
 def is_foreign(file: StoredFile | Refusal) -> bool:
     return isinstance(file, Refusal) and file.foreign
+
+
+def _placed(found: Found) -> Iterator[str]:
+    """The files that are some day's."""
+    yield from (file.known_as for file in found.values() if isinstance(file, StoredFile))
+    yield from earlier_files(found.values())
 
 
 def earlier_files(files: Iterable[StoredFile | Refusal]) -> Iterator[str]:

@@ -363,6 +363,22 @@ def test_an_earlier_file_that_cannot_be_read_may_say_anything_so_no_silence_coun
     assert state(world, two.doubt) is State.REJECTED
 
 
+@pytest.mark.parametrize("is_named_on_its_day", [False, True])
+def test_a_file_whose_header_cannot_be_read_may_be_of_each_day_that_its_name_allows_so_no_silence_counts(is_named_on_its_day):
+    two = Two(days=4)
+    world, named = two.world, 0 if is_named_on_its_day else 1
+    for day, lines in ((DAY, (bill(two.first), bill(two.second))), (NEXT, (bill(two.control),))):
+        world.deliver(day, *lines, stamp=f"{day + named * ONE_DAY:%Y%m%d}050000")
+    other = NEXT + ONE_DAY if is_named_on_its_day else DAY - ONE_DAY  # as the files beside it are named, and no day of the doubt's
+    hidden = world.deliver(other, stamp=f"{other + named * ONE_DAY:%Y%m%d}040000")
+    world.shelf.unreadable = {hidden: 0}
+    settle(world)
+    assert state(world, two.doubt) is State.IN_DOUBT and opened(world) == set()
+    world.shelf.unreadable = {}
+    settle(world)
+    assert state(world, two.doubt) is State.REJECTED and opened(world) == set()
+
+
 @pytest.mark.parametrize("is_there_one_more", [False, True])
 def test_an_earlier_file_is_read_by_itself_once_it_can_be_and_what_it_had_more_is_told(two, is_there_one_more):
     world = two.world
