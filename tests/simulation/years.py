@@ -62,9 +62,14 @@ def _pass(world: "History", days: int) -> None:
     for _ in range(days // 100 + 1):  # no clock is set by years at once
         world.clock.now += min(days, 100) * ONE_DAY
         days -= 100
+    world.named_when_kept = _named_now(world)
+
+
+def _named_now(world: "History") -> set[str]:
+    """The sales that an open difference names."""
     papers = [paper.body for (kind, _), paper in world.store.papers.items() if kind is PaperKind.DISCREPANCIES]
     named = [body for body in papers if body["status"] == OPEN]
-    world.named_when_kept = {body["transactionId"] for body in named} | {(body["ours"] or {}).get("alsoHeldBy") for body in named}
+    return {body["transactionId"] for body in named} | {(body["ours"] or {}).get("alsoHeldBy") for body in named}
 
 
 def _storm(world: "History") -> None:
@@ -126,8 +131,9 @@ _KINDS: Final = (LookupBy.METER_NUMBER, LookupBy.ACCOUNT_NUMBER, LookupBy.MOBILE
 
 
 def _needed(world: "History", sale: Transaction, *, for_good: bool) -> bool:
-    """Whether anything needs the sale: it is open, a difference names it, newer code wrote into it, or a day is compared with it."""
-    if sale.open is not None or sale.id in world.named_when_kept or sale.id in world.newer_code.documents:
+    """Whether anything needs the sale: it is open, a difference names it or did, newer code wrote into it, or a day is compared with it."""
+    named = world.named_when_kept | _named_now(world)  # a settlement amid the faults may find a difference, or end one
+    if sale.open is not None or sale.id in named or sale.id in world.newer_code.documents:
         return True
     papers = world.store.papers.items()
     days = [paper.body for (kind, _), paper in papers if kind is PaperKind.SETTLEMENTS and paper.mark == day_marks(Mode.LIVE)[0]]
