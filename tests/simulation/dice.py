@@ -22,7 +22,7 @@ PAUSES = (0.05, 1.0, 5.0, 20.0)
 class Dice:
     """Implements `scheduler.Chance` by a seed. `breaks`: processes may pause for longer than the promise assumes."""
 
-    __slots__ = ("_breaks", "_calm", "_draw", "_faults", "_refused", "_slow", "_steps_next", "_weak", "_weakness", "clocks")
+    __slots__ = ("_breaks", "_calm", "_dies_at", "_draw", "_faults", "_refused", "_slow", "_steps_next", "_weak", "_weakness", "clocks")
 
     def __init__(self, rng: Random, *, breaks: bool) -> None:
         self._draw = rng.random
@@ -34,7 +34,7 @@ class Dice:
         self._weakness = self._draw()
         self.clocks = CLOCKS[int(self._draw() * len(CLOCKS))]
         self._steps_next = ""
-        self._refused = ""
+        self._refused = self._dies_at = ""
         self._slow: Mapping[str, float] | None = None
 
     def calm_down(self) -> None:
@@ -59,7 +59,14 @@ class Dice:
         """From now on nobody gets an answer to the calls of that name, although all else is calm."""
         self._refused = call
 
+    def will_die_at(self, call: str) -> None:
+        """Let whoever makes the next call of that name die once it has been made, although all else is calm."""
+        self._dies_at = call
+
     def strike(self, call: Call, task: Task) -> Fault | float | None:
+        if call.name == self._dies_at:
+            self._dies_at = ""
+            return Fault.CRASH_AFTER
         if call.name == self._refused:
             return Fault.REFUSED
         if self._calm:

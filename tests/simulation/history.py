@@ -74,6 +74,8 @@ class History(World):
         trade = self._trade()
         if trade != "none":
             self.somebody_is_not_answered()
+        if trade == "quiet" and self.pick(2):
+            self._a_process_dies_in_an_exchange()
         if trade == "on":
             self._others_buy(1 + self.pick(2))
         if self.store.open and self.pick(2):
@@ -134,6 +136,14 @@ class History(World):
             self.clock.now = max(self.clock.now, self.began + NEAR)
         self.character.will(NOT_ANSWERED[self.pick(len(NOT_ANSWERED))])
         self._others_buy(1, VasType.BILL_PAYMENT if self.character.fee_is_on_top and self.pick(3) == 0 else None)
+
+    def _a_process_dies_in_an_exchange(self) -> None:
+        """And another sells, while the lease of the first runs on: what is sold within it was not sold after it."""
+        self.saw("a process dies in an exchange")
+        self.dice.will_die_at("supplier.vend")
+        self.somebody_is_not_answered()
+        self.clock.now += timedelta(seconds=self.pick(30))
+        self._others_buy(1)
 
     def _what_they_misread_becomes_a_control(self) -> None:
         """Of the sale that somebody misread: as the last one of its service, beside one that is not answered."""
@@ -228,11 +238,13 @@ class History(World):
         while business_day(self.clock.now) <= last:
             self.move_to_morning()
         hides_what_is_in_doubt = self.pick(2 if self._are_doubts_sold() else 6) == 0
-        miscounts_it_first, spoils_all = self.pick(2) == 0, self.pick(4) == 0
+        hides_it_first, miscounts_it_first, spoils_all = self.pick(3) == 0, self.pick(2) == 0, self.pick(4) == 0
         spoilt = min(days) + self.pick(3) * ONE_DAY - self.pick(2) * ONE_DAY
         while day <= last:
             if hides_what_is_in_doubt:
-                if miscounts_it_first:
+                if hides_it_first and day == spoilt:
+                    self._deliver_behind_a_header_that_cannot_be_read(day)
+                elif miscounts_it_first:
                     self._deliver(
                         "miscounted, before others", day, lines_of(day, self.switch.vends, self.character.file_id), miscounted_by=1
                     )
@@ -304,6 +316,13 @@ class History(World):
         self.clock.now += timedelta(seconds=1)
         self.shelf.deliver(day, lines, self.clock.now, miscounted_by=miscounted_by)
         return self.clock.now
+
+    def _deliver_behind_a_header_that_cannot_be_read(self, day: date) -> None:
+        """A day's true file: its name, of that day or of the next, says two days, and nobody can tell of which it is."""
+        self.saw("file: its header cannot be read")
+        morning = self.clock.now.replace(year=day.year, month=day.month, day=day.day) + self.pick(2) * ONE_DAY
+        name = self.shelf.deliver(day, lines_of(day, self.switch.vends, self.character.file_id), morning)
+        self.shelf.unreadable[name] = False
 
     def _people_come(self) -> None:
         pick = self.pick

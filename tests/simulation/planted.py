@@ -27,6 +27,7 @@ from shared import (
     settling_past,
     shown,
     silence,
+    sold,
     transaction,
     vending,
     withdrawn,
@@ -87,9 +88,11 @@ def _changed(function: FunctionType, changes: list[Change]) -> CodeType:
         if source.count(old) != 1:
             raise LookupError(f"{function.__qualname__} holds {old!r} {source.count(old)} times")
         source = source.replace(old, new)
-    made: dict[str, FunctionType] = {}
+    made: dict[str, Any] = {}
     exec(compile(source, inspect.getfile(function), "exec"), function.__globals__, made)
-    return made[function.__name__].__code__
+    found = made[function.__name__]
+    code: CodeType = getattr(found, "__func__", found).__code__  # that of a class method is in it
+    return code
 
 
 _vend_read = answers.vend_read
@@ -409,6 +412,14 @@ PLANTS = (
     plant(
         "a day is settled without its file that cannot be read",
         (settling._check, swap("if of == day or", "if of == day and not refusal.unread or")),
+    ),
+    plant(
+        "a file whose header cannot be read is of one day alone",
+        (settlement_files.Choice._beside, swap("isinstance(latest, Refusal) or not perhaps", "True")),
+    ),
+    plant(
+        "what is sold within a dead process's lease was sold after it",
+        (sold.Sold.of.__func__, swap("sale.send_ended_at or sale.lease_until", "sale.send_ended_at or sale.created_at")),
     ),
     plant(
         "a day that was refused is forgotten",
