@@ -5,7 +5,7 @@ import sys
 import time
 import tomllib
 from collections import Counter
-from contextlib import closing
+from contextlib import ExitStack, closing
 from math import inf
 from pathlib import Path
 from random import Random
@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from tests.mutation import lines, trials
+from tests.mutation import anew, lines, trials
 from tests.mutation.mutants import ROOT, Mutant, mutants_of
 
 GOAL: Final = 0.97
@@ -63,9 +63,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many at once")
     parser.add_argument("--only", nargs="*", default=[], help="modules, as parts of their paths")
     parser.add_argument("--equivalents", action="store_true", help="try those that are listed as equivalent: none may be noticed")
-    parser.add_argument(
-        "--budget", type=float, default=inf, help="seconds of tests for each mistake, beside the histories: for a first look"
-    )
+    parser.add_argument("--budget", type=float, default=inf, help="seconds of tests for each mistake: for a first look")
     given = parser.parse_args()
 
     began = time.monotonic()
@@ -94,12 +92,14 @@ def main() -> int:
             f"{len(covered.seconds)} tests, in {sum(covered.seconds.values()):.0f} s; begun after {time.monotonic() - began:.0f} s",
             flush=True,
         )
-        unnoticed = trials.untouched(covered)
-        if unnoticed is not None:
-            raise RuntimeError(f"without any mistake, {unnoticed} fails in a process of its own")
         mutants, numbers = [mutant for mutant, _ in to_try], [at for _, at in to_try]
-        with closing(trials.tried(tests, covered, mutants, numbers, given.jobs, given.budget)) as ended:
-            for result in ended:
+        with ExitStack() as until:
+            address = until.enter_context(anew.served())
+            unnoticed = trials.untouched(covered, address)
+            if unnoticed is not None:
+                raise RuntimeError(f"without any mistake, {unnoticed} fails in a process of its own")
+            ended = trials.tried(tests, covered, mutants, numbers, given.jobs, given.budget, address)
+            for result in until.enter_context(closing(ended)):
                 results.append(result)
                 if (result.noticed_by is None) != given.equivalents:
                     how = "survived" if result.noticed_by is None else f"noticed by {result.noticed_by}"

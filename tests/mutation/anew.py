@@ -1,18 +1,34 @@
-"""One trial in a process of its own: a module is imported with the mistake in it."""
+"""Trials in processes of their own: a module is imported with the mistake in it.
+
+One process has imported what others wrote and nothing of the product. It forks for each trial: to import all of that again would take
+most of the time.
+"""
 
 import ast
+import importlib
 import importlib.abc
 import importlib.machinery
 import json
+import os
+import signal
+import socket
+import socketserver
+import subprocess
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from tests.mutation.mutants import ROOT, mutants_of
+
+OURS: Final = ("shared", "tests", "local", "functions", "bench", "conftest", "__main__")
+COLLECTING: Final = 120  # seconds: a mistake that is made as a module is imported may never end
+BEGUN: Final = "begun"
+IMPORTED_BEFORE: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # the plugins are: their own assertions stay bare
 
 
 class Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -37,23 +53,79 @@ class Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(ast.fix_missing_locations(self._tree), str(self._file), "exec"), vars(module))
 
 
-def main(asked: str, answer: str) -> None:
-    question = json.loads(Path(asked).read_text())
-    tree = mutants_of(ROOT / question["file"])[question["number"]].tree if question["number"] is not None else None
-    if question["file"] in {str(getattr(module, "__file__", "")).removeprefix(f"{ROOT}/") for module in sys.modules.values()}:
-        raise RuntimeError(f"{question['file']} was imported too early")
-    sys.meta_path.insert(0, Planted(question["file"], tree))
-    from tests.mutation import trials
+class Forking(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
+    """Forks for each question."""
 
-    names = question["names"]
+    request_queue_size = 100
 
-    def then(tests: trials.Tests) -> None:
-        noticed = tests.first_that_fails([name for name in names if name in tests.items], question["seconds"])
-        Path(answer).write_text(json.dumps({"noticed_by": noticed}))
 
-    files = list(dict.fromkeys(name.partition("::")[0] for name in names if name != trials.HISTORIES))
-    ended = pytest.main([*trials.OPTIONS, *(files or ["tests/unit/test_money.py"])], plugins=[trials.Session(then)])
-    sys.exit(int(ended))
+class Answering(socketserver.StreamRequestHandler):
+    """Says that the tests have begun, and then which of them notices the mistake. Whoever is ended by a limit says nothing more."""
+
+    def handle(self) -> None:
+        question = json.loads(self.rfile.readline())
+        signal.setitimer(signal.ITIMER_REAL, COLLECTING)
+        tree = mutants_of(ROOT / question["file"])[question["number"]].tree if question["number"] is not None else None
+        if "shared" in sys.modules:
+            raise RuntimeError("the product was imported too early")
+        sys.meta_path.insert(0, Planted(question["file"], tree))
+        from tests.mutation import trials
+
+        names = question["names"]
+
+        def then(tests: trials.Tests) -> None:
+            self._say(BEGUN)
+            self._say(tests.first_that_fails([name for name in names if name in tests.items], question["seconds"]))
+
+        files = list(dict.fromkeys(name.partition("::")[0] for name in names if name != trials.HISTORIES))
+        with suppress(BaseException):  # what cannot be imported says nothing
+            pytest.main([*trials.OPTIONS, *IMPORTED_BEFORE, *(files or ["tests/unit/test_money.py"])], plugins=[trials.Session(then)])
+
+    def _say(self, what: str | None) -> None:
+        self.wfile.write(json.dumps(what).encode() + b"\n")
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The process that forks, with whatever of others this one has imported by now; the address of its socket."""
+    others = [name for name in sys.modules if name.partition(".")[0] not in OURS]  # in the order in which they were imported
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"{folder}/socket"
+        command = [sys.executable, "-m", "tests.mutation.anew", address]
+        with subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, text=True
+        ) as process:
+            assert process.stdin is not None and process.stdout is not None
+            try:
+                print(json.dumps(others), file=process.stdin, flush=True)
+                process.stdout.readline()  # it listens
+                yield address
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def asked(address: str, file: str, number: int | None, names: Sequence[str], seconds: dict[str, float]) -> str | None:
+    """Which of these tests notices the mistake: their names, in this order, with how long each takes without it."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(address)
+        with connection.makefile("rw") as stream:
+            print(json.dumps({"file": file, "number": number, "names": names, "seconds": seconds}), file=stream, flush=True)
+            said = [json.loads(line) for line in stream]
+    if not said:
+        return "what cannot be imported"
+    return "the limit of time or memory" if len(said) == 1 else said[1]
+
+
+def main(address: str) -> None:
+    for name in json.loads(sys.stdin.readline()):
+        with suppress(Exception):  # a part of a package that only its package can import
+            importlib.import_module(name)
+    with Forking(address, Answering) as server:
+        print("listening", flush=True)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in (1, 2):
+            os.dup2(nothing, stream)
+        server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from typing import IO, Any, Final
 import pytest
 from _pytest.runner import runtestprotocol
 
+from tests.mutation.anew import asked
 from tests.mutation.lines import AS_IMPORTED, Covered, caches_of_the_product, functions_of_the_product, listening, within
 from tests.mutation.mutants import ROOT, Mutant
 
@@ -160,8 +160,13 @@ class Tests:
         return None
 
 
-def tried(tests: Tests, covered: Covered, mutants: Sequence[Mutant], numbers: Sequence[int], jobs: int, budget: float) -> Generator[Trial]:
-    """Try each of the mistakes. `numbers` say where each stands among all of its module; `budget` bounds the seconds of the tests."""
+def tried(
+    tests: Tests, covered: Covered, mutants: Sequence[Mutant], numbers: Sequence[int], jobs: int, budget: float, address: str
+) -> Generator[Trial]:
+    """Try each of the mistakes. `numbers` say where each stands among all of its module; `budget` bounds the seconds of the tests.
+
+    `address` is that of `anew`.
+    """
     living: dict[tuple[str, str, int], list[Any]] = {}
     for function in functions_of_the_product():
         code = function.__code__
@@ -183,7 +188,7 @@ def tried(tests: Tests, covered: Covered, mutants: Sequence[Mutant], numbers: Se
                 return {"noticed_by": tests.first_that_fails(names, covered.seconds)}
 
             return struck
-        return lambda: {"noticed_by": _anew(mutant.file, numbers[at], names, covered)}
+        return lambda: {"noticed_by": _anew(address, mutant.file, numbers[at], names, covered)}
 
     with closing(forked([trial(at) for at in range(len(mutants))], jobs)) as answers:
         for at, answer in enumerate(answers):
@@ -199,11 +204,11 @@ def _selected(covered: Covered, mutant: Mutant, users: "Users") -> list[str]:
 
 
 def _within(budget: float, covered: Covered, names: list[str]) -> list[str]:
-    """As many of the tests as take so long together, and the simulated histories."""
+    """As many of the tests as take so long together, the simulated histories last."""
     left, chosen = budget, []
     for name in names:
         left -= covered.seconds[name]
-        if left >= 0 or name == HISTORIES:
+        if left >= 0:
             chosen.append(name)
     return chosen
 
@@ -263,21 +268,14 @@ def _names(node: ast.AST) -> frozenset[str]:
     )
 
 
-def _anew(file: str, number: int | None, names: Sequence[str], covered: Covered) -> str | None:
+def _anew(address: str, file: str, number: int | None, names: Sequence[str], covered: Covered) -> str | None:
     """Import everything anew, with the mistake, and run these tests: first those of a few files."""
     first = list(dict.fromkeys(name.partition("::")[0] for name in names[:FIRST_FILES] if name != HISTORIES))
     parts = [[name for name in names if name.partition("::")[0] in first], [name for name in names if name.partition("::")[0] not in first]]
     for part in filter(None, parts):
-        with tempfile.NamedTemporaryFile("w+") as asked, tempfile.NamedTemporaryFile("r") as answer:
-            json.dump({"file": file, "number": number, "names": part, "seconds": {name: covered.seconds[name] for name in part}}, asked)
-            asked.flush()
-            command = [sys.executable, "-m", "tests.mutation.anew", asked.name, answer.name]
-            ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-            said = answer.read()
-        if not said:
-            return "the limit of time or memory" if ended.returncode < 0 else "what cannot be imported"
-        if (noticed := json.loads(said)["noticed_by"]) is not None:
-            return str(noticed)
+        noticed = asked(address, file, number, part, {name: covered.seconds[name] for name in part})
+        if noticed is not None:
+            return noticed
     return None
 
 
@@ -346,7 +344,7 @@ def _end(process: int) -> None:
         return
 
 
-def untouched(covered: Covered) -> str | None:
+def untouched(covered: Covered, address: str) -> str | None:
     """Import everything anew without a mistake, and run a few tests: which of them fails."""
     names = sorted((name for name in covered.seconds if name != AS_IMPORTED), key=covered.cost)[:FIRST_FILES]
-    return _anew("shared/money.py", None, [*names, HISTORIES], covered)
+    return _anew(address, "shared/money.py", None, [*names, HISTORIES], covered)

@@ -74,10 +74,10 @@ async def test_a_body_that_drips_is_not_waited_for_longer_than_a_body_may_take(m
 def test_a_query_of_ever_so_many_names_takes_no_longer_for_each():
     def seconds(names: int) -> float:
         request = Request({"type": "http", "query_string": "&".join(f"n{name}" + "=" for name in range(names)).encode(), "headers": []})
-        began = time.process_time()
+        began = time.perf_counter()
         with pytest.raises(Problem):
             api.query(request, "day")
-        return time.process_time() - began
+        return time.perf_counter() - began
 
     assert min(seconds(8_000) for _ in range(3)) < 64 * min(seconds(500) for _ in range(3))  # sixteen times as many; each with each: 256
 
