@@ -87,6 +87,14 @@ def test_the_database_that_is_served_is_what_is_exported(planned_with: PlannedWi
     assert job["http_target.0.uri"].endswith("/databases/restored:exportDocuments")
 
 
+def test_jobs_and_builds_may_be_in_regions_of_their_own(planned_with: PlannedWith) -> None:
+    plan = planned_with("uat", ABROAD, "-var=scheduler_region=europe-west1", "-var=build_region=us-central1")
+    assert policies.broken(plan) == []
+    assert {job["region"] for job in plan.of("cloud_scheduler_job")} == {"europe-west1"}
+    assert {trigger["location"] for trigger in plan.of("cloudbuild_trigger")} == {"us-central1"}
+    assert {function["location"] for function in plan.of("cloudfunctions2_function")} == {"africa-south1"}
+
+
 def test_an_export_that_does_not_begin_is_noticed(everything: Planned) -> None:
     (metric,) = (each for each in everything("uat").of("logging_metric") if each["name"] == "vas/attempt_failed")
     assert '"export"' in metric["filter"]
