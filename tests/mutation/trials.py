@@ -184,7 +184,8 @@ def tried(
         if mutant.is_in_function and not covered.as_imported(mutant.file, *mutant.lines):
 
             def struck() -> Any:
-                _strike(mutant, living, caches)
+                if not _strike(mutant, living, caches):
+                    return {"noticed_by": _anew(address, mutant.file, numbers[at], names, covered)}
                 return {"noticed_by": tests.first_that_fails(names, covered.seconds)}
 
             return struck
@@ -213,16 +214,22 @@ def _within(budget: float, covered: Covered, names: list[str]) -> list[str]:
     return chosen
 
 
-def _strike(mutant: Mutant, living: dict[tuple[str, str, int], list[Any]], caches: Iterable[Any]) -> None:
-    """Give the living functions the code of the mistake."""
+def _strike(mutant: Mutant, living: dict[tuple[str, str, int], list[Any]], caches: Iterable[Any]) -> bool:
+    """Give the living functions the code of the mistake, or none of them where one cannot take it.
+
+    A function in a function cannot that uses other names of the outer one than before: those are bound where it is made.
+    """
     path = str(ROOT / mutant.file)
     planted = compile(ast.fix_missing_locations(mutant.tree), path, "exec")
-    for code in within(planted):
-        for function in living.get((path, code.co_qualname, code.co_firstlineno), ()):
-            if function.__code__ != code and function.__code__.co_freevars == code.co_freevars:
-                function.__code__ = code
+    found = [(function, code) for code in within(planted) for function in living.get((path, code.co_qualname, code.co_firstlineno), ())]
+    struck = [(function, code) for function, code in found if function.__code__ != code]
+    if any(function.__code__.co_freevars != code.co_freevars for function, code in struck):
+        return False
+    for function, code in struck:
+        function.__code__ = code
     for cache in caches:
         cache.cache_clear()
+    return True
 
 
 class Users:

@@ -10,6 +10,7 @@ import textwrap
 
 import pytest
 
+from tests.mutation import trials
 from tests.mutation.__main__ import core, equivalents
 from tests.mutation.mutants import ROOT, mutants_in, mutants_of
 
@@ -86,6 +87,22 @@ def test_every_mistake_of_a_module_has_a_name_of_its_own_and_compiles(path):
 def test_every_equivalent_has_its_reason():
     for (file, _, _), reason in equivalents().items():
         assert (ROOT / file).is_file() and len(reason.split()) >= 4, file
+
+
+@pytest.mark.parametrize(("new", "takes_it"), [("limit - 1", True), ("None", False)])
+def test_a_function_in_a_function_takes_no_code_that_uses_other_names_of_the_outer_one(new, takes_it):
+    def made(limit):
+        def given():
+            return limit + 1
+
+        return given
+
+    file, given = "shared/made_up.py", made(5)
+    lines = ["def made(limit):", "    def given() -> int | None:", "        return limit + 1", "    return given"]
+    (mutant,) = [mutant for mutant in mutants_in(file, "\n".join(lines)) if new in mutant.new]
+    living = {(str(ROOT / file), "made.<locals>.given", 2): [given]}
+    assert trials._strike(mutant, living, []) is takes_it
+    assert given() == (4 if takes_it else 6)
 
 
 TRIALS = """
