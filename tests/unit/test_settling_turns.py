@@ -27,6 +27,8 @@ def test_only_another_merchants_file_is_foreign():
 
 
 KNOWN = settled(files={DAY.isoformat(): "one/m"})
+BROKE_OFF = settled(files={DAY.isoformat(): "one/m"}, earlier=(broke_off("zero/m"),))
+FAR = DAY + 5 * ONE_DAY
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,18 @@ KNOWN = settled(files={DAY.isoformat(): "one/m"})
         (settled(refusal=Refusal("two", "m", "broken")), {DAY: Refusal("two", "m", "broken")}, Turn.FRESH),
         (settled(refusal=Refusal("two", "m", "broken")), {DAY: stored("two", "n")}, Turn.NEWS),
         (settled(files={DAY.isoformat(): broke_off("one/m")}), {DAY: stored()}, Turn.WAITING),
+        (BROKE_OFF, {DAY: stored()}, None),
+        (BROKE_OFF, {DAY: stored("one", "m", stored("zero"))}, Turn.WAITING),
+        (BROKE_OFF, {DAY: stored(), FAR: stored("zero")}, Turn.WAITING),
+        (BROKE_OFF, {DAY: stored(), FAR: stored("other", "m", stored("zero"))}, Turn.WAITING),
+        (BROKE_OFF, {DAY: stored(), FAR: Refusal("zero", "m", "broken")}, None),
+        (BROKE_OFF, {DAY: stored(), FAR: stored("zero", "n")}, None),
+        (BROKE_OFF, {DAY: stored("one", "m", stored("zero"), stored("other"))}, Turn.NEWS),
+        (
+            settled(files={NEXT.isoformat(): "one/m"}, refusal=Refusal("zero", "m", "broken")),
+            {NEXT: stored("one", "m", stored("zero"))},
+            Turn.FRESH,
+        ),
         (Standing(DAY, None, Runs()), {}, Turn.FRESH),
         (Standing(DAY, None, Runs()), {DAY: stored()}, Turn.NEWS),
         (Standing(YESTERDAY, Paper("y", {"status": "balanced"}), Runs()), {}, Turn.FRESH),
@@ -61,7 +75,7 @@ def test_when_it_is_a_days_turn(standing, found, turn):
 
 def test_days_with_news_go_first_then_those_never_settled_then_those_that_wait_and_the_oldest_of_each_first():
     days = [DAY + number * ONE_DAY for number in (0, 3, 6, 12, 15)]
-    waiting, new, fresh, older, ended = days
+    waiting, fresh, older, new, ended = days
     standing = [
         Standing(waiting, Paper("a", {"status": "provisional"}), Runs()),
         Standing(fresh, None, Runs()),
