@@ -206,7 +206,7 @@ def read_prevend(heard: Heard, order: Order, mode: Mode) -> Prevended | Rejected
         )
     if reply.meaning is not None:
         return refused(reply, reply.meaning.prevend_reason(order.vas_type))
-    is_refusal = reply.status == 400 or (400 <= reply.status < 500 and reply.code is not None)
+    is_refusal = 400 <= reply.status < 500 and (reply.status == 400 or reply.code is not None)
     return refused(reply, Reason.PREVEND_REFUSED if is_refusal else Reason.TEMPORARILY_UNAVAILABLE)
 
 
@@ -272,7 +272,7 @@ def refused(reply: Reply, reason: Reason) -> Rejected:
 
 def _doubt(reply: Reply, receipt: Receipt | None, statement: Statement) -> Doubt | None:
     """What in a 2xx speaks against the sale that it names. A bare 202 does, unless the goods are in it."""
-    has_goods = receipt is not None and bool(receipt.tokens or receipt.pin or receipt.tokens_due is TokensDue.DELIVERED)
+    has_goods = receipt is not None and (receipt.tokens_due is TokensDue.DELIVERED or bool(receipt.tokens))
     doubt = statement.doubt(has_goods=has_goods)
     return Doubt.NOT_YET if doubt is None and reply.status == _ACCEPTED and not has_goods else doubt
 

@@ -16,17 +16,12 @@ CHARGE_NAME_KEYS: Final = ("description", "name", "type")
 CHARGE_AMOUNT_KEYS: Final = ("amount", "value")
 
 _DEBT: Final = re.compile(r"arrear|debt|(?<![a-z])aux(?![a-z])|auxiliary|recover", re.IGNORECASE)
-_RECOVERY_WORDS: Final = re.compile(  # of the name of a recovery. Another word beside them may make it a balance, or a relief
+_RECOVERY_WORDS: Final = re.compile(  # of the name of a recovery. Any other word may make it a balance, a relief, or the energy
     r"arrears?|debts?|aux|auxiliary|recover(?:y|ies|ed)|(?:re)?payments?|paid|install?ments?|collect(?:ion|ed)|deduct(?:ion|ed)|settlement"
     r"|charges?|amount|water|sewer|sewerage|sanitation|refuse|rates?|property|rent|rental|loan|fines?|penalty|interest|sundry|other|old"
     r"|historic|municipal|municipality|city|council|local|authority|accounts?|acc|type|of|on|for|the|in|to|and|from|against|towards"
 )
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_NO_RECOVERY: Final = re.compile(  # what is still owed, what was sold, and what belongs to the energy
-    r"balance|remain|outstanding|(?<![a-z])(?:owe|due|unpaid|opening|closing|brought|carried|before|after|total|limit)"
-    r"|(?<![a-z])(?:vat|tax|levy|energy|electric|unit|kwh|free|fbe|e?bsst|token|fee|refund|credit|rebate|discount|revers)",
-    re.IGNORECASE,
-)
 _BALANCE: Final = re.compile(r"balance|(?<![a-z])(?:still )?outstanding|(?<![a-z])remaining", re.IGNORECASE)
 _ENERGY_GIVEN: Final = re.compile(r"(?<![a-z])(?:free|fbe|e?bsst|units?|kwh|kl|tokens?)(?![a-z])", re.IGNORECASE)
 _UNITS_KEY: Final = re.compile(r".*(?:unit|kwh|kilolit|free).*|kl|quantity|volume|energy|consumption")
@@ -64,8 +59,8 @@ def recovers_all(said: object, amount: Money) -> bool:
 
 
 def _names_recovery(name: str) -> bool:
-    """Whether each word of a charge's name may stand in the name of a recovery, and none says that it is something else."""
-    return _NO_RECOVERY.search(name) is None and all(_RECOVERY_WORDS.fullmatch(word.lower()) for word in _WORD.findall(name))
+    """Whether each word of a charge's name may stand in the name of a recovery."""
+    return all(_RECOVERY_WORDS.fullmatch(word.lower()) for word in _WORD.findall(name))
 
 
 def quotes_units(sold: Mapping[str, object]) -> bool:

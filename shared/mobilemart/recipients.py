@@ -17,11 +17,11 @@ def names_another(named: object, order: Order) -> bool | None:
 
     Leading zeros, separators, and `27` or `+27` for `0` make no difference. Of a masked number, the digits that show decide.
     """
-    if isinstance(named, bool) or not isinstance(named, str | int):
+    if not isinstance(named, str | int):  # true and false have no digits
         return None
     plain = _HIDDEN.sub("*", _SEPARATORS.sub("", _MASKED.sub("*", str(named))))
     pieces = plain.split("*")
-    if not any(pieces) or (len(pieces) == 1 and not plain.strip("0")):
+    if not any(pieces) or not plain.strip("0"):
         return None
     forms = _forms(order)
     if len(pieces) == 1:

@@ -167,8 +167,6 @@ def _statements(said: Mapping[str, object]) -> Iterator[tuple[_Role, _Within, ob
     while left:
         holder, within = left.popleft()
         for key, value in holder.items():
-            if value is None:
-                continue
             role, beneath = _place(key[:_LONGEST_NAME], within)
             if isinstance(value, dict) and role is not _Role.ERROR:
                 left.append((value, beneath))

@@ -1,5 +1,7 @@
 """Under which names an answer may speak against its sale, and in which objects: each name that is known is read."""
 
+from decimal import Decimal
+
 import pytest
 
 from shared.mobilemart.status_words import Says
@@ -109,6 +111,54 @@ def test_what_goes_to_nobody_names_nobody_and_of_an_unnamed_recipient_nothing_is
         assert said({name: "0999999999"}, UNNAMED) == NOTHING
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "stated"),
+    [
+        ({"error": "E5"}, {"errorCode": 0}, Statement(has_error=True)),
+        ({"requestId": "another"}, {"merchantRequestId": REQUEST_ID}, Statement(other_request=True)),
+        ({"meterNumber": "0999999999"}, {"meterNo": METER.recipient}, Statement(other_recipient=True)),
+        ({"msisdn": "0999999999"}, {"accountNumber": METER.recipient}, Statement(other_recipient=True)),
+        ({"status": "Failed"}, {"state": "Success"}, Statement(status=Says.NO)),
+        ({"status": "Pending"}, {"state": "Partying"}, Statement(status=Says.NOT_YET)),
+        ({"status": "Partying"}, {"state": "Success"}, Statement(status=Says.UNKNOWN)),
+    ],
+    ids=str,
+)
+def test_what_speaks_against_a_sale_is_not_outweighed_by_what_speaks_for_it(
+    first: dict[str, object], second: dict[str, object], stated: Statement
+) -> None:
+    assert said(first) == said(first | second) == said(second | first) == stated
+    assert said({"data": first} | second) == said({"data": second} | first) == stated
+
+
+@pytest.mark.parametrize("nobody", [None, "", "n/a", "0000", "****", True, [], {}], ids=repr)
+def test_beside_a_number_that_names_nobody_all_others_are_read(nobody: object) -> None:
+    assert said({"meterNumber": nobody, "msisdn": "0999999999"}) == Statement(other_recipient=True)
+    assert said({"meterNumber": nobody, "requestId": "another"}) == Statement(other_request=True)
+    assert said({"meterNumber": nobody, "meterNo": "0999999999", "status": "Failed"}) == Statement(status=Says.NO, other_recipient=True)
+    assert said({"recipient": nobody}) == NOTHING
+
+
+@pytest.mark.parametrize("nothing", [None, [], {}, [[]]], ids=repr)
+def test_an_empty_member_hides_nothing_that_stands_after_it(nothing: object) -> None:
+    for name in ("anything", "status", "error", "requestId", "message"):
+        assert said({name: nothing}) == NOTHING
+        assert (
+            said({name: nothing, "vendStatus": "Failed"})
+            == said({"slip": {name: nothing, "vendStatus": "Failed"}})
+            == Statement(status=Says.NO)
+        )
+
+
+@pytest.mark.parametrize("listed", [lambda one: [one], lambda one: [[one]], lambda one: [[], [[one], []]], lambda one: ["", [one]]])
+def test_what_stands_in_a_list_is_read_however_deep_the_lists(listed) -> None:
+    assert said({"status": listed("Failed")}) == said({"slip": listed({"status": "Failed"})}) == Statement(status=Says.NO)
+    assert said({"requestId": listed("another")}) == Statement(other_request=True)
+    assert said({"meterNumber": listed("0999999999")}) == Statement(other_recipient=True)
+    for error in ("E5", {"code": 5}, {"anything": {"deeper": "no stock"}}):
+        assert said({"errors": listed(error)}) == said({"slip": {"errors": listed(error)}}) == Statement(has_error=True)
+
+
 @pytest.mark.parametrize("envelope", named("additionalDetails data transaction result response vend sale details"))
 def test_in_an_envelope_stands_the_sale_itself(envelope: str) -> None:
     for members in ({"code": "05"}, {"message": "It has failed."}, {"data": {"code": "05"}}):
@@ -121,6 +171,8 @@ def test_in_a_part_of_the_sale_a_code_and_a_text_for_people_are_not_its_status(p
     for members in ({"code": "05"}, {"message": "It has failed."}, {"data": {"code": "05"}}):
         assert said({part: members}) == NOTHING
     assert said({part: {"status": "Failed"}}).status is Says.NO
+    for whole in named("result response status"):
+        assert said({part: {whole: {"code": "05"}}}).status is Says.NO
 
 
 @pytest.mark.parametrize("whole", named("status transactionStatus state outcome"))
@@ -130,10 +182,12 @@ def test_in_a_status_stand_its_code_and_its_words(whole: str) -> None:
         *({name: "Failed"} for name in named("text message msg description desc detail reason name value info")),
     ):
         assert said({whole: members}).status is Says.NO
-    assert said({whole: {"anything": "Failed"}}) == NOTHING
+    assert said({whole: {"anything": "Failed"}}) == said({whole: {"data": {"code": "05"}}}) == NOTHING
+    assert said({whole: {"errorCode": "E5"}}) == Statement(has_error=True)
+    assert said({whole: {"pending": True}}) == said({whole: {"approved": False}}) == Statement(status=Says.NO)
 
 
-@pytest.mark.parametrize("customer", named("consumerDetails consumer customer customerDetails meterDetails accountStatus"))
+@pytest.mark.parametrize("customer", named("consumerDetails consumer customer customerDetails meter meterDetails accountStatus"))
 def test_the_status_of_a_customer_is_not_the_sales(customer: str) -> None:
     for members in ({"status": "Blocked"}, {"error": "E5"}, {"code": "05"}, {"success": False}, {"data": {"status": "Failed"}}):
         assert said({customer: members}) == said({"slip": {customer: members}}) == NOTHING
@@ -155,7 +209,7 @@ def test_an_empty_member_names_nothing_and_a_name_is_read_up_to_60_letters() -> 
 
 
 @pytest.mark.parametrize(
-    "same", [REQUEST_ID, REQUEST_ID.upper(), REQUEST_ID.replace("-", ""), f"{{{REQUEST_ID}}}", "", "0", "00-00", True, 0]
+    "same", [REQUEST_ID, REQUEST_ID.upper(), REQUEST_ID.replace("-", ""), f"{{{REQUEST_ID}}}", "", "0", "00-00", True, 0, Decimal("1.5")]
 )
 def test_our_request_in_any_form_or_none_is_no_other_request(same: object) -> None:
     assert said({"requestId": same}) == NOTHING

@@ -175,6 +175,29 @@ def test_of_joined_tokens_none_is_lost_and_none_is_made_up(said: object, numbers
     assert (read.tokens_due is TokensDue.DELIVERED) is (issued is None)
 
 
+@pytest.mark.parametrize("name", ["type", "tokenType", "kind", "description"])
+def test_a_kind_is_read_under_each_of_its_names(name: str) -> None:
+    assert tokens([{"token": FIRST, name: "KCT"}]) == (TokensDue.DELIVERED, [(TokenKind.KEY_CHANGE, FIRST, None)])
+
+
+@pytest.mark.parametrize(
+    ("said", "read_of_them", "issued"),
+    [
+        ([FIRST] * 20, 20, None),
+        ([FIRST] * 21, 20, 21),
+        ([FIRST] * 25, 20, 25),
+        ([*[FIRST] * 19, f"{SECOND}|{THIRD}"], 20, 21),
+        ([*[FIRST] * 20, f"{SECOND}|{THIRD}"], 20, 21),
+        ([*[FIRST] * 19, "12 34", SECOND], 19, 21),
+    ],
+    ids=["20", "21", "25", "19 and two in one", "20 and two in one", "one unread and one too many"],
+)
+def test_each_token_that_was_sent_is_counted_beyond_those_that_are_kept(said: object, read_of_them: int, issued: int | None) -> None:
+    read = receipt(ELECTRICITY, {"tokens": said})
+
+    assert (len(read.tokens), read.tokens_issued, read.tokens_due is TokensDue.DELIVERED) == (read_of_them, issued, issued is None)
+
+
 def test_tokens_stay_in_the_suppliers_order_whatever_their_kinds_are_called() -> None:
     said = [{"token": FIRST, "type": "Credit"}, {"token": SECOND, "type": "Keypad token"}, {"token": THIRD, "type": "KCT"}]
 
@@ -387,7 +410,7 @@ def test_an_electricity_receipt_carries_all_that_the_slip_needs() -> None:
         "reference": "REF0001",
         "receiptNumber": "RCP0001",
         "tokens": [{"token": FIRST, "units": "29.7"}],
-        "consumerDetails": {"name": "TEST CONSUMER", "address": "1 TEST ROAD", "message": ""},
+        "consumerDetails": {"name": "TEST CONSUMER", "address": "1 TEST ROAD", "message": "Pay your rates."},
         "supplierGroupCode": "000001",
         "keyRevisionNumber": "2",
         "tariffIndex": "01",
@@ -401,9 +424,25 @@ def test_an_electricity_receipt_carries_all_that_the_slip_needs() -> None:
     read = receipt(ELECTRICITY, details)
 
     assert (read.receipt_number, read.reference, read.units, read.unit_type) == ("RCP0001", "REF0001", Decimal("29.7"), "KWH")
-    assert read.consumer == Consumer("TEST CONSUMER", "1 TEST ROAD")
+    assert read.consumer == Consumer("TEST CONSUMER", "1 TEST ROAD", "Pay your rates.")
     assert read.meter == MeterDetails("000001", "2", "01", "02", "07")
     assert read.instructions == "Type it in."
+
+
+def test_where_all_tokens_are_there_their_number_is_not_noted() -> None:
+    whole = receipt(ELECTRICITY, {"tokens": [{"token": FIRST, "units": "29.7"}], "units": "29.7"})
+    assert (whole.tokens_due, whole.tokens_issued) == (TokensDue.DELIVERED, None)
+    online = receipt(ELECTRICITY, {"tokens": [], "onlineMeter": True, "units": "29.7"})
+    assert (online.tokens_due, online.tokens_issued) == (TokensDue.NONE, None)
+
+
+def test_units_of_the_only_token_that_has_some_are_the_sales_unless_it_states_its_own() -> None:
+    one_of_two = [{"token": FIRST, "type": "KCT"}, {"token": SECOND, "units": "29.7"}]
+
+    for said in (one_of_two, one_of_two[::-1], [*one_of_two, {"token": THIRD, "units": "much"}]):
+        assert receipt(ELECTRICITY, {"tokens": said}).units == Decimal("29.7")
+    assert receipt(ELECTRICITY, {"tokens": one_of_two, "units": 30}).units == Decimal(30)
+    assert receipt(ELECTRICITY, {"tokens": one_of_two}, units=0).units == Decimal(0)
 
 
 def test_units_are_quoted_and_never_added_up() -> None:
@@ -533,3 +572,4 @@ def test_a_receipt_stays_small_whatever_is_answered() -> None:
     assert (len(read.tokens), read.tokens_due) == (MOST_TOKENS, TokensDue.PENDING)
     assert len(read.charges) == MOST_CHARGES
     assert len(repr(read.charges)) + len(read.instructions or "") < 20_000
+    assert read.instructions == "é" * 2000
