@@ -231,9 +231,7 @@ class Choice:
     def _beside(self, latest: StoredFile | Refusal, day: date, files: Collection[_Named], named: Iterable[_Named]) -> StoredFile | Refusal:
         """The file of a day, with those that may be of that day too: their names allow it, and their headers cannot be read."""
         perhaps = [one.file for one in named if _key(one) in self._unread and one not in files and day in _days_by_name(one.said)]
-        if isinstance(latest, Refusal) or not perhaps:
-            return latest
-        return replace(latest, earlier=(*latest.earlier, *perhaps))
+        return latest if isinstance(latest, Refusal) else replace(latest, earlier=(*latest.earlier, *perhaps))
 
     def _of_no_day(self, named: Iterable[_Named]) -> Iterator[tuple[_Named, str]]:
         """The files of which neither header nor name says a day, and why: nobody else speaks of them."""
@@ -247,7 +245,7 @@ class Choice:
     def _by_day(self, named: Iterable[_Named], days: Collection[date]) -> dict[date, list[_Named]]:
         """The files of the days, in the order of their names' times. Headers of long ago are read only if nothing else is found."""
         candidates = list(named)
-        if not candidates or not days:
+        if not days:
             return {}
         since = f"{min(days) - NEAR:%Y%m%d}"
         near = [one for one in candidates if one.stamp >= since or not any(_days_by_name(one.said))]
@@ -329,7 +327,7 @@ def why_not_taken(name: str) -> str | None:
     if _is_named(name.lower()):
         return "the name is not in capitals with .txt in small letters"
     bare = re.sub(r"\s+|\(\d+\)", "", name)
-    if bare != name and _is_named(bare.lower()):
+    if _is_named(bare.lower()):
         return "the name has blanks or a number in brackets"
     if not name.endswith(".txt"):
         return "the name does not end in .txt"
@@ -344,7 +342,7 @@ def _days_of_no_header(at: int, read: list[tuple[_Named, date | None]]) -> tuple
     """The days that a file without a header may be of: as the nearest file with one is named, whose name says its day so."""
     days = tuple(_days_by_name(read[at][0].said))
     for one, day in sorted(read, key=lambda other: abs(int(other[0].stamp[:8]) - int(read[at][0].stamp[:8]))):
-        if day is not None and day in (named := tuple(_days_by_name(one.said))):
+        if day in (named := tuple(_days_by_name(one.said))):
             return days[named.index(day) :][:1]
     return days
 

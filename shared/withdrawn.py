@@ -43,8 +43,8 @@ class Ids(NamedTuple):
     ours: frozenset[int]
 
     def hold(self, theirs: str, ours: str) -> bool:
-        """Whether a line carries the supplier's id, or ours, where that may tell one line from another."""
-        return hash(theirs.lower()) in self.theirs or (len(ours) == LENGTH_OF_GUID and hash(ours.lower()) in self.ours)
+        """Whether a line carries one of these ids, in any case."""
+        return hash(theirs.lower()) in self.theirs or hash(ours.lower()) in self.ours
 
 
 class LostLine(NamedTuple):

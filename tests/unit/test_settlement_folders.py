@@ -1,0 +1,471 @@
+"""Where settlement files lie: what is asked of Cloud Storage's client, how patiently, and what comes of each answer; and local folders."""
+
+import gzip
+import hashlib
+import os
+import zlib
+from base64 import b64encode
+from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
+from types import SimpleNamespace
+
+import google_crc32c
+import pytest
+from google.api_core.exceptions import Forbidden, RetryError
+
+from shared import settlement_folders
+from shared.matching import ONE_DAY
+from shared.mobilemart.simulator import MemoryLedger
+from shared.mobilemart.simulator.books import Books, Deal, sold
+from shared.mobilemart.simulator.services import Service
+from shared.settlement_files import FilesUnavailable, FileUnreadable, FoundFiles, NotTaken, Refusal, Refused, StoredFile
+from shared.settlement_folders import CHUNK_BYTES, HEAD_BYTES, SimulatedFiles, StoredFiles, files_in
+
+DAY = date(2026, 5, 1)
+NEXT = DAY + ONE_DAY
+NOON = datetime(2026, 5, 1, 10, tzinfo=UTC)
+NAME = "FULCRUM.MERCHANT.ACME.RECON.20260502060000.txt"
+OTHER = "FULCRUM.MERCHANT.ACME.RECON.20260503060000.txt"
+
+
+def of(day, size=0):
+    """A file of a day without sales, of 17 bytes; behind its trailer as many of blank lines."""
+    return f"H|1|{day:%Y%m%d}\nT|2\n".encode() + (b" " * 999 + b"\n") * (size // 1000) + b" " * (size % 1000)
+
+
+class Client:
+    """Cloud Storage's client as far as it is used: what is asked of it, in order, and what it answers or raises."""
+
+    def __init__(self):
+        self._http = SimpleNamespace(hooks={"response": []})
+        self.objects, self.encodings, self.raises, self.unsaid = {}, {}, {}, False
+        self.listed, self.read, self.closed, self.ranges = [], [], 0, True
+
+    def list_blobs(self, bucket, *, prefix, timeout, retry):
+        self.listed.append((bucket, prefix, timeout, retry._timeout))
+        if "list" in self.raises:
+            raise self.raises["list"]
+        return [self._blob(name, body) for name, body in sorted(self.objects.items()) if name.startswith(prefix)]
+
+    def _blob(self, name, body):
+        crc = b64encode(google_crc32c.value(body).to_bytes(4, "big")).decode()
+        md5 = b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+        encoding = self.encodings.get(name)
+        crc, md5 = (None, None) if self.unsaid else (crc, md5)
+        return SimpleNamespace(name=name, generation=7, size=len(body), content_encoding=encoding, crc32c=crc, md5_hash=md5)
+
+    def bucket(self, bucket):
+        def download(name, generation, *, start, end, raw_download, checksum, timeout, retry):
+            assert (bucket, generation, raw_download, checksum) == ("bucket", 7, True, None)
+            self.read.append((name.rpartition("/")[2], start, end, timeout, retry and (retry._timeout, retry._initial, retry._maximum)))
+            if name in self.raises:
+                raise self.raises[name]
+            if self.encodings.get(name) == "expanded":
+                return gzip.decompress(self.objects[name])
+            return self.objects[name][start : end + 1] if self.ranges else self.objects[name]
+
+        def blob(name, *, generation):
+            return SimpleNamespace(download_as_bytes=lambda **how: download(name, generation, **how))
+
+        return SimpleNamespace(blob=blob)
+
+    def close(self):
+        self.closed += 1
+
+
+PATIENT = (5.0, 10.0), (5.0, 0.25, 2.0)
+BRIEF = (2.0, 2.0), None
+
+
+@pytest.fixture
+def client(monkeypatch):
+    made = Client()
+    monkeypatch.setattr("google.cloud.storage.Client", lambda: made)
+    return made
+
+
+@pytest.fixture
+async def bucket(client):
+    files = files_in("gs://bucket/recon", None)
+    yield files
+    await files.close()
+
+
+def to_the_end(opened):
+    return [len(list(file)) for file in opened]
+
+
+def hashes(opened):
+    to_the_end(opened)
+    return [file.summary.sha256 for file in opened]
+
+
+async def test_a_bucket_is_listed_below_its_prefix_with_a_client_that_is_made_once_and_closed(client):
+    client.objects = {f"recon/deep/{NAME}": of(DAY), f"reconciled/{OTHER}": of(NEXT)}
+    files = files_in("gs://bucket/recon/", None)
+    for _ in range(2):
+        found = await files.find([DAY, NEXT])
+    assert {day: (file.name, file.mark) for day, file in found.items()} == {DAY: (NAME, f"7-recon/deep/{NAME}")}
+    assert client.listed == [("bucket", "recon/", (5.0, 10.0), 20.0)] * 2
+    assert len(client._http.hooks["response"]) == 1
+    await files.close()
+    assert client.closed == 1
+    client.objects = {NAME: of(DAY)}
+    whole, never = files_in("gs://bucket", None), files_in("gs://bucket", None)
+    assert set(await whole.find([DAY])) == {DAY} and client.listed[2:] == [("bucket", "", (5.0, 10.0), 20.0)]
+    await whole.close()
+    await never.close()  # it has opened nothing
+    assert client.closed == 2
+
+
+def test_what_stands_beside_a_refusal_is_read_so_that_its_connection_comes_back(client):
+    read = []
+
+    class Response:
+        def __init__(self, status):
+            self.status_code = status
+
+        @property
+        def content(self):
+            read.append(self.status_code)
+
+    list(settlement_folders._Bucket("bucket", "")())
+    (hook,) = client._http.hooks["response"]
+    for status in (200, 206, 204, 304, 404, 503):
+        hook(Response(status), timeout=1)
+    assert read == [204, 304, 404, 503]
+
+
+async def test_an_object_is_read_by_a_head_and_then_by_chunks_each_byte_once(client, bucket, monkeypatch):
+    monkeypatch.setattr(settlement_folders, "CHUNK_BYTES", 100_000)
+    client.objects = {f"recon/{NAME}": of(DAY, 230_000)}
+    size = len(client.objects[f"recon/{NAME}"])
+    listed = await bucket.find([DAY])
+    assert client.read == [(NAME, 0, 65_535, *PATIENT)]
+    await bucket.read(listed, to_the_end)
+    ends = [65_536, 165_536, size]
+    assert client.read[1:] == [(NAME, start, end - 1, *PATIENT) for start, end in zip([0, *ends], ends, strict=False)]
+    assert (HEAD_BYTES, CHUNK_BYTES) == (64 * 1024, 4 * 1024 * 1024)
+
+
+@pytest.mark.parametrize("size", [HEAD_BYTES, HEAD_BYTES + 1])
+async def test_an_object_of_a_heads_size_is_read_at_once_whether_ranges_are_heeded_or_not(client, bucket, size):
+    body = of(DAY, size - len(of(DAY)))
+    client.objects = {f"recon/{NAME}": body}
+    for client.ranges in (True, False):
+        listed = await bucket.find([DAY])
+        client.read.clear()
+        assert await bucket.read(listed, hashes) == [hashlib.sha256(body).hexdigest()]
+        assert len(client.read) == (1 if size == HEAD_BYTES or not client.ranges else 2)
+
+
+async def test_an_object_that_failed_is_asked_for_briefly_until_it_was_read_whole_and_others_while_the_last_one_failed(client, bucket):
+    bad = f"recon/{OTHER}"
+    client.objects = {f"recon/{NAME}": of(DAY), bad: of(NEXT)}
+
+    async def asked(*days):
+        client.read.clear()
+        found = await bucket.find(days)
+        for day, file in found.items():
+            if not isinstance(file, Refusal):
+                await bucket.read({day: file}, to_the_end)
+        return [(name, (timeout, retry)) for name, _, _, timeout, retry in client.read]
+
+    client.raises[bad] = Forbidden("no")
+    assert await asked(DAY, NEXT) == [(NAME, PATIENT), (OTHER, PATIENT), (NAME, BRIEF)]  # the last: to be read whole
+    assert await asked(DAY, NEXT) == [(OTHER, BRIEF), (NAME, BRIEF)]
+    assert await asked(DAY) == [(NAME, PATIENT)]
+    client.raises.clear()
+    assert await asked(DAY, NEXT) == [(OTHER, BRIEF), (NAME, PATIENT), (OTHER, BRIEF)]
+    assert await asked(DAY, NEXT) == [(NAME, PATIENT), (OTHER, PATIENT)]
+
+
+@pytest.mark.parametrize("implementation", ["c", "python"])
+async def test_bytes_that_have_not_their_checksum_are_not_believed_and_without_one_they_are(client, bucket, monkeypatch, implementation):
+    monkeypatch.setattr("google_crc32c.implementation", implementation)
+    client.objects = {f"recon/{NAME}": of(DAY, HEAD_BYTES)}
+    listed = await bucket.find([DAY])
+    assert await bucket.read(listed, to_the_end) == [0]
+    client.objects = {f"recon/{NAME}": of(DAY, HEAD_BYTES - 1) + b"\t"}  # blank too
+    with pytest.raises(Refused, match="its bytes have not its checksum") as refused:
+        await bucket.read(listed, to_the_end)
+    assert refused.value.refusal.unread == "broken off"
+    client.unsaid = True
+    assert await bucket.read(await bucket.find([DAY]), to_the_end) == [0]
+
+
+@pytest.mark.parametrize(("more", "came"), [(0, 0), (-1, 16), (1, 18)])
+async def test_as_many_bytes_as_were_asked_for_have_to_come(client, bucket, more, came):
+    client.objects = {f"recon/{NAME}": of(DAY)}
+    listed = await bucket.find([DAY])
+    client.ranges = False
+    client.objects = {f"recon/{NAME}": (of(DAY) + b"\n")[: len(of(DAY)) + more] if more else b""}
+    with pytest.raises(Refused, match=f"{came} bytes came in the place of 17"):
+        await bucket.read(listed, to_the_end)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", None])
+async def test_what_is_expanded_on_the_way_comes_whole_and_has_no_checksum_but_only_where_it_was_stored_as_gzip(client, encoding):
+    packed = gzip.compress(of(DAY, 1_000))
+    client.objects, client.encodings = {NAME: packed}, {NAME: "expanded"}
+    client._blob = lambda name, body: SimpleNamespace(
+        name=name, generation=7, size=len(body), content_encoding=encoding, crc32c="AAAAAA==", md5_hash=None
+    )
+    found = await (files := files_in("gs://bucket", None)).find([DAY])
+    if encoding is None:
+        assert f"{len(of(DAY, 1_000))} bytes came in the place of {len(packed)}" in found[DAY].reason
+    else:
+        assert await files.read(found, to_the_end) == [0] and len(client.read) == 2
+    await files.close()
+
+
+async def test_an_object_that_was_expanded_on_the_way_is_asked_for_patiently_again_once_it_came(client):
+    client.objects, client.encodings = {NAME: gzip.compress(of(DAY, 1_000))}, {NAME: "expanded"}
+    blob = client._blob
+    client._blob = lambda name, body: SimpleNamespace(**{**vars(blob(name, body)), "content_encoding": "gzip"})
+    client.raises[NAME] = Forbidden("no")
+    files = files_in("gs://bucket", None)
+    assert (await files.find([DAY]))[DAY].unread
+    client.raises.clear()
+    for _ in range(2):
+        await files.read(await files.find([DAY]), to_the_end)
+    assert [(timeout, retry) for _, _, _, timeout, retry in client.read] == [PATIENT, BRIEF, BRIEF, PATIENT]
+    await files.close()
+
+
+# Is it the file, or the place?
+
+
+class Folder:
+    """A place whose file cannot be read; from a listing on, it is away."""
+
+    def __init__(self, away_at=9, since_header=True):
+        self.listings, self.away_at = 0, away_at
+        self.parts = [of(DAY)[:13]] if since_header else []
+
+    def __call__(self):
+        self.listings += 1
+        if self.listings >= self.away_at:
+            raise FilesUnavailable("away")
+        return [StoredFile(NAME, "m1", self._chunks), NotTaken("inner", "a folder")]
+
+    def _chunks(self):
+        yield from self.parts
+        raise FileUnreadable("it is cut off")
+
+
+async def test_after_a_file_could_not_be_read_the_place_is_listed_once_more():
+    files = StoredFiles(folder := Folder(), None)
+    found = await files.find([DAY])
+    assert folder.listings == 1
+    with pytest.raises(Refused, match="cannot be read: it is cut off"):
+        await files.read(found, to_the_end)
+    assert folder.listings == 2
+    folder.parts = []
+    files = StoredFiles(folder, None)
+    assert (await files.find([DAY]))[DAY].unread and folder.listings == 4
+    await files.close()
+
+
+async def test_a_place_that_is_away_by_then_is_away_and_not_the_file():
+    files = StoredFiles(Folder(away_at=2, since_header=False), None)
+    with pytest.raises(FilesUnavailable):
+        await files.find([DAY])
+    await files.close()
+    files = StoredFiles(Folder(away_at=2), None)
+    found = await files.find([DAY])
+    with pytest.raises(FilesUnavailable):
+        await files.read(found, to_the_end)
+    await files.close()
+
+
+async def test_a_file_that_breaks_the_format_or_is_another_merchants_says_nothing_about_its_place(tmp_path):
+    folder = Folder(away_at=2)
+    folder._chunks = lambda: [b"H|1|20260501\nT|3\n"]
+    files = StoredFiles(folder, None)
+    found = await files.find([DAY])
+    with pytest.raises(Refused, match="format"):
+        await files.read(found, to_the_end)
+    await files.close()
+    files = StoredFiles(folder := Folder(away_at=2), "BETA")
+    assert (await files.find([DAY]))[DAY].foreign and folder.listings == 1
+    await files.close()
+
+
+# Causes
+
+
+def retried(cause):
+    return RetryError("given up", cause)
+
+
+class Answered(Exception):
+    def __init__(self, code=None, status=None):
+        if code is not None:
+            self.code = code
+        if status is not None:
+            self.response = SimpleNamespace(status_code=status)
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (OSError(13, "Permission denied", "/secret/path"), "Permission denied"),
+        (OSError("no number at /secret/path"), "OSError"),
+        (OSError(13, ""), "PermissionError"),
+        (Forbidden("no"), "Forbidden (403)"),
+        (retried(Forbidden("no")), "Forbidden (403)"),
+        (retried(OSError(13, "Permission denied")), "Permission denied"),
+        (retried(None), "RetryError"),
+        (Answered(code=HTTPStatus.NOT_FOUND), "Not Found (404)"),
+        (Answered(code=404), "Not Found (404)"),
+        (Answered(code=404, status=403), "Not Found (404)"),
+        (Answered(status=412), "Precondition Failed (412)"),
+        (Answered(status=599), "Answered"),
+        (Answered(code="404"), "Answered"),
+        (Answered(), "Answered"),
+        (ValueError("quotes 12345678901"), "ValueError"),
+    ],
+)
+async def test_why_a_place_does_not_answer_is_said_in_the_words_of_the_machine_alone(client, bucket, error, cause):
+    client.raises["list"] = error
+    with pytest.raises(FilesUnavailable) as away:
+        await bucket.find([DAY])
+    assert str(away.value) == cause
+
+
+# Gzip
+
+
+def unpacked(tmp_path, body):
+    """The chunks of a file in a folder."""
+    (tmp_path / NAME).write_bytes(body)
+    (stored,) = settlement_folders._local_files(tmp_path)
+    return stored.chunks()
+
+
+def test_a_gzip_is_expanded_a_bounded_piece_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(settlement_folders, "CHUNK_BYTES", 100_000)
+    plain = of(DAY, 1_000_000)
+    chunks = list(unpacked(tmp_path, gzip.compress(plain)))
+    assert b"".join(chunks) == plain and max(map(len, chunks)) <= 100_000
+
+
+@pytest.mark.parametrize("behind", [b"", bytes(1), bytes(70_000)])
+def test_a_gzip_may_have_members_and_zeros_behind_it(tmp_path, behind):
+    plain = of(DAY, 99)
+    parts = [gzip.compress(part) for part in (plain[:10], plain[10:], b"")]
+    assert b"".join(unpacked(tmp_path, b"".join(parts) + behind)) == plain
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        (gzip.compress(of(DAY))[:-1], "its gzip is cut off"),
+        (gzip.compress(of(DAY)) + gzip.compress(of(DAY))[:-8], "its gzip is cut off"),
+        (gzip.compress(of(DAY))[:-9] + b"\xff" + gzip.compress(of(DAY))[-8:], "its gzip is broken"),
+        (gzip.compress(of(DAY)) + zlib.compress(of(DAY)), "its gzip is broken"),
+        (gzip.compress(of(DAY)) + b"text", "its gzip is broken"),
+        (b"\x1f\x8b", "its gzip is cut off"),
+    ],
+)
+def test_a_gzip_that_is_no_whole_one_is_never_read_to_its_end(tmp_path, body, cause):
+    with pytest.raises(FileUnreadable) as error:
+        b"".join(unpacked(tmp_path, body))
+    assert str(error.value) == cause
+
+
+@pytest.mark.parametrize("body", [b"", b"\x1f", of(DAY), of(DAY, HEAD_BYTES), zlib.compress(of(DAY))])
+def test_what_does_not_begin_as_gzip_comes_as_it_is(tmp_path, body):
+    assert b"".join(unpacked(tmp_path, body)) == body
+
+
+# Folders
+
+
+async def test_a_folder_is_looked_through_in_order_and_a_file_is_marked_by_its_time_size_and_path(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / OTHER).mkdir()
+    for path in (tmp_path / "b" / NAME, tmp_path / "a.txt", tmp_path / "z.txt"):
+        path.write_bytes(of(DAY))
+        os.utime(path, ns=(5, 7))
+    stored = list(settlement_folders._local_files(tmp_path))
+    assert [one.name for one in stored] == [OTHER, "a.txt", NAME, "z.txt"]
+    assert stored[2].mark == f"7-17-{tmp_path / 'b' / NAME}"
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+@pytest.mark.parametrize("what", ["time", "size"])
+def test_a_file_of_another_time_or_size_than_was_listed_is_not_read(tmp_path, when, what):
+    path = tmp_path / NAME
+    path.write_bytes(of(DAY, HEAD_BYTES))
+    os.utime(path, ns=(5, 7))
+    (stored,) = settlement_folders._local_files(tmp_path)
+    assert b"".join(stored.chunks()) == of(DAY, HEAD_BYTES)
+    chunks = stored.chunks()
+    if when == "meanwhile":
+        next(iter(chunks))
+    if what == "size":
+        path.write_bytes(of(DAY, HEAD_BYTES + 1))
+    os.utime(path, ns=(5, 7 if what == "size" else 8))
+    with pytest.raises(FileUnreadable, match="it changed since it was listed"):
+        list(chunks)
+
+
+@pytest.mark.parametrize("place", [None, "", "/folder", "https://bucket/x"])
+async def test_what_is_neither_bucket_nor_folder_is_no_place(place, tmp_path):
+    files = files_in(place, None)
+    assert await files.find([DAY]) == {}
+    await files.close()
+
+
+# The simulated supplier
+
+
+async def simulated(*moments, now, delivered=None):
+    ledger = MemoryLedger()
+    deal = Deal(
+        service=Service.UTILITY,
+        scenario=0,
+        merchant_product_id="SimUtility",
+        product_name="Electricity",
+        content_creator="SimOperator",
+        amount_cents=10_000,
+        meter_number="12345678901",
+    )
+    for number, at in enumerate(moments):
+        ours, theirs = (f"{letter * 8}-0000-4000-8000-{number:012d}" for letter in "ba")
+        await Books(ledger).book(sold(deal, ours, 1, theirs, "CreditCard", at))
+    return SimulatedFiles(ledger, lambda: now, delivered)
+
+
+@pytest.mark.parametrize(
+    ("moments", "days"),
+    [
+        ((), [NEXT, NEXT + ONE_DAY]),
+        ((NOON - ONE_DAY, NOON + ONE_DAY), [DAY - ONE_DAY, DAY, NEXT, NEXT + ONE_DAY]),
+        ((NOON + 2 * ONE_DAY,), [NEXT, NEXT + ONE_DAY]),
+        ((NOON + 2 * ONE_DAY + timedelta(seconds=1),), [NEXT, NEXT + ONE_DAY]),
+    ],
+)
+async def test_the_simulated_supplier_has_a_file_of_each_day_from_its_first_vend_or_yesterday_on(moments, days):
+    files = await simulated(*moments, now=NOON + 2 * ONE_DAY)
+    found = await files.find([DAY + at * ONE_DAY for at in range(-3, 5)])
+    assert sorted(found) == days and not isinstance(found, FoundFiles)
+    until_now = sum(at <= NOON + 2 * ONE_DAY for at in moments)
+    assert sum(await files.read(found, to_the_end)) == until_now
+    assert all(file.mark == file.name for file in found.values())
+    await files.close()
+
+
+async def test_what_was_delivered_for_a_day_takes_the_place_of_what_the_simulated_supplier_has_and_nothing_else(tmp_path):
+    (tmp_path / NAME).write_bytes(of(DAY))
+    for at in range(101):
+        (tmp_path / f"recon {at:03d}").write_bytes(b"")
+    delivered = files_in(tmp_path.as_uri(), None)
+    files = await simulated(NOON, NOON + ONE_DAY, now=NOON + ONE_DAY, delivered=delivered)
+    found = await files.find([DAY, NEXT])
+    assert found[DAY].name == NAME and found[NEXT].name.startswith("FULCRUM.MERCHANT.SIMULATED.")
+    assert (len(found.not_taken), found.more_not_taken) == (100, 1)
+    for one in (files, delivered):
+        await one.close()
