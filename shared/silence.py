@@ -75,8 +75,9 @@ class Silence:
                 yield from (lacking.sale.day + ONE_DAY, *days_that_may_bill(lacking))
 
     def _is_to_be_believed(self, day: date) -> bool:
-        is_there = day in self.matching.files and day < self.today
-        return is_there and day in self.matching.controls and day not in self.distrusted and not self._is_cut(day)
+        """A control is a file that is there."""
+        is_over = day < self.today
+        return is_over and day in self.matching.controls and day not in self.distrusted and not self._is_cut(day)
 
     def _is_cut(self, day: date) -> bool:
         """Whether a list of the day's paper is too long to be kept whole."""
