@@ -185,7 +185,7 @@ class _Run:
                     if walk is not again and self.examined >= MOST_SALES:
                         self.more = True
                         walks.remove(walk)
-                    elif await anext(walk, None) is None:
+                    elif not await anext(walk, False):
                         walks.remove(walk)
         finally:
             for walk in walks:
@@ -202,8 +202,9 @@ class _Run:
         room = max(0, MOST_HELD - len(self.progress.held))
         waiting = dict(self.progress.waiting[Step.ERASE])
         for sale_id in fresh[room:]:
-            one = waiting.get(old[sale_id], Waiting())  # it may have come past this sale
-            waiting[old[sale_id]] = one._replace(left=max(1, one.left))
+            one = waiting.get(old[sale_id], Waiting())
+            has_begun = one[2:] != Waiting()[2:]  # it may have come past this sale
+            waiting[old[sale_id]] = one._replace(left=max(1, one.left)) if has_begun else one
         await self._keep(held=self.progress.held.union(fresh[:room]), waiting={**self.progress.waiting, Step.ERASE: waiting})
         for paper in closed:
             with suppress(Conflict):  # it is open again
@@ -218,8 +219,8 @@ class _Run:
     async def _gone_on(self, step: Step) -> AsyncGenerator[bool, None]:
         """All sales that are old enough, from where the last run has come to, in the shard that is furthest behind."""
         last = self._last(step)
-        if step is Step.RETIRE and last > (self.progress.retired_up_to or date.min):
-            await self._keep(retired_up_to=last)
+        if step is Step.RETIRE:
+            await self._keep(retired_up_to=max(last, self.progress.retired_up_to or date.min))
         left = set(range(SHARDS))
         while left:
             places = self.progress.places[step]
