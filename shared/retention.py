@@ -96,13 +96,7 @@ def erased(sale: Transaction, *, at: datetime, by: str, note: str | None = None)
     answers = tuple(_answer(answer) for answer in sale.answers)
     if (order, outcome, answers) == (sale.order, sale.outcome, sale.answers):
         return sale
-    bare = structs.replace(
-        sale,
-        order=sale.order if order == sale.order else order,
-        outcome=sale.outcome if outcome == sale.outcome else outcome,
-        answers=sale.answers if answers == sale.answers else answers,
-        erased_at=sale.erased_at or at,
-    )
+    bare = structs.replace(sale, order=order, outcome=outcome, answers=answers, erased_at=sale.erased_at or at)
     return noted(bare, HistoryEntry(at, ERASED, by, note))
 
 

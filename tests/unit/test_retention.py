@@ -1,6 +1,6 @@
 """What of a sale is personal, what still needs it, and what a tombstone holds."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from msgspec import structs
@@ -8,12 +8,12 @@ from msgspec import structs
 from shared.config import ConsumerDetails
 from shared.identifiers import caller_id
 from shared.outcome import RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown
-from shared.retention import ERASED, Hold, Retention, erased, hold, tombstone_of
+from shared.retention import ERASED, Hold, Retention, around, erased, hold, tombstone_of
 from shared.shown import transaction_body
 from shared.sold import Sold, seen
 from shared.transaction import State, heard, noted
 from shared.value import Kept, Value
-from shared.vas import Order, VasType
+from shared.vas import Mode, Order, VasType
 from tests.sales import CALLER, KEY_CHANGE, METER, NOON, ORDER, PINNED_ORDER, RECEIPT, TOKEN, in_doubt, rejected, vended, vending
 
 LATER = NOON + timedelta(days=401)
@@ -94,6 +94,52 @@ def test_texts_that_quote_the_number_with_other_zeros_before_it_go_too(number, t
     assert after.receipt.receipt_number == "R-987"
 
 
+@pytest.mark.parametrize(("quoted", "goes"), [("821234567", True), ("7821234567", True), ("21234567", False), ("821234568", False)])
+def test_a_text_quotes_a_number_that_has_its_last_nine_digits(quoted, goes):
+    order = Order(vas_type=VasType.AIRTIME, amount=ORDER.amount, merchant_product_id="a", mobile_number="27821234567", reference=quoted)
+    text = f"For {quoted[:3]} {quoted[3:]}."
+    texts = {name: text for name in ("receipt_number", "reference", "instructions")}
+    after = bare(structs.replace(vended(structs.replace(RECEIPT, **texts), order=order), open=None))
+    assert after.order.reference == (None if goes else quoted)
+    assert [getattr(after.receipt, name) for name in texts] == [None if goes else text] * 3
+
+
+def test_texts_of_a_sale_to_nobody_stay():
+    order = structs.replace(PINNED_ORDER, reference="821234567")
+    after = bare(structs.replace(vended(structs.replace(RECEIPT, reference="82", receipt_number=None), order=order), open=None))
+    assert (after.order.reference, after.receipt.reference, after.receipt.receipt_number) == ("821234567", "82", None)
+    assert after.receipt.consumer is None
+
+
+@pytest.mark.parametrize("part", ["order", "outcome", "answers"])
+def test_a_sale_of_which_one_part_alone_is_personal_loses_that_part(part):
+    plain = structs.replace(vended(Receipt(supplier_transaction_id="s-1"), order=PINNED_ORDER), open=None)
+    personal = structs.replace(plain, **{part: getattr(sold(), part)})
+    after = bare(personal)
+    assert after.erased_at == LATER and getattr(after, part) == getattr(bare(sold()), part)
+    assert all(getattr(after, name) == getattr(plain, name) for name in ("order", "outcome", "answers") if name != part)
+
+
+def test_of_raw_answers_those_that_hold_anything_lose_it_and_the_others_stay_as_they_are():
+    empty = RawAnswer.of("reprint", NOON, 204, None, b"")
+    after = bare(structs.replace(sold(), answers=(empty, ANSWER)))
+    assert after.answers == (empty, structs.replace(ANSWER, body=b"")) and after.answers[0] is empty
+
+
+@pytest.mark.parametrize(
+    ("day", "near"),
+    [
+        (date(2024, 3, 1), ["2024-02-29", "2024-03-01", "2024-03-02"]),
+        (date.min, ["0001-01-01", "0001-01-01", "0001-01-02"]),
+        (date(1, 1, 2), ["0001-01-01", "0001-01-02", "0001-01-03"]),
+        (date.max, ["9999-12-30", "9999-12-31", "9999-12-31"]),
+        (date(9999, 12, 30), ["9999-12-29", "9999-12-30", "9999-12-31"]),
+    ],
+)
+def test_the_neighbours_of_a_day_are_those_that_the_calendar_has(day, near):
+    assert [one.isoformat() for one in around(day)] == near
+
+
 def places(part, path=()):
     """Where a sale has a part that newer code may write into."""
     if isinstance(part, tuple):
@@ -159,8 +205,22 @@ def test_a_tombstone_says_which_key_it_binds_and_nothing_about_anybody():
     sale = noted(sold(), sold().history[0])
     tombstone = tombstone_of(sale, LATER)
     words = str(structs.asdict(tombstone))
-    assert (tombstone.id, tombstone.fingerprint, tombstone.state) == (sale.id, sale.fingerprint, State.VENDED)
-    assert tombstone.caller == caller_id(sale.mode, CALLER)
+    assert structs.asdict(tombstone) == {
+        "id": sale.id,
+        "mode": Mode.SIMULATED,
+        "caller": caller_id(sale.mode, CALLER),
+        "fingerprint": sale.fingerprint,
+        "state": State.VENDED,
+        "vas_type": VasType.UTILITY,
+        "amount": ORDER.amount,
+        "fee_cents": 0,
+        "request_id": sale.request_id,
+        "supplier_transaction_id": RECEIPT.supplier_transaction_id,
+        "supplier_id": "SIMULATED",
+        "day": NOON.date(),
+        "created_at": NOON,
+        "retired_at": LATER,
+    }
     assert all(word not in words for word in (METER, "Jane", TOKEN, KEY_CHANGE, sale.idempotency_key, "basket 7"))
 
 
