@@ -67,10 +67,7 @@ def joined_numbers(text: object) -> tuple[str | None, ...]:
     """
     if not isinstance(text, str) or len(text) > _LONGEST_JOINED:
         return (None,)
-    if (only := token_number(text)) is not None:
-        return (only,)
-    parts = [part for part in _BETWEEN_TOKENS.split(text) if part.strip()]
-    numbers = tuple(number for part in parts for number in _spaced(part))
+    numbers = tuple(number for part in _BETWEEN_TOKENS.split(text) for number in _spaced(part))
     return numbers if any(numbers) else (None,)
 
 
@@ -112,15 +109,15 @@ def joined(known: Sequence[StsToken], more: Sequence[StsToken]) -> tuple[StsToke
     numbers = list(said)
     for at, token in enumerate(said.values()):
         if token.number not in held:
-            whole.insert(_place(token, whole, earlier=numbers[:at], later=numbers[at + 1 :]), token)
+            whole.insert(_place(token, whole, listed=numbers, later=numbers[at + 1 :]), token)
     return tuple(whole)
 
 
-def _place(token: StsToken, whole: Sequence[StsToken], *, earlier: Sequence[str], later: Sequence[str]) -> int:
-    """Where a new token goes among the others, of which its list names some earlier and some later."""
+def _place(token: StsToken, whole: Sequence[StsToken], *, listed: Sequence[str], later: Sequence[str]) -> int:
+    """Where a new token goes among the others, of which some are listed with it, and some of those later than it."""
     if (before := next((at for at, other in enumerate(whole) if other.number in later), None)) is not None:
         return before
-    behind = max((at + 1 for at, other in enumerate(whole) if other.number in earlier), default=0)
+    behind = max((at + 1 for at, other in enumerate(whole) if other.number in listed), default=0)
     by_kind = next((at for at, other in enumerate(whole) if _typed(other) > _typed(token)), len(whole))
     return max(behind, by_kind)
 

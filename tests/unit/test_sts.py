@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from shared.sts import StsToken, TokenKind, grouped, joined, joined_numbers, token_number
+from shared.sts import MOST_JOINED, SIMULATED_PREFIX, TOKEN_DIGITS, StsToken, TokenKind, grouped, joined, joined_numbers, token_number
 from shared.value import new_word
 
 NUMBER = "00000000000012345678"
@@ -197,3 +197,60 @@ def test_twenty_tokens_in_groups_are_read_and_a_longer_text_is_not():
     text = "|".join([grouped(NUMBER)] * 20)
     assert joined_numbers(text) == (NUMBER,) * 20
     assert joined_numbers(text.ljust(800)) == (NUMBER,) * 20 and joined_numbers(text.ljust(801)) == (None,)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [(NUMBER.ljust(40), NUMBER), (NUMBER.ljust(41), None), (" ".join(NUMBER) + " ", NUMBER), (" ".join(NUMBER) + "  ", None)],
+)
+def test_a_token_of_forty_characters_is_read_and_a_longer_text_is_not(text, number):
+    assert token_number(text) == number
+
+
+def test_the_words_of_the_kinds_and_the_marks_of_simulated_tokens_never_change():
+    assert [kind.value for kind in TokenKind] == ["key_change", "free", "credit", "refund", "other"]
+    assert (SIMULATED_PREFIX, TOKEN_DIGITS, MOST_JOINED) == ("000000000000", 20, 20)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        (f"{NUMBER}|{OTHER_NUMBER}|{NUMBER[::-1]}", (NUMBER, OTHER_NUMBER, NUMBER[::-1])),
+        (f"| |{NUMBER}| |;{OTHER_NUMBER}|", (NUMBER, OTHER_NUMBER)),
+        (f"{NUMBER} {OTHER_NUMBER[:10]} {OTHER_NUMBER[10:]} {NUMBER}", (NUMBER, OTHER_NUMBER, NUMBER)),
+        (f"{NUMBER[:10]} {NUMBER[10:]} {OTHER_NUMBER} {NUMBER[:5]} {NUMBER[5:]}", (NUMBER, OTHER_NUMBER, NUMBER)),
+        (f"{NUMBER[:12]} {NUMBER[10:]}|{OTHER_NUMBER}", (None, OTHER_NUMBER)),
+        (f"{NUMBER[:12]} {NUMBER[12:]} {OTHER_NUMBER[:12]} {OTHER_NUMBER[10:]}|{NUMBER}", (None, NUMBER)),
+        (f"{NUMBER[:12]} {NUMBER[12:]} 1|{OTHER_NUMBER}", (None, OTHER_NUMBER)),
+        (f"{'x' * 20}|{NUMBER}", (None, NUMBER)),
+        (f"{'x' * 10} {'y' * 10}|{NUMBER}", (None, NUMBER)),
+        (f"{NUMBER}|{NUMBER[1:]}", (NUMBER, None)),
+    ],
+)
+def test_each_part_of_a_text_is_a_token_or_none(text, numbers):
+    assert joined_numbers(text) == numbers
+
+
+@given(st.permutations([FIRST_KEY, SECOND_KEY, FREE, CREDIT, REFUND]), st.integers(1, 4))
+def test_of_one_new_token_its_list_says_where_it_goes(order, at):
+    """Between its neighbours, whatever else is known and in whichever order."""
+    new, others = order[0], order[1:]
+    before, behind = others[at - 1 : at], others[at : at + 1]
+    whole = joined(others, [*before, new, *behind])
+    assert whole == (*others[:at], new, *others[at:])
+
+
+@pytest.mark.parametrize("known", [{"a": 1}, None])
+@pytest.mark.parametrize("said", [{"b": 2}, None])
+def test_of_what_newer_code_says_of_a_token_the_later_counts_and_none_is_lost(known, said):
+    held, more = structs.replace(CREDIT, beyond=known), structs.replace(CREDIT, beyond=said)
+    assert joined([held], [more])[0].beyond == (said or known)
+    assert joined([held, FREE], [more])[0].beyond == (said or known)
+
+
+@given(NUMBERS, st.lists(st.tuples(st.integers(0, 20), st.text(st.sampled_from(" \t\n-"), min_size=1, max_size=3)), max_size=9))
+def test_one_token_of_a_text_is_one_wherever_its_separators_stand(number, separators):
+    text = number
+    for at, separator in separators:
+        text = text[:at] + separator + text[at:]
+    assert joined_numbers(text) == joined_numbers(f"|{text}; ") == (number,)
