@@ -98,7 +98,7 @@ def test_texts_that_quote_the_number_with_other_zeros_before_it_go_too(number, t
 def test_a_text_quotes_a_number_that_has_its_last_nine_digits(quoted, goes):
     order = Order(vas_type=VasType.AIRTIME, amount=ORDER.amount, merchant_product_id="a", mobile_number="27821234567", reference=quoted)
     text = f"For {quoted[:3]} {quoted[3:]}."
-    texts = {name: text for name in ("receipt_number", "reference", "instructions")}
+    texts = dict.fromkeys(("receipt_number", "reference", "instructions"), text)
     after = bare(structs.replace(vended(structs.replace(RECEIPT, **texts), order=order), open=None))
     assert after.order.reference == (None if goes else quoted)
     assert [getattr(after.receipt, name) for name in texts] == [None if goes else text] * 3
