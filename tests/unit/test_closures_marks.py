@@ -6,8 +6,15 @@ from shared.closures import CLOSED, OPEN, SEEN, is_covered, mark, reopened, show
 
 OURS = {"state": "vended", "amountCents": 10_000, "alsoHeldBy": "b" * 32, "requestId": "r-1", "day": "2026-05-01"}
 THEIRS = {
-    **{"supplierTransactionId": "s-1", "status": "Successful", "amountCents": 10_001, "recipient": "*8901", "rows": 2},
-    **{"source": "reprint", "said": "vend", "line": 3, "units": "29.7"},
+    "supplierTransactionId": "s-1",
+    "status": "Successful",
+    "amountCents": 10_001,
+    "recipient": "*8901",
+    "rows": 2,
+    "source": "reprint",
+    "said": "vend",
+    "line": 3,
+    "units": "29.7",
 }
 SEEN_OF = [("ours", "state"), ("ours", "amountCents"), ("ours", "alsoHeldBy")] + [
     ("theirs", name) for name in ("supplierTransactionId", "status", "amountCents", "recipient", "rows", "source", "said")
