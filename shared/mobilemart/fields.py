@@ -74,10 +74,8 @@ def number(value: object) -> Decimal | None:
     if type(value) is not int and not isinstance(value, Decimal):
         return None
     plain = Decimal(value)
-    _, digits, exponent = plain.as_tuple()
-    if not isinstance(exponent, int) or len(digits) > 2 * MOST_DIGITS or not -MOST_DIGITS <= exponent <= MOST_DIGITS:
-        return None
-    return plain if plain.adjusted() < MOST_DIGITS else None
+    exponent = plain.as_tuple().exponent
+    return plain if isinstance(exponent, int) and exponent >= -MOST_DIGITS and plain.adjusted() < MOST_DIGITS else None
 
 
 def rand(value: object) -> Money | None:
@@ -100,7 +98,7 @@ def _is_storable(kept: str) -> bool:
     if kept.isascii():
         return True
     try:
-        kept.encode("utf-8")  # a lone surrogate, which JSON can spell, has no encoding
+        kept.encode()  # a lone surrogate, which JSON can spell, has no encoding
     except UnicodeEncodeError:
         return False
     return True

@@ -92,7 +92,7 @@ def remark_says(value: object) -> Says | None:
 
 def flag_says(value: object, *, good: bool) -> Says | None:
     """What a member says that is true or false. `good`: true means that it was sold; otherwise true means that it was not."""
-    flag = value if isinstance(value, bool) else _FLAGS.get(str(value).strip().lower()) if isinstance(value, str | int) else None
+    flag = _FLAGS.get(str(value).strip().lower())
     if flag is not None:
         return Says.YES if flag and good else Says.NO if flag is not good else None
     said = _text_says(value) if isinstance(value, str) else None
@@ -105,14 +105,10 @@ def says_no_error(value: object) -> bool:
 
 
 def _is_no_error(value: object) -> bool:
-    if value is None or value is False:
-        return True
-    if value is True:
-        return False
     if isinstance(value, str):
         plain = _plain(value)
         return (plain != "" and not plain.strip("0 ")) or _text_says(value) in (None, Says.YES)
-    return value == 0
+    return value is None or value == 0  # as false is, and true is not
 
 
 def _text_says(text: str) -> Says | None:

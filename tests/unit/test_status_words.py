@@ -1,5 +1,7 @@
 """Each word of the field that is known, and each name under which it may stand: none of them can be lost unnoticed."""
 
+from decimal import Decimal
+
 import pytest
 
 from shared.mobilemart.status_words import Says, flag_says, remark_says, says_no_error, status_says
@@ -79,6 +81,12 @@ def test_what_says_nothing_is_no_status(nothing: str) -> None:
     assert status_says(f"{nothing}\u0434\u0430") is Says.UNKNOWN or nothing.strip(" -.\u2013\u2014_/*\t\r\n")
 
 
+@pytest.mark.parametrize("text", ["~", "?", "\u2713", "\u0434\u0430", "\u5931\u8d25", "- \u5931\u8d25 -"])
+def test_what_has_no_letter_that_we_read_and_is_no_dash_is_unknown_and_may_be_an_error(text: str) -> None:
+    assert status_says(text) is Says.UNKNOWN
+    assert not says_no_error(text) and not says_no_error({"errors": ["", text]})
+
+
 @pytest.mark.parametrize("none", ["no", "without", "zero", "0", "nil"])
 @pytest.mark.parametrize(
     "trouble", ["error", "errors", "fault", "failure", "failures", "problem", "issue", "issues", "exception", "exceptions"]
@@ -92,6 +100,7 @@ def test_the_lack_of_trouble_says_yes(none: str, trouble: str) -> None:
 def test_a_long_text_is_read_up_to_200_letters() -> None:
     assert status_says("x" * 193 + " failed") is Says.NO
     assert status_says("x" * 196 + " failed") is Says.UNKNOWN
+    assert (status_says("x" * 196 + " bad"), status_says("x" * 197 + " bad")) == (Says.NO, Says.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -126,9 +135,9 @@ def test_a_flag_says_yes_or_no_by_what_it_is_about() -> None:
     assert [flag_says(value, good=True) for value in (*TRUE, *FALSE)] == [Says.YES] * 7 + [Says.NO] * 6
     assert [flag_says(value, good=False) for value in (*TRUE, *FALSE)] == [Says.NO] * 7 + [None] * 6
     for good in (True, False):
-        assert [flag_says(text, good=good) for text in ("declined", "pending", "approved", "blue", 1.0, None, 2)] == [
+        assert [flag_says(text, good=good) for text in ("declined", "pending", "approved", "blue", 1.0, None, 2, [], {})] == [
             *(Says.NO, Says.NOT_YET),
-            *[None] * 5,
+            *[None] * 7,
         ]
 
 
@@ -137,6 +146,7 @@ NUMBERS = [
     *((201, Says.YES, Says.YES), (202, Says.NOT_YET, Says.NOT_YET), (299, Says.YES, Says.YES), (300, Says.UNKNOWN, Says.UNKNOWN)),
     *((399, Says.UNKNOWN, Says.UNKNOWN), (400, Says.NO, Says.NO), (599, Says.NO, Says.NO), (600, Says.UNKNOWN, Says.UNKNOWN)),
     *((999, Says.UNKNOWN, Says.UNKNOWN), (1000, Says.NO, Says.NO), (1103, Says.NO, Says.NO), (1104, Says.UNKNOWN, Says.UNKNOWN)),
+    *((Decimal("0.5"), Says.UNKNOWN, Says.UNKNOWN), (Decimal("-0.5"), Says.NO, Says.NO), ("0.5", Says.UNKNOWN, Says.UNKNOWN)),
     *((0, Says.UNKNOWN, Says.YES), ("00", Says.YES, Says.YES), ("05", Says.UNKNOWN, Says.NO), ("5", Says.UNKNOWN, Says.UNKNOWN)),
     *((12, Says.UNKNOWN, Says.UNKNOWN), ("012", Says.UNKNOWN, Says.UNKNOWN), (None, None, None), (True, Says.YES, Says.YES)),
     *(
@@ -153,7 +163,9 @@ def test_a_number_is_a_code_of_http_of_the_suppliers_or_of_iso_8583(value: objec
     assert (status_says(value), status_says(value, is_code=True)) == (as_status, as_code)
 
 
-@pytest.mark.parametrize("value", ["0", " 00 ", "0 0", "0.0", "", "none", "Success", "n/a", None, False, 0, 0.0, [], {"a": None, "b": "0"}])
+@pytest.mark.parametrize(
+    "value", ["0", " 00 ", "0 0", "0.0", "", "none", "Success", "n/a", None, False, 0, 0.0, Decimal("0E-7"), [], {"a": None, "b": "0"}]
+)
 def test_what_is_empty_zero_false_or_says_yes_is_no_error(value: object) -> None:
     assert says_no_error(value)
 

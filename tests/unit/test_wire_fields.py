@@ -69,11 +69,8 @@ def test_an_id_of_zeros_is_no_id(nothing):
 
 
 def test_an_id_is_whatever_else_is_written_there():
-    assert [given_id(one) for one in ("00000000-0000-0000-0000-00000000000a", "10", "T-0")] == [
-        "00000000-0000-0000-0000-00000000000a",
-        "10",
-        "T-0",
-    ]
+    for one in ("00000000-0000-0000-0000-00000000000a", "10", "T-0", "~", "0~0", "0_0", "0.0"):
+        assert given_id(one) == one
 
 
 @pytest.mark.parametrize(
@@ -89,6 +86,15 @@ def test_an_id_is_whatever_else_is_written_there():
         (Decimal("1E+14"), Decimal("1E+14")),
         (Decimal("1E-15"), Decimal("1E-15")),
         (Decimal("1E-16"), None),
+        (Decimal(f"{'9' * 15}.{'9' * 15}"), Decimal(f"{'9' * 15}.{'9' * 15}")),
+        (Decimal(f"{'9' * 15}.{'9' * 16}"), None),
+        (Decimal(f"{'9' * 16}.{'9' * 15}"), None),
+        (Decimal("0E+14"), Decimal(0)),
+        (Decimal("0E+15"), None),
+        (Decimal("0E-16"), None),
+        (-(10**15) + 1, Decimal(-(10**15) + 1)),
+        (-(10**15), None),
+        (Decimal("sNaN"), None),
         (Decimal("NaN"), None),
         (Decimal("Infinity"), None),
         (" 5 ", Decimal(5)),
