@@ -252,9 +252,7 @@ def load(environ: Mapping[str, str], function: str) -> Config:
         settlement_files=_settlement_files(read, environment, who),
         settlement_merchant=read.text("SETTLEMENT_MERCHANT", r"[A-Za-z0-9_-]{1,100}", "our name in file names, without dots"),
         oidc=_oidc(read, environment, who),
-        iap_audience=read.text(
-            "IAP_AUDIENCE", r"/projects/[0-9]{1,20}/[!-~]{1,300}", "/projects/NUMBER/..., as Identity-Aware Proxy shows it"
-        ),
+        iap_audience=read.text("IAP_AUDIENCE", _IAP_AUDIENCE, "/projects/NUMBER/..., as Identity-Aware Proxy shows it"),
         cors_origins=read.origins("CORS_ORIGINS", clear=_clear(environment)),
         firestore_emulator=emulators.get("FIRESTORE_EMULATOR_HOST"),
         pubsub_emulator=emulators.get("PUBSUB_EMULATOR_HOST"),

@@ -63,6 +63,7 @@ def test_a_simulation_on_a_developers_machine_needs_three_variables():
     config = load(LOCAL, "local")
 
     assert (config.environment, config.mode, config.supplier_url) == (Environment.LOCAL, Mode.SIMULATED, SIMULATOR_URL)
+    assert SIMULATOR_URL == "http://simulator"
     assert (config.sqlite_path, config.supplier_secrets, config.oidc, config.events_topic) == ("sales.db", None, None, None)
 
 
@@ -510,7 +511,9 @@ def test_emulators_on_this_machine_serve_every_other_environment():
 
 
 @pytest.mark.parametrize("name", EMULATORS)
-@pytest.mark.parametrize("where", ["emulator.example:8080", "10.0.0.1:8080", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:http"])
+@pytest.mark.parametrize(
+    "where", ["emulator.example:8080", "10.0.0.1:8080", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:http", "127.0.0.1:8080/v1"]
+)
 def test_an_emulator_is_a_port_of_this_machine(name, where):
     address = f"http://{where}" if name == "STORAGE_EMULATOR_HOST" else where
 
@@ -660,6 +663,9 @@ def test_every_variable_that_is_read_is_listed_and_in_the_contract():
 
     assert read <= NAMES
     assert described == NAMES
+    with pytest.raises(ConfigError) as refused:
+        load(dict.fromkeys(described, "x"), "purchase")
+    assert not [fault for fault in refused.value.faults if "is not a variable" in fault]
 
 
 def test_an_unknown_function_is_an_error_of_ours():

@@ -55,11 +55,14 @@ CALLERS_GO_BY = """
 
 
 def test_what_callers_go_by_is_never_another():
+    told = {name: Problem(name).body() for name in sorted(KINDS)}
     rows = (
-        f"    {name}: {kind.status} {kind.retry} {'-' if kind.retry_after_seconds is None else kind.retry_after_seconds} {kind.title}"
-        for name, kind in sorted(KINDS.items())
+        f"    {body['type'].removeprefix('/problems/')}: "
+        f"{body['status']} {body['retry']} {body.get('retryAfterSeconds', '-')} {body['title']}"
+        for body in told.values()
     )
     assert list(rows) == CALLERS_GO_BY.strip("\n").split("\n")
+    assert [Problem(name).kind for name in told] == [KINDS[name] for name in told]
     assert (NEW_REASON.status, NEW_REASON.retry, NEW_REASON.retry_after_seconds) == (422, Retry.NEVER, None)
 
 
