@@ -174,6 +174,8 @@ def with_newer(fresh: Any, held: Any) -> Any:
 
     An entry of a list is known again by what it is about.
     """
+    if fresh == held:  # as most of it is: nothing in it is unknown here
+        return fresh
     match fresh, held:
         case dict(), Mapping():
             known = {name: item if name in OPTIONAL else with_newer(item, held.get(name)) for name, item in fresh.items()}

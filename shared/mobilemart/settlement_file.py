@@ -83,7 +83,7 @@ class Line(NamedTuple):
     @property
     def at(self) -> datetime:
         """The moment of the sale, UTC; the file says it in South African time."""
-        said = datetime.strptime(self.date + self.time, "%Y%m%d%H%M%S")  # noqa: DTZ007 - its zone is put on below
+        said = datetime.fromisoformat(f"{self.date}T{self.time}")
         return said.replace(tzinfo=BUSINESS_TIME).astimezone(UTC)
 
     @property
