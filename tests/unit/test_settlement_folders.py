@@ -1,8 +1,11 @@
 """Where settlement files lie: what is asked of Cloud Storage's client, how patiently, and what comes of each answer; and local folders."""
 
+import asyncio
 import gzip
 import hashlib
 import os
+import threading
+import time
 import zlib
 from base64 import b64encode
 from datetime import UTC, date, datetime, timedelta
@@ -116,6 +119,10 @@ async def test_a_bucket_is_listed_below_its_prefix_with_a_client_that_is_made_on
     await whole.close()
     await never.close()  # it has opened nothing
     assert client.closed == 2
+    odd = files_in("gs://bucket//~recon~//", None)
+    await odd.find([DAY])
+    assert client.listed[3][:2] == ("bucket", "~recon~/")
+    await odd.close()
 
 
 def test_what_stands_beside_a_refusal_is_read_so_that_its_connection_comes_back(client):
@@ -233,6 +240,35 @@ async def test_an_object_that_was_expanded_on_the_way_is_asked_for_patiently_aga
     await files.close()
 
 
+# One thread
+
+
+async def test_files_are_read_in_one_thread_which_ends_with_them(tmp_path):
+    (tmp_path / NAME).write_bytes(of(DAY))
+    files = files_in(tmp_path.as_uri(), None)
+    found = await files.find([DAY])
+
+    def reading(_):
+        time.sleep(0.01)
+        return threading.get_ident(), threading.current_thread().name
+
+    assert len({*await asyncio.gather(*(files.read(found, reading) for _ in range(3)))}) == 1
+    assert (await files.read(found, reading))[1] == "settlement_0"
+    await files.close()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        await files.read(found, reading)
+
+
+async def test_nobody_waits_for_what_is_being_read_when_files_are_closed():
+    files, closed = await simulated(NOON, now=NOON), threading.Event()
+    found = await files.find([DAY])
+    reading = asyncio.create_task(files.read(found, lambda _: closed.wait(1)))
+    await asyncio.sleep(0)
+    await files.close()
+    closed.set()
+    assert await reading is True
+
+
 # Is it the file, or the place?
 
 
@@ -264,6 +300,14 @@ async def test_after_a_file_could_not_be_read_the_place_is_listed_once_more():
     folder.parts = []
     files = StoredFiles(folder, None)
     assert (await files.find([DAY]))[DAY].unread and folder.listings == 4
+    await files.close()
+
+
+async def test_one_file_of_several_that_cannot_be_read_is_enough_to_look_again():
+    folder = Folder(away_at=2, since_header=False)
+    files = StoredFiles(lambda: [*folder(), StoredFile(OTHER, "m2", lambda: [of(NEXT)])], None)
+    with pytest.raises(FilesUnavailable):
+        await files.find([DAY, NEXT])
     await files.close()
 
 
@@ -394,6 +438,50 @@ async def test_a_folder_is_looked_through_in_order_and_a_file_is_marked_by_its_t
     assert stored[2].mark == f"7-17-{tmp_path / 'b' / NAME}"
 
 
+async def test_a_folder_that_cannot_be_listed_is_away_and_one_below_it_is_told(tmp_path, monkeypatch):
+    with pytest.raises(FilesUnavailable) as away:
+        list(settlement_folders._local_files(tmp_path / "nowhere"))
+    assert str(away.value) == "No such file or directory"
+    (tmp_path / "in\tner").mkdir()
+    (tmp_path / NAME).write_bytes(of(DAY))
+    scan = os.scandir
+
+    def denied(path):
+        if str(path).endswith("ner"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", denied)
+    told, stored = settlement_folders._local_files(tmp_path)
+    assert told == NotTaken("in\\tner", "the folder cannot be listed: Permission denied") and stored.name == NAME
+
+
+def test_a_link_is_the_file_that_it_leads_to_or_itself_where_that_is_not_there(tmp_path):
+    (tmp_path / "a").write_bytes(of(DAY))
+    os.utime(tmp_path / "a", ns=(5, 7))
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / "c").symlink_to("nowhere")
+    _, link, dangling = settlement_folders._local_files(tmp_path)
+    about = (tmp_path / "c").lstat()
+    assert link.mark == f"7-17-{tmp_path / 'b'}" and b"".join(link.chunks()) == of(DAY)
+    assert dangling.mark == f"{about.st_mtime_ns}-{about.st_size}-{tmp_path / 'c'}"
+    with pytest.raises(FileUnreadable, match="No such file or directory"):
+        b"".join(dangling.chunks())
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path, make):
+    make(tmp_path / NAME)
+    (stored,) = settlement_folders._local_files(tmp_path)
+    with pytest.raises(FileUnreadable, match="it is no regular file|Is a directory"):
+        b"".join(stored.chunks())
+
+
+def test_a_file_is_read_by_a_head_and_then_by_larger_chunks(tmp_path):
+    body = of(DAY, 200_000)
+    assert [len(chunk) for chunk in unpacked(tmp_path, body)] == [HEAD_BYTES, len(body) - HEAD_BYTES]
+
+
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
 @pytest.mark.parametrize("what", ["time", "size"])
 def test_a_file_of_another_time_or_size_than_was_listed_is_not_read(tmp_path, when, what):
@@ -404,12 +492,12 @@ def test_a_file_of_another_time_or_size_than_was_listed_is_not_read(tmp_path, wh
     assert b"".join(stored.chunks()) == of(DAY, HEAD_BYTES)
     chunks = stored.chunks()
     if when == "meanwhile":
-        next(iter(chunks))
+        assert len(next(chunks)) == HEAD_BYTES
     if what == "size":
         path.write_bytes(of(DAY, HEAD_BYTES + 1))
     os.utime(path, ns=(5, 7 if what == "size" else 8))
     with pytest.raises(FileUnreadable, match="it changed since it was listed"):
-        list(chunks)
+        next(chunks) if when == "before" else list(chunks)
 
 
 @pytest.mark.parametrize("place", [None, "", "/folder", "https://bucket/x"])
@@ -456,6 +544,15 @@ async def test_the_simulated_supplier_has_a_file_of_each_day_from_its_first_vend
     assert sum(await files.read(found, to_the_end)) == until_now
     assert all(file.mark == file.name for file in found.values())
     await files.close()
+
+
+async def test_a_simulated_supplier_that_delivers_beside_another_has_nothing_that_is_not_taken():
+    other = await simulated(now=NOON)
+    files = await simulated(now=NOON, delivered=other)
+    found = await files.find([DAY])
+    assert set(found) == {DAY} and (found.not_taken, found.more_not_taken) == ((), 0)
+    for one in (files, other):
+        await one.close()
 
 
 async def test_what_was_delivered_for_a_day_takes_the_place_of_what_the_simulated_supplier_has_and_nothing_else(tmp_path):
