@@ -278,6 +278,7 @@ def test_only_production_sells_at_the_production_switch(variables, url):
     assert faults({**PRODUCTION, "MOBILEMART_API_URL": url}) == set()
     if variables is LIVE_LOCAL:
         assert faults({**variables, "MOBILEMART_API_URL": url}, "local") == {"MOBILEMART_API_URL"}
+        assert faults({**variables, "MOBILEMART_API_URL": url}, "probe") == set()
 
 
 @pytest.mark.parametrize(
@@ -401,7 +402,12 @@ def test_a_file_is_no_store_for_what_must_outlast_its_instance(environment):
 
 @pytest.mark.parametrize(
     ("store", "path"),
-    [("sqlite:///sales.db", "sales.db"), ("sqlite:////var/sales.db", "/var/sales.db"), ("sqlite:///:memory:", ":memory:")],
+    [
+        ("sqlite:///sales.db", "sales.db"),
+        ("sqlite:////var/sales.db", "/var/sales.db"),
+        ("sqlite:///:memory:", ":memory:"),
+        ("sqlite:///a:///b", "a:///b"),
+    ],
 )
 def test_a_sqlite_path_is_relative_unless_it_has_a_slash_of_its_own(store, path):
     assert load({**LOCAL, "TRANSACTION_STORE": store}, "local").sqlite_path == path
