@@ -1,13 +1,19 @@
-"""Which keys of an issuer's set may verify tokens: just at each bound, and each kind of key."""
+"""Which keys of an issuer's set may verify tokens, and how the set is read: just at each bound, and each kind of key."""
 
+import asyncio
 import base64
+import json
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from shared.signing_keys import usable_keys
+from shared import signing_keys
+from shared.signing_keys import KeysUnavailable, SigningKeys, usable_keys
+from tests.logged import logged
 
 P256, P384 = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP384R1())
 EDWARDS = ed25519.Ed25519PrivateKey.generate()
@@ -73,3 +79,182 @@ def test_a_key_on_another_curve_or_of_another_kind_verifies_nothing():
 def test_what_lists_no_keys_is_no_key_set(document):
     with pytest.raises(ValueError, match="keys is not a list"):
         usable_keys(document)
+
+
+# --- reading the set
+
+BOUND = 512 * 1024
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Chunks(httpx.AsyncByteStream):
+    """A body as it arrives; remembers how much of it was taken."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body, self.taken = body, 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for at in range(0, len(self.body), 65_536):
+            chunk = self.body[at : at + 65_536]
+            self.taken += len(chunk)
+            yield chunk
+
+
+def key_set(*keys: object, size: int = 0) -> bytes:
+    """The set of these keys, filled up with blanks."""
+    return json.dumps({"keys": list(keys)}).encode().ljust(size)
+
+
+class Issuer:
+    """Answers in turn, the last answer from then on."""
+
+    def __init__(self, *answers: Callable[[], httpx.Response]) -> None:
+        self.answers = list(answers)
+        self.asked: list[httpx.Request] = []
+        self.clock = Clock()
+        self.keys = SigningKeys("https://issuer.example/jwks", httpx.AsyncClient(transport=httpx.MockTransport(self.answer)), self.clock)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        return (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])()
+
+    async def names(self, key_id: str | None = None, algorithm: str = "ES256") -> list[str | None]:
+        """Of the keys that may have signed such a token."""
+        return [key.key_id for key in await self.keys.candidates(key_id, algorithm)]
+
+    async def read(self) -> None:
+        """Until the reading has ended that runs beside."""
+        if self.keys._reading is not None:
+            await self.keys._reading
+
+
+def says(body: bytes, status: int = 200, **headers: str) -> Callable[[], httpx.Response]:
+    return lambda: httpx.Response(status, headers={name.replace("_", "-"): value for name, value in headers.items()}, stream=Chunks(body))
+
+
+ONE, TWO = listed(P256) | {"kid": "one"}, listed(P256) | {"kid": "two"}
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(BOUND - 1, True), (BOUND, True), (BOUND + 1, False)])
+async def test_a_set_is_read_up_to_its_bound(size: int, is_read: bool, caplog: pytest.LogCaptureFixture) -> None:
+    issuer = Issuer(says(key_set(ONE, size=size)))
+    if is_read:
+        assert await issuer.names() == ["one"]
+        return
+    with pytest.raises(KeysUnavailable):
+        await issuer.names()
+    ((level, message, fields),) = logged(caplog)
+    assert (level, message, str(fields["cause"])) == ("ERROR", "signing keys not read", f"it is larger than {BOUND} bytes")
+    assert fields["known_keys_verify"] is False
+
+
+async def test_of_a_set_without_end_no_more_is_taken_than_its_bound() -> None:
+    endless = Chunks(b" " * (4 * BOUND))
+    with pytest.raises(KeysUnavailable):
+        await Issuer(lambda: httpx.Response(200, stream=endless)).names()
+    assert endless.taken == BOUND + 65_536
+
+
+@pytest.mark.parametrize(
+    ("coding", "is_read"), [("identity", True), ("", True), (" Identity ", True), ("gzip", False), ("identity, br", False)]
+)
+async def test_a_packed_set_is_not_unpacked(coding: str, is_read: bool) -> None:
+    issuer = Issuer(says(key_set(ONE), content_encoding=coding))
+    if is_read:
+        assert await issuer.names() == ["one"]
+    else:
+        with pytest.raises(KeysUnavailable):
+            await issuer.names()
+    (asked,) = issuer.asked
+    assert (asked.method, str(asked.url)) == ("GET", "https://issuer.example/jwks")
+    assert (asked.headers["accept"], asked.headers["accept-encoding"]) == ("application/json", "identity")
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (says(key_set(ONE), 500), "HTTPStatusError"),
+        (says(b"", 302), "HTTPStatusError"),
+        (says(b"{"), "JSONDecodeError"),
+        (says(b"[]"), "ValueError"),
+        (says(key_set()), "_Unusable"),
+        (says(key_set(rsa_of(1024))), "_Unusable"),
+    ],
+)
+async def test_what_is_no_set_with_a_usable_key_leaves_the_keys_that_are_known(
+    answer: Callable[[], httpx.Response], cause: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    issuer = Issuer(says(key_set(ONE)), answer, says(key_set(TWO)))
+    assert (issuer.keys.are_fresh, await issuer.names(), issuer.keys.are_fresh, issuer.keys.edition) == (False, ["one"], True, 1)
+    issuer.clock.seconds += 540
+    assert (issuer.keys.are_fresh, await issuer.names(), issuer.keys.edition) == (False, ["one"], 1)
+    ((level, message, fields),) = logged(caplog)
+    assert (level, message, type(fields["cause"]).__name__, fields["known_keys_verify"]) == ("ERROR", "signing keys not read", cause, True)
+    issuer.clock.seconds += 10
+    await issuer.names()
+    await issuer.read()
+    assert (await issuer.names(), issuer.keys.edition, issuer.keys.are_fresh, len(issuer.asked)) == (["two"], 2, True, 3)
+
+
+async def test_a_reading_that_hangs_ends_after_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    assert signing_keys.READ_TIMEOUT_SECONDS == 5
+    monkeypatch.setattr(signing_keys, "READ_TIMEOUT_SECONDS", 0.01)
+    keys = SigningKeys("https://issuer.example/jwks", httpx.AsyncClient(transport=httpx.MockTransport(hang)), Clock())
+    with pytest.raises(KeysUnavailable):
+        await keys.candidates(None, "ES256")
+
+
+async def test_an_unknown_name_is_looked_for_at_once_and_then_every_ten_seconds() -> None:
+    issuer = Issuer(says(key_set(ONE)), says(key_set(ONE, TWO)))
+    assert await issuer.names("one") == ["one"]
+    assert (await issuer.names("two"), len(issuer.asked), issuer.keys.edition) == (["two"], 2, 2)
+    for seconds, asked in ((0, 2), (9.99, 2), (0.01, 3), (9.99, 3), (0.01, 4)):
+        issuer.clock.seconds += seconds
+        assert (await issuer.names("three"), len(issuer.asked)) == ([], asked)
+
+
+async def test_a_token_that_names_no_key_may_be_of_any_and_one_that_does_of_its_own_or_of_those_without_a_name() -> None:
+    nameless = listed(P256)
+    issuer = Issuer(says(key_set(ONE, nameless, TWO, listed(P384) | {"kid": "one"}, rsa_of(2048) | {"kid": "one"})))
+    assert await issuer.names(None) == ["one", None, "two"]
+    assert (await issuer.names("one"), await issuer.names("other")) == (["one"], [None])
+    assert (await issuer.names("one", "ES384"), await issuer.names("one", "PS256"), await issuer.names("one", "EdDSA")) == (
+        ["one"],
+        ["one"],
+        [],
+    )
+
+
+async def test_as_many_keys_are_tried_as_one_token_is_worth() -> None:
+    issuer = Issuer(says(key_set(*[ONE] * 9, *[listed(P256)] * 9)))
+    assert [len(await issuer.names(name)) for name in ("one", None, "other")] == [8, 8, 8]
+
+
+async def test_all_who_wait_share_one_reading_and_one_who_gives_up_leaves_it_to_the_others() -> None:
+    may_answer = asyncio.Event()
+    asked = []
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        await may_answer.wait()
+        return says(key_set(ONE))()
+
+    keys = SigningKeys("https://issuer.example/jwks", httpx.AsyncClient(transport=httpx.MockTransport(slow)), Clock())
+    waiting = [asyncio.create_task(keys.candidates("one", "ES256")) for _ in range(3)]
+    while not asked:
+        await asyncio.sleep(0)
+    waiting[0].cancel()
+    may_answer.set()
+    assert [len(found) for found in await asyncio.gather(*waiting[1:])] == [1, 1]
+    assert (len(asked), keys.edition, waiting[0].cancelled()) == (1, 1, True)
