@@ -223,7 +223,7 @@ def invalid(errors: list[tuple[str, str]]) -> Problem:
 
     A name may be any text that JSON can spell, lone surrogates among it, which no answer could hold.
     """
-    named = [(field.encode("utf-8", "backslashreplace").decode(), message) for field, message in errors[:MOST_ERRORS]]
+    named = [(field.encode(errors="backslashreplace").decode(), message) for field, message in errors[:MOST_ERRORS]]
     return Problem(Fault.BODY_INVALID, errors=[{"field": field[:_MOST_NAME_CHARACTERS], "message": message} for field, message in named])
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bodies import PURCHASES, Limits, prevend_order, purchase_request
+from shared.bodies import PURCHASES, Limits, VoucherOrder, invalid, prevend_order, purchase_request, valid
+from shared.decisions import resolution
 from shared.identifiers import Caller, fingerprint
 from shared.money import Money
 from shared.problem import Problem
@@ -167,6 +168,30 @@ def test_allowing_a_duplicate_is_said_with_true(allow):
 )
 def test_a_field_that_does_not_belong_is_a_fault(vas_type, body, unexpected):
     assert faults(asked, vas_type, body) == dict.fromkeys(unexpected, "is not expected in this request")
+
+
+@pytest.mark.parametrize(
+    ("vas_type", "needed"), [(VasType.AIRTIME, set(MOBILE)), (VasType.DATA, set(MOBILE)), (VasType.VOUCHER, set(VOUCHER))]
+)
+def test_what_has_no_prevend_cannot_be_bought_by_one(vas_type, needed):
+    unexpected = {"prevendId": "is not expected in this request"}
+    assert faults(asked, vas_type, {"prevendId": "7e0c"}) == unexpected | dict.fromkeys(needed, "is required")
+
+
+def test_an_amount_is_never_read_without_limits():
+    with pytest.raises(TypeError, match="within limits"):
+        valid(VoucherOrder, VOUCHER)
+
+
+def test_a_name_that_no_answer_could_hold_is_spelt_out_or_stands_for_the_body():
+    told = invalid([("half \ud800", "is wrong"), ("été", "too")]).members["errors"]
+    assert told == [{"field": "half \\ud800", "message": "is wrong"}, {"field": "été", "message": "too"}]
+    assert set(faults(asked, VasType.VOUCHER, {**VOUCHER, "half \ud800": 1})) == {""}
+
+
+def test_a_fault_within_a_list_is_named_by_its_place():
+    body = {"version": 1, "note": "n", "tokens": ["1234", 5, "6-7", "é"]}
+    assert set(faults(resolution, body)) == {"tokens.1", "tokens.3"}
 
 
 def test_a_prevend_knows_no_reference():

@@ -94,3 +94,22 @@ def test_electricity_takes_the_only_product_or_the_configured_one():
 @pytest.mark.parametrize(("rows", "configured"), [((), None), ((ELECTRICITY, ELECTRICITY), None), ((ELECTRICITY,), "misspelt")])
 def test_electricity_is_not_guessed(rows, configured):
     assert fitted(electricity(), rows, configured).reason is Reason.PRODUCT_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("rows", "configured", "cause"),
+    [
+        ((), None, "0 utility products and none configured"),
+        ((ELECTRICITY, ELECTRICITY), None, "2 utility products and none configured"),
+        ((ELECTRICITY,), "misspelt", "not in the catalogue"),
+        ((), "electricity", "not in the catalogue"),
+    ],
+)
+def test_the_record_says_why_no_product_was_chosen(rows, configured, cause):
+    assert fitted(electricity(), rows, configured) == Rejected(Reason.PRODUCT_UNAVAILABLE, cause)
+
+
+def test_a_row_is_open_and_pinless_where_nothing_else_is_said():
+    row = Product(VasType.AIRTIME, "p", "Any")
+    assert row == Product(VasType.AIRTIME, "p", "Any", None, False, False, None, None, None)
+    assert fitted(airtime("p", 1), (row,), None) == airtime("p", 1)

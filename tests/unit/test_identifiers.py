@@ -96,7 +96,7 @@ def test_a_guid_of_the_suppliers_is_the_same_in_any_case_and_anything_else_to_th
     assert same_supplier_id(GUID, GUID.upper()) and same_supplier_id(GUID.upper(), GUID)
     assert same_supplier_id("T-1", "T-1") and not same_supplier_id("T-1", "t-1")
     assert not same_supplier_id(GUID, f"{GUID[:-1]}1") and not same_supplier_id(f"{GUID}-A", f"{GUID}-a")
-    assert not same_supplier_id(None, None) and not same_supplier_id(GUID, None)
+    assert not same_supplier_id(None, None) and not same_supplier_id(GUID, None) and not same_supplier_id(None, GUID)
 
 
 def test_the_one_spelling_of_a_guid_is_the_one_in_lower_case_which_is_on_record():

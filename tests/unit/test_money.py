@@ -31,6 +31,30 @@ def test_what_is_not_an_exact_amount_is_refused_not_rounded(rand):
         money_from_rand(rand)
 
 
+@pytest.mark.parametrize(
+    ("rand", "cents"),
+    [
+        ("9" * 15, 10**17 - 100),
+        (-(10**15) + 1, 100 - 10**17),
+        ("1E+14", 10**16),
+        ("1234567890123.45", 123_456_789_012_345),
+        ("0.000000000000000", 0),
+        ("100.0000000", 10_000),
+        *(
+            (rand, None)
+            for rand in ("9" * 16, "1" + "0" * 15, "1E+15", "1E+16", "123456789012345.6", "12345678901234.50", "0E-16", "1E-15")
+        ),
+    ],
+)
+def test_an_amount_has_at_most_fifteen_digits(rand, cents):
+    if cents is not None:
+        assert money_from_rand(rand) == money_from_rand(Decimal(rand)) == Money(cents)
+        return
+    for spelt in (rand, Decimal(rand), f"-{rand}"):
+        with pytest.raises(ValueError, match="in rand"):
+            money_from_rand(spelt)
+
+
 @pytest.mark.parametrize("rand", [1.5, True])
 def test_a_float_is_never_an_amount(rand):
     with pytest.raises(TypeError):
@@ -38,7 +62,8 @@ def test_a_float_is_never_an_amount(rand):
 
 
 def test_amounts_read_like_prices():
-    assert [str(Money(cents)) for cents in (0, 5, 10_000, -9905)] == ["R0.00", "R0.05", "R100.00", "-R99.05"]
+    assert [str(Money(cents)) for cents in (0, 1, 5, 99, 100, 10_000)] == ["R0.00", "R0.01", "R0.05", "R0.99", "R1.00", "R100.00"]
+    assert [str(Money(cents)) for cents in (-1, -99, -100, -9905)] == ["-R0.01", "-R0.99", "-R1.00", "-R99.05"]
 
 
 AMOUNTS = st.integers(-(10**15) + 1, 10**15 - 1).map(Money)
