@@ -1,6 +1,7 @@
 """Many calls at once: how many may run, in which order their results come, and how fast they follow one another."""
 
 import asyncio
+import inspect
 
 import pytest
 
@@ -18,12 +19,14 @@ class Clock:
 
     def __init__(self):
         self.at = 100.0
+        self.slept = []
 
     def __call__(self):
         return self.at
 
     async def sleep(self, seconds):
         await asyncio.sleep(0)  # others may get in between
+        self.slept.append(seconds)
         self.at += seconds
 
 
@@ -64,9 +67,11 @@ async def test_a_cancelled_run_leaves_nothing_that_was_never_awaited():
     async def work():
         await asyncio.sleep(10)
 
+    made = [work() for _ in range(5)]
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
-            await each((work() for _ in range(5)), 2)
+            await each(made, 2)
+    assert {inspect.getcoroutinestate(coroutine) for coroutine in made} == {inspect.CORO_CLOSED}
 
 
 async def test_turns_come_at_the_configured_rate_in_the_order_of_asking():
@@ -89,6 +94,32 @@ async def test_turns_that_nobody_took_are_not_saved_up():
     await pace.turn()
     await pace.turn()
     assert round(clock.at, 3) == 160.1
+
+
+@pytest.mark.parametrize(("passed", "slept"), [(0.05, [0.05]), (0.1, []), (0.15, []), (60, [])])
+async def test_whoever_comes_no_earlier_than_its_turn_does_not_wait(passed, slept):
+    clock = Clock()
+    clock.at = 0.0
+    pace = paced(clock)
+    await pace.turn()
+    clock.at += passed
+    await pace.turn()
+    assert clock.slept == slept
+
+
+async def test_reprints_follow_one_another_at_the_rate():
+    class Supplier:
+        ready = products = prevend = vend = None
+
+        def can_reprint(self, sale):
+            return True
+
+        async def reprint(self, sale):
+            return Reprint(NoAnswer(f"at {clock.at:.1f}"))
+
+    clock = Clock()
+    supplier = PacedSupplier(Supplier(), paced(clock))
+    assert [(await supplier.reprint(in_doubt())).result.cause for _ in range(3)] == ["at 100.0", "at 100.1", "at 100.2"]
 
 
 def test_the_rate_is_halved_on_a_refusal_and_recovers_slowly():

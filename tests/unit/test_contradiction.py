@@ -1,60 +1,86 @@
-"""What a contradiction leaves for a person: exactly this paper, once for each contradiction."""
+"""What a contradiction of an ended sale leaves for a person: one paper for each, and the same one whenever it is made anew."""
 
 import pytest
+from msgspec import structs
 
 from shared.contradiction import discrepancies
-from shared.outcome import Answer, Reason, Rejected, Vended
-from shared.transaction import after
-from tests.sales import NOON, RECEIPT, rejected, vended
-
-REFUSED = Rejected(Reason.AMOUNT_REFUSED, "HTTP 400 code 1001")
-
-
-def contradicted(sale, outcome, by="reprint"):
-    return after(sale, Answer(outcome), at=NOON, by=by, retry_seconds=60)
+from shared.outcome import Reason, Rejected
+from shared.store import Paper
+from shared.transaction import HistoryEntry
+from tests.sales import METER, NOON, PINNED_ORDER, PINNED_RECEIPT, RECEIPT, ended, rejected, vended, vending
 
 
-def test_the_paper_of_a_contradiction_never_changes():
-    """Golden: by its id the same contradiction is found again, whichever version of the code comes upon it."""
-    sale = contradicted(rejected(REFUSED), Vended(RECEIPT))
-    (paper,) = discrepancies(sale)
-    assert (paper.id, paper.mark) == ("simulated-220ed3cf3a78c6a7a3ac5c52bc4fa15a", "simulated-open")
-    assert paper.body == {
-        "id": "220ed3cf3a78c6a7a3ac5c52bc4fa15a",
-        "day": "2026-05-01",
-        "kind": "vended_after_rejection",
-        "severity": "critical",
-        "transactionId": sale.id,
-        "ours": {
-            "supplierId": "SIMULATED",
-            "requestId": sale.request_id,
-            "supplierTransactionId": None,
-            "state": "rejected",
-            "vasType": "utility",
-            "amountCents": 10_000,
-            "recipient": "*8901",
-            "day": "2026-05-01",
-        },
-        "theirs": {"source": "reprint", "said": RECEIPT.supplier_transaction_id},
-        "status": "open",
-        "closure": None,
-    }
+def contradicted(sale, *lines):
+    return structs.replace(sale, history=(*sale.history, *(HistoryEntry(NOON, "contradicted", by, note) for by, note in lines)))
 
 
-def test_a_vended_sale_names_its_own_supplier_id_beside_what_was_said():
-    (paper,) = discrepancies(contradicted(vended(), REFUSED, by="supplier"))
-    assert paper.body["ours"]["supplierTransactionId"] == RECEIPT.supplier_transaction_id
-    assert (paper.body["kind"], paper.body["theirs"]) == ("state_differs", {"source": "supplier", "said": "HTTP 400 code 1001"})
+def test_the_paper_of_a_contradiction_has_one_form_for_ever():
+    """Golden: its id is on record, and a person's closure hangs on it."""
+    sale = contradicted(vended(), ("reprint", "vended_twice: s-2: more"))
+    assert list(discrepancies(sale)) == [
+        Paper(
+            "simulated-9ad0d1d44ef9377c17874e506572b02d",
+            {
+                "id": "9ad0d1d44ef9377c17874e506572b02d",
+                "day": "2026-05-01",
+                "kind": "vended_twice",
+                "severity": "critical",
+                "transactionId": sale.id,
+                "ours": {
+                    "supplierId": "SIMULATED",
+                    "requestId": sale.request_id,
+                    "supplierTransactionId": RECEIPT.supplier_transaction_id,
+                    "state": "vended",
+                    "vasType": "utility",
+                    "amountCents": 10_000,
+                    "recipient": f"*{METER[-4:]}",
+                    "day": "2026-05-01",
+                },
+                "theirs": {"source": "reprint", "said": "s-2: more"},
+                "status": "open",
+                "closure": None,
+            },
+            "simulated-open",
+        )
+    ]
 
 
-@pytest.mark.parametrize("by", ["supplier", "reprint", "thandi@wallet.example"])
-def test_each_contradiction_is_a_paper_of_its_own_whoever_said_it(by):
-    once = contradicted(vended(), REFUSED, by)
-    twice = contradicted(once, Rejected(Reason.AMOUNT_REFUSED, "HTTP 400 code 1002"), by)
-    first, second = discrepancies(twice)
-    assert first.id == next(discrepancies(once)).id != second.id
+@pytest.mark.parametrize(
+    ("sale", "ours"),
+    [
+        (rejected(Rejected(Reason.METER_UNKNOWN, "1011")), (None, "rejected", "utility", 10_000, f"*{METER[-4:]}")),
+        (ended(vended(PINNED_RECEIPT).outcome, vending(order=PINNED_ORDER)), ("s-2", "vended", "airtime", 500, None)),
+    ],
+)
+def test_our_side_says_what_there_is(sale, ours):
+    (paper,) = discrepancies(contradicted(sale, ("supplier", "vended_after_rejection: s-9")))
+    names = ("supplierTransactionId", "state", "vasType", "amountCents", "recipient")
+    assert tuple(paper.body["ours"][name] for name in names) == ours
 
 
-def test_what_settlement_says_against_a_sale_has_its_paper_from_the_settlement():
-    assert list(discrepancies(contradicted(rejected(REFUSED), Vended(RECEIPT), by="settlement"))) == []
-    assert list(discrepancies(vended())) == []
+def test_each_contradiction_has_its_paper_in_their_order_but_for_those_that_settlement_keeps_itself():
+    lines = [
+        ("reprint", "vended_twice: s-2"),
+        ("settlement", "vended_twice: s-3"),
+        ("supplier", "state_differs"),
+        ("ann@example.com", None),
+    ]
+    sale = contradicted(vended(), *lines)
+    told = [(paper.body["kind"], paper.body["theirs"]) for paper in discrepancies(sale)]
+    assert told == [
+        ("vended_twice", {"source": "reprint", "said": "s-2"}),
+        ("state_differs", {"source": "supplier", "said": ""}),
+        ("", {"source": "ann@example.com", "said": ""}),
+    ]
+    empty = contradicted(vended(), ("ann@example.com", ""))
+    assert [paper.id for paper in discrepancies(empty)] == [[paper.id for paper in discrepancies(sale)][-1]]
+
+
+def test_a_contradiction_has_a_paper_of_its_own_by_sale_mode_source_and_words():
+    base = vended()
+    sales = [base, structs.replace(base, id="another"), structs.replace(base, mode="live")]
+    papers = [paper.body["id"] for sale in sales for paper in discrepancies(contradicted(sale, ("reprint", "a: b")))]
+    papers += [
+        paper.body["id"] for line in (("supplier", "a: b"), ("reprint", "a: c")) for paper in discrepancies(contradicted(base, line))
+    ]
+    assert len(set(papers)) == 5

@@ -1,0 +1,190 @@
+"""What a sweep says that it did, what it leaves, and what a control shows beside what it was asked for."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec import structs
+
+from shared.clocks import Moment
+from shared.outcome import NoAnswer, NoSuchTransaction, RawAnswer, Reason, Rejected, Reprint, TokensDue, Unknown, Vended
+from shared.reconciling import Swept, _summed
+from shared.sts import StsToken, TokenKind
+from shared.transaction import State
+from shared.vas import VasType
+from tests.stepping import START, World, delivered, electricity, run
+
+LOST, REFUSED = Unknown("lost"), Rejected(Reason.METER_UNKNOWN, "1011")
+LATER = START.replace(year=2027)
+
+
+def sell(world, answer=None, key="key-1"):
+    world.answers = [] if answer is None else [answer]
+    return run(world.vending.purchase(electricity(key, allow_duplicate=True))).transaction
+
+
+def sweep(world):
+    return run(world.sweeping.sweep(LATER))
+
+
+def test_a_sweep_reads_one_sale_more_of_each_shard_than_it_takes_up():
+    world, asked = World(), []
+    due = world.due
+
+    async def watched(mode, shard, at, at_most):
+        asked.append((shard, at_most))
+        return await due(mode, shard, at, at_most)
+
+    world.due = watched
+    assert sweep(world) == Swept() and sorted(asked) == [(shard, 101) for shard in range(16)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reprint", "topic_down", "told"),
+    [
+        (LOST, delivered("00000001"), False, Swept(examined=1, vended=1, announced=1)),
+        (LOST, delivered("00000001"), True, Swept(examined=1, vended=1)),
+        (LOST, NoAnswer("busy"), False, Swept(examined=1, still_in_doubt=1)),
+        (LOST, NoSuchTransaction(), False, Swept(examined=1, still_in_doubt=1)),
+    ],
+    ids=str,
+)
+def test_a_sweep_tells_what_became_of_a_doubt(answer, reprint, topic_down, told):
+    world = World()
+    sell(world, answer)
+    world.topic_down, world.reprints = topic_down, [Reprint(reprint)]
+    assert sweep(world) == told
+
+
+@pytest.mark.parametrize("answer", [None, REFUSED])
+def test_a_sale_that_had_ended_before_is_only_announced_and_counted_once_it_is(answer):
+    world = World(topic_down=True)
+    sale = sell(world, answer)
+    world.wait(3600)
+    assert sweep(world) == Swept(examined=1) and world.sales[sale.id].open.due_at == world.now + timedelta(seconds=60)
+    world.wait(60)
+    world.topic_down = False
+    assert sweep(world) == Swept(examined=1, announced=1) and world.sales[sale.id].open is None
+    assert sweep(world) == Swept()
+
+
+def test_what_the_sales_of_a_sweep_came_to_is_added_up():
+    parts = Swept(examined=1, vended=True, announced=1), Swept(examined=1, rejected=True), Swept(left=7, needs_review=2, still_in_doubt=3)
+    assert _summed(*parts) == Swept(examined=2, vended=1, rejected=1, announced=1, left=7, needs_review=2, still_in_doubt=3)
+
+
+def test_a_sale_that_still_runs_is_no_doubt():
+    world = World()
+    selling = world.vending.purchase(electricity())
+    while selling.send(None) != "before vend":
+        pass
+    (sale,) = world.sales.values()
+    assert run(world.sweeping.resolve(sale, frozenset())) == sale and world.asked_again == []
+    world.wait(240)
+    world.reprints = [NoAnswer("busy")]
+    doubt = run(world.sweeping.resolve(sale, frozenset()))
+    entry = doubt.history[0]
+    assert (doubt.state, entry.what, entry.by, entry.note) == (State.IN_DOUBT, "in_doubt", "sweep", "abandoned past its lease")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reprint", "history", "attempts"),
+    [
+        (LOST, delivered("00000001"), ("vended", "reprint", None), 0),
+        (LOST, Unknown("another order's", sign_of_vend=True), ("sign of a vend", "reprint", "another order's"), 1),
+        (LOST, NoAnswer("busy"), ("in_doubt", "supplier", "lost"), 1),
+    ],
+    ids=str,
+)
+def test_what_a_reprint_says_is_put_on_record_and_a_try_is_counted_where_it_did_not_finish_the_sale(answer, reprint, history, attempts):
+    world = World()
+    sale = sell(world, answer)
+    world.reprints = [Reprint(reprint)]
+    sweep(world)
+    told = world.sales[sale.id]
+    assert (told.history[-1].what, told.history[-1].by, told.history[-1].note, told.attempts) == (*history, attempts)
+
+
+def test_a_reprint_of_a_vend_that_another_sale_holds_is_a_sign_of_one_by_the_reprint():
+    world = World()
+    other = sell(world)
+    doubt = sell(world, LOST, "key-2")
+    world.reprints = [Reprint(other.outcome)]
+    sweep(world)
+    told = world.sales[doubt.id]
+    claimed = f"claimed_twice: {other.receipt.supplier_transaction_id}"
+    assert (told.state, told.sign_of_vend, told.history[-1].by, told.history[-1].note) == (State.IN_DOUBT, True, "reprint", claimed)
+
+
+def test_a_sale_is_resolved_by_itself_too():
+    world = World()
+    sale = sell(world, LOST)
+    world.reprints = [delivered(sale.request_id)]
+    assert run(world.sweeping.resolve(sale, frozenset())).state is State.VENDED
+
+
+# Controls
+
+
+TOKEN = StsToken(TokenKind.CREDIT, "11112222333344445555")
+RAW = RawAnswer.of("reprint", START, 200, None, TOKEN.number.encode())
+
+
+def controlled(world, *reprints, until=LATER):
+    world.reprints = list(reprints)
+    return run(world.sweeping.control(VasType.UTILITY, until))
+
+
+def shown(sale, *tokens, supplier_id=None):
+    receipt = structs.replace(sale.receipt, tokens=tokens or sale.receipt.tokens, tokens_due=TokensDue.DELIVERED)
+    named = structs.replace(receipt, supplier_transaction_id=supplier_id or receipt.supplier_transaction_id)
+    return Reprint(Vended(named), RAW)
+
+
+def test_a_control_answers_where_its_reprint_finds_that_very_sale_and_writes_nothing():
+    world = World()
+    sale = sell(world)
+    before = world.sales[sale.id]
+    assert controlled(world, shown(sale)) and world.sales[sale.id] is before
+    assert not controlled(world, shown(sale, TOKEN, supplier_id="another")) and world.sales[sale.id] is before
+    assert not controlled(world, Reprint(NoSuchTransaction())) and not controlled(world, Reprint(NoAnswer("busy")))
+    assert world.sales[sale.id] is before
+
+
+def test_a_token_that_a_control_shows_beside_those_that_are_known_is_noted_and_announced():
+    world = World()
+    sale = sell(world)
+    assert controlled(world, shown(sale, TOKEN))
+    told = world.sales[sale.id]
+    assert (told.history[-1].what, told.history[-1].by, told.answers[-1]) == ("contradicted", "reprint", RAW)
+    assert told.history[-1].note.startswith("tokens_differ") and world.topic[-1][:2] == (sale.id, "contradicted")
+
+
+def test_a_control_that_could_not_be_put_on_record_answers_all_the_same():
+    world = World()
+    sale = sell(world)
+    world.store_faults = dict.fromkeys(range(len(world.store_calls) + 1, len(world.store_calls) + 500), "refused")
+    world.fault_seconds = 60
+    assert controlled(world, shown(sale, TOKEN)) and world.sales[sale.id].state is State.VENDED
+
+
+def test_a_second_sale_is_asked_for_where_the_first_one_says_nothing_but_none_after_the_time():
+    world = World()
+    first, second = sell(world), sell(world, key="key-2")
+    assert controlled(world, Reprint(NoAnswer("busy")), shown(second)) and world.asked_again == [first.id, second.id]
+    assert not controlled(world, shown(first), until=world.now) and len(world.asked_again) == 2
+    world.reprint_seconds = 30
+    assert not controlled(world, Reprint(NoAnswer("busy")), shown(second), until=world.now + timedelta(seconds=30))
+    assert len(world.asked_again) == 3
+    assert controlled(world, Reprint(NoAnswer("busy")), shown(second), until=world.now + timedelta(seconds=31))
+
+
+def test_a_store_that_does_not_answer_is_no_control():
+    world = World()
+    sell(world)
+    world.store_faults = {len(world.store_calls): "refused"}
+    assert not controlled(world) and world.asked_again == []
+
+
+def test_the_later_and_the_earlier_of_two_clocks_count_from_a_moment():
+    began, now = Moment(START, 5.0), Moment(START + timedelta(seconds=60), 70.0)
+    assert (began.latest(now), began.earliest(now)) == (START + timedelta(seconds=65), START + timedelta(seconds=60))

@@ -1,0 +1,453 @@
+"""Every move of a sale, whole: its version, history, answers, announcements, and when it is due again; and the times that go on record."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec import structs
+
+from shared.outcome import Answer, Charge, Consumer, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.sts import StsToken, TokenKind
+from shared.transaction import (
+    REVEALED,
+    EventName,
+    HistoryEntry,
+    State,
+    after,
+    announced,
+    claimed_twice,
+    each_contradiction,
+    heard,
+    no_earlier,
+    not_found,
+    noted,
+    put_off,
+    sent_until,
+    tried,
+    with_open,
+)
+from shared.value import new_word
+from tests.sales import NOON, TOKEN, vending
+
+MINUTE = timedelta(minutes=1)
+LATER = NOON + 5 * MINUTE
+RETRY = 60
+CREDIT = StsToken(TokenKind.CREDIT, TOKEN)
+OTHER_CREDIT = StsToken(TokenKind.CREDIT, "99998888777766665555")
+RAW, AGAIN = (RawAnswer.of("reprint", LATER, 200, "application/json", body) for body in (OTHER_CREDIT.number.encode(), b"{}"))
+LOST, SIGN = Unknown("lost"), Unknown("2xx", sign_of_vend=True)
+REFUSED = Rejected(Reason.METER_UNKNOWN, "1011")
+DELIVERED = Vended(Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.DELIVERED, tokens=(CREDIT,)))
+PENDING = Vended(Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.PENDING))
+NAMELESS = Vended(structs.replace(DELIVERED.receipt, supplier_transaction_id=None))
+OTHER = Vended(structs.replace(DELIVERED.receipt, supplier_transaction_id="s-2"))
+OTHER_TOKENS = Vended(structs.replace(DELIVERED.receipt, tokens=(OTHER_CREDIT,)))
+BY_HAND = "ann@example.com"
+
+
+def moved(sale, outcome, raw=None, *, at=LATER, by="reprint"):
+    return after(sale, Answer(outcome, raw), at=at, by=by, retry_seconds=RETRY)
+
+
+def sale(*outcomes):
+    """A sale after these answers, all of them announced."""
+    known = vending()
+    for outcome in outcomes:
+        known = announced(moved(known, outcome, at=NOON + MINUTE, by="supplier"), frozenset(EventName))
+    return known
+
+
+def changes(before, then):
+    """What has changed, but for what every visible change changes."""
+    names = [name for name in before.__struct_fields__ if getattr(before, name) != getattr(then, name)]
+    return {name: getattr(then, name) for name in names if name not in ("version", "updated_at", "history", "open")}
+
+
+SOON, AT_ONCE = LATER + timedelta(seconds=RETRY), LATER
+
+DOUBTED, ENDED_REJECTED = {"state": State.IN_DOUBT, "unannounced": ("in_doubt",)}, {"state": State.REJECTED, "unannounced": ("rejected",)}
+ENDED_VENDED = {"state": State.VENDED, "unannounced": ("vended",), "sign_of_vend": True}
+CONTRADICTED = {"unannounced": ("contradicted",), "contradicted_at": (3,)}
+
+VISIBLE = [  # the sale; the answer; by whom; what else changes; the line of history; when it is due
+    ((), LOST, "supplier", {**DOUBTED, "outcome": LOST}, "in_doubt", "lost", AT_ONCE),
+    ((), SIGN, "supplier", {**DOUBTED, "outcome": SIGN, "sign_of_vend": True}, "in_doubt", "2xx", AT_ONCE),
+    ((), REFUSED, "supplier", {**ENDED_REJECTED, "outcome": REFUSED}, "rejected", "1011", SOON),
+    ((), DELIVERED, "supplier", {**ENDED_VENDED, "outcome": DELIVERED}, "vended", None, SOON),
+    ((LOST,), SIGN, "reprint", {"sign_of_vend": True}, "sign of a vend", "2xx", AT_ONCE),
+    ((LOST,), REFUSED, BY_HAND, {**ENDED_REJECTED, "outcome": REFUSED}, "rejected", "1011", SOON),
+    ((SIGN,), REFUSED, BY_HAND, {**ENDED_REJECTED, "outcome": REFUSED}, "rejected", "1011", SOON),
+    ((LOST,), PENDING, "reprint", {**ENDED_VENDED, "outcome": PENDING}, "vended", None, SOON),
+    ((PENDING,), DELIVERED, "reprint", {"outcome": DELIVERED, "unannounced": ("tokens",)}, "tokens added", None, SOON),
+    ((PENDING,), OTHER, "reprint", CONTRADICTED, "contradicted", "vended_twice: s-2", SOON),
+    ((PENDING,), REFUSED, "settlement", CONTRADICTED, "contradicted", "state_differs: 1011", SOON),
+    ((DELIVERED,), OTHER_TOKENS, "reprint", CONTRADICTED, "contradicted", "tokens_differ: s-1", SOON),
+    ((NAMELESS,), DELIVERED, "reprint", {"outcome": DELIVERED}, "supplier's id learned", None, None),
+    ((REFUSED,), DELIVERED, "settlement", CONTRADICTED, "contradicted", "vended_after_rejection: s-1", SOON),
+    ((REFUSED,), SIGN, "vend", CONTRADICTED, "contradicted", "vended_after_rejection: 2xx", SOON),
+]
+
+
+@pytest.mark.parametrize(("outcomes", "answer", "by", "changed", "what", "note", "due_at"), VISIBLE)
+def test_an_answer_that_says_something_new_is_one_visible_change(outcomes, answer, by, changed, what, note, due_at):
+    before = sale(*outcomes)
+    then = moved(before, answer, RAW, by=by)
+    assert (then.version, then.updated_at) == (before.version + 1, LATER)
+    assert then.history == (*before.history, HistoryEntry(LATER, what, by, note))
+    assert changes(before, then) == {**changed, "answers": (*before.answers, RAW)}
+    assert (then.open and then.open.due_at) == due_at
+    assert due_at is None or (then.open.account is not None) is then.is_unfinished
+    again = moved(then, answer, RAW, at=LATER + MINUTE, by=by)
+    assert again is then
+
+
+def test_another_token_beside_an_id_that_was_not_known_is_two_changes():
+    before = sale(NAMELESS)
+    then = moved(before, OTHER_TOKENS, RAW)
+    assert [(entry.what, entry.note) for entry in then.history[1:]] == [
+        ("supplier's id learned", None),
+        ("contradicted", "tokens_differ: s-1"),
+    ]
+    assert (then.version, then.receipt.supplier_transaction_id, then.receipt.tokens, then.answers) == (4, "s-1", (CREDIT,), (RAW,))
+
+
+def test_other_tokens_are_told_again_until_their_words_are_kept_and_each_time_with_a_number():
+    known = sale(DELIVERED)
+    for number in range(10):
+        other = StsToken(TokenKind.CREDIT, f"{number:020d}")
+        known = moved(known, Vended(structs.replace(DELIVERED.receipt, tokens=(other,))))
+    notes = [entry.note for entry in known.history[1:]]
+    assert notes == ["tokens_differ: s-1", *(f"tokens_differ: s-1, other tokens than before: {number}" for number in range(1, 8))]
+    quoted = RawAnswer.of("reprint", LATER, 200, None, OTHER_CREDIT.number.encode())
+    once = moved(sale(DELIVERED), OTHER_TOKENS, quoted)
+    assert once.answers == (quoted,) and moved(once, OTHER_TOKENS, AGAIN).history == once.history
+
+
+@pytest.mark.parametrize("outcomes", [(LOST,), (SIGN,), (DELIVERED,), (PENDING,), (REFUSED,)])
+def test_words_that_say_nothing_new_are_kept_and_change_nothing_that_is_seen(outcomes):
+    before = sale(*outcomes)
+    then = moved(before, LOST, RAW)
+    assert changes(before, then) == {"answers": (RAW,)}
+    assert (then.version, then.updated_at, then.history, then.open) == (before.version, before.updated_at, before.history, before.open)
+    assert heard(then, RAW) is then
+
+
+def test_no_words_are_kept_of_a_sale_whose_personal_data_was_erased():
+    erased = structs.replace(sale(DELIVERED), erased_at=LATER)
+    assert heard(erased, RAW) is erased and moved(erased, LOST, RAW) is erased
+
+
+# Times
+
+
+@pytest.mark.parametrize(
+    ("known", "ended_at", "then"),
+    [
+        (None, None, None),
+        (None, NOON, NOON),
+        (NOON, None, NOON),
+        (NOON, NOON - MINUTE, NOON),
+        (NOON, NOON, NOON),
+        (NOON, NOON + timedelta(microseconds=1), NOON + timedelta(microseconds=1)),
+    ],
+)
+def test_when_a_send_ended_is_never_moved_back(known, ended_at, then):
+    before = structs.replace(sale(LOST), send_ended_at=known)
+    found = sent_until(before, ended_at)
+    assert found.send_ended_at == then and (found is before) is (known == then)
+
+
+@pytest.mark.parametrize("minutes", [-9, -1, 0, 1, 2, 3, 4, 5, 9])
+def test_no_time_goes_on_record_that_lies_before_what_is_on_record(minutes):
+    at = NOON + minutes * MINUTE
+    before = structs.replace(sale(LOST), updated_at=NOON + 2 * MINUTE)
+    late = structs.replace(before, history=(*before.history, HistoryEntry(NOON + 4 * MINUTE, "seen", "ann")))
+    fresh = structs.replace(before, history=())
+    for known, earliest in ((before, 2), (late, 4), (fresh, 2)):
+        kept = NOON + max(minutes, earliest) * MINUTE
+        assert no_earlier(known, at) == kept
+        then = moved(known, SIGN, at=at)
+        assert (then.updated_at, then.history[-1].at, then.open.due_at) == (kept, kept, kept)
+        assert noted(known, HistoryEntry(at, "seen", "ann")).history[-1] == HistoryEntry(kept, "seen", "ann")
+        told = tried(known, at=at, minimum_age_seconds=0, review_after_seconds=-(10**6), retry_seconds=RETRY)
+        due_at = kept + MINUTE if kept >= known.lease_until else min(kept + MINUTE, known.lease_until)
+        assert (told.updated_at, told.open.due_at) == (kept, due_at)
+        twice = claimed_twice(known, "s-9", None, at=at, by="reprint", retry_seconds=RETRY)
+        assert (twice.updated_at, twice.open.due_at) == (kept, kept + MINUTE)
+
+
+@pytest.mark.parametrize(("due", "at", "then"), [(0, 0, 60), (0, 30, 90), (60, 59, 60), (60, 60, 120), (60, -60, 60)])
+def test_a_sale_that_was_due_is_put_off_and_one_that_is_not_due_yet_stays(due, at, then):
+    moment = NOON + 9 * MINUTE
+    before = with_open(sale(LOST), moment + timedelta(seconds=due))
+    found = put_off(before, at=moment + timedelta(seconds=at), retry_seconds=RETRY)
+    assert found.open.due_at == moment + timedelta(seconds=then) and (found is before) is (then == due)
+    assert changes(before, found) == {} and found.version == before.version
+    closed = sale(DELIVERED)
+    assert put_off(closed, at=LATER, retry_seconds=RETRY) is closed
+
+
+@pytest.mark.parametrize(
+    ("published", "left"),
+    [
+        ((), ("vended", "tokens")),
+        (("rejected", "in_doubt"), ("vended", "tokens")),
+        (("vended",), ("tokens",)),
+        (("tokens", "vended"), ()),
+    ],
+)
+def test_what_was_announced_is_taken_off_and_the_sale_is_closed_with_the_last(published, left):
+    before = moved(moved(vending(), PENDING, at=NOON + MINUTE), DELIVERED)
+    then = announced(before, frozenset(map(EventName, published)))
+    assert then.unannounced == left and (then is before) is (len(left) == 2)
+    assert then.open == (before.open if left else None)
+    closed = structs.replace(before, open=None)
+    assert announced(closed, frozenset(EventName)) is closed
+
+
+def test_a_sale_waits_for_newer_code_where_one_of_its_announcements_or_what_is_due_is_not_known_here():
+    newer = new_word(EventName, "brand_new")
+    plain = sale(DELIVERED)
+    for events, waits in (((), False), (("vended",), False), (("vended", newer), True), ((newer,), True)):
+        assert structs.replace(plain, unannounced=events).waits_for_newer_code is waits
+    due = Vended(structs.replace(DELIVERED.receipt, tokens_due=new_word(TokensDue, "brand_new")))
+    owing = structs.replace(plain, outcome=due)
+    assert (owing.waits_for_newer_code, owing.is_unfinished, plain.is_unfinished, sale(PENDING).is_unfinished) == (True, True, False, True)
+
+
+# Contradictions
+
+
+def versions(known):
+    return [one.contradicted_at for one in each_contradiction(known)]
+
+
+def test_a_sale_stands_once_for_each_of_its_contradictions_those_of_older_code_too():
+    once = moved(sale(DELIVERED), OTHER)
+    twice = moved(announced(once, frozenset(EventName)), REFUSED)
+    assert moved(once, REFUSED).unannounced == ("contradicted",)  # one that awaits its announcement stands for both
+    assert versions(structs.replace(once, contradicted_at=(), history=())) == [(3,)]
+    assert (versions(sale(DELIVERED)), versions(once), versions(twice)) == ([], [(3,)], [(3,), (3, 4)])
+    assert versions(announced(twice, frozenset(EventName))) == [(3,), (3, 4)]
+    by_older = structs.replace(once, contradicted_at=())
+    assert versions(by_older) == [(3,)] and versions(announced(by_older, frozenset(EventName))) == []
+    mixed = structs.replace(twice, contradicted_at=(3,))
+    assert versions(mixed) == [(3,), (3, 4)] and versions(structs.replace(mixed, version=3)) == [(3,)]
+    assert versions(structs.replace(mixed, history=mixed.history[:-1])) == [(3,)]
+
+
+CLAIM = "claimed_twice: s-9"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "state", "is_signed"),
+    [
+        ((), State.IN_DOUBT, True),
+        ((LOST,), State.IN_DOUBT, True),
+        ((SIGN,), State.IN_DOUBT, True),
+        ((REFUSED,), State.REJECTED, False),
+        ((DELIVERED,), State.VENDED, True),
+    ],
+)
+def test_a_vend_that_another_sale_holds_is_told_once_and_a_sign_of_a_vend_while_the_sale_is_open(outcomes, state, is_signed):
+    before = sale(*outcomes)
+    then = claimed_twice(before, "s-9", RAW, at=LATER, by="reprint", retry_seconds=RETRY)
+    assert (then.state, then.sign_of_vend, then.answers) == (state, is_signed, (RAW,))
+    assert then.history[-1] == HistoryEntry(LATER, "contradicted", "reprint", CLAIM)
+    assert then.contradicted_at == (then.version,) and then.unannounced[-1] == "contradicted" and then.open.due_at == SOON
+    assert then.version == before.version + (2 if not outcomes else 1)
+    if not outcomes:
+        assert then.outcome == Unknown("another sale holds its supplier's id", sign_of_vend=True)
+        assert then.unannounced == ("in_doubt", "contradicted") and then.history[-2].note == then.outcome.cause
+    again = claimed_twice(then, "s-9", AGAIN, at=LATER, by="supplier", retry_seconds=RETRY)
+    assert changes(then, again) == {"answers": (RAW, AGAIN)} and again.version == then.version
+    other = claimed_twice(then, "s-8", None, at=LATER, by="reprint", retry_seconds=RETRY)
+    assert other.history[-1].note == "claimed_twice: s-8" and other.version == then.version + 1
+
+
+def test_the_same_claim_again_without_words_changes_nothing_at_all():
+    for outcome in (LOST, SIGN, REFUSED, DELIVERED):
+        told = claimed_twice(sale(outcome), "s-9", None, at=LATER, by="reprint", retry_seconds=RETRY)
+        assert claimed_twice(told, "s-9", None, at=LATER, by="reprint", retry_seconds=RETRY) is told
+
+
+def test_a_claim_that_was_noted_before_a_doubt_was_signed_signs_it_and_says_no_more():
+    told = claimed_twice(sale(LOST), "s-9", None, at=LATER, by="reprint", retry_seconds=RETRY)
+    unsigned = structs.replace(told, sign_of_vend=False)
+    assert claimed_twice(unsigned, "s-9", None, at=LATER, by="reprint", retry_seconds=RETRY) == told
+
+
+def test_a_line_of_history_with_the_same_words_that_is_no_contradiction_is_none():
+    other = noted(sale(LOST), HistoryEntry(LATER, "decision", BY_HAND, CLAIM))
+    then = claimed_twice(other, "s-9", None, at=LATER, by="reprint", retry_seconds=RETRY)
+    assert [entry.what for entry in then.history[-2:]] == ["decision", "contradicted"]
+
+
+@pytest.mark.parametrize(("by", "note", "is_new"), [("reprint", "1011", False), ("settlement", "1011", True), ("reprint", "1012", True)])
+def test_a_contradiction_is_told_again_by_another_source_or_for_another_cause(by, note, is_new):
+    once = announced(moved(sale(DELIVERED), REFUSED), frozenset(EventName))
+    then = moved(once, Rejected(Reason.METER_UNKNOWN, note), by=by)
+    assert len(then.history) == len(once.history) + is_new and then.unannounced == (("contradicted",) if is_new else ())
+
+
+# "Does not exist"
+
+
+def absent(known, at, raw=RAW):
+    return not_found(known, raw, at=at, minimum_age_seconds=900, retry_seconds=RETRY)
+
+
+def test_a_sale_ends_when_it_does_not_exist_twice_and_of_age_both_times():
+    doubt = structs.replace(sale(LOST), send_ended_at=NOON)
+    of_age = NOON + timedelta(seconds=900)
+    once = absent(doubt, of_age)
+    assert once == structs.replace(doubt, not_found_at=of_age)
+    assert absent(once, of_age + timedelta(seconds=59)) is once
+    ended = absent(once, of_age + MINUTE)
+    cause = "does not exist at the supplier, said twice"
+    assert ended.outcome == Rejected(Reason.TEMPORARILY_UNAVAILABLE, cause) and ended.answers == (RAW,)
+    assert ended.history[-1] == HistoryEntry(of_age + MINUTE, "rejected", "reprint", cause)
+    assert ended.open.due_at == of_age + 2 * MINUTE
+
+
+@pytest.mark.parametrize(("ended", "counts"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
+def test_a_first_does_not_exist_counts_where_the_sale_was_of_age_by_all_that_is_known_now(ended, counts):
+    first = NOON + timedelta(seconds=900)
+    doubt = structs.replace(sale(LOST), send_ended_at=NOON + ended, not_found_at=first)
+    then = absent(doubt, first + 9 * MINUTE)
+    assert (then.state, then.not_found_at) == ((State.REJECTED, first) if counts else (State.IN_DOUBT, first + 9 * MINUTE))
+
+
+# A full history
+
+
+def full(*lines):
+    known = structs.replace(sale(REFUSED), history=())
+    for what, by in lines:
+        known = noted(known, HistoryEntry(LATER, what, by))
+    return known
+
+
+def test_of_a_full_history_the_second_line_goes_where_nothing_comes_again_and_again():
+    known = full(*((f"seen {number}", "ann") for number in range(200)))
+    assert len(known.history) == 200
+    then = noted(known, HistoryEntry(LATER, "seen 200", "ann"))
+    assert [entry.what for entry in then.history] == ["seen 0", *(f"seen {number}" for number in range(2, 201))]
+
+
+@pytest.mark.parametrize(
+    ("revealed", "contradicted", "by", "gone"),
+    [
+        (3, 2, "reprint", "r0"),
+        (2, 4, "supplier", "c1"),
+        (3, 4, "reprint", "r0"),
+        (1, 1, "settlement", "r0"),
+        (0, 2, "settlement", "c1"),
+        (1, 9, BY_HAND, "r0"),
+        (0, 9, BY_HAND, "seen 1"),
+    ],
+)
+def test_of_a_full_history_the_oldest_line_goes_of_what_fills_it_most(revealed, contradicted, by, gone):
+    lines = [("seen 0", "ann"), ("seen 1", "ann")]
+    lines += [(REVEALED, f"r{number}") for number in range(revealed)]
+    lines += [("contradicted", by)] * contradicted
+    lines += [(f"seen {number}", "ann") for number in range(2, 202 - len(lines))]
+    known = full(*lines)
+    names = {REVEALED: [f"r{number}" for number in range(revealed)], "contradicted": [f"c{number}" for number in range(contradicted)]}
+    called = [names[entry.what].pop(0) if entry.what in names else entry.what for entry in known.history]
+    assert len(called) == 200
+    then = noted(known, HistoryEntry(LATER, "last", "ann"))
+    called.remove(gone)
+    assert [entry.what for entry in then.history] == [*(_what(one) for one in called), "last"]
+
+
+def _what(name):
+    return {"r": REVEALED, "c": "contradicted"}[name[0]] if name[1:].isdigit() else name
+
+
+def test_of_full_answers_the_latest_of_those_worth_the_least_goes_but_never_the_first():
+    page, token = (b"maintenance", b"00001111222233334444")
+    answers = [
+        RawAnswer.of("vend", LATER, 502 if number in (0, 3) else 200, None, (token if number == 5 else page) + b"%d" % number)
+        for number in range(8)
+    ]
+    known = structs.replace(sale(REFUSED), answers=tuple(answers))
+    then = moved(known, DELIVERED, RAW)
+    assert then.answers == (*answers[:3], *answers[4:], RAW)
+    later = moved(then, OTHER, AGAIN)
+    assert later.answers == (*answers[:3], *answers[4:7], RAW, AGAIN)
+
+
+# Receipts
+
+
+def receipt(*tokens, due=TokensDue.PENDING, **fields):
+    return Receipt(supplier_transaction_id="s-1", tokens_due=due, tokens=tokens, **fields)
+
+
+def unit(number, units=None):
+    return StsToken(TokenKind.CREDIT, f"{number:020d}", units)
+
+
+def test_a_pin_is_masked_where_a_star_is_in_it_and_nothing_is_not():
+    assert [receipt(pin=pin).is_pin_masked for pin in (None, "", "1234", "12*4", "****")] == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("pin", ["", "~"])
+def test_a_receipt_without_a_pin_lacks_any_that_holds_something(pin):
+    assert receipt().lacks(receipt(pin=pin)) is (pin != "")
+
+
+@pytest.mark.parametrize(
+    ("known", "more", "units"),
+    [
+        (receipt(unit(1)), receipt(unit(2, 5), due=TokensDue.DELIVERED, units=5), 5),
+        (receipt(unit(1, 7)), receipt(unit(2, 5), due=TokensDue.DELIVERED, units=5), None),
+        (receipt(unit(1, 7), units=7), receipt(unit(1, 7), unit(2, 5), due=TokensDue.DELIVERED, units=12), 12),
+        (receipt(unit(1, 7), unit(2, 5)), receipt(unit(1, 7), unit(2, 5), unit(3), due=TokensDue.DELIVERED, units=12), 12),
+        (receipt(unit(1, 7), unit(2)), receipt(unit(2), unit(3), due=TokensDue.DELIVERED, units=7), 7),
+    ],
+)
+def test_units_of_a_part_of_several_tokens_with_units_are_not_those_of_the_whole(known, more, units):
+    assert known.with_more(more).units == units
+
+
+def test_what_newer_code_wrote_into_an_outcome_goes_over_to_the_one_that_takes_its_place():
+    for beyond, own, kept in (
+        ({"points": 1}, None, {"points": 1}),
+        ({"points": 1, "minimum_amount": 5}, None, {"points": 1}),
+        ({"minimum_amount": 5}, None, None),
+        ({"points": 1}, {"points": 2, "more": 3}, {"points": 2, "more": 3}),
+        ({"points": 1}, {"more": 3}, {"points": 1, "more": 3}),
+        (None, {"more": 3}, {"more": 3}),
+    ):
+        doubt = structs.replace(sale(LOST), outcome=structs.replace(LOST, beyond=beyond))
+        assert moved(doubt, structs.replace(REFUSED, beyond=own)).outcome.beyond == kept
+
+
+def test_a_sign_of_a_vend_outlasts_the_doubt_that_begins_without_one():
+    assert moved(structs.replace(vending(), sign_of_vend=True), LOST).sign_of_vend
+    assert moved(structs.replace(vending(), sign_of_vend=True), REFUSED).sign_of_vend and not moved(vending(), REFUSED).sign_of_vend
+
+
+def test_a_person_who_says_that_tokens_are_still_due_takes_nothing_away():
+    before = sale(Vended(receipt(CREDIT, tokens_issued=3)))
+    assert moved(before, Vended(receipt(CREDIT)), by=BY_HAND) is before
+
+
+def test_a_vend_that_nobody_named_twice_over_is_no_news():
+    before = sale(NAMELESS)
+    assert moved(before, NAMELESS) is before
+
+
+def test_of_a_field_that_both_say_the_one_that_counts_stays_and_parts_of_another_kind_are_not_mixed():
+    known = receipt(consumer=Consumer("J DOE"), charges=(Charge("arrears", None),))
+    more = receipt(CREDIT, due=TokensDue.DELIVERED, consumer=Consumer(None, "1 ROAD"), receipt_number="R-1", serial_number="s")
+    whole = known.with_more(more)
+    assert (whole.consumer, whole.charges, whole.receipt_number, whole.serial_number) == (
+        Consumer("J DOE", "1 ROAD"),
+        known.charges,
+        "R-1",
+        "s",
+    )
+    assert known.with_more(receipt(CREDIT)).consumer == Consumer("J DOE")
+    assert more.with_more(receipt(consumer=Consumer("A N OTHER"))).consumer == Consumer("A N OTHER", "1 ROAD")
