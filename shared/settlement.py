@@ -201,7 +201,7 @@ class _Comparison(Value, frozen=True):
 
     def _proofs(self) -> Iterator[Proof]:
         for known in self.view.rest:
-            if known.bill is not None and self.view.day in (known.bill.day, known.sale.day):
+            if known.bill is not None:
                 kinds = set(self.differences.of_bill(known, known.bill))
                 unnamed = known.sale.supplier_transaction_id is None
                 if known.sale.state is not State.VENDED or unnamed or kinds & {Kind.VENDED_TWICE, Kind.CLAIMED_TWICE}:

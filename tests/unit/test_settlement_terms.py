@@ -161,8 +161,10 @@ def test_sales_are_carried_in_and_out_as_vends_alone_in_order():
     into = [sale(name, created_at=NOON - ONE_DAY, supplier_id="S") for name in ("i2", "i1")]
     misfiled = sale("mis", created_at=NOON - ONE_DAY)
     rejected = doubtful("r", state=State.REJECTED, created_at=NOON - ONE_DAY)
-    billed = [*map(line, (*into, rejected, A)), line(misfiled, vas_type="Data", meter_number="")]
-    result = settled([*out, *into, misfiled, rejected, A], {BEFORE: [], DAY: billed, NEXT: list(map(line, out))})
+    own = [sale("lost"), sale("binned"), doubtful("d")]
+    billed = [*map(line, (*into, rejected)), line(misfiled, vas_type="Data", meter_number="")]
+    billed += [line(A, amount="1"), line(own[1], status="Binned")]
+    result = settled([*out, *into, *own, misfiled, rejected, A], {BEFORE: [], DAY: billed, NEXT: list(map(line, out))})
 
     def carried(one, sold_on, billed_on):
         return Carried(
@@ -254,6 +256,8 @@ def proofs(sold, files, **more):
         (A, {"transaction_id": B.supplier_transaction_id}, [(B.supplier_transaction_id, False)]),
         (sale("a", supplier_transaction_id=None), {}, [(A.supplier_transaction_id, False)]),
         (doubtful("a"), {"amount": "1"}, [(A.supplier_transaction_id, True)]),
+        (doubtful("a", supplier_transaction_id=A.supplier_transaction_id), {}, [(A.supplier_transaction_id, True)]),
+        (sale("a", state=State.REJECTED), {}, [(A.supplier_transaction_id, False)]),
         (doubtful("a", state=State.VENDING), {}, [(A.supplier_transaction_id, True)]),
         (doubtful("a", state=State.REJECTED), {}, [(A.supplier_transaction_id, False)]),
         (doubtful("a"), {"status": "Binned"}, []),

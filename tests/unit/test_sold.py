@@ -6,9 +6,10 @@ from msgspec import structs
 from shared.money import Money
 from shared.outcome import Charge, Receipt, TokensDue, Unknown, Vended
 from shared.sold import Sold, brings_token, seen, unsettled
+from shared.tombstone import Tombstone
 from shared.transaction import State
 from shared.unread import Unread
-from shared.vas import Order, VasType
+from shared.vas import Mode, Order, VasType
 from tests.stepping import START, World, electricity, run
 
 FEES = (
@@ -94,3 +95,57 @@ def test_what_settlement_cannot_compare_is_named_with_all_that_finds_it():
     )
     assert unsettled(sold(Unknown("lost"))).supplier_transaction_id is None
     assert seen(unsettled(sale)) == unsettled(sale) and seen(sale) == Sold.of(sale)
+
+
+def test_of_a_sale_whose_tombstone_alone_is_left_everything_that_it_keeps_is_compared_and_nobody_is_named():
+    stone = Tombstone(
+        id="t-1",
+        mode=Mode.LIVE,
+        caller="c",
+        fingerprint="f",
+        retired_at=START,
+        supplier_id="MOBILEMART",
+        request_id="r-1",
+        supplier_transaction_id="s-1",
+        state=State.VENDED,
+        vas_type=VasType.DATA,
+        amount=Money(500),
+        fee_cents=7,
+        created_at=START,
+        day=START.date(),
+    )
+    assert seen(stone) == Sold(
+        id="t-1",
+        request_id="r-1",
+        state=State.VENDED,
+        amount_cents=500,
+        vas_type=VasType.DATA,
+        recipient=None,
+        supplier_transaction_id="s-1",
+        day=START.date(),
+        created_at=START,
+        sent_by=None,
+        sign_of_vend=False,
+        token_due=False,
+        fee_cents=7,
+        supplier_id="MOBILEMART",
+        is_nameless=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("erased", "recipient", "pinned", "is_nameless"),
+    [(True, None, False, True), (False, None, False, False), (True, "12345678901", False, False), (True, None, True, False)],
+)
+def test_a_sale_is_nameless_where_it_went_to_somebody_who_was_erased(erased, recipient, pinned, is_nameless):
+    sale = sold(Unknown("lost"))
+    order = structs.replace(sale.order, meter_number=recipient, pinned=pinned)
+    row = Sold.of(structs.replace(sale, order=order, erased_at=START if erased else None))
+    assert (row.is_nameless, row.recipient) == (is_nameless, recipient)
+    assert "to=None" in repr(Sold.of(structs.replace(sale, order=structs.replace(order, meter_number=None))))
+
+
+def test_a_sale_of_a_service_that_newer_code_sells_counts_as_not_read():
+    sale = sold(Unknown("lost"))
+    newer = structs.replace(sale, order=structs.replace(sale.order, vas_type="lottery"))
+    assert seen(newer) == unsettled(newer) and seen(newer).unknown == ("VasType lottery",)
