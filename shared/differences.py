@@ -74,7 +74,7 @@ class Differences:
         """Every difference of the day, gravest kinds first."""
         found = [*self._in_lines(), *self._in_bills(), *self._in_sales(), *self._in_claims(), *self._in_past()]
         order = {kind: at for at, kind in enumerate(Kind)}
-        found.sort(key=lambda one: (order[one.kind], one.key, one.filed.number if one.filed else 0))  # the same on every run
+        found.sort(key=lambda one: (order[one.kind], one.key))  # the same on every run; lines of one key stay in their order
         seen: Counter[tuple[Kind, tuple[str, str]]] = Counter()
         discrepancies = []
         for one in found:
@@ -145,7 +145,7 @@ class Differences:
         if abs(bill.day - sale.day) > ONE_DAY:
             yield Kind.LATE_POSTING
         if self._has_other_supplier_id(known, line):
-            yield Kind.VENDED_TWICE if matching.holder(line) in (None, known) else Kind.CLAIMED_TWICE
+            yield Kind.VENDED_TWICE if matching.holder(line) is known else Kind.CLAIMED_TWICE
 
     def _has_other_supplier_id(self, known: Known, line: Line) -> bool:
         """Whether our record holds another supplier id, which no other sale claims: of that it is said with the claim."""

@@ -180,6 +180,7 @@ def test_both_sides_are_shown_whole_with_four_digits():
         (A, {"transaction_id": B.supplier_transaction_id}, ["claimed_twice"]),
         (A, {"transaction_id": GUID, "merchant_id": A.supplier_transaction_id.upper()}, []),
         (A, {"transaction_id": GUID, "amount": "1", "vas_type": "Data"}, ["vended_twice", "amount_differs", "account_differs"]),
+        (A, {"transaction_id": GUID, "merchant_id": A.supplier_transaction_id.upper(), "amount": "1"}, ["amount_differs"]),
         (REJECTED, {"amount": "1"}, ["vended_after_rejection", "amount_differs"]),
         (
             structs.replace(REJECTED, supplier_transaction_id=GUID),
