@@ -285,3 +285,5 @@ def test_values_of_every_kind_become_json():
     (body,) = json.loads(json.dumps(next_version(day, None)))["discrepancies"]
     kept = {"at": "2026-05-04T10:00:00Z", "day": "2026-05-04", "kind": "missing_here", "total": {"rows": 1, "cents": 2}, "n": 5}
     assert body["theirs"] == {"deep": kept}
+    (plain,) = next_version(day, None)["discrepancies"]
+    assert {type(plain[name]) for name in ("id", "day", "kind", "severity")} == {str} == {type(plain["theirs"]["deep"]["kind"])}
