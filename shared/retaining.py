@@ -243,8 +243,7 @@ class _Run:
             shard, sale_id = self.progress.waiting[step][day][2:]
             while shard < SHARDS:
                 page = await self._page(shard, day, (day, sale_id))
-                if page:
-                    await self._keep_page(step, page, await self._done(step, page))
+                await self._keep_page(step, page, await self._done(step, page))
                 shard, sale_id = (shard, page[-1][0][1]) if len(page) == PAGE else (shard + 1, FIRST)
                 if page or shard == SHARDS:
                     await self._keep_caught_up(step, day, shard, sale_id, len(page))

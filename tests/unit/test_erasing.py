@@ -26,6 +26,7 @@ from tests.unit.test_retaining import (  # noqa: F401 -- fixtures
     sold,
     store,
 )
+from tests.unit.test_retaining_steps import asked as asked_of
 
 REASON = "The customer asked, ticket 4711; 12345678901."
 MASKED = "The customer asked, ticket 4711; *8901."
@@ -47,17 +48,6 @@ async def named(store, made, number=1):  # noqa: F811
 async def sell(store, count, **fields):  # noqa: F811
     """So many sales of one meter, newest first, as a request finds them."""
     return [await store.create(sold(f"{number}", at=SOLD_AT - number * timedelta(hours=1), **fields)) for number in range(count)]
-
-
-def spied(store, monkeypatch, method):  # noqa: F811
-    calls, real = [], getattr(store, method)
-
-    async def called(*args):
-        calls.append(args)
-        return await real(*args)
-
-    monkeypatch.setattr(store, method, called)
-    return calls
 
 
 async def test_an_erasure_is_on_record_before_its_effect_and_afterwards_with_what_came_of_it(store, keeper, clock, monkeypatch):  # noqa: F811
@@ -104,7 +94,7 @@ async def test_how_far_one_request_goes(store, keeper, monkeypatch, sales, stay,
     made = await sell(store, sales)
     for number in stay:
         await named(store, made[number], number)
-    calls = spied(store, monkeypatch, "lookup")
+    calls = asked_of(store, monkeypatch, "lookup")
     done = await erase(keeper)
     assert [args[-1] for args in calls] == asked and {args[:-1] for args in calls} == {(keeper.rules.mode, LookupBy.METER_NUMBER, METER)}
     assert (done.erased, [one.sale_id for one in done.stayed], done.more) == (

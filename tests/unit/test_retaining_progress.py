@@ -116,4 +116,6 @@ def test_a_day_of_a_damaged_paper_is_none(text, day):
 def test_a_sale_that_waits_for_both_steps_counts_once():
     assert WHOLE.all_held == 2 + 5 + 1  # two ids; the one day by its step, the other by the step that has more
     both = Progress(waiting={Step.ERASE: {DAY: Waiting(3, 1)}, Step.RETIRE: {DAY: Waiting(1, 1), NEXT: Waiting(0, 2)}})
+    bare = Progress(waiting={Step.ERASE: {DAY: Waiting()}, Step.RETIRE: {NEXT: Waiting()}})  # nothing of them is known yet
+    assert bare.all_held == 0
     assert (both.all_held, Progress().all_held, Progress(held=frozenset("abc")).all_held) == (4 + 2, 0, 3)

@@ -409,9 +409,10 @@ async def test_the_day_that_waits_is_gone_through_once_it_is_old_enough_and_comp
     if not settled:
         await store.write_paper(PaperKind.SETTLEMENTS, day_paper(DAY.isoformat(), "provisional", open=[{}]))
     clock.now = SOLD_AT + timedelta(days=TO_ERASE if step == "erased" else TO_RETIRE)
-    read = asked(store, monkeypatch, "up_to_day")
+    read, written = asked(store, monkeypatch, "up_to_day"), asked(store, monkeypatch, "write_paper")
     done = await run(keeper)
     assert getattr(done, step) == (5 if settled else 0)
+    assert len(written) == (1 + 4 if settled else 1)  # up to which day all is retired; each page, and the end
     passes = [(shard, after[1]) for _, shard, last, after, _ in read if after is not None and after[1] != "zz"]
     whole = [(shard, "0") for shard in range(SHARDS)]
     whole[4:4] = [(3, made[1].id)]
@@ -420,19 +421,20 @@ async def test_the_day_that_waits_is_gone_through_once_it_is_old_enough_and_comp
     assert await store.find(before[0].id) == before[0]
 
 
-@pytest.mark.parametrize("most", [1, 3])
-async def test_a_day_that_waits_is_gone_on_with_where_the_last_run_has_stopped(store, keeper, clock, monkeypatch, most):  # noqa: F811
-    monkeypatch.setattr(retaining, "PAGE", 2)
+@pytest.mark.parametrize("most", [1, 4])
+@pytest.mark.parametrize("known", [8, 3])
+async def test_a_day_that_waits_is_gone_on_with_where_the_last_run_has_stopped(store, keeper, clock, monkeypatch, most, known):  # noqa: F811
+    monkeypatch.setattr(retaining, "PAGE", 3)
     monkeypatch.setattr(retaining, "MOST_SALES", most)
-    made = [*await make(store, 3, 5), *await make(store, 4, 1)]
+    made = [*await make(store, 3, 7), *await make(store, 4, 1)]
     shards = {str(shard): ["2024-03-01", "zz"] for shard in range(SHARDS)}
     other = {"2024-01-01": [1, 0, 0, "0"]}
-    await keep_body(store, erased=shards, retired=shards, erasedLater={"2024-03-01": [6, 0, 0, "0"]}, retiredLater=other)
-    assert await run(keeper) == Retained(erased=2 * (most // 2 + 1), retired=0, held=6 - 2 * (most // 2 + 1) + 1, papers=0, more=True)
-    come = 2 * (most // 2 + 1)
-    assert await left(store) == ([], {"2024-03-01": [6 - come, 0, 3, made[come - 1].id]}, other)
+    await keep_body(store, erased=shards, retired=shards, erasedLater={"2024-03-01": [known, 0, 0, "0"]}, retiredLater=other)
+    come = most + 2  # in pages of three
+    assert await run(keeper) == Retained(erased=come, retired=0, held=max(0, known - come) + 1, papers=0, more=True)
+    assert await left(store) == ([], {"2024-03-01": [max(0, known - come), 0, 3, made[come - 1].id]}, other)
     monkeypatch.setattr(retaining, "MOST_SALES", 100)
-    assert await run(keeper) == Retained(erased=6 - come, retired=0, held=1, papers=0, more=False)
+    assert await run(keeper) == Retained(erased=8 - come, retired=0, held=1, papers=0, more=False)
     assert await left(store) == ([], {}, other)
 
 

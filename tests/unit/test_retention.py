@@ -8,7 +8,7 @@ from msgspec import structs
 from shared.config import ConsumerDetails
 from shared.identifiers import caller_id
 from shared.outcome import RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown
-from shared.retention import ERASED, Hold, Retention, around, erased, hold, tombstone_of
+from shared.retention import BY_AGE, ERASED, Hold, Retention, around, erased, hold, tombstone_of
 from shared.shown import transaction_body
 from shared.sold import Sold, seen
 from shared.transaction import State, heard, noted
@@ -176,8 +176,8 @@ def test_what_comes_after_the_erasure_brings_nothing_back_that_changes_nothing()
 
 def test_what_contradicts_an_erased_sale_is_kept_for_whoever_decides_and_goes_when_it_is_erased_again():
     contradicted = structs.replace(bare(sold()), answers=(ANSWER,))
-    again = bare(contradicted)
-    assert again.answers[0].body == b"" and again.erased_at == LATER
+    again = erased(contradicted, at=LATER + timedelta(days=1), by="retention")
+    assert again.answers[0].body == b"" and again.erased_at == LATER and again.history[-1].at == LATER + timedelta(days=1)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +187,7 @@ def test_what_contradicts_an_erased_sale_is_kept_for_whoever_decides_and_goes_wh
         (structs.replace(rejected(Rejected(Reason.METER_UNKNOWN, "1002")), open=None), NOTHING, NOTHING, None),
         (vending(), NOTHING, NOTHING, Hold.OPEN),
         (in_doubt(), NOTHING, NOTHING, Hold.OPEN),
+        (vended(), NOTHING, NOTHING, Hold.OPEN),  # announced, and not taken out of the sweep's index yet
         (structs.replace(in_doubt(), open=None, outcome=Unknown("lost")), NOTHING, NOTHING, Hold.OPEN),
         (vended(structs.replace(RECEIPT, tokens=(), tokens_due=TokensDue.PENDING)), NOTHING, NOTHING, Hold.OPEN),
         (sold(unannounced=("brand_new",)), NOTHING, NOTHING, Hold.OPEN),
@@ -238,3 +239,8 @@ def test_days_are_counted_from_the_business_day():
     retention = Retention(days=1826, personal_data_days=400)
     today = LATER.date()
     assert (today - retention.erases_up_to(today)).days == 400 and (today - retention.retires_up_to(today)).days == 1826
+
+
+def test_the_words_in_which_it_is_said_why_and_by_whom():
+    assert [why.value for why in Hold] == ["open", "discrepancy", "settling", "not_readable"]
+    assert (BY_AGE, ERASED) == ("retention", "personal data erased")
