@@ -109,7 +109,7 @@ def joined(known: Sequence[StsToken], more: Sequence[StsToken]) -> tuple[StsToke
     numbers = list(said)
     for at, token in enumerate(said.values()):
         if token.number not in held:
-            whole.insert(_place(token, whole, listed=numbers, later=numbers[at + 1 :]), token)
+            whole.insert(_place(token, whole, listed=numbers, later=numbers[at:]), token)  # it is not among the others yet
     return tuple(whole)
 
 

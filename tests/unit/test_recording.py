@@ -188,6 +188,24 @@ def test_a_contradiction_that_code_without_versions_of_them_has_recorded_is_anno
     assert run(world.recording.announce(sale)).unannounced == () and [event for _, event, _ in world.topic] == [EventName.CONTRADICTED]
 
 
+def test_one_that_such_code_has_announced_is_not_put_on_the_list_again(world):
+    sale = contradicted(world, world.sold(), "other-00000001")
+    sale = world.open_again(sale, contradicted_at=(), unannounced=(EventName.TOKENS,))
+    world.topic.clear()
+    world.store_calls.clear()
+    run(world.recording.announce(sale))
+    assert [event for _, event, _ in world.topic] == [EventName.TOKENS] and world.store_calls == ["advance"]
+
+
+def test_an_answer_that_names_anothers_vend_proves_nothing_of_this_sale(world):
+    sale = world.sold(Unknown("ReadTimeout"))
+    known = run(world.recording.learn(sale, Answer(delivered("other-00000001")), by="reprint", claimed="supplier-other-00000001"))
+    assert (known.state, known.receipt, known.sign_of_vend) == (State.IN_DOUBT, None, True)
+    assert known.history[-1].note == "claimed_twice: supplier-other-00000001"
+    proven = run(world.recording.learn(known, Answer(delivered("own-00000001")), by="reprint", send_ended_at=world.now))
+    assert (proven.state, proven.receipt.supplier_transaction_id) == (State.VENDED, "supplier-own-00000001")
+
+
 def test_newer_codes_events_are_left_to_it(world):
     sale = world.sold()
     newer = world.open_again(sale, unannounced=(LATER,))
@@ -233,6 +251,13 @@ def test_what_was_published_before_the_topic_failed_is_forgotten_and_the_rest_is
     assert [event for _, event, _ in world.topic] == [EventName.VENDED]
     ((_, message, fields),) = world.told(caplog)
     assert (message, fields["event"]) == ("events not announced", EventName.TOKENS)
+
+
+def test_a_sale_whose_events_are_all_published_is_due_when_it_was(world):
+    sale = world.open_again(world.sold(PENDING), unannounced=(EventName.VENDED,))
+    world.wait(1000)
+    done = run(world.recording.announce(sale))
+    assert (done.unannounced, done.open.due_at) == ((), sale.open.due_at) and sale.open.due_at < world.now
 
 
 def test_a_contradiction_that_has_come_meanwhile_is_not_taken_for_announced(world):

@@ -223,6 +223,7 @@ def test_the_words_of_the_kinds_and_the_marks_of_simulated_tokens_never_change()
         (f"{NUMBER[:12]} {NUMBER[12:]} {OTHER_NUMBER[:12]} {OTHER_NUMBER[10:]}|{NUMBER}", (None, NUMBER)),
         (f"{NUMBER[:12]} {NUMBER[12:]} 1|{OTHER_NUMBER}", (None, OTHER_NUMBER)),
         (f"{'x' * 20}|{NUMBER}", (None, NUMBER)),
+        (f"{'x' * 20} {NUMBER}", (None, NUMBER)),
         (f"{'x' * 10} {'y' * 10}|{NUMBER}", (None, NUMBER)),
         (f"{NUMBER}|{NUMBER[1:]}", (NUMBER, None)),
     ],

@@ -13,6 +13,7 @@ from shared.money import Money
 from shared.outcome import Consumer, Prevended, RawAnswer, Receipt
 from shared.prevend import Prevend
 from shared.sts import StsToken, TokenKind
+from shared.unread import Unread
 from shared.value import Record, Value
 from shared.vas import Mode, Order, VasType
 
@@ -25,6 +26,11 @@ class Slip(Value, frozen=True):
 
 
 class Kept(Record, frozen=True, kw_only=True):
+    id: str
+    body: object
+
+
+class Other(Record, frozen=True, kw_only=True):
     id: str
     body: object
 
@@ -79,6 +85,7 @@ PRIVATE = [
         revision="revision-said",
     ),
     Reply.of(200, {"content-type": "application/json"}, b'{"a": "json-said"}'),
+    Unread(id="id", caller=Caller("issuer", "subject-said"), record={"meter": "record-said"}),
     Call("GET", "/path", (("meterNumber", "query-said"),), b"body-said"),
 ]
 
@@ -86,13 +93,21 @@ PRIVATE = [
 @pytest.mark.parametrize("value", PRIVATE, ids=lambda value: type(value).__name__)
 def test_what_is_private_or_worth_something_is_not_even_named(value):
     assert "said" not in f"{value!r}{value}{[value]}"
-    for name in ("tokens", "pin", "serial_number", "consumer", "instructions", "body", "json", "query", "revision"):
+    for name in ("tokens", "pin", "serial_number", "consumer", "instructions", "body", "json", "query", "revision", "record"):
         assert f"{name}=" not in repr(value)
+
+
+def test_what_newer_code_keeps_of_a_value_is_shown_by_nothing_and_is_no_part_of_its_hash():
+    newer = structs.replace(ORDER, beyond={"email": "said"})
+    assert "said" not in f"{newer!r}{newer}{[newer]}" and repr(newer) == repr(ORDER)
+    assert repr(structs.replace(WHOM, beyond={"email": "said"})) == "Consumer()"
+    assert (hash(newer), newer == ORDER) == (hash(ORDER), False)
+    assert len({hash(structs.replace(ORDER, reference=str(number))) for number in range(9)}) == 9
 
 
 def test_a_record_is_the_same_whichever_version_was_read_and_shows_none():
     read, again = Kept(id="1", body={}, revision="r1"), Kept(id="1", body={}, revision="r2")
     assert read == again
     assert read != structs.replace(again, body={"n": 1})
-    assert read != Slip("1")
+    assert [read == other for other in (Slip("1"), Other(id="1", body={}), "1", None)] == [False] * 4
     assert "r1" not in repr(read)

@@ -5,7 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.money import Money
-from shared.vas import ACCOUNT_NUMBER, METER_NUMBER, Order, VasType, last_four, msisdn, vas_type_named
+from shared.vas import (
+    ACCOUNT_NUMBER,
+    ALIASES,
+    METER_NUMBER,
+    PREVENDED,
+    PRICED_BY_PRODUCT,
+    SUPPLIER_IDS,
+    Mode,
+    Order,
+    VasType,
+    last_four,
+    msisdn,
+    vas_type_named,
+)
 
 
 @pytest.mark.parametrize(
@@ -94,3 +107,17 @@ def test_an_order_goes_to_its_one_number(field):
     order = {"vas_type": VasType.AIRTIME, "amount": Money(100), "merchant_product_id": "p"}
     assert Order(**order, **{field: "12345678901"}).recipient == "12345678901"
     assert Order(**order).recipient is None
+
+
+def test_the_words_of_modes_services_and_suppliers_never_change():
+    assert [mode.value for mode in Mode] == ["live", "simulated"]
+    assert [kind.value for kind in VasType] == ["utility", "bill-payment", "airtime", "data", "voucher"]
+    assert dict(SUPPLIER_IDS) == {Mode.LIVE: "MOBILEMART", Mode.SIMULATED: "SIMULATED"}
+    assert {VasType.UTILITY, VasType.BILL_PAYMENT} == PREVENDED and {VasType.DATA} == PRICED_BY_PRODUCT
+    assert set(ALIASES) == {"electricity", "prepaidutility", "billpayment", "bill_payment"}
+
+
+def test_an_order_is_pinned_where_that_is_said_and_goes_to_its_meter_first():
+    order = Order(vas_type=VasType.AIRTIME, amount=Money(100), merchant_product_id="p")
+    assert (order.pinned, order.reference, order.recipient) == (False, None, None)
+    assert repr(order) == "Order(airtime, R1.00, product='p', to=None)"
