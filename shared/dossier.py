@@ -234,7 +234,7 @@ def _answer(answer: RawAnswer, *, revealed: bool) -> AnswerBody:
         "contentType": answer.content_type,
         "sizeBytes": answer.size_bytes,
         "sha256": answer.sha256,
-        "text": answer.body.decode("utf-8", "replace") if revealed else harmless(answer.body),
+        "text": answer.body.decode(errors="replace") if revealed else harmless(answer.body),
     }
 
 

@@ -7,10 +7,12 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
+from shared.config import ConsumerDetails
 from shared.dossier import HIDDEN, dossier_body, found_body, harmless, retired_body, unread_dossier_body
 from shared.identifiers import Caller
 from shared.money import Money
 from shared.outcome import Answer, RawAnswer, Receipt, TokensDue, Unknown, Vended
+from shared.shown import transaction_body
 from shared.tombstone import Tombstone
 from shared.transaction import HistoryEntry, State, after, noted
 from shared.unread import Unread
@@ -67,6 +69,10 @@ def test_of_a_raw_answer_only_the_harmless_is_shown(said, shown):
 @pytest.mark.parametrize("body", [b"<html>Jane 12345678901", b'{"tokens": ["0000', b"\xff\xfe", b"[" * 100_000, b""])
 def test_what_is_no_json_is_shown_to_nobody_unrevealed(body):
     assert harmless(body) is None
+
+
+def test_what_is_hidden_is_four_stars():
+    assert harmless(b'{"name": "Jane", "12345": [1]}') == '{\n "name": "****",\n "****": [\n  "****"\n ]\n}'
 
 
 def test_deep_and_long_answers_are_cut():
@@ -188,7 +194,16 @@ def test_eight_levels_and_fifty_items_are_shown():
         deep = {"a": deep}
     assert json.loads(harmless(json.dumps(deep).encode())) == json.loads(json.dumps(deep).replace("0", f'"{HIDDEN}"'))
     assert json.loads(harmless(json.dumps([deep]).encode()))[0]["a"]["a"]["a"]["a"]["a"]["a"]["a"] == HIDDEN
+    nested = HIDDEN
+    for _ in range(8):
+        nested = [nested]
+    assert json.loads(harmless(json.dumps([nested]).encode())) == json.loads(harmless(json.dumps(nested).encode())) == nested
     assert len(json.loads(harmless(json.dumps({"a" * n: n for n in range(1, 41)} | {"b" * n: n for n in range(1, 41)}).encode()))) == 50
+
+
+def test_what_is_shown_of_an_answer_is_plain_text_whatever_the_answer_was_in():
+    assert harmless('{"detail": "caf\u00e9"}'.encode()) == '{\n "detail": "caf\\u00e9"\n}'
+    assert dossier(b"caf\xc3\xa9 \xff", revealed=True)["answers"][0]["text"] == "caf\u00e9 \ufffd"
 
 
 PART = Unread(
@@ -284,6 +299,19 @@ def test_of_a_sale_that_is_kept_no_longer_an_operator_sees_that_it_was_there():
         "notReadable": [unread_dossier_body(PART)],
         "retired": [body],
         "more": True,
+    }
+
+
+def test_all_that_a_caller_sees_of_a_sale_an_operator_sees_too_and_no_field_is_missing():
+    sale = after(vending(), Answer(Vended(RECEIPT), raw({})), at=NOON, by="supplier", retry_seconds=60)
+    body, seen = dossier_body(sale, NOON), transaction_body(sale, State.VENDED, ConsumerDetails.MASKED)
+    masked = {"meterNumber": "*8901", "receipt": body["receipt"]}
+    assert {name: body[name] for name in seen} == {**seen, **masked}
+    hidden = {"tokens": [{**token, "number": "*" * 20} for token in seen["receipt"]["tokens"]], "serialNumber": None}
+    assert body["receipt"] == {**seen["receipt"], **hidden}
+    assert set(body) - set(seen) == {
+        *("requestId", "caller", "idempotencyKey", "day", "needsReview", "signOfVend"),
+        *("attempts", "nextTryAt", "erasedAt", "history", "answers"),
     }
 
 

@@ -12,10 +12,10 @@ from shared.identifiers import Caller
 from shared.money import Money
 from shared.outcome import Consumer, Reason, Rejected
 from shared.prevend import Prevend
-from shared.shown import encoded, event_body, masked, prevend_body, products_body, state_shown, transaction_body
+from shared.shown import encoded, event_body, event_id, masked, prevend_body, products_body, state_shown, transaction_body
 from shared.transaction import EventName, State
 from shared.vas import Mode, Order, VasType
-from tests.sales import NOON, PINNED_ORDER, PINNED_RECEIPT, in_doubt, rejected, vended, vending
+from tests.sales import NOON, PINNED_ORDER, PINNED_RECEIPT, RECEIPT, in_doubt, rejected, vended, vending
 
 FULL, MASKED = ConsumerDetails.FULL, ConsumerDetails.MASKED
 
@@ -77,6 +77,8 @@ def test_a_pin_is_shown_and_no_recipient_is_invented():
 def test_masked_details_keep_a_letter_of_each_word_and_no_length():
     consumer = shown(vended())["receipt"]["consumer"]
     assert consumer == {"name": "J** D**", "address": "1** M** R**", "message": None}
+    unsaid = shown(vended(structs.replace(RECEIPT, consumer=Consumer("Jane Doe"))))["receipt"]["consumer"]
+    assert unsaid == {"name": "J** D**", "address": None, "message": None}
 
 
 @pytest.mark.parametrize(("text", "kept"), [("", ""), ("   ", ""), ("Li", "L**"), ("van der\tMerwe", "v** d** M**"), ("😀é", "😀**")])
@@ -125,6 +127,13 @@ def test_an_event_is_the_sale_under_a_name_that_a_repeat_has_too():
         "eventId": f"{sale.id}:vended",
         "event": "vended",
     }
+
+
+def test_each_contradiction_is_an_event_of_its_own():
+    sale = structs.replace(vended(), contradicted_at=(3, 5), version=7)
+    assert event_id(EventName.CONTRADICTED, sale) == f"{sale.id}:contradicted:5"
+    assert event_id(EventName.CONTRADICTED, structs.replace(sale, contradicted_at=())) == f"{sale.id}:contradicted:7"
+    assert event_id(EventName.TOKENS, sale) == f"{sale.id}:tokens"
 
 
 @pytest.mark.parametrize(
