@@ -248,7 +248,7 @@ class Matching:
         first = known is not None and known.billed_in is None and line.status == SUCCESSFUL and line.cents >= 0
         if known is not None and first:
             self._lay(filed, known)
-            explained = not (known.sale.is_nameless or self.differs(known, line))
+            explained = False  # it differs, or it would have been laid to the sale as it was read
         else:
             verdict = self._verdict(line, known, strangers)
             self.judged.append(Judged(filed, verdict, known))

@@ -14,6 +14,7 @@ from shared.vas import VasType
 from tests.unit.test_settlement import BEFORE, DAY, GUID, METER, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, doubtful, line, sale
 
 AFTER = NEXT + ONE_DAY
+REJECTED = doubtful("r", state=State.REJECTED)
 
 
 def matched(sold, files, *, near=None, unread=(), **readings):
@@ -55,6 +56,7 @@ def test_a_line_that_agrees_leaves_a_mark_and_nothing_else():
         {"transaction_id": A.supplier_transaction_id.upper()},
         {"merchant_id": ""},
         {"merchant_id": "", "transaction_id": A.supplier_transaction_id.upper()},
+        {"transaction_id": GUID, "merchant_id": A.supplier_transaction_id.upper()},
         {"meter_number": ""},
         {"amount": "0010000"},
     ],
@@ -89,6 +91,14 @@ def test_a_line_that_agrees_goes_before_one_that_does_not_in_whatever_order_and_
         assert verdicts(matching) == [(at, number, Verdict.DUPLICATE, A.id)]
         assert matching.unexplained == {at: {(VasType.UTILITY, 1)}}
         assert matching.known[0].named_by == (Filed(at, number, wrong),)
+
+
+@pytest.mark.parametrize(("amount", "bills"), [("0", True), ("1", True), ("-0", True), ("-1", False)])
+def test_a_line_that_differs_bills_its_sale_from_no_cents_on_and_may_hide_another(amount, bills):
+    matching = matched([A], {DAY: [line(A, amount=amount)]})
+    assert billed(matching) == {A.id: (DAY, 2) if bills else (None, None)}
+    assert verdicts(matching) == ([] if bills else [(DAY, 2, Verdict.NEGATIVE, A.id)])
+    assert matching.unexplained == {DAY: {(VasType.UTILITY, abs(int(amount)))}} and matching.controls == ({DAY} if bills else set())
 
 
 def test_files_are_read_the_oldest_first():
@@ -194,7 +204,14 @@ def test_a_line_that_names_a_sale_which_cannot_be_read_by_either_id_in_either_fi
     assert matching.unread == {GUID}
 
 
+def test_a_line_that_bills_a_sale_once_more_under_the_id_that_it_holds_is_its_second_vend_and_nobodys_claim():
+    matching = matched([A, B], {DAY: [line(A, transaction_id=GUID), line(A, amount="1"), line(B)]})
+    assert billed(matching)[A.id] == (DAY, 2) and verdicts(matching) == [(DAY, 3, Verdict.TWICE, A.id)]
+
+
 def test_a_line_that_names_a_sale_that_can_be_read_is_that_sales():
+    other = matched([A], {DAY: [line(A, status="Binned", transaction_id=GUID)]}, unread=[Unread(id="u", supplier_transaction_id=GUID)])
+    assert verdicts(other) == [(DAY, 2, Verdict.NOT_BILLED, A.id)]
     unread = Unread(id="u", request_id=A.request_id)
     matching = matched([A], {DAY: [line(A)]}, unread=[unread])
     assert billed(matching) == {A.id: (DAY, None)} and matching.judged == []
@@ -263,6 +280,41 @@ def test_our_request_id_goes_before_the_suppliers():
     matching = matched([A, B], {})
     assert matching.named(both).sale == A and matching.holder(both).sale == B
     assert matching.named(line(sale("x"))) is None is matching.holder(line(sale("x")))
+
+
+@pytest.mark.parametrize("held", [GUID, GUID.upper(), f"{GUID[:-1]}F"])
+@pytest.mark.parametrize("said", [GUID, GUID.upper()])
+def test_a_sale_is_found_by_the_suppliers_id_however_either_spells_it(held, said):
+    matching = matched([sale("a", supplier_transaction_id=held)], {DAY: [line(A, transaction_id=said, merchant_id="")]})
+    assert billed(matching) == {A.id: (DAY, None)}
+
+
+def test_a_line_between_two_sales_alike_bills_the_one_whose_request_id_it_has():
+    twin = sale("twin")
+    for sold in ([A, twin], [twin, A]):
+        matching = matched(sold, {DAY: [line(A, transaction_id=twin.supplier_transaction_id)]})
+        assert billed(matching) == {A.id: (DAY, 2), twin.id: (None, None)}
+
+
+@pytest.mark.parametrize(
+    ("sold", "changes", "vended", "misfiled", "billed_vend"),
+    [
+        (A, {}, True, False, True),
+        (A, {"amount": "1"}, True, False, True),
+        (A, {"vas_type": "Data"}, True, True, False),
+        (A, {"status": "Binned"}, True, False, False),
+        (doubtful("a"), {}, True, False, True),
+        (doubtful("a"), {"vas_type": "Data"}, True, True, False),
+        (doubtful("a"), {"status": "Binned"}, False, False, False),
+        (REJECTED, {}, False, False, False),
+        (REJECTED, {"vas_type": "Data"}, False, True, False),
+    ],
+)
+def test_a_sale_is_vended_by_our_record_or_its_line_and_misfiled_where_that_names_another_service(
+    sold, changes, vended, misfiled, billed_vend
+):
+    (known,) = matched([sold], {DAY: [line(sold, **changes)]}).known
+    assert (known.is_vended, known.is_misfiled, known.is_billed_vend) == (vended, misfiled, billed_vend)
 
 
 # Whom a line goes to
