@@ -270,3 +270,8 @@ def test_a_day_of_more_than_a_thousand_sales_carried_in_or_out_proves_nothing(li
     files = with_files()
     files.setdefault(billed_on, []).extend(map(line, carried))
     assert proves(SILENT, *carried, files=files) is (listed == 1_000 or sold_on == billed_on)
+
+
+def test_sales_that_the_file_after_may_bill_are_no_lines_of_a_list():
+    late = [sale(f"late {at}", created_at=MIDNIGHT + 2 * ONE_DAY - MINUTE, amount_cents=at) for at in range(1, 1_002)]
+    assert proves(SILENT, *late)
