@@ -90,8 +90,8 @@ MEGA = 1024 * 1024
 
 
 def test_the_client_speaks_as_the_contract_says_where_nothing_is_set() -> None:
-    assert Settings(base_url="u", mode=Mode.LIVE) == Settings(
-        base_url="u",
+    assert client(Switch(SOLD))._settings == Settings(
+        base_url="https://switch.example",
         mode=Mode.LIVE,
         tender_type="CreditCard",
         reprint_by=ReprintBy.REQUEST_ID,
@@ -240,7 +240,22 @@ async def test_a_reprint_is_asked_where_there_is_an_id_to_ask_by(by: ReprintBy, 
         assert asks or reprint == Reprint(NoAnswer("nothing to ask a reprint by"), None)
 
 
+@pytest.mark.parametrize(("by", "result"), [(ReprintBy.REQUEST_ID, Unknown), (ReprintBy.TRANSACTION_ID, NoAnswer)])
+async def test_a_reprint_that_differs_is_a_sign_of_a_vend_under_our_request_id_alone(by: ReprintBy, result: type) -> None:
+    differs = answer(200, {"transactionId": "T-1", "amount": 101})
+    vended = in_doubt(ELECTRICITY, outcome=Vended(Receipt(supplier_transaction_id="T-1")))
+    assert type((await client(Switch(differs), reprint_by=by).reprint(vended)).result) is result
+    other = answer(200, {"transactionId": "T-2", "amount": 100})
+    assert type((await client(Switch(other), reprint_by=by).reprint(vended)).result) is (Vended if result is Unknown else NoAnswer)
+
+
 # --- catalogues
+
+
+async def test_unchanged_is_no_catalogue_for_one_who_has_none() -> None:
+    supplier = client(Switch(Reply.of(304, {}, b"")))
+    for vas_type in VasType:
+        assert await supplier.products(vas_type) == Rejected(Reason.TEMPORARILY_UNAVAILABLE, "HTTP 304, no JSON")
 
 
 async def test_a_catalogue_is_kept_for_fifteen_minutes_and_asked_for_by_its_mark() -> None:
@@ -361,12 +376,36 @@ async def test_our_own_simulator_may_say_that_it_simulates(caplog: pytest.LogCap
     assert logged(caplog) == []
 
 
-@pytest.mark.parametrize("check", AmountCheck)
-async def test_another_amount_is_told_and_decides_as_it_is_configured(check: AmountCheck, caplog: pytest.LogCaptureFixture) -> None:
-    supplier = client(Switch(answer(200, {"transactionId": "T-1", "amount": 6})), amount_check=check)
-    assert await supplier.ready() is None
-    outcome = (await supplier.vend(AIRTIME, None, REQUEST_ID, 5)).outcome
+DIFFERS = {"transactionId": "T-1", "amount": 6}
+NAMED = {"request_id": REQUEST_ID, "vas_type": VasType.AIRTIME, "amount_cents": 500}
 
-    assert isinstance(outcome, Vended if check is AmountCheck.ALERT else Unknown)
-    told = {"request_id": REQUEST_ID, "vas_type": VasType.AIRTIME, "amount_cents": 500, "why": "more than asked"}
-    assert logged(caplog) == [("CRITICAL", "vend amount differs", told)]
+
+@pytest.mark.parametrize(
+    ("said", "check", "outcome", "line"),
+    [
+        (DIFFERS, AmountCheck.ALERT, Vended, ("CRITICAL", "vend amount differs", NAMED | {"why": "more than asked"})),
+        (DIFFERS, AmountCheck.DOUBT, Unknown, ("CRITICAL", "vend amount differs", NAMED | {"why": "more than asked"})),
+        (
+            {"transactionId": "T-1", "status": "Failed"},
+            AmountCheck.ALERT,
+            Unknown,
+            ("CRITICAL", "vend answer does not match", NAMED | {"why": "its status says no"}),
+        ),
+        ({"transactionId": "T-1", "status": "Success"}, AmountCheck.ALERT, Vended, None),
+    ],
+)
+async def test_an_answer_that_gives_to_think_is_told_and_decides_as_it_is_configured(
+    said: dict[str, object], check: AmountCheck, outcome: type, line: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    supplier = client(Switch(answer(200, said)), amount_check=check)
+    assert await supplier.ready() is None
+    assert type((await supplier.vend(AIRTIME, None, REQUEST_ID, 5)).outcome) is outcome
+    assert logged(caplog) == ([] if line is None else [line])
+
+
+async def test_a_pin_beside_a_status_that_nobody_knows_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    pinned = Order(vas_type=VasType.AIRTIME, amount=Money(500), merchant_product_id="AIR", pinned=True)
+    supplier = client(Switch(answer(200, {"transactionId": "T-1", "status": "Partying", "additionalDetails": {"pin": "1234567890"}})))
+    assert await supplier.ready() is None
+    assert isinstance((await supplier.vend(pinned, None, REQUEST_ID, 5)).outcome, Vended)
+    assert logged(caplog) == [("WARNING", "vend status not known", NAMED | {"why": None})]

@@ -139,5 +139,11 @@ def test_the_suppliers_wait_goes_before_our_own():
     assert of_refusal(Rejected(Reason.SUPPLIER_BUSY, "429", retry_after_seconds=7)).body()["retryAfterSeconds"] == 7
 
 
+def test_a_refusal_has_the_members_that_it_is_given_before_those_of_its_own():
+    own = of_refusal(Rejected(Reason.SUPPLIER_BUSY, "429", retry_after_seconds=7), transactionId="t")
+    given = of_refusal(Rejected(Reason.SUPPLIER_BUSY, "429", retry_after_seconds=7), retryAfterSeconds=9)
+    assert (own.members, given.members) == ({"retryAfterSeconds": 7, "transactionId": "t"}, {"retryAfterSeconds": 9})
+
+
 def test_members_without_a_value_are_left_out():
     assert "transactionId" not in Problem(Fault.NOT_FOUND, transactionId=None).body()
