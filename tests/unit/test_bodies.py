@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from shared.bodies import PURCHASES, Limits, VoucherOrder, invalid, prevend_order, purchase_request, valid
+from shared.bodies import PURCHASES, Body, Limits, VoucherOrder, invalid, prevend_order, purchase_request, valid
 from shared.decisions import resolution
 from shared.identifiers import Caller, fingerprint
 from shared.money import Money
@@ -260,6 +261,55 @@ def test_the_fingerprint_is_of_the_request_as_it_was_sent():
     assert asked(VasType.AIRTIME, local).fingerprint == fingerprint(VasType.AIRTIME, local)
     assert asked(VasType.AIRTIME, local).fingerprint != asked(VasType.AIRTIME, international).fingerprint
     assert asked(VasType.AIRTIME, local).fingerprint == asked(VasType.AIRTIME, dict(reversed(local.items()))).fingerprint
+
+
+REFERENCE = {"maxLength": 64, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$", "type": "string"}
+PRODUCT = {"pattern": "^(?:[!-~]{1,64})$", "type": "string"}
+DESCRIBED = {
+    "reference": {"anyOf": [REFERENCE, {"type": "null"}], "default": None, "description": "The caller's own words; echoed everywhere."},
+    "allowDuplicate": {
+        "default": False,
+        "description": "Sell although an unfinished sale has the same recipient and amount.",
+        "type": "boolean",
+    },
+    "meterNumber": {"pattern": "^(?:[0-9]{11}(?:[0-9]{2})?)$", "type": "string"},
+    "accountNumber": {"pattern": "^(?:[0-9]{5,20})$", "type": "string"},
+    "mobileNumber": {"pattern": r"^(?:(?:\+?27|0)([6-8][0-9]{8}))$", "type": "string"},
+    "amountCents": {"description": "Cents of a rand.", "minimum": 1, "type": "integer"},
+    "merchantProductId": PRODUCT,
+    "pinned": {"const": True, "type": "boolean"},
+    "prevendId": {"pattern": "^(?:[0-9A-Za-z][0-9A-Za-z_-]{0,63})$", "type": "string"},
+}
+
+
+@pytest.mark.parametrize(("vas_type", "body"), GOOD)
+def test_each_field_is_described_to_callers_as_it_is_checked(vas_type, body):
+    asked(vas_type, body)
+    (model,) = [model for model in PURCHASES[vas_type] if set(model.model_json_schema()["required"]) == set(body)]
+    schema = model.model_json_schema()
+    described = {name: {key: said for key, said in field.items() if key != "title"} for name, field in schema["properties"].items()}
+    known = (
+        {**DESCRIBED, "merchantProductId": {"anyOf": [PRODUCT, {"type": "null"}], "default": None}} if "meterNumber" in body else DESCRIBED
+    )
+    assert schema["additionalProperties"] is False and set(body) <= set(described)
+    assert described == {name: known[name] for name in described}
+
+
+def test_a_body_stays_as_it_was_sent_and_an_error_quotes_none_of_it():
+    said = valid(VoucherOrder, VOUCHER, LIMITS)
+    with pytest.raises(ValidationError):
+        said.amount_cents = 1
+    with pytest.raises(ValidationError) as refused:
+        VoucherOrder.model_validate({**VOUCHER, "merchantProductId": "very secret"}, context=LIMITS)
+    assert "very secret" not in str(refused.value)
+
+
+def test_a_start_makes_no_model_that_is_not_asked_for():
+    class Asked(Body):
+        amount: int
+
+    assert not Asked.__pydantic_complete__
+    assert valid(Asked, {"amount": 5}).amount == 5
 
 
 JSON = st.recursive(
