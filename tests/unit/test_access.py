@@ -76,7 +76,8 @@ async def test_a_renewal_runs_beside_the_sales_and_the_token_at_hand_serves_mean
     assert await world.access.token() == "first"
     world.at += timedelta(seconds=6900)
     world.may_answer.clear()
-    assert [await world.access.token() for _ in range(3)] == ["first"] * 3
+    async with asyncio.timeout(1):
+        assert [await world.access.token() for _ in range(3)] == ["first"] * 3
     await asyncio.sleep(0)
     assert len(world.asked) == 2
     renewal = world.access._renew.begin()
@@ -121,7 +122,7 @@ async def test_a_closed_client_renews_no_more() -> None:
     await asyncio.sleep(0)
     world.access.close()
     with pytest.raises(asyncio.CancelledError):
-        await waiting
+        await asyncio.wait_for(waiting, 1)
 
 
 # --- credentials
@@ -171,7 +172,7 @@ async def test_credentials_that_hang_end_after_ten_seconds(monkeypatch: pytest.M
     monkeypatch.setattr(access, "CREDENTIALS_SECONDS", 0.01)
     world = World(granted())
     waiting = Access(world.ask, hang, lambda: NOW, Mode.LIVE).token()
-    assert await waiting == Rejected(Reason.TEMPORARILY_UNAVAILABLE, "credentials not read")
+    assert await asyncio.wait_for(waiting, 1) == Rejected(Reason.TEMPORARILY_UNAVAILABLE, "credentials not read")
     assert (world.asked, logged(caplog)) == ([], [("ERROR", "credentials not read", {"cause": "TimeoutError"})])
 
 

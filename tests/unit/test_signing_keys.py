@@ -212,7 +212,7 @@ async def test_a_reading_that_hangs_ends_after_five_seconds(monkeypatch: pytest.
     monkeypatch.setattr(signing_keys, "READ_TIMEOUT_SECONDS", 0.01)
     keys = SigningKeys("https://issuer.example/jwks", httpx.AsyncClient(transport=httpx.MockTransport(hang)), Clock())
     with pytest.raises(KeysUnavailable):
-        await keys.candidates(None, "ES256")
+        await asyncio.wait_for(keys.candidates(None, "ES256"), 1)
 
 
 async def test_an_unknown_name_is_looked_for_at_once_and_then_every_ten_seconds() -> None:
@@ -252,9 +252,10 @@ async def test_all_who_wait_share_one_reading_and_one_who_gives_up_leaves_it_to_
 
     keys = SigningKeys("https://issuer.example/jwks", httpx.AsyncClient(transport=httpx.MockTransport(slow)), Clock())
     waiting = [asyncio.create_task(keys.candidates("one", "ES256")) for _ in range(3)]
-    while not asked:
-        await asyncio.sleep(0)
-    waiting[0].cancel()
-    may_answer.set()
-    assert [len(found) for found in await asyncio.gather(*waiting[1:])] == [1, 1]
+    async with asyncio.timeout(1):
+        while not asked:
+            await asyncio.sleep(0)
+        waiting[0].cancel()
+        may_answer.set()
+        assert [len(found) for found in await asyncio.gather(*waiting[1:])] == [1, 1]
     assert (len(asked), keys.edition, waiting[0].cancelled()) == (1, 1, True)
