@@ -133,6 +133,8 @@ async def test_the_secret_goes_out_as_it_was_read_and_is_read_anew_once_where_it
     assert await world.access.token() == "first"
     assert world.asked == [token_call("our-id", "old"), token_call("our-id", "rotated")]
     assert (world.read_anew, logged(caplog)) == ([False, True], [])
+    shown = repr((await world.credentials(False), world.access._held, world.asked))
+    assert "our-id" in shown and "expires_at" in shown and not any(secret in shown for secret in ("old", "rotated", "first"))
 
 
 @pytest.mark.parametrize("status", [400, 401])

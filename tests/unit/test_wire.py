@@ -138,6 +138,19 @@ def test_an_address_has_one_slash_after_the_host_and_an_escaped_query() -> None:
     assert parse_qsl(address.query) == [("a", "x&y=z"), ("b", "é")]
 
 
+def test_an_address_without_a_query_ends_with_its_path() -> None:
+    assert products_call(VasType.DATA).url("https://switch.example/") == "https://switch.example/v1/data/products"
+    assert Call("GET", "/a", query=(("b", ""),)).url("https://switch.example") == "https://switch.example/a?b="
+
+
+def test_what_an_order_does_not_name_is_asked_for_by_nothing() -> None:
+    unnamed = Order(vas_type=VasType.UTILITY, amount=Money(1), merchant_product_id=None)
+    assert prevend_call(unnamed, REQUEST_ID).query == (
+        *(("merchantProductId", ""), ("requestId", REQUEST_ID), ("meterNumber", ""), ("amount", "0.01")),
+    )
+    assert mobile_form("") is MobileForm.INTERNATIONAL
+
+
 def test_a_call_shows_neither_meter_nor_secret() -> None:
     shown = repr(prevend_call(ELECTRICITY, REQUEST_ID)) + repr(token_call("our id", "secret-of-ours"))
 
