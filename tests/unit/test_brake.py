@@ -294,3 +294,51 @@ def test_hearing_how_a_vend_ended_never_raises(error):
     instance.record.before_reading = fails
     instance.notices(EMPTY)
     instance.notices(LOST, RUN_OF_DOUBTS)
+
+
+def paused(record, **pauses):
+    """A paper with these pauses, as a person has set them."""
+    said = {name: {"reason": "away", "until": None, "by": "ann@example.com", "at": NOON.isoformat()} for name in pauses}
+    record.held = Paper("live-selling", said, revision="1")
+
+
+def test_each_of_two_first_sales_reads_what_is_paused():
+    record = Record(before_reading=boundary)
+    paused(record, utility=True)
+    brake = Instance(record).brake
+    first, second = brake.stops(VasType.UTILITY), brake.stops(VasType.UTILITY)
+    assert first.send(None) == second.send(None) == "read_paper"
+    assert run(second) and run(first) and record.reads == 2
+
+
+@pytest.mark.parametrize("other", [SOLD, BUSY, EMPTY])
+def test_a_run_of_doubts_is_counted_from_nought_after_any_other_answer_and_for_each_service(other):
+    instance = Instance(Record())
+    instance.notices(LOST, RUN_OF_DOUBTS - 1)
+    instance.notices(other)
+    run(instance.brake.set({}))
+    instance.notices(LOST, RUN_OF_DOUBTS - 1)
+    instance.notices(LOST, RUN_OF_DOUBTS - 1, VasType.AIRTIME)
+    assert not instance.stops() and not instance.stops(VasType.AIRTIME)
+    instance.notices(LOST)
+    assert instance.stops() and not instance.stops(VasType.AIRTIME)
+    assert run(instance.brake.held())[VasType.UTILITY] == Pause("20 sales in a row in doubt", NOON + timedelta(minutes=2), ITSELF, NOON)
+
+
+def test_after_a_pause_for_a_run_of_doubts_another_run_is_needed():
+    instance = Instance(Record())
+    instance.notices(LOST, RUN_OF_DOUBTS)
+    instance.at += timedelta(minutes=2)
+    assert not instance.stops()
+    instance.notices(LOST, RUN_OF_DOUBTS - 1)
+    assert not instance.stops()
+    instance.notices(LOST)
+    assert instance.stops()
+
+
+def test_what_is_paused_already_is_not_written_again_and_wakes_nobody(caplog):
+    instance = Instance(Record())
+    instance.notices(EMPTY)
+    held, told = instance.record.held, len(caplog.records)
+    instance.notices(EMPTY)
+    assert instance.record.held is held and len(caplog.records) == told

@@ -5,13 +5,15 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.operating import Decision, NothingToDecide, Outdated, TokensRefused, decided
-from shared.outcome import Answer, Receipt, TokensDue, Vended
+from shared.operating import Decision, DiscrepancyClosed, NothingToDecide, Operating, Outdated, TokensRefused, decided
+from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Vended
 from shared.sold import Sold
+from shared.store import Paper, PaperKind
 from shared.store.document import transaction_document, transaction_of
 from shared.transaction import EventName, State, after
 from shared.vas import Mode, Order, VasType
 from tests.sales import NOON, ORDER, PINNED_ORDER, RECEIPT, TOKEN, in_doubt, vended, vending
+from tests.stepping import World, run
 
 AT = NOON + timedelta(hours=1)
 WHO = "thandi@wallet.example"
@@ -123,3 +125,48 @@ def test_what_a_person_ended_is_stored_and_is_no_control():
 
 def test_a_decision_shows_no_token():
     assert TOKEN not in repr(Decision(version=1, state=None, tokens=(TOKEN,), note="Why."))
+
+
+@pytest.mark.parametrize("sale", [in_doubt(), vended()], ids=lambda sale: sale.state)
+def test_where_there_is_nothing_to_decide_the_sale_says_why(sale):
+    with pytest.raises(NothingToDecide) as refused:
+        decide(sale, None, (TOKEN,))
+    assert refused.value.sale is sale
+
+
+def test_a_decision_is_in_the_history_before_what_it_does_and_says_which_one_it_was():
+    sale = decide(pending(in_doubt()), None, (TOKEN,), note="read 12345678901234567890 out")
+    assert [(entry.what, entry.by) for entry in sale.history[-2:]] == [("decision: tokens", WHO), ("tokens added", WHO)]
+    assert "12345678901234567890" not in sale.history[-2].note and "read" in sale.history[-2].note
+    rejected = decide(in_doubt(), State.REJECTED)
+    assert [entry.what for entry in rejected.history[-2:]] == ["decision: rejected", "rejected"]
+    assert rejected.outcome == Rejected(Reason.TEMPORARILY_UNAVAILABLE, "decided by a person")
+
+
+@pytest.mark.parametrize(("tokens", "kinds"), [((TOKEN,), ["credit"]), ((TOKEN, f"{TOKEN[:-1]}9"), ["other", "other"])])
+def test_one_token_is_the_credit_and_of_several_none_is_told_apart(tokens, kinds):
+    receipt = decide(in_doubt(), tokens=tokens).receipt
+    assert [(token.number, token.kind) for token in receipt.tokens] == list(zip(tokens, kinds, strict=True)) and receipt.pin is None
+
+
+def test_a_pin_is_kept_as_it_was_written_and_is_no_token():
+    receipt = decide(in_doubt(order=PINNED_ORDER), tokens=("1234 5678 9012",)).receipt
+    assert (receipt.pin, receipt.tokens, receipt.tokens_due) == ("1234 5678 9012", (), TokensDue.DELIVERED)
+
+
+def test_a_difference_that_was_kept_before_it_said_who_sold_says_so_once_it_is_closed():
+    world = World(now=AT)
+    body = {"id": "ab", "status": "open", "closure": None, "ours": {"amountCents": 5}, "theirs": None, "seen": "mark"}
+    world.papers[PaperKind.DISCREPANCIES, "live-ab"] = Paper("live-ab", body, "live-open", revision="r")
+    ports = {"store": world, "supplier": world, "events": world, "rules": world.rules, "new_id": world.new_id}
+    operating = Operating(**ports, now=lambda: world.now, brake=None)
+    closure = {"decision": "accepted", "note": "a cent", "by": WHO, "at": "2026-05-01T11:00:00Z"}
+    shown = {"id": "ab", "status": "accepted", "closure": closure, "ours": {"amountCents": 5, "supplierId": "MOBILEMART"}, "theirs": None}
+    for _ in range(2):
+        assert run(operating.close("ab", "accepted", "a cent", WHO)) == shown
+    paper = world.papers[PaperKind.DISCREPANCIES, "live-ab"]
+    assert (paper.body, paper.mark) == ({**shown, "seen": "mark"}, "live-closed")
+    for other in (("corrected", "a cent", WHO), ("accepted", "two cents", WHO), ("accepted", "a cent", "ann@example.com")):
+        with pytest.raises(DiscrepancyClosed) as closed:
+            run(operating.close("ab", *other))
+        assert closed.value.body["closure"] == closure
