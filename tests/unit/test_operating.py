@@ -160,7 +160,7 @@ def test_a_difference_that_was_kept_before_it_said_who_sold_says_so_once_it_is_c
     world.papers[PaperKind.DISCREPANCIES, "live-ab"] = Paper("live-ab", body, "live-open", revision="r")
     ports = {"store": world, "supplier": world, "events": world, "rules": world.rules, "new_id": world.new_id}
     operating = Operating(**ports, now=lambda: world.now, brake=None)
-    closure = {"decision": "accepted", "note": "a cent", "by": WHO, "at": "2026-05-01T11:00:00Z"}
+    closure = {"decision": "accepted", "note": "a cent", "by": WHO, "at": "2026-05-01T11:00:00.000000Z"}
     shown = {"id": "ab", "status": "accepted", "closure": closure, "ours": {"amountCents": 5, "supplierId": "MOBILEMART"}, "theirs": None}
     for _ in range(2):
         assert run(operating.close("ab", "accepted", "a cent", WHO)) == shown
