@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from shared.config import load
 from shared.problem import Problem
-from shared.selling import look_up, purchased, sale_id
+from shared.selling import allow_purchase, look_up, purchased, sale_id
 from shared.shown import unread_body
 from shared.transaction import with_open
 from shared.unread import Unread
@@ -85,3 +85,28 @@ def test_no_sale_has_an_id_that_is_not_32_hexadecimal_digits(text):
     with pytest.raises(Problem) as refused:
         sale_id(text)
     assert refused.value.body()["type"] == "/problems/not-found"
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "with_key", "fault"),
+    [
+        ("utility", "POST", True, None),
+        ("utility", "POST", False, None),  # told when the key is read
+        ("electricity", "POST", True, None),
+        ("utility", "GET", True, "method-not-allowed"),
+        ("utility", "GET", False, "method-not-allowed"),
+        ("gone", "POST", True, None),
+        ("gone", "POST", False, "not-found"),
+        ("gone", "GET", True, "not-found"),
+        ("gone", "GET", False, "not-found"),
+    ],
+)
+def test_what_can_be_no_purchase_is_refused_but_a_key_may_repeat_one_of_a_service_that_is_gone(name, method, with_key, fault):
+    headers = [(b"host", b"wallet"), *([(b"idempotency-key", b"key-1")] if with_key else [])]
+    asked = Request({"type": "http", "method": method, "path": f"/{name}", "query_string": b"", "headers": headers})
+    if fault is None:
+        assert allow_purchase(asked, name) is None
+        return
+    with pytest.raises(Problem) as refused:
+        allow_purchase(asked, name)
+    assert refused.value.body()["type"] == f"/problems/{fault}"
