@@ -228,6 +228,15 @@ def test_a_sale_made_before_the_doubt_is_billed_on_the_days_that_may_bill_the_do
         assert proves(doubt, early, *later, files={**files, day: [*files[day], line(early)]}, sold=[])
 
 
+def test_a_sale_of_the_very_moment_of_the_doubt_was_not_made_before_it():
+    doubt = doubtful("doubt", created_at=NOON, recipient=OTHER_METER)
+    early, same = sale("early", created_at=NOON - MINUTE, amount_cents=5_000), sale("same", created_at=NOON, amount_cents=5_100)
+    later = [sale(f"later {at}", created_at=NOON + at * ONE_DAY + MINUTE, amount_cents=5_200 + at) for at in range(2)]
+    files = {BEFORE: [line(early)], DAY: [line(same), line(later[0])], NEXT: [line(later[1])]}
+    assert not proves(doubt, early, same, *later, files=files, sold=[])
+    assert proves(doubt, same, *later, files={**files, BEFORE: []}, sold=[])
+
+
 def test_near_midnight_a_sale_of_the_day_before_was_made_before_the_doubt():
     doubt = doubtful("doubt", created_at=MIDNIGHT + 5 * MINUTE, recipient=OTHER_METER)
     early = sale("early", created_at=NOON - ONE_DAY, amount_cents=5_000)
