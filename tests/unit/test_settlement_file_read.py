@@ -159,6 +159,8 @@ def test_a_value_that_a_field_may_not_have_refuses_the_file(position, value):
         (content(head=f"H|{'1' * 17}|20260501"), [Fault(1, "must be the header H|version|CCYYMMDD")]),
         (content(head="H|1|19991231"), [Fault(1, "must be the header H|version|CCYYMMDD")]),
         (content(head="H|1|20261301"), [Fault(1, "must be the header H|version|CCYYMMDD")]),
+        (HEAD.encode(), [Fault(2, "the trailer T|count is missing")]),
+        (f"{HEAD}\r".encode(), [Fault(2, "the trailer T|count is missing")]),
         (f"{HEAD}\n".encode(), [Fault(2, "the trailer T|count is missing")]),
         (f"{HEAD}\n{UTILITY}\n{UTILITY}\n".encode(), [Fault(4, "the trailer T|count is missing")]),
         (f"{HEAD}\n{UTILITY}\nT|4\n".encode(), [Fault(3, "the trailer counts 4 lines, but is line 3")]),
@@ -196,6 +198,13 @@ def test_at_most_ten_faults_are_told_the_verdicts_among_them(wrong):
     found = refused("\n".join([HEAD, *[WRONG] * wrong, "T|9"]).encode())
     counted = [Fault(wrong + 2, f"the trailer counts 9 lines, but is line {wrong + 2}")]
     assert found == ([Fault(2 + at, *AMOUNT) for at in range(wrong)] + counted)[:10]
+
+
+def test_of_a_line_with_more_than_ten_faults_the_first_ten_are_told():
+    every = "|".join(["D", *["\x07"] * 23])
+    assert refused(content(every)) == [Fault(2, f"must be {RULES[at - 1][1]}", at, RULES[at - 1][0]) for at in range(1, 11)]
+    found = refused(content(WRONG, every))
+    assert [(fault.line, fault.field) for fault in found] == [(2, 11), *((3, at) for at in range(1, 10))]
 
 
 def test_the_tenth_fault_ends_the_reading():
@@ -242,6 +251,18 @@ def test_behind_a_fault_nothing_is_handed_out_and_what_came_before_it_was(monkey
         file.summary  # noqa: B018
 
 
+def test_what_ends_a_line_is_no_fault_of_its_last_field():
+    assert refused(content(WRONG, end="\r\n")) == [Fault(2, *AMOUNT)]
+    assert refused(content("nothing", end="\r\n")) == [Fault(2, NOT_A_LINE)]
+
+
+def test_a_line_to_the_letter_is_not_noted_beside_one_that_has_another_form():
+    """A blank may be all that stands in the last field."""
+    lines, file = read(content(f"{UTILITY} ", f"{UTILITY}\t", UTILITY))
+    assert len(lines) == 3 and file.summary.notes == (Note(3, forms.PADDED),)
+    assert SettlementFile([content()]).name == ""
+
+
 # Bytes
 
 
@@ -263,6 +284,19 @@ def test_a_first_line_whose_end_is_not_to_be_seen_is_read_as_if_it_ended_in_lf(l
     """Up to the bound its end may still come; beyond it nobody waits."""
     found = refused(b"H" * length, b"\rD|x\n")
     assert found[0].line == 1 and ("longer" in found[0].message) is (length > LONGEST_LINE_BYTES)
+
+
+def test_the_end_of_a_first_line_is_waited_for_as_long_as_a_line_may_be():
+    first = f"{HEAD}{' ' * (LONGEST_LINE_BYTES - len(HEAD))}".encode()
+    said = summary(first, b"\r" + content(UTILITY, end="\r").partition(b"\r")[2])
+    assert said.notes == (Note(1, forms.CR_ALONE), Note(1, forms.PADDED)) and said.all == Total(1, 10_000)
+    assert refused(first + b" ", b"\rT|2\r") == [Fault(1, f"is longer than {LONGEST_LINE_BYTES} bytes")]
+
+
+@pytest.mark.parametrize("lines", [1, 200])
+def test_a_file_whose_lines_end_in_cr_alone_may_come_at_once_however_large(lines):
+    said = summary(content(*[UTILITY] * lines, end="\r"))
+    assert (said.all.rows, said.notes) == (lines, (Note(1, forms.CR_ALONE),))
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 13, 14, 100, 10_000])

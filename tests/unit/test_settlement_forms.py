@@ -48,14 +48,20 @@ def test_a_line_behind_the_trailer_is_blank_by_what_fills_files_up(character):
     assert not is_blank(f"{character}x{character}")
 
 
-@pytest.mark.parametrize("character", list("x|T.\x01\x1b\u200b"))
+@pytest.mark.parametrize("character", list("x|T.~\x01\x1b\u200b"))
 def test_a_line_that_holds_anything_else_is_not_blank(character):
     assert not is_blank(character)
 
 
 @pytest.mark.parametrize(
     ("text", "bare", "notes"),
-    [("D|x", "D|x", ()), ("\ufeffD|x", "D|x", (MARKED,)), ("\ufeff\ufeffT|2", "T|2", (MARKED,)), ("D|\ufeff", "D|\ufeff", ())],
+    [
+        ("D|x", "D|x", ()),
+        ("\ufeffD|x", "D|x", (MARKED,)),
+        ("\ufeff\ufeffT|2", "T|2", (MARKED,)),
+        ("D|\ufeff", "D|\ufeff", ()),
+        ("~D|x", "~D|x", ()),
+    ],
 )
 def test_byte_order_marks_before_a_line_are_left_out_and_noted(text, bare, notes):
     assert unmarked(text) == (bare, notes)
@@ -81,6 +87,12 @@ def test_what_stands_behind_the_header_or_the_trailer_is_left_out_and_noted(behi
     assert framed(f"T|2{behind}", ends_the_file=ends_the_file) == ("T|2", notes)
 
 
+@pytest.mark.parametrize("ends_the_file", [True, False])
+def test_a_character_behind_the_header_or_the_trailer_stays(ends_the_file):
+    for text in ("H|1~", "H|1~|", "H|1.| "):
+        assert framed(text, ends_the_file=ends_the_file)[0] == text.rstrip("| ")
+
+
 @pytest.mark.parametrize("character", list("\x00\x0b\x0c\x1a\xa0\ufeff"))
 def test_only_what_ends_the_file_may_be_filled_up_with_control_characters(character):
     assert framed(f"T|2{character}", ends_the_file=True) == ("T|2", (PADDED,))
@@ -99,6 +111,8 @@ def test_only_what_ends_the_file_may_be_filled_up_with_control_characters(charac
         ("|", "|", ()),
         ("| ", "|", (PADDED,)),
         ("\x00", "\x00", ()),
+        ("~", "~", ()),
+        (".", ".", ()),
     ],
 )
 def test_blanks_behind_a_line_are_left_out_and_noted_and_a_separator_stays(behind, stays, notes):
