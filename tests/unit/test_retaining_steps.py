@@ -438,6 +438,41 @@ async def test_a_day_that_waits_is_gone_on_with_where_the_last_run_has_stopped(s
     assert await left(store) == ([], {}, other)
 
 
+@pytest.mark.parametrize("compared", [True, False])
+async def test_what_is_compared_waits_as_its_day_and_what_is_named_by_its_id(store, keeper, clock, compared):  # noqa: F811
+    made = await make(store, 3, 3)
+    day = await store.write_paper(PaperKind.SETTLEMENTS, day_paper(DAY.isoformat(), "provisional", open=[{}] if compared else []))
+    papers = [await name(store, one, number) for number, one in enumerate(made)]
+    ids = [one.id for one in made]
+    await run(keeper)
+    assert await left(store) == (ids, {}, {})  # each was named before it was come to
+    for paper in papers:
+        await close(store, paper)
+    assert await run(keeper) == Retained(erased=0 if compared else 3, retired=0, held=3 if compared else 0, papers=0, more=False)
+    more = await make(store, 4, 2, at=SOLD_AT + ONE)
+    clock.now += ONE
+    assert (await run(keeper)).erased == (0 if compared else 2)
+    assert await left(store) == ((ids, {(DAY + ONE).isoformat(): [2, 0, 0, "0"]}, {}) if compared else ([], {}, {}))
+    clock.now = SOLD_AT + timedelta(days=TO_RETIRE + 1)
+    done = await run(keeper)
+    later = {(DAY + number * ONE).isoformat(): [3 - number, 0, 0, "0"] for number in ((1,) if compared else (0, 1))}
+    assert (done.retired, done.held, (await left(store))[2]) == (0, 5, later)
+    await end(store, day)
+    assert (await run(keeper)).retired == 5 and all([await is_gone(store, one.id) for one in (*made, *more)])
+
+
+async def test_a_sale_that_is_named_waits_by_its_id_though_a_file_of_its_day_is_awaited(store, keeper):  # noqa: F811
+    """Its personal data goes once the discrepancy is closed, whether or not the file ever comes."""
+    made = await store.create(sold())
+    await store.write_paper(PaperKind.SETTLEMENTS, day_paper(DAY.isoformat(), "file_missing"))
+    body = {**open_discrepancy(made.id).body, "ours": None}
+    paper = await store.write_paper(PaperKind.DISCREPANCIES, Paper("live-d-1", body, "live-open"))
+    await run(keeper)
+    assert await left(store) == ([made.id], {}, {})
+    await close(store, paper)
+    assert (await run(keeper)).erased == 1
+
+
 async def test_an_index_entry_that_is_not_its_sales_is_remembered_though_there_is_no_room(store, keeper, monkeypatch):  # noqa: F811
     """By its day it could never be found again."""
     monkeypatch.setattr(retaining, "MOST_HELD", 0)
