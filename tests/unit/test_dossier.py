@@ -165,6 +165,8 @@ def test_the_harmless_fields_of_an_answer_are_shown_and_no_others(name):
         ("2026-05-01T10:00:00.1234567+02:00", None),
         ("2026-05-01T10:00:00Z", None),
         (f"{UUID}".upper(), None),
+        ("12345678-0D1C-4C3C-9A53-1F2F4F1F9A10", None),
+        ("\u0661\u0662\u0663\u0664", HIDDEN),
         ("-1234567.1234", None),
         ("12345678", HIDDEN),
         ("1.23456", f"1.{HIDDEN}"),

@@ -22,6 +22,10 @@ DIFFERENCE = {
     "theirs": {"amountCents": None},
 }
 TERM = {"rows": 1, "cents": 2}
+EQUATION = (
+    *("fileSuccessful", "ourVended", "carriedOut", "carriedIn", "missingHere", "billedThoughRejected"),
+    *("extraLines", "missingAtSupplier", "differences", "residue"),
+)
 LISTED = {"day": DAY, "version": 1, "status": "balanced", "file": FILE}
 SETTLED = {
     **LISTED,
@@ -29,7 +33,7 @@ SETTLED = {
     "carriedOut": [{"transactionId": "t-1", "soldOn": DAY}],
     "carriedIn": [{"transactionId": "t-2", "soldOn": DAY}],
     "discrepancies": [DIFFERENCE],
-    "conservation": [{"vasType": "utility", **dict.fromkeys(TERMS, TERM)}],
+    "conservation": [{"vasType": "utility", **dict.fromkeys(EQUATION, TERM)}],
     "healed": [{"transactionId": "t-1"}],
     "open": [{"transactionId": "t-1"}],
     "tokensToRecover": [{"transactionId": "t-1"}],
@@ -137,10 +141,7 @@ def test_of_listed_papers_those_that_can_be_read_are_given(caplog):
 
 
 def test_the_terms_of_the_equation():
-    assert (
-        *("fileSuccessful", "ourVended", "carriedOut", "carriedIn", "missingHere", "billedThoughRejected"),
-        *("extraLines", "missingAtSupplier", "differences", "residue"),
-    ) == TERMS
+    assert TERMS == EQUATION
 
 
 # What newer code has kept
