@@ -240,6 +240,14 @@ def test_tokens_to_recover_are_shown_in_order_with_the_id_that_is_held():
     )
 
 
+def test_a_token_is_to_be_recovered_on_the_day_of_the_sale_and_on_that_of_its_line():
+    due = {name: sale(name, token_due=True) for name in ("next", "nowhere", "here")}
+    files = {DAY: [line(due["here"])], NEXT: [line(due["next"])]}
+    for day, names in ((DAY, ["here", "next", "nowhere"]), (NEXT, ["next"]), (BEFORE, [])):
+        result = settled([*due.values()], files, day=day, today=TODAY + ONE_DAY)
+        assert [one.transaction_id for one in result.tokens_to_recover] == [f"{name}-sale" for name in names]
+
+
 # Proofs
 
 
