@@ -102,6 +102,18 @@ def test_what_cannot_be_the_sales_token_is_refused_unquoted(order, tokens, at):
     assert not any(token in str(refused.value) for token in tokens if len(token) > 2)
 
 
+@pytest.mark.parametrize(("zeros", "mode"), [(11, Mode.LIVE), (12, Mode.SIMULATED), (13, Mode.SIMULATED), (0, Mode.LIVE)])
+def test_twelve_zeros_tell_a_simulated_token_from_a_real_one(zeros, mode):
+    token = "0" * zeros + "1" * (20 - zeros)
+    for other in Mode:
+        sale = structs.replace(in_doubt(), mode=other)
+        if other is mode:
+            assert decide(sale, tokens=(token,)).receipt.tokens[0].number == token
+        else:
+            with pytest.raises(TokensRefused):
+                decide(sale, tokens=(token,))
+
+
 def test_a_live_sale_takes_no_simulated_token():
     sale = structs.replace(in_doubt(), mode=Mode.LIVE)
     with pytest.raises(TokensRefused):

@@ -208,7 +208,8 @@ def test_a_token_of_forty_characters_is_read_and_a_longer_text_is_not(text, numb
 
 
 def test_the_words_of_the_kinds_and_the_marks_of_simulated_tokens_never_change():
-    assert [kind.value for kind in TokenKind] == ["key_change", "free", "credit", "refund", "other"]
+    whole = joined([CREDIT, REFUND, OTHER], [FIRST_KEY, FREE])
+    assert [token.kind for token in whole] == ["key_change", "free", "credit", "refund", "other"] == [kind.value for kind in TokenKind]
     assert (SIMULATED_PREFIX, TOKEN_DIGITS, MOST_JOINED) == ("000000000000", 20, 20)
 
 
