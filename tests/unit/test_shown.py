@@ -74,6 +74,11 @@ def test_a_pin_is_shown_and_no_recipient_is_invented():
     assert not {"meterNumber", "accountNumber", "mobileNumber"} & set(body)
 
 
+def test_a_live_sale_is_the_suppliers_and_a_simulated_one_says_so():
+    sales = [structs.replace(vended(), mode=mode, supplier_id="") for mode in Mode]
+    assert [(body["simulated"], body["supplierId"]) for body in map(shown, sales)] == [(False, "MOBILEMART"), (True, "SIMULATED")]
+
+
 def test_masked_details_keep_a_letter_of_each_word_and_no_length():
     consumer = shown(vended())["receipt"]["consumer"]
     assert consumer == {"name": "J** D**", "address": "1** M** R**", "message": None}
