@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from shared import signing_keys
-from shared.signing_keys import KeysUnavailable, SigningKeys, usable_keys
+from shared.signing_keys import ALGORITHMS, KeysUnavailable, SigningKeys, usable_keys
 from tests.logged import logged
 
 P256, P384 = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP384R1())
@@ -73,6 +73,32 @@ def test_a_key_on_another_curve_or_of_another_kind_verifies_nothing():
     assert algorithms_of({"kty": "OKP", "crv": "X25519", "x": number(2**255 - 20)}) == []
     assert algorithms_of(dict(jwt.algorithms.OKPAlgorithm.to_jwk(EDWARDS, as_dict=True))) == []  # the private half as well
     assert algorithms_of(dict(jwt.algorithms.ECAlgorithm.to_jwk(P256, as_dict=True))) == []
+
+
+@every_key
+@pytest.mark.parametrize(
+    ("members", "serves"),
+    [
+        *(({"use": use}, use in ("sig", None)) for use in ("sig", None, "enc", "")),
+        *(({"key_ops": operations}, "verify" in operations) for operations in (["verify"], ["sign", "verify"], ["sign"], [])),
+        ({"key_ops": None}, True),
+        ({"key_ops": "verify"}, False),
+        ({"key_ops": {"verify": 1}}, False),
+        ({"use": "enc", "key_ops": ["verify"]}, False),
+        ({"use": "sig", "key_ops": ["encrypt"]}, False),
+    ],
+    ids=str,
+)
+def test_a_key_serves_where_its_issuer_lets_it_verify(key, algorithms, members, serves):
+    assert algorithms_of(key | members) == (algorithms if serves else [])
+    assert ALGORITHMS == ("RS256", "PS256", "ES256", "ES384", "EdDSA")
+
+
+def test_of_a_very_long_set_the_first_hundred_are_looked_at():
+    good = listed(P256)
+    assert algorithms_of(*["no key"] * 99, good, good) == algorithms_of(*[None] * 99, good) == ["ES256"]
+    assert algorithms_of(*[good] * 101) == ["ES256"] * 100
+    assert algorithms_of(*[{}] * 100, good) == []
 
 
 @pytest.mark.parametrize("document", [None, [], "keys", {}, {"keys": None}, {"keys": {}}, {"keys": "none"}])
@@ -234,6 +260,63 @@ async def test_a_token_that_names_no_key_may_be_of_any_and_one_that_does_of_its_
         ["one"],
         [],
     )
+
+
+@pytest.mark.parametrize(
+    ("age", "asked", "waits"),
+    [(0, 1, False), (299.9, 1, False), (300, 2, False), (539.9, 2, False), (540, 2, True), (3599.9, 2, True), (3600, 2, True)],
+)
+async def test_older_keys_are_read_again_beside_a_request_and_too_old_ones_before_it(age: float, asked: int, waits: bool) -> None:
+    issuer = Issuer(says(key_set(ONE)), says(key_set(TWO)))
+    assert await issuer.names() == ["one"]
+    issuer.clock.seconds += age
+    assert issuer.keys.are_fresh is (asked == 1)
+    assert await issuer.names() == (["two"] if waits else ["one"])
+    await issuer.read()
+    assert (len(issuer.asked), issuer.keys.edition, await issuer.names()) == (asked, asked, ["one"] if asked == 1 else ["two"])
+
+
+async def test_while_they_cannot_be_read_keys_verify_for_an_hour_and_are_asked_for_every_ten_seconds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    issuer = Issuer(says(key_set(ONE)), says(b"", 503))
+    assert await issuer.names() == ["one"]
+    for seconds, asked in ((540, 2), (9.9, 2), (0.1, 3), (9.9, 3), (0.1, 4), (3039.9, 5)):
+        issuer.clock.seconds += seconds
+        assert await issuer.names() == ["one"]
+        await issuer.read()
+        assert len(issuer.asked) == asked
+    issuer.clock.seconds += 0.1
+    for asked in (6, 7):
+        with pytest.raises(KeysUnavailable):
+            await issuer.names()
+        assert len(issuer.asked) == asked
+    assert [fields["known_keys_verify"] for _, _, fields in logged(caplog)] == [True] * 4 + [False] * 2
+
+
+async def test_an_unknown_name_waits_for_a_reading_under_way_whenever_it_comes() -> None:
+    may_answer = asyncio.Event()
+    asked = []
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if len(asked) == 3:
+            await may_answer.wait()
+        return says(key_set(ONE, TWO) if len(asked) == 3 else key_set(ONE))()
+
+    clock = Clock()
+    keys = SigningKeys("https://issuer.example/jwks", httpx.AsyncClient(transport=httpx.MockTransport(slow)), clock)
+    assert await keys.candidates("three", "ES256") == []  # which was a reading for an unknown name
+    clock.seconds += 300
+    async with asyncio.timeout(1):
+        assert len(await keys.candidates("one", "ES256")) == 1  # which begins one beside itself
+        asking = asyncio.create_task(keys.candidates("two", "ES256"))
+        while len(asked) < 3:
+            await asyncio.sleep(0)
+        keys._unknown_at = clock.seconds + 10
+        may_answer.set()
+        assert [key.key_id for key in await asking] == ["two"]
+    assert len(asked) == 3
 
 
 async def test_as_many_keys_are_tried_as_one_token_is_worth() -> None:

@@ -120,6 +120,10 @@ def test_json_is_read_as_it_was_meant_or_not_at_all():
     assert [json_value(body) for body in (b'{"a": 1, "a": 2}', b"[" * 100_000, b"", b"NaN", b"{")] == [None] * 5
 
 
+def test_a_byte_order_mark_is_passed_over():
+    assert json_value(b'\xef\xbb\xbf{"a": 1}') == json_value(b'{"a": 1}') == {"a": 1}
+
+
 def test_every_leaf_is_named_by_the_member_that_holds_it():
     said = {"a": [1, {"b": None}], "c": {"d": ["x", ["y"]]}, "e": []}
     assert sorted(leaves(said), key=str) == sorted([("a", 1), ("b", None), ("d", "x"), ("d", "y")], key=str)
