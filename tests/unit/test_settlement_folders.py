@@ -238,6 +238,25 @@ async def test_an_object_that_was_expanded_on_the_way_is_asked_for_patiently_aga
     await files.close()
 
 
+@pytest.mark.parametrize("packed", [True, False])
+async def test_an_object_said_to_be_gzip_is_read_part_by_part_to_its_end_whether_it_is_or_not(client, bucket, monkeypatch, packed):
+    monkeypatch.setattr(settlement_folders, "CHUNK_BYTES", 30_000)
+    plain = of(DAY, 200_000)
+    body = gzip.compress(plain, compresslevel=0) if packed else plain
+    client.objects, client.encodings = {f"recon/{NAME}": body}, {f"recon/{NAME}": "gzip"}
+    assert await bucket.read(await bucket.find([DAY]), hashes) == [hashlib.sha256(plain).hexdigest()]
+    assert client.read[-1][2] == len(body) - 1
+
+
+async def test_of_an_object_that_comes_as_gzip_as_many_bytes_come_as_were_asked_for(client, bucket):
+    body = gzip.compress(of(DAY))
+    client.objects, client.encodings = {f"recon/{NAME}": body}, {f"recon/{NAME}": "gzip"}
+    listed = await bucket.find([DAY])
+    client.objects = {f"recon/{NAME}": body[:-1]}
+    with pytest.raises(Refused, match=f"{len(body) - 1} bytes came in the place of {len(body)}"):
+        await bucket.read(listed, to_the_end)
+
+
 # One thread
 
 
