@@ -3,6 +3,7 @@
 import gzip
 import os
 import zlib
+from random import Random
 
 import pytest
 
@@ -26,6 +27,11 @@ def test_a_gzip_is_expanded_a_bounded_piece_at_a_time(tmp_path, monkeypatch):
     plain = of(DAY, 1_000_000)
     chunks = list(unpacked(tmp_path, gzip.compress(plain)))
     assert b"".join(chunks) == plain and max(map(len, chunks)) <= 100_000
+
+
+def test_a_gzip_that_looks_back_as_far_as_gzip_can_is_expanded(tmp_path):
+    plain = Random(1).randbytes(30_000) * 2
+    assert b"".join(unpacked(tmp_path, gzip.compress(plain))) == plain
 
 
 @pytest.mark.parametrize("behind", [b"", bytes(1), bytes(70_000)])
@@ -138,3 +144,19 @@ async def test_what_is_neither_bucket_nor_folder_is_no_place(place, tmp_path):
     files = files_in(place, None)
     assert await files.find([DAY]) == {}
     await files.close()
+
+
+# Checksums of objects
+
+
+@pytest.mark.parametrize(
+    ("implementation", "crc32c", "expected", "size"),
+    [("c", "crc", "crc", 4), ("c", None, "md5", 16), ("c", "", "md5", 16), ("python", "crc", "md5", 16), ("cffi", "crc", "md5", 16)],
+)
+def test_an_object_is_checked_by_crc32c_where_that_is_said_and_fast_and_by_md5_otherwise(
+    monkeypatch, implementation, crc32c, expected, size
+):
+    monkeypatch.setattr("google_crc32c.implementation", implementation)
+    listed = settlement_folders._Listed(name=NAME, generation=1, size=1, encoding=None, crc32c=crc32c, md5="md5")
+    digest, wanted = settlement_folders._digest(listed)
+    assert (wanted, len(digest.digest())) == (expected, size)
