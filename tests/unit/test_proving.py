@@ -130,3 +130,16 @@ def test_signs_go_before_proofs_and_both_before_silence_which_they_stop(world):
         (proven.id, State.VENDED),
         (silent.id, State.REJECTED),
     ]
+
+
+def test_a_sign_contradicts_a_rejection_that_had_shown_one_before(world):
+    ended = sold(world, REFUSED)
+    world.sales[ended.id] = structs.replace(ended, sign_of_vend=True)
+    (contradicted,) = healed(world, signs=(sign(ended, is_of_doubt=False),))
+    assert contradicted.state is State.REJECTED and events(world, ended)[-1] is EventName.CONTRADICTED
+
+
+def test_silence_never_contradicts_a_vend_whatever_its_record_says_of_signs(world):
+    vended = sold(world, OURS)
+    world.sales[vended.id] = vended = structs.replace(vended, sign_of_vend=False)
+    assert healed(world, absent=(vended.id,)) == [vended] == [world.sales[vended.id]]
