@@ -85,7 +85,7 @@ async def test_a_renewal_runs_beside_the_sales_and_the_token_at_hand_serves_mean
     assert (await renewal, await world.access.token(), len(world.asked)) == ("second", "second", 2)
 
 
-async def test_after_a_failed_renewal_the_next_waits_for_ten_seconds_and_after_a_good_one_for_nothing() -> None:
+async def test_after_a_failed_renewal_the_next_waits_for_ten_seconds() -> None:
     world = World(granted(), html(503), granted("second", lives=1))
     assert await world.access.token() == "first"
     world.at += timedelta(seconds=6900)
@@ -128,7 +128,7 @@ async def test_a_closed_client_renews_no_more() -> None:
 # --- credentials
 
 
-async def test_the_secret_goes_out_as_it_was_read_and_is_read_anew_once_where_it_was_refused(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_secret_goes_out_as_it_was_read_and_is_read_anew_once_if_refused(caplog: pytest.LogCaptureFixture) -> None:
     world = World(DENIED, granted(), secrets=("old", "rotated"))
     assert await world.access.token() == "first"
     assert world.asked == [token_call("our-id", "old"), token_call("our-id", "rotated")]

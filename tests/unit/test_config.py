@@ -518,7 +518,8 @@ def test_emulators_on_this_machine_serve_every_other_environment():
 
 @pytest.mark.parametrize("name", EMULATORS)
 @pytest.mark.parametrize(
-    "where", ["emulator.example:8080", "10.0.0.1:8080", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:http", "127.0.0.1:8080/v1"]
+    "where",
+    ["emulator.example:8080", "10.0.0.1:8080", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:http", "127.0.0.1:8080/v1", "127.0.0.1:8080/~"],
 )
 def test_an_emulator_is_a_port_of_this_machine(name, where):
     address = f"http://{where}" if name == "STORAGE_EMULATOR_HOST" else where

@@ -104,7 +104,14 @@ def test_each_origin_at_fault_is_told():
     "address",
     [
         *("https://a.example/" + "x" * 1983, "https://a.example/é", "https://a.example/a b", "https://a.example\n", ""),
-        *("https://user@a.example", "https://a.example?", "https://a.example/#", "https://a.example\\", "https://a.example:0"),
+        *(
+            "https://user@a.example",
+            "https://a.example?",
+            "https://a.example/#",
+            "https://a.example\\",
+            "https://a.example/\\",
+            "https://a.example:0",
+        ),
         *("https://a.example:x", "https://a.example:65536", "https://*", "https://a~b", "https://[::1", "https:///a", "a"),
     ],
 )

@@ -436,7 +436,7 @@ def test_where_all_tokens_are_there_their_number_is_not_noted() -> None:
     assert (online.tokens_due, online.tokens_issued) == (TokensDue.NONE, None)
 
 
-def test_units_of_the_only_token_that_has_some_are_the_sales_unless_it_states_its_own() -> None:
+def test_units_of_the_only_token_with_some_are_the_sales_unless_it_states_its_own() -> None:
     one_of_two = [{"token": FIRST, "type": "KCT"}, {"token": SECOND, "units": "29.7"}]
 
     for said in (one_of_two, one_of_two[::-1], [*one_of_two, {"token": THIRD, "units": "much"}]):
