@@ -31,7 +31,7 @@ def hashed(*parts: str) -> str:
     """An identifier of `parts`. Each goes in with its length, so that no two lists of parts read the same."""
     whole: list[bytes] = []
     for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
+        data = part.encode(errors="surrogatepass")
         whole += len(data).to_bytes(4), data  # the most significant byte first
     return hashlib.sha256(b"".join(whole)).hexdigest()[:ID_CHARACTERS]
 

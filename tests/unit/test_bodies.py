@@ -195,6 +195,11 @@ def test_a_fault_within_a_list_is_named_by_its_place():
     assert set(faults(resolution, body)) == {"tokens.1", "tokens.3"}
 
 
+def test_what_is_no_list_or_none_of_some_words_is_told_so():
+    assert faults(resolution, {"version": 1, "note": "n", "tokens": "1234"}) == {"tokens": "must be a list"}
+    assert faults(resolution, {"version": 1, "note": "n", "state": "sold"}) == {"state": "must be 'vended' or 'rejected'"}
+
+
 def test_a_prevend_knows_no_reference():
     assert set(faults(prevend_order, VasType.UTILITY, {**METER, "reference": "x"}, LIMITS)) == {"reference"}
 

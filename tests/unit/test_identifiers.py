@@ -3,6 +3,7 @@
 import pytest
 
 from shared.identifiers import (
+    IDEMPOTENCY_KEY,
     Caller,
     account_key,
     caller_id,
@@ -24,6 +25,19 @@ BODY = {"meterNumber": "12345678901", "amountCents": 10_000}
 def test_golden_transaction_ids():
     assert transaction_id(Mode.LIVE, CALLER, "key-1") == "2c0f18d86321ff42b7fb80e9c935c0cb"
     assert transaction_id(Mode.SIMULATED, CALLER, "key-1") == "e942eb3027c5e89c0b2b1aa45ff4aebd"
+
+
+def test_golden_hashes_of_any_text():
+    assert hashed("a\ud800", "b") == "797248d0f2443c5a5967fa9855e27e89"
+    assert hashed("a", "\ud800b") != hashed("a\ud800", "b")
+
+
+def test_a_key_is_up_to_255_visible_ascii_characters_each_of_which_counts():
+    longest = "!" + "~" * 254
+    keys = ["!", "~", "a", longest, longest[:-1] + "!"]
+    assert all(map(IDEMPOTENCY_KEY.fullmatch, keys))
+    assert not any(map(IDEMPOTENCY_KEY.fullmatch, ("", " ", "a b", "a\n", "\x7f", "é", f"{longest}!")))
+    assert len({transaction_id(Mode.LIVE, CALLER, key) for key in keys}) == len(keys)
 
 
 def test_golden_caller_and_account_keys():
