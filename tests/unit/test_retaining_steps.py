@@ -210,6 +210,14 @@ async def test_the_shard_that_is_furthest_behind_goes_first(store, keeper, monke
     assert erasing == [*(shard for shard in range(SHARDS) if shard not in (2, 5)), 2, 5]
 
 
+async def test_a_shard_that_has_come_further_than_sales_are_old_now_is_not_asked(store, keeper, monkeypatch):  # noqa: F811
+    """Retention was made longer, or the clock has gone back."""
+    shards = {str(shard): ["2024-03-03", "x"] for shard in range(SHARDS)}
+    await keep_body(store, erased=shards, retired=shards)
+    read = asked(store, monkeypatch, "up_to_day")
+    assert await run(keeper) == Retained(erased=0, retired=0, held=0, papers=0, more=False) and read == []
+
+
 @pytest.mark.parametrize(("most", "done"), [(4, 4), (3, 4), (5, 6)])
 async def test_a_run_begins_no_page_once_it_has_looked_at_as_many_sales_as_it_may(store, keeper, monkeypatch, most, done):  # noqa: F811
     monkeypatch.setattr(retaining, "PAGE", 2)
