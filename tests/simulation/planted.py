@@ -135,10 +135,10 @@ PLANTS = (
         ),
     ),
     plant("a 2xx is no sign of a vend", (_vend_read, swap("heard.description, sign_of_vend=heard.is_success", "heard.description"))),
-    plant("an error that is a one is none", (status_words._is_no_error, swap("return value == 0", "return value in (0, 1)"))),
+    plant("an error that is a one is none", (status_words._is_no_error, swap("value == 0", "value in (0, 1)"))),
     plant(
         "an error that is true is none",
-        (status_words._is_no_error, swap("if value is True:\n        return False", "if value is True:\n        return True")),
+        (status_words._is_no_error, swap("value == 0", "value == 0 or value is True")),
     ),
     plant("whatever a reprint names is taken for the sale", (answers._mismatch, before("    if asked_for is not None", "    return None"))),
     plant("tokens come in another order", (receipts._with_tokens, swap("tokens=issued.tokens,", "tokens=issued.tokens[::-1],"))),
@@ -354,7 +354,7 @@ PLANTS = (
     ),
     # Settling
     plant("absence is believed of files with other ids", (_is_to_be_believed, swap(" and day in self.matching.controls", ""))),
-    plant("absence is believed of a day that still runs", (_is_to_be_believed, swap(" and day < self.today", ""))),
+    plant("absence is believed of a day that still runs", (_is_to_be_believed, swap("day < self.today", "True"))),
     plant("absence is believed of a file that has lost lines", (_is_to_be_believed, swap(" and day not in self.distrusted", ""))),
     plant(
         "a line by the supplier's id is a control",
@@ -415,7 +415,7 @@ PLANTS = (
     ),
     plant(
         "a file whose header cannot be read is of one day alone",
-        (settlement_files.Choice._beside, swap("isinstance(latest, Refusal) or not perhaps", "True")),
+        (settlement_files.Choice._beside, swap("isinstance(latest, Refusal)", "True")),
     ),
     plant(
         "what is sold within a dead process's lease was sold after it",
