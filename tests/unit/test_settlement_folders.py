@@ -17,10 +17,9 @@ from google.api_core.exceptions import Forbidden, RetryError
 from shared import settlement_folders
 from shared.matching import ONE_DAY
 from shared.mobilemart.simulator import MemoryLedger
-from shared.mobilemart.simulator.books import Books, Deal, sold
-from shared.mobilemart.simulator.services import Service
 from shared.settlement_files import FilesUnavailable, FileUnreadable, FoundFiles, NotTaken, Refusal, Refused, StoredFile
 from shared.settlement_folders import CHUNK_BYTES, HEAD_BYTES, SimulatedFiles, StoredFiles, files_in
+from tests.contract.test_settlement_files import vends_in
 
 DAY = date(2026, 5, 1)
 NEXT = DAY + ONE_DAY
@@ -400,18 +399,7 @@ async def test_why_a_place_does_not_answer_is_said_in_the_words_of_the_machine_a
 
 async def simulated(*moments, now, delivered=None):
     ledger = MemoryLedger()
-    deal = Deal(
-        service=Service.UTILITY,
-        scenario=0,
-        merchant_product_id="SimUtility",
-        product_name="Electricity",
-        content_creator="SimOperator",
-        amount_cents=10_000,
-        meter_number="12345678901",
-    )
-    for number, at in enumerate(moments):
-        ours, theirs = (f"{letter * 8}-0000-4000-8000-{number:012d}" for letter in "ba")
-        await Books(ledger).book(sold(deal, ours, 1, theirs, "CreditCard", at))
+    await vends_in(ledger, *moments)
     return SimulatedFiles(ledger, lambda: now, delivered)
 
 
