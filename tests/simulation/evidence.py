@@ -52,12 +52,16 @@ def signs_on_evidence(world: "World", before: Transaction, after: Transaction) -
 
 
 def remember_who_was_named(world: "World", settled: Settled) -> None:
-    """Whomever the files of days that are settled now name, in a line of whatever status, has shown a sign of a vend: earlier files too."""
+    """Whomever the files of days that are settled now name, in a line of whatever status, has shown a sign of a vend: earlier files too.
+
+    But for a sale that only newer code can read: nothing can be put on its record, and its day is settled again.
+    """
     for body in settled.days:
         if body["file"] is not None:
             for content in _valid_files(world, date.fromisoformat(body["day"])):
                 for row in _rows(content):
-                    if (sale_id := world.sale_of.get(row[OUR_ID].lower())) is not None:
+                    sale_id = world.sale_of.get(row[OUR_ID].lower())
+                    if sale_id is not None and sale_id not in world.newer_code.unread:
                         world.named.add(sale_id)
 
 
