@@ -230,14 +230,18 @@ class Choice:
 
     def _beside(self, latest: StoredFile | Refusal, day: date, files: Collection[_Named], named: Iterable[_Named]) -> StoredFile | Refusal:
         """The file of a day, with those that may be of that day too: their names allow it, and their headers cannot be read."""
-        perhaps = [one.file for one in named if _key(one) in self._unread and one not in files and day in _days_by_name(one.said)]
+        perhaps = [one.file for one in named if self._why_no_header(one) and one not in files and day in _days_by_name(one.said)]
         return latest if isinstance(latest, Refusal) else replace(latest, earlier=(*latest.earlier, *perhaps))
+
+    def _why_no_header(self, one: _Named) -> FileUnreadable | None:
+        """Why the header of a file cannot be read. Of one that breaks off behind it, the day is known."""
+        return None if _key(one) in self._days else self._unread.get(_key(one))
 
     def _of_no_day(self, named: Iterable[_Named]) -> Iterator[tuple[_Named, str]]:
         """The files of which neither header nor name says a day, and why: nobody else speaks of them."""
         for one in named:
             if not any(_days_by_name(one.said)):
-                if (cause := self._unread.get(_key(one))) is not None:
+                if (cause := self._why_no_header(one)) is not None:
                     yield one, f"the name says no day, and the file cannot be read: {cause}"
                 elif self._days.get(_key(one), date.max) is None:
                     yield one, "neither the name nor a header says a day"

@@ -174,6 +174,20 @@ def test_an_earlier_file_that_cannot_be_read_stands_beside_the_one_that_counts(f
     assert files.opened == [("20260502", "1"), ("20260503", "1"), ("20260503", "1")]  # what failed once is not tried again in this run
 
 
+def test_a_file_whose_header_says_its_day_is_of_no_other_although_it_breaks_off_behind_it(files):
+    def chunks():
+        yield of(DAY)
+        raise FileUnreadable("it is cut off")
+
+    broken = StoredFile(files.put("20260502", b"").name, "1", chunks)
+    by_header = StoredFile(files.put("99999999", b"").name, "1", chunks)  # its name says no day
+    later = files.put("20260503", of(DAY, "b")), files.put("20260504", of(NEXT))
+    found = chosen([broken, *later], DAY, NEXT)
+    assert (found[DAY].earlier, found[NEXT].earlier) == ((broken,), ())
+    found = chosen([broken, by_header, *later], DAY, NEXT)
+    assert (found[DAY].file, found[NEXT].earlier, found.not_taken) == (by_header.name, (), ())
+
+
 @pytest.mark.parametrize("breaks_off", [0, 1])
 def test_a_file_that_breaks_off_behind_its_header_is_refused_as_the_last_and_stands_beside_it_as_an_earlier_one(files, breaks_off):
     def chunks(at):
