@@ -6,6 +6,7 @@ import pytest
 from msgspec import structs
 
 from shared.outcome import Reason, Rejected, Unknown
+from shared.sold import Sold
 from shared.store import LookupBy, UnreadableRecord, document
 from shared.store.document import lookup_key, lost_keys, sale_of, transaction_document, transaction_of, transaction_update, updated
 from shared.transaction import EventName, Open, State
@@ -126,3 +127,15 @@ def test_a_sale_that_cannot_be_read_without_its_id_being_known_has_none(changed)
 
 def test_a_purchase_writes_into_its_prevend_by_whom_it_was_used_and_no_more():
     assert document.prevend_update("sale-1") == ({"record": {"used_by": "sale-1"}}, ["record.used_by"])
+
+
+def test_what_settlement_reads_of_a_sale_is_all_that_it_compares():
+    known = structs.replace(vended(), supplier_id="ANOTHER")
+    whole, part = transaction_document(known), {}
+    for path in document.SETTLED_BY:
+        holder, _, name = path.rpartition(".")
+        held = whole[holder] if holder else whole
+        if name in held:
+            (part.setdefault(holder, {}) if holder else part)[name] = held[name]
+    assert Sold.of(transaction_of(part, "1")) == Sold.of(known)
+    assert Sold.of(known).supplier_id == "ANOTHER" and not {"history", "answers"} & part["record"].keys()
