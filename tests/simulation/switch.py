@@ -137,6 +137,10 @@ class Switch:
         """Whether a sale was made that no reprint will ever find."""
         return any(vend.visible_at == NEVER for vend in self.by_request.get(request_id, ()))
 
+    def prints_as_undone(self, request_id: str) -> bool:
+        """Whether its reprints say of a request that was answered, and not sold, that it is not done, instead of 1003."""
+        return self.character.prints_what_is_undone and request_id in self._accepted
+
     def catch_up(self) -> None:
         """Make the vends that were begun late and are due by now."""
         while self._late and self._late[0][0] <= self._clock.now:
@@ -271,7 +275,7 @@ class Switch:
             found = next(iter(self.by_request.get(asked["requestId"], ())), None)
         else:
             found = next((vend for vend in self.vends if vend.supplier_id == asked["transactionId"].lower()), None)
-        if found is None and by_request and character.prints_what_is_undone and asked["requestId"] in self._accepted:
+        if found is None and by_request and self.prints_as_undone(asked["requestId"]):
             self._saw("reprint", "undone")
             self.denied[asked["requestId"]].pop()
             return contrary.undone(self._accepted[asked["requestId"]], character.token_form, character.some)
