@@ -85,6 +85,12 @@ def _is_valid(content: bytes) -> bool:
     return lines[-1] == f"T|{len(lines)}"
 
 
+def ends_with_a_valid_file(world: "World", day: date) -> bool:
+    """Whether the last file of a day counts its lines right. It may be one that cannot be read."""
+    names = world.shelf.of_day(day)
+    return bool(names) and _is_valid(world.shelf.contents[names[-1]])
+
+
 def _valid_files(world: "World", day: date) -> list[bytes]:
     """The valid files of a day that lie there and can be read, the last one last."""
     return [content for content in _files(world, day) if _is_valid(content)]

@@ -452,6 +452,8 @@ def one_file_costs_its_own_day(world: "World", bad: date, before: Mapping[str, M
     if after.get(bad.isoformat()) != before.get(bad.isoformat()):
         raise Violation("a day is not settled without a file that cannot be read", bad.isoformat())
     for day in sorted(world.shelf.days() - {bad}):
+        if not evidence.ends_with_a_valid_file(world, day):  # it is refused for itself
+            continue
         name = day.isoformat()
         beside_one_believed = abs(day - bad) <= timedelta(days=1) and name in before
         if not beside_one_believed and (name not in after or after[name]["file"] is None):
