@@ -321,6 +321,12 @@ def end_when_told() -> None:
         signal.signal(number, lambda told, _: sys.exit(128 + told))
 
 
+def limit() -> None:
+    """Bound the memory of this process, and leave nothing behind when it is ended."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def _fork(task: Callable[[], Any], at: int) -> tuple[int, tuple[int, IO[bytes]]]:
     answer = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
     if (process := os.fork()) != 0:
@@ -329,8 +335,7 @@ def _fork(task: Callable[[], Any], at: int) -> tuple[int, tuple[int, IO[bytes]]]
         os.setsid()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        limit()
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)

@@ -177,6 +177,11 @@ def _shows(receipt: Receipt, vend: Vend) -> bool:
 # Once faults have stopped
 
 
+def _can_be_denied(world: "World", sale: Transaction) -> bool:
+    """Whether 1003 would end a sale that was not sold. Where whoever heard the answer died, a reprint may tell of what is not on record."""
+    return not sale.sign_of_vend and not world.switch.prints_as_undone(sale.request_id)
+
+
 def ends_within_two_sweeps(world: "World") -> None:
     """With a reprint that works, two sweeps after the minimum age end every sale; one not sold needs a control known before them."""
     if not _reprint_works(world):
@@ -190,9 +195,7 @@ def ends_within_two_sweeps(world: "World") -> None:
                 continue
             if sale.state is not State.VENDED or (sale.tokens_pending and not world.character.forgets_tokens):
                 raise Violation("two sweeps end every sale", f"sale {sale.id[:6]} was sold, and is {sale.state}")
-        elif world.switch.prints_as_undone(sale.request_id):
-            continue  # its answer is not on record where whoever heard it died
-        elif sale.state is not State.IN_DOUBT or (not sale.sign_of_vend and sale.order.vas_type in world.controls):
+        elif sale.state is not State.IN_DOUBT or (_can_be_denied(world, sale) and sale.order.vas_type in world.controls):
             raise Violation("two sweeps end every sale", f"sale {sale.id[:6]} was not sold, and is {sale.state}")
 
 
