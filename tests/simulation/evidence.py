@@ -86,9 +86,9 @@ def _is_valid(content: bytes) -> bool:
 
 
 def ends_with_a_valid_file(world: "World", day: date) -> bool:
-    """Whether the last file of a day counts its lines right. It may be one that cannot be read."""
+    """Whether the last file of a day can be read, and counts its lines right."""
     names = world.shelf.of_day(day)
-    return bool(names) and _is_valid(world.shelf.contents[names[-1]])
+    return bool(names) and names[-1] not in world.shelf.unreadable and _is_valid(world.shelf.contents[names[-1]])
 
 
 def _valid_files(world: "World", day: date) -> list[bytes]:

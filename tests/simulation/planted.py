@@ -418,6 +418,10 @@ PLANTS = (
         (settlement_files.Choice._beside, swap("isinstance(latest, Refusal)", "True")),
     ),
     plant(
+        "a file that breaks off behind its header may be of any day",
+        (settlement_files.Choice._why_no_header, swap("None if _key(one) in self._days else ", "")),
+    ),
+    plant(
         "what is sold within a dead process's lease was sold after it",
         (sold.Sold.of.__func__, swap("sale.send_ended_at or sale.lease_until", "sale.send_ended_at or sale.created_at")),
     ),

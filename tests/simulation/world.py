@@ -260,6 +260,8 @@ class World:
         self.saw("files come")
         if self.pick(2):
             self.shelf.unreadable.clear()
+        if (doubts := sorted({sale.day for sale in self.store.open.values()})) and self.pick(6) == 0:
+            self._a_file_of_the_day_before_breaks_off(doubts[0])
         days = [billed_on(vend) for vend in self.switch.vends] + [sale.day for sale in self.store.sales.values()]
         last = max(days, default=self.first_day) + ONE_DAY
         self.move_to_morning()
@@ -285,6 +287,13 @@ class World:
         self.clock.now += timedelta(seconds=3601)
         self.sweep_now()
         invariants.ends_with_the_files(self)
+
+    def _a_file_of_the_day_before_breaks_off(self, day: date) -> None:
+        """Behind its header, which says its day, although its name says this one as well. It is corrected later."""
+        self.saw("file: broken off behind its header, named a day later")
+        lines = lines_of(day - ONE_DAY, self.switch.vends, self.character.file_id)
+        at = self.clock.now.replace(year=day.year, month=day.month, day=day.day)
+        self.shelf.unreadable[self.shelf.deliver(day - ONE_DAY, lines, at)] = True
 
     def first_filed(self) -> date:
         """The first day of which a file has something to say: of what was sold near midnight, the day before may."""
