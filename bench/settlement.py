@@ -24,20 +24,20 @@ from typing import Any, Final
 from google.cloud.firestore_v1 import types
 
 from bench.table import Goal, Row, Table
-from shared.identifiers import Caller, transaction_id
-from shared.matching import Readings, match
+from shared.domain.identifiers import Caller, transaction_id
+from shared.domain.money import Money
+from shared.domain.outcome import Answer, Charge, Consumer, MeterDetails, Receipt, TokensDue, Vended
+from shared.domain.sale_summary import Sold
+from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.transaction import State, Transaction, after
+from shared.domain.vas import Mode, Order, VasType
 from shared.mobilemart.settlement_file import Line, SettlementFile
 from shared.mobilemart.settlement_writer import detail, written
-from shared.money import Money
-from shared.outcome import Answer, Charge, Consumer, MeterDetails, Receipt, TokensDue, Vended
-from shared.settled_day import SettledDay
-from shared.settlement import compare
-from shared.sold import Sold
-from shared.store.document import SETTLED_BY, transaction_document, transaction_of
+from shared.settlement.comparison import compare
+from shared.settlement.matching import Readings, match
+from shared.settlement.settled_day import SettledDay
 from shared.store.protobuf import document_of, fill
-from shared.sts import StsToken, TokenKind
-from shared.transaction import State, Transaction, after
-from shared.vas import Mode, Order, VasType
+from shared.store.transaction_documents import SETTLED_BY, transaction_document, transaction_of
 
 DAY = date(2026, 5, 1)
 TODAY = date(2026, 5, 3)

@@ -32,7 +32,7 @@ GOAL: Final = Goal(1.15, at_least=False)
 POLL_SECONDS: Final = 0.005
 _IMPORTED: Final = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)")
 _FIRST_SALE: Final = (
-    "import functions_framework.aio, starlette.applications, uvicorn_worker, main, shared.store.firestore, shared.topic, "
+    "import functions_framework.aio, starlette.applications, uvicorn_worker, main, shared.store.firestore, shared.gcp.pubsub, "
     "google.cloud.secretmanager_v1, google_crc32c, httpx_aiohttp"
 )
 _SHOWN: Final = 12

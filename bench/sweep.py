@@ -20,18 +20,18 @@ from typing import Any
 import httpx
 
 from bench.table import Row, Table
-from shared.concurrency import each
 from shared.config import load
-from shared.identifiers import Caller
-from shared.mobilemart.access import Credentials
+from shared.domain.identifiers import Caller
+from shared.domain.money import Money
+from shared.domain.transaction import EventName, State, Transaction
+from shared.domain.vas import Mode, Order, VasType
+from shared.lib.concurrency import each
+from shared.mobilemart.access_token import Credentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, Fault, MemoryLedger, Simulator
-from shared.money import Money
-from shared.reconciling import Sweeping
 from shared.store.sqlite import SqliteStore
-from shared.transaction import EventName, State, Transaction
-from shared.vas import Mode, Order, VasType
-from shared.vending import PurchaseRequest, Vending
+from shared.vending.purchasing import PurchaseRequest, Vending
+from shared.vending.sweep import Sweeping
 
 DOUBTS = 1_000
 

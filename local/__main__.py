@@ -14,8 +14,8 @@ import httpx
 import uvicorn
 
 from local.slip import slip
-from shared import wiring
-from shared.vas import Mode
+from shared import bootstrap
+from shared.domain.vas import Mode
 
 HOST: Final = "127.0.0.1"
 METER: Final = "12345678901"
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    if wiring.configure("local").config.mode is not Mode.SIMULATED:
+    if bootstrap.configure("local").config.mode is not Mode.SIMULATED:
         raise SystemExit("refused: MOBILEMART_LIVE_INTEGRATION is true, and what this buys to begin with would be sold for money: unset it")
     if os.environ["TRANSACTION_STORE"] == DEFAULTS["TRANSACTION_STORE"]:
         Path(".local").mkdir(exist_ok=True)

@@ -13,8 +13,9 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from local import morning, page
-from shared import api, wiring
-from shared.vas import Mode
+from shared import bootstrap
+from shared.domain.vas import Mode
+from shared.web import middleware
 
 EVERY_METHOD: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")  # the answer says which of them there are
 FUNCTIONS: Final = Path(__file__).parent.parent / "functions"
@@ -26,7 +27,7 @@ def app() -> Starlette:
     Raises:
         SystemExit: the configuration is refused; the message names every fault.
     """
-    wired = wiring.configure("local")
+    wired = bootstrap.configure("local")
 
     @asynccontextmanager
     async def alive(_app: Starlette) -> AsyncIterator[None]:
@@ -36,13 +37,13 @@ def app() -> Starlette:
         await asyncio.wait([sweeping])
         await wired.close()
 
-    @api.answers_problems(wired.config)
+    @middleware.answers_problems(wired.config)
     async def settle(request: Request) -> Response:
         return await morning.settle_today(request, wired)
 
-    @api.answers_problems(wired.config)
+    @middleware.answers_problems(wired.config)
     async def problems(request: Request) -> Response:
-        return api.explained(request)
+        return middleware.explained(request)
 
     mains = {main.parent.name: str(main) for main in sorted(FUNCTIONS.glob("*/main.py"))}
     framed = [Mount(f"/{name}", create_asgi_app(name, main, "http")) for name, main in mains.items()]  # type: ignore[no-untyped-call]

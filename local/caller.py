@@ -4,8 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from shared.identifiers import Caller, caller_id
-from shared.vas import Mode
+from shared.domain.identifiers import Caller, caller_id
+from shared.domain.vas import Mode
 
 
 def main(arguments: Sequence[str]) -> int:

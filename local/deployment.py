@@ -7,9 +7,9 @@ from typing import Any, Final
 import httpx
 
 from local.terminal import Steps, Stop, Verdict, said
-from shared.problem import Fault
-from shared.refusals import Retry
-from shared.vas import last_four
+from shared.domain.vas import last_four
+from shared.schemas.problems import Fault
+from shared.schemas.refusals import Retry
 
 READ_SECONDS: Final = 240.0  # longer than a function may take
 PAUSE_SECONDS: Final = 2.0  # where no answer names one

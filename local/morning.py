@@ -9,12 +9,13 @@ from urllib.parse import unquote, urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared import api, desk, logs
+from shared.bootstrap import Wiring
+from shared.domain.transaction import BUSINESS_TIME, business_day
+from shared.lib import logs
 from shared.mobilemart.settlement_writer import Plant
-from shared.mobilemart.simulator.books import Books, Vend
+from shared.mobilemart.simulator.database import Books, Vend
 from shared.mobilemart.simulator.settlement import MERCHANT, day_file
-from shared.transaction import BUSINESS_TIME, business_day
-from shared.wiring import Wiring
+from shared.web import backoffice, middleware
 
 SWEEP_SECONDS: Final = 3
 
@@ -49,9 +50,9 @@ async def settle_today(request: Request, wired: Wiring) -> Response:
     if len(plants) > len(vends):
         return _refused(f"{len(plants)} faults need as many sales of today, and there are {len(vends)}")
     name = _delivered(wired, vends, plants, at)
-    day = await desk.settled_day(settling, business_day(at))
+    day = await backoffice.settled_day(settling, business_day(at))
     report = f"/reconcile/reports/{business_day(at)}.html"
-    return api.answer({"file": name, "report": report, "days": [day]}, headers={"Location": report})
+    return middleware.answer({"file": name, "report": report, "days": [day]}, headers={"Location": report})
 
 
 def _delivered(wired: Wiring, vends: list[Vend], plants: dict[int, Plant], at: datetime) -> str:

@@ -10,7 +10,7 @@ from local import openapi_operators, openapi_sales, problem_docs
 from local.openapi_examples import of_problems
 from local.openapi_parts import EVERYWHERE, HEADERS, answer, body, in_path, problems
 from local.openapi_schemas import schemas
-from shared.problem import Fault
+from shared.schemas.problems import Fault
 
 PATH: Final = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
 FUNCTIONS: Final = ("prevend", "purchase", "reconcile")

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from local.openapi_words import OTHER_SALE_ID, SALE_ID, WORDS
-from shared.money import Money
-from shared.outcome import Reason, Rejected
-from shared.problem import KINDS, Fault, Name, Problem, of_refusal
-from shared.problem_pages import explained_body
-from shared.transaction import State
-from shared.vas import VasType
+from shared.domain.money import Money
+from shared.domain.outcome import Reason, Rejected
+from shared.domain.transaction import State
+from shared.domain.vas import VasType
+from shared.schemas.problems import KINDS, Fault, Name, Problem, of_refusal
+from shared.web.problem_pages import explained_body
 
 Json = dict[str, Any]
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from local.openapi_parts import DATE, EVERYWHERE, ID, OF_BODIES, answer, body, in_path, parameter, problems
 from local.openapi_words import DAY, DISCREPANCY_ID, SALE_ID, SUPPLIERS_ID, WORDS
-from shared.problem import Fault
+from shared.schemas.problems import Fault
 
 _FAULTS: Final = (Fault.RECORD_NOT_READABLE, Fault.STORE_UNAVAILABLE, *EVERYWHERE)
 _OF_DECISIONS: Final = (Fault.FORBIDDEN, *OF_BODIES, *_FAULTS)

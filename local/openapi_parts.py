@@ -5,8 +5,8 @@ from itertools import groupby
 from typing import Any, Final
 
 from local.openapi_words import DAY, SALE_ID
-from shared.outcome import Reason
-from shared.problem import KINDS, Fault, Name
+from shared.domain.outcome import Reason
+from shared.schemas.problems import KINDS, Fault, Name
 
 EVERYWHERE: Final = (Fault.METHOD_NOT_ALLOWED, Fault.INTERNAL)
 OF_CALLERS: Final = (

@@ -4,11 +4,11 @@ from typing import NotRequired
 
 from typing_extensions import TypedDict
 
-from shared.desk import ClosedBody, EarlierClosureBody
-from shared.settled_day import Severity, Status
-from shared.shown import FileFaultBody, NotTakenBody
-from shared.transaction import State
-from shared.vas import VasType
+from shared.domain.transaction import State
+from shared.domain.vas import VasType
+from shared.schemas.responses import FileFaultBody, NotTakenBody
+from shared.settlement.settled_day import Severity, Status
+from shared.web.backoffice import ClosedBody, EarlierClosureBody
 
 
 class TotalBody(TypedDict):

@@ -6,12 +6,12 @@ from typing import Any, Final
 from local.openapi_examples import Json, prevend, request, sale
 from local.openapi_parts import DATE, ID, OF_BODIES, OF_CALLERS, answer, body, in_path, parameter, problems
 from local.openapi_words import DAY, SALE_ID, WORDS
-from shared.bodies import PREVENDS, PURCHASES
+from shared.domain.outcome import Reason
+from shared.domain.transaction import State
+from shared.domain.vas import ALIASES, PREVENDED, VasType
 from shared.mobilemart.error_codes import CODES, STATUSES
-from shared.outcome import Reason
-from shared.problem import Fault, Name
-from shared.transaction import State
-from shared.vas import ALIASES, PREVENDED, VasType
+from shared.schemas.problems import Fault, Name
+from shared.schemas.requests import PREVENDS, PURCHASES
 
 _OF_KEYS: Final = (
     Fault.IDEMPOTENCY_KEY_MISSING,

@@ -9,13 +9,13 @@ from pydantic.json_schema import GenerateJsonSchema
 from local.openapi_examples import composed, special
 from local.openapi_reports import DaysBody, OursBody, ReportBody, SettledDayBody, SettledDaysBody, TheirsBody
 from local.openapi_words import WORDS, Word
-from shared.bodies import PREVENDS, PURCHASES
-from shared.decisions import ClosureBody, ResolutionBody, SellingBody
-from shared.desk import DiscrepancyBody, PausedBody, SweptBody
-from shared.dossier import DossierBody, FoundBody, RetiredBody, UnreadDossierBody
-from shared.erasures import ErasedBody, ErasureBody, ErasuresBody, RetainedBody
-from shared.problem_pages import ExplainedListBody
-from shared.shown import DayBody, EventBody, HealthBody, PrevendBody, ProblemBody, ProductsBody, TransactionBody
+from shared.schemas.operator_requests import ClosureBody, ResolutionBody, SellingBody
+from shared.schemas.requests import PREVENDS, PURCHASES
+from shared.schemas.responses import DayBody, EventBody, HealthBody, PrevendBody, ProblemBody, ProductsBody, TransactionBody
+from shared.schemas.transaction_detail import DossierBody, FoundBody, RetiredBody, UnreadDossierBody
+from shared.web.backoffice import DiscrepancyBody, PausedBody, SweptBody
+from shared.web.erasures import ErasedBody, ErasureBody, ErasuresBody, RetainedBody
+from shared.web.problem_pages import ExplainedListBody
 
 Json = dict[str, Any]
 

@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from shared import api
+from shared.bootstrap import LOCAL_PAUSE
 from shared.mobilemart.error_codes import FLOAT_EXHAUSTED
 from shared.mobilemart.settlement_writer import Plant
 from shared.mobilemart.simulator import SCENARIOS, STANDARD, Effect, Leg, Scenario, Service, Told
 from shared.mobilemart.simulator.services import PREVENDED
-from shared.report_html import KIND_WORDS, STATUS_WORDS
-from shared.wiring import LOCAL_PAUSE
+from shared.web import middleware
+from shared.web.report_html import KIND_WORDS, STATUS_WORDS
 
 FOLDER: Final = Path(__file__).parent / "page"
 HEADERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -91,7 +91,7 @@ def routes(exchange_seconds: int) -> list[Route]:
     """The page and what it is made of. `exchange_seconds` is how long the client waits for the supplier."""
 
     async def simulator(_request: Request) -> Response:
-        return api.answer(simulator_body(exchange_seconds), headers=HEADERS)
+        return middleware.answer(simulator_body(exchange_seconds), headers=HEADERS)
 
     return [Route("/", _index), Route("/page/{name}", _file), Route("/local/simulator", simulator)]
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from shared.outcome import Reason
-from shared.problem import KINDS, Name
-from shared.problem_pages import NAMES, RETRY_WORDS
+from shared.domain.outcome import Reason
+from shared.schemas.problems import KINDS, Name
+from shared.web.problem_pages import NAMES, RETRY_WORDS
 
 PATH: Final = Path(__file__).resolve().parent.parent / "docs" / "problems.md"
 

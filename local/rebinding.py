@@ -10,19 +10,19 @@ from typing import Final
 
 from msgspec import structs
 
-from shared.brake import Brake
-from shared.identifiers import Caller, same_supplier_id
-from shared.money import Money
-from shared.outcome import Answer, Unknown
-from shared.ports import Rules
-from shared.settlement import OPEN_STATES
-from shared.store import Conflict, SaleRetired, StoreUnavailable, UnreadableRecord
+from shared.domain.identifiers import Caller, same_supplier_id
+from shared.domain.money import Money
+from shared.domain.outcome import Answer, Unknown
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import State, Transaction, after
+from shared.domain.vas import Mode, VasType
+from shared.ports.store import Conflict, SaleRetired, StoreUnavailable, UnreadableRecord
+from shared.ports.supplier import Rules
+from shared.settlement.comparison import OPEN_STATES
 from shared.store.database import Database, Write
-from shared.store.document import tombstone_document
 from shared.store.firestore import SALES, FirestoreStore
-from shared.tombstone import Tombstone
-from shared.transaction import State, Transaction, after
-from shared.vas import Mode, VasType
+from shared.store.transaction_documents import tombstone_document
+from shared.vending.circuit_breaker import Brake
 
 TRIES: Final = 3  # of one sale, which somebody else writes meanwhile
 UNKNOWN: Final = "not-known"  # no fingerprint of a request: an event does not hold it, and no request is compared with it

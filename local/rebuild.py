@@ -28,18 +28,18 @@ from typing import Any, Final, TextIO
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
 
 from local.rebinding import KNOWN_WITHIN, UNKNOWN, Lost, NotPaused, Rebuilding, told
-from shared.channels import channel
-from shared.identifiers import ID_CHARACTERS, IDEMPOTENCY_KEY, Caller, caller_id, transaction_id
-from shared.money import Money
-from shared.settlement import OPEN_STATES
+from shared.domain.identifiers import ID_CHARACTERS, IDEMPOTENCY_KEY, Caller, caller_id, transaction_id
+from shared.domain.money import Money
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import State, business_day
+from shared.domain.vas import SUPPLIER_IDS, Mode, VasType
+from shared.gcp.grpc import channel
+from shared.lib.env import is_address
+from shared.lib.value import is_new_word, word
+from shared.settlement.comparison import OPEN_STATES
 from shared.store.database import Database
-from shared.store.document import tombstone_document
 from shared.store.firestore import FirestoreStore
-from shared.tombstone import Tombstone
-from shared.transaction import State, business_day
-from shared.value import is_new_word, word
-from shared.variables import is_address
-from shared.vas import SUPPLIER_IDS, Mode, VasType
+from shared.store.transaction_documents import tombstone_document
 
 TIMEOUT_SECONDS: Final = 10
 COLUMNS: Final = ("idempotencyKey", "vasType", "amountCents", "usedAt")

@@ -4,8 +4,8 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from shared.money import Money
-from shared.sts import grouped
+from shared.domain.money import Money
+from shared.domain.sts_tokens import grouped
 
 WIDTH: Final = 40
 TITLES: Final = {

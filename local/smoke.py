@@ -27,10 +27,10 @@ from local.journal import Journal
 from local.slip import slip
 from local.terminal import Exit, Steps, Stop, Verdict, rand, said
 from shared.config import Environment
-from shared.money import Money
-from shared.sts import token_number
-from shared.variables import is_loopback, split_address
-from shared.vas import METER_NUMBER, Mode, VasType
+from shared.domain.money import Money
+from shared.domain.sts_tokens import token_number
+from shared.domain.vas import METER_NUMBER, Mode, VasType
+from shared.lib.env import is_loopback, split_address
 
 SIMULATED_METER: Final = "12345678901"
 SMALL: Final = Money(1_000)

@@ -6,8 +6,8 @@ import time
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from shared import logs
-from shared.money import Money, money_from_rand
+from shared.domain.money import Money, money_from_rand
+from shared.lib import logs
 
 LONGEST_SAID: Final = 160
 WIDTH: Final = 27  # of what was done, so that what was seen begins in one column

@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from shared.money import Money
-from shared.ports import Rules
-from shared.value import Value
-from shared.variables import Variables, is_address, is_loopback, split_address
-from shared.vas import Mode
+from shared.domain.money import Money
+from shared.domain.vas import Mode
+from shared.lib.env import Variables, is_address, is_loopback, split_address
+from shared.lib.value import Value
+from shared.ports.supplier import Rules
 
 PRODUCTION_URL: Final = "https://fulcrumswitch.com"
 UAT_URL: Final = "https://uat.fulcrumswitch.com"

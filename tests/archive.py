@@ -6,16 +6,16 @@ from datetime import date
 from functools import partial
 from zlib import crc32
 
-from shared.identifiers import same_supplier_id
-from shared.matching import Readings
+from shared.domain.identifiers import same_supplier_id
+from shared.domain.sale_summary import Sold
+from shared.domain.transaction import Transaction, shard_name, shard_of
+from shared.domain.vas import Mode
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import detail, written
-from shared.settlement_files import Answered, Choice, FilesUnavailable, FileUnreadable, Found, Reading, StoredFile, read
-from shared.settling import Settling
-from shared.sold import Sold
-from shared.store import LookupBy, Paper, PaperKind
-from shared.transaction import Transaction, shard_name, shard_of
-from shared.vas import Mode
+from shared.ports.store import LookupBy, Paper, PaperKind
+from shared.settlement.file_selection import Answered, Choice, FilesUnavailable, FileUnreadable, Found, Reading, StoredFile, read
+from shared.settlement.matching import Readings
+from shared.settlement.runner import Settling
 from tests.stepping import World, boundary, one_by_one
 
 

@@ -15,17 +15,17 @@ from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 
 from msgspec import structs
 
-from shared.identifiers import Caller, transaction_id
-from shared.money import Money
-from shared.outcome import Outcome, Rejected, Unknown, Vended
-from shared.prevend import Prevend
+from shared.domain.identifiers import Caller, transaction_id
+from shared.domain.money import Money
+from shared.domain.outcome import Outcome, Rejected, Unknown, Vended
+from shared.domain.prevend import Prevend
+from shared.domain.transaction import Open, State, Transaction, business_day, shard_of
+from shared.domain.vas import Mode, Order, VasType
+from shared.lib.value import Value
 from shared.store.database import Write
-from shared.store.document import prevend_document, transaction_document
 from shared.store.firestore import SALES, FirestoreStore
 from shared.store.sqlite import _INSERT, SqliteStore, _json, _sortable
-from shared.transaction import Open, State, Transaction, business_day, shard_of
-from shared.value import Value
-from shared.vas import Mode, Order, VasType
+from shared.store.transaction_documents import prevend_document, transaction_document
 
 NOON: Final = datetime(2026, 5, 1, 10, tzinfo=UTC)
 DAY: Final = date(2026, 5, 1)

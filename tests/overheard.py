@@ -22,10 +22,10 @@ from typing import IO, Any, Final
 import httpx
 import pytest
 
-from shared import logs
-from shared.mobilemart.access import Credentials
+from shared.domain.vas import Order
+from shared.lib import logs
+from shared.mobilemart.access_token import Credentials
 from shared.mobilemart.simulator import SIMULATED_CLIENT_SECRET
-from shared.vas import Order
 
 FEWEST_CHARACTERS: Final = 8  # of a number or secret that is looked for; a shorter account is any other number, too
 MOST_SHOWN: Final = 20

@@ -5,12 +5,12 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from shared.identifiers import Caller, transaction_id
-from shared.money import Money
-from shared.outcome import Answer, Charge, Consumer, MeterDetails, Outcome, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.sts import StsToken, TokenKind
-from shared.transaction import State, Transaction, after, business_day, with_open
-from shared.vas import Mode, Order, VasType
+from shared.domain.identifiers import Caller, transaction_id
+from shared.domain.money import Money
+from shared.domain.outcome import Answer, Charge, Consumer, MeterDetails, Outcome, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.transaction import State, Transaction, after, business_day, with_open
+from shared.domain.vas import Mode, Order, VasType
 
 NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)  # in Johannesburg
 CALLER = Caller("local", "local")

@@ -9,18 +9,18 @@ from typing import Any
 
 from msgspec import structs
 
-from shared.catalogue import Product
-from shared.identifiers import Caller, same_supplier_id
-from shared.money import Money
-from shared.outcome import Answer, NoSuchTransaction, Outcome, Prevended, Receipt, Rejected, Reprint, TokensDue, Vended
-from shared.ports import EventsUnavailable, Rules
-from shared.prevend import Prevend
-from shared.reconciling import Sweeping
-from shared.store import MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
-from shared.sts import StsToken, TokenKind
-from shared.transaction import EventName, State, Transaction, shard_name
-from shared.vas import Mode, Order, VasType
-from shared.vending import PurchaseRequest, Vending
+from shared.domain.catalogue import Product
+from shared.domain.identifiers import Caller, same_supplier_id
+from shared.domain.money import Money
+from shared.domain.outcome import Answer, NoSuchTransaction, Outcome, Prevended, Receipt, Rejected, Reprint, TokensDue, Vended
+from shared.domain.prevend import Prevend
+from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.transaction import EventName, State, Transaction, shard_name
+from shared.domain.vas import Mode, Order, VasType
+from shared.ports.store import MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.ports.supplier import EventsUnavailable, Rules
+from shared.vending.purchasing import PurchaseRequest, Vending
+from shared.vending.sweep import Sweeping
 
 PAPERS_PAGE = 2  # so that whatever is listed has pages
 START = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)

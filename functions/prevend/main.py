@@ -4,33 +4,35 @@ import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared import api, selling, shown, wiring
-from shared.vas import PREVENDED
+from shared import bootstrap
+from shared.domain.vas import PREVENDED
+from shared.schemas import responses
+from shared.web import middleware, sales
 
-wired = wiring.configure("prevend")
+wired = bootstrap.configure("prevend")
 
 
 @functions_framework.aio.http
-@api.answers_problems(wired.config)
+@middleware.answers_problems(wired.config)
 async def prevend(request: Request) -> Response:
-    match api.path(request):
+    match middleware.path(request):
         case ("health",):
-            api.allow(request, "GET")
-            return api.health(wired.config)
+            middleware.allow(request, "GET")
+            return middleware.health(wired.config)
         case ("problems", *_):
-            return api.explained(request)
+            return middleware.explained(request)
         case (name, "products"):
-            vas_type = api.vas_type(name)
-            api.allow(request, "GET")
+            vas_type = middleware.vas_type(name)
+            middleware.allow(request, "GET")
             await wired.caller(request.headers)
             vending = await wired.vending()
-            return api.answer(shown.products_body(await vending.products(vas_type)))
+            return middleware.answer(responses.products_body(await vending.products(vas_type)))
         case (name,):
-            vas_type = api.vas_type(name, PREVENDED)
-            api.allow(request, "GET", "POST")
+            vas_type = middleware.vas_type(name, PREVENDED)
+            middleware.allow(request, "GET", "POST")
             caller = await wired.caller(request.headers)
-            order = await selling.prevend_order(request, vas_type, wired.config)
+            order = await sales.prevend_order(request, vas_type, wired.config)
             vending = await wired.vending()
-            return api.answer(shown.prevend_body(await vending.prevend(caller, order), wired.config.consumer_details))
+            return middleware.answer(responses.prevend_body(await vending.prevend(caller, order), wired.config.consumer_details))
         case _:
-            raise api.no_such_path()
+            raise middleware.no_such_path()

@@ -4,31 +4,32 @@ import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared import api, selling, wiring
+from shared import bootstrap
+from shared.web import middleware, sales
 
-wired = wiring.configure("purchase")
+wired = bootstrap.configure("purchase")
 
 
 @functions_framework.aio.http
-@api.answers_problems(wired.config)
+@middleware.answers_problems(wired.config)
 async def purchase(request: Request) -> Response:
-    match api.path(request):
+    match middleware.path(request):
         case ("health",):
-            api.allow(request, "GET")
-            return api.health(wired.config)
+            middleware.allow(request, "GET")
+            return middleware.health(wired.config)
         case ("problems", *_):
-            return api.explained(request)
+            return middleware.explained(request)
         case ("transactions",):
-            api.allow(request, "GET")
+            middleware.allow(request, "GET")
             caller = await wired.caller(request.headers)
-            return await selling.look_up(request, caller, await wired.vending(), wired.config)
+            return await sales.look_up(request, caller, await wired.vending(), wired.config)
         case ("transactions", transaction_id):
-            api.allow(request, "GET")
+            middleware.allow(request, "GET")
             caller = await wired.caller(request.headers)
             vending = await wired.vending()
-            return selling.found(await vending.find(caller, selling.sale_id(transaction_id)), vending, wired.config)
+            return sales.found(await vending.find(caller, sales.sale_id(transaction_id)), vending, wired.config)
         case (name,):
-            selling.allow_purchase(request, name)
-            return await selling.purchase(request, name, await wired.caller(request.headers), wired.vending, wired.config)
+            sales.allow_purchase(request, name)
+            return await sales.purchase(request, name, await wired.caller(request.headers), wired.vending, wired.config)
         case _:
-            raise api.no_such_path()
+            raise middleware.no_such_path()

@@ -9,12 +9,12 @@ from local.probe.notes import Notes, looks
 from local.probe.structure import structure
 from local.probe.switch import Switch
 from local.terminal import Stop, Verdict, said
-from shared import wiring
-from shared.catalogue import fitted
-from shared.mobilemart.answers import Heard, Reply
-from shared.mobilemart.wire import Call, products_call
-from shared.outcome import Rejected
-from shared.vas import PREVENDED, Order, VasType, last_four
+from shared import bootstrap
+from shared.domain.catalogue import fitted
+from shared.domain.outcome import Rejected
+from shared.domain.vas import PREVENDED, Order, VasType, last_four
+from shared.mobilemart.requests import Call, products_call
+from shared.mobilemart.responses import Heard, Reply
 
 NO_METER: Final = "00000000000"  # what is asked about where no other was named as one that does not exist
 BAD_TOKEN: Final = "not-a-token"  # and no secret
@@ -82,7 +82,7 @@ async def reprints_of_nothing(switch: Switch, notes: Notes) -> None:
 
 async def _no_such_sale(switch: Switch, notes: Notes, vas_type: VasType, by: str) -> Heard:
     notes.steps.begin(f"no such {'transaction' if by == 'transactionId' else 'request'}, {vas_type}")
-    heard = await switch.ask(Call("GET", f"/v1/{vas_type}/reprint", query=((by, wiring.new_id()),)))
+    heard = await switch.ask(Call("GET", f"/v1/{vas_type}/reprint", query=((by, bootstrap.new_id()),)))
     notes.tell(heard)
     return heard
 
@@ -97,14 +97,14 @@ async def prevend(switch: Switch, notes: Notes, order: Order, unknown_meter: str
         return None
     if order.vas_type is VasType.UTILITY:
         notes.steps.begin(f"no such meter, {last_four(unknown_meter)}")
-        await switch.client.prevend(structs.replace(order, meter_number=unknown_meter), wiring.new_id())
+        await switch.client.prevend(structs.replace(order, meter_number=unknown_meter), bootstrap.new_id())
         heard = switch.heard()
         notes.tell(heard)
         if isinstance(heard, Reply) and heard.delivered:
             notes.steps.note("it is confirmed, and was not bought: --unknown-meter names another")
         notes.take(findings.of_unknown_meter(heard))
     notes.steps.begin(f"prevend {last_four(order.recipient)}")
-    confirmed = await switch.client.prevend(order, wiring.new_id())
+    confirmed = await switch.client.prevend(order, bootstrap.new_id())
     heard = switch.heard()
     notes.keep("prevend", heard)
     if isinstance(confirmed, Rejected):

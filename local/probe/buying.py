@@ -10,13 +10,13 @@ from local.probe.findings import Finding
 from local.probe.notes import Notes, description, looks
 from local.probe.switch import Switch
 from local.terminal import Stop, Verdict, said
-from shared import wiring
+from shared import bootstrap
 from shared.config import ReprintBy
-from shared.mobilemart.answers import Heard, Reply, read_reprint
-from shared.mobilemart.wire import REPRINTED, reprint_call
-from shared.money import Money
-from shared.outcome import Outcome, Receipt, Rejected, Unknown, Vended
-from shared.vas import Order, VasType, last_four
+from shared.domain.money import Money
+from shared.domain.outcome import Outcome, Receipt, Rejected, Unknown, Vended
+from shared.domain.vas import Order, VasType, last_four
+from shared.mobilemart.requests import REPRINTED, reprint_call
+from shared.mobilemart.responses import Heard, Reply, read_reprint
 
 
 async def buy(switch: Switch, notes: Notes, order: Order, supplier_prevend_id: str | None, *, age_seconds: int, repeat: bool) -> None:
@@ -29,7 +29,7 @@ async def buy(switch: Switch, notes: Notes, order: Order, supplier_prevend_id: s
     if age_seconds:
         print(f"waiting {age_seconds} s, for the prevend to age", flush=True)
         await asyncio.sleep(age_seconds)
-    sale = _Sale(switch, notes, order, supplier_prevend_id, wiring.new_id())
+    sale = _Sale(switch, notes, order, supplier_prevend_id, bootstrap.new_id())
     outcome, heard = await sale.sent(attempt=1)
     if isinstance(heard, Reply):
         notes.take(findings.of_vend(heard, order))

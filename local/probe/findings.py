@@ -7,16 +7,16 @@ from typing import Final
 
 from local.probe.structure import members_at, structure, token_paths
 from local.terminal import said
-from shared.catalogue import Product
-from shared.identifiers import same_supplier_id
-from shared.mobilemart.answers import Heard, Reply
+from shared.domain.catalogue import Product
+from shared.domain.identifiers import same_supplier_id
+from shared.domain.money import Money
+from shared.domain.outcome import Outcome, Reason, Receipt, Rejected, Unknown, Vended
+from shared.domain.vas import Order, VasType
 from shared.mobilemart.charges import CHARGE_AMOUNT_KEYS, CHARGE_NAME_KEYS
 from shared.mobilemart.error_codes import CODES, MERCHANT_ERROR, TRANSACTION_DOES_NOT_EXIST
 from shared.mobilemart.receipts import KIND_KEYS, TOKEN_KEYS, UNIT_KEYS, amount_said, names_amount
-from shared.mobilemart.wire import REPRINTED
-from shared.money import Money
-from shared.outcome import Outcome, Reason, Receipt, Rejected, Unknown, Vended
-from shared.vas import Order, VasType
+from shared.mobilemart.requests import REPRINTED
+from shared.mobilemart.responses import Heard, Reply
 
 KEPT: Final = "as assumed"  # nothing is to be changed
 ALERT: Final = "keep MOBILEMART_AMOUNT_CHECK=alert"

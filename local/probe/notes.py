@@ -10,7 +10,7 @@ from local.journal import Journal, keep
 from local.probe.findings import Finding
 from local.probe.structure import members_at, structure
 from local.terminal import Steps, Verdict, said
-from shared.mobilemart.answers import Heard, Reply
+from shared.mobilemart.responses import Heard, Reply
 
 JOURNAL_NAME: Final = "requests.jsonl"
 

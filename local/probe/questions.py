@@ -9,11 +9,11 @@ from typing import Final
 RECEIPTS: Final = "shared/mobilemart/receipts.py"
 CHARGES: Final = "shared/mobilemart/charges.py"
 STATUS_WORDS: Final = "shared/mobilemart/status_words.py"
-ANSWERS: Final = "shared/mobilemart/answers.py"
-WIRE: Final = "shared/mobilemart/wire.py"
+ANSWERS: Final = "shared/mobilemart/responses.py"
+WIRE: Final = "shared/mobilemart/requests.py"
 CODES: Final = "shared/mobilemart/error_codes.py"
 CONFIG: Final = "shared/config.py"
-MATCHING: Final = "shared/matching.py"
+MATCHING: Final = "shared/settlement/matching.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,10 @@ QUESTIONS: Final = (
         "days later: --reprint REQUEST_ID",
     ),
     Question(
-        "repeated-request-id", "What does a repeated requestId do?", _at("shared/vending.py", "SENDS"), f"{BUY} --repeat-request-id AMOUNT"
+        "repeated-request-id",
+        "What does a repeated requestId do?",
+        _at("shared/vending/purchasing.py", "SENDS"),
+        f"{BUY} --repeat-request-id AMOUNT",
     ),
     Question(
         "answer-final", "Is a 2xx with an id final?", (*_at(ANSWERS, "read_vend"), *_at(STATUS_WORDS, "_NO", "_NOT_YET", "_YES")), BUY
@@ -142,7 +145,10 @@ QUESTIONS: Final = (
         f"{SUPPLIER}; the seconds of each step",
     ),
     Question(
-        "idle-connections", "When does the switch close idle connections?", _at("shared/mobilemart/exchange.py", "IDLE_SECONDS"), SUPPLIER
+        "idle-connections",
+        "When does the switch close idle connections?",
+        _at("shared/mobilemart/http_exchange.py", "IDLE_SECONDS"),
+        SUPPLIER,
     ),
     Question("file-id", "Which of our ids does the settlement file carry?", _at(MATCHING, "Readings.merchant_id"), FILE),
     Question("binned", "What does Binned mean?", _at(MATCHING, "Readings.binned_is_charged"), f"{SUPPLIER}; {FILE}"),
@@ -150,13 +156,13 @@ QUESTIONS: Final = (
     Question(
         "file-delivery",
         "When do files come, and for which day?",
-        (*_at(CONFIG, "SETTLEMENT_MERCHANT"), *_at("shared/transaction.py", "BUSINESS_TIME")),
+        (*_at(CONFIG, "SETTLEMENT_MERCHANT"), *_at("shared/domain/transaction.py", "BUSINESS_TIME")),
         f"{SUPPLIER}; {FILE}",
     ),
     Question(
         "file-corrections",
         "What follows when a file is delivered in parts or corrected?",
-        _at("shared/settlement_files.py", "Choice"),
+        _at("shared/settlement/file_selection.py", "Choice"),
         f"{SUPPLIER}; {FILE}",
     ),
     Question(

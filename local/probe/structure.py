@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
-from shared.sts import TOKEN_DIGITS, token_number
+from shared.domain.sts_tokens import TOKEN_DIGITS, token_number
 
 MOST_PATHS: Final = 60
 MOST_ITEMS: Final = 2_000  # of a list that are looked at

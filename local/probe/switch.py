@@ -5,14 +5,14 @@ from typing import Final
 import httpx
 
 from local.probe.witness import Witness
-from shared import wiring
+from shared import bootstrap
 from shared.config import Config
-from shared.mobilemart.access import Access, GetCredentials
-from shared.mobilemart.answers import Heard, NoReply
+from shared.domain.outcome import Rejected
+from shared.mobilemart.access_token import Access, GetCredentials
 from shared.mobilemart.client import TOKEN_SECONDS, MobileMart, Settings
-from shared.mobilemart.exchange import Exchange
-from shared.mobilemart.wire import Call
-from shared.outcome import Rejected
+from shared.mobilemart.http_exchange import Exchange
+from shared.mobilemart.requests import Call
+from shared.mobilemart.responses import Heard, NoReply
 
 NOT_BEGUN: Final = NoReply("no answer")
 
@@ -30,8 +30,8 @@ class Switch:
         )
         self._witness = Witness(transport)
         self._exchange = Exchange(self._witness, config.supplier_url)
-        self._access = Access(self._ask_for_token, credentials, wiring.now, config.mode)
-        self.client = MobileMart(self._witness, self._settings, credentials, wiring.now)
+        self._access = Access(self._ask_for_token, credentials, bootstrap.now, config.mode)
+        self.client = MobileMart(self._witness, self._settings, credentials, bootstrap.now)
         self.config = config
 
     def heard(self) -> Heard:

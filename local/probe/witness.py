@@ -6,7 +6,7 @@ from typing import Final
 
 import httpx
 
-from shared.mobilemart.answers import Reply
+from shared.mobilemart.responses import Reply
 
 TOKEN_PATH: Final = "/connect/token"
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from shared.mobilemart.fields import first_text, leaves, members, number, rand, text
-from shared.money import Money
-from shared.outcome import Charge
+from shared.domain.money import Money
+from shared.domain.outcome import Charge
+from shared.mobilemart.json_fields import first_text, leaves, members, number, rand, text
 
 MOST_CHARGES: Final = 20
 CHARGE_NAME_KEYS: Final = ("description", "name", "type")

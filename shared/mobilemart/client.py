@@ -7,11 +7,19 @@ from typing import Final
 
 import httpx
 
-from shared import logs
-from shared.catalogue import Product
 from shared.config import AmountCheck, ReprintBy
-from shared.mobilemart.access import Access, GetCredentials
-from shared.mobilemart.answers import (
+from shared.domain.catalogue import Product
+from shared.domain.outcome import Answer, NoAnswer, Prevended, RawAnswer, Reason, Rejected, Reprint
+from shared.domain.transaction import Transaction
+from shared.domain.vas import Mode, Order, VasType
+from shared.lib import logs
+from shared.lib.single_flight import SingleFlight
+from shared.lib.value import Value
+from shared.mobilemart.access_token import Access, GetCredentials
+from shared.mobilemart.error_codes import FLOAT_EXHAUSTED, MERCHANT_ERROR
+from shared.mobilemart.http_exchange import MOST_ANSWER_BYTES, Exchange
+from shared.mobilemart.requests import Call, mobile_form, prevend_call, products_call, reprint_call, vend_call
+from shared.mobilemart.responses import (
     Concern,
     Heard,
     NoReply,
@@ -23,14 +31,6 @@ from shared.mobilemart.answers import (
     read_reprint,
     vend_read,
 )
-from shared.mobilemart.error_codes import FLOAT_EXHAUSTED, MERCHANT_ERROR
-from shared.mobilemart.exchange import MOST_ANSWER_BYTES, Exchange
-from shared.mobilemart.wire import Call, mobile_form, prevend_call, products_call, reprint_call, vend_call
-from shared.outcome import Answer, NoAnswer, Prevended, RawAnswer, Reason, Rejected, Reprint
-from shared.single_flight import SingleFlight
-from shared.transaction import Transaction
-from shared.value import Value
-from shared.vas import Mode, Order, VasType
 
 PRODUCTS_KEPT: Final = timedelta(minutes=15)
 MOST_LIST_BYTES: Final = 8 * MOST_ANSWER_BYTES  # the largest list seen is a third of a megabyte

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from shared.outcome import Reason
-from shared.value import Value
-from shared.vas import VasType
+from shared.domain.outcome import Reason
+from shared.domain.vas import VasType
+from shared.lib.value import Value
 
 RECIPIENT_REFUSED: Final[Mapping[VasType, Reason]] = MappingProxyType(
     {

@@ -11,13 +11,13 @@ from typing import Final
 
 from msgspec import structs
 
+from shared.domain.money import Money
+from shared.domain.outcome import Charge, Consumer, MeterDetails, Receipt, TokensDue
+from shared.domain.sts_tokens import StsToken, TokenKind, joined_numbers
+from shared.domain.vas import Order, VasType
+from shared.lib.value import Value
 from shared.mobilemart.charges import quotes_units, read_charges, recovers_all
-from shared.mobilemart.fields import exact, first_text, given_id, members, number, rand, text
-from shared.money import Money
-from shared.outcome import Charge, Consumer, MeterDetails, Receipt, TokensDue
-from shared.sts import StsToken, TokenKind, joined_numbers
-from shared.value import Value
-from shared.vas import Order, VasType
+from shared.mobilemart.json_fields import exact, first_text, given_id, members, number, rand, text
 
 MOST_TOKENS: Final = 20  # of one sale; a record must stay storable whatever is answered
 LONGEST_INSTRUCTIONS: Final = 2000

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from shared.vas import Order
+from shared.domain.vas import Order
 
 _MASKED: Final = re.compile(r"\.{2,}")  # and everything else that is neither a digit nor a separator
 _SEPARATORS: Final = re.compile(r"[\s\-\u2010-\u2015+()/.,'_]")

@@ -19,11 +19,11 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from shared.domain.transaction import BUSINESS_TIME
+from shared.domain.vas import VasType, last_four
+from shared.lib.value import Value
 from shared.mobilemart import settlement_forms as forms
 from shared.mobilemart.settlement_forms import Note
-from shared.transaction import BUSINESS_TIME
-from shared.value import Value
-from shared.vas import VasType, last_four
 
 SUCCESSFUL: Final = "Successful"
 BINNED: Final = "Binned"

@@ -7,7 +7,7 @@ touches a field that settlement compares (ids, service, type, status, date, time
 import re
 from typing import Final
 
-from shared.value import Value
+from shared.lib.value import Value
 
 BLANK: Final = "holds nothing, and stands behind the trailer"
 PADDED: Final = "ends in blanks or control characters behind its last field"

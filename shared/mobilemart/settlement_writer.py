@@ -11,9 +11,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from shared.domain.transaction import BUSINESS_TIME
+from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import BINNED, FILE_VAS_TYPES, RECIPIENT_FIELD, SUCCESSFUL, Line
-from shared.transaction import BUSINESS_TIME
-from shared.vas import VasType
 
 _VAS_TEXTS: Final = MappingProxyType({service: text for text, service in FILE_VAS_TYPES.items()})
 _PLANTED: Final = uuid.UUID("6f1d7c52-8a0b-5e64-9d41-3c2b7a90e518")  # namespace of the ids of planted lines

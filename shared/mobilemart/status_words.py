@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Final
 
-from shared.mobilemart.fields import leaves, number
+from shared.mobilemart.json_fields import leaves, number
 
 
 class Says(StrEnum):

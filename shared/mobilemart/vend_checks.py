@@ -10,11 +10,11 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from shared.mobilemart.fields import number, text
+from shared.domain.vas import Order, VasType
+from shared.lib.value import Value
+from shared.mobilemart.json_fields import number, text
 from shared.mobilemart.recipients import names_another
 from shared.mobilemart.status_words import Says, flag_says, remark_says, says_no_error, status_says
-from shared.value import Value
-from shared.vas import Order, VasType
 
 
 class Doubt(StrEnum):

@@ -19,8 +19,8 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from msgspec import NODEFAULT
 
-from shared.money import Money
-from shared.value import Kept, Value, new_word
+from shared.domain.money import Money
+from shared.lib.value import Kept, Value, new_word
 
 EARLIEST_YEAR: Final = 2000  # what lies before is no time of ours, nor is what lies behind: neither can be calculated with
 LATEST_YEAR: Final = 2999

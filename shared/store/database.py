@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 import grpc.aio
 from google.cloud.firestore_v1 import types
 
-from shared.channels import READ_ONCE_MORE, RETRIED, Service, persistently
-from shared.store import Conflict, StoreUnavailable
+from shared.gcp.grpc import READ_ONCE_MORE, RETRIED, Service, persistently
+from shared.ports.store import Conflict, StoreUnavailable
 from shared.store.codec import Document
 from shared.store.protobuf import document_of, fill
 

@@ -15,11 +15,15 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
 from msgspec import structs
 
-from shared.channels import channel
-from shared.identifiers import Caller
-from shared.prevend import Prevend
-from shared.sold import Sold, seen
-from shared.store import (
+from shared.domain.identifiers import Caller
+from shared.domain.prevend import Prevend
+from shared.domain.sale_summary import Sold, seen
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import SHARDS, Transaction, shard_name
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, VasType
+from shared.gcp.grpc import channel
+from shared.ports.store import (
     CONTROLS,
     CONTROLS_WITHIN,
     MOST_ALIKE,
@@ -34,7 +38,9 @@ from shared.store import (
 )
 from shared.store.codec import Document
 from shared.store.database import TAKEN, Database, Found, Write
-from shared.store.document import (
+from shared.store.documents import readable_paper
+from shared.store.protobuf import value_of
+from shared.store.transaction_documents import (
     KEYS,
     SETTLED_BY,
     caller_day,
@@ -55,12 +61,6 @@ from shared.store.document import (
     unretired,
     vended_key,
 )
-from shared.store.papers import readable_paper
-from shared.store.protobuf import value_of
-from shared.tombstone import Tombstone
-from shared.transaction import SHARDS, Transaction, shard_name
-from shared.unread import Unread
-from shared.vas import Mode, VasType
 
 SALES: Final = "transactions"
 PREVENDS: Final = "prevends"
@@ -76,7 +76,7 @@ _NO_FIELD: Final = {"fields": [{"field_path": "__name__"}]}  # what is selected 
 
 
 class FirestoreStore:
-    """Sales and prevends in Firestore. Implements `shared.store.Books`."""
+    """Sales and prevends in Firestore. Implements `shared.ports.store.Books`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

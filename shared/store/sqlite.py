@@ -16,10 +16,14 @@ from typing import Any, Final, Self, TypeVar
 
 from msgspec import structs
 
-from shared.identifiers import Caller
-from shared.prevend import Prevend
-from shared.sold import Sold, seen
-from shared.store import (
+from shared.domain.identifiers import Caller
+from shared.domain.prevend import Prevend
+from shared.domain.sale_summary import Sold, seen
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import SHARDS, Open, Transaction, shard_name
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, VasType
+from shared.ports.store import (
     CONTROLS,
     CONTROLS_WITHIN,
     MOST_ALIKE,
@@ -33,7 +37,8 @@ from shared.store import (
     UnreadableRecord,
 )
 from shared.store.codec import Document
-from shared.store.document import (
+from shared.store.documents import readable_paper
+from shared.store.transaction_documents import (
     KEYS,
     caller_day,
     day_shard,
@@ -54,11 +59,6 @@ from shared.store.document import (
     updated,
     vended_key,
 )
-from shared.store.papers import readable_paper
-from shared.tombstone import Tombstone
-from shared.transaction import SHARDS, Open, Transaction, shard_name
-from shared.unread import Unread
-from shared.vas import Mode, VasType
 
 PAGE: Final = 500  # rows of one read while a long answer is collected
 PAPERS_PAGE: Final = 100  # likewise, of papers, of which one may be some hundred kilobytes
@@ -165,7 +165,7 @@ class Connection:
 
 
 class SqliteStore:
-    """Sales and prevends in SQLite. Implements `shared.store.Books`."""
+    """Sales and prevends in SQLite. Implements `shared.ports.store.Books`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

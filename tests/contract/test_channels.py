@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import grpc.aio
 import pytest
 
-from shared.channels import READ_ONCE_MORE, persistently
+from shared.gcp.grpc import READ_ONCE_MORE, persistently
 
 SECONDS = 0.5
 UNAVAILABLE = frozenset({grpc.StatusCode.UNAVAILABLE})

@@ -8,15 +8,15 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-
 import shared.events
-from shared import logs
+
 from shared.config import ConsumerDetails
-from shared.events import LogEvents, PubSubEvents
-from shared.identifiers import caller_id
-from shared.ports import EventsUnavailable
-from shared.shown import event_body
-from shared.transaction import EventName
+from shared.domain.identifiers import caller_id
+from shared.domain.transaction import EventName
+from shared.event_publisher import LogEvents, PubSubEvents
+from shared.lib import logs
+from shared.ports.supplier import EventsUnavailable
+from shared.schemas.responses import event_body
 from tests.deployed.relay import Relay
 from tests.sales import METER, PINNED_ORDER, PINNED_RECEIPT, RECEIPT, in_doubt, vended
 from tests.stand_ins.topic import Topic
@@ -106,7 +106,7 @@ async def test_a_topic_that_does_not_answer_is_given_up_within_the_bound(listeni
 
 
 async def test_a_topic_that_kept_one_sale_waiting_keeps_no_other(topic, relay, monkeypatch):
-    monkeypatch.setattr(shared.events, "SPARED_SECONDS", 1)
+    monkeypatch.setattr(shared.event_publisher, "SPARED_SECONDS", 1)
     events = PubSubEvents(topic.name, MASKED, relay.address, timeout_seconds=WAIT_SECONDS)
     relay.hold()
     assert [await waited(events) for _ in range(20)] == [True] + [False] * 19
@@ -120,7 +120,7 @@ async def test_a_topic_that_kept_one_sale_waiting_keeps_no_other(topic, relay, m
 
 
 async def test_of_all_sales_that_come_when_a_topic_is_spared_no_longer_one_tries_it(topic, relay, monkeypatch):
-    monkeypatch.setattr(shared.events, "SPARED_SECONDS", 0.2)
+    monkeypatch.setattr(shared.event_publisher, "SPARED_SECONDS", 0.2)
     events = PubSubEvents(topic.name, MASKED, relay.address, timeout_seconds=WAIT_SECONDS)
     relay.hold()
     assert await waited(events)

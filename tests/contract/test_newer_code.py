@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.outcome import Answer, Receipt, Vended
-from shared.store import Conflict, LookupBy, UnreadableRecord
-from shared.store.document import transaction_document
+from shared.domain.outcome import Answer, Receipt, Vended
+from shared.domain.transaction import SHARDS, State, Transaction, after
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, VasType
+from shared.ports.store import Conflict, LookupBy, UnreadableRecord
 from shared.store.firestore import PREVENDS, FirestoreStore
-from shared.transaction import SHARDS, State, Transaction, after
-from shared.unread import Unread
-from shared.vas import Mode, VasType
+from shared.store.transaction_documents import transaction_document
 from tests.contract.test_store import prevend, sale, store, vended  # noqa: F401 -- a fixture
 from tests.newer import (
     CALLER,

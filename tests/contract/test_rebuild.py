@@ -10,16 +10,16 @@ import pytest
 from msgspec import structs
 
 from local import rebuild
-from shared.brake import Brake, Pause
 from shared.config import ConsumerDetails
-from shared.identifiers import caller_id
-from shared.outcome import Reason, Receipt, Rejected, Unknown, Vended
-from shared.shown import encoded, event_body
-from shared.store import Conflict, LookupBy, SaleRetired, StoreUnavailable, UnreadableRecord
+from shared.domain.identifiers import caller_id
+from shared.domain.outcome import Reason, Receipt, Rejected, Unknown, Vended
+from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.transaction import EventName, State, may_be_absent
+from shared.domain.vas import Mode, VasType
+from shared.ports.store import Conflict, LookupBy, SaleRetired, StoreUnavailable, UnreadableRecord
+from shared.schemas.responses import encoded, event_body
 from shared.store.firestore import FirestoreStore
-from shared.sts import StsToken, TokenKind
-from shared.transaction import EventName, State, may_be_absent
-from shared.vas import Mode, VasType
+from shared.vending.circuit_breaker import Brake, Pause
 from tests.contract.test_store import CALLER, TIMEOUT_SECONDS, project, sale
 from tests.newer import on_record
 

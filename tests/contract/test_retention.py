@@ -5,13 +5,13 @@ from datetime import date, timedelta
 import pytest
 from msgspec import structs
 
-from shared.outcome import Consumer, RawAnswer, Receipt, Vended
-from shared.retention import erased, tombstone_of
-from shared.store import Conflict, LookupBy, Paper, PaperKind, SaleRetired
-from shared.store.document import tombstone_document, transaction_document
+from shared.domain.outcome import Consumer, RawAnswer, Receipt, Vended
+from shared.domain.transaction import SHARDS, State, with_open
+from shared.domain.vas import Mode
+from shared.ports.store import Conflict, LookupBy, Paper, PaperKind, SaleRetired
+from shared.retention.rules import erased, tombstone_of
 from shared.store.sqlite import SqliteStore
-from shared.transaction import SHARDS, State, with_open
-from shared.vas import Mode
+from shared.store.transaction_documents import tombstone_document, transaction_document
 from tests.contract.test_store import CALLER, METER, NOON, outcomes, prevend, sale, shard, store, vended  # noqa: F401 -- a fixture
 from tests.newer import on_record
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from shared.config import SupplierSecrets
-from shared.mobilemart.access import Credentials
-from shared.secrets import Secrets, SecretUnavailable, supplier_credentials
+from shared.gcp.secret_manager import Secrets, SecretUnavailable, supplier_credentials
+from shared.mobilemart.access_token import Credentials
 from tests.stand_ins.secret_manager import Fault, SecretManager, secret_manager
 
 NAME = "projects/p/secrets/mobilemart-client-secret/versions/latest"

@@ -17,16 +17,16 @@ import httpx
 import pytest
 
 from local.supplier import Supplier
-from shared.matching import ONE_DAY
+from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import Plant, detail, written
 from shared.mobilemart.simulator import MemoryLedger, Simulator
-from shared.mobilemart.simulator.books import Books, Deal, sold
+from shared.mobilemart.simulator.database import Books, Deal, sold
 from shared.mobilemart.simulator.services import Service
 from shared.mobilemart.simulator.settlement import day_file
-from shared.settlement_files import FilesUnavailable, Refusal, Refused, StoredFile
-from shared.settlement_folders import SimulatedFiles, StoredFiles, files_in
-from shared.vas import VasType
+from shared.settlement.file_selection import FilesUnavailable, Refusal, Refused, StoredFile
+from shared.settlement.file_sources import SimulatedFiles, StoredFiles, files_in
+from shared.settlement.matching import ONE_DAY
 from tests.stand_ins.storage import Fault, storage
 
 DAY = date(2026, 5, 1)
@@ -189,7 +189,7 @@ async def test_a_file_without_a_header_is_taken_for_that_of_the_day_its_name_say
 
 
 async def test_a_file_of_many_chunks_is_read_whole(place, monkeypatch):
-    monkeypatch.setattr("shared.settlement_folders.CHUNK_BYTES", 40_000)
+    monkeypatch.setattr("shared.settlement.file_sources.CHUNK_BYTES", 40_000)
     place.put(name(), content(DAY, 3_000))
     files = place.files()
     rows = []
@@ -279,10 +279,10 @@ IN_THE_BUCKET = {
 @pytest.fixture
 def impatient(monkeypatch):
     """A client that soon gives up."""
-    monkeypatch.setattr("shared.settlement_folders.READING_SECONDS", 0.1)
-    monkeypatch.setattr("shared.settlement_folders.LISTING_SECONDS", 0.1)
-    monkeypatch.setattr("shared.settlement_folders.TIMEOUT_SECONDS", (0.2, 0.2))
-    monkeypatch.setattr("shared.settlement_folders.SHORT_TIMEOUT_SECONDS", (0.2, 0.2))
+    monkeypatch.setattr("shared.settlement.file_sources.READING_SECONDS", 0.1)
+    monkeypatch.setattr("shared.settlement.file_sources.LISTING_SECONDS", 0.1)
+    monkeypatch.setattr("shared.settlement.file_sources.TIMEOUT_SECONDS", (0.2, 0.2))
+    monkeypatch.setattr("shared.settlement.file_sources.SHORT_TIMEOUT_SECONDS", (0.2, 0.2))
 
 
 @pytest.fixture
@@ -365,7 +365,7 @@ async def test_a_place_that_goes_away_while_a_file_is_read_is_away(bucket):
 async def test_what_is_refused_and_tried_again_gives_its_connection_back(bucket, monkeypatch):
     service, files = bucket
     bad = put_three(service)
-    monkeypatch.setattr("shared.settlement_folders.READING_SECONDS", 1.0)
+    monkeypatch.setattr("shared.settlement.file_sources.READING_SECONDS", 1.0)
     assert await refusals(files) == {}
     opened = service.connections
     service.faults[bad] = Fault(status=503)
@@ -377,7 +377,7 @@ async def test_what_is_refused_and_tried_again_gives_its_connection_back(bucket,
 async def test_an_object_that_cannot_be_read_is_tried_again_at_length_only_once(bucket, monkeypatch):
     service, files = bucket
     bad = put_three(service)
-    monkeypatch.setattr("shared.settlement_folders.READING_SECONDS", 1.0)
+    monkeypatch.setattr("shared.settlement.file_sources.READING_SECONDS", 1.0)
     service.faults[bad] = Fault(status=503)
     await files.find(THREE)
     assert len([one for one, _ in service.read if one == bad]) > 1
@@ -392,7 +392,7 @@ async def test_an_object_that_cannot_be_read_is_tried_again_at_length_only_once(
 async def test_while_one_object_after_the_other_cannot_be_read_only_the_first_is_tried_again(bucket, monkeypatch):
     service, files = bucket
     put_three(service)
-    monkeypatch.setattr("shared.settlement_folders.READING_SECONDS", 1.0)
+    monkeypatch.setattr("shared.settlement.file_sources.READING_SECONDS", 1.0)
     service.faults = {name: Fault(status=503) for name in service.objects}
     await files.find(THREE)
     tries = Counter(one for one, _ in service.read)

@@ -8,7 +8,9 @@ import httpx
 import pytest
 from msgspec import structs
 
-from shared.mobilemart.access import Credentials
+from shared.domain.outcome import Outcome, Reason, Rejected, Unknown, Vended
+from shared.domain.vas import Mode, Order, VasType
+from shared.mobilemart.access_token import Credentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.simulator import (
     PLAIN,
@@ -28,8 +30,6 @@ from shared.mobilemart.simulator import (
     product_id,
 )
 from shared.mobilemart.simulator.services import PREVENDED
-from shared.outcome import Outcome, Reason, Rejected, Unknown, Vended
-from shared.vas import Mode, Order, VasType
 from tests.deliveries import DELIVERIES, Delivery
 from tests.sales import vending
 

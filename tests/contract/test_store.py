@@ -18,25 +18,25 @@ import grpc
 import pytest
 from msgspec import structs
 
-from shared import logs
-from shared.catalogue import Product
-from shared.channels import CHANNEL_OPTIONS
-from shared.identifiers import Caller, account_key, transaction_id
-from shared.money import Money
-from shared.outcome import Answer, Prevended, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.ports import Rules
-from shared.prevend import Prevend
-from shared.sold import Sold
-from shared.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, StoreUnavailable
+from shared.domain.catalogue import Product
+from shared.domain.identifiers import Caller, account_key, transaction_id
+from shared.domain.money import Money
+from shared.domain.outcome import Answer, Prevended, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.prevend import Prevend
+from shared.domain.sale_summary import Sold
+from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.transaction import SHARDS, HistoryEntry, State, Transaction, after, business_day, with_open
+from shared.domain.vas import Mode, Order, VasType
+from shared.gcp.grpc import CHANNEL_OPTIONS
+from shared.lib import logs
+from shared.ports.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, StoreUnavailable
+from shared.ports.supplier import Rules
 from shared.store import firestore as firestore_module
 from shared.store import sqlite as sqlite_module
 from shared.store.database import Database
 from shared.store.firestore import FirestoreStore
 from shared.store.sqlite import SqliteStore
-from shared.sts import StsToken, TokenKind
-from shared.transaction import SHARDS, HistoryEntry, State, Transaction, after, business_day, with_open
-from shared.vas import Mode, Order, VasType
-from shared.vending import PurchaseRequest, Vending
+from shared.vending.purchasing import PurchaseRequest, Vending
 
 NOON = datetime(2026, 5, 1, 10, 0, 0, 123456, tzinfo=UTC)
 CALLER = Caller("https://issuer.example", "user-1")

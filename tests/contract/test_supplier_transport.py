@@ -21,21 +21,33 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from msgspec.structs import replace
 
-from shared import logs
 from shared.config import ReprintBy
-from shared.identifiers import Caller
-from shared.mobilemart import exchange
-from shared.mobilemart.access import Credentials, GetCredentials
-from shared.mobilemart.answers import Reply
+from shared.domain.identifiers import Caller
+from shared.domain.money import Money
+from shared.domain.outcome import (
+    Answer,
+    NoAnswer,
+    NoSuchTransaction,
+    Prevended,
+    Reason,
+    Receipt,
+    Rejected,
+    Reprint,
+    TokensDue,
+    Unknown,
+    Vended,
+)
+from shared.domain.sts_tokens import SIMULATED_PREFIX
+from shared.domain.transaction import State, Transaction
+from shared.domain.vas import PREVENDED, Mode, Order, VasType
+from shared.lib import logs
+from shared.mobilemart import http_exchange
+from shared.mobilemart.access_token import Credentials, GetCredentials
 from shared.mobilemart.client import MobileMart, Settings
-from shared.mobilemart.exchange import IDLE_SECONDS, live_transport, never_connected
+from shared.mobilemart.http_exchange import IDLE_SECONDS, live_transport, never_connected
+from shared.mobilemart.requests import Call
+from shared.mobilemart.responses import Reply
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, MemoryLedger, Simulator
-from shared.mobilemart.wire import Call
-from shared.money import Money
-from shared.outcome import Answer, NoAnswer, NoSuchTransaction, Prevended, Reason, Receipt, Rejected, Reprint, TokensDue, Unknown, Vended
-from shared.sts import SIMULATED_PREFIX
-from shared.transaction import State, Transaction
-from shared.vas import PREVENDED, Mode, Order, VasType
 from tests.logged import logged
 from tests.stand_ins.switch_on_a_socket import (
     SOLD,
@@ -370,7 +382,7 @@ async def test_an_answer_is_read_up_to_its_bound_and_not_a_chunk_further() -> No
     answer = httpx.MockTransport(lambda _: httpx.Response(200, stream=Flows()))
     for most, chunks, fault in ((100 * 1024, 100, None), (2 * 1024, 3, "over 2048 bytes")):
         given.clear()
-        heard = await exchange.Exchange(answer, "http://switch")(Call("GET", "/"), seconds=5, connect_seconds=1, most_bytes=most)
+        heard = await http_exchange.Exchange(answer, "http://switch")(Call("GET", "/"), seconds=5, connect_seconds=1, most_bytes=most)
         assert isinstance(heard, Reply) and (heard.fault, len(given), len(heard.body)) == (fault, chunks, chunks * 1024)
 
 
@@ -425,7 +437,7 @@ async def test_a_peer_that_closes_idle_connections_causes_no_doubt() -> None:
 
 
 async def test_a_connection_idle_for_longer_than_the_limit_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.mobilemart.exchange.IDLE_SECONDS", 0.01)
+    monkeypatch.setattr("shared.mobilemart.http_exchange.IDLE_SECONDS", 0.01)
     assert IDLE_SECONDS <= 5
     async with Switch(SELLS) as switch, client(switch.url) as supplier:
         for _ in range(3):
@@ -975,7 +987,7 @@ def sale_of(order: Order) -> Transaction:
 
 
 async def test_an_environment_that_names_proxies_and_certificates_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    exchange._roots.cache_clear()
+    http_exchange._roots.cache_clear()
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -987,15 +999,15 @@ async def test_an_environment_that_names_proxies_and_certificates_changes_nothin
     answer, switch = await sold_by(SELLS)
 
     assert isinstance(answer.outcome, Vended) and len(switch.sales_asked) == 1
-    assert len(exchange._roots().get_ca_certs()) > 50
-    exchange._roots.cache_clear()
+    assert len(http_exchange._roots().get_ca_certs()) > 50
+    http_exchange._roots.cache_clear()
 
 
 def test_what_happened_is_named_by_its_type_and_its_causes_alone() -> None:
     bare, caused, late = made(httpx.ReadError), made(httpx.ReadError), TimeoutError()
     caused.__cause__ = made(aiohttp.ServerDisconnectedError)
     late.__cause__ = asyncio.CancelledError()
-    assert [exchange._named(error) for error in (bare, caused, late)] == [
+    assert [http_exchange._named(error) for error in (bare, caused, late)] == [
         "ReadError",
         "ServerDisconnectedError as ReadError",
         "TimeoutError",

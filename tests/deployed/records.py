@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
+from shared.domain.transaction import SHARDS, Transaction
+from shared.domain.vas import Mode
 from shared.store.firestore import FirestoreStore
-from shared.transaction import SHARDS, Transaction
-from shared.vas import Mode
 
 MOST_OPEN = 10_000  # of one shard
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import httpx
 
+from shared.domain.transaction import business_day
+from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import written
-from shared.transaction import business_day
-from shared.vas import VasType
 from tests.deployed.clocks import Clocks
 from tests.deployed.processes import Function, Platform
 from tests.deployed.surroundings import SECRETS, Surroundings

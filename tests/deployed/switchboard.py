@@ -12,9 +12,9 @@ from itertools import count
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import detail
-from shared.vas import VasType
 from tests.stand_ins.switch_on_a_socket import Asked, Switch, http
 
 PRODUCTS: Mapping[VasType, str] = {service: f"Product{service.name.title():_<13}" for service in VasType}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.vas import VasType
+from shared.domain.vas import VasType
 from tests.deployed.shop import Sale, Shop
 from tests.deployed.switchboard import Deal, Play, Switchboard, answers, details, vends
 from tests.stand_ins.switch_on_a_socket import http

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.vas import VasType
+from shared.domain.vas import VasType
 from tests.deployed.shop import PATIENCE_SECONDS, R100, Shop, meanwhile
 from tests.deployed.switchboard import PRODUCTS, Deal, Held, Switchboard, loses_the_answer, never_vends, vends
 from tests.stand_ins.switch_on_a_socket import http

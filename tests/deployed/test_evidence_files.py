@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import BINNED, Line
-from shared.vas import VasType
 from tests.deployed.shop import ONE_DAY, R100, Sale, Shop, own
 from tests.deployed.switchboard import Play, Vend, loses_the_answer, never_vends
 

@@ -2,7 +2,7 @@
 
 import json
 
-from shared.vas import VasType
+from shared.domain.vas import VasType
 from tests.deployed.shop import ONE_DAY, R100, RECIPIENTS, Shop
 from tests.deployed.switchboard import PRODUCTS, Deal, Switchboard, details, loses_the_answer, never_vends, vends
 from tests.deployed.topic import Topic, body_of

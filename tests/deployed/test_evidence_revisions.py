@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.vas import VasType
+from shared.domain.vas import VasType
 from tests.deployed.processes import Function
 from tests.deployed.shop import ONE_DAY, R100, Sale, Shop
 from tests.deployed.switchboard import details, loses_the_answer, never_vends

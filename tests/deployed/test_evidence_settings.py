@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.vas import VasType
+from shared.domain.vas import VasType
 from tests.deployed.shop import Shop
 from tests.deployed.switchboard import loses_the_answer
 from tests.stand_ins.switch_on_a_socket import http

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.vas import VasType
+from shared.domain.vas import VasType
 from tests.deployed.shop import Shop
 from tests.deployed.switchboard import Play, answers
 from tests.deployed.test_evidence_answers import (

@@ -9,9 +9,9 @@ from functools import partial
 import httpx
 import pytest
 
-from shared import events
+from shared import event_publisher
+from shared.domain.transaction import EventName, State
 from shared.mobilemart.simulator import PLAIN, Service
-from shared.transaction import EventName, State
 from tests.deployed.processes import Function, Supplier, until
 from tests.deployed.records import Records
 from tests.deployed.relay import Relay
@@ -160,6 +160,6 @@ def test_a_topic_that_cannot_be_reached_holds_no_sale_up_for_long(
     adrift.pubsub.release()
 
     assert (answer.status_code, answer.json()["state"]) == (201, "vended")
-    assert took_seconds < events.TIMEOUT_SECONDS + 5
+    assert took_seconds < event_publisher.TIMEOUT_SECONDS + 5
     held = Records(surroundings.firestore, adrift.project).one(answer.json()["transactionId"])
     assert (held.state, held.unannounced, held.open is not None) == (State.VENDED, (EventName.VENDED,), True)

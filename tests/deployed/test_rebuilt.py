@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from local import rebuild
-from shared.identifiers import caller_id
+from shared.domain.identifiers import caller_id
+from shared.domain.vas import Mode
 from shared.store.sqlite import SqliteStore
-from shared.vas import Mode
 from tests.deployed.shop import Sale, Shop, opened, own, sold_day
 from tests.deployed.surroundings import Surroundings
 

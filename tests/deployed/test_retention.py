@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from shared.domain.transaction import business_day
+from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import BINNED
-from shared.transaction import business_day
-from shared.vas import VasType
 from tests.deployed.shop import ONE_DAY, Sale, Shop, opened, own, sold_day
 from tests.deployed.surroundings import Surroundings
 from tests.deployed.switchboard import loses_the_answer, never_vends

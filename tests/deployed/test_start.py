@@ -21,7 +21,7 @@ def test_a_function_runs_on_its_own_archive_and_nothing_of_the_checkout(surround
 
     assert sold.status_code == 201
     ours = {path.relative_to(archive) for path in loaded if path.is_relative_to(archive)}
-    assert {Path("shared/vending.py"), Path("shared/mobilemart/client.py")} <= {source(path) for path in ours}
+    assert {Path("shared/vending/purchasing.py"), Path("shared/mobilemart/client.py")} <= {source(path) for path in ours}
     for folder in ("functions", "local", "shared", "tests"):
         assert not [path for path in loaded if path.is_relative_to(package.ROOT / folder)]
 

@@ -19,10 +19,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.config import ConsumerDetails
-from shared.outcome import Rejected
-from shared.shown import encoded, transaction_body
-from shared.transaction import State, Transaction
-from shared.vas import msisdn
+from shared.domain.outcome import Rejected
+from shared.domain.transaction import State, Transaction
+from shared.domain.vas import msisdn
+from shared.schemas.responses import encoded, transaction_body
 from tests.deployed.back_office import BackOffice
 from tests.deployed.processes import Fleet, until
 from tests.deployed.records import Records

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from shared.identifiers import Caller, fingerprint
-from shared.store.document import transaction_document
+from shared.domain.identifiers import Caller, fingerprint
+from shared.domain.transaction import State
+from shared.domain.vas import VasType
 from shared.store.firestore import FirestoreStore
 from shared.store.sqlite import SqliteStore
-from shared.transaction import State
-from shared.vas import VasType
+from shared.store.transaction_documents import transaction_document
 from tests import newer
 from tests.deployed.processes import Platform
 from tests.deployed.releases import last_release

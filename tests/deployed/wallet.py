@@ -12,7 +12,7 @@ import httpx
 from pydantic import TypeAdapter
 
 from shared.mobilemart.simulator import SCENARIOS, Scenario, Service
-from shared.shown import PrevendBody, ProblemBody, TransactionBody
+from shared.schemas.responses import PrevendBody, ProblemBody, TransactionBody
 from tests.deployed.processes import Function
 
 _SALE = TypeAdapter(TransactionBody)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from shared.config import ConsumerDetails
-from shared.outcome import Reason, Receipt, Rejected, TokensDue
-from shared.shown import event_body
-from shared.transaction import EventName, Transaction
+from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue
+from shared.domain.transaction import EventName, Transaction
+from shared.schemas.responses import event_body
 from tests.docs.pages import Page
 from tests.sales import RECEIPT, in_doubt, rejected, vended
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.transaction import NEXT, State
+from shared.domain.transaction import NEXT, State
 from tests.docs.pages import ROOT, Page, quoted, rows
 
 PAGE = Page.read("docs/architecture.md")

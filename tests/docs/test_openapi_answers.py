@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from local import openapi
-from shared.problem import KINDS
+from shared.schemas.problems import KINDS
 from tests.days import long_today
 from tests.docs.running import system
 

@@ -7,10 +7,10 @@ import subprocess
 import pytest
 
 from local import openapi
-from shared.differences import SEVERITY
-from shared.problem import Fault
-from shared.settled_day import Kind, Status
-from shared.transaction import EventName
+from shared.domain.transaction import EventName
+from shared.schemas.problems import Fault
+from shared.settlement.discrepancies import SEVERITY
+from shared.settlement.settled_day import Kind, Status
 from tests.docs.pages import Page, quoted, rows
 from tests.said import said
 

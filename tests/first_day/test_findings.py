@@ -8,12 +8,12 @@ import pytest
 
 from local.probe import findings
 from local.probe.findings import KEPT, Finding
-from shared.catalogue import Product
-from shared.mobilemart.answers import NoReply, Reply
-from shared.money import Money
-from shared.outcome import Receipt, TokensDue, Unknown
-from shared.sts import StsToken, TokenKind
-from shared.vas import Order, VasType
+from shared.domain.catalogue import Product
+from shared.domain.money import Money
+from shared.domain.outcome import Receipt, TokensDue, Unknown
+from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.vas import Order, VasType
+from shared.mobilemart.responses import NoReply, Reply
 
 ORDER = Order(vas_type=VasType.UTILITY, amount=Money(2_000), merchant_product_id="product", meter_number="12345678901")
 TOKEN = "00000000000012345678"

@@ -23,7 +23,7 @@ from local.probe.questions import QUESTIONS
 from local.supplier import serving
 from shared.config import PRODUCTION_URL
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, Behaviour, Effect, Fault, Leg, MemoryLedger, Simulator
-from shared.mobilemart.simulator.slips import CONSUMER
+from shared.mobilemart.simulator.response_bodies import CONSUMER
 from tests.first_day.conftest import Ran, Run
 from tests.stand_ins.secret_manager import secret_manager
 

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from local import __main__ as run
+from shared.domain.transaction import business_day
 from shared.mobilemart.simulator.settlement import day_file
-from shared.transaction import business_day
 from tests.days import long_today
 from tests.emulators import free_port
 from tests.functions.running import ROOT

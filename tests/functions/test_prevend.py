@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import TypeAdapter
 
-from shared.shown import PrevendBody, ProductsBody
+from shared.schemas.responses import PrevendBody, ProductsBody
 from tests.functions.wallet import ACCOUNT, METER, fields_at_fault, problem
 
 _PREVEND = TypeAdapter(PrevendBody)

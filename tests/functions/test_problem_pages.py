@@ -8,8 +8,8 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from shared.problem import KINDS
-from shared.problem_pages import ExplainedBody, ExplainedListBody
+from shared.schemas.problems import KINDS
+from shared.web.problem_pages import ExplainedBody, ExplainedListBody
 from tests.functions.running import ROOT, SIMULATED
 from tests.functions.wallet import METER, new_key, problem
 
@@ -72,7 +72,7 @@ def test_problems_are_only_read(function):
 
 
 def test_what_explains_is_loaded_for_the_first_who_asks():
-    load = "import runpy, sys; runpy.run_path(sys.argv[1]); sys.exit('shared.problem_pages' in sys.modules)"
+    load = "import runpy, sys; runpy.run_path(sys.argv[1]); sys.exit('shared.web.problem_pages' in sys.modules)"
     environment = {**SIMULATED, "TRANSACTION_STORE": "sqlite:///none", "PYTHONPATH": str(ROOT)}
     assert (
         subprocess.run([sys.executable, "-c", load, ROOT / "functions" / "purchase" / "main.py"], env=environment, check=False).returncode

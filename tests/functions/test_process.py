@@ -14,12 +14,12 @@ import httpx
 import pytest
 
 from local.supplier import serving
-from shared import wiring
-from shared.identifiers import Caller, transaction_id
+from shared import bootstrap
+from shared.domain.identifiers import Caller, transaction_id
+from shared.domain.transaction import State, Transaction
+from shared.domain.vas import Mode
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, Behaviour, MemoryLedger, Simulator
 from shared.store.sqlite import SqliteStore
-from shared.transaction import State, Transaction
-from shared.vas import Mode
 from tests.functions.running import ROOT, SIMULATED, STOP_SECONDS, Function, client_of, running, started
 from tests.functions.wallet import AIRTIME, METER, new_key, problem, sale
 from tests.stand_ins.secret_manager import secret_manager
@@ -243,5 +243,5 @@ def test_a_start_looks_neither_for_cycles_in_what_it_loads_nor_for_plugins(tmp_p
     said = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
     status, looks, groups, is_enabled, (threshold, frozen), frozen_then = json.loads(said.splitlines()[-1])
     assert (status, looks, groups) == (201, 0, [])
-    assert is_enabled and threshold == wiring.YOUNG_OBJECTS  # whatever the first request came to
+    assert is_enabled and threshold == bootstrap.YOUNG_OBJECTS  # whatever the first request came to
     assert 50_000 < frozen < frozen_then

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from shared import identifiers
-from shared.identifiers import Caller
+from shared.domain import identifiers
+from shared.domain.identifiers import Caller
+from shared.domain.prevend import Prevend
+from shared.domain.transaction import business_day
+from shared.domain.vas import Mode, Order, VasType
 from shared.mobilemart.simulator import Simulator
-from shared.prevend import Prevend
-from shared.transaction import business_day
-from shared.vas import Mode, Order, VasType
 from tests import sales
 from tests.functions.wallet import (
     ACCOUNT,

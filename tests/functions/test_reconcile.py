@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from shared.contradiction import discrepancies
+from shared.domain.outcome import Answer, Reason, Rejected
+from shared.domain.transaction import after
+from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import detail, written
 from shared.mobilemart.simulator import Simulator
-from shared.outcome import Answer, Reason, Rejected
-from shared.report_csv import FORMULA_STARTS
-from shared.store import PaperKind
+from shared.ports.store import PaperKind
 from shared.store.sqlite import SqliteStore
-from shared.transaction import after
-from shared.vas import VasType
+from shared.vending.contradictions import discrepancies
+from shared.web.report_csv import FORMULA_STARTS
 from tests.days import long_today
 from tests.functions.running import SIMULATED, client_of, opened
 from tests.functions.wallet import METER, VOUCHER, Wallet, fields_at_fault, new_key, problem, sale

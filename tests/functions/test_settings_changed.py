@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from shared.identifiers import Caller, fingerprint
-from shared.money import Money
-from shared.outcome import Vended
-from shared.vas import Mode, Order, VasType
+from shared.domain.identifiers import Caller, fingerprint
+from shared.domain.money import Money
+from shared.domain.outcome import Vended
+from shared.domain.vas import Mode, Order, VasType
 from tests import sales
 from tests.functions.running import SIMULATED, client_of
 from tests.functions.test_purchase import LOST, claimed, confirmed, now

@@ -15,24 +15,24 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from shared.concurrency import each
-from shared.events import LogEvents
-from shared.identifiers import Caller, transaction_id
-from shared.matching import ONE_DAY, Readings
+from shared.domain.identifiers import Caller, transaction_id
+from shared.domain.money import Money
+from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.transaction import State, Transaction, business_day, with_open
+from shared.domain.vas import Mode, Order, VasType
+from shared.event_publisher import LogEvents
+from shared.lib.concurrency import each
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
-from shared.money import Money
-from shared.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.ports import Rules
-from shared.settled_day import Kind
-from shared.settlement_folders import files_in
-from shared.settling import Settling
-from shared.store import LookupBy
+from shared.ports.store import LookupBy
+from shared.ports.supplier import Rules
+from shared.settlement.file_sources import files_in
+from shared.settlement.matching import ONE_DAY, Readings
+from shared.settlement.runner import Settling
+from shared.settlement.settled_day import Kind
 from shared.store.database import Write
-from shared.store.document import transaction_document
 from shared.store.firestore import SALES, FirestoreStore
-from shared.transaction import State, Transaction, business_day, with_open
-from shared.vas import Mode, Order, VasType
+from shared.store.transaction_documents import transaction_document
 
 DAY = date(2026, 5, 1)
 MORNING = datetime(2026, 5, 3, 4, tzinfo=UTC)

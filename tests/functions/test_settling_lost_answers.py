@@ -10,12 +10,14 @@ from pathlib import Path
 
 import httpx
 
-from shared.concurrency import each
 from shared.config import ReprintBy
-from shared.events import LogEvents
-from shared.identifiers import Caller
-from shared.matching import ONE_DAY, Readings
-from shared.mobilemart.access import Credentials
+from shared.domain.identifiers import Caller
+from shared.domain.outcome import Outcome
+from shared.domain.transaction import State, Transaction, business_day
+from shared.domain.vas import Mode, VasType
+from shared.event_publisher import LogEvents
+from shared.lib.concurrency import each
+from shared.mobilemart.access_token import Credentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.settlement_writer import written
 from shared.mobilemart.simulator import (
@@ -33,16 +35,14 @@ from shared.mobilemart.simulator import (
     product_id,
 )
 from shared.mobilemart.simulator.settlement import line_of
-from shared.outcome import Outcome
-from shared.ports import Rules
-from shared.reconciling import Sweeping
-from shared.settlement_folders import SimulatedFiles, files_in
-from shared.settling import Settled, Settling
-from shared.store import LookupBy
+from shared.ports.store import LookupBy
+from shared.ports.supplier import Rules
+from shared.settlement.file_sources import SimulatedFiles, files_in
+from shared.settlement.matching import ONE_DAY, Readings
+from shared.settlement.runner import Settled, Settling
 from shared.store.sqlite import SqliteStore
-from shared.transaction import State, Transaction, business_day
-from shared.vas import Mode, VasType
-from shared.vending import PurchaseRequest, Vending
+from shared.vending.purchasing import PurchaseRequest, Vending
+from shared.vending.sweep import Sweeping
 
 DAY = date(2026, 5, 1)
 NOON = datetime(2026, 5, 1, 10, tzinfo=UTC)

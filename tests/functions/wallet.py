@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 from pydantic import TypeAdapter
 
-from shared.refusals import Retry
-from shared.shown import ProblemBody, TransactionBody
+from shared.schemas.refusals import Retry
+from shared.schemas.responses import ProblemBody, TransactionBody
 
 METER = {"meterNumber": "12345678901", "amountCents": 10_000}
 ACCOUNT = {"accountNumber": "135609708", "amountCents": 10_000, "merchantProductId": "SimBiller00000000000"}

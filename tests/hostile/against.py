@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from shared.vas import Order
+from shared.domain.vas import Order
 from tests.hostile.answer import REQUEST_ID, members
 
 SAYS_NO: Final = frozenset({"failed", "declined", "rejected", "binned", "reversed", "cancelled", "unsuccessful", "error"})

@@ -8,9 +8,9 @@ from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any, Final, NoReturn, TypeVar
 
-from shared.mobilemart.answers import Reply
+from shared.domain.vas import Mode, Order
+from shared.mobilemart.responses import Reply
 from shared.mobilemart.simulator import PLAIN, Service
-from shared.vas import Mode, Order
 
 HEAD_BYTES: Final = 8
 ASKED_FOR: Final = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"

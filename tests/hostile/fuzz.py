@@ -14,9 +14,12 @@ from typing import Final
 
 import atheris
 
-with atheris.instrument_imports(include=["shared.mobilemart", "shared.money", "shared.sts", "shared.vas", "shared.outcome"]):
+with atheris.instrument_imports(
+    include=["shared.mobilemart", "shared.domain.money", "shared.domain.sts_tokens", "shared.domain.vas", "shared.domain.outcome"]
+):
     import shared.mobilemart.access
     import shared.mobilemart.answers
+
     import shared.mobilemart.settlement_file  # noqa: F401
 
 from tests.hostile import files, promises, seeds

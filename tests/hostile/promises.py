@@ -9,13 +9,10 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from shared.catalogue import Product
 from shared.config import AmountCheck, ConsumerDetails
-from shared.identifiers import same_supplier_id
-from shared.mobilemart.access import Access, Credentials
-from shared.mobilemart.answers import SAYS_SIMULATED, Reply, read_prevend, read_products, read_reprint, read_vend
-from shared.mobilemart.wire import Call
-from shared.outcome import (
+from shared.domain.catalogue import Product
+from shared.domain.identifiers import same_supplier_id
+from shared.domain.outcome import (
     NoAnswer,
     NoSuchTransaction,
     Outcome,
@@ -28,10 +25,13 @@ from shared.outcome import (
     Unknown,
     Vended,
 )
-from shared.shown import encoded, transaction_body
-from shared.store.document import transaction_document, transaction_of
+from shared.domain.vas import Mode, Order, VasType
+from shared.mobilemart.access_token import Access, Credentials
+from shared.mobilemart.requests import Call
+from shared.mobilemart.responses import SAYS_SIMULATED, Reply, read_prevend, read_products, read_reprint, read_vend
+from shared.schemas.responses import encoded, transaction_body
 from shared.store.sqlite import _json
-from shared.vas import Mode, Order, VasType
+from shared.store.transaction_documents import transaction_document, transaction_of
 from tests.hostile import against
 from tests.hostile.answer import REQUEST_ID, HostileAnswer, members
 from tests.sales import NOON, ended, vending

@@ -11,7 +11,9 @@ import httpx
 from msgspec import structs
 
 from shared.config import ReprintBy
-from shared.mobilemart.access import Credentials
+from shared.domain.outcome import Prevended, Vended
+from shared.domain.vas import Mode, VasType
+from shared.mobilemart.access_token import Credentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.settlement_writer import Form, Plant, detail, formed, planted, written
 from shared.mobilemart.simulator import (
@@ -25,8 +27,6 @@ from shared.mobilemart.simulator import (
     Service,
     Simulator,
 )
-from shared.outcome import Prevended, Vended
-from shared.vas import Mode, VasType
 from tests.hostile.answer import ASKED_FOR, HEAD_BYTES, REQUEST_ID, spelt
 from tests.sales import ended, vending
 

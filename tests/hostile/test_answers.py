@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from shared.config import AmountCheck
-from shared.mobilemart.answers import read_products, read_reprint, read_vend
-from shared.money import Money
-from shared.outcome import NoSuchTransaction, Outcome, Prevended, Reason, Receipt, Rejected, Reprinted, TokensDue, Unknown, Vended
-from shared.sts import StsToken, TokenKind
-from shared.vas import Mode
+from shared.domain.money import Money
+from shared.domain.outcome import NoSuchTransaction, Outcome, Prevended, Reason, Receipt, Rejected, Reprinted, TokensDue, Unknown, Vended
+from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.vas import Mode
+from shared.mobilemart.responses import read_products, read_reprint, read_vend
 from tests.hostile import promises, seeds
 from tests.hostile.answer import ASKED_FOR, CONTENT_TYPES, HEAD_BYTES, ORDERS, REQUEST_ID, HostileAnswer, spelt
 

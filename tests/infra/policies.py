@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shared import config
-from shared.erasures import NUMBERS
+from shared.web.erasures import NUMBERS
 from tests.infra.permissions import KNOWN
 from tests.infra.plan import Plan, Resource
 

@@ -10,10 +10,11 @@ import grpc.aio
 from google.cloud.firestore_v1 import types
 from google.protobuf import json_format
 
-from shared.identifiers import Caller
-from shared.store import LookupBy, PaperKind, firestore
+from shared.domain.identifiers import Caller
+from shared.domain.vas import Mode, VasType
+from shared.ports.store import LookupBy, PaperKind
+from shared.store import firestore
 from shared.store.firestore import FirestoreStore
-from shared.vas import Mode, VasType
 from tests.infra.indexes import Query
 
 CALLER: Final = Caller("https://id.example.com", "wallet")

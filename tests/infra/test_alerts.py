@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from shared.reconciling import Swept
+from shared.vending.sweep import Swept
 from tests.docs.pages import Page, slug
 from tests.infra.conftest import Planned
 from tests.said import said

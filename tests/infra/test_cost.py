@@ -12,8 +12,8 @@ from typing import Final
 
 import pytest
 
-from shared.brake import KNOWN_FOR
-from shared.transaction import SHARDS
+from shared.domain.transaction import SHARDS
+from shared.vending.circuit_breaker import KNOWN_FOR
 from tests.infra.plan import Plan
 from tests.infra.workspace import EXAMPLE, ROOT
 

@@ -204,7 +204,7 @@ def test_changing_nothing_changes_nothing(applied: Workspace) -> None:
 def test_a_line_in_the_shared_code_changes_the_three_archives_and_nothing_else(
     applied: Workspace, planned: Planned, tmp_path: Path
 ) -> None:
-    repackage(applied, tmp_path, "shared/money.py")
+    repackage(applied, tmp_path, "shared/domain/money.py")
     changed = Plan.read(applied.plan("staging"))
     assert changed.changes == {
         **{f'module.function["{name}"].google_storage_bucket_object.archive': {"create", "delete"} for name in FUNCTIONS},
@@ -319,7 +319,7 @@ def test_a_secret_that_is_rotated_changes_nothing(applied: Workspace) -> None:
 
 
 def test_the_pipeline_applies_what_is_not_a_persons(applied: Workspace, tmp_path: Path) -> None:
-    repackage(applied, tmp_path, "shared/money.py")
+    repackage(applied, tmp_path, "shared/domain/money.py")
     assert refused_to_the_deployer(applied, tmp_path) == []
 
 

@@ -12,8 +12,9 @@ from functions_framework.aio import create_asgi_app
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from shared import logs, wiring
+from shared import bootstrap
 from shared.config import Function, load
+from shared.lib import logs
 from tests.mutation.mutants import ROOT
 
 with warnings.catch_warnings():
@@ -26,7 +27,7 @@ ADDRESS: Final = "http://127.0.0.1:9"  # where nobody listens: nothing of it goe
 @contextmanager
 def opened(name: str, **environ: str) -> Iterator[tuple[TestClient, Path]]:
     """A client of the function while it lives, and the file of what is logged meanwhile."""
-    wired = wiring.Wiring(load(environ, name))
+    wired = bootstrap.Wiring(load(environ, name))
 
     @asynccontextmanager
     async def alive(_app: Starlette) -> AsyncIterator[None]:
@@ -47,10 +48,10 @@ def opened(name: str, **environ: str) -> Iterator[tuple[TestClient, Path]]:
             ours.removeHandler(heard)
 
 
-def _loaded(name: str, main: Path, wired: wiring.Wiring) -> Starlette:
+def _loaded(name: str, main: Path, wired: bootstrap.Wiring) -> Starlette:
     """The function's own code, over this wiring, as if it were the one of all functions in one process."""
-    wiring._processes[Function.LOCAL] = wired
+    bootstrap._processes[Function.LOCAL] = wired
     try:
         return create_asgi_app(name, str(main), "http")
     finally:
-        del wiring._processes[Function.LOCAL]
+        del bootstrap._processes[Function.LOCAL]

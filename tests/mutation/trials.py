@@ -359,4 +359,4 @@ def _end(process: int) -> None:
 def untouched(covered: Covered, address: str) -> str | None:
     """Import everything anew without a mistake, and run a few tests: which of them fails."""
     names = sorted((name for name in covered.seconds if name != AS_IMPORTED), key=covered.cost)[:FIRST_FILES]
-    return _anew(address, "shared/money.py", None, [*names, HISTORIES], covered)
+    return _anew(address, "shared/domain/money.py", None, [*names, HISTORIES], covered)

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from shared import vending
-from shared.identifiers import Caller
-from shared.prevend import Prevend
-from shared.store import StoreUnavailable
-from shared.transaction import State, Transaction
-from shared.vas import PREVENDED
-from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, Purchased, RequestInProgress
+from shared.domain.identifiers import Caller
+from shared.domain.prevend import Prevend
+from shared.domain.transaction import State, Transaction
+from shared.domain.vas import PREVENDED
+from shared.ports.store import StoreUnavailable
+from shared.vending import purchasing
+from shared.vending.purchasing import KeyReused, PrevendRefused, PrevendUnknown, Purchased, RequestInProgress
 from tests.simulation.goods import Want
 from tests.simulation.scheduler import Crashed
 from tests.simulation.violation import Violation
@@ -75,10 +75,10 @@ class Shopper:
 
         self._world.request(f"purchase {self.key}#{self._tries}", lambda at: at.vending.purchase(asked), ended, after_seconds)
 
-    def asked(self) -> vending.PurchaseRequest:
+    def asked(self) -> purchasing.PurchaseRequest:
         """The purchase, as it is sent each time."""
         prevend = self.purse.prevend if self.purse is not None else None
-        return vending.PurchaseRequest(
+        return purchasing.PurchaseRequest(
             caller=self.caller,
             idempotency_key=self.key,
             fingerprint=f"prevend {prevend.id}" if prevend is not None else f"{self.want.fingerprint}, twice {self.duplicates}",
@@ -97,7 +97,7 @@ class Shopper:
         if self._asks:
             self.ask(self._world.pick(3) * 400.0)
 
-    def _heard(self, asked: vending.PurchaseRequest, began: int, result: Any, error: Exception | None) -> None:
+    def _heard(self, asked: purchasing.PurchaseRequest, began: int, result: Any, error: Exception | None) -> None:
         self._checked(error)
         if isinstance(error, PrevendUnknown) and asked.prevend_id is not None:
             held = self._world.store.prevends.get(asked.prevend_id)
@@ -111,13 +111,13 @@ class Shopper:
             self._left -= 1
             self.ask(RETRIES[self._world.pick(len(RETRIES))])
 
-    def _seen(self, asked: vending.PurchaseRequest, sale: Transaction) -> None:
+    def _seen(self, asked: purchasing.PurchaseRequest, sale: Transaction) -> None:
         if sale.caller != asked.caller or sale.idempotency_key != asked.idempotency_key:
             raise Violation("a caller never sees another's sale", f"{self.key} was shown the sale {sale.id[:6]}")
         if sale.fingerprint != asked.fingerprint:
             raise Violation("a key is good for one request", f"{self.key} was answered with another request's sale")
 
-    def _answered(self, asked: vending.PurchaseRequest, began: int, answer: Purchased) -> None:
+    def _answered(self, asked: purchasing.PurchaseRequest, began: int, answer: Purchased) -> None:
         sale = answer.transaction
         self._seen(asked, sale)
         held = self._world.store.prevends.get(asked.prevend_id) if asked.prevend_id is not None else None

@@ -6,12 +6,12 @@ from functools import partial
 from types import coroutine
 from typing import Any
 
-from shared.catalogue import Product
+from shared.domain.catalogue import Product
+from shared.domain.outcome import Reason, Rejected
+from shared.domain.vas import VasType
 from shared.mobilemart import client
 from shared.mobilemart.client import Settings
-from shared.mobilemart.wire import mobile_form
-from shared.outcome import Reason, Rejected
-from shared.vas import VasType
+from shared.mobilemart.requests import mobile_form
 from tests.simulation.faults import Call, Fault
 from tests.simulation.goods import CATALOGUE
 from tests.simulation.scheduler import Clock

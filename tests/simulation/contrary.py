@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from shared.mobilemart.answers import Reply
-from shared.vas import VasType
+from shared.domain.vas import VasType
+from shared.mobilemart.responses import Reply
 from tests.simulation.goods import UNITS_WITHOUT_A_TOKEN, Vend, slip
 
 STATUS: Final = "a status against it"

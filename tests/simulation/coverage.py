@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from shared.transaction import EventName
-from shared.vas import VasType
+from shared.domain.transaction import EventName
+from shared.domain.vas import VasType
 from tests.simulation import client, files, store, switch, topic
 from tests.simulation.character import (
     CONTRARY,

@@ -3,10 +3,10 @@
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from shared.domain.transaction import State, Transaction, business_day
+from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES
-from shared.settling import Settled
-from shared.transaction import State, Transaction, business_day
-from shared.vas import VasType
+from shared.settlement.runner import Settled
 from tests.simulation.goods import id_on_record
 from tests.simulation.violation import Violation
 

@@ -7,10 +7,10 @@ from types import coroutine
 from typing import Any
 from zlib import crc32
 
+from shared.domain.transaction import Transaction, business_day
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import Form, detail, formed, written
-from shared.settlement_files import Choice, FilesUnavailable, FileUnreadable, Found, Reading, StoredFile, read
-from shared.transaction import Transaction, business_day
+from shared.settlement.file_selection import Choice, FilesUnavailable, FileUnreadable, Found, Reading, StoredFile, read
 from tests.simulation.faults import Call, Fault
 from tests.simulation.goods import Vend
 
@@ -21,7 +21,7 @@ UNBILLED = ("Pending", "Binned")  # statuses under which nothing is billed: one 
 
 
 class Shelf:
-    """Files in memory, by name. Implements `shared.settlement_files.Files`.
+    """Files in memory, by name. Implements `shared.settlement.file_selection.Files`.
 
     `contents` are what files say, by the letter; `forms` in which other form some are written; `unreadable`, of some that cannot
     be read, whether their header can.

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from shared.catalogue import Product
-from shared.money import Money
-from shared.transaction import Transaction
-from shared.vas import Order, VasType
+from shared.domain.catalogue import Product
+from shared.domain.money import Money
+from shared.domain.transaction import Transaction
+from shared.domain.vas import Order, VasType
 
 CATALOGUE: Final = {
     VasType.UTILITY: (Product(VasType.UTILITY, "electricity", "Electricity"),),

@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Final
 
-from shared.identifiers import Caller
+from shared.domain.identifiers import Caller
+from shared.domain.transaction import State, Transaction, business_day
+from shared.domain.vas import VasType
+from shared.mobilemart.requests import REPRINTED
 from shared.mobilemart.settlement_file import Line
-from shared.mobilemart.wire import REPRINTED
-from shared.store import MOST_ALIKE
-from shared.transaction import State, Transaction, business_day
-from shared.vas import VasType
+from shared.ports.store import MOST_ALIKE
 from tests.simulation import invariants, operators, years
 from tests.simulation.callers import Purse, Shopper, look_up
 from tests.simulation.character import NOT_ANSWERED, Character

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import structs
 
 from shared.config import ReprintBy
-from shared.mobilemart.wire import REPRINTED
-from shared.outcome import Reason, Receipt, Rejected, TokensDue
-from shared.retention import ERASED
-from shared.settled_day import Kind
-from shared.settlement_papers import day_marks
-from shared.store import PaperKind
-from shared.sts import TokenKind
-from shared.tombstone import Tombstone
-from shared.transaction import EventName, State, Transaction
-from shared.vas import Mode, Order, VasType
+from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue
+from shared.domain.sts_tokens import TokenKind
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import EventName, State, Transaction
+from shared.domain.vas import Mode, Order, VasType
+from shared.mobilemart.requests import REPRINTED
+from shared.ports.store import PaperKind
+from shared.retention.rules import ERASED
+from shared.settlement.repository import day_marks
+from shared.settlement.settled_day import Kind
 from tests.simulation import evidence
 from tests.simulation.character import NAMED_BY_OUR_ID
 from tests.simulation.files import billed_on

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import structs
 
-from shared.sold import unsettled
-from shared.store.document import transaction_document, transaction_of, transaction_update, updated
-from shared.transaction import EventName, Transaction, announced
-from shared.unread import Unread
-from shared.value import new_word
+from shared.domain.sale_summary import unsettled
+from shared.domain.transaction import EventName, Transaction, announced
+from shared.domain.unread import Unread
+from shared.lib.value import new_word
+from shared.store.transaction_documents import transaction_document, transaction_of, transaction_update, updated
 from tests.newer import FIELD, POINTS, WORD, at, places_of
 from tests.simulation.violation import Violation
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from shared.operating import Decision, NothingToDecide, Outdated
-from shared.store import PaperKind, StoreUnavailable
-from shared.transaction import State, Transaction
+from shared.domain.transaction import State, Transaction
+from shared.ports.store import PaperKind, StoreUnavailable
+from shared.vending.operator_actions import Decision, NothingToDecide, Outdated
 from tests.simulation.invariants import seen_of
 from tests.simulation.scheduler import Crashed
 from tests.simulation.violation import Violation

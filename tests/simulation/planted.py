@@ -12,28 +12,14 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from shared import (
-    closures,
-    identifiers,
-    matching,
-    outcome,
-    recording,
-    resolving,
-    retaining,
-    retention,
-    settlement_files,
-    settlement_papers,
-    settling,
-    settling_past,
-    shown,
-    silence,
-    sold,
-    transaction,
-    vending,
-    withdrawn,
-)
-from shared.mobilemart import answers, charges, receipts, status_words, vend_checks
-from shared.store import document
+from shared.domain import closures, identifiers, outcome, sale_summary, transaction
+from shared.mobilemart import charges, receipts, status_words, vend_checks
+from shared.mobilemart import responses as mobilemart_responses
+from shared.retention import rules, run
+from shared.schemas import responses
+from shared.settlement import absence, file_selection, matching, past_files, repository, runner, withdrawn_lines
+from shared.store import transaction_documents
+from shared.vending import purchasing, recorder, resolution
 
 
 class Change(NamedTuple):
@@ -95,12 +81,12 @@ def _changed(function: FunctionType, changes: list[Change]) -> CodeType:
     return code
 
 
-_vend_read = answers.vend_read
-_purchase, _send = vending.Vending.purchase, vending.Vending._send
-_resolve, _evidence = resolving.Resolving.resolve, resolving.Resolving._evidence
+_vend_read = mobilemart_responses.vend_read
+_purchase, _send = purchasing.Vending.purchase, purchasing.Vending._send
+_resolve, _evidence = resolution.Resolving.resolve, resolution.Resolving._evidence
 _is_abandoned = transaction.Transaction.is_abandoned
-_proves_absence, _is_to_be_believed = silence.Silence.proves_absence, silence.Silence._is_to_be_believed
-_settled = settling.Settling._settled
+_proves_absence, _is_to_be_believed = absence.Silence.proves_absence, absence.Silence._is_to_be_believed
+_settled = runner.Settling._settled
 
 PLANTS = (
     # What an answer means
@@ -140,7 +126,10 @@ PLANTS = (
         "an error that is true is none",
         (status_words._is_no_error, swap("value == 0", "value == 0 or value is True")),
     ),
-    plant("whatever a reprint names is taken for the sale", (answers._mismatch, before("    if asked_for is not None", "    return None"))),
+    plant(
+        "whatever a reprint names is taken for the sale",
+        (mobilemart_responses._mismatch, before("    if asked_for is not None", "    return None")),
+    ),
     plant("tokens come in another order", (receipts._with_tokens, swap("tokens=issued.tokens,", "tokens=issued.tokens[::-1],"))),
     plant(
         "a status that says no or not yet is not heard",
@@ -155,7 +144,7 @@ PLANTS = (
         "another request's sale is taken for this one's",
         (vend_checks.statement_of, swap("other_request=other_request", "other_request=False")),
     ),
-    plant("a bare 202 is a sale", (answers._doubt, swap("reply.status == _ACCEPTED", "False"))),
+    plant("a bare 202 is a sale", (mobilemart_responses._doubt, swap("reply.status == _ACCEPTED", "False"))),
     plant("another amount is believed whatever is set", (_vend_read, swap("if amount_check is AmountCheck.DOUBT:", "if False:"))),
     plant(
         "what speaks against a sale is no sign of a vend",
@@ -209,17 +198,17 @@ PLANTS = (
     plant(
         "a sale that waits for its announcement stands in another's way",
         (transaction.with_open, swap("place.account if sale.is_unfinished else None", "place.account")),
-        (vending.Vending._is_in_the_way, swap("return elder is None or elder.is_unfinished", "return True")),
+        (purchasing.Vending._is_in_the_way, swap("return elder is None or elder.is_unfinished", "return True")),
     ),
-    plant("the index of older code is believed", (vending.Vending._is_in_the_way, swap("elder is None or elder.is_unfinished", "True"))),
-    plant("a sale in doubt stands in nobody's way", (vending.Vending._is_in_the_way, swap("elder.is_unfinished", "False"))),
+    plant("the index of older code is believed", (purchasing.Vending._is_in_the_way, swap("elder is None or elder.is_unfinished", "True"))),
+    plant("a sale in doubt stands in nobody's way", (purchasing.Vending._is_in_the_way, swap("elder.is_unfinished", "False"))),
     plant(
         "all that look the same count as read",
-        (vending.Vending._refused_for_an_elder, swap("if len(alike) < MOST_ALIKE:", "if True:")),
+        (purchasing.Vending._refused_for_an_elder, swap("if len(alike) < MOST_ALIKE:", "if True:")),
     ),
     plant(
         "a vend that another sale holds is believed",
-        (vending.Vending._claimed_by_another, before("    for _ in range(STORE_TRIES):", "    return answer, None")),
+        (purchasing.Vending._claimed_by_another, before("    for _ in range(STORE_TRIES):", "    return answer, None")),
     ),
     plant("a prevend can be bought twice", (_purchase, swap("self._create(fresh, draft.prevend)", "self._create(fresh, None)"))),
     plant(
@@ -233,12 +222,14 @@ PLANTS = (
             ),
         ),
     ),
-    plant("a key may come back with another order", (vending.Vending._repeat, swap("not await self._is_repeat(earlier, asked)", "False"))),
+    plant(
+        "a key may come back with another order", (purchasing.Vending._repeat, swap("not await self._is_repeat(earlier, asked)", "False"))
+    ),
     plant("a key is not bound to its caller", (identifiers.transaction_id, swap("caller.subject, ", ""))),
     plant(
         "a sale is told as vended that is not on record",
         (
-            vending.Vending._keep,
+            purchasing.Vending._keep,
             swap(
                 "Purchased(sale, replayed=False, on_record=False)",
                 'Purchased(after(sale, answer, at=self.now(), by="us", retry_seconds=60), replayed=False)',
@@ -248,7 +239,7 @@ PLANTS = (
     plant(
         "a sale is announced before it is on record",
         (
-            vending.Vending._keep,
+            purchasing.Vending._keep,
             before(
                 "    try:\n        recorded",
                 '    hasty = after(sale, answer, at=self.now(), by="us", retry_seconds=60)',
@@ -260,12 +251,12 @@ PLANTS = (
     # Recording
     plant(
         "no precondition on the record",
-        (recording.Recording.change, swap("self.store.advance(before, ", "self.store.advance(await self._held(sale.id), ")),
+        (recorder.Recording.change, swap("self.store.advance(before, ", "self.store.advance(await self._held(sale.id), ")),
     ),
     plant("the unannounced are cleared blindly", (transaction.announced, swap("if event not in published", "if False"))),
     plant(
         "what was not published counts as published",
-        (recording.Recording.announce, swap("said = frozenset(published)", "said = frozenset(sale.unannounced)")),
+        (recorder.Recording.announce, swap("said = frozenset(published)", "said = frozenset(sale.unannounced)")),
     ),
     plant(
         "an end can be overwritten",
@@ -280,12 +271,12 @@ PLANTS = (
     ),
     plant(
         "the minimum age is measured by the wall clock alone",
-        (vending.Vending._sell, swap("claimed.latest(self.moment())", "self.now()")),
+        (purchasing.Vending._sell, swap("claimed.latest(self.moment())", "self.now()")),
     ),
     plant("moments on record go back", (transaction.no_earlier, swap("return max(at,", "return at if at else max(at,"))),
     plant(
         "two contradictions of a sale have one id",
-        (shown.event_id, swap("{sale.contradicted_at[-1] if sale.contradicted_at else sale.version}", "again")),
+        (responses.event_id, swap("{sale.contradicted_at[-1] if sale.contradicted_at else sale.version}", "again")),
     ),
     plant(
         "contradictions that wait together are announced as one",
@@ -293,12 +284,12 @@ PLANTS = (
     ),
     plant(
         "a contradiction is ignored as older news",
-        (recording.Recording.announce, swap("if sale.contradicted_at or event in events:", "if event in events:")),
+        (recorder.Recording.announce, swap("if sale.contradicted_at or event in events:", "if event in events:")),
     ),
     plant(
         "a lease is shorter than the exchange",
         (
-            vending.Vending._begin,
+            purchasing.Vending._begin,
             swap("lease_until=at + timedelta(seconds=self.rules.lease_seconds)", "lease_until=at + timedelta(seconds=1)"),
         ),
     ),
@@ -316,7 +307,7 @@ PLANTS = (
     plant(
         "a store that is away finds a control",
         (
-            resolving.Resolving.control,
+            resolution.Resolving.control,
             swap("except StoreUnavailable:\n        return False", "except StoreUnavailable:\n        return True"),
         ),
     ),
@@ -328,7 +319,7 @@ PLANTS = (
     plant('"does not exist" is believed against a sign of a vend', (transaction.may_be_absent, swap(" and not sale.sign_of_vend", ""))),
     plant(
         "one vend ends two sales",
-        (recording.Recording.held_by_another, swap("None if all(holder.id == sale.id for holder in holders)", "None if True")),
+        (recorder.Recording.held_by_another, swap("None if all(holder.id == sale.id for holder in holders)", "None if True")),
     ),
     plant("recovered tokens are not announced", (transaction._with_more, swap("(EventName.TOKENS,)", "()"))),
     plant(
@@ -350,7 +341,7 @@ PLANTS = (
     ),
     plant(
         "another token that only a control shows is ignored",
-        (resolving.Resolving.control, swap("is_found and known.receipt.lacks(shown)", "False")),
+        (resolution.Resolving.control, swap("is_found and known.receipt.lacks(shown)", "False")),
     ),
     # Settling
     plant("absence is believed of files with other ids", (_is_to_be_believed, swap(" and day in self.matching.controls", ""))),
@@ -360,48 +351,48 @@ PLANTS = (
         "a line by the supplier's id is a control",
         (matching.Matching._lay, swap(" and filed.line.merchant_id.lower() == known.sale.request_id", "")),
     ),
-    plant("absence is believed of one file alone", (silence.days_that_may_bill, swap("(sale.day, sale.day + ONE_DAY)", "(sale.day,)"))),
+    plant("absence is believed of one file alone", (absence.days_that_may_bill, swap("(sale.day, sale.day + ONE_DAY)", "(sale.day,)"))),
     plant(
         "near midnight the day before is not asked",
-        (silence.days_that_may_bill, swap("(sale.day - ONE_DAY, *own) if any(map(_near_midnight, moments)) else own", "own")),
+        (absence.days_that_may_bill, swap("(sale.day - ONE_DAY, *own) if any(map(_near_midnight, moments)) else own", "own")),
     ),
-    plant("absence is believed against a sign of a vend", (silence.may_be_absent, swap("sale.sign_of_vend or ", ""))),
-    plant("absence is believed beside a line that might be it", (silence._may_hide, before("    unexplained =", "    return False"))),
+    plant("absence is believed against a sign of a vend", (absence.may_be_absent, swap("sale.sign_of_vend or ", ""))),
+    plant("absence is believed beside a line that might be it", (absence._may_hide, before("    unexplained =", "    return False"))),
     plant(
         "absence of a bill is believed beside another bill, where fees come on top",
-        (silence._may_hide, swap("any(other is service for other, _ in unexplained)", "(service, known.cents) in unexplained")),
+        (absence._may_hide, swap("any(other is service for other, _ in unexplained)", "(service, known.cents) in unexplained")),
     ),
     plant("absence is believed where a vended sale is billed nowhere", (_proves_absence, swap("and not any(self._lacking(days))", ""))),
     plant(
         "a sale that is billed late does not count against its day",
-        (silence.Silence._take, swap("billed_in is None or billed_in > day + ONE_DAY", "billed_in is None")),
+        (absence.Silence._take, swap("billed_in is None or billed_in > day + ONE_DAY", "billed_in is None")),
     ),
-    plant("the last ten minutes of every day do not count", (silence.Silence._lacking, swap("day == last and ", ""))),
-    plant("nothing that was made later needs to be billed", (silence.Silence._is_between, swap("return followed and ", "return "))),
+    plant("the last ten minutes of every day do not count", (absence.Silence._lacking, swap("day == last and ", ""))),
+    plant("nothing that was made later needs to be billed", (absence.Silence._is_between, swap("return followed and ", "return "))),
     plant(
         "nothing that was made before needs to be billed",
-        (silence.Silence._is_between, swap("followed and (billed_before or not sold_before)", "followed")),
+        (absence.Silence._is_between, swap("followed and (billed_before or not sold_before)", "followed")),
     ),
-    plant("what an earlier file of the day said is forgotten", (settling._lines, before("    return tuple(filed for", "    return ()"))),
+    plant("what an earlier file of the day said is forgotten", (runner._lines, before("    return tuple(filed for", "    return ()"))),
     plant(
         "what a file lost that was overwritten is not told by its paper",
-        (withdrawn.lacking, swap("least.append(_at_ours_on_paper(before))", "pass")),
+        (withdrawn_lines.lacking, swap("least.append(_at_ours_on_paper(before))", "pass")),
     ),
     plant(
         "an earlier file that could not be read counts as looked at",
         (
-            settling_past.Read.ended,
+            past_files.Read.ended,
             swap("broke_off(known_as) if any(earlier is UNREAD for earlier in said.get(one, ())) else known_as", "known_as"),
         ),
     ),
-    plant("what a day's file lacks is forgotten by the next run", (settlement_papers._lacking_body, swap("lacking == Lacking()", "True"))),
-    plant("what the next day's file lacks is not asked", (settling_past.PastFiles.doubted, swap("if runs.lacking != Lacking() or", "if"))),
+    plant("what a day's file lacks is forgotten by the next run", (repository._lacking_body, swap("lacking == Lacking()", "True"))),
+    plant("what the next day's file lacks is not asked", (past_files.PastFiles.doubted, swap("if runs.lacking != Lacking() or", "if"))),
     plant("a sale that is billed late is missing on its own day for ever", (_settled, swap("*settled.reached, ", ""))),
-    plant("a line that does not bill is no sign of a vend", (settling.Settling._healed, swap("map(self._signed, settled.signs)", "()"))),
+    plant("a line that does not bill is no sign of a vend", (runner.Settling._healed, swap("map(self._signed, settled.signs)", "()"))),
     plant(
         "one file that cannot be read stops every day",
         (
-            settlement_files.read,
+            file_selection.read,
             before(
                 "    except (FileRefused, FileUnreadable) as error:",
                 "    except FileUnreadable as error:",
@@ -411,48 +402,48 @@ PLANTS = (
     ),
     plant(
         "a day is settled without its file that cannot be read",
-        (settling._check, swap("if of == day or", "if of == day and not refusal.unread or")),
+        (runner._check, swap("if of == day or", "if of == day and not refusal.unread or")),
     ),
     plant(
         "a file whose header cannot be read is of one day alone",
-        (settlement_files.Choice._beside, swap("isinstance(latest, Refusal)", "True")),
+        (file_selection.Choice._beside, swap("isinstance(latest, Refusal)", "True")),
     ),
     plant(
         "a file that breaks off behind its header may be of any day",
-        (settlement_files.Choice._why_no_header, swap("None if _key(one) in self._days else ", "")),
+        (file_selection.Choice._why_no_header, swap("None if _key(one) in self._days else ", "")),
     ),
     plant(
         "what is sold within a dead process's lease was sold after it",
-        (sold.Sold.of.__func__, swap("sale.send_ended_at or sale.lease_until", "sale.send_ended_at or sale.created_at")),
+        (sale_summary.Sold.of.__func__, swap("sale.send_ended_at or sale.lease_until", "sale.send_ended_at or sale.created_at")),
     ),
     plant(
         "a day that was refused is forgotten",
-        (settling.Settling._unsettled, swap("return sorted(days)", "return sorted(days - {*await self._papers.refused()})")),
+        (runner.Settling._unsettled, swap("return sorted(days)", "return sorted(days - {*await self._papers.refused()})")),
     ),
     plant("a closure covers whatever the difference becomes", (closures.is_covered, before("    if SEEN in held", "    return True"))),
-    plant("a settlement line is no evidence", (settling.Settling._healed, swap("sorted(settled.proofs, key=_in_order)", "()"))),
+    plant("a settlement line is no evidence", (runner.Settling._healed, swap("sorted(settled.proofs, key=_in_order)", "()"))),
     # Retention
-    plant("a tombstone frees its key", (retention.tombstone_of, swap("id=sale.id", "id=sale.request_id"))),
+    plant("a tombstone frees its key", (rules.tombstone_of, swap("id=sale.id", "id=sale.request_id"))),
     plant(
         "an open sale is cleaned",
-        (retention.hold, swap("if sale.open is not None or sale.is_unfinished or sale.unannounced:", "if False:")),
-        (retaining.Retaining.needed, swap("unsettled |= days", "pass")),
+        (rules.hold, swap("if sale.open is not None or sale.is_unfinished or sale.unannounced:", "if False:")),
+        (run.Retaining.needed, swap("unsettled |= days", "pass")),
     ),
-    plant("a sale that an open difference names is cleaned", (retention.hold, swap("if sale.id in named:", "if False:"))),
+    plant("a sale that an open difference names is cleaned", (rules.hold, swap("if sale.id in named:", "if False:"))),
     plant(
         "an erasure is a visible change",
-        (retention.erased, swap("erased_at=sale.erased_at or at", "erased_at=sale.erased_at or at, version=sale.version + 1")),
+        (rules.erased, swap("erased_at=sale.erased_at or at", "erased_at=sale.erased_at or at, version=sale.version + 1")),
     ),
-    plant("a raw answer outlasts the erasure", (retention._answer, swap('body=b""', "body=answer.body"))),
-    plant("a run goes past what it was cut short in", (retaining._Run._page, swap("last, place, PAGE", 'last, place or (last, ""), PAGE'))),
+    plant("a raw answer outlasts the erasure", (rules._answer, swap('body=b""', "body=answer.body"))),
+    plant("a run goes past what it was cut short in", (run._Run._page, swap("last, place, PAGE", 'last, place or (last, ""), PAGE'))),
     plant(
         "what is held is forgotten",
-        (retaining._Run._keep_page, swap("held=frozenset(held), waiting={**self.progress.waiting, step: waiting}, ", "")),
+        (run._Run._keep_page, swap("held=frozenset(held), waiting={**self.progress.waiting, step: waiting}, ", "")),
     ),
     plant(
         "a retired sale is a stranger to settlement",
         (
-            settling.Settling._named_by,
+            runner.Settling._named_by,
             swap("[sale for sales in named for sale in sales]", '[sale for sales in named for sale in sales if hasattr(sale, "order")]'),
         ),
     ),
@@ -460,7 +451,7 @@ PLANTS = (
     plant(
         "a change writes a record as this code has it",
         (
-            document.updated,
+            transaction_documents.updated,
             swap(
                 '{**stored, "record": {**stored["record"]}}',
                 '{**stored, "record": {name: item for name, item in stored["record"].items() if name in _SALE_FIELDS}}',

@@ -7,10 +7,14 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from shared.identifiers import account_key
-from shared.prevend import Prevend
-from shared.sold import Sold
-from shared.store import (
+from shared.domain.identifiers import account_key
+from shared.domain.prevend import Prevend
+from shared.domain.sale_summary import Sold
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import SHARDS, Open, State, Transaction, shard_name
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, VasType
+from shared.ports.store import (
     CONTROLS,
     CONTROLS_WITHIN,
     MOST_ALIKE,
@@ -23,10 +27,6 @@ from shared.store import (
     StoreUnavailable,
     UnreadableRecord,
 )
-from shared.tombstone import Tombstone
-from shared.transaction import SHARDS, Open, State, Transaction, shard_name
-from shared.unread import Unread
-from shared.vas import Mode, VasType
 from tests.simulation.faults import READ, WRITE, Call, Fault
 from tests.simulation.goods import id_on_record
 from tests.simulation.newer_code import NewerCode
@@ -65,7 +65,7 @@ class Watch(NamedTuple):
 
 
 class Store:
-    """Sales, prevends and papers in memory. Implements `shared.store.Books`.
+    """Sales, prevends and papers in memory. Implements `shared.ports.store.Books`.
 
     `older_index`: sales are kept as older code does, whose index for the duplicate guard holds those that wait for nothing but their
     announcement.

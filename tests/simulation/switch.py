@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 from msgspec import json
 
 from shared.config import AmountCheck
-from shared.mobilemart.answers import Heard, NoReply, Reply
-from shared.mobilemart.wire import Call as Request
-from shared.vas import VasType
+from shared.domain.vas import VasType
+from shared.mobilemart.requests import Call as Request
+from shared.mobilemart.responses import Heard, NoReply, Reply
 from tests.simulation import contrary
 from tests.simulation.character import Character, Manner
 from tests.simulation.faults import EXCHANGE, Call, Fault

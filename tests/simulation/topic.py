@@ -5,9 +5,9 @@ from random import Random
 from types import coroutine
 from typing import Any, NamedTuple
 
-from shared.ports import EventsUnavailable
-from shared.shown import event_id
-from shared.transaction import EventName, State, Transaction
+from shared.domain.transaction import EventName, State, Transaction
+from shared.ports.supplier import EventsUnavailable
+from shared.schemas.responses import event_id
 from tests.simulation.faults import PUBLISH, Call, Fault
 
 PUBLISHED = Call("events.publish", *PUBLISH)
@@ -24,7 +24,7 @@ class Message(NamedTuple):
 
 
 class Topic:
-    """Implements `shared.ports.Events`."""
+    """Implements `shared.ports.supplier.Events`."""
 
     __slots__ = ("_heard", "messages")
 

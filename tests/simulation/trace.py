@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from shared import logs
-from shared.transaction import Transaction
-from shared.vending import Purchased
+from shared.domain.transaction import Transaction
+from shared.lib import logs
+from shared.vending.purchasing import Purchased
 
 
 class Trace:

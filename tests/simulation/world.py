@@ -6,23 +6,23 @@ from functools import cache, cached_property
 from random import Random
 from typing import Any, Final
 
-from shared.brake import Brake
-from shared.erasing import Erasing
-from shared.identifiers import Caller
-from shared.matching import Readings
+from shared.domain.identifiers import Caller
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import EventName, State, Transaction, business_day
+from shared.domain.vas import Mode, VasType
 from shared.mobilemart.client import Settings
 from shared.mobilemart.settlement_writer import Form
-from shared.operating import Operating
-from shared.ports import Rules
-from shared.reconciling import Sweeping
-from shared.retention import Retention
-from shared.settlement_files import FilesUnavailable
-from shared.settling import NoBusinessDay, Settled, Settling
-from shared.store import StoreUnavailable
-from shared.tombstone import Tombstone
-from shared.transaction import EventName, State, Transaction, business_day
-from shared.vas import Mode, VasType
-from shared.vending import Vending
+from shared.ports.store import StoreUnavailable
+from shared.ports.supplier import Rules
+from shared.retention.erasure import Erasing
+from shared.retention.rules import Retention
+from shared.settlement.file_selection import FilesUnavailable
+from shared.settlement.matching import Readings
+from shared.settlement.runner import NoBusinessDay, Settled, Settling
+from shared.vending.circuit_breaker import Brake
+from shared.vending.operator_actions import Operating
+from shared.vending.purchasing import Vending
+from shared.vending.sweep import Sweeping
 from tests.simulation import evidence, invariants, operators
 from tests.simulation.callers import Shopper
 from tests.simulation.character import Character

@@ -6,14 +6,14 @@ Faults strike again meanwhile. What is still needed of a sale stays: there is a 
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.closures import OPEN
-from shared.erasing import Person
-from shared.settled_day import Kind
-from shared.settlement_files import FilesUnavailable
-from shared.settlement_papers import day_marks
-from shared.store import Conflict, LookupBy, PaperKind, SaleRetired, StoreUnavailable
-from shared.transaction import Transaction, business_day
-from shared.vas import Mode, Order
+from shared.domain.closures import OPEN
+from shared.domain.transaction import Transaction, business_day
+from shared.domain.vas import Mode, Order
+from shared.ports.store import Conflict, LookupBy, PaperKind, SaleRetired, StoreUnavailable
+from shared.retention.erasure import Person
+from shared.settlement.file_selection import FilesUnavailable
+from shared.settlement.repository import day_marks
+from shared.settlement.settled_day import Kind
 from tests.simulation import invariants, operators
 from tests.simulation.character import NAMED_BY_OUR_ID
 from tests.simulation.files import lines_of

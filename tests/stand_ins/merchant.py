@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
+from shared.domain.vas import Order
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, Scenario, Service, Simulator
-from shared.vas import Order
 
 PURCHASE_PATHS = {
     Service.UTILITY: "/v1/utility/purchase",

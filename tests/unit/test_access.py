@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from shared.mobilemart import access
-from shared.mobilemart.access import Access, AccessToken, Credentials
-from shared.mobilemart.answers import SAYS_SIMULATED, Heard, NoReply
-from shared.mobilemart.wire import Call, token_call
-from shared.outcome import Reason, Rejected
-from shared.vas import Mode
+from shared.domain.outcome import Reason, Rejected
+from shared.domain.vas import Mode
+from shared.mobilemart import access_token
+from shared.mobilemart.access_token import Access, AccessToken, Credentials
+from shared.mobilemart.requests import Call, token_call
+from shared.mobilemart.responses import SAYS_SIMULATED, Heard, NoReply
 from tests.logged import logged
 from tests.unit.test_wire_answers import answer, html, problem
 
@@ -170,8 +170,8 @@ async def test_credentials_that_hang_end_after_ten_seconds(monkeypatch: pytest.M
         await asyncio.Event().wait()
         raise AssertionError
 
-    assert access.CREDENTIALS_SECONDS == 10
-    monkeypatch.setattr(access, "CREDENTIALS_SECONDS", 0.01)
+    assert access_token.CREDENTIALS_SECONDS == 10
+    monkeypatch.setattr(access_token, "CREDENTIALS_SECONDS", 0.01)
     world = World(granted())
     waiting = Access(world.ask, hang, lambda: NOW, Mode.LIVE).token()
     assert await asyncio.wait_for(waiting, 1) == Rejected(Reason.TEMPORARILY_UNAVAILABLE, "credentials not read")

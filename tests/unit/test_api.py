@@ -12,11 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from shared import api, logs, selling
 from shared.config import load
-from shared.problem import Fault, Problem
-from shared.store import StoreUnavailable
-from shared.vending import Purchased
+from shared.lib import logs
+from shared.ports.store import StoreUnavailable
+from shared.schemas.problems import Fault, Problem
+from shared.vending.purchasing import Purchased
+from shared.web import middleware, sales
 from tests.sales import NOON, in_doubt, vended, vending
 
 CONFIG = load({"ENVIRONMENT": "local", "MOBILEMART_LIVE_INTEGRATION": "false", "TRANSACTION_STORE": "sqlite:///none"}, "purchase")
@@ -24,7 +25,7 @@ CONFIG = load({"ENVIRONMENT": "local", "MOBILEMART_LIVE_INTEGRATION": "false", "
 
 def client_of(handler, mounted_at: str = "") -> httpx.AsyncClient:
     """A client of a function, mounted where a host likes."""
-    endpoint = api.answers_problems(CONFIG)(handler)
+    endpoint = middleware.answers_problems(CONFIG)(handler)
     routes = [Mount(mounted_at, routes=[Route("/{path:path}", endpoint, methods=["GET", "POST"])])]
     return httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=routes)), base_url="http://function")
 
@@ -55,7 +56,7 @@ async def test_a_refusal_that_cannot_be_written_is_a_problem_too(caplog):
 
 
 async def test_a_body_that_drips_is_not_waited_for_longer_than_a_body_may_take(monkeypatch):
-    monkeypatch.setattr(api, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(middleware, "BODY_SECONDS", 0.05)
 
     async def dripping():
         while True:
@@ -63,7 +64,7 @@ async def test_a_body_that_drips_is_not_waited_for_longer_than_a_body_may_take(m
             await asyncio.sleep(0.01)
 
     async def reading(request: Request) -> Response:
-        return api.answer(dict(await api.json_object(request)))
+        return middleware.answer(dict(await middleware.json_object(request)))
 
     response = await client_of(reading).post("/x", content=dripping(), headers={"content-type": "application/json"})
 
@@ -76,7 +77,7 @@ def test_a_query_of_ever_so_many_names_takes_no_longer_for_each():
         request = Request({"type": "http", "query_string": "&".join(f"n{name}" + "=" for name in range(names)).encode(), "headers": []})
         began = time.perf_counter()
         with pytest.raises(Problem):
-            api.query(request, "day")
+            middleware.query(request, "day")
         return time.perf_counter() - began
 
     assert min(seconds(8_000) for _ in range(3)) < 64 * min(seconds(500) for _ in range(3))  # sixteen times as many; each with each: 256
@@ -93,7 +94,7 @@ async def test_a_store_that_is_away_is_a_problem_under_the_same_key(caplog):
 
 async def test_a_function_knows_its_paths_wherever_it_is_mounted():
     async def told(request: Request) -> Response:
-        return api.answer(list(api.path(request)))
+        return middleware.answer(list(middleware.path(request)))
 
     for mounted_at in ("", "/purchase", "/api/purchase"):
         assert (await client_of(told, mounted_at).get(f"{mounted_at}/transactions/7c9e")).json() == ["transactions", "7c9e"]
@@ -101,7 +102,7 @@ async def test_a_function_knows_its_paths_wherever_it_is_mounted():
 
 async def test_a_location_leads_back_to_where_the_function_is_mounted():
     async def buying(request: Request) -> Response:
-        return selling.purchased(request, Purchased(in_doubt(), replayed=False), NOON, CONFIG)
+        return sales.purchased(request, Purchased(in_doubt(), replayed=False), NOON, CONFIG)
 
     response = await client_of(buying, "/purchase").post("/purchase/utility")
     assert response.headers["location"] == f"/purchase/transactions/{in_doubt().id}"
@@ -117,7 +118,7 @@ async def test_a_location_leads_back_to_where_the_function_is_mounted():
 )
 async def test_whatever_is_not_known_to_have_ended_is_202_in_doubt(sold, wait):
     async def buying(request: Request) -> Response:
-        return selling.purchased(request, sold, NOON.replace(second=1), CONFIG)
+        return sales.purchased(request, sold, NOON.replace(second=1), CONFIG)
 
     response = await client_of(buying).post("/utility")
     assert (response.status_code, response.json()["state"], response.json()["receipt"]) == (202, "in_doubt", None)
@@ -127,7 +128,7 @@ async def test_whatever_is_not_known_to_have_ended_is_202_in_doubt(sold, wait):
 async def test_a_vended_sale_is_the_same_bytes_now_and_later():
     async def buying(request: Request) -> Response:
         replayed = request.method == "GET"
-        return selling.purchased(request, Purchased(vended(), replayed=replayed), NOON.replace(year=2027) if replayed else NOON, CONFIG)
+        return sales.purchased(request, Purchased(vended(), replayed=replayed), NOON.replace(year=2027) if replayed else NOON, CONFIG)
 
     client = client_of(buying)
     first, again = await client.post("/utility"), await client.get("/utility")
@@ -139,7 +140,7 @@ async def test_requests_at_once_do_not_share_their_traces():
     async def traced(request: Request) -> Response:
         await asyncio.sleep(0)
         record = logging.makeLogRecord({"name": "tests", "msg": "said", "levelname": "INFO"})
-        return api.answer(json.loads(logs.JsonFormatter().format(record)))
+        return middleware.answer(json.loads(logs.JsonFormatter().format(record)))
 
     client, traces = client_of(traced), [f"{number:032x}" for number in range(1, 6)]
     said = await asyncio.gather(*(client.get("/x", headers={"traceparent": f"00-{trace}-{1:016x}-01"}) for trace in traces))
@@ -149,7 +150,7 @@ async def test_requests_at_once_do_not_share_their_traces():
 @pytest.mark.parametrize(("ahead", "form"), [(10, "text/html"), (9_000, "application/json")])
 async def test_of_what_a_client_accepts_only_the_first_is_read(ahead, form):
     async def preferred(request: Request) -> Response:
-        return api.answer(api.accepted(request, "application/json", "text/html"))
+        return middleware.answer(middleware.accepted(request, "application/json", "text/html"))
 
     response = await client_of(preferred).get("/x", headers={"Accept": "a/b, " * ahead + "text/html"})
     assert response.json() == form

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.bodies import PURCHASES, Body, Limits, VoucherOrder, invalid, prevend_order, purchase_request, valid
-from shared.decisions import resolution
-from shared.identifiers import Caller, fingerprint
-from shared.money import Money
-from shared.problem import Problem
-from shared.vas import Order, VasType
+from shared.domain.identifiers import Caller, fingerprint
+from shared.domain.money import Money
+from shared.domain.vas import Order, VasType
+from shared.schemas.operator_requests import resolution
+from shared.schemas.problems import Problem
+from shared.schemas.requests import PURCHASES, Body, Limits, VoucherOrder, invalid, prevend_order, purchase_request, valid
 
 LIMITS = Limits(Money(100), Money(500_000))
 CALLER = Caller("https://issuer.example", "user-1")

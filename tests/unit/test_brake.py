@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from shared.brake import ITSELF, Brake, Pause
-from shared.outcome import Reason, Receipt, Rejected, Unknown, Vended
-from shared.store import Conflict, Paper, StoreUnavailable, UnreadableRecord
-from shared.vas import Mode, VasType
+from shared.domain.outcome import Reason, Receipt, Rejected, Unknown, Vended
+from shared.domain.vas import Mode, VasType
+from shared.ports.store import Conflict, Paper, StoreUnavailable, UnreadableRecord
+from shared.vending.circuit_breaker import ITSELF, Brake, Pause
 from tests.logged import logged
 from tests.stepping import boundary, run
 

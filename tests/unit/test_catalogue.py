@@ -1,10 +1,10 @@
 import pytest
 from msgspec import structs
 
-from shared.catalogue import Product, fitted
-from shared.money import Money
-from shared.outcome import Reason, Rejected
-from shared.vas import Order, VasType
+from shared.domain.catalogue import Product, fitted
+from shared.domain.money import Money
+from shared.domain.outcome import Reason, Rejected
+from shared.domain.vas import Order, VasType
 
 FIXED = Product(VasType.AIRTIME, "fixed", "R50", fixed_amount=True, amount=Money(5000))
 OPEN = Product(VasType.AIRTIME, "open", "Any", minimum_amount=Money(200), maximum_amount=Money(50_000))

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
+from shared.domain.money import Money
+from shared.domain.outcome import Charge
 from shared.mobilemart.charges import quotes_units, read_charges, recovers_all
-from shared.money import Money
-from shared.outcome import Charge
 
 AMOUNT = Money(10_000)
 

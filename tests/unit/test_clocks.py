@@ -5,16 +5,16 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.brake import Brake
-from shared.clocks import Moment
-from shared.identifiers import transaction_id
-from shared.outcome import Answer, NoSuchTransaction, Reason, Rejected, Reprint, Unknown
-from shared.reconciling import Sweeping
-from shared.shown import state_shown
-from shared.store import Paper, PaperKind
-from shared.transaction import HistoryEntry, State, no_earlier, noted, put_off, sent_until, tried
-from shared.vas import Mode, VasType
-from shared.vending import RequestInProgress, Vending
+from shared.domain.identifiers import transaction_id
+from shared.domain.outcome import Answer, NoSuchTransaction, Reason, Rejected, Reprint, Unknown
+from shared.domain.transaction import HistoryEntry, State, no_earlier, noted, put_off, sent_until, tried
+from shared.domain.vas import Mode, VasType
+from shared.lib.clocks import Moment
+from shared.ports.store import Paper, PaperKind
+from shared.schemas.responses import state_shown
+from shared.vending.circuit_breaker import Brake
+from shared.vending.purchasing import RequestInProgress, Vending
+from shared.vending.sweep import Sweeping
 from tests.stepping import CALLER, START, World, delivered, electricity, one_by_one, run
 
 MOST_CLAIMS = 1_000

@@ -5,15 +5,15 @@ from datetime import UTC, date, datetime
 import pytest
 from msgspec import structs
 
-from shared import closures
-from shared.brake import Brake
-from shared.matching import ONE_DAY
-from shared.operating import Operating
-from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.reports import Reporting
-from shared.store import PaperKind
-from shared.transaction import claimed_twice
-from shared.vas import Mode
+from shared.domain import closures
+from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.transaction import claimed_twice
+from shared.domain.vas import Mode
+from shared.ports.store import PaperKind
+from shared.settlement.matching import ONE_DAY
+from shared.settlement.reporting import Reporting
+from shared.vending.circuit_breaker import Brake
+from shared.vending.operator_actions import Operating
 from tests.archive import Archive, bill
 from tests.stepping import START, electricity, one_by_one, run
 

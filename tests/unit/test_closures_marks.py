@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.closures import CLOSED, OPEN, SEEN, is_covered, mark, reopened, shown
+from shared.domain.closures import CLOSED, OPEN, SEEN, is_covered, mark, reopened, shown
 
 OURS = {"state": "vended", "amountCents": 10_000, "alsoHeldBy": "b" * 32, "requestId": "r-1", "day": "2026-05-01"}
 THEIRS = {

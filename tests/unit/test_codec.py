@@ -6,9 +6,9 @@ from enum import StrEnum
 
 import pytest
 
-from shared.money import Money
+from shared.domain.money import Money
+from shared.lib.value import Kept, Value, is_new_word
 from shared.store.codec import MALFORMED, codec, field_codecs, record_codec, required_fields, unknown
-from shared.value import Kept, Value, is_new_word
 
 
 class Colour(StrEnum):

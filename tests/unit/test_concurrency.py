@@ -5,8 +5,8 @@ import inspect
 
 import pytest
 
-from shared.concurrency import Pace, PacedSupplier, each
-from shared.outcome import NoAnswer, RawAnswer, Reprint
+from shared.domain.outcome import NoAnswer, RawAnswer, Reprint
+from shared.lib.concurrency import Pace, PacedSupplier, each
 from tests.sales import NOON, in_doubt
 
 SLOWEST, RECOVERY = 1 / 16, 1 / 50  # of the configured rate

@@ -23,8 +23,8 @@ from shared.config import (
     SupplierSecrets,
     load,
 )
-from shared.money import Money
-from shared.vas import Mode
+from shared.domain.money import Money
+from shared.domain.vas import Mode
 
 CLIENT_ID = "projects/p/secrets/mobilemart-client-id/versions/latest"
 CLIENT_SECRET = "projects/p/secrets/mobilemart-client-secret/versions/7"

@@ -3,10 +3,10 @@
 import pytest
 from msgspec import structs
 
-from shared.contradiction import discrepancies
-from shared.outcome import Reason, Rejected
-from shared.store import Paper
-from shared.transaction import HistoryEntry
+from shared.domain.outcome import Reason, Rejected
+from shared.domain.transaction import HistoryEntry
+from shared.ports.store import Paper
+from shared.vending.contradictions import discrepancies
 from tests.sales import METER, NOON, PINNED_ORDER, PINNED_RECEIPT, RECEIPT, ended, rejected, vended, vending
 
 

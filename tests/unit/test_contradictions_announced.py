@@ -5,10 +5,10 @@ from itertools import permutations
 from msgspec import structs
 
 from shared.config import ConsumerDetails
-from shared.outcome import Answer, Receipt, TokensDue, Vended
-from shared.shown import event_body, event_id
-from shared.store.document import transaction_document, transaction_of
-from shared.transaction import EventName, after, each_contradiction
+from shared.domain.outcome import Answer, Receipt, TokensDue, Vended
+from shared.domain.transaction import EventName, after, each_contradiction
+from shared.schemas.responses import event_body, event_id
+from shared.store.transaction_documents import transaction_document, transaction_of
 from tests.stepping import World, delivered, electricity, run
 
 PENDING = Vended(Receipt(supplier_transaction_id="supplier-00000001", tokens_due=TokensDue.PENDING))

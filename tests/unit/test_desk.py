@@ -7,19 +7,19 @@ from uuid import uuid4
 import pytest
 from msgspec import structs
 
-from shared import decisions
-from shared.brake import Brake, Pause
-from shared.concurrency import each
-from shared.desk import _paused
-from shared.operating import DiscrepancyClosed, DiscrepancyUnknown, Operating, Selling
-from shared.ports import Rules
-from shared.problem import Problem
-from shared.reports import LISTED, Reporting
-from shared.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.domain.transaction import REVEALED, State, business_day
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, VasType
+from shared.lib.concurrency import each
+from shared.ports.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.ports.supplier import Rules
+from shared.schemas import operator_requests
+from shared.schemas.problems import Problem
+from shared.settlement.reporting import LISTED, Reporting
 from shared.store.sqlite import SqliteStore
-from shared.transaction import REVEALED, State, business_day
-from shared.unread import Unread
-from shared.vas import Mode, VasType
+from shared.vending.circuit_breaker import Brake, Pause
+from shared.vending.operator_actions import DiscrepancyClosed, DiscrepancyUnknown, Operating, Selling
+from shared.web.backoffice import _paused
 from tests.logged import logged
 from tests.sales import ORDER, vended
 
@@ -137,7 +137,7 @@ async def test_the_days_that_are_listed_are_the_last_ones(store):
 
 def test_an_unknown_decision_is_refused_in_our_words():
     with pytest.raises(Problem) as refused:
-        decisions.closure({"decision": "ignored", "note": "Why."})
+        operator_requests.closure({"decision": "ignored", "note": "Why."})
     (fault,) = refused.value.members["errors"]
     assert (fault["field"], fault["message"]) == ("decision", "must be 'accepted', 'written-off' or 'corrected'")
 
@@ -258,7 +258,8 @@ NOTE = {
 
 
 @pytest.mark.parametrize(
-    ("body", "name"), [(decisions.ResolutionBody, "note"), (decisions.ClosureBody, "note"), (decisions.SellingBody, "reason")]
+    ("body", "name"),
+    [(operator_requests.ResolutionBody, "note"), (operator_requests.ClosureBody, "note"), (operator_requests.SellingBody, "reason")],
 )
 def test_the_schema_says_what_a_note_may_hold(body, name):
     schema = body.model_json_schema()["properties"][name]
@@ -276,10 +277,10 @@ def test_the_schema_says_what_a_note_may_hold(body, name):
 
 
 def test_the_schema_says_what_else_operators_may_send():
-    said = decisions.ResolutionBody.model_json_schema()["properties"]
+    said = operator_requests.ResolutionBody.model_json_schema()["properties"]
     assert (said["version"]["minimum"], said["tokens"]["anyOf"][0]["maxItems"]) == (1, 20)
     assert said["tokens"]["anyOf"][0]["items"]["maxLength"] == 40
-    paused = decisions.SellingBody.model_json_schema()["properties"]
+    paused = operator_requests.SellingBody.model_json_schema()["properties"]
     assert paused["paused"]["maxItems"] == 10 and set(VasType) < set(paused["paused"]["items"]["enum"])
     assert paused["until"]["anyOf"][0] == {"format": "date-time", "type": "string"}
 
@@ -294,13 +295,13 @@ WHY = {"note": "Why."}
 
 
 def test_a_decision_on_a_sale_is_read_as_it_was_sent():
-    read = decisions.resolution({"version": 3, "state": "vended", "tokens": ["1234 5678"], **WHY})
+    read = operator_requests.resolution({"version": 3, "state": "vended", "tokens": ["1234 5678"], **WHY})
     assert (read.version, read.state, read.tokens, read.note) == (3, State.VENDED, ("1234 5678",), "Why.")
-    added = decisions.resolution({"version": 1, "tokens": [], **WHY})
+    added = operator_requests.resolution({"version": 1, "tokens": [], **WHY})
     assert (added.state, added.tokens) == (None, ())
-    refused = decisions.resolution({"version": 1, "state": "rejected", **WHY})
+    refused = operator_requests.resolution({"version": 1, "state": "rejected", **WHY})
     assert (refused.state, refused.tokens) == (State.REJECTED, None)
-    assert decisions.closure({"decision": "written-off", **WHY}) == ("written-off", "Why.")
+    assert operator_requests.closure({"decision": "written-off", **WHY}) == ("written-off", "Why.")
 
 
 @pytest.mark.parametrize(
@@ -315,7 +316,7 @@ def test_a_decision_on_a_sale_is_read_as_it_was_sent():
     ],
 )
 def test_a_decision_that_says_nothing_or_too_much_is_refused(body, told):
-    said = faults(decisions.resolution, {**body, **WHY})
+    said = faults(operator_requests.resolution, {**body, **WHY})
     assert said.keys() == told.keys() and all(message in (None, said[field]) for field, message in told.items())
 
 
@@ -329,9 +330,9 @@ def test_a_decision_that_says_nothing_or_too_much_is_refused(body, told):
 def test_a_token_is_letters_or_digits_in_groups(token, is_one):
     body = {"version": 1, "tokens": [token], **WHY}
     if is_one:
-        assert decisions.resolution(body).tokens == (token,)
+        assert operator_requests.resolution(body).tokens == (token,)
     else:
-        assert set(faults(decisions.resolution, body)) == {"tokens.0"}
+        assert set(faults(operator_requests.resolution, body)) == {"tokens.0"}
 
 
 @pytest.mark.parametrize(
@@ -344,9 +345,9 @@ def test_a_token_is_letters_or_digits_in_groups(token, is_one):
 def test_a_note_says_why_in_up_to_500_characters(note, is_one):
     body = {"decision": "accepted", "note": note}
     if is_one:
-        assert decisions.closure(body) == ("accepted", note)
+        assert operator_requests.closure(body) == ("accepted", note)
     else:
-        assert set(faults(decisions.closure, body)) == {"note"}
+        assert set(faults(operator_requests.closure, body)) == {"note"}
 
 
 @pytest.mark.parametrize(
@@ -367,12 +368,12 @@ def test_a_note_says_why_in_up_to_500_characters(note, is_one):
 def test_a_pause_ends_at_a_moment_ahead_or_when_somebody_says_so(until, read):
     body = {"paused": ["electricity", "utility", "data"], "reason": "Why.", **({} if until is None else {"until": until})}
     if isinstance(read, str):
-        assert faults(decisions.selling, body, AT) == {"until": read}
+        assert faults(operator_requests.selling, body, AT) == {"until": read}
     else:
-        assert decisions.selling(body, AT) == (frozenset({VasType.UTILITY, VasType.DATA}), "Why.", read)
+        assert operator_requests.selling(body, AT) == (frozenset({VasType.UTILITY, VasType.DATA}), "Why.", read)
 
 
 def test_a_pause_names_services():
-    assert set(faults(decisions.selling, {"paused": ["gas"], "reason": "Why."}, AT)) == {"paused.0"}
-    assert set(faults(decisions.selling, {"paused": ["data"] * 11, "reason": "Why."}, AT)) == {"paused"}
-    assert decisions.selling({"paused": ["data"] * 10, "reason": "Why."}, AT)[0] == frozenset({VasType.DATA})
+    assert set(faults(operator_requests.selling, {"paused": ["gas"], "reason": "Why."}, AT)) == {"paused.0"}
+    assert set(faults(operator_requests.selling, {"paused": ["data"] * 11, "reason": "Why."}, AT)) == {"paused"}
+    assert operator_requests.selling({"paused": ["data"] * 10, "reason": "Why."}, AT)[0] == frozenset({VasType.DATA})

@@ -5,17 +5,17 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared import closures
-from shared.differences import SEVERITY, Differences
-from shared.identifiers import hashed
-from shared.matching import DayView, Filed, Readings, match
+from shared.domain import closures
+from shared.domain.identifiers import hashed
+from shared.domain.transaction import State
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_file import SettlementFile, Total
 from shared.mobilemart.settlement_writer import written
-from shared.settled_day import Kind, Severity
-from shared.transaction import State
-from shared.unread import Unread
-from shared.vas import Mode, VasType
-from shared.withdrawn import Past
+from shared.settlement.discrepancies import SEVERITY, Differences
+from shared.settlement.matching import DayView, Filed, Readings, match
+from shared.settlement.settled_day import Kind, Severity
+from shared.settlement.withdrawn_lines import Past
 from tests.unit.test_settlement import BEFORE, DAY, GUID, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, doubtful, line, sale
 
 MINUTE = timedelta(minutes=1)

@@ -12,14 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from shared.identifiers import Caller
-from shared.money import Money
-from shared.outcome import Consumer, RawAnswer, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.prevend import Prevend
-from shared.sold import Sold
-from shared.store import LookupBy, StoreUnavailable, UnreadableRecord
+from shared.domain.identifiers import Caller
+from shared.domain.money import Money
+from shared.domain.outcome import Consumer, RawAnswer, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.prevend import Prevend
+from shared.domain.sale_summary import Sold
+from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.transaction import EventName, HistoryEntry, State, Transaction, with_open
+from shared.domain.vas import Mode, Order, VasType
+from shared.ports.store import LookupBy, StoreUnavailable, UnreadableRecord
 from shared.store.codec import EARLIEST_YEAR, LATEST_YEAR, MALFORMED, codec, meet, unknown
-from shared.store.document import (
+from shared.store.protobuf import document_of, fill
+from shared.store.sqlite import _json
+from shared.store.transaction_documents import (
     PREVEND_KEPT,
     SETTLED_BY,
     lookup_key,
@@ -32,11 +37,6 @@ from shared.store.document import (
     transaction_update,
     updated,
 )
-from shared.store.protobuf import document_of, fill
-from shared.store.sqlite import _json
-from shared.sts import StsToken, TokenKind
-from shared.transaction import EventName, HistoryEntry, State, Transaction, with_open
-from shared.vas import Mode, Order, VasType
 
 NOON = datetime(2026, 5, 1, 10, 0, 0, 123456, tzinfo=UTC)
 

@@ -5,12 +5,21 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.outcome import Reason, Rejected, Unknown
-from shared.sold import Sold
-from shared.store import LookupBy, UnreadableRecord, document
-from shared.store.document import lookup_key, lost_keys, sale_of, transaction_document, transaction_of, transaction_update, updated
-from shared.transaction import EventName, Open, State
-from shared.vas import Mode
+from shared.domain.outcome import Reason, Rejected, Unknown
+from shared.domain.sale_summary import Sold
+from shared.domain.transaction import EventName, Open, State
+from shared.domain.vas import Mode
+from shared.ports.store import LookupBy, UnreadableRecord
+from shared.store import transaction_documents
+from shared.store.transaction_documents import (
+    lookup_key,
+    lost_keys,
+    sale_of,
+    transaction_document,
+    transaction_of,
+    transaction_update,
+    updated,
+)
 from tests.newer import DOCUMENTS, FIELD, filled_sale
 from tests.sales import METER, NOON, RECEIPT, in_doubt, vended, vending
 
@@ -96,7 +105,7 @@ def test_the_keys_of_numbers_that_are_erased_are_lost_and_no_others():
 
 
 def test_a_sale_of_newer_code_is_named_once_by_a_process(monkeypatch, caplog):
-    monkeypatch.setattr(document, "_NAMED", set())
+    monkeypatch.setattr(transaction_documents, "_NAMED", set())
     sale = filled_sale(State.VENDED)
     newer = {**DOCUMENTS[State.VENDED], "open": {**DOCUMENTS[State.VENDED]["open"], FIELD: 5}}
     for _ in range(3):
@@ -126,13 +135,13 @@ def test_a_sale_that_cannot_be_read_without_its_id_being_known_has_none(changed)
 
 
 def test_a_purchase_writes_into_its_prevend_by_whom_it_was_used_and_no_more():
-    assert document.prevend_update("sale-1") == ({"record": {"used_by": "sale-1"}}, ["record.used_by"])
+    assert transaction_documents.prevend_update("sale-1") == ({"record": {"used_by": "sale-1"}}, ["record.used_by"])
 
 
 def test_what_settlement_reads_of_a_sale_is_all_that_it_compares():
     known = structs.replace(vended(), supplier_id="ANOTHER")
     whole, part = transaction_document(known), {}
-    for path in document.SETTLED_BY:
+    for path in transaction_documents.SETTLED_BY:
         holder, _, name = path.rpartition(".")
         held = whole[holder] if holder else whole
         if name in held:

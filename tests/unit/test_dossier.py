@@ -8,15 +8,15 @@ import pytest
 from msgspec import structs
 
 from shared.config import ConsumerDetails
-from shared.dossier import HIDDEN, dossier_body, found_body, harmless, retired_body, unread_dossier_body
-from shared.identifiers import Caller
-from shared.money import Money
-from shared.outcome import Answer, RawAnswer, Receipt, TokensDue, Unknown, Vended
-from shared.shown import transaction_body
-from shared.tombstone import Tombstone
-from shared.transaction import HistoryEntry, State, after, noted
-from shared.unread import Unread
-from shared.vas import Mode, VasType
+from shared.domain.identifiers import Caller
+from shared.domain.money import Money
+from shared.domain.outcome import Answer, RawAnswer, Receipt, TokensDue, Unknown, Vended
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import HistoryEntry, State, after, noted
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, VasType
+from shared.schemas.responses import transaction_body
+from shared.schemas.transaction_detail import HIDDEN, dossier_body, found_body, harmless, retired_body, unread_dossier_body
 from tests.sales import KEY_CHANGE, METER, NOON, RECEIPT, TOKEN, vending
 
 UUID = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"

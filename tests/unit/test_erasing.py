@@ -8,14 +8,14 @@ import pytest
 from msgspec import structs
 from starlette.requests import Request
 
-from shared import erasing
-from shared.erasing import Erased, Erasing, Person, Stayed
-from shared.erasures import erasures, retention
-from shared.outcome import Unknown
-from shared.problem import Problem
-from shared.retention import Hold, tombstone_of
-from shared.store import Conflict, LookupBy, Paper, PaperKind
-from shared.transaction import State
+from shared.domain.outcome import Unknown
+from shared.domain.transaction import State
+from shared.ports.store import Conflict, LookupBy, Paper, PaperKind
+from shared.retention import erasure
+from shared.retention.erasure import Erased, Erasing, Person, Stayed
+from shared.retention.rules import Hold, tombstone_of
+from shared.schemas.problems import Problem
+from shared.web.erasures import erasures, retention
 from tests.contract.test_store import METER, sale
 from tests.unit.test_retaining import (  # noqa: F401 -- fixtures
     SOLD_AT,
@@ -89,8 +89,8 @@ def test_whose_data_it_is_is_shown_nowhere():
     ],
 )
 async def test_how_far_one_request_goes(store, keeper, monkeypatch, sales, stay, asked, erased, stayed, more):  # noqa: F811
-    monkeypatch.setattr(erasing, "MOST_SALES", 3)
-    monkeypatch.setattr(erasing, "MOST_STAYED", 6)
+    monkeypatch.setattr(erasure, "MOST_SALES", 3)
+    monkeypatch.setattr(erasure, "MOST_STAYED", 6)
     made = await sell(store, sales)
     for number in stay:
         await named(store, made[number], number)
@@ -113,22 +113,22 @@ async def test_a_sale_with_nothing_personal_left_is_neither_erased_nor_stays(sto
 
 
 async def test_of_very_many_erasures_the_last_are_listed_newest_first(store, keeper, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(erasing, "MOST_LISTED", 3)
+    monkeypatch.setattr(erasure, "MOST_LISTED", 3)
     for number in range(5):
         await store.write_paper(PaperKind.CONTROLS, Paper(f"live-erasure-{number}", {"at": number}, "live-erasures"))
     assert [paper["at"] for paper in await keeper.erasures()] == [4, 3, 2]
 
 
 async def test_one_request_is_bounded_as_the_pages_say(store, keeper, monkeypatch):  # noqa: F811
-    docs = Path(erasing.__file__).parents[1] / "docs"
+    docs = Path(erasure.__file__).parents[1] / "docs"
     page, contract = (docs / "retention.md").read_text(), (docs / "contract.md").read_text()
     await sell(store, 1)
     calls = asked_of(store, monkeypatch, "lookup")
     assert len((await erase(keeper)).erased) == len(await keeper.erasures()) == 1
     most = calls[0][-1] - 1  # one more tells whether there are others
     assert f"At most {most} sales go at once" in page and f"At most {most} sales, newest first" in contract
-    assert f"up to {erasing.MOST_STAYED:,} of them" in page and f"the last {erasing.MOST_LISTED}, newest first" in contract
-    assert f"Sales of the last {erasing.SETTLED_WITHIN} days stay until their days are settled" in page
+    assert f"up to {erasure.MOST_STAYED:,} of them" in page and f"the last {erasure.MOST_LISTED}, newest first" in contract
+    assert f"Sales of the last {erasure.SETTLED_WITHIN} days stay until their days are settled" in page
 
 
 @pytest.mark.parametrize(

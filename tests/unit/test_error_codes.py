@@ -2,9 +2,9 @@
 
 import pytest
 
+from shared.domain.outcome import Reason
+from shared.domain.vas import VasType
 from shared.mobilemart.error_codes import CODES, NEVER_EVIDENCE, STATUSES, meaning
-from shared.outcome import Reason
-from shared.vas import VasType
 
 UNAVAILABLE, PRODUCT, BUSY = Reason.TEMPORARILY_UNAVAILABLE, Reason.PRODUCT_UNAVAILABLE, Reason.SUPPLIER_BUSY
 PREVEND, AMOUNT, MOBILE = Reason.PREVEND_REFUSED, Reason.AMOUNT_REFUSED, Reason.MOBILE_NUMBER_REFUSED

@@ -9,10 +9,10 @@ import aiohttp
 import httpx
 import pytest
 
-from shared.mobilemart import exchange
-from shared.mobilemart.answers import Reply
-from shared.mobilemart.exchange import Exchange
-from shared.mobilemart.wire import Call
+from shared.mobilemart import http_exchange
+from shared.mobilemart.http_exchange import Exchange
+from shared.mobilemart.requests import Call
+from shared.mobilemart.responses import Reply
 
 MEGABYTE = 1024 * 1024
 QUESTION, ORDER = Call("GET", "/v1/data/products"), Call("POST", "/v1/airtime/pinless", body=b"{}", content_type="application/json")
@@ -81,14 +81,14 @@ async def test_a_wait_for_a_connection_ends_in_time_though_long_ones_are_rounded
 
 
 async def test_an_address_is_remembered_only_where_it_names_nobody() -> None:
-    exchange._address.cache_clear()
+    http_exchange._address.cache_clear()
     for _ in range(3):
         request = await asked(Call("GET", "/v1/utility/prevend", query=(("meterNumber", "04123456789"),)))
         assert str(request.url) == "https://switch.example/v1/utility/prevend?meterNumber=04123456789"
-    assert exchange._address.cache_info().currsize == 0
+    assert http_exchange._address.cache_info().currsize == 0
     for _ in range(3):
         await asked(QUESTION)
-    assert exchange._address.cache_info()[:2] == (2, 1)
+    assert http_exchange._address.cache_info()[:2] == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,15 @@ async def test_an_answer_that_breaks_off_is_what_came_of_it_and_closed() -> None
 
 async def test_connections_have_no_limit_no_cookies_no_proxies_and_three_idle_seconds() -> None:
     roots = ssl.create_default_context()
-    async with exchange._session(roots) as session:
+    async with http_exchange._session(roots) as session:
         connector = session.connector
         assert isinstance(connector, aiohttp.TCPConnector)
         assert (connector.limit, connector._keepalive_timeout, connector._ssl) == (0, 3.0, roots)
-        assert (session.trust_env, type(session.cookie_jar), session._request_class) == (False, aiohttp.DummyCookieJar, exchange._Request)
+        assert (session.trust_env, type(session.cookie_jar), session._request_class) == (
+            False,
+            aiohttp.DummyCookieJar,
+            http_exchange._Request,
+        )
 
 
 async def test_a_request_goes_over_no_connection_on_which_more_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,11 +139,11 @@ async def test_a_request_goes_over_no_connection_on_which_more_was_said(monkeypa
         return connection
 
     monkeypatch.setattr(aiohttp.ClientRequest, "send", send)
-    request: Any = object.__new__(exchange._Request)
+    request: Any = object.__new__(http_exchange._Request)
     good: Any = SimpleNamespace(protocol=SimpleNamespace(should_close=False))
     assert await request.send(good) is good
     for protocol in (None, SimpleNamespace(should_close=True)):
         refusing: Any = SimpleNamespace(connection_key=None)
         with pytest.raises(aiohttp.ClientConnectorError) as refused:
-            await exchange._Request.send(refusing, SimpleNamespace(protocol=protocol))  # type: ignore[arg-type]
+            await http_exchange._Request.send(refusing, SimpleNamespace(protocol=protocol))  # type: ignore[arg-type]
         assert isinstance(refused.value.os_error, ConnectionResetError)

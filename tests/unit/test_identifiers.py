@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.identifiers import (
+from shared.domain.identifiers import (
     IDEMPOTENCY_KEY,
     Caller,
     account_key,
@@ -14,8 +14,8 @@ from shared.identifiers import (
     same_supplier_id,
     transaction_id,
 )
-from shared.money import Money
-from shared.vas import Mode, Order, VasType
+from shared.domain.money import Money
+from shared.domain.vas import Mode, Order, VasType
 
 CALLER = Caller("https://issuer.example", "user-1")
 ORDER = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id="p", meter_number="12345678901")

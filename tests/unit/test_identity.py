@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from starlette.datastructures import Headers
 
 from shared.config import Oidc, ScopeClaim
-from shared.identifiers import Caller
-from shared.identity import (
+from shared.domain.identifiers import Caller
+from shared.web.oidc import (
     IapOperator,
     IdentityUnavailable,
     MissingScope,
@@ -32,7 +32,7 @@ from shared.identity import (
     local_operator,
     operator,
 )
-from shared.signing_keys import KeysUnavailable, SigningKeys
+from shared.web.signing_keys import KeysUnavailable, SigningKeys
 
 AUDIENCE = "https://vas.example"
 ISSUER = "https://issuer.example/tenant"
@@ -742,7 +742,7 @@ async def test_a_token_that_was_found_good_is_refused_once_it_has_expired(verifi
     good = token(exp=60)
     await verifier.caller(bearing(good))
     later = datetime.now(UTC) + timedelta(seconds=60 + 31)
-    monkeypatch.setattr("shared.identity.time", SimpleNamespace(time=later.timestamp))
+    monkeypatch.setattr("shared.web.oidc.time", SimpleNamespace(time=later.timestamp))
     monkeypatch.setattr("jwt.api_jwt.datetime", SimpleNamespace(now=later.astimezone))
 
     assert await refused(verifier, good) == "the token has expired"
@@ -760,7 +760,7 @@ async def test_a_token_that_was_found_good_is_refused_once_its_key_is_no_longer_
 
 
 async def test_more_tokens_than_are_remembered_are_all_found_good(verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.identity._MOST_KNOWN", 2)
+    monkeypatch.setattr("shared.web.oidc._MOST_KNOWN", 2)
     tokens = [token(sub=f"wallet-{number}") for number in range(5)]
     for _ in range(2):
         assert [(await verifier.caller(bearing(each))).subject for each in tokens] == [f"wallet-{number}" for number in range(5)]
@@ -783,7 +783,7 @@ def asserting(*assertions: str) -> Headers:
 
 @pytest.fixture
 def iap(issuer: Issuer, http: httpx.AsyncClient, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> IapOperator:
-    monkeypatch.setattr("shared.identity.IAP_KEYS_URL", issuer.url)
+    monkeypatch.setattr("shared.web.oidc.IAP_KEYS_URL", issuer.url)
     return IapOperator(IAP_AUDIENCE, http, clock)
 
 

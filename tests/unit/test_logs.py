@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import logs
-from shared.logs import MASKED, REFUSED
-from shared.money import Money
-from shared.sts import StsToken, TokenKind, grouped
-from shared.vas import VasType
+from shared.domain.money import Money
+from shared.domain.sts_tokens import StsToken, TokenKind, grouped
+from shared.domain.vas import VasType
+from shared.lib import logs
+from shared.lib.logs import MASKED, REFUSED
 
 TOKEN = "00001111222233334444"
 PIN = "1234567890123456"
@@ -427,7 +427,7 @@ async def test_the_platforms_execution_id_joins_our_fields(tmp_path, monkeypatch
     monkeypatch.setenv("LOG_EXECUTION_ID", "true")
     (tmp_path / "main.py").write_text(
         "import functions_framework.aio\n"
-        "from shared import logs\n"
+        "from shared.lib import logs\n"
         "logs.configure()\n"
         "log = logs.logger(__name__)\n"
         "@functions_framework.aio.http\n"

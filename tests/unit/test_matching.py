@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.matching import DayView, Filed, Judged, MerchantId, Readings, Verdict, goes_to, match
+from shared.domain.transaction import State
+from shared.domain.unread import Unread
+from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import FileRefused, SettlementFile
 from shared.mobilemart.settlement_writer import written
-from shared.transaction import State
-from shared.unread import Unread
-from shared.vas import VasType
+from shared.settlement.matching import DayView, Filed, Judged, MerchantId, Readings, Verdict, goes_to, match
 from tests.unit.test_settlement import BEFORE, DAY, GUID, METER, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, doubtful, line, sale
 
 AFTER = NEXT + ONE_DAY

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.money import Money, money_from_rand
+from shared.domain.money import Money, money_from_rand
 
 
 @pytest.mark.parametrize("cents", [1.0, "100", True, None, Decimal(1)])

@@ -8,16 +8,21 @@ import pytest
 from msgspec import structs
 
 from shared.config import ConsumerDetails
-from shared.dossier import dossier_body, unread_dossier_body
-from shared.money import Money
-from shared.outcome import Answer, Charge, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.prevend import Prevend
-from shared.problem import of_refusal
-from shared.refusals import NEW_REASON
-from shared.shown import encoded, event_body, transaction_body, unread_body
-from shared.sold import Sold, seen
-from shared.store import UnreadableRecord
-from shared.store.document import (
+from shared.domain.money import Money
+from shared.domain.outcome import Answer, Charge, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.prevend import Prevend
+from shared.domain.sale_summary import Sold, seen
+from shared.domain.sts_tokens import StsToken, TokenKind, joined
+from shared.domain.transaction import EventName, HistoryEntry, State, Transaction, after, announced, not_found, noted, put_off, tried
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, VasType
+from shared.lib.value import Kept, Value, is_new_word, new_word
+from shared.ports.store import UnreadableRecord
+from shared.schemas.problems import of_refusal
+from shared.schemas.refusals import NEW_REASON
+from shared.schemas.responses import encoded, event_body, transaction_body, unread_body
+from shared.schemas.transaction_detail import dossier_body, unread_dossier_body
+from shared.store.transaction_documents import (
     prevend_document,
     prevend_of,
     prevend_update,
@@ -27,11 +32,6 @@ from shared.store.document import (
     transaction_update,
     updated,
 )
-from shared.sts import StsToken, TokenKind, joined
-from shared.transaction import EventName, HistoryEntry, State, Transaction, after, announced, not_found, noted, put_off, tried
-from shared.unread import Unread
-from shared.value import Kept, Value, is_new_word, new_word
-from shared.vas import Mode, VasType
 from tests import newer
 from tests.newer import DOCUMENTS, FIELD, NOON, OF_PREVENDS, OF_SALES, POINTS, PREVEND, TOKEN, WORD, decides, filled_sale, kept, written
 

@@ -6,17 +6,17 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.matching import ONE_DAY
-from shared.operating import DiscrepancyClosed, Operating
-from shared.paper_forms import _about
-from shared.report_csv import csv_of
-from shared.report_html import html_of
-from shared.reports import Reporting
-from shared.settlement_files import Refusal
-from shared.settling import NOT_READABLE
-from shared.sold import unsettled
-from shared.store import Paper, PaperKind, UnreadableRecord
-from shared.vas import Mode
+from shared.domain.sale_summary import unsettled
+from shared.domain.vas import Mode
+from shared.ports.store import Paper, PaperKind, UnreadableRecord
+from shared.settlement.document_forms import _about
+from shared.settlement.file_selection import Refusal
+from shared.settlement.matching import ONE_DAY
+from shared.settlement.reporting import Reporting
+from shared.settlement.runner import NOT_READABLE
+from shared.vending.operator_actions import DiscrepancyClosed, Operating
+from shared.web.report_csv import csv_of
+from shared.web.report_html import html_of
 from tests.newer import FIELD, POINTS, WORD
 from tests.stepping import one_by_one, run
 from tests.unit.test_settling import DAY, LATER, LOST, MORNING, NEXT, balanced, bill, sell, settle, world_at

@@ -13,9 +13,9 @@ from openapi_spec_validator import validate
 from local import openapi, problem_docs
 from local.openapi_schemas import refers, word_of
 from local.openapi_words import WORDS
-from shared.outcome import Reason
-from shared.problem import KINDS, Fault
-from shared.vas import PREVENDED, VasType
+from shared.domain.outcome import Reason
+from shared.domain.vas import PREVENDED, VasType
+from shared.schemas.problems import KINDS, Fault
 
 DOCUMENT = openapi.document()
 COMPONENTS = DOCUMENT["components"]

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.operating import Decision, DiscrepancyClosed, NothingToDecide, Operating, Outdated, TokensRefused, decided
-from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Vended
-from shared.sold import Sold
-from shared.store import Paper, PaperKind
-from shared.store.document import transaction_document, transaction_of
-from shared.transaction import EventName, State, after
-from shared.vas import Mode, Order, VasType
+from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Vended
+from shared.domain.sale_summary import Sold
+from shared.domain.transaction import EventName, State, after
+from shared.domain.vas import Mode, Order, VasType
+from shared.ports.store import Paper, PaperKind
+from shared.store.transaction_documents import transaction_document, transaction_of
+from shared.vending.operator_actions import Decision, DiscrepancyClosed, NothingToDecide, Operating, Outdated, TokensRefused, decided
 from tests.sales import NOON, ORDER, PINNED_ORDER, RECEIPT, TOKEN, in_doubt, vended, vending
 from tests.stepping import World, run
 

@@ -3,13 +3,13 @@
 import pytest
 from msgspec import structs
 
-from shared.catalogue import Product
-from shared.money import Money
-from shared.operating import Decision, Outdated, decided
-from shared.outcome import Answer, RawAnswer, Receipt, Reprint, TokensDue, Unknown, Vended
-from shared.sts import StsToken, TokenKind
-from shared.transaction import EventName, State
-from shared.vas import Order, VasType
+from shared.domain.catalogue import Product
+from shared.domain.money import Money
+from shared.domain.outcome import Answer, RawAnswer, Receipt, Reprint, TokensDue, Unknown, Vended
+from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.transaction import EventName, State
+from shared.domain.vas import Order, VasType
+from shared.vending.operator_actions import Decision, Outdated, decided
 from tests.stepping import CATALOGUE, World, electricity, run
 
 TOKEN, OTHER, THIRD = "11112222333344445555", "22223333444455556666", "33334444555566667777"

@@ -90,7 +90,7 @@ def session(folder: Path, test: str, *options: str) -> subprocess.CompletedProce
 PLANTED = """
     import subprocess, sys
 
-    from shared import logs
+    from shared.lib import logs
     from shared.money import Money
     from shared.vas import Order, VasType
 
@@ -115,7 +115,7 @@ MASKED = """
     import subprocess, sys
     from concurrent.futures import ThreadPoolExecutor
 
-    from shared import logs
+    from shared.lib import logs
 
     SAYS = [sys.executable, "-I", "-S", "-c", "print(*range(1000), sep=chr(10))"]
 

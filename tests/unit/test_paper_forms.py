@@ -4,8 +4,8 @@ from copy import deepcopy
 
 import pytest
 
-from shared.paper_forms import OPTIONAL, TERMS, Day, Difference, Listed, RefusedRuns, Runs, _about, read, readable, with_newer
-from shared.store import Paper, PaperKind, UnreadableRecord
+from shared.ports.store import Paper, PaperKind, UnreadableRecord
+from shared.settlement.document_forms import OPTIONAL, TERMS, Day, Difference, Listed, RefusedRuns, Runs, _about, read, readable, with_newer
 from tests.stepping import run
 
 DAY = "2026-05-01"

@@ -4,8 +4,8 @@ import zlib
 
 import pytest
 
-from shared.store import Paper, PaperKind, UnreadableRecord
-from shared.store.papers import readable_paper
+from shared.ports.store import Paper, PaperKind, UnreadableRecord
+from shared.store.documents import readable_paper
 
 
 @pytest.mark.parametrize("mark", ["live-open", None])

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from shared.money import Money
-from shared.outcome import Reason, Rejected
-from shared.problem import KINDS, Fault, Problem, of_refusal
-from shared.refusals import NEW_REASON, Retry
+from shared.domain.money import Money
+from shared.domain.outcome import Reason, Rejected
+from shared.schemas.problems import KINDS, Fault, Problem, of_refusal
+from shared.schemas.refusals import NEW_REASON, Retry
 
 ANY = [*Fault, *Reason]
 

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime
 import pytest
 from msgspec import structs
 
+from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.transaction import EventName, State
 from shared.mobilemart.settlement_writer import line_text
-from shared.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.settled_day import Proof, Sign
-from shared.transaction import EventName, State
+from shared.settlement.settled_day import Proof, Sign
 from tests.archive import Archive, bill
 from tests.stepping import START, electricity, run
 from tests.unit.test_settlement import closed

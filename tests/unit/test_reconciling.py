@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.clocks import Moment
-from shared.outcome import NoAnswer, NoSuchTransaction, RawAnswer, Reason, Rejected, Reprint, TokensDue, Unknown, Vended
-from shared.reconciling import Swept, _summed
-from shared.sts import StsToken, TokenKind
-from shared.transaction import State
-from shared.vas import VasType
+from shared.domain.outcome import NoAnswer, NoSuchTransaction, RawAnswer, Reason, Rejected, Reprint, TokensDue, Unknown, Vended
+from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.transaction import State
+from shared.domain.vas import VasType
+from shared.lib.clocks import Moment
+from shared.vending.sweep import Swept, _summed
 from tests.stepping import START, World, delivered, electricity, run
 
 LOST, REFUSED = Unknown("lost"), Rejected(Reason.METER_UNKNOWN, "1011")

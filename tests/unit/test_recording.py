@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared import recording
-from shared.contradiction import discrepancies
-from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.ports import EventsUnavailable
-from shared.recording import Recording
-from shared.store import Conflict, LookupBy, PaperKind, StoreUnavailable
-from shared.transaction import EventName, State, claimed_twice
-from shared.value import new_word
+from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.transaction import EventName, State, claimed_twice
+from shared.lib.value import new_word
+from shared.ports.store import Conflict, LookupBy, PaperKind, StoreUnavailable
+from shared.ports.supplier import EventsUnavailable
+from shared.vending import recorder as recording
+from shared.vending.contradictions import discrepancies
+from shared.vending.recorder import Recording
 from tests.stepping import START, World, delivered, electricity, run
 
 PENDING = Vended(Receipt(supplier_transaction_id="supplier-00000001", tokens_due=TokensDue.PENDING))

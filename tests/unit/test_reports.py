@@ -9,11 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from shared.mobilemart.settlement_file import Total
-from shared.report_csv import csv_of
-from shared.report_html import html_of
-from shared.reports import Glance, OpenSale, Report, ServiceTotals
-from shared.settled_day import Status
-from shared.settlement_files import Refusal
+from shared.settlement.file_selection import Refusal
+from shared.settlement.reporting import Glance, OpenSale, Report, ServiceTotals
+from shared.settlement.settled_day import Status
+from shared.web.report_csv import csv_of
+from shared.web.report_html import html_of
 
 DAY = date(2026, 5, 1)
 AT = datetime(2026, 5, 2, 5, tzinfo=UTC)

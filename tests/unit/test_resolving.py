@@ -6,15 +6,16 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared import reconciling, transaction
-from shared.outcome import Answer, NoAnswer, NoSuchTransaction, RawAnswer, Receipt, Reprint, TokensDue, Unknown, Vended
-from shared.ports import EventsUnavailable, Rules
-from shared.reconciling import Swept
-from shared.recording import MOST_CONFLICTS
-from shared.store import CONTROLS, Conflict, StoreUnavailable
-from shared.transaction import EventName, State, with_open
-from shared.value import new_word
-from shared.vas import Mode, VasType
+from shared.domain import transaction
+from shared.domain.outcome import Answer, NoAnswer, NoSuchTransaction, RawAnswer, Receipt, Reprint, TokensDue, Unknown, Vended
+from shared.domain.transaction import EventName, State, with_open
+from shared.domain.vas import Mode, VasType
+from shared.lib.value import new_word
+from shared.ports.store import CONTROLS, Conflict, StoreUnavailable
+from shared.ports.supplier import EventsUnavailable, Rules
+from shared.vending import sweep
+from shared.vending.recorder import MOST_CONFLICTS
+from shared.vending.sweep import Swept
 from tests.logged import logged
 from tests.stepping import World, boundaries, delivered, electricity, run
 
@@ -55,8 +56,8 @@ def sweep_at(world, *waits):
 
 def one_at_a_time(monkeypatch):
     """Sweeps that look at one sale each."""
-    monkeypatch.setattr(reconciling, "MOST_DUE", 1)
-    for module in (reconciling, transaction):
+    monkeypatch.setattr(sweep, "MOST_DUE", 1)
+    for module in (sweep, transaction):
         monkeypatch.setattr(module, "SHARDS", 1)
 
 
@@ -311,7 +312,7 @@ def test_a_sweep_says_that_there_is_more_than_it_has_looked_at(monkeypatch):
 
 
 def test_a_sweep_looks_at_a_hundred_sales_of_a_shard_and_says_that_there_are_more(monkeypatch):
-    for module in (reconciling, transaction):
+    for module in (sweep, transaction):
         monkeypatch.setattr(module, "SHARDS", 1)
     world = World()
     for number in range(101):

@@ -8,21 +8,22 @@ import pytest
 from msgspec import structs
 from starlette.requests import Request
 
-from shared import erasing, retaining
-from shared.concurrency import each
-from shared.contradiction import discrepancies
-from shared.erasing import Erasing, Person
-from shared.erasures import erasures
-from shared.operating import Operating
-from shared.outcome import Answer, RawAnswer, Reason, Rejected, TokensDue, Unknown, Vended
-from shared.ports import Rules
-from shared.retaining import Retained
-from shared.retention import Hold, Retention
-from shared.settlement_papers import progress_id
-from shared.store import Conflict, LookupBy, Paper, PaperKind, SaleRetired, StoreUnavailable
+from shared.domain.outcome import Answer, RawAnswer, Reason, Rejected, TokensDue, Unknown, Vended
+from shared.domain.transaction import SHARDS, EventName, State, after, announced, with_open
+from shared.domain.vas import Mode
+from shared.lib.concurrency import each
+from shared.ports.store import Conflict, LookupBy, Paper, PaperKind, SaleRetired, StoreUnavailable
+from shared.ports.supplier import Rules
+from shared.retention import erasure
+from shared.retention import run as retention_run
+from shared.retention.erasure import Erasing, Person
+from shared.retention.rules import Hold, Retention
+from shared.retention.run import Retained
+from shared.settlement.repository import progress_id
 from shared.store.sqlite import SqliteStore
-from shared.transaction import SHARDS, EventName, State, after, announced, with_open
-from shared.vas import Mode
+from shared.vending.contradictions import discrepancies
+from shared.vending.operator_actions import Operating
+from shared.web.erasures import erasures
 from tests.contract.test_store import METER, new_id, sale, vended
 from tests.newer import on_record
 
@@ -120,7 +121,7 @@ async def test_what_a_run_had_to_leave_is_looked_at_again_by_its_id_and_not_page
 
 
 async def test_whatever_was_held_is_done_by_one_run_once_nothing_needs_it_any_more(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(retaining, "PAGE", 3)
+    monkeypatch.setattr(retention_run, "PAGE", 3)
     for number in range(8):
         await store.create(sold(f"key-{number}"))
     paper = await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01", "provisional", open=[{}]))
@@ -145,8 +146,8 @@ async def end(store, paper):
 
 @pytest.mark.parametrize("days", [401, 1827])
 async def test_a_day_that_is_still_compared_waits_as_a_day_and_keeps_no_other_waiting(store, keeper, clock, monkeypatch, days):
-    monkeypatch.setattr(retaining, "MOST_HELD", 5)
-    monkeypatch.setattr(retaining, "PAGE", 4)
+    monkeypatch.setattr(retention_run, "MOST_HELD", 5)
+    monkeypatch.setattr(retention_run, "PAGE", 4)
     paper = await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01", "provisional", open=[{}]))
     waits = [await store.create(sold(f"waits-{number}")) for number in range(40)]
     other = [await store.create(sold(f"other-{number}", at=SOLD_AT - timedelta(days=number))) for number in range(2, 12)]
@@ -172,7 +173,7 @@ async def is_gone(store, sale_id):
 
 
 async def test_a_day_whose_file_never_came_keeps_tombstones_waiting_and_no_personal_data(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(retaining, "MOST_HELD", 3)
+    monkeypatch.setattr(retention_run, "MOST_HELD", 3)
     paper = await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01", "file_missing"))
     old = [await store.create(sold(f"old-{number}")) for number in range(12)]
     clock.now = SOLD_AT + timedelta(days=1826)
@@ -185,8 +186,8 @@ async def test_a_day_whose_file_never_came_keeps_tombstones_waiting_and_no_perso
 
 
 async def test_more_sales_held_than_a_paper_takes_keep_no_other_waiting_and_are_done_in_their_turn(store, keeper, caplog, monkeypatch):
-    monkeypatch.setattr(retaining, "MOST_HELD", 2)
-    monkeypatch.setattr(retaining, "PAGE", 2)
+    monkeypatch.setattr(retention_run, "MOST_HELD", 2)
+    monkeypatch.setattr(retention_run, "PAGE", 2)
     named = [await store.create(sold(f"named-{number}")) for number in range(7)]
     papers = []
     for number, one in enumerate(named):
@@ -213,7 +214,7 @@ async def test_a_day_that_was_half_looked_at_is_looked_at_again_for_a_sale_witho
     progress = await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))
     half = {**progress.body, "erasedLater": {day: [1, 0, SHARDS - 1, "z"]}}
     await store.write_paper(PaperKind.CONTROLS, structs.replace(progress, body=half))
-    monkeypatch.setattr(retaining, "MOST_HELD", 0)
+    monkeypatch.setattr(retention_run, "MOST_HELD", 0)
     await run(keeper)
     await close(store, paper)
     assert (await run(keeper)).erased == 1 and (await store.find(made.id)).answers[0].body == b""
@@ -224,7 +225,7 @@ async def test_the_id_of_a_sale_is_looked_at_again_however_many_others_a_run_has
     paper = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id))
     await run(keeper)
     await close(store, paper)
-    monkeypatch.setattr(retaining, "MOST_SALES", 0)
+    monkeypatch.setattr(retention_run, "MOST_SALES", 0)
     assert (await run(keeper)).erased == 1
 
 
@@ -280,8 +281,8 @@ async def test_a_sale_that_is_contradicted_while_it_is_young_again_is_erased_onc
 
 
 async def test_where_a_run_cannot_do_all_no_shard_falls_behind_the_others(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(retaining, "PAGE", 5)
-    monkeypatch.setattr(retaining, "MOST_SALES", 40)
+    monkeypatch.setattr(retention_run, "PAGE", 5)
+    monkeypatch.setattr(retention_run, "MOST_SALES", 40)
     clock.now = SOLD_AT
     made = []
     for number in range(12):  # days of fifty sales, of which a run does forty
@@ -294,8 +295,8 @@ async def test_where_a_run_cannot_do_all_no_shard_falls_behind_the_others(store,
 
 
 async def test_tombstones_are_made_although_there_is_always_more_to_erase(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(retaining, "PAGE", 5)
-    monkeypatch.setattr(retaining, "MOST_SALES", 40)
+    monkeypatch.setattr(retention_run, "PAGE", 5)
+    monkeypatch.setattr(retention_run, "MOST_SALES", 40)
     for number in range(80):
         await store.create(sold(f"old-{number}"))
         await store.create(sold(f"young-{number}", at=SOLD_AT + timedelta(days=1000)))
@@ -314,8 +315,8 @@ def spied(read, method):
 
 
 async def test_a_run_is_bounded_and_the_next_one_goes_on(store, keeper, monkeypatch):
-    monkeypatch.setattr(retaining, "PAGE", 3)
-    monkeypatch.setattr(retaining, "MOST_SALES", 20)
+    monkeypatch.setattr(retention_run, "PAGE", 3)
+    monkeypatch.setattr(retention_run, "MOST_SALES", 20)
     made = [await store.create(sold(f"key-{number}")) for number in range(60)]
     runs = []
     while not runs or runs[-1].more:
@@ -462,7 +463,7 @@ async def test_the_papers_of_a_day_go_once_its_sales_are_retired_and_its_discrep
 
 
 async def test_a_day_that_must_stay_keeps_no_other_from_going(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(retaining, "MOST_DAYS", 1)
+    monkeypatch.setattr(retention_run, "MOST_DAYS", 1)
     doubt = sale("doubt", at=SOLD_AT, state=State.IN_DOUBT, outcome=Unknown("lost"))
     await store.create(doubt)
     for day in ("2024-03-01", "2024-03-04", "2024-03-05"):
@@ -473,8 +474,8 @@ async def test_a_day_that_must_stay_keeps_no_other_from_going(store, keeper, clo
 
 
 async def test_of_very_many_days_and_papers_each_run_deletes_a_part_until_none_is_left(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(retaining, "MOST_DAYS", 2)
-    monkeypatch.setattr(retaining, "MOST_DELETED", 2)
+    monkeypatch.setattr(retention_run, "MOST_DAYS", 2)
+    monkeypatch.setattr(retention_run, "MOST_DELETED", 2)
     for day in ("2024-02-27", "2024-02-28", "2024-03-02", "2024-03-03"):  # the last is a day too young
         await store.write_paper(PaperKind.SETTLEMENTS, day_paper(day, version=4))
         for number in range(1, 5):
@@ -604,7 +605,7 @@ async def test_damaged_papers_stop_no_run(store, keeper, clock):
 
 @pytest.mark.parametrize("day", ["2024-02-31", "2024-00-00", "2023-13-01", "2023-W52-1"])
 async def test_a_sale_whose_day_is_not_in_the_calendar_keeps_no_other_waiting(store, keeper, monkeypatch, day):
-    monkeypatch.setattr(retaining, "PAGE", 2)
+    monkeypatch.setattr(retention_run, "PAGE", 2)
     made = [await store.create(sold(f"key-{number}")) for number in range(60)]
     damaged = [one.id for one in made[:40]]
     marks = ", ".join("?" * len(damaged))
@@ -679,7 +680,7 @@ async def test_a_discrepancy_or_a_version_that_cannot_be_read_keeps_only_its_own
 
 
 async def test_more_sales_than_one_request_takes_are_erased_by_the_next(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(erasing, "MOST_SALES", 3)
+    monkeypatch.setattr(erasure, "MOST_SALES", 3)
     made = [await store.create(sold(f"key-{number}")) for number in range(5)]
     runs = []
     for _ in range(2):
@@ -747,8 +748,8 @@ async def test_a_sale_stays_that_cannot_be_read_or_whose_day_cannot(store, keepe
 
 
 async def test_a_persons_sales_beyond_what_one_request_takes_are_left_for_the_next_which_is_said(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(erasing, "MOST_SALES", 2)
-    monkeypatch.setattr(erasing, "MOST_LISTED", 2)
+    monkeypatch.setattr(erasure, "MOST_SALES", 2)
+    monkeypatch.setattr(erasure, "MOST_LISTED", 2)
     made = [await store.create(sold(f"key-{number}", at=SOLD_AT + timedelta(hours=number))) for number in range(5)]
     asked = []
     for _ in range(3):
@@ -763,7 +764,7 @@ async def test_a_persons_sales_beyond_what_one_request_takes_are_left_for_the_ne
 
 
 async def test_sales_that_must_stay_hide_no_older_ones_of_the_same_person(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(erasing, "MOST_SALES", 3)
+    monkeypatch.setattr(erasure, "MOST_SALES", 3)
     old = [await store.create(sold(f"old-{number}", at=SOLD_AT + timedelta(hours=number))) for number in range(4)]
     new = [await store.create(sold(f"new-{number}", at=clock.now - timedelta(days=3, minutes=number))) for number in range(8)]
     done = await erased_by(keeper)
@@ -777,8 +778,8 @@ async def test_sales_that_must_stay_hide_no_older_ones_of_the_same_person(store,
 
 
 async def test_a_request_ends_that_finds_very_many_sales_that_must_stay(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(erasing, "MOST_SALES", 2)
-    monkeypatch.setattr(erasing, "MOST_STAYED", 4)
+    monkeypatch.setattr(erasure, "MOST_SALES", 2)
+    monkeypatch.setattr(erasure, "MOST_STAYED", 4)
     for number in range(7):
         await store.create(sold(f"new-{number}", at=clock.now - timedelta(days=3, minutes=number)))
     done = await erased_by(keeper)
@@ -816,7 +817,7 @@ async def test_an_erasure_that_cannot_be_read_hides_no_other(store, keeper, cloc
 
 
 async def test_exactly_as_many_sales_as_one_request_takes_are_all(store, keeper, monkeypatch):
-    monkeypatch.setattr(erasing, "MOST_SALES", 2)
+    monkeypatch.setattr(erasure, "MOST_SALES", 2)
     for number in range(2):
         await store.create(sold(f"key-{number}"))
     done = await erased_by(keeper)

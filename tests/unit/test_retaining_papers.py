@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from shared import retaining
-from shared.store import Paper, PaperKind
+from shared.ports.store import Paper, PaperKind
+from shared.retention import run as retention_run
 from tests.unit.test_retaining import SOLD_AT, clock, day_paper, keeper, run, sold, store  # noqa: F401 -- fixtures
 
 DAY = "2024-03-01"
@@ -63,7 +63,7 @@ def read(store, monkeypatch):  # noqa: F811
 
 
 async def test_a_day_goes_with_its_own_discrepancies_first_then_its_versions_from_the_last_and_itself_last(store, keeper, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(retaining, "MOST_DELETED", 3)
+    monkeypatch.setattr(retention_run, "MOST_DELETED", 3)
     await find(store, found(1), found(2), found(3), found(4), found(5, day="2024-02-28"))
     unread = [{"id": "x/y", "day": DAY}, {"id": None, "day": DAY}, {"day": DAY}, {"id": "d-6", "day": DAY}, {"id": "d-4"}]
     versions = [[found(2), found(5, day="2024-02-28")], [], [found(4), found(1)], unread]
@@ -99,7 +99,7 @@ async def test_a_day_stays_whole_while_one_of_its_discrepancies_is_open(store, k
 async def test_a_day_stays_while_a_sale_of_it_is_more_than_a_tombstone(store, keeper, monkeypatch):  # noqa: F811
     await store.create(sold())
     await write(store, day_paper(DAY))
-    monkeypatch.setattr(retaining, "MOST_SALES", 0)
+    monkeypatch.setattr(retention_run, "MOST_SALES", 0)
     assert (await run(keeper)).papers == 0 and await kept(store, PaperKind.SETTLEMENTS, f"live-{DAY}") == [f"live-{DAY}"]
 
 
@@ -125,7 +125,7 @@ async def test_a_day_that_somebody_has_begun_again_or_deleted_meanwhile_is_left_
         return await real(mode, day)
 
     monkeypatch.setattr(store, "any_of_day", meanwhile)
-    monkeypatch.setattr(retaining, "MOST_DAYS", 2)
+    monkeypatch.setattr(retention_run, "MOST_DAYS", 2)
     assert (await run(keeper)).papers == 1
     left = [f"live-{DAY}", f"live-{DAY}-v0001"]
     assert await kept(store, PaperKind.SETTLEMENTS, *left) == left[how == "deleted" :]
@@ -133,7 +133,7 @@ async def test_a_day_that_somebody_has_begun_again_or_deleted_meanwhile_is_left_
 
 @pytest.mark.parametrize("why", ["open", "unread", "begun again", "sold", "compared"])
 async def test_days_that_must_stay_do_not_count_among_those_that_one_run_deletes(store, keeper, monkeypatch, why):  # noqa: F811
-    monkeypatch.setattr(retaining, "MOST_DAYS", 1)
+    monkeypatch.setattr(retention_run, "MOST_DAYS", 1)
     first, *others = [f"2024-01-{number:02d}" for number in (1, 11, 21)]
     await write(store, day_paper(first, discrepancies=[found(1, day=first)]), *map(day_paper, others))
     match why:
@@ -144,7 +144,7 @@ async def test_days_that_must_stay_do_not_count_among_those_that_one_run_deletes
             await store._connection.commit(lambda sqlite: sqlite.execute("UPDATE papers SET body = '' WHERE id = 'live-d-1'"))
         case "sold":
             await store.create(sold(at=datetime(2024, 1, 1, 10, tzinfo=UTC)))
-            monkeypatch.setattr(retaining, "MOST_SALES", 0)
+            monkeypatch.setattr(retention_run, "MOST_SALES", 0)
         case "compared":
             await write(store, Paper("live-near", {"day": "2024-01-02", "open": []}, "live"))
         case "begun again":
@@ -167,7 +167,7 @@ async def test_days_that_must_stay_do_not_count_among_those_that_one_run_deletes
 
 @pytest.mark.parametrize(("late", "gone"), [(False, 2), (True, 1)])
 async def test_a_run_that_is_late_still_looks_at_as_many_days_as_one_run_deletes_and_at_no_more(store, keeper, monkeypatch, late, gone):  # noqa: F811
-    monkeypatch.setattr(retaining, "MOST_DAYS", 2)
+    monkeypatch.setattr(retention_run, "MOST_DAYS", 2)
     days = [f"2024-01-{number:02d}" for number in (1, 11, 21)]
     await write(store, *map(day_paper, days), Paper("live-near", {"day": "2023-12-01", "open": []}, "live"), day_paper("2023-12-02"))
     await find(store, found(1, "open", day=days[0]))
@@ -201,7 +201,7 @@ async def test_of_days_and_decisions_a_run_reads_no_more_than_the_first_that_is_
 
 
 async def test_decisions_go_by_as_many_as_one_commit_takes_in_one_run(store, keeper, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(retaining, "MOST_DELETED", 2)
+    monkeypatch.setattr(retention_run, "MOST_DELETED", 2)
     for number in range(5):
         at = "noon" if number == 1 else (SOLD_AT - 9 * ONE).isoformat()
         await write(store, Paper(f"live-selling-{number}", {"at": at}, "live-selling"), kind=PaperKind.CONTROLS)
@@ -215,6 +215,6 @@ async def test_decisions_go_by_as_many_as_one_commit_takes_in_one_run(store, kee
 async def test_a_run_is_bounded_as_the_page_on_retention_says(store, keeper):  # noqa: F811
     await store.create(sold())
     assert (await run(keeper)).erased == 1
-    page = (Path(retaining.__file__).parents[1] / "docs" / "retention.md").read_text()
-    assert f"remembered, at most {retaining.MOST_HELD:,}, and looked at again" in page
-    assert f"looks at about {retaining.MOST_SALES:,} sales at most" in page
+    page = (Path(retention_run.__file__).parents[1] / "docs" / "retention.md").read_text()
+    assert f"remembered, at most {retention_run.MOST_HELD:,}, and looked at again" in page
+    assert f"looks at about {retention_run.MOST_SALES:,} sales at most" in page

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from shared.retaining_progress import FIRST, Progress, Step, Waiting, day_of, is_id, progress_of
-from shared.store import Paper
-from shared.transaction import SHARDS
+from shared.domain.transaction import SHARDS
+from shared.ports.store import Paper
+from shared.retention.progress import FIRST, Progress, Step, Waiting, day_of, is_id, progress_of
 
 TODAY = date(2026, 5, 1)
 DAY, NEXT = date(2024, 3, 1), date(2024, 3, 2)

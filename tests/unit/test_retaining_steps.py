@@ -5,14 +5,14 @@ from datetime import date, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from shared import retaining
-from shared.contradiction import discrepancies
-from shared.outcome import Unknown
-from shared.retaining import Needed, Retained
-from shared.retention import Hold, tombstone_of
-from shared.settlement_papers import progress_id
-from shared.store import Conflict, Paper, PaperKind
-from shared.transaction import SHARDS, State
+from shared.domain.outcome import Unknown
+from shared.domain.transaction import SHARDS, State
+from shared.ports.store import Conflict, Paper, PaperKind
+from shared.retention import run as retention_run
+from shared.retention.rules import Hold, tombstone_of
+from shared.retention.run import Needed, Retained
+from shared.settlement.repository import progress_id
+from shared.vending.contradictions import discrepancies
 from tests.contract.test_store import sale
 from tests.newer import put_back
 from tests.unit.test_retaining import (  # noqa: F401 -- fixtures
@@ -192,7 +192,7 @@ async def test_all_sales_of_the_last_day_that_is_old_enough_are_done_however_man
     monkeypatch,
     pages,
 ):
-    monkeypatch.setattr(retaining, "PAGE", 2)
+    monkeypatch.setattr(retention_run, "PAGE", 2)
     made = await make(store, 3, 2 * pages)
     clock.now = SOLD_AT + timedelta(days=TO_ERASE)
     read = asked(store, monkeypatch, "up_to_day")
@@ -220,15 +220,15 @@ async def test_a_shard_that_has_come_further_than_sales_are_old_now_is_not_asked
 
 @pytest.mark.parametrize(("most", "done"), [(4, 4), (3, 4), (5, 6)])
 async def test_a_run_begins_no_page_once_it_has_looked_at_as_many_sales_as_it_may(store, keeper, monkeypatch, most, done):  # noqa: F811
-    monkeypatch.setattr(retaining, "PAGE", 2)
-    monkeypatch.setattr(retaining, "MOST_SALES", most)
+    monkeypatch.setattr(retention_run, "PAGE", 2)
+    monkeypatch.setattr(retention_run, "MOST_SALES", most)
     await make(store, 3, 9)
     await keep_body(store, erased={str(shard): ["2024-04-01", "x"] for shard in range(SHARDS) if shard != 3})
     assert await run(keeper) == Retained(erased=done, retired=0, held=0, papers=0, more=True)
 
 
 async def test_a_run_begins_no_page_once_its_time_is_over_and_the_next_one_goes_on(store, keeper, clock, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(retaining, "PAGE", 2)
+    monkeypatch.setattr(retention_run, "PAGE", 2)
     made = await make(store, 3, 9)
     keeper = structs.replace(keeper, monotonic=lambda: 0.0)
     await keep_body(store, erased={str(shard): ["2024-04-01", "x"] for shard in range(SHARDS) if shard != 3})
@@ -277,7 +277,7 @@ async def left(store):  # noqa: F811
 
 
 async def test_what_must_stay_is_kept_by_its_id_as_far_as_there_is_room_and_then_by_its_day(store, keeper, monkeypatch, caplog):  # noqa: F811
-    monkeypatch.setattr(retaining, "MOST_HELD", 2)
+    monkeypatch.setattr(retention_run, "MOST_HELD", 2)
     made = [*await make(store, 3, 3), *await make(store, 4, 2), *await make(store, 5, 2, at=SOLD_AT + ONE)]
     papers = [await name(store, one, number) for number, one in enumerate(made)]
     await make(store, 6, 1)
@@ -308,8 +308,8 @@ async def test_of_sales_that_were_named_since_they_were_erased_each_is_looked_at
     await keep_body(store, erasedLater={} if begun is None else {days[-1]: begun}, retiredLater={"2020-01-01": [1, 2, 3, "x"]})
     for number, one in enumerate(made):
         await name(store, one, number + 3)
-    monkeypatch.setattr(retaining, "MOST_HELD", 3 + room)
-    monkeypatch.setattr(retaining, "MOST_SALES", 0)  # nothing else is looked at
+    monkeypatch.setattr(retention_run, "MOST_HELD", 3 + room)
+    monkeypatch.setattr(retention_run, "MOST_SALES", 0)  # nothing else is looked at
     await run(keeper)
     later = {} if begun is None else {days[-1]: begun}
     later |= {day: [0, 0, 0, "0"] for day in days[room:] if day not in later}
@@ -327,8 +327,8 @@ async def test_where_more_are_held_than_there_is_room_for_none_is_forgotten_and_
     made = [await store.create(sold(f"day-{number}", at=SOLD_AT - number * ONE)) for number in (1, 2)]
     for number, one in enumerate(made):
         await name(store, one, number + 3)
-    monkeypatch.setattr(retaining, "MOST_HELD", 1)
-    monkeypatch.setattr(retaining, "MOST_SALES", 0)
+    monkeypatch.setattr(retention_run, "MOST_HELD", 1)
+    monkeypatch.setattr(retention_run, "MOST_SALES", 0)
     await run(keeper)
     assert await left(store) == (sorted(one.id for one in kept), {one.day.isoformat(): [0, 0, 0, "0"] for one in made}, {})
 
@@ -353,7 +353,7 @@ async def test_a_sale_that_was_named_in_a_day_to_which_another_shard_has_come_is
 
 
 async def test_each_sale_that_was_held_is_read_once_however_many_pages_they_fill(store, keeper, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(retaining, "PAGE", 3)
+    monkeypatch.setattr(retention_run, "PAGE", 3)
     made = [await store.create(sold(f"key-{number}")) for number in range(7)]
     papers = [await name(store, one, number) for number, one in enumerate(made)]
     await run(keeper)
@@ -366,7 +366,7 @@ async def test_each_sale_that_was_held_is_read_once_however_many_pages_they_fill
 
 
 async def test_held_sales_are_remembered_as_far_as_a_run_comes_with_them(store, keeper, clock, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(retaining, "PAGE", 2)
+    monkeypatch.setattr(retention_run, "PAGE", 2)
     made = [await store.create(sold(f"key-{number}")) for number in range(6)]
     papers = [await name(store, one, number) for number, one in enumerate(made)]
     await run(keeper)
@@ -409,7 +409,7 @@ async def test_the_day_that_waits_is_gone_through_once_it_is_old_enough_and_comp
     step,
     settled,
 ):
-    monkeypatch.setattr(retaining, "PAGE", 2)
+    monkeypatch.setattr(retention_run, "PAGE", 2)
     made = [*await make(store, 3, 3), *await make(store, 15, 2)]
     before = await make(store, 3, 1, at=SOLD_AT - 5 * ONE)
     shards = {str(shard): ["2024-03-01", "zz"] for shard in range(SHARDS)}
@@ -434,8 +434,8 @@ async def test_the_day_that_waits_is_gone_through_once_it_is_old_enough_and_comp
 @pytest.mark.parametrize("most", [1, 4])
 @pytest.mark.parametrize("known", [8, 3])
 async def test_a_day_that_waits_is_gone_on_with_where_the_last_run_has_stopped(store, keeper, clock, monkeypatch, most, known):  # noqa: F811
-    monkeypatch.setattr(retaining, "PAGE", 3)
-    monkeypatch.setattr(retaining, "MOST_SALES", most)
+    monkeypatch.setattr(retention_run, "PAGE", 3)
+    monkeypatch.setattr(retention_run, "MOST_SALES", most)
     made = [*await make(store, 3, 7), *await make(store, 4, 1)]
     shards = {str(shard): ["2024-03-01", "zz"] for shard in range(SHARDS)}
     other = {"2024-01-01": [1, 0, 0, "0"]}
@@ -443,7 +443,7 @@ async def test_a_day_that_waits_is_gone_on_with_where_the_last_run_has_stopped(s
     come = most + 2  # in pages of three
     assert await run(keeper) == Retained(erased=come, retired=0, held=max(0, known - come) + 1, papers=0, more=True)
     assert await left(store) == ([], {"2024-03-01": [max(0, known - come), 0, 3, made[come - 1].id]}, other)
-    monkeypatch.setattr(retaining, "MOST_SALES", 100)
+    monkeypatch.setattr(retention_run, "MOST_SALES", 100)
     assert await run(keeper) == Retained(erased=8 - come, retired=0, held=1, papers=0, more=False)
     assert await left(store) == ([], {}, other)
 
@@ -485,7 +485,7 @@ async def test_a_sale_that_is_named_waits_by_its_id_though_a_file_of_its_day_is_
 
 async def test_an_index_entry_that_is_not_its_sales_is_remembered_though_there_is_no_room(store, keeper, monkeypatch):  # noqa: F811
     """By its day it could never be found again."""
-    monkeypatch.setattr(retaining, "MOST_HELD", 0)
+    monkeypatch.setattr(retention_run, "MOST_HELD", 0)
     made = await store.create(sold())
     await name(store, made)
     real = store.up_to_day

@@ -6,14 +6,14 @@ import pytest
 from msgspec import structs
 
 from shared.config import ConsumerDetails
-from shared.identifiers import caller_id
-from shared.outcome import RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown
-from shared.retention import ERASED, Hold, Retention, around, erased, hold, tombstone_of
-from shared.shown import transaction_body
-from shared.sold import Sold, seen
-from shared.transaction import State, heard, noted
-from shared.value import Kept, Value
-from shared.vas import Mode, Order, VasType
+from shared.domain.identifiers import caller_id
+from shared.domain.outcome import RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown
+from shared.domain.sale_summary import Sold, seen
+from shared.domain.transaction import State, heard, noted
+from shared.domain.vas import Mode, Order, VasType
+from shared.lib.value import Kept, Value
+from shared.retention.rules import ERASED, Hold, Retention, around, erased, hold, tombstone_of
+from shared.schemas.responses import transaction_body
 from tests.sales import CALLER, KEY_CHANGE, METER, NOON, ORDER, PINNED_ORDER, RECEIPT, TOKEN, in_doubt, rejected, vended, vending
 
 LATER = NOON + timedelta(days=401)

@@ -10,12 +10,12 @@ from msgspec import structs
 from starlette.requests import Request
 
 from shared.config import load
-from shared.problem import Problem
-from shared.selling import allow_purchase, look_up, purchased, sale_id
-from shared.shown import unread_body
-from shared.transaction import with_open
-from shared.unread import Unread
-from shared.vending import Purchased
+from shared.domain.transaction import with_open
+from shared.domain.unread import Unread
+from shared.schemas.problems import Problem
+from shared.schemas.responses import unread_body
+from shared.vending.purchasing import Purchased
+from shared.web.sales import allow_purchase, look_up, purchased, sale_id
 from tests.sales import NOON, in_doubt, vended, vending
 from tests.unit.test_config import LOCAL
 

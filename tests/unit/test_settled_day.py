@@ -6,12 +6,16 @@ from datetime import date, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from shared.matching import Readings
+from shared.domain.outcome import Receipt, TokensDue
+from shared.domain.transaction import State
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_file import SettlementFile, Total
 from shared.mobilemart.settlement_forms import Note
 from shared.mobilemart.settlement_writer import written
-from shared.outcome import Receipt, TokensDue
-from shared.settled_day import (
+from shared.settlement.comparison import compare
+from shared.settlement.matching import Readings
+from shared.settlement.settled_day import (
     ENDED,
     MOST_LISTED,
     Conservation,
@@ -27,10 +31,6 @@ from shared.settled_day import (
     gravity,
     next_version,
 )
-from shared.settlement import compare
-from shared.transaction import State
-from shared.unread import Unread
-from shared.vas import Mode, VasType
 from tests.unit.test_settlement import DAY, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, closed, doubtful, line, sale
 
 NOTHING = {"rows": 0, "cents": 0}

@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from shared.matching import MerchantId, Readings, match
+from shared.domain.outcome import TokensDue
+from shared.domain.sale_summary import Sold
+from shared.domain.transaction import State, business_day
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_file import FileRefused, SettlementFile, Total
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
-from shared.outcome import TokensDue
-from shared.settled_day import Kind, Severity, Status, day_as_read, next_version
-from shared.settlement import compare, files_needed
-from shared.sold import Sold
-from shared.transaction import State, business_day
-from shared.unread import Unread
-from shared.vas import Mode, VasType
-from shared.withdrawn import UNREAD, Lacking, LostLine, ids_of, names_any, withdrawn
+from shared.settlement.comparison import compare, files_needed
+from shared.settlement.matching import MerchantId, Readings, match
+from shared.settlement.settled_day import Kind, Severity, Status, day_as_read, next_version
+from shared.settlement.withdrawn_lines import UNREAD, Lacking, LostLine, ids_of, names_any, withdrawn
 
 ONE_DAY = timedelta(days=1)
 DAY = date(2026, 5, 4)

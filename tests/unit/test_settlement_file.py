@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import (
     FILE_VAS_TYPES,
     LONGEST_LINE_BYTES,
@@ -16,7 +17,6 @@ from shared.mobilemart.settlement_file import (
     file_name,
 )
 from shared.mobilemart.settlement_writer import Form, Plant, detail, formed, line_text, planted, written
-from shared.vas import VasType
 
 DAY = date(2026, 5, 1)
 UTILITY = (

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from shared.domain.vas import VasType
 from shared.mobilemart import settlement_file
 from shared.mobilemart import settlement_forms as forms
 from shared.mobilemart.settlement_file import (
@@ -20,7 +21,6 @@ from shared.mobilemart.settlement_file import (
     file_name,
 )
 from shared.mobilemart.settlement_forms import Note
-from shared.vas import VasType
 
 UTILITY = (
     "D|Utility|Services|SimOperator|6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10|3f1d6c1e-2b4f-4f0a-8a53-0a6a1c2d3e4f|Purchase|Successful"

@@ -4,9 +4,8 @@ from datetime import date
 
 import pytest
 
-from shared.matching import ONE_DAY
 from shared.mobilemart.settlement_file import Fault
-from shared.settlement_files import (
+from shared.settlement.file_selection import (
     Choice,
     FileUnreadable,
     FoundFiles,
@@ -20,6 +19,7 @@ from shared.settlement_files import (
     to_the_end,
     why_not_taken,
 )
+from shared.settlement.matching import ONE_DAY
 
 DAY = date(2026, 5, 1)
 NEXT = DAY + ONE_DAY

@@ -14,11 +14,11 @@ import google_crc32c
 import pytest
 from google.api_core.exceptions import Forbidden, RetryError
 
-from shared import settlement_folders
-from shared.matching import ONE_DAY
 from shared.mobilemart.simulator import MemoryLedger
-from shared.settlement_files import FilesUnavailable, FileUnreadable, FoundFiles, NotTaken, Refusal, Refused, StoredFile
-from shared.settlement_folders import CHUNK_BYTES, HEAD_BYTES, SimulatedFiles, StoredFiles, files_in
+from shared.settlement import file_sources
+from shared.settlement.file_selection import FilesUnavailable, FileUnreadable, FoundFiles, NotTaken, Refusal, Refused, StoredFile
+from shared.settlement.file_sources import CHUNK_BYTES, HEAD_BYTES, SimulatedFiles, StoredFiles, files_in
+from shared.settlement.matching import ONE_DAY
 from tests.contract.test_settlement_files import vends_in
 
 DAY = date(2026, 5, 1)
@@ -133,7 +133,7 @@ def test_what_stands_beside_a_refusal_is_read_so_that_its_connection_comes_back(
         def content(self):
             read.append(self.status_code)
 
-    list(settlement_folders._Bucket("bucket", "")())
+    list(file_sources._Bucket("bucket", "")())
     (hook,) = client._http.hooks["response"]
     for status in (200, 206, 204, 304, 404, 503):
         hook(Response(status), timeout=1)
@@ -141,7 +141,7 @@ def test_what_stands_beside_a_refusal_is_read_so_that_its_connection_comes_back(
 
 
 async def test_an_object_is_read_by_a_head_and_then_by_chunks_each_byte_once(client, bucket, monkeypatch):
-    monkeypatch.setattr(settlement_folders, "CHUNK_BYTES", 100_000)
+    monkeypatch.setattr(file_sources, "CHUNK_BYTES", 100_000)
     client.objects = {f"recon/{NAME}": of(DAY, 230_000)}
     size = len(client.objects[f"recon/{NAME}"])
     listed = await bucket.find([DAY])
@@ -239,7 +239,7 @@ async def test_an_object_that_was_expanded_on_the_way_is_asked_for_patiently_aga
 
 @pytest.mark.parametrize("packed", [True, False])
 async def test_an_object_said_to_be_gzip_is_read_part_by_part_to_its_end_whether_it_is_or_not(client, bucket, monkeypatch, packed):
-    monkeypatch.setattr(settlement_folders, "CHUNK_BYTES", 30_000)
+    monkeypatch.setattr(file_sources, "CHUNK_BYTES", 30_000)
     plain = of(DAY, 200_000)
     body = gzip.compress(plain, compresslevel=0) if packed else plain
     client.objects, client.encodings = {f"recon/{NAME}": body}, {f"recon/{NAME}": "gzip"}

@@ -5,15 +5,15 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from shared.closures import SEEN
+from shared.domain.closures import SEEN
+from shared.domain.transaction import State
+from shared.domain.vas import Mode
 from shared.mobilemart.settlement_file import Fault, Summary, Total
-from shared.settled_day import Discrepancy, Healed, Kind, SettledDay, Severity, Status, next_version
-from shared.settlement_files import Refusal
-from shared.settlement_papers import DayPapers, Runs, progress_id, with_healed
-from shared.store import Conflict, Paper, PaperKind, UnreadableRecord
-from shared.transaction import State
-from shared.vas import Mode
-from shared.withdrawn import Lacking, LostLine
+from shared.ports.store import Conflict, Paper, PaperKind, UnreadableRecord
+from shared.settlement.file_selection import Refusal
+from shared.settlement.repository import DayPapers, Runs, progress_id, with_healed
+from shared.settlement.settled_day import Discrepancy, Healed, Kind, SettledDay, Severity, Status, next_version
+from shared.settlement.withdrawn_lines import Lacking, LostLine
 from tests.stepping import World, boundaries, one_by_one, run
 
 DAY = date(2026, 5, 1)

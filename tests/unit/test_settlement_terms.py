@@ -5,16 +5,16 @@ from datetime import date, timedelta
 import pytest
 from msgspec import structs
 
-from shared.matching import Filed, Readings
+from shared.domain.money import Money
+from shared.domain.transaction import State
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, Order, VasType
 from shared.mobilemart.settlement_file import SettlementFile, Total
 from shared.mobilemart.settlement_writer import written
-from shared.money import Money
-from shared.settled_day import Carried, Healed, NotReadable, Proof, Sign, Status, StillOpen, TokenToRecover
-from shared.settlement import OPEN_STATES, around, compare, files_needed
-from shared.transaction import State
-from shared.unread import Unread
-from shared.vas import Mode, Order, VasType
-from shared.withdrawn import Past
+from shared.settlement.comparison import OPEN_STATES, around, compare, files_needed
+from shared.settlement.matching import Filed, Readings
+from shared.settlement.settled_day import Carried, Healed, NotReadable, Proof, Sign, Status, StillOpen, TokenToRecover
+from shared.settlement.withdrawn_lines import Past
 from tests.unit.test_settlement import (
     BEFORE,
     CONTROLS,

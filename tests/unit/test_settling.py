@@ -8,15 +8,15 @@ from functools import partial
 import pytest
 from msgspec import structs
 
-from shared.matching import ONE_DAY
+from shared.domain.outcome import Answer, NoSuchTransaction, Reason, Receipt, Rejected, Reprint, TokensDue, Unknown, Vended
+from shared.domain.transaction import SHARDS, EventName, State
+from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_writer import Form, detail, formed
-from shared.outcome import Answer, NoSuchTransaction, Reason, Receipt, Rejected, Reprint, TokensDue, Unknown, Vended
-from shared.settlement_files import FilesUnavailable
-from shared.settlement_papers import progress_id
-from shared.settling import NoBusinessDay, _Evidence
-from shared.store import Paper, PaperKind
-from shared.transaction import SHARDS, EventName, State
-from shared.vas import Mode, VasType
+from shared.ports.store import Paper, PaperKind
+from shared.settlement.file_selection import FilesUnavailable
+from shared.settlement.matching import ONE_DAY
+from shared.settlement.repository import progress_id
+from shared.settlement.runner import NoBusinessDay, _Evidence
 from tests.archive import Archive, bill
 from tests.stepping import START, boundaries, boundary, delivered, electricity, run
 

@@ -5,16 +5,16 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from shared.outcome import Answer, Reason, Rejected
-from shared.settlement_files import FoundFiles, NotTaken, Refusal, Refused, StoredFile
-from shared.settlement_papers import Runs
-from shared.settling import NoBusinessDay, RefusedDay, _check, _Evidence, _left_out, _not_taken, _Run
-from shared.settling_past import Read
-from shared.sold import seen
-from shared.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
-from shared.tombstone import Tombstone
-from shared.transaction import State
-from shared.unread import Unread
+from shared.domain.outcome import Answer, Reason, Rejected
+from shared.domain.sale_summary import seen
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import State
+from shared.domain.unread import Unread
+from shared.ports.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.settlement.file_selection import FoundFiles, NotTaken, Refusal, Refused, StoredFile
+from shared.settlement.past_files import Read
+from shared.settlement.repository import Runs
+from shared.settlement.runner import NoBusinessDay, RefusedDay, _check, _Evidence, _left_out, _not_taken, _Run
 from tests.archive import Archive, bill
 from tests.sales import in_doubt, rejected, vended
 from tests.stepping import START, run

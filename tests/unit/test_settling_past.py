@@ -5,17 +5,17 @@ from datetime import date, timedelta
 import pytest
 from msgspec import structs
 
-from shared.matching import Filed
+from shared.domain.transaction import State
+from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_file import Summary, Total
 from shared.mobilemart.settlement_writer import detail
-from shared.settled_day import Healed, SettledDay, Status, next_version
-from shared.settlement_files import Refusal, StoredFile, broke_off
-from shared.settlement_papers import DayPapers, Runs
-from shared.settling_past import Doubted, PastFiles, Read
-from shared.store import Paper, PaperKind
-from shared.transaction import State
-from shared.vas import Mode, VasType
-from shared.withdrawn import UNREAD, Earlier, Lacking, LostLine
+from shared.ports.store import Paper, PaperKind
+from shared.settlement.file_selection import Refusal, StoredFile, broke_off
+from shared.settlement.matching import Filed
+from shared.settlement.past_files import Doubted, PastFiles, Read
+from shared.settlement.repository import DayPapers, Runs
+from shared.settlement.settled_day import Healed, SettledDay, Status, next_version
+from shared.settlement.withdrawn_lines import UNREAD, Earlier, Lacking, LostLine
 from tests.archive import Archive, bill
 from tests.stepping import START, boundaries, one_by_one, run
 from tests.unit.test_whole_files import LATER, Two, morning, opened, sell, settle, state

@@ -4,10 +4,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from shared.settlement_files import Refusal, StoredFile, broke_off
-from shared.settlement_papers import Runs
-from shared.settling_turns import Standing, Turn, around_asked, earlier_files, in_turn, is_foreign
-from shared.store import Paper
+from shared.ports.store import Paper
+from shared.settlement.file_selection import Refusal, StoredFile, broke_off
+from shared.settlement.repository import Runs
+from shared.settlement.turns import Standing, Turn, around_asked, earlier_files, in_turn, is_foreign
 
 DAY, ONE_DAY = date(2026, 5, 1), timedelta(days=1)
 NEXT, YESTERDAY = DAY + ONE_DAY, DAY + 9 * ONE_DAY

@@ -6,15 +6,15 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.catalogue import Product
 from shared.config import ConsumerDetails
-from shared.identifiers import Caller
-from shared.money import Money
-from shared.outcome import Consumer, Reason, Rejected
-from shared.prevend import Prevend
-from shared.shown import encoded, event_body, event_id, masked, prevend_body, products_body, state_shown, transaction_body
-from shared.transaction import EventName, State
-from shared.vas import Mode, Order, VasType
+from shared.domain.catalogue import Product
+from shared.domain.identifiers import Caller
+from shared.domain.money import Money
+from shared.domain.outcome import Consumer, Reason, Rejected
+from shared.domain.prevend import Prevend
+from shared.domain.transaction import EventName, State
+from shared.domain.vas import Mode, Order, VasType
+from shared.schemas.responses import encoded, event_body, event_id, masked, prevend_body, products_body, state_shown, transaction_body
 from tests.sales import NOON, PINNED_ORDER, PINNED_RECEIPT, RECEIPT, in_doubt, rejected, vended, vending
 
 FULL, MASKED = ConsumerDetails.FULL, ConsumerDetails.MASKED

@@ -11,8 +11,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from shared import signing_keys
-from shared.signing_keys import ALGORITHMS, KeysUnavailable, SigningKeys, usable_keys
+from shared.web import signing_keys
+from shared.web.signing_keys import ALGORITHMS, KeysUnavailable, SigningKeys, usable_keys
 from tests.logged import logged
 
 P256, P384 = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP384R1())

@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.matching import Readings, match
+from shared.domain.transaction import State
+from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
-from shared.silence import NEAR_MIDNIGHT, Silence, days_that_may_bill, may_be_absent
-from shared.transaction import State
-from shared.vas import VasType
+from shared.settlement.absence import NEAR_MIDNIGHT, Silence, days_that_may_bill, may_be_absent
+from shared.settlement.matching import Readings, match
 from tests.unit.test_settlement import (
     BEFORE,
     CONTROLS,

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.money import Money
 from shared.mobilemart.error_codes import CODES
 from shared.mobilemart.simulator import (
     PLAIN,
@@ -29,8 +30,7 @@ from shared.mobilemart.simulator import (
     Service,
     Simulator,
 )
-from shared.mobilemart.simulator.answers import ERRORS
-from shared.money import Money
+from shared.mobilemart.simulator.errors import ERRORS
 from tests.stand_ins.merchant import PURCHASE_PATHS, Merchant, abandoned, exactly, new_id
 
 NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)

@@ -13,6 +13,8 @@ import httpx
 import pytest
 from msgspec import structs
 
+from shared.domain.money import Money
+from shared.domain.vas import ACCOUNT_NUMBER, METER_NUMBER, MOBILE_NUMBER
 from shared.mobilemart.simulator import (
     PLAIN,
     SCENARIOS,
@@ -27,10 +29,8 @@ from shared.mobilemart.simulator import (
     Told,
     Vend,
 )
+from shared.mobilemart.simulator.deliverables import TARIFF, TokenShape, steps, units
 from shared.mobilemart.simulator.faults import IDLE
-from shared.mobilemart.simulator.goods import TARIFF, TokenShape, steps, units
-from shared.money import Money
-from shared.vas import ACCOUNT_NUMBER, METER_NUMBER, MOBILE_NUMBER
 from tests.stand_ins.merchant import Merchant, abandoned, exactly
 
 NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)

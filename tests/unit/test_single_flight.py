@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.single_flight import SingleFlight
+from shared.lib.single_flight import SingleFlight
 
 
 class Call:

@@ -3,13 +3,13 @@
 import pytest
 from msgspec import structs
 
-from shared.money import Money
-from shared.outcome import Charge, Receipt, TokensDue, Unknown, Vended
-from shared.sold import Sold, brings_token, seen, unsettled
-from shared.tombstone import Tombstone
-from shared.transaction import State
-from shared.unread import Unread
-from shared.vas import Mode, Order, VasType
+from shared.domain.money import Money
+from shared.domain.outcome import Charge, Receipt, TokensDue, Unknown, Vended
+from shared.domain.sale_summary import Sold, brings_token, seen, unsettled
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import State
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, Order, VasType
 from tests.stepping import START, World, electricity, run
 
 FEES = (

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from shared.outcome import Unknown
-from shared.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
-from shared.store.document import transaction_document
+from shared.domain.outcome import Unknown
+from shared.domain.transaction import State, shard_of
+from shared.domain.vas import Mode, VasType
+from shared.ports.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
 from shared.store.sqlite import Connection, SqliteStore, _found, _json, _key, _sortable
-from shared.transaction import State, shard_of
-from shared.vas import Mode, VasType
+from shared.store.transaction_documents import transaction_document
 from tests.sales import CALLER, METER, NOON, in_doubt, vended, vending
 
 

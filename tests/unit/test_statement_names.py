@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
+from shared.domain.money import Money
+from shared.domain.vas import Order, VasType
 from shared.mobilemart.status_words import Says
 from shared.mobilemart.vend_checks import Statement, statement_of
-from shared.money import Money
-from shared.vas import Order, VasType
 
 REQUEST_ID = "3f1d6c1e-2b4f-4f0a-8a53-0a6a1c2d3e4f"
 METER = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id=None, meter_number="04123456789")

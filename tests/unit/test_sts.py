@@ -7,8 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from shared.sts import MOST_JOINED, SIMULATED_PREFIX, TOKEN_DIGITS, StsToken, TokenKind, grouped, joined, joined_numbers, token_number
-from shared.value import new_word
+from shared.domain.sts_tokens import (
+    MOST_JOINED,
+    SIMULATED_PREFIX,
+    TOKEN_DIGITS,
+    StsToken,
+    TokenKind,
+    grouped,
+    joined,
+    joined_numbers,
+    token_number,
+)
+from shared.lib.value import new_word
 
 NUMBER = "00000000000012345678"
 

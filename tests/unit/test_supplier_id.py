@@ -7,23 +7,23 @@ from datetime import UTC, date, datetime
 import pytest
 from msgspec import structs
 
-from shared.bodies import Limits, purchase_request
 from shared.config import ConsumerDetails
-from shared.contradiction import discrepancies
-from shared.dossier import dossier_body
-from shared.money import Money
-from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.problem import Problem
-from shared.report_csv import csv_of
-from shared.report_html import html_of
-from shared.reports import Reporting
-from shared.settled_day import day_as_read, difference_as_read
-from shared.shown import event_body, transaction_body
-from shared.sold import Sold
-from shared.store import PaperKind
-from shared.store.document import transaction_document, transaction_of, transaction_update
-from shared.transaction import EventName, Transaction, after
-from shared.vas import Mode, VasType
+from shared.domain.money import Money
+from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.sale_summary import Sold
+from shared.domain.transaction import EventName, Transaction, after
+from shared.domain.vas import Mode, VasType
+from shared.ports.store import PaperKind
+from shared.schemas.problems import Problem
+from shared.schemas.requests import Limits, purchase_request
+from shared.schemas.responses import event_body, transaction_body
+from shared.schemas.transaction_detail import dossier_body
+from shared.settlement.reporting import Reporting
+from shared.settlement.settled_day import day_as_read, difference_as_read
+from shared.store.transaction_documents import transaction_document, transaction_of, transaction_update
+from shared.vending.contradictions import discrepancies
+from shared.web.report_csv import csv_of
+from shared.web.report_html import html_of
 from tests.archive import Archive, bill
 from tests.sales import CALLER, NOON, in_doubt, rejected, vended
 from tests.stepping import START, World, electricity, one_by_one, run

@@ -6,12 +6,12 @@ import pytest
 from msgspec import structs
 from rich.pretty import pretty_repr
 
-from shared import transaction
-from shared.identifiers import Caller
-from shared.money import Money
-from shared.outcome import Answer, Charge, Consumer, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.sts import StsToken, TokenKind
-from shared.transaction import (
+from shared.domain import transaction
+from shared.domain.identifiers import Caller
+from shared.domain.money import Money
+from shared.domain.outcome import Answer, Charge, Consumer, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.transaction import (
     NEXT,
     REVEALED,
     EventName,
@@ -29,7 +29,7 @@ from shared.transaction import (
     tried,
     with_open,
 )
-from shared.vas import Mode, Order, VasType
+from shared.domain.vas import Mode, Order, VasType
 
 MOST_HISTORY, MOST_RAW_ANSWERS = 200, 8
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.outcome import Answer, Charge, Consumer, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.sts import StsToken, TokenKind
-from shared.transaction import (
+from shared.domain.outcome import Answer, Charge, Consumer, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.transaction import (
     REVEALED,
     EventName,
     HistoryEntry,
@@ -25,7 +25,7 @@ from shared.transaction import (
     tried,
     with_open,
 )
-from shared.value import new_word
+from shared.lib.value import new_word
 from tests.sales import NOON, TOKEN, vending
 
 MINUTE = timedelta(minutes=1)

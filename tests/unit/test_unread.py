@@ -6,11 +6,16 @@ from datetime import date, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from shared.money import Money
-from shared.outcome import Rejected, Vended
-from shared.store import LookupBy, SaleRetired, UnreadableRecord, document
+from shared.domain.money import Money
+from shared.domain.outcome import Rejected, Vended
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import State, Transaction
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, VasType
+from shared.ports.store import LookupBy, SaleRetired, UnreadableRecord
+from shared.store import transaction_documents
 from shared.store.codec import meet, required_fields, unknown
-from shared.store.document import (
+from shared.store.transaction_documents import (
     lookup_key,
     placed,
     readable,
@@ -20,10 +25,6 @@ from shared.store.document import (
     transaction_of,
     unretired,
 )
-from shared.tombstone import Tombstone
-from shared.transaction import State, Transaction
-from shared.unread import Unread
-from shared.vas import Mode, VasType
 from tests.newer import DAY, DOCUMENTS, FIELD, NOON, TOKEN, WORD, filled_sale
 
 SALE = filled_sale(State.VENDED)
@@ -121,7 +122,7 @@ def test_what_was_met_in_another_document_is_not_said_of_this_one():
 
 
 def test_a_place_in_the_indexes_that_holds_what_newer_code_wrote_is_named_and_written_back(monkeypatch, caplog):
-    monkeypatch.setattr(document, "_NAMED", set())
+    monkeypatch.setattr(transaction_documents, "_NAMED", set())
     place = {**DOCUMENT["open"], FIELD: 5, "more": None}
     found = sale_of(SALE.id, {**DOCUMENT, "open": place}, "1")
     assert found.open == structs.replace(SALE.open, beyond={FIELD: 5, "more": None})
@@ -130,7 +131,7 @@ def test_a_place_in_the_indexes_that_holds_what_newer_code_wrote_is_named_and_wr
 
 @pytest.mark.parametrize(("named", "says_so"), [(999, True), (1_000, False)])
 def test_after_a_thousand_sales_of_newer_code_no_more_are_named(named, says_so, monkeypatch, caplog):
-    monkeypatch.setattr(document, "_NAMED", {str(number) for number in range(named)})
+    monkeypatch.setattr(transaction_documents, "_NAMED", {str(number) for number in range(named)})
     sale_of(SALE.id, {**DOCUMENT, "open": {**DOCUMENT["open"], FIELD: 5}}, "1")
     assert bool(caplog.records) is says_so
 

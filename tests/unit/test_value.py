@@ -5,17 +5,17 @@ from datetime import UTC, datetime
 import pytest
 from msgspec import structs
 
-from shared.identifiers import Caller
-from shared.mobilemart.access import AccessToken, Credentials
-from shared.mobilemart.answers import Reply
-from shared.mobilemart.wire import Call
-from shared.money import Money
-from shared.outcome import Consumer, Prevended, RawAnswer, Receipt
-from shared.prevend import Prevend
-from shared.sts import StsToken, TokenKind
-from shared.unread import Unread
-from shared.value import Record, Value
-from shared.vas import Mode, Order, VasType
+from shared.domain.identifiers import Caller
+from shared.domain.money import Money
+from shared.domain.outcome import Consumer, Prevended, RawAnswer, Receipt
+from shared.domain.prevend import Prevend
+from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, Order, VasType
+from shared.lib.value import Record, Value
+from shared.mobilemart.access_token import AccessToken, Credentials
+from shared.mobilemart.requests import Call
+from shared.mobilemart.responses import Reply
 
 
 class Slip(Value, frozen=True):

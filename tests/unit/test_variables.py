@@ -3,7 +3,7 @@
 import pytest
 
 from shared.config import AmountCheck, Environment
-from shared.variables import Variables, is_address, is_loopback, split_address
+from shared.lib.env import Variables, is_address, is_loopback, split_address
 
 ADDRESS = "must be an https:// address of a host, without credentials, query or fragment"
 ORIGINS = "must be origins, each https://host with at most a port, and never *"

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.money import Money
-from shared.vas import (
+from shared.domain.money import Money
+from shared.domain.vas import (
     ACCOUNT_NUMBER,
     ALIASES,
     METER_NUMBER,

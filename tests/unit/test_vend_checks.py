@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from shared.config import AmountCheck
+from shared.domain.money import Money
+from shared.domain.outcome import NoAnswer, Outcome, TokensDue, Unknown, Vended
+from shared.domain.vas import Mode, Order, VasType
 from shared.mobilemart import vend_checks
-from shared.mobilemart.answers import Concern, Reply, read_reprint, read_vend, vend_read
 from shared.mobilemart.recipients import names_another
+from shared.mobilemart.responses import Concern, Reply, read_reprint, read_vend, vend_read
 from shared.mobilemart.status_words import Says, flag_says, remark_says, says_no_error, status_says
-from shared.money import Money
-from shared.outcome import NoAnswer, Outcome, TokensDue, Unknown, Vended
-from shared.vas import Mode, Order, VasType
 
 TOKEN = "00000000000011112222"
 REQUEST_ID = "3f1d6c1e-2b4f-4f0a-8a53-0a6a1c2d3e4f"

@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.identifiers import Caller, account_key, caller_id, transaction_id
-from shared.money import Money
-from shared.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.ports import Rules
-from shared.store import MOST_ALIKE, Conflict, SaleRetired, StoreUnavailable, UnreadableRecord
-from shared.tombstone import Tombstone
-from shared.transaction import EventName, State
-from shared.unread import Unread
-from shared.vas import Mode, Order, VasType
-from shared.vending import NOT_LOOKED_UP, KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
+from shared.domain.identifiers import Caller, account_key, caller_id, transaction_id
+from shared.domain.money import Money
+from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import EventName, State
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, Order, VasType
+from shared.ports.store import MOST_ALIKE, Conflict, SaleRetired, StoreUnavailable, UnreadableRecord
+from shared.ports.supplier import Rules
+from shared.vending.purchasing import NOT_LOOKED_UP, KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 from tests.logged import logged
 from tests.stepping import CALLER, METER, START, Crashed, World, boundaries, delivered, electricity, run
 

@@ -5,15 +5,15 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.catalogue import Product
-from shared.identifiers import Caller
-from shared.money import Money
-from shared.outcome import Prevended, Reason, Rejected, Unknown
-from shared.prevend import Prevend
-from shared.store import StoreUnavailable
-from shared.transaction import State
-from shared.vas import Mode, Order, VasType
-from shared.vending import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
+from shared.domain.catalogue import Product
+from shared.domain.identifiers import Caller
+from shared.domain.money import Money
+from shared.domain.outcome import Prevended, Reason, Rejected, Unknown
+from shared.domain.prevend import Prevend
+from shared.domain.transaction import State
+from shared.domain.vas import Mode, Order, VasType
+from shared.ports.store import StoreUnavailable
+from shared.vending.purchasing import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 from tests.stepping import CALLER, CATALOGUE, METER, START, World, electricity, run
 
 ORDER = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id=None, meter_number=METER)

@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from shared.matching import ONE_DAY
-from shared.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.store import PaperKind
-from shared.transaction import EventName, State
-from shared.unread import Unread
+from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.transaction import EventName, State
+from shared.domain.unread import Unread
+from shared.ports.store import PaperKind
+from shared.settlement.matching import ONE_DAY
 from tests.archive import Archive, bill
 from tests.stepping import START, electricity, run
 

@@ -9,18 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.config import ReprintBy
-from shared.mobilemart.wire import (
-    Call,
-    MobileForm,
-    mobile_form,
-    prevend_call,
-    products_call,
-    reprint_call,
-    token_call,
-    vend_call,
-)
-from shared.money import Money, money_from_rand
-from shared.vas import Order, VasType
+from shared.domain.money import Money, money_from_rand
+from shared.domain.vas import Order, VasType
+from shared.mobilemart.requests import Call, MobileForm, mobile_form, prevend_call, products_call, reprint_call, token_call, vend_call
 
 REQUEST_ID = "3f1d6c1e-2b4f-4f0a-8a53-0a6a1c2d3e4f"
 PREVEND_ID = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"

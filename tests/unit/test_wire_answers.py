@@ -10,9 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from shared.catalogue import Product
 from shared.config import AmountCheck
-from shared.mobilemart.answers import (
+from shared.domain.catalogue import Product
+from shared.domain.money import Money
+from shared.domain.outcome import Consumer, NoAnswer, NoSuchTransaction, Prevended, RawAnswer, Reason, Rejected, TokensDue, Unknown, Vended
+from shared.domain.vas import Mode, Order, VasType
+from shared.mobilemart.error_codes import CODES
+from shared.mobilemart.responses import (
     SAYS_SIMULATED,
     Concern,
     Heard,
@@ -25,21 +29,6 @@ from shared.mobilemart.answers import (
     read_vend,
     vend_read,
 )
-from shared.mobilemart.error_codes import CODES
-from shared.money import Money
-from shared.outcome import (
-    Consumer,
-    NoAnswer,
-    NoSuchTransaction,
-    Prevended,
-    RawAnswer,
-    Reason,
-    Rejected,
-    TokensDue,
-    Unknown,
-    Vended,
-)
-from shared.vas import Mode, Order, VasType
 
 ELECTRICITY = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id="ELEC", meter_number="12345678901")
 BILL = Order(vas_type=VasType.BILL_PAYMENT, amount=Money(45_050), merchant_product_id="BILL", account_number="135609708")

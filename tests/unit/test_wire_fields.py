@@ -7,8 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.mobilemart.fields import LONGEST_ID, LONGEST_TEXT, exact, first_text, given_id, json_value, leaves, members, number, rand, text
-from shared.shown import encoded
+from shared.mobilemart.json_fields import (
+    LONGEST_ID,
+    LONGEST_TEXT,
+    exact,
+    first_text,
+    given_id,
+    json_value,
+    leaves,
+    members,
+    number,
+    rand,
+    text,
+)
+from shared.schemas.responses import encoded
 
 PLAIN = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15) + 1, max_value=10**15 - 1, places=6)
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=400)  # surrogates and NUL included

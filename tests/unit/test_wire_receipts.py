@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from shared.domain.money import Money
+from shared.domain.outcome import Charge, Consumer, MeterDetails, Receipt, TokensDue
+from shared.domain.sts_tokens import TokenKind, grouped
+from shared.domain.vas import Order, VasType
 from shared.mobilemart.charges import quotes_units
 from shared.mobilemart.receipts import amount_said, names_amount, other_amounts, read_receipt
-from shared.money import Money
-from shared.outcome import Charge, Consumer, MeterDetails, Receipt, TokensDue
-from shared.sts import TokenKind, grouped
-from shared.vas import Order, VasType
 
 MOST_CHARGES = MOST_TOKENS = 20
 

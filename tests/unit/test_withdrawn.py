@@ -6,15 +6,15 @@ from datetime import UTC, date, datetime
 import pytest
 from msgspec import structs
 
-from shared.matching import ONE_DAY, Filed, Readings
+from shared.domain.sale_summary import Sold
+from shared.domain.transaction import State
+from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_file import SettlementFile, Total
 from shared.mobilemart.settlement_writer import detail, written
-from shared.settled_day import MOST_LISTED, next_version
-from shared.settlement import compare
-from shared.sold import Sold
-from shared.transaction import State
-from shared.vas import Mode, VasType
-from shared.withdrawn import UNREAD, Earlier, Ids, Lacking, LostLine, Past, ids_of, lacking, read_earlier, withdrawn
+from shared.settlement.comparison import compare
+from shared.settlement.matching import ONE_DAY, Filed, Readings
+from shared.settlement.settled_day import MOST_LISTED, next_version
+from shared.settlement.withdrawn_lines import UNREAD, Earlier, Ids, Lacking, LostLine, Past, ids_of, lacking, read_earlier, withdrawn
 
 DAY = date(2026, 5, 4)
 NEXT = DAY + ONE_DAY

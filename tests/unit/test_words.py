@@ -3,18 +3,18 @@
 import pytest
 
 from shared.config import AmountCheck, ConsumerDetails, Environment, Function, ReprintBy, ScopeClaim
-from shared.matching import MerchantId
-from shared.mobilemart.answers import Concern
+from shared.domain.outcome import Reason, TokensDue
+from shared.domain.sts_tokens import TokenKind
+from shared.domain.transaction import EventName, State
+from shared.domain.vas import Mode, VasType
+from shared.mobilemart.responses import Concern
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES
-from shared.outcome import Reason, TokensDue
-from shared.problem import Fault
-from shared.refusals import Retry
-from shared.retention import Hold
-from shared.settled_day import Kind, Severity, Status
-from shared.store import LookupBy, PaperKind
-from shared.sts import TokenKind
-from shared.transaction import EventName, State
-from shared.vas import Mode, VasType
+from shared.ports.store import LookupBy, PaperKind
+from shared.retention.rules import Hold
+from shared.schemas.problems import Fault
+from shared.schemas.refusals import Retry
+from shared.settlement.matching import MerchantId
+from shared.settlement.settled_day import Kind, Severity, Status
 
 WORDS = {
     Environment: "local uat staging production",

@@ -13,9 +13,9 @@ from shared.mobilemart.simulator.behaviour import (
     RepeatedRequestId,
     ReprintBy,
 )
-from shared.mobilemart.simulator.books import Vend
+from shared.mobilemart.simulator.database import Vend
 from shared.mobilemart.simulator.faults import Effect, Fault
-from shared.mobilemart.simulator.ledger import Ledger, MemoryLedger
+from shared.mobilemart.simulator.key_value_store import Ledger, MemoryLedger
 from shared.mobilemart.simulator.scenarios import PLAIN, SCENARIOS, Scenario, Told, product_id
 from shared.mobilemart.simulator.services import Leg, Service
 

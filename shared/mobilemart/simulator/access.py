@@ -5,8 +5,8 @@ import hmac
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs
 
-from shared.mobilemart.simulator.answers import INVALID_CLIENT, UNSUPPORTED_GRANT, Reply
 from shared.mobilemart.simulator.behaviour import Behaviour
+from shared.mobilemart.simulator.errors import INVALID_CLIENT, UNSUPPORTED_GRANT, Reply
 
 _KEY = b"no secret: a simulator's tokens are worth nothing"
 _SCOPE = "api"

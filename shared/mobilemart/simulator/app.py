@@ -14,18 +14,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from shared.identifiers import hashed
+from shared.domain.identifiers import hashed
+from shared.domain.vas import VasType
+from shared.mobilemart.requests import MobileForm
 from shared.mobilemart.simulator import access, catalogue
-from shared.mobilemart.simulator.answers import NOT_ALLOWED, UNAUTHORISED, WEB_PAGE, Refused, Reply, error, trace_id
 from shared.mobilemart.simulator.behaviour import STANDARD, Behaviour
-from shared.mobilemart.simulator.books import Books, Vend
+from shared.mobilemart.simulator.database import Books, Vend
+from shared.mobilemart.simulator.errors import NOT_ALLOWED, UNAUTHORISED, WEB_PAGE, Refused, Reply, error, trace_id
 from shared.mobilemart.simulator.faults import IDLE, Effect, Fault, Script, instead, spoilt
-from shared.mobilemart.simulator.fields import MERCHANT_ERROR, Fields
-from shared.mobilemart.simulator.ledger import Ledger
+from shared.mobilemart.simulator.key_value_store import Ledger
+from shared.mobilemart.simulator.request_fields import MERCHANT_ERROR, Fields
 from shared.mobilemart.simulator.services import ROUTES, Leg, Route, Service
 from shared.mobilemart.simulator.switch import Job, Switch
-from shared.mobilemart.wire import MobileForm
-from shared.vas import VasType
 
 DRIPS: Final = 64
 UAT: Final = "uat."  # what the name of a host for tests begins with

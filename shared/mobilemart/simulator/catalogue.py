@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from shared.catalogue import Product
+from shared.domain.catalogue import Product
+from shared.domain.money import Money
+from shared.domain.vas import VasType
 from shared.mobilemart.simulator.scenarios import PRODUCT_PREFIXES, SCENARIOS, Scenario, product_id
 from shared.mobilemart.simulator.services import PINNED, Service
-from shared.money import Money
-from shared.vas import VasType
 
 _WITHOUT_PINNED: Final = product_id(Service.BILL_PAYMENT, 2)  # documented rows of billers have no `pinned`, those seen in production had it
 _HUNDRED_RAND: Final = Money(10_000)

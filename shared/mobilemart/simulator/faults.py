@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from shared.identifiers import hashed
-from shared.mobilemart.simulator.answers import (
+from shared.domain.identifiers import hashed
+from shared.mobilemart.simulator.errors import (
     BAD_GATEWAY,
     EMPTY_PAGE,
     MOBILE_NUMBER_INVALID,

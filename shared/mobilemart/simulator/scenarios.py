@@ -10,12 +10,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from shared.domain.money import Money
+from shared.domain.vas import Order, msisdn
 from shared.mobilemart.simulator.behaviour import RepeatedRequestId
+from shared.mobilemart.simulator.deliverables import PLAIN_GOODS, Goods, Share, TokenShape
 from shared.mobilemart.simulator.faults import Effect, Fault
-from shared.mobilemart.simulator.goods import PLAIN_GOODS, Goods, Share, TokenShape
 from shared.mobilemart.simulator.services import PINNED, PREVENDED, Leg, Service
-from shared.money import Money
-from shared.vas import Order, msisdn
 
 METER_PREFIX: Final = "990000000"
 ACCOUNT_PREFIX: Final = "9900000"

@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from shared.vas import VasType
+from shared.domain.vas import VasType
 
 
 class Service(StrEnum):

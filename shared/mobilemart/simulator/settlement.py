@@ -5,10 +5,10 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from shared.domain.transaction import BUSINESS_TIME, business_day
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
-from shared.mobilemart.simulator.books import Vend
-from shared.transaction import BUSINESS_TIME, business_day
+from shared.mobilemart.simulator.database import Vend
 
 MERCHANT: Final = "SIMULATED"
 NO_PLANTS: Final[Mapping[int, Plant]] = MappingProxyType({})

@@ -6,19 +6,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from shared.catalogue import Product
-from shared.identifiers import hashed
-from shared.mobilemart.simulator.answers import MOBILE_NUMBER_INVALID, Refused
+from shared.domain.catalogue import Product
+from shared.domain.identifiers import hashed
+from shared.domain.vas import ACCOUNT_NUMBER, METER_NUMBER, VasType, msisdn
+from shared.mobilemart.requests import MobileForm
 from shared.mobilemart.simulator.behaviour import Behaviour
-from shared.mobilemart.simulator.books import Accepted, Books, Confirmed, Deal, Vend, sold
 from shared.mobilemart.simulator.catalogue import product_named
-from shared.mobilemart.simulator.fields import MERCHANT_ERROR, Fields
-from shared.mobilemart.simulator.goods import TokenShape
+from shared.mobilemart.simulator.database import Accepted, Books, Confirmed, Deal, Vend, sold
+from shared.mobilemart.simulator.deliverables import TokenShape
+from shared.mobilemart.simulator.errors import MOBILE_NUMBER_INVALID, Refused
+from shared.mobilemart.simulator.request_fields import MERCHANT_ERROR, Fields
+from shared.mobilemart.simulator.response_bodies import confirmation, processing, slip
 from shared.mobilemart.simulator.scenarios import Scenario, scenario_numbered, scenario_of
 from shared.mobilemart.simulator.services import PINLESS, PREVENDED, Service
-from shared.mobilemart.simulator.slips import confirmation, processing, slip
-from shared.mobilemart.wire import MobileForm
-from shared.vas import ACCOUNT_NUMBER, METER_NUMBER, VasType, msisdn
 
 PRODUCT_DOES_NOT_EXIST: Final = 1000
 AMOUNT_INVALID: Final = 1001

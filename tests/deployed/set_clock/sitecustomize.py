@@ -18,7 +18,7 @@ from typing import Any
 
 MOVED = Path(os.environ["CLOCKS_OF_A_TEST"])
 ROOM = "shared."
-KEEPS_TIME = "shared.wiring"  # the only module that asks for the date
+KEEPS_TIME = "shared.bootstrap"  # the only module that asks for the date
 
 
 def moved(clock: str) -> float:

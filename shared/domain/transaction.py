@@ -1,0 +1,450 @@
+"""One sale: its states, what moves it, and what is still to be done about it. All pure."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from msgspec import structs
+
+from shared.domain.identifiers import Caller, account_key, same_supplier_id
+from shared.domain.outcome import MOST_WORTH, Answer, Outcome, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.vas import SUPPLIER_IDS, Mode, Order
+from shared.lib.value import Kept, Record, is_new_word
+
+BUSINESS_TIME: Final = ZoneInfo("Africa/Johannesburg")
+SHARDS: Final = 16
+MOST_RAW_ANSWERS: Final = 8  # of 64 KiB each: a record stays below Firestore's 1 MiB
+MOST_IDLE_ANSWERS: Final = 4  # of those, while they change nothing: there is room for what does
+MOST_TELLING_ANSWERS: Final = 6  # likewise, where they may hold a token
+MOST_HISTORY: Final = 200
+REVEALED: Final = "tokens revealed"
+SUPPLIERS_WORD: Final = frozenset({"supplier", "reprint", "settlement"})  # by whom it comes; any other name is a person's
+CLAIMED: Final = "another sale holds its supplier's id"
+LONGEST_RETRY: Final = timedelta(hours=1)
+
+_TOKENS_DIFFER: Final = "tokens_differ"
+
+
+class State(StrEnum):
+    VENDING = "vending"  # on record; the request may be on the wire
+    IN_DOUBT = "in_doubt"  # it may have vended: only evidence moves it
+    VENDED = "vended"  # delivered, and owed to the supplier
+    REJECTED = "rejected"  # proven: nothing was vended
+
+
+NEXT: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
+    {
+        State.VENDING: frozenset({State.VENDED, State.REJECTED, State.IN_DOUBT}),
+        State.IN_DOUBT: frozenset({State.VENDED, State.REJECTED}),
+        State.VENDED: frozenset(),
+        State.REJECTED: frozenset(),
+    }
+)
+
+
+class EventName(StrEnum):
+    """What is announced about a sale."""
+
+    VENDED = "vended"
+    REJECTED = "rejected"
+    IN_DOUBT = "in_doubt"
+    NEEDS_REVIEW = "needs_review"
+    TOKENS = "tokens"
+    CONTRADICTED = "contradicted"
+
+
+class IllegalTransition(Exception):
+    """The state table does not allow the move."""
+
+
+class Open(Kept, frozen=True):
+    """Why the sweep still looks at a sale: something is left to do, due at `due_at`.
+
+    `account` is what the duplicate guard finds a sale by: there until the sale has ended and no token of it is due.
+    """
+
+    shard: str
+    due_at: datetime
+    account: str | None
+
+
+class HistoryEntry(Kept, frozen=True):
+    """One line of a sale's append-only history: what happened, by whom, and what they said. Never a token."""
+
+    at: datetime
+    what: str
+    by: str
+    note: str | None = None
+
+
+class Transaction(Record, frozen=True, kw_only=True):
+    """A sale, from its claim to its end. Times are UTC; `day` is the business day of the claim.
+
+    `contradicted_at` are the versions that contradictions made, one each: they name its announcements. `erased_at`: its personal data
+    was taken out then (`shared/retention/rules.py`).
+    `supplier_id` says who sells: it is set when the sale begins, and is the mode's where a record does not have it.
+    `version` counts what a caller can see change; `nonce` names the commit that wrote the record, so that a commit whose
+    reply was lost is told from a competitor's.
+    """
+
+    id: str
+    version: int
+    mode: Mode
+    caller: Caller
+    idempotency_key: str
+    fingerprint: str
+    order: Order
+    request_id: str
+    supplier_prevend_id: str | None
+    state: State
+    created_at: datetime
+    updated_at: datetime
+    day: date
+    send_by: datetime
+    lease_until: datetime
+    send_ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    sign_of_vend: bool = False
+    attempts: int = 0
+    not_found_at: datetime | None = None
+    review_announced: bool = False
+    history: tuple[HistoryEntry, ...] = ()
+    answers: tuple[RawAnswer, ...] = ()
+    unannounced: tuple[EventName, ...] = ()
+    open: Open | None = None
+    nonce: str = ""
+    supplier_id: str = ""
+    contradicted_at: tuple[int, ...] = ()
+    erased_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if not self.supplier_id:
+            structs.force_setattr(self, "supplier_id", SUPPLIER_IDS[self.mode])
+
+    def __repr__(self) -> str:
+        """Without what the customer bought, and the supplier's words."""
+        return f"Transaction(id={self.id!r}, version={self.version}, state={self.state.value!r}, amount_cents={self.order.amount.cents})"
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """What was delivered, once vended."""
+        return self.outcome.receipt if isinstance(self.outcome, Vended) else None
+
+    @property
+    def tokens_pending(self) -> bool:
+        return self.receipt is not None and self.receipt.tokens_due is TokensDue.PENDING
+
+    @property
+    def is_unfinished(self) -> bool:
+        """It runs, is in doubt, or waits for a token, or for what only newer code knows: more is left to do than to announce it."""
+        return bool(NEXT[self.state]) or self.tokens_pending or self._owes_something_new
+
+    @property
+    def waits_for_newer_code(self) -> bool:
+        """Whether something is left to do that this code does not know: an announcement, or what is due to the customer."""
+        return self._owes_something_new or any(is_new_word(EventName, event) for event in self.unannounced)
+
+    @property
+    def _owes_something_new(self) -> bool:
+        return self.receipt is not None and is_new_word(TokensDue, self.receipt.tokens_due)
+
+    def is_abandoned(self, at: datetime) -> bool:
+        """Still `vending` after its lease: nobody is selling it any more, so it is treated as in doubt."""
+        return self.state is State.VENDING and at >= self.lease_until
+
+
+def sent_until(sale: Transaction, ended_at: datetime | None) -> Transaction:
+    """The sale with when its send ended, which is never moved back."""
+    if ended_at is None or (sale.send_ended_at is not None and ended_at <= sale.send_ended_at):
+        return sale
+    return structs.replace(sale, send_ended_at=ended_at)
+
+
+def no_earlier(sale: Transaction, at: datetime) -> datetime:
+    """A moment as it goes on record: clocks step, and one that lies before what is on record is taken as that."""
+    return max(at, sale.updated_at, sale.history[-1].at) if sale.history else max(at, sale.updated_at)
+
+
+def business_day(at: datetime) -> date:
+    """The South African calendar day of a moment."""
+    return at.astimezone(BUSINESS_TIME).date()
+
+
+def shard_of(transaction_id: str, mode: Mode) -> str:
+    """Which of the mode's shards a sale is indexed under."""
+    return shard_name(mode, int(transaction_id[:4], 16) % SHARDS)
+
+
+def shard_name(mode: Mode, shard: int) -> str:
+    """`live-07`: the mode is part of every index key."""
+    return f"{mode}-{shard:02d}"
+
+
+def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    """The sale as `answer` leaves it, with whatever must now be announced.
+
+    An answer that agrees with an ended sale changes nothing, or adds tokens that were due; its words may be kept all the same
+    (`heard`). One that contradicts it leaves the state alone, and is kept, noted and announced as `contradicted`. `by` names the
+    source: `supplier`, `reprint`, `settlement`, or a person.
+    """
+    at = no_earlier(sale, at)
+    if NEXT[sale.state]:
+        if isinstance(answer.outcome, Unknown):
+            return _in_doubt(sale, answer.outcome, answer.raw, at, by)
+        return _ended(sale, answer.outcome, answer.raw, at, by, retry_seconds)
+    match sale.state, answer.outcome:
+        case State.VENDED, Vended(receipt):
+            return _vended_again(sale, receipt, answer.raw, at, by, retry_seconds)
+        case State.VENDED, Rejected(cause=cause):
+            return _contradicted(sale, f"state_differs: {cause}", answer.raw, at, by, retry_seconds)
+        case State.REJECTED, Vended(receipt):
+            return _contradicted(sale, f"vended_after_rejection: {receipt.supplier_transaction_id}", answer.raw, at, by, retry_seconds)
+        case State.REJECTED, Unknown(cause=cause, sign_of_vend=True):
+            return _contradicted(sale, f"vended_after_rejection: {cause}", answer.raw, at, by, retry_seconds)
+        case _:
+            return heard(sale, answer.raw)
+
+
+def heard(sale: Transaction, raw: RawAnswer | None) -> Transaction:
+    """The sale with words that change nothing and may hold more than we could read: not a visible change.
+
+    Those of any 2xx, and whatever the sale itself was answered. The same words are kept once, and where there are many, the earliest,
+    with room for later ones that may be worth more: what comes every hour neither fills the record nor is written every hour.
+    None are kept of a sale whose personal data was erased: they would bring it back.
+    """
+    if (
+        raw is None
+        or sale.erased_at is not None
+        or (raw.worth == 0 and raw.source != "vend")
+        or any(known.sha256 == raw.sha256 for known in sale.answers)
+    ):
+        return sale
+    if len(sale.answers) >= (MOST_TELLING_ANSWERS if raw.worth == MOST_WORTH else MOST_IDLE_ANSWERS):
+        return sale
+    return structs.replace(sale, answers=(*sale.answers, raw))
+
+
+def each_contradiction(sale: Transaction) -> Iterator[Transaction]:
+    """The sale once for each contradiction of it, in their order; the last of `contradicted_at` is then that one.
+
+    Code that keeps no `contradicted_at` may have recorded one that awaits its announcement: the sale's version stands for it.
+    """
+    versions = sale.contradicted_at
+    on_record = sum(entry.what == EventName.CONTRADICTED for entry in sale.history)
+    if EventName.CONTRADICTED in sale.unannounced and (not versions or on_record > len(versions)):
+        versions = tuple(dict.fromkeys((*versions, sale.version)))
+    for number in range(len(versions)):
+        yield structs.replace(sale, contradicted_at=versions[: number + 1])
+
+
+def announced(sale: Transaction, published: frozenset[EventName]) -> Transaction:
+    """The sale without the announcements that were made, and closed when nothing is left to do. Not a visible change."""
+    left = tuple(event for event in sale.unannounced if event not in published)
+    if left == sale.unannounced or sale.open is None:
+        return sale
+    return with_open(structs.replace(sale, unannounced=left), sale.open.due_at)
+
+
+def put_off(sale: Transaction, *, at: datetime, retry_seconds: int) -> Transaction:
+    """The sale, due again a while after `at`, if it was due by then: what could not be done for it keeps no other waiting."""
+    if sale.open is None or sale.open.due_at > at:
+        return sale
+    return with_open(sale, no_earlier(sale, at) + timedelta(seconds=retry_seconds))
+
+
+def with_open(sale: Transaction, due_at: datetime) -> Transaction:
+    """The sale with its place in the sweep's index: due at `due_at`, or gone when nothing is left to do."""
+    if not (sale.is_unfinished or sale.unannounced):
+        return structs.replace(sale, open=None)
+    place = sale.open or Open(shard_of(sale.id, sale.mode), due_at, account_key(sale.mode, sale.caller, sale.order))
+    return structs.replace(sale, open=structs.replace(place, due_at=due_at, account=place.account if sale.is_unfinished else None))
+
+
+def not_found(sale: Transaction, raw: RawAnswer | None, *, at: datetime, minimum_age_seconds: int, retry_seconds: int) -> Transaction:
+    """The sale after a reprint asked for at `at` said, beside a control, that it does not exist.
+
+    That ends a sale when said twice, `retry_seconds` apart, both after the minimum age, and only where no sign of a vend
+    was ever seen.
+    """
+    if not may_be_absent(sale, at=at, minimum_age_seconds=minimum_age_seconds):
+        return sale
+    if sale.not_found_at is None or sale.not_found_at < of_age_at(sale, minimum_age_seconds):  # its age came on record after that
+        return structs.replace(sale, not_found_at=at)
+    if at - sale.not_found_at < timedelta(seconds=retry_seconds):
+        return sale
+    never = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "does not exist at the supplier, said twice")
+    return after(sale, Answer(never, raw), at=at, by="reprint", retry_seconds=retry_seconds)
+
+
+def may_be_absent(sale: Transaction, *, at: datetime, minimum_age_seconds: int) -> bool:
+    """Whether "does not exist" would say anything about the sale: in doubt, old enough, and without a sign of a vend."""
+    doubtful = sale.state is State.IN_DOUBT or sale.is_abandoned(at)
+    return doubtful and not sale.sign_of_vend and at >= of_age_at(sale, minimum_age_seconds)
+
+
+def of_age_at(sale: Transaction, minimum_age_seconds: int) -> datetime:
+    """From when on "does not exist" may count: the supplier starts no vend that long after it received the request."""
+    return (sale.send_ended_at or sale.lease_until) + timedelta(seconds=minimum_age_seconds)
+
+
+def tried(sale: Transaction, *, at: datetime, minimum_age_seconds: int, review_after_seconds: int, retry_seconds: int) -> Transaction:
+    """The sale after a try that did not finish it: due again later, and announced once as a person's when it is too old.
+
+    That is soon while a first "does not exist" is fresh, for the second ends the sale, and at the latest when the sale comes of age.
+    """
+    if sale.open is None:
+        return sale
+    at = no_earlier(sale, at)
+    due_at, interval = at + retry_delay(sale.attempts, retry_seconds), timedelta(seconds=retry_seconds)
+    if sale.not_found_at is not None and at < sale.not_found_at + 2 * interval and sale.state is State.IN_DOUBT:
+        due_at = at + interval
+    if at < (of_age := of_age_at(sale, minimum_age_seconds)):
+        due_at = min(due_at, of_age)
+    waited = with_open(structs.replace(sale, attempts=sale.attempts + 1), due_at)
+    if sale.review_announced or at < sale.created_at + timedelta(seconds=review_after_seconds):
+        return waited
+    entry = HistoryEntry(at, EventName.NEEDS_REVIEW.value, "sweep")
+    return _changed(structs.replace(waited, review_announced=True), None, (EventName.NEEDS_REVIEW,), entry, due_at)
+
+
+def claimed_twice(
+    sale: Transaction, supplier_transaction_id: str, raw: RawAnswer | None, *, at: datetime, by: str, retry_seconds: int
+) -> Transaction:
+    """The sale after an answer named a vend that another sale holds: no evidence, but a sign of a vend, and never silent.
+
+    A sale that is being sold is then in doubt. Whoever names the same vend again says nothing new.
+    """
+    at, note = no_earlier(sale, at), f"claimed_twice: {supplier_transaction_id}"
+    if sale.state is State.VENDING:
+        doubtful = _in_doubt(sale, Unknown(CLAIMED, sign_of_vend=True), None, at, by)
+        return _contradicted(doubtful, note, raw, at, by, retry_seconds)
+    signed = sale if sale.sign_of_vend or not NEXT[sale.state] else structs.replace(sale, sign_of_vend=True)
+    if any(entry.what == EventName.CONTRADICTED and entry.note == note for entry in sale.history):
+        return heard(signed, raw)
+    return _contradicted(signed, note, raw, at, by, retry_seconds)
+
+
+def retry_delay(attempts: int, retry_seconds: int) -> timedelta:
+    """How long to wait after the given number of attempts: doubling from `retry_seconds`, at most an hour."""
+    return min(timedelta(seconds=retry_seconds * 2 ** min(attempts, 12)), LONGEST_RETRY)
+
+
+def noted(sale: Transaction, entry: HistoryEntry) -> Transaction:
+    """The sale with one more line of history. A full one loses what comes again and again, and neither a decision nor an end."""
+    kept = sale.history if len(sale.history) < MOST_HISTORY else _without_a_repeat(sale.history)
+    at = no_earlier(sale, entry.at)
+    return structs.replace(sale, history=(*kept, entry if at == entry.at else structs.replace(entry, at=at)))
+
+
+def _without_a_repeat(history: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
+    """The history without the oldest line of whatever fills it: tokens revealed, or contradictions by the supplier, whose first stays."""
+    revealed = [at for at, line in enumerate(history) if line.what == REVEALED]
+    contradicted = [at for at, line in enumerate(history) if line.what == EventName.CONTRADICTED and line.by in SUPPLIERS_WORD]
+    most = max(revealed, contradicted[1:], key=len)
+    passing = most[0] if most else 1  # nothing else comes so often
+    return (*history[:passing], *history[passing + 1 :])
+
+
+def _moved(sale: Transaction, state: State) -> Transaction:
+    if state not in NEXT[sale.state]:
+        raise IllegalTransition(f"{sale.state} -> {state}")
+    return structs.replace(sale, state=state)
+
+
+def _changed(sale: Transaction, raw: RawAnswer | None, events: tuple[EventName, ...], entry: HistoryEntry, due_at: datetime) -> Transaction:
+    """One visible change: a new version, its history, its raw answer, its announcements."""
+    fresh = tuple(event for event in events if event not in sale.unannounced)
+    answers = sale.answers if raw is None else _with_answer(sale.answers, raw)
+    changed = structs.replace(sale, version=sale.version + 1, updated_at=entry.at, answers=answers, unannounced=(*sale.unannounced, *fresh))
+    return with_open(noted(changed, entry), due_at)
+
+
+def _with_answer(answers: tuple[RawAnswer, ...], raw: RawAnswer) -> tuple[RawAnswer, ...]:
+    """The answers and one more. Where they are full, the latest of those that are worth the least makes way, but never the first."""
+    if len(answers) < MOST_RAW_ANSWERS:
+        return (*answers, raw)
+    out = min(range(len(answers) - 1, 0, -1), key=lambda at: answers[at].worth)
+    return (*answers[:out], *answers[out + 1 :], raw)
+
+
+def _ended(sale: Transaction, outcome: Vended | Rejected, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    vended = isinstance(outcome, Vended)
+    state, event = (State.VENDED, EventName.VENDED) if vended else (State.REJECTED, EventName.REJECTED)
+    moved = structs.replace(_moved(sale, state), outcome=_in_place_of(sale.outcome, outcome), sign_of_vend=sale.sign_of_vend or vended)
+    note = None if isinstance(outcome, Vended) else outcome.cause
+    due_at = at + timedelta(seconds=retry_seconds)
+    return _changed(moved, raw, (event,), HistoryEntry(at, state.value, by, note), due_at)
+
+
+def _in_place_of(known: Outcome | None, outcome: Outcome) -> Outcome:
+    """An outcome, with what newer code has written into the one whose place it takes."""
+    if known is None or known.beyond is None or outcome is known:
+        return outcome
+    beyond = {name: item for name, item in known.beyond.items() if name not in outcome.__struct_fields__}
+    return structs.replace(outcome, beyond={**beyond, **(outcome.beyond or {})} or None)
+
+
+def _in_doubt(sale: Transaction, unknown: Unknown, raw: RawAnswer | None, at: datetime, by: str) -> Transaction:
+    signed = structs.replace(sale, sign_of_vend=sale.sign_of_vend or unknown.sign_of_vend)
+    if sale.state is State.IN_DOUBT:
+        if sale.sign_of_vend or not unknown.sign_of_vend:
+            return heard(sale, raw)
+        return _changed(signed, raw, (), HistoryEntry(at, "sign of a vend", by, unknown.cause), at)  # never forgotten
+    moved = structs.replace(_moved(signed, State.IN_DOUBT), outcome=_in_place_of(sale.outcome, unknown))
+    return _changed(moved, raw, (EventName.IN_DOUBT,), HistoryEntry(at, State.IN_DOUBT.value, by, unknown.cause), at)
+
+
+def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    known = sale.receipt
+    assert known is not None  # a vended sale has a receipt
+    if known.supplier_transaction_id is not None and not same_supplier_id(known.supplier_transaction_id, receipt.supplier_transaction_id):
+        return _contradicted(sale, f"vended_twice: {receipt.supplier_transaction_id}", raw, at, by, retry_seconds)
+    due_at = at + timedelta(seconds=retry_seconds)
+    if known.tokens_due is TokensDue.PENDING:
+        return _with_more(sale, known, receipt, raw, at, by, due_at)
+    if known.supplier_transaction_id is None and receipt.supplier_transaction_id is not None:  # a person had decided
+        whole = structs.replace(known, supplier_transaction_id=receipt.supplier_transaction_id)
+        named = structs.replace(sale, outcome=_in_place_of(sale.outcome, Vended(whole)))
+        sale, raw = _changed(named, raw, (), HistoryEntry(at, "supplier's id learned", by), due_at), None
+    elif not known.lacks(receipt):
+        return heard(sale, raw)
+    return _tokens_differ(sale, receipt, raw, at, by, retry_seconds) if known.lacks(receipt) else sale
+
+
+def _tokens_differ(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    """The sale after an answer with another token or PIN than its receipt has: that stays, and the other one is kept in its raw answer."""
+    told = [entry for entry in sale.history if (entry.note or "").startswith(_TOKENS_DIFFER)]
+    are_kept = any(receipt.is_quoted_in(answer.body) for answer in sale.answers)
+    if (told and are_kept) or len(told) >= MOST_RAW_ANSWERS:
+        return heard(sale, raw)
+    again = f", other tokens than before: {len(told)}" if told else ""
+    return _contradicted(sale, f"{_TOKENS_DIFFER}: {receipt.supplier_transaction_id}{again}", raw, at, by, retry_seconds)
+
+
+def _with_more(
+    sale: Transaction, known: Receipt, receipt: Receipt, raw: RawAnswer | None, at: datetime, by: str, due_at: datetime
+) -> Transaction:
+    """The sale with what an answer adds to its receipt. `tokens` is announced once, when nothing more is due: no part of them is."""
+    whole = known.with_more(receipt)
+    if by not in SUPPLIERS_WORD and receipt.tokens_due is not TokensDue.PENDING:  # what a person has written down is all there is
+        whole = structs.replace(whole, tokens_due=receipt.tokens_due, tokens_issued=None)
+    if whole == known:
+        return heard(sale, raw)
+    changed = structs.replace(sale, outcome=_in_place_of(sale.outcome, Vended(whole)))
+    if structs.replace(whole, tokens_issued=known.tokens_issued) == known:  # nobody sees how many there are
+        return heard(changed, raw)
+    if whole.tokens_due is not TokensDue.PENDING:
+        return _changed(changed, raw, (EventName.TOKENS,), HistoryEntry(at, "tokens added", by), due_at)
+    what = "more of the receipt read" if whole.supplier_transaction_id == known.supplier_transaction_id else "supplier's id learned"
+    return _changed(changed, raw, (), HistoryEntry(at, what, by), due_at)
+
+
+def _contradicted(sale: Transaction, note: str, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    entry = HistoryEntry(at, EventName.CONTRADICTED.value, by, note)  # the note begins with the kind of discrepancy
+    if any((known.what, known.by, known.note) == (entry.what, entry.by, entry.note) for known in sale.history):
+        return heard(sale, raw)  # said before
+    changed = _changed(sale, raw, (EventName.CONTRADICTED,), entry, at + timedelta(seconds=retry_seconds))
+    return structs.replace(changed, contradicted_at=(*sale.contradicted_at, changed.version))

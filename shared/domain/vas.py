@@ -1,0 +1,96 @@
+"""Value-added services: what can be bought, how it is named, and which numbers are well formed."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from shared.domain.money import Money
+from shared.lib.value import Kept
+
+
+class Mode(StrEnum):
+    """Where sales go. Part of every id and index key, so that neither mode ever reads the other's records."""
+
+    LIVE = "live"
+    SIMULATED = "simulated"
+
+
+SUPPLIER_IDS: Final[Mapping[Mode, str]] = MappingProxyType({Mode.LIVE: "MOBILEMART", Mode.SIMULATED: "SIMULATED"})
+"""Who sells in each mode: the `supplierId` of a sale, under the names of the system that was before this one."""
+
+
+class VasType(StrEnum):
+    """The kinds of service, under the names that the contract and the supplier's paths share."""
+
+    UTILITY = "utility"
+    BILL_PAYMENT = "bill-payment"
+    AIRTIME = "airtime"
+    DATA = "data"
+    VOUCHER = "voucher"
+
+
+ALIASES: Final[Mapping[str, VasType]] = MappingProxyType(
+    {
+        "electricity": VasType.UTILITY,
+        "prepaidutility": VasType.UTILITY,
+        "billpayment": VasType.BILL_PAYMENT,
+        "bill_payment": VasType.BILL_PAYMENT,
+    }
+)
+
+PREVENDED: Final = frozenset({VasType.UTILITY, VasType.BILL_PAYMENT})
+"""Sold in two legs: the supplier's prevend fixes what its purchase sells."""
+
+PRICED_BY_PRODUCT: Final = frozenset({VasType.DATA})
+"""The supplier's request for these names no amount: what it bills is the product's price, whether or not its list calls that fixed."""
+
+
+def vas_type_named(name: str) -> VasType | None:
+    """The service that a path segment names, aliases included; `None` when there is none of that name."""
+    try:
+        return VasType(name)
+    except ValueError:
+        return ALIASES.get(name)
+
+
+METER_NUMBER: Final = re.compile(r"[0-9]{11}(?:[0-9]{2})?", re.ASCII)
+ACCOUNT_NUMBER: Final = re.compile(r"[0-9]{5,20}", re.ASCII)
+MOBILE_NUMBER: Final = re.compile(r"(?:\+?27|0)([6-8][0-9]{8})", re.ASCII)
+
+
+def msisdn(text: str) -> str | None:
+    """A South African mobile number as `27821234567`, from `082...`, `2782...` or `+2782...`; `None` when it is not one."""
+    match = MOBILE_NUMBER.fullmatch(text)
+    return f"27{match[1]}" if match else None
+
+
+def last_four(number: str | None) -> str | None:
+    """A meter, account or mobile number as logs and reports show it: `*6789`."""
+    return None if number is None else f"*{number[-4:]}"
+
+
+class Order(Kept, frozen=True, kw_only=True):
+    """What is to be sold, as the caller asked for it and the wallet reserved it.
+
+    Exactly one of meter, account and mobile number is set, or none for what is pinned. `merchant_product_id` is `None`
+    only in an electricity sale that was refused before its product was chosen.
+    """
+
+    vas_type: VasType
+    amount: Money
+    merchant_product_id: str | None
+    meter_number: str | None = None
+    account_number: str | None = None
+    mobile_number: str | None = None
+    pinned: bool = False
+    reference: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Order({self.vas_type.value}, {self.amount}, product={self.merchant_product_id!r}, to={last_four(self.recipient)})"
+
+    @property
+    def recipient(self) -> str | None:
+        """The meter, account or number that receives what is bought; `None` for a PIN or voucher."""
+        return self.meter_number or self.account_number or self.mobile_number

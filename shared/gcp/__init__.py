@@ -1,0 +1,1 @@
+"""Pub/Sub, Secret Manager, Cloud Storage, gRPC channels."""

@@ -1,0 +1,1 @@
+"""What any program has: frozen structs, logs, environment variables, clocks, single flight."""

@@ -1,0 +1,118 @@
+"""Reading what the supplier wrote: hostile JSON in, storable values or `None` out. Nothing here raises. Pure."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Final, NoReturn
+
+from shared.domain.money import MOST_DIGITS, Money, money_from_rand
+
+LONGEST_ID: Final = 100
+LONGEST_TEXT: Final = 300
+
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?", re.ASCII)
+_REPLACED: Final = "\ufffd"  # stands where the supplier's bytes were not UTF-8
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_ZEROS: Final = "0-{}"  # of which the empty GUID is made, in whichever form
+
+
+def json_value(body: bytes) -> object:
+    """The JSON in `body`, its fractions as `Decimal`; `None` when it is not JSON, nests too deep, or names a key twice.
+
+    A byte that is not UTF-8 becomes U+FFFD: one bad letter in a customer's name must not cost the token beside it.
+    """
+    try:
+        return _decoded(body.decode("utf-8", "replace").removeprefix(_BYTE_ORDER_MARK))
+    except (ValueError, ArithmeticError, RecursionError, MemoryError):
+        return None
+
+
+def members(value: object) -> Mapping[str, object]:
+    """A JSON object's members; none for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """Every value in JSON that holds no other, each with the name of the nearest member that it belongs to. However deep it nests."""
+    left = [(name, value)]
+    while left:
+        nearest, one = left.pop()
+        if isinstance(one, dict):
+            left += one.items()
+        elif isinstance(one, list):
+            left += ((nearest, inner) for inner in one)
+        else:
+            yield nearest, one
+
+
+def text(value: object, longest: int = LONGEST_TEXT) -> str | None:
+    """Text for people, cut to `longest` characters; `None` when there is none, or a store could not hold it."""
+    if not isinstance(value, str):
+        return None
+    kept = value.strip()[:longest].rstrip()
+    return kept if kept and _is_storable(kept) else None
+
+
+def exact(value: object, longest: int = LONGEST_ID) -> str | None:
+    """An identifier, serial number or PIN: whole, or `None`. Never cut, never with a letter replaced."""
+    if not isinstance(value, str) or len(value) > longest or _REPLACED in value:
+        return None
+    return text(value, longest)
+
+
+def given_id(value: object) -> str | None:
+    """The supplier's id of something that is there: `exact`, and none of zeros, which is how .NET spells that there is no id."""
+    found = exact(value)
+    return found if found is not None and found.strip(_ZEROS) else None
+
+
+def number(value: object) -> Decimal | None:
+    """A JSON number, or decimal text, of at most 15 digits on either side of the point."""
+    if isinstance(value, str):
+        return Decimal(value.strip()) if len(value) <= 2 * MOST_DIGITS and _DECIMAL.fullmatch(value.strip()) else None
+    if type(value) is not int and not isinstance(value, Decimal):
+        return None
+    plain = Decimal(value)
+    exponent = plain.as_tuple().exponent
+    return plain if isinstance(exponent, int) and exponent >= -MOST_DIGITS and plain.adjusted() < MOST_DIGITS else None
+
+
+def rand(value: object) -> Money | None:
+    """An amount in rand, as a number or decimal text; `None` when it is neither, or finer than a cent."""
+    exact_rand = number(value)
+    try:
+        return None if exact_rand is None else money_from_rand(exact_rand)
+    except ValueError:
+        return None
+
+
+def first_text(*values: object, longest: int = LONGEST_TEXT) -> str | None:
+    """The first of `values` that is text."""
+    return next((found for value in values if (found := text(value, longest)) is not None), None)
+
+
+def _is_storable(kept: str) -> bool:
+    if "\x00" in kept:
+        return False
+    if kept.isascii():
+        return True
+    try:
+        kept.encode()  # a lone surrogate, which JSON can spell, has no encoding
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    named = dict(pairs)
+    if len(named) != len(pairs):
+        raise ValueError("a key appears twice")  # two amounts or two codes: neither can be believed
+    return named
+
+
+_decoded: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_refused, object_pairs_hook=_unambiguous).decode  # made once

@@ -1,0 +1,1 @@
+"""How long data is kept: erasure of personal data, and tombstones."""

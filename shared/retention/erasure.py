@@ -1,0 +1,137 @@
+"""Erasing: what a person takes out of the records about one customer, by a number of theirs, before it is old enough to go by itself.
+
+Like selling, it awaits its ports and nothing else. Who erases, when and why is on record before it has any effect, and never the
+number itself: four digits of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+from msgspec import structs
+
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import Transaction, business_day
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, last_four
+from shared.lib import logs
+from shared.lib.value import Value
+from shared.ports.store import LookupBy, Paper, PaperKind, UnreadableRecord
+from shared.retention.rules import ONE_DAY, Hold, around
+from shared.retention.run import AT_ONCE, Needed, Retaining
+from shared.schemas.responses import rfc3339
+from shared.settlement.settled_day import ENDED
+from shared.vending.sweep import Each
+
+MOST_SALES: Final = 200  # of one request, each with its raw answers in memory
+MOST_STAYED: Final = 2_000  # of one request: more than a person buys in four weeks
+MOST_LISTED: Final = 50  # of the erasures that are shown
+SETTLED_WITHIN: Final = 28  # days: of older ones only those are settled again that are known not to have ended
+
+log = logs.logger(__name__)
+
+
+class Person(Value, frozen=True):
+    """Whose data it is: a number, and of what kind."""
+
+    _hidden = frozenset({"number"})
+
+    by: LookupBy
+    number: str
+
+
+class Stayed(NamedTuple):
+    """A sale whose data had to stay, and why."""
+
+    sale_id: str
+    why: Hold
+
+
+class Erased(Value, frozen=True, kw_only=True):
+    """What became of a person's sales, by their ids. `more`: there are others, older than these; to be asked again."""
+
+    paper: Mapping[str, Any]
+    erased: tuple[str, ...]
+    stayed: tuple[Stayed, ...]
+    more: bool
+
+
+class Erasing(Retaining, frozen=True, kw_only=True):
+    """What people erase, over the ports."""
+
+    each: Each
+
+    async def erase_person(self, person: Person, reason: str, operator: str) -> Erased:
+        """Take a person's data out of all sales that have ended and that nothing needs any more.
+
+        Raises:
+            Conflict: somebody else has erased something at the same moment.
+            StoreUnavailable: what was done stays done; to be asked again.
+        """
+        at, mode = self.now(), self.rules.mode
+        body = {
+            "at": rfc3339(at),
+            "by": operator,
+            "reason": logs.masked(reason),
+            "of": person.by.value,
+            "recipient": last_four(person.number),
+        }
+        asked = Paper(f"{mode}-erasure-{at:%Y%m%dT%H%M%S%f}", {**body, "erased": None, "stayed": None}, erasures_mark(mode))
+        held = await self.store.write_paper(PaperKind.CONTROLS, asked)
+        erased, stayed, more = await self._each_of(person, reason, operator)
+        done = {**body, "erased": list(erased), "stayed": [[one.sale_id, one.why.value] for one in stayed]}
+        await self.store.write_paper(PaperKind.CONTROLS, structs.replace(held, body=done))
+        log.warning("personal data erased", operator=operator, of=person.by, erased=len(erased), stayed=len(stayed))
+        return Erased(paper=done, erased=erased, stayed=stayed, more=more)
+
+    async def _each_of(self, person: Person, reason: str, operator: str) -> tuple[tuple[str, ...], tuple[Stayed, ...], bool]:
+        """Erase a person's sales, newest first: which were, which stayed, and whether there are more.
+
+        Those that stay hide no older ones.
+        """
+        erased, stayed, known, needed, more = list[str](), list[Stayed](), set[str](), await self.needed(), True
+        while more and len(erased) < MOST_SALES and len(stayed) < MOST_STAYED:
+            found = await self.store.lookup(self.rules.mode, person.by, person.number, len(known) + MOST_SALES + 1)
+            fresh, room = [sale for sale in found if sale.id not in known], MOST_SALES - len(erased)
+            more = len(fresh) > room
+            sales = [sale for sale in fresh[:room] if not isinstance(sale, Tombstone)]
+            needed = await self._with_recent(needed, sales)
+            outcomes = await self.each((self._one(sale, needed, operator, reason) for sale in sales), AT_ONCE)
+            known.update(sale.id for sale in fresh[:room])
+            erased += [sale.id for sale, outcome in zip(sales, outcomes, strict=True) if outcome is True]
+            stayed += [Stayed(sale.id, outcome) for sale, outcome in zip(sales, outcomes, strict=True) if isinstance(outcome, Hold)]
+        return tuple(erased), tuple(stayed), more
+
+    async def erasures(self) -> Sequence[Mapping[str, Any]]:
+        """What people have erased, the last ones, newest first. `erased` is `None` where that was cut short."""
+        papers = [paper async for paper in self.store.marked_papers(PaperKind.CONTROLS, erasures_mark(self.rules.mode))]
+        return [paper.body for paper in reversed(papers[-MOST_LISTED:])]
+
+    async def _one(self, sale: Transaction | Unread, needed: Needed, operator: str, reason: str) -> Hold | bool:
+        if isinstance(sale, Unread):
+            return Hold.NOT_READABLE
+        return await self.erase(sale, needed, operator, logs.masked(reason))
+
+    async def _with_recent(self, needed: Needed, sales: Sequence[Transaction | Unread]) -> Needed:
+        """What is needed, with the recent days of these sales that are still to be settled: of those that began, it is known."""
+        first = business_day(self.now()) - SETTLED_WITHIN * ONE_DAY
+        days = sorted({near for sale in sales if sale.day is not None for near in around(sale.day) if near >= first})
+        settled = await self.each((self._is_settled(day) for day in days), AT_ONCE)
+        fresh = {day for day, is_settled in zip(days, settled, strict=True) if not is_settled}
+        return needed._replace(unsettled=needed.unsettled | fresh)
+
+    async def _is_settled(self, day: date) -> bool:
+        """Whether a day has ended, or has nothing to settle."""
+        mode = self.rules.mode
+        try:
+            paper = await self.store.read_paper(PaperKind.SETTLEMENTS, f"{mode}-{day.isoformat()}")
+        except UnreadableRecord:
+            return False
+        if paper is not None:
+            return paper.body.get("status") in ENDED
+        return day < business_day(self.now()) - ONE_DAY and not await self.store.any_of_day(mode, day)
+
+
+def erasures_mark(mode: Mode) -> str:
+    """What people's erasures are listed by."""
+    return f"{mode}-erasures"

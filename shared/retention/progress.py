@@ -1,0 +1,118 @@
+"""How far the runs of retaining have come, as a paper keeps it. Pure."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from msgspec import field
+
+from shared.domain.transaction import SHARDS
+from shared.lib.value import Value
+from shared.ports.store import Paper, Place
+
+FIRST: Final = "0"  # stands before every id of a sale
+
+_SHARDS: Final = frozenset(map(str, range(SHARDS)))
+_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+
+
+class Step(StrEnum):
+    """A step that retaining takes with a sale, as the paper names how far it has come."""
+
+    ERASE = "erased"
+    RETIRE = "retired"
+
+
+class Waiting(NamedTuple):
+    """A business day that a step has passed by. `sales` and `left` count what is still needed of it, as far as that is known.
+
+    A later look has come behind the sale `sale_id` of a shard; `left` had to stay then too, and there was no room for their ids.
+    """
+
+    sales: int = 0
+    left: int = 0
+    shard: int = 0
+    sale_id: str = FIRST
+
+
+class Progress(Value, frozen=True, kw_only=True):
+    """Behind which place of each shard sales are still to be looked at, which days wait, and which sales were left behind.
+
+    `stored` is the paper as it was read, with what newer code has written into it.
+    """
+
+    places: Mapping[Step, Mapping[int, Place]] = field(default_factory=lambda: {step: {} for step in Step})
+    waiting: Mapping[Step, Mapping[date, Waiting]] = field(default_factory=lambda: {step: {} for step in Step})
+    held: frozenset[str] = frozenset()
+    retired_up_to: date | None = None
+    revision: str | None = None
+    stored: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def all_held(self) -> int:
+        """How many sales are still needed, as far as that is known. One that waits for both steps counts once."""
+        days = {day for waiting in self.waiting.values() for day in waiting}
+        return len(self.held) + sum(max(_sales(waiting.get(day)) for waiting in self.waiting.values()) for day in days)
+
+    def body(self) -> dict[str, Any]:
+        places = {
+            step.value: {str(shard): [day.isoformat(), sale_id] for shard, (day, sale_id) in places.items()}
+            for step, places in self.places.items()
+        }
+        waiting = {
+            f"{step.value}Later": {day.isoformat(): list(one) for day, one in waiting.items()} for step, waiting in self.waiting.items()
+        }
+        up_to = None if self.retired_up_to is None else self.retired_up_to.isoformat()
+        return {**self.stored, **places, **waiting, "held": sorted(self.held), "retiredUpTo": up_to}
+
+
+def progress_of(paper: Paper, today: date) -> Progress:
+    """How far the runs have come. What cannot be, or lies ahead of `today`, is begun again: all that they do may be done twice."""
+    body, held, up_to = paper.body, paper.body.get("held"), day_of(paper.body.get("retiredUpTo"))
+    return Progress(
+        places={step: _places(body.get(step.value), today) for step in Step},
+        waiting={step: _waiting(body.get(f"{step.value}Later")) for step in Step},
+        held=frozenset(one for one in (held if isinstance(held, list) else ()) if is_id(one)),
+        retired_up_to=up_to if up_to is not None and up_to <= today else None,
+        revision=paper.revision,
+        stored=body,
+    )
+
+
+def is_id(text: object) -> bool:
+    """Whether a store can be asked for this id."""
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
+
+
+def day_of(text: object) -> date | None:
+    """A day of a paper, which may be damaged."""
+    try:
+        return date.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _sales(waiting: Waiting | None) -> int:
+    return 0 if waiting is None else waiting.sales + waiting.left
+
+
+def _places(stored: object, today: date) -> dict[int, Place]:
+    found: dict[int, Place] = {}
+    for shard, place in stored.items() if isinstance(stored, Mapping) else ():
+        if shard in _SHARDS and isinstance(place, list) and [type(part) for part in place] == [str, str]:
+            day = day_of(place[0])
+            if day is not None and day <= today and is_id(place[1]):
+                found[int(shard)] = (day, place[1])
+    return found
+
+
+def _waiting(stored: object) -> dict[date, Waiting]:
+    """The days that wait. One whose rest is damaged is looked at from its beginning."""
+    found: dict[date, Waiting] = {}
+    for text, one in stored.items() if isinstance(stored, Mapping) else ():
+        if (day := day_of(text)) is not None:
+            is_whole = isinstance(one, list) and [type(part) for part in one] == [int, int, int, str]
+            found[day] = Waiting(*one) if is_whole and 0 <= one[2] < SHARDS and is_id(one[3]) else Waiting()
+    return found

@@ -1,0 +1,430 @@
+"""Retaining: the run that takes personal data out of old sales, and years later leaves only their tombstones.
+
+Like selling, it awaits its ports and nothing else. It walks each shard's sales in the order of their days, from where the last run
+has come to, and remembers those that are still needed: the days that are still compared, and other sales by their ids. Whatever is
+cut short is gone on with by the next run, and two runs at once do no harm: each change is made to the sale as it is on record then,
+and only if nothing needs it then.
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from typing import Any, Final, NamedTuple
+
+from msgspec import structs
+
+from shared.domain import closures
+from shared.domain.transaction import BUSINESS_TIME, SHARDS, Transaction, business_day
+from shared.domain.unread import Unread
+from shared.lib import logs
+from shared.lib.value import Value
+from shared.ports.store import MOST_DELETED, Books, Conflict, Paper, PaperKind, Place, Placed, SaleRetired, UnreadableRecord
+from shared.retention.progress import FIRST, Progress, Step, Waiting, day_of, is_id, progress_of
+from shared.retention.rules import BY_AGE, ONE_DAY, Hold, Retention, around, erased, hold, tombstone_of
+from shared.settlement.repository import day_marks, progress_id, refused_mark, runs_id
+from shared.vending.contradictions import discrepancies
+from shared.vending.recorder import Recording
+from shared.vending.sweep import Each
+
+AT_ONCE: Final = 16
+PAGE: Final = 100  # sales that one query reads
+MOST_SALES: Final = 20_000  # that one run looks at
+MOST_HELD: Final = 5_000  # ids of sales that are still needed: a paper of them stays small. The days of others are looked at again.
+MOST_OPEN: Final = 200  # sales of a shard
+MOST_DAYS: Final = 50  # whose papers one run deletes
+
+log = logs.logger(__name__)
+
+
+class Needed(NamedTuple):
+    """What is needed besides what a sale itself says: see `retention.hold`. `unended` are the days that are not settled for good.
+
+    `named` holds, by the ids of the sales that open discrepancies name, the business day of each as far as it is known.
+    """
+
+    named: Mapping[str, date | None]
+    unsettled: frozenset[date]
+    unended: frozenset[date]
+
+
+class Retained(Value, frozen=True, kw_only=True):
+    """What a run did, in sales, and in papers deleted. `held` are still needed; `more`: there was no time for all."""
+
+    erased: int
+    retired: int
+    held: int
+    papers: int
+    more: bool
+
+
+class Retaining(Recording, frozen=True, kw_only=True):
+    """Erases and retires, over the ports."""
+
+    store: Books
+    each: Each
+    retention: Retention
+
+    async def retain(self, until: datetime) -> Retained:
+        """Take personal data out of the sales that are old enough for it, and retire those that are kept no longer, oldest first.
+
+        Begins with no sale after `until`, and with at most about `MOST_SALES`.
+
+        Raises:
+            StoreUnavailable: what was done stays done; the next run goes on.
+        """
+        run = _Run(self, await self._progress(), await self.needed(), until)
+        try:
+            await run.sales()
+            await run.papers()
+        except Conflict:  # another run is at it: what this one did is on record, and that one goes on
+            run.more = True
+        return run.result
+
+    async def needed(self) -> Needed:
+        """What discrepancies and days still need."""
+        mode, named, unsettled, unended = self.rules.mode, dict[str, date | None](), set[date](), set[date]()
+        async for paper in self.store.marked_papers(PaperKind.DISCREPANCIES, f"{mode}-{closures.OPEN}"):
+            named |= _named(paper)
+        async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, day_marks(mode)[0]):
+            if (day := day_of(paper.body.get("day"))) is not None:
+                unended.add(day)
+                if paper.body.get("open", True) or paper.body.get("notReadable"):
+                    unsettled.add(day)
+        async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, refused_mark(mode)):
+            if (day := day_of(_part(paper.body, "refusal").get("day"))) is not None:
+                unended.add(day)
+                unsettled.add(day)
+        shards = (self.store.due(mode, number, self.now() + ONE_DAY, MOST_OPEN) for number in range(SHARDS))
+        days = {sale.day for shard in await self.each(shards, AT_ONCE) for sale in shard}  # also of a day that was never settled
+        unended |= days
+        unsettled |= days
+        return Needed(named, frozenset(unsettled), frozenset(unended))
+
+    async def erase(self, sale: Transaction, needed: Needed, by: str = BY_AGE, note: str | None = None) -> Hold | bool:
+        """Take the personal data out of a sale: why it stays, or whether there was any that this has taken out."""
+        found: Hold | bool = False
+
+        def bare(known: Transaction) -> Transaction:
+            nonlocal found
+            if (why := hold(known, needed.named, needed.unsettled)) is not None:
+                found = why
+                return known
+            without = erased(known, at=self.now(), by=by, note=note)
+            found = without is not known
+            return without
+
+        try:
+            await self.change(sale, bare)
+        except SaleRetired:  # by another run, meanwhile
+            return False
+        except UnreadableRecord:  # newer code has changed it, meanwhile
+            return Hold.NOT_READABLE
+        return found
+
+    async def retire(self, sale: Transaction, needed: Needed) -> Hold | bool:
+        """Leave only a sale's tombstone: why it stays, or that it is done."""
+        while True:
+            if (why := hold(sale, needed.named, needed.unended)) is not None:
+                return why
+            try:
+                papers = [held for fresh in discrepancies(sale) if (held := await self._discrepancy(fresh.id)) is not None]
+            except UnreadableRecord:  # nobody knows whether it is closed
+                return Hold.DISCREPANCY
+            if any(paper.body.get("status") == closures.OPEN for paper in papers):
+                return Hold.DISCREPANCY
+            try:
+                await self.store.retire(sale, tombstone_of(sale, self.now()), papers)
+                return True
+            except Conflict:
+                try:
+                    sale = await self._held(sale.id)
+                except SaleRetired:  # by another run, or by our own try, whose reply was lost
+                    return True
+                except UnreadableRecord:
+                    return Hold.NOT_READABLE
+
+    async def _discrepancy(self, paper_id: str) -> Paper | None:
+        return await self.store.read_paper(PaperKind.DISCREPANCIES, paper_id)
+
+    async def _progress(self) -> Progress:
+        fresh = Progress()
+        try:
+            paper = await self.store.read_paper(PaperKind.CONTROLS, progress_id(self.rules.mode))
+        except UnreadableRecord as unreadable:  # which was reported: the runs begin again, and find what is done already
+            return structs.replace(fresh, revision=unreadable.revision)
+        return fresh if paper is None else progress_of(paper, business_day(self.now()))
+
+    async def _keep(self, progress: Progress) -> Progress:
+        paper = Paper(progress_id(self.rules.mode), progress.body(), revision=progress.revision)
+        return structs.replace(progress, revision=(await self.store.write_paper(PaperKind.CONTROLS, paper)).revision)
+
+
+class _Run:
+    """One run of retaining: what it has come to."""
+
+    def __init__(self, at: Retaining, progress: Progress, needed: Needed, until: datetime) -> None:
+        self.at, self.progress, self.needed, self.until = at, progress, needed, until
+        self.began, self.today = at.moment(), business_day(at.now())
+        self.examined = self.erased = self.retired = self.deleted = 0
+        self.more = self.is_told = False
+
+    @property
+    def result(self) -> Retained:
+        held = self.progress.all_held
+        return Retained(erased=self.erased, retired=self.retired, held=held, papers=self.deleted, more=self.more)
+
+    async def sales(self) -> None:
+        """Do what is due, a page of each kind of work in turn: none of it waits for another to end."""
+        again = self._looked_at_again()
+        walks = [again, *(walk(step) for walk in (self._caught_up, self._gone_on) for step in Step)]
+        try:
+            while walks:
+                for walk in tuple(walks):
+                    if self._is_late():
+                        self.more = True
+                        return
+                    if walk is not again and self.examined >= MOST_SALES:
+                        self.more = True
+                        walks.remove(walk)
+                    elif not await anext(walk, False):
+                        walks.remove(walk)
+        finally:
+            for walk in walks:
+                await walk.aclose()
+
+    async def _looked_at_again(self) -> AsyncGenerator[bool, None]:
+        """The sales that were needed, and those that a discrepancy has named since they were erased."""
+        closed = [paper async for paper in self.at.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.at.rules.mode}-{closures.CLOSED}")]
+        named = {sale_id: day for paper in closed for sale_id, day in _named(paper).items()} | {**self.needed.named}
+        furthest = max((day for day, _ in self.progress.places[Step.ERASE].values()), default=date.min)
+        last = max(furthest, self._last(Step.ERASE))
+        old = {sale_id: day for sale_id, day in sorted(named.items()) if day is not None and day <= last and is_id(sale_id)}
+        fresh = [sale_id for sale_id in old if sale_id not in self.progress.held]
+        room = max(0, MOST_HELD - len(self.progress.held))
+        waiting = dict(self.progress.waiting[Step.ERASE])
+        for sale_id in fresh[room:]:
+            one = waiting.get(old[sale_id], Waiting())
+            has_begun = one[2:] != Waiting()[2:]  # it may have come past this sale
+            waiting[old[sale_id]] = one._replace(left=max(1, one.left)) if has_begun else one
+        await self._keep(held=self.progress.held.union(fresh[:room]), waiting={**self.progress.waiting, Step.ERASE: waiting})
+        for paper in closed:
+            with suppress(Conflict):  # it is open again
+                await self.at.store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, mark=None))
+        due = sorted(self.progress.held - self.needed.named.keys())
+        for at in range(0, len(due), PAGE):
+            ids = due[at : at + PAGE]
+            ended = await self.at.each((self._again(one) for one in ids), AT_ONCE)
+            await self._keep(held=self.progress.held.difference(one for one, is_done in zip(ids, ended, strict=True) if is_done))
+            yield True
+
+    async def _gone_on(self, step: Step) -> AsyncGenerator[bool, None]:
+        """All sales that are old enough, from where the last run has come to, in the shard that is furthest behind."""
+        last = self._last(step)
+        if step is Step.RETIRE:
+            await self._keep(retired_up_to=max(last, self.progress.retired_up_to or date.min))
+        left = set(range(SHARDS))
+        while left:
+            places = self.progress.places[step]
+            shard = min(left, key=lambda shard: (places.get(shard, (date.min, "")), shard))
+            place = places.get(shard)
+            is_there = place is not None and place[0] > last  # fewer days are old enough than once were
+            page = () if is_there else await self._page(shard, last, place)
+            if len(page) < PAGE:
+                left.remove(shard)
+            if page:
+                outcomes = await self._done(step, page)
+                await self._keep_page(step, page, outcomes, places={**self.progress.places, step: {**places, shard: page[-1][0]}})
+            yield True
+
+    async def _caught_up(self, step: Step) -> AsyncGenerator[bool, None]:
+        """The sales of the days that a step has passed by, once nothing is compared with them any more."""
+        for day in sorted(self.progress.waiting[step]):
+            if day > self._last(step) or self._is_compared(step, day):
+                continue
+            shard, sale_id = self.progress.waiting[step][day][2:]
+            while shard < SHARDS:
+                page = await self._page(shard, day, (day, sale_id))
+                await self._keep_page(step, page, await self._done(step, page))
+                shard, sale_id = (shard, page[-1][0][1]) if len(page) == PAGE else (shard + 1, FIRST)
+                if page or shard == SHARDS:
+                    await self._keep_caught_up(step, day, shard, sale_id, len(page))
+                yield True
+
+    async def _keep_caught_up(self, step: Step, day: date, shard: int, sale_id: str, looked_at: int) -> None:
+        waiting = dict(self.progress.waiting[step])
+        one = waiting.pop(day)
+        if shard < SHARDS:
+            waiting[day] = Waiting(max(0, one.sales - looked_at), one.left, shard, sale_id)
+        elif one.left:  # to be looked at once more
+            waiting[day] = Waiting(sales=one.left)
+        await self._keep(waiting={**self.progress.waiting, step: waiting})
+
+    async def papers(self) -> None:
+        """Delete the papers of days whose sales are all retired, and what people decided long ago."""
+        last = self.at.retention.retires_up_to(self.today)
+        days: list[date] = []
+        async for paper in self.at.store.marked_papers(PaperKind.SETTLEMENTS, day_marks(self.at.rules.mode)[1]):
+            if (day := day_of(paper.body.get("day"))) is not None and day > last:
+                break
+            days += [] if day is None else [day]
+        done = looked_at = 0
+        for day in days:
+            if done == MOST_DAYS or (looked_at >= MOST_DAYS and self._is_late()):
+                break
+            if not any(near in self.needed.unended for near in around(day)):
+                looked_at += 1
+                if not await self.at.store.any_of_day(self.at.rules.mode, day):
+                    done += await self._day_deleted(day)
+        for mark in (f"{self.at.rules.mode}-selling", f"{self.at.rules.mode}-erasures"):
+            await self._decisions_deleted(mark, datetime.combine(last, datetime.min.time(), BUSINESS_TIME))
+
+    async def _day_deleted(self, day: date) -> bool:
+        """The versions of a day first, with its discrepancies, and the day itself last: so nothing of it is ever forgotten."""
+        mode = self.at.rules.mode
+        paper = await self._paper(PaperKind.SETTLEMENTS, f"{mode}-{day.isoformat()}")
+        if paper is None or paper.mark != day_marks(mode)[1]:  # another run, or a settlement, has been there since
+            return False
+        try:
+            kept = await self._versions(paper.id)
+            found = (one for body in (paper.body, *(one.body for one in kept)) for one in _rows(body, "discrepancies"))
+            own = sorted({f"{mode}-{one['id']}" for one in found if one.get("day") == day.isoformat() and is_id(one.get("id"))})
+            papers = [one for name in own if (one := await self._paper(PaperKind.DISCREPANCIES, name)) is not None]
+            runs = await self._paper(PaperKind.SETTLEMENTS, runs_id(mode, day))
+        except UnreadableRecord:  # which was reported: nobody knows which differences it names, and whether they are closed
+            return False
+        if any(one.body.get("status") == closures.OPEN for one in papers):
+            return False
+        await self._deleted(PaperKind.DISCREPANCIES, papers)
+        await self._deleted(PaperKind.SETTLEMENTS, [*reversed(kept), *([] if runs is None else [runs]), paper])
+        return True
+
+    async def _versions(self, day_id: str) -> list[Paper]:
+        """The versions of a day, as many as there are: its number may be damaged. The last one goes first, so none is ever behind a gap."""
+        kept: list[Paper] = []
+        while (one := await self._paper(PaperKind.SETTLEMENTS, f"{day_id}-v{len(kept) + 1:04d}")) is not None:
+            kept.append(one)
+        return kept
+
+    async def _decisions_deleted(self, mark: str, before: datetime) -> None:
+        old: list[Paper] = []
+        async for paper in self.at.store.marked_papers(PaperKind.CONTROLS, mark):
+            at = _moment(paper.body.get("at"))
+            if len(old) == MOST_DELETED or (at is not None and at >= before):
+                break
+            old += [] if at is None else [paper]  # one that is damaged stays: nobody knows how old it is
+        await self._deleted(PaperKind.CONTROLS, old)
+
+    async def _deleted(self, kind: PaperKind, papers: Sequence[Paper]) -> None:
+        for at in range(0, len(papers), MOST_DELETED):
+            await self.at.store.delete_papers(kind, papers[at : at + MOST_DELETED])
+            self.deleted += len(papers[at : at + MOST_DELETED])
+
+    async def _paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
+        return await self.at.store.read_paper(kind, paper_id)
+
+    async def _page(self, shard: int, last: date, place: Place | None) -> Sequence[Placed]:
+        page = await self.at.store.up_to_day(self.at.rules.mode, shard, last, place, PAGE)
+        self.examined += len(page)
+        return page
+
+    async def _again(self, sale_id: str) -> bool:
+        """Whether a sale that was held is no longer: because of its age, it is erased or retired now."""
+        try:
+            sale = await self.at.store.find(sale_id)
+            if sale is None:
+                return True
+            if sale.day > self._last(Step.ERASE):  # it was old enough once: longer retention, or a clock that went back
+                return False
+            found = await self._erased(sale)
+            if sale.day <= self._last(Step.RETIRE):
+                found = await self._retired(await self.at._held(sale_id))
+        except SaleRetired:
+            return True
+        except UnreadableRecord:
+            return False
+        return not isinstance(found, Hold)
+
+    async def _erased(self, sale: Transaction | Unread) -> Hold | bool:
+        if isinstance(sale, Unread):
+            return Hold.NOT_READABLE
+        found = await self.at.erase(sale, self.needed)
+        self.erased += found is True
+        return found
+
+    async def _retired(self, sale: Transaction | Unread) -> Hold | bool:
+        if isinstance(sale, Unread):
+            return Hold.NOT_READABLE
+        found = await self.at.retire(sale, self.needed)
+        self.retired += found is True
+        return found
+
+    def _last(self, step: Step) -> date:
+        """The last business day whose sales are old enough for a step."""
+        retention = self.at.retention
+        return retention.erases_up_to(self.today) if step is Step.ERASE else retention.retires_up_to(self.today)
+
+    def _is_compared(self, step: Step, day: date) -> bool:
+        """Whether files are still compared with the sales of a day."""
+        days = self.needed.unsettled if step is Step.ERASE else self.needed.unended
+        return any(near in days for near in around(day))
+
+    def _is_late(self) -> bool:
+        return self.began.latest(self.at.moment()) >= self.until
+
+    async def _done(self, step: Step, page: Sequence[Placed]) -> Sequence[Hold | bool]:
+        do = self._erased if step is Step.ERASE else self._retired
+        return await self.at.each((do(sale) for _, sale in page), AT_ONCE)
+
+    async def _keep_page(self, step: Step, page: Sequence[Placed], outcomes: Sequence[Hold | bool], **changed: Any) -> None:
+        """Keep how far a step has come, and what it has left behind: days whose sales are compared as days, other sales by their ids."""
+        held, waiting = set(self.progress.held), dict(self.progress.waiting[step])
+        for ((day, placed_at), sale), found in zip(page, outcomes, strict=True):
+            if not isinstance(found, Hold) or sale.id in held:
+                continue
+            known, is_compared = waiting.get(day, Waiting()), self._is_compared(step, day)
+            if is_compared:
+                waiting[day] = known._replace(sales=known.sales + 1)
+            elif len(held) < MOST_HELD or placed_at != sale.id:
+                held.add(sale.id)
+            else:
+                waiting[day] = known._replace(left=known.left + 1)
+                self._tell_many(len(held))
+        await self._keep(held=frozenset(held), waiting={**self.progress.waiting, step: waiting}, **changed)
+
+    def _tell_many(self, held: int) -> None:
+        if not self.is_told:
+            log.error("too many old sales still needed", held=held)
+        self.is_told = True
+
+    async def _keep(self, **changed: Any) -> None:
+        progress = structs.replace(self.progress, **changed)
+        if progress != self.progress:
+            self.progress = await self.at._keep(progress)
+
+
+def _named(paper: Paper) -> dict[str, date | None]:
+    """The ids of the sales that a discrepancy names, with the business day of each as far as it is known."""
+    ours = _part(paper.body, "ours")
+    named: dict[str, date | None] = {sale_id: None for sale_id in (ours.get("alsoHeldBy"),) if isinstance(sale_id, str)}
+    if isinstance(sale_id := paper.body.get("transactionId"), str):
+        named[sale_id] = day_of(ours.get("day"))
+    return named
+
+
+def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A part of a paper, which may be damaged."""
+    part = body.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _rows(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    rows = body.get(name)
+    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None

@@ -1,0 +1,1 @@
+"""The JSON of requests, answers, events and problems."""

@@ -1,0 +1,1 @@
+"""A day's file against a day's sales."""

@@ -1,0 +1,216 @@
+"""What differs between our sales of a day and its file: each difference once, for a person. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from shared.domain import closures
+from shared.domain.identifiers import hashed
+from shared.domain.transaction import State
+from shared.domain.vas import Mode, last_four
+from shared.lib.value import Value
+from shared.mobilemart.settlement_file import BINNED, SUCCESSFUL, Line
+from shared.settlement.matching import ONE_DAY, DayView, Filed, Known, Verdict, goes_to
+from shared.settlement.settled_day import Discrepancy, Kind, Severity
+from shared.settlement.withdrawn_lines import Past
+
+SEVERITY: Final[Mapping[Kind, Severity]] = MappingProxyType(
+    {
+        Kind.VENDED_TWICE: Severity.CRITICAL,
+        Kind.CLAIMED_TWICE: Severity.CRITICAL,
+        Kind.VENDED_AFTER_REJECTION: Severity.CRITICAL,
+        Kind.TOKENS_DIFFER: Severity.CRITICAL,
+        Kind.MISSING_HERE: Severity.CRITICAL,
+        Kind.LINES_WITHDRAWN: Severity.CRITICAL,
+        Kind.DUPLICATE_LINE: Severity.CRITICAL,
+        Kind.AMOUNT_DIFFERS: Severity.CRITICAL,
+        Kind.ACCOUNT_DIFFERS: Severity.CRITICAL,
+        Kind.MISSING_AT_SUPPLIER: Severity.WARNING,
+        Kind.STATE_DIFFERS: Severity.WARNING,
+        Kind.NEGATIVE_LINE: Severity.WARNING,
+        Kind.UNKNOWN_STATUS: Severity.WARNING,
+        Kind.LATE_POSTING: Severity.INFO,
+    }
+)
+
+_KIND_OF: Final[Mapping[Verdict, Kind]] = MappingProxyType(
+    {
+        Verdict.STRANGER: Kind.MISSING_HERE,
+        Verdict.DUPLICATE: Kind.DUPLICATE_LINE,
+        Verdict.TWICE: Kind.VENDED_TWICE,
+        Verdict.CLAIMED: Kind.CLAIMED_TWICE,
+        Verdict.NEGATIVE: Kind.NEGATIVE_LINE,
+    }
+)
+
+
+class _Found(Value, frozen=True):
+    """A discrepancy before it has its id."""
+
+    kind: Kind
+    known: Known | None
+    filed: Filed | None
+    severity: Severity
+    rival: Known | None = None  # the other sale that holds the same supplier id
+    theirs: Mapping[str, object] | None = None  # where it is said of no line
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The request id and the supplier's id that make it this difference and no other."""
+        line = None if self.filed is None else self.filed.line
+        request_id = self.known.sale.request_id if self.known else line.merchant_id if line else ""
+        return request_id, line.transaction_id if line else ""
+
+
+class Differences:
+    """The differences of one day."""
+
+    def __init__(self, view: DayView, mode: Mode, past: Past) -> None:
+        self.view, self.mode, self.past, self.matching = view, mode, past, view.matching
+        self.claims = view.matching.claims()
+
+    def all(self) -> tuple[Discrepancy, ...]:
+        """Every difference of the day, gravest kinds first."""
+        found = [*self._in_lines(), *self._in_bills(), *self._in_sales(), *self._in_claims(), *self._in_past()]
+        order = {kind: at for at, kind in enumerate(Kind)}
+        found.sort(key=lambda one: (order[one.kind], one.key))  # the same on every run; lines of one key stay in their order
+        seen: Counter[tuple[Kind, tuple[str, str]]] = Counter()
+        discrepancies = []
+        for one in found:
+            seen[one.kind, one.key] += 1
+            discrepancies.append(self._discrepancy(one, seen[one.kind, one.key]))
+        return tuple(discrepancies)
+
+    def _discrepancy(self, found: _Found, nth: int) -> Discrepancy:
+        repeated = (str(nth),) if nth > 1 else ()
+        ours = self._ours(found) if found.known else None
+        theirs = _theirs(found.filed) if found.filed else found.theirs
+        return Discrepancy(
+            id=hashed("discrepancy", self.mode, self.view.day.isoformat(), found.kind, *found.key, *repeated),
+            day=self.view.day,
+            kind=found.kind,
+            severity=found.severity,
+            transaction_id=found.known.sale.id if found.known else None,
+            ours=ours,
+            theirs=theirs,
+            seen=closures.mark(ours, theirs, found.filed.line.recipient if found.filed else None),
+        )
+
+    def _ours(self, found: _Found) -> dict[str, object]:
+        """Our side, as it is once the day's proofs are on record: a second run must find nothing new."""
+        known = found.known
+        assert known is not None
+        sale = known.sale
+        side: dict[str, object] = {
+            "supplierId": sale.supplier_id,
+            "requestId": sale.request_id,
+            "supplierTransactionId": self.matching.held_by(known),
+            "state": (State.VENDED if known.is_vended else sale.state).value,
+            "vasType": sale.vas_type.value,
+            "amountCents": known.cents,
+            "recipient": last_four(sale.recipient),
+            "day": sale.day.isoformat(),
+        }
+        return side if found.rival is None else side | {"alsoHeldBy": found.rival.sale.id}
+
+    def _in_lines(self) -> Iterator[_Found]:
+        """What is wrong with lines that bill no sale for the first time."""
+        for filed, verdict, known in self.view.judged:
+            if verdict is Verdict.UNREAD:
+                continue
+            if verdict is not Verdict.NOT_BILLED:
+                yield self._found(_KIND_OF[verdict], known, filed)
+            elif filed.line.status != BINNED:
+                yield self._found(Kind.UNKNOWN_STATUS, known, filed)
+            elif known is None:
+                yield _Found(Kind.MISSING_HERE, None, filed, Severity.WARNING)
+
+    def _in_bills(self) -> Iterator[_Found]:
+        """What a line says otherwise than the sale that it bills."""
+        for known in self.view.billed:
+            if known.bill is not None:
+                for kind in self.of_bill(known, known.bill):
+                    yield self._found(kind, known, known.bill)
+
+    def of_bill(self, known: Known, bill: Filed) -> Iterator[Kind]:
+        """What the line that bills a sale says otherwise."""
+        line, sale, matching = bill.line, known.sale, self.matching
+        if sale.state is State.REJECTED:
+            yield Kind.VENDED_AFTER_REJECTION
+        if line.cents != known.cents:
+            yield Kind.AMOUNT_DIFFERS
+        if known.is_misfiled or not goes_to(sale, line):
+            yield Kind.ACCOUNT_DIFFERS
+        if abs(bill.day - sale.day) > ONE_DAY:
+            yield Kind.LATE_POSTING
+        if self._has_other_supplier_id(known, line):
+            yield Kind.VENDED_TWICE if matching.holder(line) is known else Kind.CLAIMED_TWICE
+
+    def _has_other_supplier_id(self, known: Known, line: Line) -> bool:
+        """Whether our record holds another supplier id, which no other sale claims: of that it is said with the claim."""
+        held = self.matching.held_by(known)
+        return held not in (None, self.matching.supplier_id(line), line.merchant_id.lower()) and held not in self.claims
+
+    def _in_sales(self) -> Iterator[_Found]:
+        """Sales that we call vended and no line bills."""
+        for known in self.view.own:
+            if not known.is_vended or known.billed_in is not None or self.view.is_carried_out(known):
+                continue
+            unbilled = known.unbilled_lines
+            binned = next((filed for filed in unbilled if filed.line.status == BINNED), None)
+            if binned is not None:
+                yield self._found(Kind.STATE_DIFFERS, known, binned)
+            elif not unbilled:  # an unknown status was reported with its line
+                yield self._found(Kind.MISSING_AT_SUPPLIER, known, None)
+
+    def _in_claims(self) -> Iterator[_Found]:
+        """Supplier ids that several of our sales hold: it is said of the later ones, which came to an id that was taken."""
+        for first, *later in self.claims.values():
+            for known in later:
+                if known.sale.day == self.view.day:
+                    yield _Found(Kind.CLAIMED_TWICE, known, None, SEVERITY[Kind.CLAIMED_TWICE], first)
+
+    def _in_past(self) -> Iterator[_Found]:
+        """What an earlier file of the day says otherwise than its last one: lines that are gone, and one that bills a rejected sale."""
+        if (lost := self.past.withdrawn) is not None:
+            theirs = {"rows": lost.rows, "amountCents": lost.cents}
+            yield _Found(Kind.LINES_WITHDRAWN, None, None, SEVERITY[Kind.LINES_WITHDRAWN], theirs=theirs)
+        told: set[str] = set()
+        for filed in self.past.lines:
+            known = self.matching.named(filed.line)
+            if filed.day == self.view.day and known is not None and known.sale.id not in told and self.contradicts(known, filed):
+                told.add(known.sale.id)
+                yield self._found(Kind.VENDED_AFTER_REJECTION, known, filed)
+
+    def contradicts(self, known: Known, filed: Filed) -> bool:
+        """Whether a line that is laid to no sale once billed one that we call rejected: it is of an earlier file."""
+        is_bill = filed.line.status == SUCCESSFUL and filed.line.cents >= 0
+        return is_bill and known.sale.state is State.REJECTED and known.billed_in is None
+
+    def _found(self, kind: Kind, known: Known | None, filed: Filed | None) -> _Found:
+        rival = self.matching.holder(filed.line) if kind is Kind.CLAIMED_TWICE and filed is not None else None
+        return _Found(kind, known, filed, self._severity(kind, known), rival)
+
+    def _severity(self, kind: Kind, known: Known | None) -> Severity:
+        readings = self.matching.readings
+        if kind is Kind.STATE_DIFFERS and readings.binned_is_charged:
+            return Severity.CRITICAL
+        if kind is Kind.NEGATIVE_LINE and readings.reversals_are_expected and known is not None:
+            return Severity.INFO
+        return SEVERITY[kind]
+
+
+def _theirs(filed: Filed) -> dict[str, object]:
+    line = filed.line
+    return {
+        "line": filed.number,
+        "supplierTransactionId": line.transaction_id,
+        "merchantTransactionId": line.merchant_id,
+        "status": line.status,
+        "vasType": line.service.value,
+        "amountCents": line.cents,
+        "recipient": last_four(line.recipient or None),
+        "at": line.at.isoformat().replace("+00:00", "Z"),
+        "productName": line.product_name,
+    }

@@ -1,0 +1,359 @@
+"""Which line of the supplier's files bills which of our sales. Pure; by ids alone, with no tolerance and nothing fuzzy.
+
+A line that agrees with its sale in everything leaves nothing behind but a mark on the sale, so a truthful file costs no memory.
+Every other line is kept, and judged when all files were read: so a line that agrees goes before one that does not.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import Enum, StrEnum, auto
+from typing import Final, NamedTuple
+
+from shared.domain.sale_summary import Sold
+from shared.domain.transaction import State
+from shared.domain.unread import Unread
+from shared.domain.vas import VasType, msisdn
+from shared.lib.value import Value
+from shared.mobilemart.settlement_file import FILE_VAS_TYPES, RECIPIENT_FIELD, SUCCESSFUL, Line, SettlementFile, Summary
+
+ONE_DAY: Final = timedelta(days=1)
+
+
+class MerchantId(StrEnum):
+    """Which id of a sale field 5 of a line carries."""
+
+    REQUEST_ID = "request_id"
+    SUPPLIER_ID = "supplier_id"  # then field 4 is a number of the file's own
+    UNKNOWN = "unknown"  # whichever it matches: a request id first
+
+
+class Readings(Value, frozen=True, kw_only=True):
+    """How the uncertain parts of the supplier's files are read: one setting each, until the supplier has answered.
+
+    `binned_is_charged` and `reversals_are_expected` (negative lines) say only how grave such a line is; neither kind is ever
+    evidence, whatever is set. `fee_is_on_top`: a bill's line bills its convenience fee besides the amount.
+    """
+
+    merchant_id: MerchantId = MerchantId.UNKNOWN
+    binned_is_charged: bool = False
+    reversals_are_expected: bool = False
+    fee_is_on_top: bool = False
+
+
+class Filed(NamedTuple):
+    """A line, and where it stands."""
+
+    day: date
+    number: int
+    line: Line
+
+
+class Verdict(Enum):
+    """Why a kept line is not a sale's first billing."""
+
+    STRANGER = auto()  # names no sale of ours
+    UNREAD = auto()  # names one that this version cannot read
+    DUPLICATE = auto()  # the same supplier id again
+    TWICE = auto()  # a second supplier id for one sale
+    CLAIMED = auto()  # a second billing of one sale, under a supplier id that another sale of ours holds
+    NEGATIVE = auto()
+    NOT_BILLED = auto()  # `Binned`, or a status that we do not know
+
+
+class Judged(NamedTuple):
+    """A kept line, what it is, and the sale that it names."""
+
+    filed: Filed
+    verdict: Verdict
+    known: "Known | None"
+
+
+@dataclass(slots=True, eq=False)
+class Known:
+    """One of our sales and what the files say of it.
+
+    `cents` is what its line should bill. `billed_in` is the day of the file that bills it; `bill` is that line, kept only
+    where there is more to say about it.
+    """
+
+    sale: Sold
+    cents: int
+    billed_in: date | None = None
+    bill: Filed | None = None
+    named_by: tuple[Filed, ...] = ()  # the lines that name it and do not bill it
+
+    @property
+    def is_vended(self) -> bool:
+        """By our records, or proven by the line that bills it."""
+        return self.sale.state is State.VENDED or (self.billed_in is not None and self.sale.state is not State.REJECTED)
+
+    @property
+    def is_misfiled(self) -> bool:
+        """Whether the line that bills it names another service."""
+        return self.bill is not None and self.bill.line.service is not self.sale.vas_type
+
+    @property
+    def is_billed_vend(self) -> bool:
+        """Whether it is vended, and a line bills it as what it is."""
+        return self.billed_in is not None and self.is_vended and not self.is_misfiled
+
+    @property
+    def unbilled_lines(self) -> tuple[Filed, ...]:
+        """The lines that name it with another status than `Successful`."""
+        return tuple(filed for filed in self.named_by if filed.line.status != SUCCESSFUL)
+
+
+@dataclass(slots=True)
+class Matching:
+    """Our sales, and the files' lines laid to them.
+
+    `controls` are the files that billed at least one vended sale by its request id. `unexplained` holds, per file, the
+    service and amount, without its sign, of every line that might really be another sale's. Of files of other days than `near`, only
+    the lines that name a sale of ours are kept.
+    """
+
+    readings: Readings
+    near: Collection[date]
+    known: list[Known] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    files: dict[date, Summary] = field(default_factory=dict)
+    controls: set[date] = field(default_factory=set)
+    unexplained: dict[date, set[tuple[VasType, int]]] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()  # the ids of sales that cannot be read
+    _by_request: dict[str, Known] = field(default_factory=dict)
+    _by_supplier: dict[str, Known] = field(default_factory=dict)
+    _shared: set[str] = field(default_factory=set)  # supplier ids that several sales came to
+
+    def supplier_id(self, line: Line) -> str:
+        """The supplier's id of the sale that a line bills, in lower case."""
+        return self.spelt(line).lower()
+
+    def spelt(self, line: Line) -> str:
+        """The same, as the file spells it: what goes on record is the supplier's own."""
+        return line[self._supplier_field]
+
+    def billed_as(self, known: Known) -> str | None:
+        """The supplier's id under which a sale is billed, in lower case: where its line was not kept, it is the one we hold."""
+        return self.supplier_id(known.bill.line) if known.bill is not None else self.held_by(known)
+
+    def held_by(self, known: Known) -> str | None:
+        """The supplier's id that our record of a vended sale holds, or will hold once its line is on record; in lower case."""
+        held = known.sale.supplier_transaction_id
+        if held is not None:
+            return held.lower()
+        return self.supplier_id(known.bill.line) if known.bill is not None and known.is_vended else None
+
+    def claims(self) -> dict[str, list[Known]]:
+        """The supplier ids that several of our sales hold, and those sales, the earliest first."""
+        claims: dict[str, list[Known]] = {shared: [] for shared in self._shared}
+        if claims:
+            for known in sorted(self.known, key=lambda known: (known.sale.created_at, known.sale.id)):
+                if (held := self.held_by(known)) is not None and held in claims:
+                    claims[held].append(known)
+        return claims
+
+    def holder(self, line: Line) -> Known | None:
+        """The sale that holds the supplier id of a line."""
+        held = self._by_supplier.get(self.supplier_id(line))
+        if held is None and self.readings.merchant_id is MerchantId.UNKNOWN:
+            return self._by_supplier.get(line.merchant_id.lower())
+        return held
+
+    def named(self, line: Line) -> Known | None:
+        """The sale that a line names: by our request id, else by the supplier's id."""
+        return self._by_request.get(line.merchant_id.lower()) or self.holder(line)
+
+    @property
+    def _supplier_field(self) -> int:
+        name = "merchant_id" if self.readings.merchant_id is MerchantId.SUPPLIER_ID else "transaction_id"
+        return Line._fields.index(name)
+
+    def _know(self, sold: Iterable[Sold]) -> None:
+        """Take in our sales. One that is given twice, among its day's and looked up, is known once."""
+        on_top = self.readings.fee_is_on_top
+        self._by_request = {  # we make request ids in lower case
+            sale.request_id: Known(sale, sale.amount_cents + sale.fee_cents if on_top else sale.amount_cents) for sale in sold
+        }
+        self.known = list(self._by_request.values())
+        for known in self.known:
+            if (held := known.sale.supplier_transaction_id) is not None:
+                key = held if held.islower() else held.lower()  # the same string where it can be: there are a million
+                if self._by_supplier.setdefault(key, known) is not known:
+                    self._shared.add(key)
+
+    def _read(self, file: SettlementFile) -> Iterator[Filed]:
+        """Lay a file's lines to our sales; what does not agree, or is not yet to be decided, comes out.
+
+        The first look is for what almost every line is: the only one of a vended sale of its file's day, equal to the letter.
+        """
+        day, vended, supplier_field, is_near = file.day, State.VENDED, self._supplier_field, file.day in self.near
+        by_request, by_supplier = self._by_request, self._by_supplier
+        services, recipient_fields = dict(FILE_VAS_TYPES), dict(RECIPIENT_FIELD)
+        for number, line in enumerate(file, 2):
+            known = by_request.get(line.merchant_id) or by_supplier.get(line[supplier_field])
+            if (
+                known is not None
+                and known.billed_in is None
+                and (sale := known.sale).state is vended
+                and sale.day == day
+                and sale.supplier_transaction_id == line[supplier_field]
+                and known.cents == int(line.amount)
+                and line.status == SUCCESSFUL
+                and services[line.vas_type] is sale.vas_type
+                and (sale.recipient == line[recipient_fields[line.vas_type]] or (goes_to(sale, line) and not sale.is_nameless))
+            ):
+                known.billed_in = day
+                if day not in self.controls and line.merchant_id == sale.request_id:
+                    self.controls.add(day)
+            elif not self._agrees(filed := Filed(day, number, line)) and (is_near or self.named(line) is not None):
+                yield filed
+
+    def _agrees(self, filed: Filed) -> bool:
+        """The second look: whether the line is the first billing of a sale, and agrees with it. Then it is laid to it."""
+        line = filed.line
+        known = self.named(line)
+        if known is None or known.billed_in is not None or line.status != SUCCESSFUL or self.differs(known, line):
+            return False
+        self._lay(filed, known)
+        if known.sale.is_nameless:  # it agrees with all that is known, and may name anybody
+            self._leave_unexplained(filed)
+        return True
+
+    def differs(self, known: Known, line: Line) -> bool:
+        """Whether a line says anything else about a sale than we do."""
+        held = known.sale.supplier_transaction_id
+        return (
+            line.cents != known.cents
+            or line.service is not known.sale.vas_type
+            or not goes_to(known.sale, line)
+            or (held is not None and held.lower() not in (self.supplier_id(line), line.merchant_id.lower()))
+        )
+
+    def _lay(self, filed: Filed, known: Known) -> None:
+        known.billed_in = filed.day
+        held = known.sale.supplier_transaction_id
+        if known.sale.state is not State.VENDED or held is None or known.sale.day != filed.day or self.differs(known, filed.line):
+            known.bill = filed
+        if known.sale.state is not State.REJECTED and filed.line.merchant_id.lower() == known.sale.request_id:
+            self.controls.add(filed.day)
+        supplier_id = self.supplier_id(filed.line)
+        if self._by_supplier.setdefault(supplier_id, known) is not known and self.held_by(known) == supplier_id:
+            self._shared.add(supplier_id)
+
+    def _judge(self, filed: Filed, strangers: set[str]) -> None:
+        """What a kept line is, now that every line that agrees has been laid to its sale."""
+        line = filed.line
+        known = self.named(line)
+        first = known is not None and known.billed_in is None and line.status == SUCCESSFUL and line.cents >= 0
+        if known is not None and first:
+            self._lay(filed, known)
+            explained = False  # it differs, or it would have been laid to the sale as it was read
+        else:
+            verdict = self._verdict(line, known, strangers)
+            self.judged.append(Judged(filed, verdict, known))
+            if known is not None:
+                known.named_by = (*known.named_by, filed)
+            explained = verdict is Verdict.UNREAD or (
+                known is not None
+                and verdict in (Verdict.NEGATIVE, Verdict.NOT_BILLED)
+                and not known.sale.is_nameless
+                and not self.differs(known, line._replace(amount=str(abs(line.cents))))
+            )
+        if not explained:
+            self._leave_unexplained(filed)
+
+    def _leave_unexplained(self, filed: Filed) -> None:
+        self.unexplained.setdefault(filed.day, set()).add((filed.line.service, abs(filed.line.cents)))
+
+    def _verdict(self, line: Line, known: Known | None, strangers: set[str]) -> Verdict:
+        if known is None and not self.unread.isdisjoint((line.merchant_id.lower(), line.transaction_id.lower())):
+            return Verdict.UNREAD
+        if line.cents < 0:
+            return Verdict.NEGATIVE
+        if line.status != SUCCESSFUL:
+            return Verdict.NOT_BILLED
+        supplier_id = self.supplier_id(line)
+        if known is None:
+            if supplier_id in strangers:
+                return Verdict.DUPLICATE
+            strangers.add(supplier_id)
+            return Verdict.STRANGER
+        if supplier_id == self.billed_as(known):
+            return Verdict.DUPLICATE
+        return Verdict.TWICE if self.holder(line) in (None, known) else Verdict.CLAIMED
+
+
+def match(
+    sold: Iterable[Sold],
+    files: Iterable[SettlementFile],
+    readings: Readings,
+    near: Collection[date] = (),
+    unread: Iterable[Unread] = (),
+) -> Matching:
+    """Lay every line of the files to the sale that it bills. Lines that name no sale are of interest in files of days `near` alone.
+
+    A line that names a sale that cannot be read (`unread`) bills none of the others.
+
+    Raises:
+        FileRefused: a file breaks the format.
+        ValueError: two files are of the same day.
+    """
+    matching = Matching(readings, near)
+    matching._know(sold)
+    matching.unread = frozenset(held.lower() for sale in unread for held in (sale.request_id, sale.supplier_transaction_id) if held)
+    kept: list[Filed] = []
+    for file in sorted(files, key=lambda file: file.day):
+        if file.day in matching.files:
+            raise ValueError(f"two settlement files of {file.day}")
+        kept.extend(matching._read(file))
+        matching.files[file.day] = file.summary
+    strangers: set[str] = set()
+    for filed in kept:
+        matching._judge(filed, strangers)
+    return matching
+
+
+class DayView:
+    """One day's view of a matching, on the business day `today`. A line belongs to the day of its file, a sale to its own.
+
+    Almost every sale is *plain*: of this day, vended, and billed by a line of this day that agrees. Their cents are in `plain`;
+    `own` are the day's other sales, `billed` all others that the day's file bills, `judged` its lines that bill none. `waits`:
+    whether a file that may bill this day's last sales is still to come, or is of a day that still runs and may be its first half.
+    """
+
+    def __init__(self, day: date, matching: Matching, today: date) -> None:
+        self.day, self.matching = day, matching
+        self.waits = day + ONE_DAY >= today or not {day, day + ONE_DAY} <= matching.files.keys()
+        self.plain: dict[VasType, list[int]] = {service: [] for service in VasType}
+        self.without_token: list[Known] = []
+        rest: list[Known] = []
+        for known in matching.known:
+            if known.bill is None and known.billed_in == day:
+                self.plain[known.sale.vas_type].append(known.cents)
+            else:
+                rest.append(known)
+            if known.sale.token_due:
+                self.without_token.append(known)
+        self.own = [known for known in rest if known.sale.day == day]
+        self.billed = [known for known in rest if known.billed_in == day]
+        self.judged = [one for one in matching.judged if one.filed.day == day]
+
+    @property
+    def rest(self) -> list[Known]:
+        """Sales of this day, or billed in its file, that are not plain."""
+        return [*self.own, *(known for known in self.billed if known.sale.day != self.day)]
+
+    def is_carried_out(self, known: Known) -> bool:
+        """Whether another day's file bills a sale of this day, or may yet do so: while the day waits, so does the sale."""
+        if known.billed_in is not None:
+            return known.billed_in != self.day and known.is_billed_vend
+        return known.is_vended and self.waits and not known.unbilled_lines
+
+
+def goes_to(sale: Sold, line: Line) -> bool:
+    """Whether a line names the recipient of a sale, or none. A mobile number is the same in any of its forms."""
+    if (recipient := sale.recipient) is None:
+        return True  # what is pinned goes to nobody
+    said = line[RECIPIENT_FIELD[line.vas_type]]
+    return not said or (msisdn(said) or said) == (msisdn(recipient) or recipient)

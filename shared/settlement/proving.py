@@ -1,0 +1,67 @@
+"""Puts on record what a day's settlement files prove of sales: signs of a vend, vends, and that nothing was vended."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from shared.domain.outcome import Answer, RawAnswer, Reason, Rejected, Unknown, Vended
+from shared.domain.transaction import Transaction, after
+from shared.mobilemart.settlement_file import Line
+from shared.mobilemart.settlement_writer import line_text
+from shared.settlement.comparison import OPEN_STATES
+from shared.settlement.repository import AT_ONCE, BY
+from shared.settlement.settled_day import Proof, SettledDay, Sign
+from shared.vending.recorder import Recording
+from shared.vending.sweep import Each
+
+
+class Proving(Recording, frozen=True, kw_only=True):
+    """Records what files prove, over the ports of selling. A run that was cut short is finished by the next."""
+
+    each: Each
+
+    async def _healed(self, settled: SettledDay) -> list[Transaction]:
+        """Put on record what the files prove; the sales as they are then. Signs first: they are what silence must not outlive."""
+        signed = await self.each(map(self._signed, settled.signs), AT_ONCE)
+        by_sale = groupby(sorted(settled.proofs, key=_in_order), key=lambda proof: proof.transaction_id)
+        proven = await self.each((self._proven(sale_id, tuple(proofs)) for sale_id, proofs in by_sale), AT_ONCE)
+        absent = await self.each((self._absent(sale_id) for sale_id in settled.absent), AT_ONCE)
+        return [*signed, *proven, *absent]
+
+    async def _signed(self, sign: Sign) -> Transaction:
+        """Remember that a line named a sale, unless it has ended since the files were compared."""
+        cause = f"named by line {sign.number} of the settlement file of {sign.day}"
+        answer = Answer(Unknown(cause, sign_of_vend=True), self._words(sign.line))
+
+        def learned(known: Transaction) -> Transaction:
+            is_open = known.state in OPEN_STATES
+            if is_open is not sign.is_of_doubt or (is_open and known.sign_of_vend):
+                return known
+            return after(known, answer, at=self.now(), by=BY, retry_seconds=self.rules.retry_seconds)
+
+        return await self.announce(await self.change(await self._held(sign.transaction_id), learned))
+
+    async def _proven(self, sale_id: str, proofs: Iterable[Proof]) -> Transaction:
+        sale = await self._held(sale_id)
+        for proof in proofs:
+            sale = await self.learn(sale, Answer(Vended(proof.receipt), self._words(proof.line)), by=BY)
+        return await self.announce(sale)
+
+    async def _absent(self, sale_id: str) -> Transaction:
+        """End a sale that the files prove was never made, unless it has shown a sign of a vend since they were compared."""
+        never = Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "absent from the settlement files"))
+
+        def learned(known: Transaction) -> Transaction:
+            if known.state not in OPEN_STATES or known.sign_of_vend:
+                return known
+            return after(known, never, at=self.now(), by=BY, retry_seconds=self.rules.retry_seconds)
+
+        return await self.announce(await self.change(await self._held(sale_id), learned))
+
+    def _words(self, line: Line) -> RawAnswer:
+        """A line as what the supplier said."""
+        return RawAnswer.of(BY, self.now(), None, None, line_text(line).encode())
+
+
+def _in_order(proof: Proof) -> tuple[str, bool, str]:
+    """What ends a sale goes before what contradicts its end."""
+    return proof.transaction_id, not proof.ends_sale, proof.supplier_transaction_id

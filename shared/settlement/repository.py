@@ -1,0 +1,343 @@
+"""What settling keeps: the settled days, every version of each, and the discrepancies until a person has decided on them.
+
+Kind `settlements`: `live-2026-05-01` is the day as it stands, marked `live` until it has ended and then `live-ended`, so that a run
+finds the days that are not done without reading all others; `live-2026-05-01-v0002` is one of its versions, written first;
+`live-2026-05-01-run` says what the runs did, and with which files the last one ended. It is marked `live-refused` while the day is
+refused. Kind `discrepancies`: `live-<id>`, marked
+`live-open` until it is closed, and then `live-closed` until retaining has looked at it.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from typing import Any, Final
+
+from msgspec import field, structs
+
+from shared.domain import closures
+from shared.domain.transaction import State
+from shared.domain.vas import Mode
+from shared.lib import logs
+from shared.lib.value import Value, is_new_word, word
+from shared.mobilemart.settlement_file import Fault, Total
+from shared.ports.store import Conflict, Paper, PaperKind, Papers, UnreadableRecord
+from shared.settlement import document_forms
+from shared.settlement.document_forms import with_newer
+from shared.settlement.file_selection import Refusal
+from shared.settlement.settled_day import (
+    ENDED,
+    MOST_LISTED,
+    Discrepancy,
+    Healed,
+    Json,
+    Kind,
+    SettledDay,
+    Severity,
+    day_as_read,
+    difference_as_read,
+    next_version,
+)
+from shared.settlement.withdrawn_lines import Lacking, LostLine
+from shared.vending.sweep import Each
+
+AT_ONCE: Final = 16
+MOST_HEALED: Final = 10_000  # remembered of a day
+CORRECTED: Final = "corrected"
+BY: Final = "settlement"
+_OF_HEALED: Final = 3  # what this code keeps of each: its id, its state, and the supplier's id
+
+log = logs.logger(__name__)
+
+
+class Runs(Value, frozen=True):
+    """What the runs over a day came to: whom they healed, and with which files the last of them ended.
+
+    `files` are those of the day and its neighbours that were believed, `refused` those neighbours' that were not, `earlier` those that
+    a later one has corrected, as they are known by name and mark (`StoredFile.known_as`); by name alone where the paper is of a
+    version that did not look at marks. `beyond` are other days whose files matter: they bill a sale of this one, or may end a doubt.
+    `lacking` is what the day's file has not, and earlier ones had. `refusal`: why the last run refused the day.
+    `stored` is the paper as it was read, with what newer code has written into it.
+    """
+
+    healed: tuple[Healed, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
+    beyond: tuple[date, ...] = ()
+    lacking: Lacking = Lacking()
+    revision: str | None = None
+    refusal: Refusal | None = None
+    stored: Mapping[str, Any] = field(default_factory=dict)
+
+
+class DayPapers(Value, frozen=True, kw_only=True):
+    """The papers of settling, in one mode. Every method may raise `StoreUnavailable`, and those that write, `Conflict`."""
+
+    papers: Papers
+    mode: Mode
+    each: Each
+    now: Callable[[], datetime]
+
+    async def day(self, day: date) -> Paper | None:
+        """The day as it was settled last."""
+        paper = await self.papers.read_paper(PaperKind.SETTLEMENTS, self._day_id(day))
+        return None if paper is None else self._read_day(paper)
+
+    async def is_begun(self, day: date) -> bool:
+        """Whether the day was ever settled, and whether or not that can be read."""
+        return await self.papers.read_paper(PaperKind.SETTLEMENTS, self._day_id(day)) is not None
+
+    async def is_retired(self, day: date) -> bool:
+        """Whether the sales of a day that has no paper are kept no longer."""
+        paper = await self.papers.read_paper(PaperKind.CONTROLS, progress_id(self.mode))
+        return paper is not None and str(paper.body.get("retiredUpTo") or "") >= day.isoformat()
+
+    def _read_day(self, paper: Paper) -> Paper:
+        whole = document_forms.read(PaperKind.SETTLEMENTS, paper, document_forms.Day)
+        return structs.replace(whole, body=day_as_read(whole.body, self.mode))
+
+    async def keep_day(self, settled: SettledDay, before: Paper | None) -> Json:
+        """Keep the day as a new version, if there is anything new in it."""
+        day_id, kept = self._day_id(settled.day), before.body if before else None
+        while (body := next_version(settled, _json(kept))) != kept:
+            version = Paper(f"{day_id}-v{body['version']:04d}", body)
+            held = await self.papers.read_paper(PaperKind.SETTLEMENTS, version.id)
+            if held is None:
+                await self.papers.write_paper(PaperKind.SETTLEMENTS, version)
+                break
+            kept = dict(self._read_day(held).body)  # by a run that was cut short here; what it kept stays kept
+        mark = _mark(self.mode, body)
+        if before is None or (body, mark) != (before.body, before.mark):
+            revision = before.revision if before else None
+            await self.papers.write_paper(PaperKind.SETTLEMENTS, Paper(day_id, body, mark, revision=revision))
+        return body
+
+    async def first_since(self, day: date) -> date | None:
+        """The first day, from that one on, that was ever settled."""
+        lists = [self._days(mark, self._day_id(day)) for mark in day_marks(self.mode)]
+        return min([date.fromisoformat(paper.body["day"]) for papers in lists async for paper in papers], default=None)
+
+    async def unended(self) -> list[date]:
+        """The days that were begun and have not ended, the earliest first."""
+        days = []
+        async for paper in self._days(self.mode):
+            if (mark := _mark(self.mode, paper.body)) == paper.mark:
+                days.append(date.fromisoformat(paper.body["day"]))
+            else:  # it was kept when all days had one mark
+                with suppress(Conflict):
+                    await self.papers.write_paper(PaperKind.SETTLEMENTS, structs.replace(paper, mark=mark))
+        return days
+
+    def _days(self, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
+        listed = self.papers.marked_papers(PaperKind.SETTLEMENTS, mark, from_id)
+        return document_forms.readable(PaperKind.SETTLEMENTS, listed, document_forms.Listed)
+
+    async def runs(self, day: date) -> Runs:
+        """What the runs over the day came to so far."""
+        paper = await self.papers.read_paper(PaperKind.SETTLEMENTS, runs_id(self.mode, day))
+        if paper is None:
+            return Runs()
+        body = document_forms.read(PaperKind.SETTLEMENTS, paper, document_forms.Runs).body
+        return Runs(
+            healed=tuple(Healed(str(one[0]), word(State, str(one[1])), one[2]) for one in body["healed"] if len(one) >= _OF_HEALED),
+            files=body["files"],
+            refused=tuple(body["refused"]),
+            earlier=tuple(body.get("earlier", ())),
+            beyond=tuple(map(date.fromisoformat, body.get("beyond", ()))),
+            lacking=_lacking(body.get("lacking")),
+            revision=paper.revision,
+            refusal=refusal_of(body),
+            stored=body,
+        )
+
+    async def refuse(self, day: date, refusal: Refusal | None) -> None:
+        """Put on record why a day was refused, until a run settles it; `None`: it is no longer. Only what is said of this day is kept."""
+        if refusal is None or not (refusal.foreign or refusal.anyones):
+            with suppress(Conflict, UnreadableRecord):  # another run says how the day stands; or nobody can, which is reported
+                runs = await self.runs(day)
+                await self.keep_runs(day, runs, structs.replace(runs, refusal=refusal))
+
+    async def refused(self) -> list[date]:
+        """The days that the last run over them refused."""
+        listed = self.papers.marked_papers(PaperKind.SETTLEMENTS, refused_mark(self.mode))
+        papers = document_forms.readable(PaperKind.SETTLEMENTS, listed, document_forms.RefusedRuns)
+        return [date.fromisoformat(paper.body["refusal"]["day"]) async for paper in papers]
+
+    async def keep_runs(self, day: date, before: Runs, after: Runs) -> Runs:
+        """Replace what is known of the runs."""
+        if after == before:
+            return before
+        more = {one[0]: one[_OF_HEALED:] for one in before.stored.get("healed", ()) if len(one) > _OF_HEALED}
+        healed = [[one.transaction_id, one.state.value, one.supplier_transaction_id] for one in after.healed]
+        body: Json = {
+            "healed": [[*one, *more.get(one[0], ())] for one in healed],
+            "files": after.files,
+            "refused": list(after.refused),
+            "earlier": list(after.earlier),
+            "beyond": [one.isoformat() for one in after.beyond],
+            "lacking": _lacking_body(after.lacking),
+        }
+        mark = None
+        if (refusal := after.refusal) is not None:
+            faults = [structs.asdict(fault) for fault in refusal.faults]
+            body["refusal"] = {**structs.asdict(refusal), "faults": faults, "day": day.isoformat()}
+            mark = refused_mark(self.mode)
+        kept = {**with_newer(body, before.stored), "files": dict(after.files)}  # of a file that is gone nothing is to be known
+        paper = Paper(runs_id(self.mode, day), kept, mark, revision=before.revision)
+        return structs.replace(after, revision=(await self.papers.write_paper(PaperKind.SETTLEMENTS, paper)).revision)
+
+    async def review(self, settled: SettledDay, before: Paper | None = None) -> SettledDay:
+        """The day with what people decided on its discrepancies, and with those of earlier days that are still open.
+
+        New ones are put on record and said, and those that the files no longer show are closed. `before` is the day as it was settled
+        last: of the differences in it that only newer code finds, what people decided on them is looked up.
+        """
+        listed = settled.listing(MOST_LISTED)
+        marked = self.papers.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{closures.OPEN}")
+        differences = document_forms.readable(PaperKind.DISCREPANCIES, marked, document_forms.Difference)
+        open_papers = {paper.id: paper async for paper in differences}
+        statuses = await self.each((self._reviewed(found, open_papers) for found in listed.discrepancies), AT_ONCE)
+        decisions = {found.id: status for found, status in zip(listed.discrepancies, statuses, strict=True)}
+        if settled.file is not None:
+            await self._close_gone(settled, open_papers.values())
+        decided = await self.each((self._difference(one) for one in _found_by_newer_code(before, open_papers, self.mode)), AT_ONCE)
+        papers = [*open_papers.values(), *(paper for paper in decided if paper is not None)]
+        earlier = [_discrepancy(difference_as_read(paper.body, self.mode)) for paper in papers]
+        return settled.reviewed(decisions, earlier).listing(MOST_LISTED)
+
+    async def _reviewed(self, found: Discrepancy, open_papers: Mapping[str, Paper]) -> str:
+        """The status of a discrepancy, which is on record afterwards."""
+        paper_id = f"{self.mode}-{found.id}"
+        held = open_papers.get(paper_id) or await self._difference(paper_id)
+        closure = None if held is None else held.body.get("closure")
+        if held is not None and closure is None and held.body["status"] != closures.OPEN:
+            return str(held.body["status"])  # newer code says so, and knows why
+        if closure is not None and closure.get("by") == BY:
+            closure = None  # it was gone, and is back
+        status = closures.OPEN if closure is None else str(closure.get("decision", held and held.body["status"]))
+        body = with_newer(_body(found, status, closure), {} if held is None else held.body)
+        if held is not None and closure is not None and not closures.is_covered(held.body, body):
+            body = closures.reopened(held.body, body)
+        if held is None or held.body != body:
+            if held is None or (body["status"] == closures.OPEN != held.body["status"]):
+                log.error("discrepancy found", discrepancy_id=found.id, kind=found.kind, severity=found.severity, day=found.day)
+            await self._write(body, held)
+        return str(body["status"])
+
+    async def _difference(self, paper_id: str) -> Paper | None:
+        paper = await self.papers.read_paper(PaperKind.DISCREPANCIES, paper_id)
+        return None if paper is None else document_forms.read(PaperKind.DISCREPANCIES, paper, document_forms.Difference)
+
+    async def _close_gone(self, settled: SettledDay, open_papers: Collection[Paper]) -> None:
+        """Close what the files showed once and show no more.
+
+        What an answer contradicted (it names its `source`) no file takes back, and what only newer code finds, this code cannot miss.
+        """
+        day, still = settled.day.isoformat(), {found.id for found in settled.discrepancies}
+        for paper in open_papers:
+            of_files = "source" not in (paper.body["theirs"] or {}) and not is_new_word(Kind, paper.body["kind"])
+            if of_files and paper.body["day"] == day and paper.body["id"] not in still:
+                note = "the settlement files no longer show it"
+                closure = {"decision": CORRECTED, "note": note, "by": BY, "at": self.now().isoformat().replace("+00:00", "Z")}
+                await self._write({**paper.body, "status": CORRECTED, "closure": closure}, paper)
+
+    async def _write(self, body: Json, held: Paper | None) -> None:
+        mark = f"{self.mode}-{closures.OPEN if body['status'] == closures.OPEN else closures.CLOSED}"
+        revision = None if held is None else held.revision
+        await self.papers.write_paper(PaperKind.DISCREPANCIES, Paper(f"{self.mode}-{body['id']}", body, mark, revision=revision))
+
+    def _day_id(self, day: date) -> str:
+        return f"{self.mode}-{day.isoformat()}"
+
+
+def runs_id(mode: Mode, day: date) -> str:
+    """Where it is kept what the runs over a day came to."""
+    return f"{mode}-{day.isoformat()}-run"
+
+
+def progress_id(mode: Mode) -> str:
+    """Where it is kept how far old sales are retired."""
+    return f"{mode}-retention"
+
+
+def day_marks(mode: Mode) -> tuple[str, str]:
+    """What settled days are listed by: those that have not ended, and those that have. One that ends meanwhile is in both lists."""
+    return mode.value, f"{mode}-ended"
+
+
+def refused_mark(mode: Mode) -> str:
+    """What the runs over refused days are listed by."""
+    return f"{mode}-refused"
+
+
+def refusal_of(body: Mapping[str, Any]) -> Refusal | None:
+    """Why a day was refused, by what its runs came to."""
+    kept = body.get("refusal")
+    if kept is None:
+        return None
+    faults = tuple(Fault(fault["line"], fault["message"], fault["field"], fault["name"]) for fault in kept["faults"])
+    return Refusal(kept["file"], kept["mark"], kept["reason"], faults, unread=kept["unread"])
+
+
+def _mark(mode: Mode, body: Mapping[str, Any]) -> str:
+    unended, ended = day_marks(mode)
+    return ended if body["status"] in ENDED else unended
+
+
+def with_healed(healed: Sequence[Healed], more: Collection[Healed]) -> tuple[Healed, ...]:
+    """Both, each sale once, in the order of their ids."""
+    by_id = {one.transaction_id: one for one in (*more, *healed)}
+    return tuple(by_id[transaction_id] for transaction_id in sorted(by_id))[:MOST_HEALED]
+
+
+def _found_by_newer_code(before: Paper | None, open_papers: Collection[str], mode: Mode) -> list[str]:
+    """The papers of a day's own differences of a kind that is not known here, and that are no longer open."""
+    found = () if before is None else before.body["discrepancies"]
+    own = [one["id"] for one in found if before is not None and one["day"] == before.body["day"] and is_new_word(Kind, one["kind"])]
+    return [paper_id for one in own if (paper_id := f"{mode}-{one}") not in open_papers]
+
+
+def _json(body: Mapping[str, Any] | None) -> Json | None:
+    return None if body is None else dict(body)
+
+
+def _lacking_body(lacking: Lacking) -> Json | None:
+    if lacking == Lacking():
+        return None
+    lines = [list(line) for line in lacking.lines]
+    return {"rows": lacking.least.rows, "cents": lacking.least.cents, "lines": lines, "unlisted": lacking.unlisted}
+
+
+def _lacking(body: Mapping[str, Any] | None) -> Lacking:
+    if body is None:
+        return Lacking()
+    lines = tuple(LostLine(*line) for line in body["lines"])
+    return Lacking(least=Total(body["rows"], body["cents"]), lines=lines, unlisted=body["unlisted"])
+
+
+def _body(found: Discrepancy, status: str, closure: Mapping[str, Any] | None) -> Json:
+    return {
+        "id": found.id,
+        "day": found.day.isoformat(),
+        "kind": found.kind.value,
+        "severity": found.severity.value,
+        "transactionId": found.transaction_id,
+        "ours": found.ours,
+        "theirs": found.theirs,
+        "status": status,
+        "closure": closure,
+        closures.SEEN: found.seen,
+    }
+
+
+def _discrepancy(body: Mapping[str, Any]) -> Discrepancy:
+    return Discrepancy(
+        id=body["id"],
+        day=date.fromisoformat(body["day"]),
+        kind=word(Kind, body["kind"]),
+        severity=word(Severity, body["severity"]),
+        transaction_id=body["transactionId"],
+        ours=body["ours"],
+        theirs=body["theirs"],
+        status=body["status"],
+    )

@@ -1,0 +1,424 @@
+"""Settling: brings each business day's sales and the supplier's file together, and keeps what came of it.
+
+Like selling, it awaits its ports and nothing else. Of each day: read the files and our sales, compare, look up what no sale of
+these days explains, put on record what the files prove, compare again, and keep discrepancies and day. Nothing is written before
+every file was read to its end, and whatever is written twice is written once: a run that was cut short is finished by the next.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import partial
+from itertools import chain
+from typing import Any, Final, Protocol
+
+from msgspec import structs
+
+from shared.domain.identifiers import one_spelling
+from shared.domain.sale_summary import Sold, seen
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import SHARDS, State, Transaction, business_day
+from shared.domain.unread import Unread
+from shared.lib import logs
+from shared.lib.value import Value
+from shared.mobilemart.settlement_file import Line
+from shared.ports.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable, UnreadableRecord
+from shared.settlement.comparison import around, compare, files_needed
+from shared.settlement.file_selection import Answered, Files, Found, FoundFiles, NotTaken, Reading, Refusal, Refused, StoredFile, to_the_end
+from shared.settlement.matching import ONE_DAY, Filed, Readings
+from shared.settlement.past_files import PastFiles, Read
+from shared.settlement.proving import Proving
+from shared.settlement.repository import AT_ONCE, DayPapers, Runs, with_healed
+from shared.settlement.settled_day import Json, SettledDay
+from shared.settlement.turns import Standing, around_asked, in_turn, is_foreign
+from shared.settlement.withdrawn_lines import Earlier, Past, withdrawn
+
+NOT_READABLE: Final = "what is on record of the day cannot be read by this version"
+FIRST_DAY: Final = date(2020, 1, 1)
+WINDOW: Final = timedelta(days=28)  # how far back a run looks for files that are new; a day that has not ended is taken up however old
+MOST_LOOKED_UP: Final = 1_000  # lines of a day that name no sale of these days; a file of strangers is not worth more
+MOST_NAMED_IN_LOG: Final = 20  # of the files that are not taken
+TRIES: Final = 3  # of a day over which two runs met
+
+log = logs.logger(__name__)
+
+
+class NoBusinessDay(Exception):
+    """The day has not begun, or lies before there was any business: there is nothing to settle."""
+
+
+class Archive(Books, Papers, Protocol):
+    """A store with both sales and papers."""
+
+
+class RefusedDay(Value, frozen=True):
+    """A day of which nothing was changed, because a file that it needs is not believed."""
+
+    day: date
+    refusal: Refusal
+
+
+class Settled(Value, frozen=True, kw_only=True):
+    """What a run came to: the days as they are kept, the days refused, those that it had no time for, and names that it does not take."""
+
+    days: tuple[Json, ...]
+    refused: tuple[RefusedDay, ...]
+    left: tuple[date, ...]
+    not_taken: tuple[NotTaken, ...] = ()
+    more_not_taken: int = 0
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What is known for a day's comparison.
+
+    `beyond` are days, besides its neighbours, whose files matter; `older` sales of other days that a line named; `asked` the lines
+    looked up. `unread` are sales that cannot be read, of these days or named by a line; `retired` are those of `older` of which only
+    a tombstone is left.
+    """
+
+    sold: dict[str, Sold]
+    unread: dict[str, Unread]
+    beyond: set[date]
+    retired: set[str] = field(default_factory=set)
+    older: dict[str, Sold] = field(default_factory=dict)
+    asked: set[tuple[str, str]] = field(default_factory=set)
+    not_asked: int = 0
+
+    @property
+    def all(self) -> list[Sold]:
+        return [*self.older.values(), *self.sold.values()]
+
+    @property
+    def unvended(self) -> frozenset[str]:
+        """The request ids of the sales that are not known to have vended."""
+        return frozenset(sale.request_id for sale in self.all if sale.state is not State.VENDED)
+
+    def known(self, sale_id: str) -> Sold | None:
+        return self.sold.get(sale_id) or self.older.get(sale_id)
+
+    def learn(self, sales: Collection[Transaction | Unread | Tombstone]) -> bool:
+        """Take in sales as they are on record; whether that was anything new."""
+        self.retired.update(one.id for one in sales if isinstance(one, Tombstone))
+        fresh = [one for one in map(seen, sales) if (one.id not in self.unread if isinstance(one, Unread) else self.known(one.id) != one)]
+        for one in fresh:
+            if isinstance(one, Unread):
+                self.unread[one.id] = one
+            else:
+                (self.sold if one.id in self.sold else self.older)[one.id] = one
+        return bool(fresh)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: what it has come to, the days that it is at, and those that it takes up once more at its end."""
+
+    today: date
+    bodies: dict[date, Json]
+    begun: list[date] = field(default_factory=list)
+    once_more: list[date] = field(default_factory=list)
+
+    def look_again_at(self, day: date) -> None:
+        """Settle a day once more, when all others are settled."""
+        if day not in self.once_more:
+            self.once_more.append(day)
+
+
+class Settling(Proving, frozen=True, kw_only=True):
+    """Settles days, over the ports. Two at once do no harm: each finds what the other has written."""
+
+    store: Archive
+    files: Files
+    readings: Readings
+
+    async def settle(self, day: date | None, until: datetime) -> Settled:
+        """Settle a day; without one, every day up to yesterday that is not settled. Begins no other after `until`.
+
+        A day's neighbours are settled with it where its file is news to them. Without a day, those around which there are new files
+        go first. The answer holds the day that was asked for, or all that were looked at, oldest first.
+
+        Raises:
+            NoBusinessDay: the day has not begun, or lies before all that was ever sold, billed or settled.
+            FilesUnavailable, StoreUnavailable: days before that one are settled; to be repeated.
+            UnreadableRecord: what is on record of the day that was asked for cannot be read.
+        """
+        today = business_day(self.now())
+        if day is not None and not (FIRST_DAY <= day <= today and await self._is_of_business(day, today)):
+            raise NoBusinessDay(day.isoformat())
+        shown = [day] if day is not None else await self._unsettled(today)
+        candidates = shown if day is None else [day - ONE_DAY, day, day + ONE_DAY]
+        standing = await self.each((self._standing(one) for one in candidates), AT_ONCE)
+        found = await self.files.find(frozenset(near for one in standing for near in one.files))
+        run = _Run(today, {one.day: dict(one.paper.body) for one in standing if one.paper is not None})
+        refused: dict[date, Refusal] = {}
+        left: list[date] = []
+        turns = in_turn(standing, found, today - ONE_DAY) if day is None else around_asked(standing, found, day)
+        for one in chain(turns, run.once_more):
+            if self.now() >= until and one != day:
+                left.append(one)
+                continue
+            try:
+                await self._settle_day(one, run)
+            except Refused as error:
+                refused[one] = error.refusal
+                await self._refuse(one, error.refusal)
+            except UnreadableRecord:  # reported where it was read; of the others each is settled all the same
+                if one == day:
+                    raise
+                refused[one] = Refusal("", "", NOT_READABLE)
+        not_taken, more = _not_taken(found)
+        if left:
+            log.error("days left unsettled", days=[one.isoformat() for one in sorted(left)])
+        return Settled(
+            days=tuple(run.bodies[one] for one in shown if one not in refused and one not in left),
+            refused=tuple(RefusedDay(one, refused[one]) for one in shown if one in refused),
+            left=tuple(sorted(left)),
+            not_taken=not_taken,
+            more_not_taken=more,
+        )
+
+    async def _is_of_business(self, day: date, today: date) -> bool:
+        """Whether there is anything to settle: a mistyped day would be missed in every later run, and its file never come."""
+        return await self._has_anything(day) or day >= (await self._window(today))[0]
+
+    async def _has_anything(self, day: date) -> bool:
+        """Whether a day has a sale, a paper or a file. A file of a day whose sales are retired has nothing to be compared with."""
+        if await self.store.any_of_day(self.rules.mode, day) or await self._papers.is_begun(day):
+            return True
+        return day in await self.files.find([day]) and not await self._papers.is_retired(day)
+
+    async def _unsettled(self, today: date) -> list[date]:
+        """The days up to yesterday that may not have ended: those of the last weeks, and older ones that are known not to have.
+
+        A refused day is taken up until it is settled. One that a file without a header was taken for, and that has nothing, is let go.
+        """
+        days = {*await self._window(today), *(day for day in await self._papers.unended() if day < today)}
+        for day in await self._papers.refused():
+            if day < today and day not in days:
+                if await self._has_anything(day):
+                    days.add(day)
+                else:
+                    await self._papers.refuse(day, None)
+        return sorted(days)
+
+    async def _window(self, today: date) -> list[date]:
+        """The days up to yesterday, from the first of the last weeks that was settled or has a file.
+
+        Days of sales right before that one are not forgotten either. A file that is refused counts: it leaves no trace of its day
+        among what is settled, and a better one may come when the next day is settled already. Another merchant's does not.
+        """
+        days = [today - ONE_DAY * back for back in range(WINDOW.days, 0, -1)]
+        settled = await self._papers.first_since(days[0])
+        found = await self.files.find(days)
+        ours = [day for day, file in found.items() if not is_foreign(file)]
+        first = min([*ours, *([settled] if settled is not None and settled < today else []), days[-1]])
+        while first > days[0] and await self.store.any_of_day(self.rules.mode, first - ONE_DAY):
+            first -= ONE_DAY
+        return [day for day in days if day >= first]
+
+    async def _standing(self, day: date) -> Standing:
+        try:
+            return Standing(day, await self._papers.day(day), await self._papers.runs(day))
+        except UnreadableRecord:  # as if it were new: what is on record of it is found again when it is its turn
+            return Standing(day, None, Runs())
+
+    async def _settle_day(self, day: date, run: _Run) -> None:
+        for _ in range(TRIES):
+            try:
+                run.begun.append(day)
+                run.bodies[day] = await self._settled(day, run)
+                return
+            except Conflict:  # another run was first with a paper
+                continue
+            finally:
+                run.begun.remove(day)
+        raise StoreUnavailable("other runs keep changing the day")
+
+    async def _settled(self, day: date, run: _Run) -> Json:
+        before, runs = await self._papers.day(day), await self._papers.runs(day)
+        read: Read[Any] = await self._read(day, files_needed(day), runs, to_the_end)  # before the sales, which take longest
+        evidence = _Evidence(*await self._sold(*around(day)), beyond=set(runs.beyond))
+        distrusted = frozenset(one.day for one in evidence.unread.values() if one.day is not None)
+        earlier = await self._past.earlier(read.files, evidence.unvended)
+        past, unsettled = Past(lines=_lines(earlier), distrusted=distrusted), set[date]()
+        while True:
+            needed = files_needed(day, evidence.older.values()) | evidence.beyond
+            with_all = partial(compare, day, evidence.all, unread=tuple(evidence.unread.values()), past=past)
+            comparing = partial(with_all, mode=self.rules.mode, today=run.today, readings=self.readings)
+            read = await self._read(day, needed, runs, comparing)
+            settled = read.made
+            if evidence.learn(await self._named_by(settled.strangers, evidence)):
+                continue
+            if settled.wanted - evidence.beyond and await self._is_any_there(settled.wanted, evidence):
+                continue
+            lacks = await self._past.lacking(settled, read.files, runs.lacking, earlier, before)
+            doubted = await self._past.doubted(settled, read.files, lacks, earlier, lists_all=not evidence.not_asked)
+            unsettled |= doubted.unsettled
+            if (fuller := past.with_more(withdrawn(settled, lacks, earlier.get(day, ())), doubted.days)) != past:
+                past = fuller
+                continue
+            if named_later := await self._named_later(day, settled, evidence, run.today):
+                evidence.beyond |= named_later
+                continue
+            runs = await self._papers.keep_runs(day, runs, structs.replace(runs, healed=with_healed(runs.healed, settled.healed)))
+            if not evidence.learn(await self._healed(_without(settled, evidence.retired))):
+                break
+        retired = {evidence.older[one].day for one in evidence.retired}
+        for one in sorted({*settled.reached, *_carried_in(before)} - {*around(day), *run.begun} - retired):
+            await self._bring_up_to_date(one, day, read, run)
+        healed = tuple(
+            structs.replace(one, supplier_id=sold.supplier_id)
+            for one in runs.healed
+            if (sold := evidence.known(one.transaction_id)) and sold.state is one.state
+        )
+        reviewed = await self._papers.review(structs.replace(settled, healed=healed, left_out=_left_out(evidence)), before)
+        body = await self._papers.keep_day(reviewed, before)
+        beyond = settled.wanted.union(one.billed_on for one in settled.carried_out if one.billed_on is not None) - set(around(day))
+        await self._papers.keep_runs(day, runs, read.ended(day, runs, beyond, lacks, unsettled, earlier))
+        if unsettled:
+            run.look_again_at(day)
+        if settled.file is None:
+            log.error("settlement file missing", day=day)
+        return body
+
+    async def _named_later(self, day: date, settled: SettledDay, evidence: _Evidence, today: date) -> frozenset[date]:
+        """The later days whose files lie there already and name a sale that silence would end: files that come late come all at once."""
+        if not settled.absent:
+            return frozenset()
+        request_ids = frozenset(sold.request_id for one in settled.absent if (sold := evidence.known(one)) is not None)
+        later = {day + back * ONE_DAY for back in range(2, min(WINDOW, today - day).days + 1)}
+        return await self._past.naming(later - evidence.beyond, request_ids)
+
+    async def _bring_up_to_date(self, day: date, billed_on: date, read: Read[Any], run: _Run) -> None:
+        """Settle a day of long ago of which a file bills a sale, or did so the last time, unless it is settled with that file.
+
+        A day that was never settled, as one that is refused, only remembers the file for its first time.
+        """
+        try:
+            runs = await self._papers.runs(day)
+            file = read.files.get(billed_on)
+            if file is None or runs.files.get(billed_on.isoformat()) == file.known_as:
+                return
+            await self._papers.keep_runs(day, runs, structs.replace(runs, beyond=tuple(sorted({*runs.beyond, billed_on}))))
+            if await self._papers.day(day) is None:
+                return
+            await self._settle_day(day, run)
+        except Refused as error:
+            await self._refuse(day, error.refusal)
+        except UnreadableRecord:  # what is on record of that day, which was reported: it keeps no other from being settled
+            return
+
+    async def _refuse(self, day: date, refusal: Refusal) -> None:
+        """Say and remember why a day was refused."""
+        _tell_refused(day, refusal)
+        await self._papers.refuse(day, refusal)
+
+    async def _is_any_there(self, wanted: frozenset[date], evidence: _Evidence) -> bool:
+        """Whether any of these days has a file to look at besides. That they were wanted is remembered: it may come."""
+        fresh = wanted - evidence.beyond
+        evidence.beyond |= fresh
+        return any(isinstance(file, StoredFile) for file in (await self.files.find(fresh)).values())
+
+    async def _sold(self, *days: date) -> tuple[dict[str, Sold], dict[str, Unread]]:
+        """The sales of these days, and those of them that cannot be read: of these nobody knows whether they vended."""
+        asked = [(day, shard) for day in days for shard in range(SHARDS)]
+        parts = await self.each((self._shard(day, shard) for day, shard in asked), AT_ONCE)
+        sold = {sale.id: sale for part in parts for sale in part if isinstance(sale, Sold)}
+        if sum(map(len, parts)) == len(sold):
+            return sold, {}
+        of_days = [(day, sale) for (day, _), part in zip(asked, parts, strict=True) for sale in part if isinstance(sale, Unread)]
+        return sold, {sale.id: structs.replace(sale, day=day) for day, sale in of_days}
+
+    async def _shard(self, day: date, shard: int) -> list[Sold | Unread]:
+        return [sale async for sale in self.store.of_day(self.rules.mode, day, shard)]
+
+    async def _read(self, day: date, days: Collection[date], runs: Runs, reading: Reading[Answered]) -> Read[Answered]:
+        """What `reading` makes of the files of `days`, and which they were. A neighbour's that is not believed counts as not there.
+
+        Raises:
+            Refused: the day's own file is not believed, or another's in whose place one was believed before.
+        """
+        found = await self.files.find(days)
+        refusals = {one: file for one, file in found.items() if isinstance(file, Refusal)}
+        files = {one: file for one, file in found.items() if isinstance(file, StoredFile)}
+        for one, refusal in refusals.items():
+            _check(day, one, refusal, runs)
+        while True:
+            try:
+                return Read(await self.files.read(files, reading), files, refusals)
+            except Refused as error:
+                _check(day, error.day, error.refusal, runs)
+                refusals[error.day] = error.refusal
+                del files[error.day]
+
+    async def _named_by(self, lines: Iterable[Line], evidence: _Evidence) -> list[Transaction | Unread | Tombstone]:
+        """The sales of any day that lines name, as far as they were not looked up before."""
+        fresh = {(line.merchant_id, line.transaction_id) for line in lines} - evidence.asked
+        now_asked = sorted(fresh)[: MOST_LOOKED_UP - len(evidence.asked)]
+        evidence.asked.update(now_asked)
+        evidence.not_asked = len(fresh) - len(now_asked)
+        named = await self.each((self._looked_up(*ids) for ids in now_asked), AT_ONCE)
+        return [sale for sales in named for sale in sales]
+
+    async def _looked_up(self, merchant_id: str, supplier_id: str) -> Sequence[Transaction | Unread | Tombstone]:
+        """By our request id, else by the supplier's id, in whichever field and case it stands."""
+        spelt = dict.fromkeys(map(one_spelling, (supplier_id, supplier_id.lower(), supplier_id.upper(), merchant_id)))
+        queries = [(LookupBy.REQUEST_ID, merchant_id.lower()), *((LookupBy.SUPPLIER_TRANSACTION_ID, text) for text in spelt)]
+        for by, value in queries:
+            if value and (found := await self.store.lookup(self.rules.mode, by, value)):
+                return found
+        return ()
+
+    @property
+    def _past(self) -> PastFiles:
+        return PastFiles(files=self.files, papers=self._papers)
+
+    @property
+    def _papers(self) -> DayPapers:
+        return DayPapers(papers=self.store, mode=self.rules.mode, each=self.each, now=self.now)
+
+
+def _check(day: date, of: date, refusal: Refusal, runs: Runs) -> None:
+    """Whether a day can be settled without a file that is not believed.
+
+    Raises:
+        Refused: it is the day's own, or there was one: what it led to stands until a better one comes.
+    """
+    if of == day or (not refusal.foreign and of.isoformat() in runs.files):
+        raise Refused(of, refusal)
+
+
+def _not_taken(found: Found) -> tuple[tuple[NotTaken, ...], int]:
+    """The names that are not taken, and how many more there are."""
+    if not isinstance(found, FoundFiles) or not found.not_taken:
+        return (), 0
+    files = [f"{one.name}: {one.reason}" for one in found.not_taken[:MOST_NAMED_IN_LOG]]
+    log.warning("settlement files not taken", count=len(found.not_taken) + found.more_not_taken, files=files)
+    return found.not_taken, found.more_not_taken
+
+
+def _left_out(evidence: _Evidence) -> dict[str, int]:
+    return {"lookUps": evidence.not_asked} if evidence.not_asked else {}
+
+
+def _without(settled: SettledDay, retired: Collection[str]) -> SettledDay:
+    """The day without what it proves of retired sales: nothing can be put on record of these any more, and its differences tell of them."""
+    if not retired:
+        return settled
+    proofs = tuple(one for one in settled.proofs if one.transaction_id not in retired)
+    signs = tuple(one for one in settled.signs if one.transaction_id not in retired)
+    return structs.replace(settled, proofs=proofs, signs=signs)
+
+
+def _tell_refused(day: date, refusal: Refusal) -> None:
+    log.error("settlement file refused", day=day, file=refusal.file, reason=refusal.reason, faults=[str(fault) for fault in refusal.faults])
+
+
+def _lines(earlier: Mapping[date, Sequence[Earlier]]) -> tuple[Filed, ...]:
+    """The lines of earlier files that tell something."""
+    return tuple(filed for ones in earlier.values() for one in ones for filed in (*one.naming, *one.lost))
+
+
+def _carried_in(paper: Paper | None) -> set[date]:
+    """The days whose sales a day's file billed when it was settled the last time."""
+    return set() if paper is None else {date.fromisoformat(one["soldOn"]) for one in paper.body["carriedIn"]}

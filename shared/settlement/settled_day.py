@@ -1,0 +1,362 @@
+"""A business day's settlement as it is kept and shown: what was found, and that every cent is accounted for. Pure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final
+
+from msgspec import field, structs
+
+from shared.domain.closures import OPEN
+from shared.domain.outcome import Receipt, TokensDue
+from shared.domain.transaction import State
+from shared.domain.vas import SUPPLIER_IDS, Mode, VasType
+from shared.lib.value import Value, is_new_word
+from shared.mobilemart.settlement_file import Line, Summary, Total
+from shared.settlement.document_forms import with_newer
+
+MOST_LISTED: Final = 1_000  # of each list: with them all full, a day's paper is still below Firestore's 1 MiB
+
+
+class Kind(StrEnum):
+    """What can differ between our sales and the supplier's file."""
+
+    VENDED_TWICE = "vended_twice"  # one request id, two supplier ids
+    CLAIMED_TWICE = "claimed_twice"  # one supplier id, two sales of ours
+    VENDED_AFTER_REJECTION = "vended_after_rejection"
+    TOKENS_DIFFER = "tokens_differ"  # a person's tokens, or none, and others of the supplier's
+    MISSING_HERE = "missing_here"
+    LINES_WITHDRAWN = "lines_withdrawn"  # an earlier file of the day had lines which the last one has not
+    DUPLICATE_LINE = "duplicate_line"  # the same supplier id again
+    AMOUNT_DIFFERS = "amount_differs"
+    ACCOUNT_DIFFERS = "account_differs"  # or the service
+    MISSING_AT_SUPPLIER = "missing_at_supplier"
+    STATE_DIFFERS = "state_differs"  # vended here, `Binned` there
+    NEGATIVE_LINE = "negative_line"
+    UNKNOWN_STATUS = "unknown_status"
+    LATE_POSTING = "late_posting"  # by more than one business day
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+def gravity(severity: str) -> int:
+    """How grave a difference is, as compared with others. What newer code calls a severity may be the gravest."""
+    return list(Severity).index(Severity(severity)) if severity in list(Severity) else len(Severity)
+
+
+class Status(StrEnum):
+    """How a day stands. `PROVISIONAL`: the next day's file may still bill what this day's does not."""
+
+    PROVISIONAL = "provisional"
+    BALANCED = "balanced"
+    DISCREPANCIES = "discrepancies"
+    FILE_MISSING = "file_missing"
+
+
+ENDED: Final = frozenset({Status.BALANCED, Status.DISCREPANCIES})  # no file is awaited any more
+
+
+class Discrepancy(Value, frozen=True, kw_only=True):
+    """One difference, for a person. `ours` and `theirs` are its two sides, numbers masked; `None` where a side is missing.
+
+    `id` is the same whenever a difference of that kind is found again between the same two on the same day, and `seen` while nothing
+    of it has changed that a person's closure covers: it is kept with the discrepancy, and never shown.
+    """
+
+    _hidden = frozenset({"seen"})
+
+    id: str
+    day: date
+    kind: Kind
+    severity: Severity
+    transaction_id: str | None
+    ours: Mapping[str, object] | None
+    theirs: Mapping[str, object] | None
+    status: str = OPEN
+    seen: str = ""
+
+
+class Carried(Value, frozen=True, kw_only=True):
+    """A vended sale that another day's file bills. `billed_on` is `None` while that file is not there."""
+
+    transaction_id: str
+    supplier_id: str
+    request_id: str
+    vas_type: VasType
+    amount_cents: int
+    sold_on: date
+    billed_on: date | None
+
+
+class Proof(Value, frozen=True, kw_only=True):
+    """A line that proves a vend of which our record says otherwise: to be learned as the supplier's word.
+
+    It ends a sale that is open, and contradicts one that has ended. Never shown: the line holds whole numbers.
+    """
+
+    _hidden = frozenset({"line"})
+
+    transaction_id: str
+    supplier_transaction_id: str
+    token_due: bool
+    ends_sale: bool
+    line: Line
+
+    @property
+    def receipt(self) -> Receipt:
+        """What is known of the delivery: its token, where one is due, is still to be recovered."""
+        return Receipt(
+            supplier_transaction_id=self.supplier_transaction_id,
+            tokens_due=TokensDue.PENDING if self.token_due else TokensDue.NONE,
+            serial_number=self.line.serial_number or None,
+        )
+
+
+class Sign(Value, frozen=True, kw_only=True):
+    """A line that names a sale and does not bill it: no proof of a vend, but from now on silence proves nothing of one in doubt.
+
+    It contradicts the end of a sale that was not in doubt (`is_of_doubt`). Never shown: the line holds whole numbers.
+    """
+
+    _hidden = frozenset({"line"})
+
+    transaction_id: str
+    is_of_doubt: bool
+    day: date
+    number: int
+    line: Line
+
+
+class Healed(Value, frozen=True):
+    """A sale in doubt that the files bring to its end: `vended` by a line, `rejected` by their silence.
+
+    `supplier_id` says who sold it, once the sale is at hand.
+    """
+
+    transaction_id: str
+    state: State
+    supplier_transaction_id: str | None
+    supplier_id: str = ""
+
+
+class StillOpen(Value, frozen=True, kw_only=True):
+    """A sale of the day of which the files prove nothing."""
+
+    transaction_id: str
+    supplier_id: str
+    state: State
+    vas_type: VasType
+    amount_cents: int
+    created_at: datetime
+
+
+class NotReadable(Value, frozen=True, kw_only=True):
+    """A sale of the day that this version cannot read: whether it vended is not known. `None`: that cannot be read either."""
+
+    transaction_id: str
+    request_id: str | None
+    vas_type: VasType | None
+    amount_cents: int | None
+
+
+class TokenToRecover(Value, frozen=True):
+    """A vended sale whose token or PIN never reached us."""
+
+    transaction_id: str
+    supplier_transaction_id: str | None
+    vas_type: VasType
+    supplier_id: str
+
+
+class Conservation(Value, frozen=True, kw_only=True):
+    """One service's books. Every term is counted on its own, so the residue is 0 only if nothing was lost between them.
+
+    `missing_at_supplier` includes sales whose only line is not `Successful` or names another service; that line, where it is
+    `Successful`, is among the `extra_lines`. `differences` is what billed lines are above our amounts, in cents.
+    """
+
+    vas_type: VasType
+    file_successful: Total
+    our_vended: Total
+    carried_out: Total
+    carried_in: Total
+    missing_here: Total
+    billed_though_rejected: Total
+    extra_lines: Total
+    missing_at_supplier: Total
+    differences: Total
+
+    @property
+    def residue(self) -> Total:
+        """What the terms leave unexplained of the file: zero rows and zero cents."""
+        ours = self.our_vended - self.carried_out + self.carried_in - self.missing_at_supplier
+        theirs = self.missing_here + self.billed_though_rejected + self.extra_lines
+        return self.file_successful - ours - theirs - self.differences
+
+
+class SettledDay(Value, frozen=True, kw_only=True):
+    """A day's comparison, frozen. What only the run needs (`signs`, `proofs`, `absent`, `strangers`, `reached`,
+    `wanted`) is not part of what is kept.
+
+    `signs`, `proofs` and `absent` (ids of sales that may be called rejected) are to be put on record. `strangers` are lines that name
+    no sale that was given: if one names an older sale of ours, compare again with that sale, and with its day's files. `reached` are
+    the days, other than this one and its neighbours, whose sales this day's file bills: their papers are to say so.
+    `wanted` are days whose files, if they are there, may make more of silence: compare again with them. `left_out` counts what is not
+    listed one by one, by the name of its list.
+    """
+
+    _hidden = frozenset({"strangers"})
+
+    day: date
+    status: Status
+    file: Summary | None
+    matched: Total
+    carried_out: tuple[Carried, ...]
+    carried_in: tuple[Carried, ...]
+    discrepancies: tuple[Discrepancy, ...]
+    conservation: tuple[Conservation, ...]
+    healed: tuple[Healed, ...]
+    open: tuple[StillOpen, ...]
+    tokens_to_recover: tuple[TokenToRecover, ...]
+    signs: tuple[Sign, ...]
+    proofs: tuple[Proof, ...]
+    absent: tuple[str, ...]
+    strangers: tuple[Line, ...]
+    not_readable: tuple[NotReadable, ...] = ()
+    reached: frozenset[date] = frozenset()
+    wanted: frozenset[date] = frozenset()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def reviewed(self, decisions: Mapping[str, str], earlier: Iterable[Discrepancy]) -> "SettledDay":
+        """The day with what people have decided (by discrepancy id), and with the open discrepancies of earlier days.
+
+        Those of this day that only newer code finds are its own too: what it cannot find out, it cannot call settled.
+        """
+        own = tuple(structs.replace(found, status=decisions.get(found.id, found.status)) for found in self.discrepancies)
+        carried = sorted((found for found in earlier if found.day < self.day), key=lambda found: (found.day, found.id))
+        newer = [found for found in earlier if found.day == self.day and is_new_word(Kind, found.kind)]
+        own = (*own, *sorted(newer, key=lambda found: found.id))
+        status = ended_status(own) if self.status in ENDED else self.status
+        return structs.replace(self, discrepancies=(*carried, *own), status=status)
+
+    def listing(self, most: int) -> "SettledDay":
+        """The day with at most so many entries in each list, the gravest discrepancies first kept: its paper stays small."""
+        gravest = sorted(self.discrepancies, key=lambda found: gravity(found.severity), reverse=True)[:most]
+        kept = {found.id for found in gravest}
+        names = ("carried_out", "carried_in", "healed", "open", "tokens_to_recover", "not_readable")
+        lists = {name: getattr(self, name) for name in names}
+        left_out = {_camel(name): len(listed) - most for name, listed in lists.items() if len(listed) > most}
+        if len(self.discrepancies) > most:
+            left_out["discrepancies"] = len(self.discrepancies) - most
+        short = {name: listed[:most] for name, listed in lists.items()}
+        short["discrepancies"] = tuple(found for found in self.discrepancies if found.id in kept)
+        return structs.replace(self, **short, left_out={**self.left_out, **left_out})
+
+
+def ended_status(discrepancies: Iterable[Discrepancy]) -> Status:
+    """How a day stands when all its files were in."""
+    return Status.DISCREPANCIES if any(found.status == OPEN for found in discrepancies) else Status.BALANCED
+
+
+Json = dict[str, Any]
+
+_LISTS: Final = ("carriedOut", "carriedIn", "healed", "open", "tokensToRecover")  # whose rows are sales of ours
+
+
+def day_as_read(body: Mapping[str, Any], mode: Mode) -> Mapping[str, Any]:
+    """A kept day in which every row says who sold: a row that was kept without it has the supplier of its mode."""
+    lists = {name: [_with_supplier(row, mode) for row in body.get(name, ())] for name in _LISTS if name in body}
+    differences = [difference_as_read(found, mode) for found in body.get("discrepancies", ())]
+    return {**body, **lists, **({"discrepancies": differences} if "discrepancies" in body else {})}
+
+
+def difference_as_read(body: Mapping[str, Any], mode: Mode) -> Mapping[str, Any]:
+    """A kept discrepancy whose side of ours says who sold, likewise."""
+    return {**body, "ours": _with_supplier(body["ours"], mode)} if body.get("ours") else body
+
+
+def _with_supplier(row: Mapping[str, Any], mode: Mode) -> Mapping[str, Any]:
+    return row if "supplierId" in row else {**row, "supplierId": SUPPLIER_IDS[mode]}
+
+
+def next_version(day: SettledDay, previous: Json | None) -> Json:
+    """The day as it is kept and answered. It is `previous` itself when there is nothing new to write.
+
+    What earlier runs healed stays listed: their sales are found ended by now.
+    """
+    fresh = _json(day)
+    if previous is not None:
+        known = {healed["transactionId"] for healed in fresh["healed"]}
+        kept = [healed for healed in previous["healed"] if healed["transactionId"] not in known]
+        fresh["healed"] = sorted([*fresh["healed"], *kept], key=lambda healed: healed["transactionId"])
+        fresh = with_newer(fresh, previous)
+        if fresh | {"version": previous["version"]} == previous:
+            return previous
+        fresh["version"] = previous["version"] + 1
+    return fresh
+
+
+def _json(day: SettledDay) -> Json:
+    left_out = {"leftOut": dict(day.left_out)} if day.left_out else {}
+    not_readable = {"notReadable": [_object(sale) for sale in day.not_readable]} if day.not_readable else {}
+    file = day.file and _file(day.file)
+    return {
+        "day": day.day.isoformat(),
+        "version": 1,
+        "status": day.status.value,
+        "file": file,
+        "matched": {"rows": day.matched.rows, "totalCents": day.matched.cents},
+        "carriedOut": [_object(carried) for carried in day.carried_out],
+        "carriedIn": [_object(carried) for carried in day.carried_in],
+        "discrepancies": [_object(found) for found in day.discrepancies],
+        "conservation": [_object(books) | {"residue": _value(books.residue)} for books in day.conservation],
+        "healed": [_object(healed) for healed in day.healed],
+        "open": [_object(sale) for sale in day.open],
+        "tokensToRecover": [_object(sale) for sale in day.tokens_to_recover],
+        **not_readable,
+        **left_out,
+    }
+
+
+def _file(file: Summary) -> Json:
+    """The file that was believed. `notes` only where there are any: days that were kept before they were taken stay the same."""
+    notes = {"notes": [_object(note) for note in file.notes]} if file.notes else {}
+    return {"name": file.name, "sha256": file.sha256, "rows": file.all.rows, "totalCents": file.all.cents, **notes}
+
+
+def _object(record: Any) -> Json:
+    """A value as a JSON object, its fields in camelCase."""
+    kind: Any = type(record)
+    return {camel: _value(getattr(record, name)) for name, camel in _members(kind)}
+
+
+@cache
+def _members(kind: Any) -> tuple[tuple[str, str], ...]:
+    """The fields of a kind of value, and their names in JSON."""
+    return tuple((name, _camel(name)) for name in kind.__struct_fields__ if name not in kind._hidden)
+
+
+def _value(value: object) -> object:
+    match value:
+        case Total():
+            return {"rows": value.rows, "cents": value.cents}
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case StrEnum():
+            return value.value
+        case Mapping():
+            return {key: _value(held) for key, held in value.items()}
+        case _:
+            return value
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

@@ -1,0 +1,27 @@
+"""Papers as stores read them: JSON by its kind and id, which another version or another hand may have written. Pure."""
+
+import json
+import zlib
+from collections.abc import Callable
+
+from shared.lib import logs
+from shared.ports.store import Paper, PaperKind, UnreadableRecord
+from shared.store.codec import MALFORMED
+
+log = logs.logger(__name__)
+
+
+def readable_paper(kind: PaperKind, paper_id: str, text: Callable[[], bytes | str], mark: object, revision: str) -> Paper:
+    """The paper whose body is the JSON object of `text`.
+
+    Raises:
+        UnreadableRecord: it is none. That is reported, and the paper can still be replaced, at its revision.
+    """
+    try:
+        body = json.loads(text())
+        if not isinstance(body, dict) or not isinstance(mark, str | None):
+            raise TypeError("not a paper")
+        return Paper(paper_id, body, mark, revision=revision)
+    except (*MALFORMED, zlib.error):
+        log.critical("record not readable", kind=kind, paper_id=paper_id)
+    raise UnreadableRecord("a paper that this version cannot read", revision=revision)

@@ -1,0 +1,1 @@
+"""The order of effects: prevend, purchase, resolution, sweep, operators' actions, circuit breaker."""

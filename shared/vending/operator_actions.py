@@ -1,0 +1,261 @@
+"""Operators: what people look up, decide and close. Who, when and why is on record before it has any effect.
+
+Like selling, it awaits its ports and nothing else.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from msgspec import structs
+
+from shared.domain import closures
+from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Vended
+from shared.domain.sale_summary import brings_token
+from shared.domain.sts_tokens import SIMULATED_PREFIX, StsToken, TokenKind, token_number
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import REVEALED, HistoryEntry, State, Transaction, after, noted
+from shared.domain.unread import Unread
+from shared.domain.vas import Mode, Order, VasType
+from shared.lib import logs
+from shared.lib.value import Value
+from shared.ports.store import Books, Conflict, LookupBy, Paper, PaperKind
+from shared.schemas.responses import rfc3339
+from shared.settlement import document_forms
+from shared.settlement.settled_day import difference_as_read
+from shared.vending.circuit_breaker import Brake, Pause
+from shared.vending.recorder import Recording
+
+MOST_FOUND: Final = 100  # sales of one search
+MOST_DECISIONS: Final = 50  # shown of those about the brake
+DECISIONS_WITHIN: Final = timedelta(days=400)
+
+log = logs.logger(__name__)
+
+
+class Decision(Value, frozen=True, kw_only=True):
+    """What a person has decided about the sale that was at `version`.
+
+    `state` is `VENDED` or `REJECTED` for a sale in doubt, `None` where only tokens are added. `tokens` are STS tokens or one
+    PIN, as they were written down; empty: none is due; `None`: none is known yet.
+    """
+
+    _hidden = frozenset({"tokens"})
+
+    version: int
+    state: State | None
+    tokens: tuple[str, ...] | None
+    note: str
+
+
+class Outdated(Exception):
+    """The sale has changed since it was read."""
+
+    def __init__(self, sale: Transaction) -> None:
+        super().__init__("the sale has changed")
+        self.sale = sale
+
+
+class NothingToDecide(Exception):
+    """The sale is not in doubt, or no token of it is due."""
+
+    def __init__(self, sale: Transaction) -> None:
+        super().__init__("the sale awaits no such decision")
+        self.sale = sale
+
+
+class TokensRefused(Exception):
+    """These cannot be the sale's tokens. The text quotes none of them; `at` counts from 0, `None`: all of them."""
+
+    def __init__(self, why: str, at: int | None = None) -> None:
+        super().__init__(why)
+        self.why, self.at = why, at
+
+
+class DiscrepancyUnknown(Exception):
+    """There is no such discrepancy."""
+
+
+class DiscrepancyClosed(Exception):
+    """Somebody has decided on it before, otherwise."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        super().__init__("the discrepancy is closed")
+        self.body = body
+
+
+class Selling(Value, frozen=True):
+    """The pauses that hold, and the last decisions of people about them, newest first."""
+
+    pauses: Mapping[VasType, Pause]
+    decisions: Sequence[Mapping[str, Any]]
+
+
+class Operating(Recording, frozen=True, kw_only=True):
+    """What an operator can do, over the ports. `operator` and `by` are the name that is put on record."""
+
+    store: Books
+    brake: Brake
+
+    async def find(self, sale_id: str) -> Transaction | None:
+        """Any caller's sale.
+
+        Raises:
+            UnreadableRecord: what became of it cannot be read.
+            SaleRetired: only its tombstone is left.
+        """
+        sale = await self.store.find(sale_id)
+        return sale if sale is not None and sale.mode is self.rules.mode else None
+
+    async def search(self, by: LookupBy, value: str) -> tuple[Sequence[Transaction | Unread | Tombstone], bool]:
+        """Any caller's sales, newest first, and whether there are more of them."""
+        found = await self.store.lookup(self.rules.mode, by, value, MOST_FOUND + 1)
+        return found[:MOST_FOUND], len(found) > MOST_FOUND
+
+    async def reveal(self, sale: Transaction, operator: str) -> Transaction:
+        """The sale, once it is on record who is about to see its tokens.
+
+        Raises:
+            StoreUnavailable: it is not on record, so nothing may be shown.
+        """
+        log.warning("tokens revealed", transaction_id=sale.id, operator=operator)
+        return await self.change(sale, lambda known: noted(known, HistoryEntry(self.now(), REVEALED, operator)))
+
+    async def resolve(self, sale: Transaction, decision: Decision, operator: str) -> Transaction:
+        """End a doubt, or add tokens that are due, and announce it.
+
+        Raises:
+            Outdated, NothingToDecide, TokensRefused: nothing was changed.
+            StoreUnavailable: it may or may not have been decided.
+        """
+        retry_seconds = self.rules.retry_seconds
+        return await self.announce(
+            await self.change(sale, lambda known: decided(known, decision, at=self.now(), by=operator, retry_seconds=retry_seconds))
+        )
+
+    async def close(self, discrepancy_id: str, decision: str, note: str, operator: str) -> Mapping[str, Any]:
+        """Decide on a discrepancy, once. The same decision again changes nothing.
+
+        Raises:
+            DiscrepancyUnknown: there is none of that id.
+            DiscrepancyClosed: it was decided otherwise before.
+            UnreadableRecord: it is damaged.
+        """
+        while True:  # until nobody else has written it meanwhile
+            paper = await self.store.read_paper(PaperKind.DISCREPANCIES, f"{self.rules.mode}-{discrepancy_id}")
+            if paper is None:
+                raise DiscrepancyUnknown
+            whole = document_forms.read(PaperKind.DISCREPANCIES, paper, document_forms.Standing)
+            paper = structs.replace(whole, body=difference_as_read(whole.body, self.rules.mode))
+            if paper.body["status"] != closures.OPEN:
+                return closures.shown(_closed_alike(paper.body, decision, note, operator))
+            closure = {"decision": decision, "note": logs.masked(note), "by": operator, "at": rfc3339(self.now())}
+            body = {**paper.body, "status": decision, "closure": closure}
+            try:
+                mark = f"{self.rules.mode}-{closures.CLOSED}"
+                await self.store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body=body, mark=mark))
+            except Conflict:
+                continue
+            log.info("discrepancy closed", discrepancy_id=discrepancy_id, decision=decision, operator=operator)
+            return closures.shown(body)
+
+    async def selling(self) -> Selling:
+        """What is paused, and what people decided about it lately."""
+        first = self._decision_id(self.now() - DECISIONS_WITHIN)
+        papers = [paper async for paper in self.store.marked_papers(PaperKind.CONTROLS, self._selling, first)]
+        return Selling(await self.brake.held(), [paper.body for paper in reversed(papers[-MOST_DECISIONS:])])
+
+    async def pause(self, vas_types: Collection[VasType], reason: str, until: datetime | None, operator: str) -> Selling:
+        """Pause exactly these services; none: all are sold again.
+
+        Raises:
+            Conflict: somebody else decided at the same time.
+        """
+        at = self.now()
+        pause = Pause(logs.masked(reason), until, operator, at)
+        decision = {
+            "at": at.isoformat(),
+            "by": operator,
+            "paused": sorted(vas_types),
+            "reason": pause.reason,
+            "until": None if until is None else until.isoformat(),
+        }
+        await self.brake.set(dict.fromkeys(vas_types, pause), Paper(self._decision_id(at), decision, self._selling))
+        return await self.selling()
+
+    def _decision_id(self, at: datetime) -> str:
+        return f"{self._selling}-{at:%Y%m%dT%H%M%S%f}"
+
+    @property
+    def _selling(self) -> str:
+        return f"{self.rules.mode}-selling"
+
+
+def decided(sale: Transaction, decision: Decision, *, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    """The sale as a person's decision leaves it: the decision and its note in the history, and then what it does. Pure.
+
+    Raises:
+        Outdated, NothingToDecide, TokensRefused: it does nothing.
+    """
+    if decision.version != sale.version:
+        raise Outdated(sale)
+    outcome = _outcome(sale, decision, at)
+    what = "decision: tokens" if decision.state is None else f"decision: {decision.state}"
+    said = noted(sale, HistoryEntry(at, what, by, logs.masked(decision.note)))
+    return after(said, Answer(outcome), at=at, by=by, retry_seconds=retry_seconds)
+
+
+def _outcome(sale: Transaction, decision: Decision, at: datetime) -> Vended | Rejected:
+    in_doubt = sale.state is State.IN_DOUBT or sale.is_abandoned(at)
+    match decision.state:
+        case State.REJECTED if in_doubt:
+            return Rejected(Reason.TEMPORARILY_UNAVAILABLE, "decided by a person")
+        case State.VENDED if in_doubt:
+            return Vended(_delivered(sale, Receipt(supplier_transaction_id=None), decision.tokens))
+        case None if sale.receipt is not None and sale.tokens_pending:
+            return Vended(_delivered(sale, sale.receipt, decision.tokens))
+        case _:
+            raise NothingToDecide(sale)
+
+
+def _delivered(sale: Transaction, receipt: Receipt, written: tuple[str, ...] | None) -> Receipt:
+    """The receipt with the tokens, or the PIN, that a person wrote down."""
+    if written is None:
+        return structs.replace(receipt, tokens_due=TokensDue.PENDING if brings_token(sale.order) else TokensDue.NONE)
+    if not written:
+        return structs.replace(receipt, tokens_due=TokensDue.NONE)
+    if sale.order.vas_type is VasType.UTILITY:
+        return structs.replace(receipt, tokens=_tokens(written, sale.mode), tokens_due=TokensDue.DELIVERED)
+    return structs.replace(receipt, pin=_pin(written, sale.order), tokens_due=TokensDue.DELIVERED)
+
+
+def _tokens(written: tuple[str, ...], mode: Mode) -> tuple[StsToken, ...]:
+    """In the order given. Which of several changes a key is not said, as with the supplier's own bare numbers."""
+    kind = TokenKind.CREDIT if len(written) == 1 else TokenKind.OTHER
+    return tuple(StsToken(kind, _number(text, at, mode)) for at, text in enumerate(written))
+
+
+def _number(text: str, at: int, mode: Mode) -> str:
+    number = token_number(text)
+    if number is None:
+        raise TokensRefused("must be 20 digits, which spaces or hyphens may group", at)
+    if number.startswith(SIMULATED_PREFIX) != (mode is Mode.SIMULATED):
+        raise TokensRefused(f"cannot be a token of a {mode} sale", at)
+    return number
+
+
+def _pin(written: tuple[str, ...], order: Order) -> str:
+    if not brings_token(order):
+        raise TokensRefused("this service brings nothing to type")
+    match written:
+        case (pin,):
+            return pin
+        case _:
+            raise TokensRefused("this service brings one PIN")
+
+
+def _closed_alike(body: Mapping[str, Any], decision: str, note: str, operator: str) -> Mapping[str, Any]:
+    closure = body.get("closure") or {}
+    if (closure.get("decision"), closure.get("note"), closure.get("by")) != (decision, logs.masked(note), operator):
+        raise DiscrepancyClosed(body)
+    return body

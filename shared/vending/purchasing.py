@@ -1,0 +1,438 @@
+"""Prevend and purchase: the order of effects. **Look, prevend, record, send, record, announce.**
+
+Everything here awaits its ports (`ports.py`, `store/`) and nothing else: no task, lock, sleep or timeout. So a test can drive it
+step by step and crash it between any two steps.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import field, structs
+
+from shared.domain.catalogue import Product, fitted
+from shared.domain.identifiers import Caller, account_key, caller_id, comparable, transaction_id
+from shared.domain.outcome import Answer, Reason, Rejected, Unknown, Vended
+from shared.domain.prevend import Prevend
+from shared.domain.transaction import CLAIMED, State, Transaction, after, business_day, with_open
+from shared.domain.vas import PREVENDED, SUPPLIER_IDS, Order, VasType
+from shared.lib import logs
+from shared.lib.clocks import Moment
+from shared.lib.value import Value
+from shared.ports.store import MOST_ALIKE, Conflict, SaleRetired, StoreUnavailable, UnreadableRecord
+from shared.ports.supplier import SellingBrake
+from shared.vending.recorder import STORE_TRIES, Recording
+
+NOT_LOOKED_UP: Final = "whether another sale holds its supplier's id is not known"
+SENDS: Final = 2  # a request that was provably not taken may go out once more
+MOST_CLAIMS: Final = 1_000  # of which a process knows when it claimed them: many more than it sells at once
+
+log = logs.logger(__name__)
+
+
+class PurchaseRequest(Value, frozen=True, kw_only=True):
+    """A valid request. It names a prevend, or says what it wants in `order`; never both."""
+
+    caller: Caller
+    idempotency_key: str
+    fingerprint: str
+    vas_type: VasType
+    order: Order | None = None
+    prevend_id: str | None = None
+    reference: str | None = None
+    allow_duplicate: bool = False
+
+
+class Purchased(Value, frozen=True):
+    """A sale as the caller is to see it. Not `on_record`: its outcome could not be stored, so it is not told either."""
+
+    transaction: Transaction
+    replayed: bool
+    on_record: bool = True
+
+
+class KeyReused(Exception):
+    """The idempotency key belongs to another request."""
+
+    def __init__(self, holder: Transaction) -> None:
+        super().__init__("idempotency key was used for another request")
+        self.holder = holder
+
+
+class RequestInProgress(Exception):
+    """The first request with this key is still running. Not a rejection."""
+
+    def __init__(self, running: Transaction) -> None:
+        super().__init__("the first request with this key is still running")
+        self.running = running
+
+
+class PrevendUnknown(Exception):
+    """No such prevend, or another caller's, mode's or service's. The key stays free."""
+
+
+class PrevendRefused(Exception):
+    """The supplier did not confirm the meter or account."""
+
+    def __init__(self, refusal: Rejected) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
+class _Draft(Value, frozen=True):
+    """A purchase after its checks: ready to claim, or refused."""
+
+    order: Order
+    prevend: Prevend | None = None
+    supplier_prevend_id: str | None = None
+    refusal: Rejected | None = None
+
+
+class Vending(Recording, frozen=True, kw_only=True):
+    """Selling, over its ports. `claims` says when this process claimed each sale whose outcome is not yet on record."""
+
+    brake: SellingBrake
+    claims: dict[str, Moment] = field(default_factory=dict)
+
+    async def products(self, vas_type: VasType) -> tuple[Product, ...]:
+        """The catalogue of one service.
+
+        Raises:
+            PrevendRefused: the supplier did not give it.
+        """
+        products = await self.supplier.products(vas_type)
+        if isinstance(products, Rejected):
+            raise PrevendRefused(products)
+        return products
+
+    async def prevend(self, caller: Caller, order: Order) -> Prevend:
+        """Confirm a meter or account and an amount with the supplier, and keep what it said for one purchase.
+
+        Raises:
+            PrevendRefused: the supplier, or its catalogue, said no, or did not answer.
+        """
+        chosen = await self._fitted(order)
+        if isinstance(chosen, Rejected):
+            raise PrevendRefused(chosen)
+        confirmed = await self.supplier.prevend(chosen, self.new_id())
+        if isinstance(confirmed, Rejected):
+            raise PrevendRefused(confirmed)
+        at = self.now()
+        prevend = Prevend(
+            id=self.new_id(),
+            mode=self.rules.mode,
+            caller=caller,
+            order=chosen,
+            supplier_prevend_id=confirmed.supplier_prevend_id,
+            minimum_amount=confirmed.minimum_amount,
+            amount_due=confirmed.amount_due,
+            consumer=confirmed.consumer,
+            created_at=at,
+            expires_at=at + timedelta(seconds=self.rules.prevend_valid_seconds),
+        )
+        await self.store.add_prevend(prevend)
+        return prevend
+
+    async def purchase(self, asked: PurchaseRequest) -> Purchased:
+        """Vend at most once for the caller's key.
+
+        Raises:
+            KeyReused: the key belongs to another request.
+            RequestInProgress: another request with this key is selling right now.
+            PrevendUnknown: the prevend named is not there for this caller.
+            StoreUnavailable: before anything was sent; the same key may be used again.
+            UnreadableRecord: the key is on record, and what became of its sale cannot be read here. Nothing is sent.
+            SaleRetired: the key is that of a sale that is kept no longer. Nothing is sent, whatever is asked for.
+        """
+        started = self.moment()
+        sale_id = transaction_id(self.rules.mode, asked.caller, asked.idempotency_key)
+        if (earlier := await self.store.find(sale_id)) is not None:
+            return await self._repeat(earlier, asked)
+        draft = await self._draft(sale_id, asked, started)
+        claimed = self.moment()
+        fresh = self._begin(sale_id, asked, draft, claimed.at)
+        try:
+            sale = await self._create(fresh, draft.prevend)
+        except _PrevendTaken as taken:  # by another key, between our look and our claim
+            fresh = self._begin(sale_id, asked, _Draft(draft.order, refusal=taken.refusal), self.now())
+            sale = await self._create(fresh, None)
+        if sale.nonce != fresh.nonce:  # another request with this key was first
+            return await self._repeat(sale, asked)
+        if sale.state is State.REJECTED:
+            return Purchased(await self.announce(sale), replayed=False)
+        self._remember(sale, claimed)
+        if asked.prevend_id is None and (refusal := await self._refused_once_claimed(sale, asked)) is not None:
+            return await self._keep(sale, Answer(refusal), claimed, by="us")
+        return await self._sell(sale, claimed)
+
+    def now_for(self, sale: Transaction) -> datetime:
+        """This moment, as the lease of a sale counts it: in the process that claimed the sale, by the clock that says more."""
+        claimed = self.claims.get(sale.id)
+        return self.now() if claimed is None else claimed.latest(self.moment())
+
+    async def find(self, caller: Caller, sale_id: str) -> Transaction | None:
+        """The caller's sale of that id; `None` for another caller's or another mode's.
+
+        Raises:
+            UnreadableRecord: it is the caller's, or nobody can tell whose, and what became of it cannot be read.
+            SaleRetired: it is the caller's, and is kept no longer.
+        """
+        try:
+            sale = await self.store.find(sale_id)
+        except SaleRetired as retired:
+            if retired.tombstone.caller != caller_id(self.rules.mode, caller):
+                return None
+            raise
+        except UnreadableRecord as unreadable:
+            if unreadable.sale is not None and unreadable.sale.caller not in (None, caller):
+                return None
+            raise
+        return sale if sale is not None and (sale.mode, sale.caller) == (self.rules.mode, caller) else None
+
+    async def find_by_key(self, caller: Caller, idempotency_key: str) -> Transaction | None:
+        """The caller's sale under that idempotency key."""
+        return await self.store.find(transaction_id(self.rules.mode, caller, idempotency_key))
+
+    async def repeated(self, caller: Caller, idempotency_key: str, fingerprint_in: Callable[[VasType], str]) -> Purchased | None:
+        """The sale under that key, for a request that would not be sold today; `None`: there is none, and the key is free.
+
+        `fingerprint_in` is the request's fingerprint, were it one for that service. A record whose fingerprint is of another
+        scheme cannot be compared with it, and answers.
+
+        Raises:
+            KeyReused, RequestInProgress: as a purchase.
+            StoreUnavailable: whether the key is on record is not known.
+        """
+        sale = await self.find_by_key(caller, idempotency_key)
+        if sale is None:
+            return None
+        own = fingerprint_in(sale.order.vas_type)
+        if sale.fingerprint != own and comparable(sale.fingerprint, own):
+            raise KeyReused(sale)
+        return self._replayed(sale)
+
+    async def _repeat(self, earlier: Transaction, asked: PurchaseRequest) -> Purchased:
+        if not await self._is_repeat(earlier, asked):
+            raise KeyReused(earlier)
+        return self._replayed(earlier)
+
+    async def _is_repeat(self, earlier: Transaction, asked: PurchaseRequest) -> bool:
+        """Whether the request is the recorded one. By fingerprints of two schemes that is not known: then by what was ordered."""
+        if earlier.fingerprint == asked.fingerprint or comparable(earlier.fingerprint, asked.fingerprint):
+            return earlier.fingerprint == asked.fingerprint
+        order, held = asked.order, earlier.order
+        if asked.prevend_id is not None:
+            prevend = await self.store.find_prevend(asked.prevend_id)
+            order = held if prevend is None else prevend.order  # one that is gone was bought long ago
+        assert order is not None  # a request names a prevend or says what it wants
+        product_id = order.merchant_product_id or held.merchant_product_id  # it may have been chosen by us
+        wanted = structs.replace(order, merchant_product_id=product_id, reference=asked.reference)
+        return asked.vas_type is held.vas_type and wanted == held
+
+    def _replayed(self, earlier: Transaction) -> Purchased:
+        if earlier.state is State.VENDING and not earlier.is_abandoned(self.now_for(earlier)):
+            raise RequestInProgress(earlier)
+        return Purchased(earlier, replayed=True)
+
+    async def _draft(self, sale_id: str, asked: PurchaseRequest, started: Moment) -> _Draft:
+        """The checks between the look and the claim. Every refusal here is of a valid request, and goes on record."""
+        prevend = None
+        order = asked.order
+        if asked.prevend_id is not None:
+            prevend = await self.store.find_prevend(asked.prevend_id)
+            if prevend is None or (prevend.mode, prevend.caller, prevend.order.vas_type) != (self.rules.mode, asked.caller, asked.vas_type):
+                raise PrevendUnknown
+            order = structs.replace(prevend.order, reference=asked.reference)
+        assert order is not None  # a request names a prevend or says what it wants
+        if prevend is not None and (refusal := self._prevend_fault(prevend)) is not None:
+            return _Draft(order, refusal=refusal)
+        if await self.brake.stops(order.vas_type):
+            return _Draft(order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "selling is paused"))
+        if (unready := await self.supplier.ready()) is not None:
+            return _Draft(order, refusal=unready)
+        minimum, supplier_prevend_id = None, None
+        if prevend is not None:
+            minimum, supplier_prevend_id = prevend.minimum_amount, prevend.supplier_prevend_id
+        else:
+            chosen = await self._fitted(order)
+            if isinstance(chosen, Rejected):
+                return _Draft(order, refusal=chosen)
+            order = chosen
+            if order.vas_type in PREVENDED:
+                confirmed = await self.supplier.prevend(order, self.new_id())
+                if isinstance(confirmed, Rejected):
+                    return _Draft(order, refusal=confirmed)
+                minimum, supplier_prevend_id = confirmed.minimum_amount, confirmed.supplier_prevend_id
+        if minimum is not None and order.amount < minimum:
+            return _Draft(order, refusal=Rejected(Reason.AMOUNT_BELOW_MINIMUM, "below the meter's minimum", minimum_amount=minimum))
+        if prevend is not None:  # before the claim, which would use the prevend up
+            refusal = await self._refused_for_an_elder(sale_id, asked, account_key(self.rules.mode, asked.caller, order))
+            if refusal is not None:
+                return _Draft(order, refusal=refusal)
+        if started.age(self.moment()) > self.rules.latest_claim:
+            return _Draft(order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "too late to begin"))
+        return _Draft(order, prevend, supplier_prevend_id)
+
+    async def _refused_for_an_elder(self, sale_id: str, asked: PurchaseRequest, account: str | None) -> Rejected | None:
+        """Why a sale must not be sent: one that looks the same was claimed before it, and is not finished.
+
+        Asked once a sale is claimed, this lets none pass while the elder is unfinished: each finds all that were claimed before it.
+        Where so many look the same that not all were read, there may be one among the others.
+        """
+        if account is None or asked.allow_duplicate:
+            return None
+        alike = await self.store.find_open(account)
+        elders = alike[: alike.index(sale_id)] if sale_id in alike else alike
+        for elder in elders:
+            if await self._is_in_the_way(elder):
+                return Rejected(Reason.POSSIBLE_DUPLICATE, "an unfinished sale looks the same", other_transaction_id=elder)
+        if len(alike) < MOST_ALIKE:
+            return None
+        other = next(other for other in alike if other != sale_id)
+        return Rejected(Reason.POSSIBLE_DUPLICATE, "too many open sales look the same", other_transaction_id=other)
+
+    async def _is_in_the_way(self, elder_id: str) -> bool:
+        """Whether a sale that the index names is unfinished. Older code left those in it that wait for nothing but their announcement."""
+        try:
+            elder = await self.store.find(elder_id)
+        except UnreadableRecord:  # newer code knows what it waits for
+            return True
+        return elder is None or elder.is_unfinished
+
+    async def _refused_once_claimed(self, sale: Transaction, asked: PurchaseRequest) -> Rejected | None:
+        """The same of a claimed sale. Where the store does not say, nothing is sent, and that is proof enough."""
+        try:
+            return await self._refused_for_an_elder(sale.id, asked, None if sale.open is None else sale.open.account)
+        except StoreUnavailable:
+            return Rejected(Reason.TEMPORARILY_UNAVAILABLE, "never sent: whether it is a second one was not known")
+
+    async def _fitted(self, order: Order) -> Order | Rejected:
+        products = await self.supplier.products(order.vas_type)
+        return products if isinstance(products, Rejected) else fitted(order, products, self.rules.utility_product_id)
+
+    def _prevend_fault(self, prevend: Prevend) -> Rejected | None:
+        if prevend.used_by is not None:
+            return Rejected(Reason.PREVEND_USED, "the prevend was bought", other_transaction_id=prevend.used_by)
+        if self.now() >= prevend.expires_at:
+            return Rejected(Reason.PREVEND_EXPIRED, "the prevend has expired")
+        return None
+
+    def _begin(self, sale_id: str, asked: PurchaseRequest, draft: _Draft, at: datetime) -> Transaction:
+        """The record that a claim writes: `vending`, or `rejected` from birth."""
+        sale = Transaction(
+            id=sale_id,
+            version=1,
+            mode=self.rules.mode,
+            caller=asked.caller,
+            idempotency_key=asked.idempotency_key,
+            fingerprint=asked.fingerprint,
+            order=draft.order,
+            request_id=self.new_id(),
+            supplier_prevend_id=draft.supplier_prevend_id,
+            state=State.VENDING,
+            created_at=at,
+            updated_at=at,
+            day=business_day(at),
+            send_by=at + timedelta(seconds=self.rules.send_window_seconds),
+            lease_until=at + timedelta(seconds=self.rules.lease_seconds),
+            nonce=self.new_id(),
+            supplier_id=SUPPLIER_IDS[self.rules.mode],
+        )
+        if draft.refusal is None:
+            return with_open(sale, sale.lease_until)
+        refused = after(sale, Answer(draft.refusal), at=at, by="us", retry_seconds=self.rules.retry_seconds)
+        return structs.replace(refused, version=1)
+
+    def _remember(self, sale: Transaction, claimed: Moment) -> None:
+        """Keep when a sale was claimed, as this process counts it. The oldest of very many is forgotten: nobody sells it any more."""
+        if len(self.claims) >= MOST_CLAIMS:
+            del self.claims[next(iter(self.claims))]
+        self.claims[sale.id] = claimed
+
+    async def _create(self, fresh: Transaction, prevend: Prevend | None) -> Transaction:
+        """`fresh` as stored, or the sale that holds its key; the nonce tells which.
+
+        Raises:
+            _PrevendTaken: another sale has used the prevend.
+            StoreUnavailable: it is not known whether the claim is on record; nothing has been sent.
+        """
+        try:
+            return await self.store.create(fresh, prevend)
+        except StoreUnavailable:
+            if (held := await self.store.find(fresh.id)) is None:
+                raise
+            return held
+        except Conflict:
+            if (held := await self.store.find(fresh.id)) is not None:
+                return held
+            if prevend is None or (now := await self.store.find_prevend(prevend.id)) is None:
+                raise StoreUnavailable("a conflicting record was not found") from None
+            raise _PrevendTaken(self._prevend_fault(now)) from None
+
+    async def _sell(self, sale: Transaction, claimed: Moment) -> Purchased:
+        answer = await self._send(sale, claimed)
+        ended_at = claimed.latest(self.moment())  # the minimum age begins here: a clock that steps back must not make it longer ago
+        answer, held = await self._claimed_by_another(sale, answer)
+        sold = await self._keep(sale, answer, claimed, by="supplier", send_ended_at=ended_at, held_as=held)
+        if sold.on_record:
+            await self.brake.notice(sale.order.vas_type, answer.outcome)
+        return sold
+
+    async def _claimed_by_another(self, sale: Transaction, answer: Answer) -> tuple[Answer, str | None]:
+        """The answer, and the supplier's id in it where another sale holds it: two customers must not get one token.
+
+        An id that another sale holds proves nothing of this one. Where the store does not say, nothing is proven either: the sale is in
+        doubt with a sign of a vend, and its reprint or its settlement line ends it.
+        """
+        if not isinstance(answer.outcome, Vended):
+            return answer, None
+        for _ in range(STORE_TRIES):
+            with suppress(StoreUnavailable):
+                claimed = await self.held_by_another(sale, answer.outcome.receipt)
+                return answer if claimed is None else Answer(Unknown(CLAIMED, sign_of_vend=True), answer.raw), claimed
+        return Answer(Unknown(NOT_LOOKED_UP, sign_of_vend=True), answer.raw), None
+
+    async def _keep(
+        self,
+        sale: Transaction,
+        answer: Answer,
+        claimed: Moment,
+        *,
+        by: str,
+        send_ended_at: datetime | None = None,
+        held_as: str | None = None,
+    ) -> Purchased:
+        """Put the outcome of a sale that was claimed then on record, and announce it."""
+        now = self.moment()
+        until = now.at + self.rules.latest_record - claimed.age(now)
+        try:
+            recorded = await self.learn(sale, answer, by=by, send_ended_at=send_ended_at, until=until, claimed=held_as)
+        except StoreUnavailable:
+            log.critical("outcome not stored", transaction_id=sale.id, outcome=type(answer.outcome).__name__)
+            return Purchased(sale, replayed=False, on_record=False)
+        self.claims.pop(sale.id, None)
+        return Purchased(await self.announce(recorded), replayed=False)
+
+    async def _send(self, sale: Transaction, claimed: Moment) -> Answer:
+        """Send until the supplier has taken it, at most `SENDS` times and only inside the send window, under one request id.
+
+        The window ends when either clock says so: one may have stepped, the other may have stood still.
+        """
+        answer = Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "never sent"))
+        for _ in range(SENDS):
+            if await self.supplier.ready() is not None:
+                return answer
+            left_seconds = (sale.send_by - claimed.latest(self.moment())).total_seconds()
+            if left_seconds <= 0:
+                return answer
+            answer = await self.supplier.vend(sale.order, sale.supplier_prevend_id, sale.request_id, left_seconds)
+            if not (isinstance(answer.outcome, Rejected) and answer.outcome.not_taken):
+                return answer
+        return answer
+
+
+class _PrevendTaken(Exception):
+    def __init__(self, refusal: Rejected | None) -> None:
+        super().__init__("the prevend was taken")
+        self.refusal = refusal or Rejected(Reason.PREVEND_USED, "the prevend has changed")

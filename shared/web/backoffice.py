@@ -1,0 +1,412 @@
+"""The operators' edge: what reconcile reads from their requests, and how their answers leave. `api` is what all functions share."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date, datetime
+from typing import Any, Final, NotRequired
+
+from msgspec import structs
+from pydantic.alias_generators import to_camel
+from starlette.requests import Request
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from shared.domain.transaction import Transaction, business_day
+from shared.domain.vas import VasType, msisdn
+from shared.lib import logs
+from shared.ports.store import Conflict, LookupBy, PaperKind, SaleRetired, UnreadableRecord
+from shared.schemas import operator_requests as decisions
+from shared.schemas.problems import Fault, Problem
+from shared.schemas.requests import invalid
+from shared.schemas.responses import rfc3339
+from shared.schemas.transaction_detail import dossier_body, found_body, retired_body, unread_dossier_body
+from shared.settlement.file_selection import FilesUnavailable
+from shared.settlement.reporting import Report, Reporting, refusal_body
+from shared.settlement.runner import FIRST_DAY, NoBusinessDay, Settled, Settling
+from shared.settlement.settled_day import Json
+from shared.store.codec import MALFORMED, moment_of
+from shared.vending.circuit_breaker import Pause
+from shared.vending.operator_actions import (
+    DiscrepancyClosed,
+    DiscrepancyUnknown,
+    NothingToDecide,
+    Operating,
+    Outdated,
+    Selling,
+    TokensRefused,
+)
+from shared.vending.sweep import Sweeping
+from shared.web import middleware
+from shared.web.oidc import UNKNOWN_OPERATOR, is_service_account
+
+FORMS: Final = {".csv": "text/csv", ".html": "text/html", ".json": "application/json"}
+LOOKUPS: Final = {
+    "accountNumber": LookupBy.ACCOUNT_NUMBER,
+    "meterNumber": LookupBy.METER_NUMBER,
+    "mobileNumber": LookupBy.MOBILE_NUMBER,
+    "requestId": LookupBy.REQUEST_ID,
+    "supplierTransactionId": LookupBy.SUPPLIER_TRANSACTION_ID,
+}
+
+log = logs.logger(__name__)
+
+_SOUGHT: Final = re.compile(r"[!-~]{1,128}", re.ASCII)
+_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+class SweptBody(TypedDict):
+    """What a sweep did, in sales; `left` waits for the next one."""
+
+    examined: int
+    vended: int
+    rejected: int
+    stillInDoubt: int
+    needsReview: int
+    announced: int
+    left: int
+
+
+class PauseBody(TypedDict):
+    vasType: VasType
+    reason: str
+    until: str | None
+    by: str
+    at: str
+
+
+class PausingBody(TypedDict):
+    """A person's decision about the brake."""
+
+    at: str
+    by: str
+    paused: list[VasType]
+    reason: str
+    until: str | None
+
+
+class PausedBody(TypedDict):
+    """What is not sold now: `until` is when the last pause ends by itself, `null` where one does not. `decisions`: newest first."""
+
+    paused: list[VasType]
+    reason: str | None
+    until: str | None
+    pauses: list[PauseBody]
+    decisions: list[PausingBody]
+
+
+class ClosedBody(TypedDict):
+    """How a discrepancy was closed."""
+
+    decision: str
+    note: str
+    by: str
+    at: str
+
+
+class EarlierClosureBody(ClosedBody):
+    """How a discrepancy was closed before, and the difference that this covered."""
+
+    ours: dict[str, Any] | None
+    theirs: dict[str, Any] | None
+
+
+class DiscrepancyBody(TypedDict):
+    """A difference, and what was decided about it."""
+
+    id: str
+    day: str
+    kind: str
+    severity: str
+    transactionId: str | None
+    ours: dict[str, Any] | None
+    theirs: dict[str, Any] | None
+    status: str
+    closure: ClosedBody | None
+    earlierClosures: NotRequired[list[EarlierClosureBody]]
+
+
+def asked_here(request: Request) -> None:
+    """Refuse what a page of another site makes a browser ask.
+
+    Behind `gcloud run services proxy` any page that is open could, in the operator's name. What is no browser says nothing of
+    a site; what is typed or bookmarked is of none.
+
+    Raises:
+        Problem: `forbidden`.
+    """
+    if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+        raise Problem(Fault.FORBIDDEN, detail="A page of another site has made the browser ask for this.")
+
+
+def person(request: Request, operator: str) -> str:
+    """Who decides or reveals: a person, by name, who has asked for it.
+
+    Raises:
+        Problem: `forbidden`.
+    """
+    asked_here(request)
+    if operator == UNKNOWN_OPERATOR:
+        raise Problem(Fault.FORBIDDEN, detail="Who decides or reveals is put on record, and the token has no e-mail claim.")
+    if is_service_account(operator):
+        raise Problem(Fault.FORBIDDEN, detail="Who decides or reveals is a person, and the token is a service account's.")
+    return operator
+
+
+async def sweep(request: Request, sweeping: Sweeping) -> Response:
+    """Resolve what is due, and stop while there is time to end what was begun. What was done is logged too, to be measured.
+
+    Raises:
+        Problem: `body-invalid`, `forbidden`.
+    """
+    asked_here(request)
+    middleware.query(request)
+    done = structs.asdict(await sweeping.sweep(sweeping.now() + sweeping.rules.latest_claim))
+    log.info("swept", **done)
+    return middleware.answer({to_camel(name): count for name, count in done.items()})
+
+
+async def settle(request: Request, settling: Settling) -> Response:
+    """Settle the day that is named, and answer with it; or all that are not settled, and answer with what became of each.
+
+    Raises:
+        Problem: `body-invalid`, `forbidden`, `settlement-file-refused`, `settlement-files-unavailable`.
+    """
+    asked_here(request)
+    asked = middleware.query(request, "day")
+    if asked:
+        return middleware.answer(await settled_day(settling, day_named(asked["day"], settling.now())))
+    result = await _settled(settling, None)
+    return middleware.answer(
+        {
+            "days": result.days,
+            "refused": [{"day": one.day.isoformat(), **refusal_body(one.refusal)} for one in result.refused],
+            "left": [one.isoformat() for one in result.left],
+            **_not_taken(result),
+        }
+    )
+
+
+async def settled_day(settling: Settling, day: date) -> Json:
+    """A day as it is settled now, and beside it the names in its place that are not taken for settlement files.
+
+    Raises:
+        Problem: `body-invalid`, `settlement-file-refused`, `settlement-files-unavailable`.
+    """
+    result = await _settled(settling, day)
+    for one in result.refused:
+        detail = f"Nothing was changed: {one.refusal.reason}."
+        raise Problem(Fault.SETTLEMENT_FILE_REFUSED, detail=detail, **refusal_body(one.refusal), **_not_taken(result))
+    return {**result.days[0], **_not_taken(result)}
+
+
+def _not_taken(result: Settled) -> Json:
+    """The files whose names are not taken, where there are any, and how many more there are than are named."""
+    if not result.not_taken:
+        return {}
+    more = {"moreNotTaken": result.more_not_taken} if result.more_not_taken else {}
+    return {"notTaken": [structs.asdict(one) for one in result.not_taken], **more}
+
+
+async def _settled(settling: Settling, day: date | None) -> Settled:
+    try:
+        return await settling.settle(day, settling.now() + settling.rules.latest_claim)
+    except FilesUnavailable as error:
+        log.error("settlement files unavailable", cause=str(error))
+        raise Problem(Fault.SETTLEMENT_FILES_UNAVAILABLE) from None
+    except NoBusinessDay:
+        raise invalid([("day", "lies before the first sale and the first file: there is nothing to settle")]) from None
+
+
+async def reports(request: Request, reporting: Reporting) -> Response:
+    """The days of the last 400 that were settled, newest first."""
+    middleware.query(request)
+    return middleware.answer({"days": await reporting.days()})
+
+
+async def report(request: Request, reporting: Reporting, name: str) -> Response:
+    """A day's report, in the form that its name ends with, else in the one that is accepted most gladly.
+
+    Raises:
+        Problem: `body-invalid`, or `not-found` where the day was never settled.
+    """
+    middleware.query(request)
+    text, suffix = (name[: -len(end)], end) if (end := next((end for end in FORMS if name.endswith(end)), "")) else (name, "")
+    form = FORMS[suffix] if suffix else middleware.accepted(request, "application/json", "text/html", "text/csv")
+    found = await reporting.day(day_named(text, reporting.now()))
+    if found is None:
+        raise Problem(Fault.NOT_FOUND, detail="This day was never settled.")
+    response = _in_form(form, found)
+    return response if suffix else middleware.negotiated(response)
+
+
+def _in_form(form: str, found: Report) -> Response:
+    match form:
+        case "text/csv":
+            from shared.web.report_csv import csv_of
+
+            headers = {"Content-Disposition": f'attachment; filename="settlement-{found.body["day"]}.csv"'}
+            return Response(csv_of(found), 200, headers, "text/csv; charset=utf-8")
+        case "text/html":
+            from shared.web.report_html import html_of
+
+            return middleware.page(html_of(found))
+        case _:
+            return middleware.answer(found.json())
+
+
+def day_named(text: str, at: datetime) -> date:
+    """A business day that has come: `2026-05-01`.
+
+    Raises:
+        Problem: `body-invalid`.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        raise invalid([("day", "must be a day: YYYY-MM-DD")])
+    if not FIRST_DAY <= day <= business_day(at):
+        raise invalid([("day", f"must not lie in the future, nor before {FIRST_DAY}")])
+    return day
+
+
+async def search(request: Request, operating: Operating) -> Response:
+    """The sales of a meter, account or mobile number, a request id, or a supplier's transaction id.
+
+    Raises:
+        Problem: `body-invalid`: exactly one has to be named.
+    """
+    asked = middleware.query(request, *LOOKUPS)
+    if len(asked) != 1:
+        raise invalid([(name, "exactly one of these is required") for name in LOOKUPS])
+    ((name, value),) = asked.items()
+    if not _SOUGHT.fullmatch(value):
+        raise invalid([(name, "must be 1 to 128 visible ASCII characters")])
+    found, more = await operating.search(LOOKUPS[name], msisdn(value) or value if name == "mobileNumber" else value)
+    return middleware.answer(found_body(found, operating.now(), more=more))
+
+
+async def dossier(request: Request, operating: Operating, sale_id: str, operator: str) -> Response:
+    """All that is on record about a sale, as far as it can be read; with its tokens, once it is on record who asked.
+
+    Raises:
+        Problem: `body-invalid`, `not-found`, `forbidden`.
+        UnreadableRecord: its tokens were asked for, and nothing can be put on record about it.
+    """
+    asked = middleware.query(request, "reveal")
+    if asked.get("reveal", "tokens") != "tokens":
+        raise invalid([("reveal", "must be tokens")])
+    by = person(request, operator) if asked else None
+    try:
+        sale = await _sale(operating, sale_id)
+    except SaleRetired as retired:
+        return middleware.answer(retired_body(retired.tombstone))
+    except UnreadableRecord as unreadable:
+        if unreadable.sale is None or by is not None:  # its tokens are shown by nobody who cannot put on record who asked
+            raise
+        return middleware.answer(unread_dossier_body(unreadable.sale))
+    if by is None:
+        return middleware.answer(dossier_body(sale, operating.now()))
+    sale = await operating.reveal(sale, by)
+    return middleware.answer(dossier_body(sale, operating.now(), revealed=True))
+
+
+async def resolution(request: Request, operating: Operating, sale_id: str, operator: str) -> Response:
+    """A person's decision about a sale.
+
+    Raises:
+        Problem: whatever is wrong with the request, or 409 with what the sale is now.
+    """
+    by = person(request, operator)
+    decision = decisions.resolution(await middleware.json_object(request))
+    sale = await _sale(operating, sale_id)
+    try:
+        sale = await operating.resolve(sale, decision, by)
+    except Outdated as outdated:
+        raise _as_it_is(request, Fault.OUTDATED, outdated.sale) from None
+    except NothingToDecide as decided:
+        raise _as_it_is(request, Fault.NOTHING_TO_DECIDE, decided.sale) from None
+    except TokensRefused as refused:
+        raise invalid([("tokens" if refused.at is None else f"tokens.{refused.at}", refused.why)]) from None
+    return middleware.answer(dossier_body(sale, operating.now()))
+
+
+async def closure(request: Request, operating: Operating, discrepancy_id: str, operator: str) -> Response:
+    """A person's decision about a discrepancy.
+
+    Raises:
+        Problem: whatever is wrong with the request, or `discrepancy-closed`.
+    """
+    by = person(request, operator)
+    decision, note = decisions.closure(await middleware.json_object(request))
+    try:
+        if not _ID.fullmatch(discrepancy_id):
+            raise DiscrepancyUnknown
+        return middleware.answer(await operating.close(discrepancy_id, decision, note, by))
+    except DiscrepancyUnknown:
+        raise Problem(Fault.NOT_FOUND, detail="There is no such discrepancy.") from None
+    except DiscrepancyClosed as closed:
+        raise Problem(Fault.DISCREPANCY_CLOSED, detail=f"It is closed as {closed.body['status']}.") from None
+
+
+async def selling(request: Request, operating: Operating, operator: str) -> Response:
+    """What is paused, after the decision if there is one.
+
+    Raises:
+        Problem: whatever is wrong with the request, or `outdated`.
+    """
+    if request.method != "POST":
+        return middleware.answer(_paused(await operating.selling()))
+    by = person(request, operator)
+    vas_types, reason, until = decisions.selling(await middleware.json_object(request), operating.now())
+    try:
+        return middleware.answer(_paused(await operating.pause(vas_types, reason, until, by)))
+    except Conflict:
+        raise Problem(Fault.OUTDATED) from None
+
+
+async def _sale(operating: Operating, sale_id: str) -> Transaction:
+    sale = await operating.find(sale_id) if _ID.fullmatch(sale_id) else None
+    if sale is None:
+        raise Problem(Fault.NOT_FOUND, detail="There is no such sale.")
+    return sale
+
+
+def _as_it_is(request: Request, name: Fault, sale: Transaction) -> Problem:
+    place = middleware.location(request, sale)
+    return Problem(name, state=sale.state, version=sale.version, transactionId=sale.id, instance=place)
+
+
+def _paused(selling: Selling) -> PausedBody:
+    pauses = selling.pauses
+    ends = [pause.until for pause in pauses.values()]
+    return {
+        "paused": sorted(pauses),
+        "reason": "; ".join(dict.fromkeys(pause.reason for pause in pauses.values())) or None,
+        "until": _moment(None if None in ends else max((end for end in ends if end is not None), default=None)),
+        "pauses": [_pause(vas_type, pauses[vas_type]) for vas_type in sorted(pauses)],
+        "decisions": [shown for decision in selling.decisions if (shown := _pausing(decision)) is not None],
+    }
+
+
+def _pause(vas_type: VasType, pause: Pause) -> PauseBody:
+    return {"vasType": vas_type, "reason": pause.reason, "until": _moment(pause.until), "by": pause.by, "at": rfc3339(pause.at)}
+
+
+def _pausing(decision: Mapping[str, Any]) -> PausingBody | None:
+    """A decision; `None` where it is damaged, which is reported."""
+    with suppress(*MALFORMED):
+        at, until, paused = decision["at"], decision["until"], decision["paused"]
+        texts = [decision["by"], decision["reason"], *paused]
+        if isinstance(paused, list) and all(isinstance(text, str) for text in texts):
+            ends = None if until is None else moment_of(until)
+            by, reason = decision["by"], decision["reason"]
+            return {"at": rfc3339(moment_of(at)), "by": by, "paused": paused, "reason": reason, "until": _moment(ends)}
+    log.critical("record not readable", kind=PaperKind.CONTROLS)
+    return None
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else rfc3339(at)

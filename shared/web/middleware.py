@@ -1,0 +1,335 @@
+"""The edge: what is read from an HTTP request, and how answers leave. What every function does the same is here.
+
+Nothing in here cancels a handler, and neither does the server when its client goes away: a sale that has begun is finished
+and recorded whether or not anybody still listens.
+"""
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from functools import wraps
+from types import MappingProxyType
+from typing import Any, Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from shared.config import Config
+from shared.domain.outcome import Reason, Rejected
+from shared.domain.tombstone import Tombstone
+from shared.domain.transaction import Transaction
+from shared.domain.unread import Unread
+from shared.domain.vas import VasType, vas_type_named
+from shared.lib import logs
+from shared.ports.store import SaleRetired, StoreUnavailable, UnreadableRecord
+from shared.schemas import requests
+from shared.schemas.problems import KINDS, Fault, Problem, of_refusal
+from shared.schemas.responses import HealthBody, encoded, sale_path
+from shared.vending.purchasing import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
+from shared.web.oidc import IdentityUnavailable, MissingScope, Unauthenticated
+
+MOST_BODY_BYTES: Final = 16 * 1024
+BODY_SECONDS: Final = 10
+MOST_ACCEPT_CHARACTERS: Final = 1_000  # browsers send some 150; a server takes 64 KB, whose parsing would keep everybody waiting
+SEEN_BY_BROWSERS: Final = "Idempotent-Replayed, Location, Retry-After"
+PAGE_HEADERS: Final = MappingProxyType(
+    {
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+)
+
+_NO_JSON: Final = "must be JSON in UTF-8, without what cannot be kept: a lone surrogate, or a number of thousands of digits"
+_JSON: Final = re.compile(r"application/json\s*(?:;\s*charset\s*=\s*\"?utf-8\"?\s*)?", re.IGNORECASE)
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+log = logs.logger(__name__)
+
+
+def answers_problems(config: Config) -> Callable[[Handler], Handler]:
+    """Make a function of HTTP: whatever it raises becomes a problem, and no answer is kept by a cache.
+
+    What nobody expected is logged by its type and place, never with its text, and answered as `internal`.
+    """
+
+    def decorate(handler: Handler) -> Handler:
+        @wraps(handler)
+        async def edge(request: Request) -> Response:
+            with logs.traced(request.headers, config.project):
+                response = _preflight(request, config) or await _answered(handler, request)
+            response.headers["Cache-Control"] = "no-store"
+            return _shared_with_origin(request, response, config)
+
+        return edge
+
+    return decorate
+
+
+def path(request: Request) -> tuple[str, ...]:
+    """The segments of the path below the function's root, wherever that is mounted."""
+    below = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return tuple(below.removeprefix("/").split("/"))
+
+
+def allow(request: Request, *methods: str) -> None:
+    """Refuse every other method. `HEAD` is `GET` without the body, which the server leaves out.
+
+    Raises:
+        Problem: `method-not-allowed`.
+    """
+    allowed = [name for each in methods for name in ((each, "HEAD") if each == "GET" else (each,))]
+    if request.method not in allowed:
+        raise Problem(Fault.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(allowed)})
+
+
+def vas_type(name: str, among: Collection[VasType] = tuple(VasType)) -> VasType:
+    """The service of that name, which has to be one of these.
+
+    Raises:
+        Problem: `not-found`.
+    """
+    named = vas_type_named(name)
+    if named is None or named not in among:
+        raise no_such_path()
+    return named
+
+
+def no_such_path() -> Problem:
+    return Problem(Fault.NOT_FOUND, detail="There is no such service or path.")
+
+
+async def json_object(request: Request) -> Mapping[str, object]:
+    """The JSON object in the body.
+
+    Raises:
+        Problem: `too-large`, `not-json`, or `body-invalid`.
+    """
+    raw = await _body(request)
+    if not raw:
+        raise requests.invalid([("", "a JSON object is required")])
+    content_type = request.headers.get("content-type", "")
+    if not _JSON.fullmatch(content_type.strip()) or request.headers.get("content-encoding", "identity") != "identity":
+        raise Problem(Fault.NOT_JSON)
+    try:
+        body = json.loads(raw.decode(), object_pairs_hook=_unrepeated, parse_constant=_refused)
+        encoded(body)  # what cannot be sent back cannot be stored either: lone surrogates, numbers beyond all bounds
+    except Problem:
+        raise
+    except (ValueError, RecursionError):
+        raise requests.invalid([("", _NO_JSON)]) from None
+    if not isinstance(body, dict):
+        raise requests.invalid([("", "must be a JSON object")])
+    return body
+
+
+def query(request: Request, *names: str) -> dict[str, str]:
+    """The query parameters, each given at most once, and none but these.
+
+    Raises:
+        Problem: `body-invalid`, naming every parameter at fault.
+    """
+    return _query(request, lambda name: name in names)
+
+
+def whole_query(request: Request) -> dict[str, str]:
+    """The query parameters, whatever their names, each given at most once.
+
+    Raises:
+        Problem: `body-invalid`, naming every parameter that is given more than once.
+    """
+    return _query(request, lambda _: True)
+
+
+def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer in JSON."""
+    return Response(encoded(body), status, headers, "application/json")
+
+
+def health(config: Config) -> Response:
+    """That the function runs, and where its sales go."""
+    body: HealthBody = {"status": "ok", "environment": config.environment, "mode": config.mode}
+    return answer(body)
+
+
+def accepted(request: Request, *forms: str) -> str:
+    """The media type of these that the header `Accept` prefers; the first where it says nothing, or none of them."""
+    from werkzeug.datastructures import MIMEAccept
+    from werkzeug.http import parse_accept_header
+
+    said = request.headers.get("accept", "")[:MOST_ACCEPT_CHARACTERS]
+    return parse_accept_header(said, MIMEAccept).best_match(forms) or forms[0]
+
+
+def negotiated(response: Response) -> Response:
+    """An answer in the form that the header `Accept` chose, which says so."""
+    response.headers.add_vary_header("Accept")
+    return response
+
+
+def explained(request: Request) -> Response:
+    """Where the `type` of a problem leads: what it means, or what all of them do. A page for browsers, else JSON; for everybody.
+
+    Raises:
+        Problem: `method-not-allowed`, or `not-found`.
+    """
+    from shared.web import problem_pages
+
+    allow(request, "GET")
+    match path(request):
+        case (_,):
+            name = None
+        case (_, text) if text in problem_pages.NAMES:
+            name = problem_pages.NAMES[text]
+        case _:
+            raise no_such_path()
+    if accepted(request, "application/json", "text/html") == "text/html":
+        return negotiated(page(problem_pages.html_of(name)))
+    return negotiated(answer(problem_pages.explained_list_body() if name is None else problem_pages.explained_body(name)))
+
+
+def page(html: bytes) -> Response:
+    """A page that fetches nothing, runs nothing and is framed by nobody."""
+    return Response(html, 200, PAGE_HEADERS, "text/html; charset=utf-8")
+
+
+def problem(refusal: Problem) -> Response:
+    """A refusal as RFC 9457 has it, with what it says about waiting in the header too."""
+    headers = dict(refusal.headers)
+    wait = refusal.members.get("retryAfterSeconds")
+    if wait is not None:
+        headers.setdefault("Retry-After", str(wait))
+    return Response(encoded(refusal.body()), refusal.kind.status, headers, "application/problem+json")
+
+
+def location(request: Request, sale: Transaction | Unread | Tombstone) -> str:
+    """Where a sale can be read, below the root at which the function is mounted."""
+    return f"{request.scope.get('root_path', '')}{sale_path(sale.id)}"
+
+
+def _query(request: Request, is_expected: Callable[[str], bool]) -> dict[str, str]:
+    given = request.query_params.multi_items()
+    counted = Counter(name for name, _ in given)
+    faults = {name: "is given more than once" for name, times in counted.items() if times > 1}
+    faults |= {name: "is not expected in this request" for name in counted if not is_expected(name)}
+    if faults:
+        raise requests.invalid(list(faults.items()))
+    return dict(given)
+
+
+async def _answered(handler: Handler, request: Request) -> Response:
+    try:
+        try:
+            return await handler(request)
+        except Exception as error:
+            return problem(_problem_of(request, error))
+    except Exception as error:  # a refusal that cannot be written: nothing gets past this edge
+        return problem(_unforeseen(request, error))
+
+
+def _problem_of(request: Request, error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case ClientDisconnect():  # while it was still sending: nothing has begun, and nobody reads this
+            return Problem(Fault.BODY_INVALID)
+        case KeyReused(holder=holder):
+            detail = f"This Idempotency-Key was first used for another request, of {holder.order.amount}."
+            return Problem(Fault.IDEMPOTENCY_KEY_REUSED, detail=detail, instance=location(request, holder))
+        case RequestInProgress(running=sale):
+            place = location(request, sale)
+            return Problem(Fault.REQUEST_IN_PROGRESS, headers={"Location": place}, transactionId=sale.id, instance=place)
+        case PrevendUnknown():
+            return Problem(Fault.PREVEND_UNKNOWN)
+        case PrevendRefused(refusal=Rejected(reason=Reason.TEMPORARILY_UNAVAILABLE) as refusal):
+            wait = refusal.retry_after_seconds or KINDS[Fault.SUPPLIER_UNAVAILABLE].retry_after_seconds
+            return Problem(Fault.SUPPLIER_UNAVAILABLE, retryAfterSeconds=wait)
+        case PrevendRefused(refusal=refusal):
+            return of_refusal(refusal)
+        case Unauthenticated():
+            challenge = 'Bearer error="invalid_token"' if "authorization" in request.headers else "Bearer"
+            return Problem(Fault.UNAUTHENTICATED, detail=f"Refused: {error}.", headers={"WWW-Authenticate": challenge})
+        case MissingScope():
+            return Problem(Fault.FORBIDDEN, headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
+        case IdentityUnavailable():
+            return Problem(Fault.IDENTITY_UNAVAILABLE)
+        case SaleRetired(tombstone=tombstone):
+            return Problem(Fault.KEY_RETIRED, transactionId=tombstone.id, instance=location(request, tombstone))
+        case UnreadableRecord(sale=Unread() as sale):  # it was reported where it was read
+            return Problem(Fault.RECORD_NOT_READABLE, transactionId=sale.id, instance=location(request, sale))
+        case UnreadableRecord():
+            return Problem(Fault.RECORD_NOT_READABLE, detail="The version that runs cannot read a record that this request needs.")
+        case StoreUnavailable():
+            log.error("store unavailable", cause=error)
+            return Problem(Fault.STORE_UNAVAILABLE)
+        case _:
+            return _unforeseen(request, error)
+
+
+def _unforeseen(request: Request, error: Exception) -> Problem:
+    log.critical("request failed", cause=error, method=request.method)
+    return Problem(Fault.INTERNAL)
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body, refused as soon as it is known to be too large, or too slow to be waited for.
+
+    The time that a function has is for the supplier: a body that drips would have a sale begin when that is nearly over.
+    """
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _received(request)
+    except TimeoutError:
+        raise requests.invalid([("", f"did not arrive whole within {BODY_SECONDS} seconds")]) from None
+
+
+async def _received(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and (len(declared) > 15 or int(declared) > MOST_BODY_BYTES):
+        raise Problem(Fault.TOO_LARGE)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BODY_BYTES:
+            raise Problem(Fault.TOO_LARGE)
+    return bytes(body)
+
+
+def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object whose fields are each there once: of two, we and whoever checks before us might each believe another."""
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        counted = Counter(name for name, _ in pairs)
+        raise requests.invalid([(name, "is given more than once") for name, times in counted.items() if times > 1])
+    return named
+
+
+def _refused(constant: str) -> object:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _preflight(request: Request, config: Config) -> Response | None:
+    """The answer to a browser that asks whether a page of a known origin may send its request."""
+    asks = request.method == "OPTIONS" and "access-control-request-method" in request.headers
+    if not asks or request.headers.get("origin") not in config.cors_origins:
+        return None
+    headers = {
+        "Access-Control-Allow-Methods": "GET, POST",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
+        "Access-Control-Max-Age": "600",
+    }
+    return Response(status_code=204, headers=headers)
+
+
+def _shared_with_origin(request: Request, response: Response, config: Config) -> Response:
+    if not config.cors_origins:
+        return response
+    response.headers.add_vary_header("Origin")
+    origin = request.headers.get("origin", "")
+    if origin in config.cors_origins:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = SEEN_BY_BROWSERS
+    return response

@@ -1,0 +1,203 @@
+"""Sales over HTTP: what prevend and purchase read from a request, and how a sale is answered."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date, datetime
+from math import ceil
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.config import Config
+from shared.domain.identifiers import IDEMPOTENCY_KEY, Caller, fingerprint
+from shared.domain.outcome import Rejected
+from shared.domain.transaction import State, Transaction
+from shared.domain.unread import Unread
+from shared.domain.vas import Order, VasType, vas_type_named
+from shared.schemas import requests
+from shared.schemas.problems import Fault, Problem, of_refusal
+from shared.schemas.refusals import Retry
+from shared.schemas.responses import DayBody, TransactionBody, state_shown, transaction_body, unread_body
+from shared.vending.purchasing import Purchased, Vending
+from shared.web import middleware
+
+PAGE: Final = 100  # sales of a day in one answer
+
+_CENTS: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
+_SALE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+async def prevend_order(request: Request, vas_type: VasType, config: Config) -> Order:
+    """What is to be confirmed: from the body, or from the query of a `GET`.
+
+    Raises:
+        Problem: whatever is wrong with the request.
+    """
+    body = await middleware.json_object(request) if request.method == "POST" else _query_object(request)
+    return requests.prevend_order(vas_type, body, _limits(config))
+
+
+def allow_purchase(request: Request, name: str) -> None:
+    """Refuse what can be no purchase. Under a name that no service has (any more), a request with a key may repeat an older one.
+
+    Raises:
+        Problem: `not-found` or `method-not-allowed`.
+    """
+    if vas_type_named(name) is None and (request.method != "POST" or "idempotency-key" not in request.headers):
+        raise middleware.no_such_path()
+    middleware.allow(request, "POST")
+
+
+async def purchase(request: Request, name: str, caller: Caller, opened: Callable[[], Awaitable[Vending]], config: Config) -> Response:
+    """Sell what is asked of the service of that name, or answer as its key has been answered.
+
+    A key that is on record has the record's answer, although its request may be none that is sold today: limits, forms and names of
+    services change. A fault of that kind is told only once the key is known to be free.
+
+    Raises:
+        Problem: whatever is wrong with the request.
+        KeyReused, RequestInProgress, PrevendUnknown, StoreUnavailable: as `Vending.purchase`.
+    """
+    key = _idempotency_key(request)
+    body = await middleware.json_object(request)
+    vending = await opened()
+    sold: Purchased | None
+    try:
+        asked = requests.purchase_request(middleware.vas_type(name), body, _limits(config), caller=caller, idempotency_key=key)
+    except Problem:
+        sold = await vending.repeated(caller, key, lambda vas_type: fingerprint(vas_type_named(name) or vas_type, body))
+        if sold is None:
+            raise
+    else:
+        sold = await vending.purchase(asked)
+    return purchased(request, sold, vending.now(), config)
+
+
+async def look_up(request: Request, caller: Caller, vending: Vending, config: Config) -> Response:
+    """The caller's sale under an idempotency key, or a page of the caller's sales of a day.
+
+    Raises:
+        Problem: `body-invalid`, or `not-found` where no request with that key has been accepted yet.
+    """
+    match middleware.query(request, "idempotencyKey", "day", "cursor"):
+        case {"idempotencyKey": key, **others} if not others:
+            if not IDEMPOTENCY_KEY.fullmatch(key):
+                raise requests.invalid([("idempotencyKey", "must be 1 to 255 visible ASCII characters")])
+            sale = await vending.find_by_key(caller, key)
+            if sale is None:
+                raise Problem(Fault.NOT_FOUND, detail="No request with this key has been accepted yet.", retry=Retry.SAME_KEY)
+            return found(sale, vending, config)
+        case {"day": day, **others} if "idempotencyKey" not in others:
+            return await _day(caller, day, others.get("cursor"), vending, config)
+        case {"idempotencyKey": _}:
+            raise requests.invalid([("idempotencyKey", "stands by itself: not both this and day or cursor")])
+        case _:
+            raise requests.invalid([("idempotencyKey", "either this or day is required")])
+
+
+def found(sale: Transaction | None, vending: Vending, config: Config) -> Response:
+    """A sale that was asked for, whatever its state.
+
+    Raises:
+        Problem: `not-found`.
+    """
+    if sale is None:
+        raise _no_such_sale()
+    return middleware.answer(_shown(sale, vending.now_for(sale), config))
+
+
+def purchased(request: Request, sold: Purchased, at: datetime, config: Config) -> Response:
+    """The answer to a purchase. A repeat of one that has ended gets the same bytes, and is told that it is a repeat."""
+    sale = sold.transaction
+    replayed = {"Idempotent-Replayed": "true"} if sold.replayed else {}
+    headers = {"Location": middleware.location(request, sale), **replayed}
+    match sale.state, sale.outcome:
+        case State.VENDED, _:
+            return middleware.answer(_shown(sale, at, config), 201, headers)
+        case State.REJECTED, Rejected() as rejected:
+            response = middleware.problem(_rejection(sale, rejected, headers["Location"]))
+            response.headers.update(replayed)
+            return response
+        case _:  # in doubt, abandoned, or vended and not yet on record: to the caller it is all one
+            headers["Retry-After"] = str(_seconds_left(sale, at))
+            return middleware.answer(transaction_body(sale, State.IN_DOUBT, config.consumer_details), 202, headers)
+
+
+def sale_id(text: str) -> str:
+    """A transaction id from a path.
+
+    Raises:
+        Problem: `not-found`, since no sale has such an id.
+    """
+    if not _SALE_ID.fullmatch(text):
+        raise _no_such_sale()
+    return text
+
+
+def _no_such_sale() -> Problem:
+    return Problem(Fault.NOT_FOUND, detail="This caller has no such sale.")
+
+
+def _idempotency_key(request: Request) -> str:
+    """The caller's name for this purchase.
+
+    Raises:
+        Problem: `idempotency-key-missing` or `idempotency-key-malformed`.
+    """
+    match request.headers.getlist("idempotency-key"):
+        case []:
+            raise Problem(Fault.IDEMPOTENCY_KEY_MISSING)
+        case [key] if IDEMPOTENCY_KEY.fullmatch(key):
+            return key
+        case _:
+            raise Problem(Fault.IDEMPOTENCY_KEY_MALFORMED)
+
+
+def _shown(sale: Transaction, at: datetime, config: Config) -> TransactionBody:
+    return transaction_body(sale, state_shown(sale, at), config.consumer_details)
+
+
+async def _day(caller: Caller, day: str, cursor: str | None, vending: Vending, config: Config) -> Response:
+    faults = [] if _is_day(day) else [("day", "must be a day: YYYY-MM-DD")]
+    if cursor is not None and not _SALE_ID.fullmatch(cursor):
+        faults.append(("cursor", "must be the cursor of the page before"))
+    if faults:
+        raise requests.invalid(faults)
+    held = await vending.store.of_caller(config.mode, caller, day, cursor, PAGE + 1)
+    page = held[:PAGE]
+    body: DayBody = {
+        "transactions": [_shown(sale, vending.now_for(sale), config) for sale in page if isinstance(sale, Transaction)],
+        "cursor": page[-1].id if len(held) > PAGE else None,
+    }
+    if unread := [unread_body(sale) for sale in page if isinstance(sale, Unread)]:
+        body["notReadable"] = unread
+    return middleware.answer(body)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _rejection(sale: Transaction, rejected: Rejected, place: str) -> Problem:
+    """A purchase that sold nothing. A possible duplicate's and a used prevend's problem names the *other* sale."""
+    other = rejected.other_transaction_id
+    return of_refusal(rejected, state=sale.state, transactionId=other or sale.id, instance=place)
+
+
+def _seconds_left(sale: Transaction, at: datetime) -> int:
+    """Until somebody next tries to end the sale."""
+    return 1 if sale.open is None else max(1, ceil((sale.open.due_at - at).total_seconds()))
+
+
+def _limits(config: Config) -> requests.Limits:
+    return requests.Limits(config.minimum_amount, config.maximum_amount)
+
+
+def _query_object(request: Request) -> Mapping[str, object]:
+    """The query parameters as a body: an amount in a URL has no type, so digits are a number here."""
+    asked = middleware.whole_query(request)
+    return {name: int(text) if name == "amountCents" and _CENTS.fullmatch(text) else text for name, text in asked.items()}
