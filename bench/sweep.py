@@ -26,9 +26,9 @@ from shared.domain.money import Money
 from shared.domain.transaction import EventName, State, Transaction
 from shared.domain.vas import Mode, Order, VasType
 from shared.lib.concurrency import each
-from shared.mobilemart.access_token import Credentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, Fault, MemoryLedger, Simulator
+from shared.ports.credentials import Credentials
 from shared.store.sqlite import SqliteStore
 from shared.vending.purchasing import PurchaseRequest, Vending
 from shared.vending.sweep import Sweeping

@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx
 
 from local.terminal import Steps, Stop, Verdict, said
-from shared.domain.vas import last_four
+from shared.lib.masking import last_four
 from shared.schemas.problems import Fault
 from shared.schemas.refusals import Retry
 

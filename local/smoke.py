@@ -26,8 +26,8 @@ from local.deployment import READ_SECONDS, Deployment, Purchase, meter_of, objec
 from local.journal import Journal
 from local.slip import slip
 from local.terminal import Exit, Steps, Stop, Verdict, rand, said
-from shared.config import Environment
 from shared.domain.money import Money
+from shared.domain.policy import Environment
 from shared.domain.sts_tokens import token_number
 from shared.domain.vas import METER_NUMBER, Mode, VasType
 from shared.lib.env import is_loopback, split_address

@@ -18,17 +18,18 @@ from uuid import uuid4
 import httpx
 from starlette.datastructures import Headers
 
-from shared.config import Config, ConfigError, Environment, Function, load
+from shared.config import Config, ConfigError, Function, load
 from shared.domain.identifiers import Caller
+from shared.domain.policy import Environment
 from shared.domain.vas import Mode
 from shared.event_publisher import LogEvents, PubSubEvents
 from shared.gcp.secret_manager import Secrets, supplier_credentials
 from shared.lib import logs
 from shared.lib.single_flight import SingleFlight
 from shared.lib.value import Value
-from shared.mobilemart.access_token import Credentials, GetCredentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.http_exchange import live_transport
+from shared.ports.credentials import Credentials, GetCredentials
 from shared.ports.store import Books
 from shared.ports.supplier import Supplier
 from shared.vending.circuit_breaker import LONGEST_PAUSE, Brake
@@ -36,7 +37,7 @@ from shared.vending.purchasing import Vending
 from shared.web import oidc
 
 if TYPE_CHECKING:  # of one function, or of simulated mode: it loads them with its first request
-    from shared.lib.concurrency import Pace
+    from shared.mobilemart.rate_limiter import Pace
     from shared.mobilemart.simulator.key_value_store import Ledger
     from shared.retention.erasure import Erasing
     from shared.settlement.file_selection import Files
@@ -188,7 +189,7 @@ class Wiring:
         return {**common, "rules": self._rules, "now": now, "new_id": new_id, "monotonic": time.monotonic}
 
     def _paced(self, supplier: MobileMart) -> Supplier:
-        from shared.lib.concurrency import Pace, PacedSupplier
+        from shared.mobilemart.rate_limiter import Pace, PacedSupplier
 
         if self._pace is None:
             self._pace = Pace(self.config.calls_per_second, time.monotonic, asyncio.sleep)

@@ -11,10 +11,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from shared.domain.money import Money
+from shared.domain.policy import AmountCheck, ConsumerDetails, Environment, ReprintBy
 from shared.domain.vas import Mode
 from shared.lib.env import Variables, is_address, is_loopback, split_address
 from shared.lib.value import Value
+from shared.ports.credentials import SupplierSecrets
 from shared.ports.supplier import Rules
+from shared.web.oidc_settings import Oidc, ScopeClaim
 
 PRODUCTION_URL: Final = "https://fulcrumswitch.com"
 UAT_URL: Final = "https://uat.fulcrumswitch.com"
@@ -61,13 +64,6 @@ _LEAST_DAYS_KEPT: Final = 31  # settling looks at the files of the last 28 days,
 _MOST_CENTS: Final = 100_000_000  # a million rand: beyond any single sale
 
 
-class Environment(StrEnum):
-    LOCAL = "local"
-    UAT = "uat"
-    STAGING = "staging"
-    PRODUCTION = "production"
-
-
 class Function(StrEnum):
     """The processes that there are; `LOCAL` is all three functions in one, `PROBE` a person who asks the supplier."""
 
@@ -78,69 +74,12 @@ class Function(StrEnum):
     PROBE = "probe"
 
 
-class ReprintBy(StrEnum):
-    """What the supplier's reprint is asked by; `NONE`: it is not asked, and settlement files alone are the evidence."""
-
-    REQUEST_ID = "request_id"
-    TRANSACTION_ID = "transaction_id"
-    NONE = "none"
-
-
-class AmountCheck(StrEnum):
-    """What becomes of a vend whose answer names another amount than was asked for."""
-
-    ALERT = "alert"  # vended, and somebody is woken: how the supplier writes amounts is not known
-    DOUBT = "doubt"  # in doubt, once a smoke sale has shown that it writes them as sent
-
-
-class ConsumerDetails(StrEnum):
-    """How a consumer's name and address are shown in prevend answers and receipts."""
-
-    MASKED = "masked"  # J** D**
-    FULL = "full"
-
-
 class ConfigError(Exception):
     """The configuration is refused. The text names every fault and quotes no value."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("configuration refused: " + "; ".join(faults))
         self.faults = tuple(faults)
-
-
-class SupplierSecrets(Value, frozen=True):
-    """The Secret Manager resource names of the supplier's credentials."""
-
-    client_id: str
-    client_secret: str
-
-
-class ScopeClaim(StrEnum):
-    """Which claim of a token says what its caller may do. `SCOPE`: `scope`, or else `scp`."""
-
-    SCOPE = "scope"
-    SCP = "scp"
-    PERMISSIONS = "permissions"
-    ROLES = "roles"
-
-
-class Oidc(Value, frozen=True):
-    """Who vouches for callers, for whom, and with which keys. `scope`, when set, must be in every token, in `scope_claim`.
-
-    `issuer_aliases` are the addresses that the issuer had before, the oldest first. Its tokens may still carry one of them.
-    """
-
-    issuer: str
-    audience: str
-    jwks_url: str
-    scope: str | None
-    scope_claim: ScopeClaim = ScopeClaim.SCOPE
-    issuer_aliases: tuple[str, ...] = ()
-
-    @property
-    def identity(self) -> str:
-        """The address that stands for the issuer in its callers' identities: the first it ever had, whatever it has now."""
-        return next(iter(self.issuer_aliases), self.issuer)
 
 
 class Config(Value, frozen=True, kw_only=True):

@@ -3,8 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from shared.config import ConsumerDetails
 from shared.domain.identifiers import caller_id
+from shared.domain.policy import ConsumerDetails
 from shared.domain.transaction import EventName, Transaction
 from shared.domain.vas import Mode
 from shared.lib import logs

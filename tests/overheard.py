@@ -24,8 +24,8 @@ import pytest
 
 from shared.domain.vas import Order
 from shared.lib import logs
-from shared.mobilemart.access_token import Credentials
 from shared.mobilemart.simulator import SIMULATED_CLIENT_SECRET
+from shared.ports.credentials import Credentials
 
 FEWEST_CHARACTERS: Final = 8  # of a number or secret that is looked for; a shorter account is any other number, too
 MOST_SHOWN: Final = 20

@@ -28,12 +28,12 @@ from local.probe.notes import Notes
 from local.probe.questions import QUESTIONS
 from local.probe.switch import Switch
 from local.terminal import Exit, Steps, Stop, Verdict, rand
-from shared.config import Config, ConfigError, SupplierSecrets, load
+from shared.config import Config, ConfigError, load
 from shared.domain.money import Money
 from shared.domain.vas import ACCOUNT_NUMBER, METER_NUMBER, PREVENDED, Order, VasType, msisdn
 from shared.gcp.secret_manager import Secrets, supplier_credentials
-from shared.mobilemart.access_token import Credentials, GetCredentials
 from shared.mobilemart.http_exchange import live_transport
+from shared.ports.credentials import Credentials, GetCredentials, SupplierSecrets
 
 USUAL: Final = Money(2_000)  # what a prevend is asked for when no amount is named
 SECRET_NAMES: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")

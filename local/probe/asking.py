@@ -12,7 +12,8 @@ from local.terminal import Stop, Verdict, said
 from shared import bootstrap
 from shared.domain.catalogue import fitted
 from shared.domain.outcome import Rejected
-from shared.domain.vas import PREVENDED, Order, VasType, last_four
+from shared.domain.vas import PREVENDED, Order, VasType
+from shared.lib.masking import last_four
 from shared.mobilemart.requests import Call, products_call
 from shared.mobilemart.responses import Heard, Reply
 

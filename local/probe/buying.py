@@ -11,10 +11,11 @@ from local.probe.notes import Notes, description, looks
 from local.probe.switch import Switch
 from local.terminal import Stop, Verdict, said
 from shared import bootstrap
-from shared.config import ReprintBy
 from shared.domain.money import Money
 from shared.domain.outcome import Outcome, Receipt, Rejected, Unknown, Vended
-from shared.domain.vas import Order, VasType, last_four
+from shared.domain.policy import ReprintBy
+from shared.domain.vas import Order, VasType
+from shared.lib.masking import last_four
 from shared.mobilemart.requests import REPRINTED, reprint_call
 from shared.mobilemart.responses import Heard, Reply, read_reprint
 

@@ -8,11 +8,12 @@ from local.probe.witness import Witness
 from shared import bootstrap
 from shared.config import Config
 from shared.domain.outcome import Rejected
-from shared.mobilemart.access_token import Access, GetCredentials
+from shared.mobilemart.access_token import Access
 from shared.mobilemart.client import TOKEN_SECONDS, MobileMart, Settings
 from shared.mobilemart.http_exchange import Exchange
 from shared.mobilemart.requests import Call
 from shared.mobilemart.responses import Heard, NoReply
+from shared.ports.credentials import GetCredentials
 
 NOT_BEGUN: Final = NoReply("no answer")
 

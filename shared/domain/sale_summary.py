@@ -6,7 +6,8 @@ from sys import intern
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import NEXT, State, Transaction
 from shared.domain.unread import Unread
-from shared.domain.vas import Order, VasType, last_four
+from shared.domain.vas import Order, VasType
+from shared.lib.masking import last_four
 from shared.lib.value import Value, is_new_word
 
 CONVENIENCE_FEE = "convenience fee"  # the name that a bill's receipt gives to what its payment costs

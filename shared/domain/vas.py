@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from shared.domain.money import Money
+from shared.lib.masking import last_four
 from shared.lib.value import Kept
 
 
@@ -64,11 +65,6 @@ def msisdn(text: str) -> str | None:
     """A South African mobile number as `27821234567`, from `082...`, `2782...` or `+2782...`; `None` when it is not one."""
     match = MOBILE_NUMBER.fullmatch(text)
     return f"27{match[1]}" if match else None
-
-
-def last_four(number: str | None) -> str | None:
-    """A meter, account or mobile number as logs and reports show it: `*6789`."""
-    return None if number is None else f"*{number[-4:]}"
 
 
 class Order(Kept, frozen=True, kw_only=True):

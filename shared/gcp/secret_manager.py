@@ -3,9 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from shared.config import SupplierSecrets
 from shared.lib.single_flight import SingleFlight
-from shared.mobilemart.access_token import Credentials, GetCredentials
+from shared.ports.credentials import Credentials, GetCredentials, SupplierSecrets
 
 if TYPE_CHECKING:
     from google.cloud.secretmanager_v1 import SecretManagerServiceAsyncClient, SecretPayload

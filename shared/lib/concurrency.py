@@ -1,16 +1,8 @@
 """Many calls at once, in asyncio: how many may run, and how fast they may follow one another."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any, Final, Protocol
-
-from shared.domain.outcome import Reprint
-from shared.domain.transaction import Transaction
-from shared.ports.supplier import Supplier
-
-TOO_MANY_REQUESTS: Final = 429
-SLOWEST: Final = 1 / 16  # of the configured rate: below that, a sweep would end nothing at all
-RECOVERY: Final = 1 / 50  # of the configured rate, for each answer that was no refusal
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 
 async def each(coroutines: Iterable[Coroutine[Any, Any, Any]], at_most: int) -> list[Any]:
@@ -35,51 +27,3 @@ async def each(coroutines: Iterable[Coroutine[Any, Any, Any]], at_most: int) -> 
         if isinstance(result, BaseException):
             raise result
     return results
-
-
-class Pace:
-    """At most so many calls a second, one after the other: halved when the supplier says that they are too many, and slowly up again.
-
-    `clock` is monotonic, in seconds.
-    """
-
-    def __init__(self, most_per_second: float, clock: Callable[[], float], sleep: Callable[[float], Awaitable[object]]) -> None:
-        self._most = most_per_second
-        self._clock, self._sleep = clock, sleep
-        self._line = asyncio.Lock()
-        self._next = clock()
-        self.per_second = most_per_second
-
-    async def turn(self) -> None:
-        """Wait for one's turn, in the order of asking."""
-        async with self._line:
-            if (early := self._next - self._clock()) > 0:
-                await self._sleep(early)
-            self._next = max(self._next, self._clock()) + 1 / self.per_second
-
-    def heard(self, *, refused: bool) -> None:
-        """Learn from an answer whether the calls are too many."""
-        wanted = self.per_second / 2 if refused else self.per_second + self._most * RECOVERY
-        self.per_second = min(max(wanted, self._most * SLOWEST), self._most)
-
-
-class Reprinting(Supplier, Protocol):
-    def can_reprint(self, sale: Transaction) -> bool:
-        """Whether there is anything to ask a reprint by: otherwise no call is made."""
-
-
-class PacedSupplier:
-    """A supplier whose reprints go at a pace. Only reconciling asks it: no sale ever waits here."""
-
-    def __init__(self, supplier: Reprinting, pace: Pace) -> None:
-        self._supplier, self._pace = supplier, pace
-        self.ready, self.products = supplier.ready, supplier.products
-        self.prevend, self.vend = supplier.prevend, supplier.vend
-
-    async def reprint(self, sale: Transaction) -> Reprint:
-        if not self._supplier.can_reprint(sale):
-            return await self._supplier.reprint(sale)
-        await self._pace.turn()
-        reprint = await self._supplier.reprint(sale)
-        self._pace.heard(refused=reprint.raw is not None and reprint.raw.status == TOO_MANY_REQUESTS)
-        return reprint

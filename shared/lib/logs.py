@@ -20,7 +20,7 @@ from itertools import islice
 from traceback import walk_tb
 from typing import Final
 
-from shared.domain.vas import last_four
+from shared.lib.masking import last_four
 from shared.lib.value import Value
 
 REFUSED: Final = "[refused]"  # stands for a field that must not be logged at all

@@ -14,6 +14,7 @@ from shared.lib.value import Value
 from shared.mobilemart.json_fields import members
 from shared.mobilemart.requests import Call, token_call
 from shared.mobilemart.responses import Heard, Reply, refused, usable
+from shared.ports.credentials import GetCredentials
 
 RENEWED_BEFORE: Final = timedelta(seconds=300)  # longer than a sale takes
 RENEWAL_PAUSE: Final = timedelta(seconds=10)  # after a failed renewal, while the token at hand is good
@@ -23,19 +24,6 @@ LONGEST_LIFE_SECONDS: Final = 24 * 3600
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,8000}", re.ASCII)  # what a header can carry
 
 log = logs.logger(__name__)
-
-
-class Credentials(Value, frozen=True):
-    """Our client id and secret at the supplier."""
-
-    _hidden = frozenset({"client_secret"})
-
-    client_id: str
-    client_secret: str
-
-
-GetCredentials = Callable[[bool], Awaitable[Credentials]]
-"""Gives the credentials; called with `True` when the ones it gave were refused, so that it reads them anew."""
 
 
 class AccessToken(Value, frozen=True):

@@ -7,15 +7,15 @@ from typing import Final
 
 import httpx
 
-from shared.config import AmountCheck, ReprintBy
 from shared.domain.catalogue import Product
 from shared.domain.outcome import Answer, NoAnswer, Prevended, RawAnswer, Reason, Rejected, Reprint
+from shared.domain.policy import AmountCheck, ReprintBy
 from shared.domain.transaction import Transaction
 from shared.domain.vas import Mode, Order, VasType
 from shared.lib import logs
 from shared.lib.single_flight import SingleFlight
 from shared.lib.value import Value
-from shared.mobilemart.access_token import Access, GetCredentials
+from shared.mobilemart.access_token import Access
 from shared.mobilemart.error_codes import FLOAT_EXHAUSTED, MERCHANT_ERROR
 from shared.mobilemart.http_exchange import MOST_ANSWER_BYTES, Exchange
 from shared.mobilemart.requests import Call, mobile_form, prevend_call, products_call, reprint_call, vend_call
@@ -31,6 +31,7 @@ from shared.mobilemart.responses import (
     read_reprint,
     vend_read,
 )
+from shared.ports.credentials import GetCredentials
 
 PRODUCTS_KEPT: Final = timedelta(minutes=15)
 MOST_LIST_BYTES: Final = 8 * MOST_ANSWER_BYTES  # the largest list seen is a third of a megabyte

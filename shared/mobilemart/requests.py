@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from shared.config import ReprintBy
+from shared.domain.policy import ReprintBy
 from shared.domain.vas import Order, VasType
 from shared.lib.value import Value
 

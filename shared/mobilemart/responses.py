@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
-from shared.config import AmountCheck
 from shared.domain.catalogue import Product
 from shared.domain.identifiers import same_supplier_id
 from shared.domain.money import Money
@@ -25,6 +24,7 @@ from shared.domain.outcome import (
     Unknown,
     Vended,
 )
+from shared.domain.policy import AmountCheck
 from shared.domain.vas import Mode, Order, VasType
 from shared.lib.value import Value
 from shared.mobilemart.error_codes import CODES, FLOAT_EXHAUSTED, NEVER_EVIDENCE, TRANSACTION_DOES_NOT_EXIST, Meaning, meaning

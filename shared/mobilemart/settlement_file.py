@@ -20,7 +20,8 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from shared.domain.transaction import BUSINESS_TIME
-from shared.domain.vas import VasType, last_four
+from shared.domain.vas import VasType
+from shared.lib.masking import last_four
 from shared.lib.value import Value
 from shared.mobilemart import settlement_forms as forms
 from shared.mobilemart.settlement_forms import Note

@@ -13,13 +13,14 @@ from msgspec import structs
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import Transaction, business_day
 from shared.domain.unread import Unread
-from shared.domain.vas import Mode, last_four
+from shared.domain.vas import Mode
 from shared.lib import logs
+from shared.lib.masking import last_four
+from shared.lib.times import rfc3339
 from shared.lib.value import Value
 from shared.ports.store import LookupBy, Paper, PaperKind, UnreadableRecord
 from shared.retention.rules import ONE_DAY, Hold, around
 from shared.retention.run import AT_ONCE, Needed, Retaining
-from shared.schemas.responses import rfc3339
 from shared.settlement.settled_day import ENDED
 from shared.vending.sweep import Each
 

@@ -6,21 +6,22 @@ such as kWh are decimal text, exactly as the supplier quoted them.
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, NotRequired, cast
 
 from typing_extensions import TypedDict  # pydantic reads this one alike in every Python
 
-from shared.config import ConsumerDetails, Environment
 from shared.domain.catalogue import Product
 from shared.domain.money import Money
 from shared.domain.outcome import Charge, Consumer, MeterDetails, Receipt, Rejected, TokensDue
+from shared.domain.policy import ConsumerDetails, Environment
 from shared.domain.prevend import Prevend
 from shared.domain.sts_tokens import StsToken, TokenKind
 from shared.domain.transaction import EventName, State, Transaction
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, Order, VasType
+from shared.lib.times import rfc3339
 from shared.schemas.problems import of_refusal
 from shared.schemas.refusals import Retry
 
@@ -315,11 +316,6 @@ def products_body(products: Iterable[Product]) -> ProductsBody:
             for product in products
         ]
     }
-
-
-def rfc3339(at: datetime) -> str:
-    """A moment as `2026-05-01T10:00:00.000000Z`."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def masked(text: str) -> str:

@@ -12,15 +12,17 @@ from typing import Any, Final, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from shared.config import ConsumerDetails
 from shared.domain.outcome import RawAnswer
+from shared.domain.policy import ConsumerDetails
 from shared.domain.sts_tokens import TOKEN_DIGITS
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import HistoryEntry, State, Transaction
 from shared.domain.unread import Unread
-from shared.domain.vas import VasType, last_four
+from shared.domain.vas import VasType
 from shared.lib import logs
-from shared.schemas.responses import ReceiptBody, TransactionBody, UnreadBody, rfc3339, state_shown, transaction_body, unread_body
+from shared.lib.masking import last_four
+from shared.lib.times import rfc3339
+from shared.schemas.responses import ReceiptBody, TransactionBody, UnreadBody, state_shown, transaction_body, unread_body
 
 HIDDEN: Final = "****"
 

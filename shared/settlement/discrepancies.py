@@ -8,7 +8,8 @@ from typing import Final
 from shared.domain import closures
 from shared.domain.identifiers import hashed
 from shared.domain.transaction import State
-from shared.domain.vas import Mode, last_four
+from shared.domain.vas import Mode
+from shared.lib.masking import last_four
 from shared.lib.value import Value
 from shared.mobilemart.settlement_file import BINNED, SUCCESSFUL, Line
 from shared.settlement.matching import ONE_DAY, DayView, Filed, Known, Verdict, goes_to

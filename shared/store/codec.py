@@ -20,17 +20,12 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 from msgspec import NODEFAULT
 
 from shared.domain.money import Money
+from shared.lib.times import EARLIEST_YEAR, LATEST_YEAR, moment_of
 from shared.lib.value import Kept, Value, new_word
-
-EARLIEST_YEAR: Final = 2000  # what lies before is no time of ours, nor is what lies behind: neither can be calculated with
-LATEST_YEAR: Final = 2999
 
 MOST_DIGITS: Final = 100_000  # of a quantity, before its point or behind it: written out, it is text
 
 Document = dict[str, Any]
-
-MALFORMED: Final = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
-"""What reading a damaged document raises. Their texts may quote a token."""
 
 
 class Codec(Value, frozen=True):
@@ -63,14 +58,6 @@ def utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a time without its zone")
     return moment.astimezone(UTC)
-
-
-def moment_of(stored: datetime | str) -> datetime:
-    """A time that was stored: text in what was JSON meanwhile."""
-    moment = stored if isinstance(stored, datetime) else datetime.fromisoformat(stored)
-    if moment.tzinfo is None or not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
-        raise ValueError("not a time")
-    return moment
 
 
 def record_codec(kind: type[Value], *, without: frozenset[str] = frozenset()) -> Codec:

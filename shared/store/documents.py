@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Callable
 
 from shared.lib import logs
+from shared.lib.times import MALFORMED
 from shared.ports.store import Paper, PaperKind, UnreadableRecord
-from shared.store.codec import MALFORMED
 
 log = logs.logger(__name__)
 

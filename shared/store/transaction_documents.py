@@ -22,9 +22,10 @@ from shared.domain.transaction import SHARDS, Open, State, Transaction, shard_na
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
 from shared.lib import logs
+from shared.lib.times import MALFORMED, moment_of
 from shared.lib.value import is_new_word
 from shared.ports.store import LookupBy, Place, Placed, SaleRetired, UnreadableRecord
-from shared.store.codec import MALFORMED, Document, codec, field_codecs, meet, moment_of, record_codec, required_fields, unknown, utc
+from shared.store.codec import Document, codec, field_codecs, meet, record_codec, required_fields, unknown, utc
 
 PREVEND_KEPT: Final = timedelta(days=1)  # after its expiry: a late purchase is told "expired", not "unknown"
 MOST_NAMED: Final = 1_000  # sales that one process names although it can read them: after a roll back it may be every one

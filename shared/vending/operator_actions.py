@@ -18,9 +18,9 @@ from shared.domain.transaction import REVEALED, HistoryEntry, State, Transaction
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, Order, VasType
 from shared.lib import logs
+from shared.lib.times import rfc3339
 from shared.lib.value import Value
 from shared.ports.store import Books, Conflict, LookupBy, Paper, PaperKind
-from shared.schemas.responses import rfc3339
 from shared.settlement import document_forms
 from shared.settlement.settled_day import difference_as_read
 from shared.vending.circuit_breaker import Brake, Pause

@@ -15,17 +15,16 @@ from typing_extensions import TypedDict
 from shared.domain.transaction import Transaction, business_day
 from shared.domain.vas import VasType, msisdn
 from shared.lib import logs
+from shared.lib.times import MALFORMED, moment_of, rfc3339
 from shared.ports.store import Conflict, LookupBy, PaperKind, SaleRetired, UnreadableRecord
 from shared.schemas import operator_requests as decisions
 from shared.schemas.problems import Fault, Problem
 from shared.schemas.requests import invalid
-from shared.schemas.responses import rfc3339
 from shared.schemas.transaction_detail import dossier_body, found_body, retired_body, unread_dossier_body
 from shared.settlement.file_selection import FilesUnavailable
 from shared.settlement.reporting import Report, Reporting, refusal_body
 from shared.settlement.runner import FIRST_DAY, NoBusinessDay, Settled, Settling
 from shared.settlement.settled_day import Json
-from shared.store.codec import MALFORMED, moment_of
 from shared.vending.circuit_breaker import Pause
 from shared.vending.operator_actions import (
     DiscrepancyClosed,

@@ -11,13 +11,12 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from shared.lib import logs
+from shared.lib.times import MALFORMED, moment_of, rfc3339
 from shared.ports.store import Conflict, LookupBy, PaperKind
 from shared.retention.erasure import Erased, Erasing, Person
 from shared.schemas.operator_requests import Note
 from shared.schemas.problems import Fault, Problem
 from shared.schemas.requests import AccountNumber, Body, MeterNumber, MobileNumber, invalid, valid
-from shared.schemas.responses import rfc3339
-from shared.store.codec import MALFORMED, moment_of
 from shared.web import backoffice, middleware
 
 NUMBERS: Final = {

@@ -10,8 +10,8 @@ import httpx
 import jwt
 from starlette.datastructures import Headers
 
-from shared.config import Oidc, ScopeClaim
 from shared.domain.identifiers import Caller
+from shared.web.oidc_settings import Oidc, ScopeClaim
 from shared.web.signing_keys import ALGORITHMS, KeysUnavailable, SigningKeys
 
 LOCAL_ISSUER: Final = "local"

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import shared.events
 
-from shared.config import ConsumerDetails
 from shared.domain.identifiers import caller_id
+from shared.domain.policy import ConsumerDetails
 from shared.domain.transaction import EventName
 from shared.event_publisher import LogEvents, PubSubEvents
 from shared.lib import logs

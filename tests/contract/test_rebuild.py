@@ -10,9 +10,9 @@ import pytest
 from msgspec import structs
 
 from local import rebuild
-from shared.config import ConsumerDetails
 from shared.domain.identifiers import caller_id
 from shared.domain.outcome import Reason, Receipt, Rejected, Unknown, Vended
+from shared.domain.policy import ConsumerDetails
 from shared.domain.sts_tokens import StsToken, TokenKind
 from shared.domain.transaction import EventName, State, may_be_absent
 from shared.domain.vas import Mode, VasType

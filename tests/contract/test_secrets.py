@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from shared.config import SupplierSecrets
 from shared.gcp.secret_manager import Secrets, SecretUnavailable, supplier_credentials
-from shared.mobilemart.access_token import Credentials
+from shared.ports.credentials import Credentials, SupplierSecrets
 from tests.stand_ins.secret_manager import Fault, SecretManager, secret_manager
 
 NAME = "projects/p/secrets/mobilemart-client-secret/versions/latest"

@@ -10,7 +10,6 @@ from msgspec import structs
 
 from shared.domain.outcome import Outcome, Reason, Rejected, Unknown, Vended
 from shared.domain.vas import Mode, Order, VasType
-from shared.mobilemart.access_token import Credentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.simulator import (
     PLAIN,
@@ -30,6 +29,7 @@ from shared.mobilemart.simulator import (
     product_id,
 )
 from shared.mobilemart.simulator.services import PREVENDED
+from shared.ports.credentials import Credentials
 from tests.deliveries import DELIVERIES, Delivery
 from tests.sales import vending
 

@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from msgspec.structs import replace
 
-from shared.config import ReprintBy
 from shared.domain.identifiers import Caller
 from shared.domain.money import Money
 from shared.domain.outcome import (
@@ -37,17 +36,18 @@ from shared.domain.outcome import (
     Unknown,
     Vended,
 )
+from shared.domain.policy import ReprintBy
 from shared.domain.sts_tokens import SIMULATED_PREFIX
 from shared.domain.transaction import State, Transaction
 from shared.domain.vas import PREVENDED, Mode, Order, VasType
 from shared.lib import logs
 from shared.mobilemart import http_exchange
-from shared.mobilemart.access_token import Credentials, GetCredentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.http_exchange import IDLE_SECONDS, live_transport, never_connected
 from shared.mobilemart.requests import Call
 from shared.mobilemart.responses import Reply
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, MemoryLedger, Simulator
+from shared.ports.credentials import Credentials, GetCredentials
 from tests.logged import logged
 from tests.stand_ins.switch_on_a_socket import (
     SOLD,

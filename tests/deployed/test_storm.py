@@ -18,8 +18,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.config import ConsumerDetails
 from shared.domain.outcome import Rejected
+from shared.domain.policy import ConsumerDetails
 from shared.domain.transaction import State, Transaction
 from shared.domain.vas import msisdn
 from shared.schemas.responses import encoded, transaction_body

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.config import ConsumerDetails
 from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue
+from shared.domain.policy import ConsumerDetails
 from shared.domain.transaction import EventName, Transaction
 from shared.schemas.responses import event_body
 from tests.docs.pages import Page

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import httpx
 
-from shared.config import ReprintBy
 from shared.domain.identifiers import Caller
 from shared.domain.outcome import Outcome
+from shared.domain.policy import ReprintBy
 from shared.domain.transaction import State, Transaction, business_day
 from shared.domain.vas import Mode, VasType
 from shared.event_publisher import LogEvents
 from shared.lib.concurrency import each
-from shared.mobilemart.access_token import Credentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.settlement_writer import written
 from shared.mobilemart.simulator import (
@@ -35,6 +34,7 @@ from shared.mobilemart.simulator import (
     product_id,
 )
 from shared.mobilemart.simulator.settlement import line_of
+from shared.ports.credentials import Credentials
 from shared.ports.store import LookupBy
 from shared.ports.supplier import Rules
 from shared.settlement.file_sources import SimulatedFiles, files_in

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from shared.config import AmountCheck, ConsumerDetails
 from shared.domain.catalogue import Product
 from shared.domain.identifiers import same_supplier_id
 from shared.domain.outcome import (
@@ -25,10 +24,12 @@ from shared.domain.outcome import (
     Unknown,
     Vended,
 )
+from shared.domain.policy import AmountCheck, ConsumerDetails
 from shared.domain.vas import Mode, Order, VasType
-from shared.mobilemart.access_token import Access, Credentials
+from shared.mobilemart.access_token import Access
 from shared.mobilemart.requests import Call
 from shared.mobilemart.responses import SAYS_SIMULATED, Reply, read_prevend, read_products, read_reprint, read_vend
+from shared.ports.credentials import Credentials
 from shared.schemas.responses import encoded, transaction_body
 from shared.store.sqlite import _json
 from shared.store.transaction_documents import transaction_document, transaction_of

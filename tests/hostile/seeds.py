@@ -10,10 +10,9 @@ from typing import Any, Final
 import httpx
 from msgspec import structs
 
-from shared.config import ReprintBy
 from shared.domain.outcome import Prevended, Vended
+from shared.domain.policy import ReprintBy
 from shared.domain.vas import Mode, VasType
-from shared.mobilemart.access_token import Credentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.settlement_writer import Form, Plant, detail, formed, planted, written
 from shared.mobilemart.simulator import (
@@ -27,6 +26,7 @@ from shared.mobilemart.simulator import (
     Service,
     Simulator,
 )
+from shared.ports.credentials import Credentials
 from tests.hostile.answer import ASKED_FOR, HEAD_BYTES, REQUEST_ID, spelt
 from tests.sales import ended, vending
 

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from shared.config import AmountCheck
 from shared.domain.money import Money
 from shared.domain.outcome import NoSuchTransaction, Outcome, Prevended, Reason, Receipt, Rejected, Reprinted, TokensDue, Unknown, Vended
+from shared.domain.policy import AmountCheck
 from shared.domain.sts_tokens import StsToken, TokenKind
 from shared.domain.vas import Mode
 from shared.mobilemart.responses import read_products, read_reprint, read_vend

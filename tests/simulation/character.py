@@ -3,7 +3,7 @@
 from random import Random
 from typing import Final, NamedTuple
 
-from shared.config import AmountCheck, ReprintBy
+from shared.domain.policy import AmountCheck, ReprintBy
 from tests.simulation import contrary
 from tests.simulation.goods import JOINED
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import structs
 
-from shared.config import ReprintBy
 from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue
+from shared.domain.policy import ReprintBy
 from shared.domain.sts_tokens import TokenKind
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import EventName, State, Transaction

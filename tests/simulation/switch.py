@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import json
 
-from shared.config import AmountCheck
+from shared.domain.policy import AmountCheck
 from shared.domain.vas import VasType
 from shared.mobilemart.requests import Call as Request
 from shared.mobilemart.responses import Heard, NoReply, Reply

@@ -9,9 +9,10 @@ import pytest
 from shared.domain.outcome import Reason, Rejected
 from shared.domain.vas import Mode
 from shared.mobilemart import access_token
-from shared.mobilemart.access_token import Access, AccessToken, Credentials
+from shared.mobilemart.access_token import Access, AccessToken
 from shared.mobilemart.requests import Call, token_call
 from shared.mobilemart.responses import SAYS_SIMULATED, Heard, NoReply
+from shared.ports.credentials import Credentials
 from tests.logged import logged
 from tests.unit.test_wire_answers import answer, html, problem
 

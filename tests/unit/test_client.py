@@ -8,17 +8,17 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from shared.config import AmountCheck, ReprintBy
 from shared.domain.catalogue import Product
 from shared.domain.identifiers import Caller
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, NoAnswer, Prevended, RawAnswer, Reason, Receipt, Rejected, Reprint, TokensDue, Unknown, Vended
+from shared.domain.policy import AmountCheck, ReprintBy
 from shared.domain.transaction import State, Transaction
 from shared.domain.vas import Mode, Order, VasType
-from shared.mobilemart.access_token import Credentials
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.requests import Call
 from shared.mobilemart.responses import Heard, NoReply, Reply
+from shared.ports.credentials import Credentials
 from tests.logged import logged
 from tests.unit.test_wire_answers import answer, html, problem
 

@@ -7,8 +7,9 @@ from enum import StrEnum
 import pytest
 
 from shared.domain.money import Money
+from shared.lib.times import MALFORMED
 from shared.lib.value import Kept, Value, is_new_word
-from shared.store.codec import MALFORMED, codec, field_codecs, record_codec, required_fields, unknown
+from shared.store.codec import codec, field_codecs, record_codec, required_fields, unknown
 
 
 class Colour(StrEnum):

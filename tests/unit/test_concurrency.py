@@ -6,7 +6,8 @@ import inspect
 import pytest
 
 from shared.domain.outcome import NoAnswer, RawAnswer, Reprint
-from shared.lib.concurrency import Pace, PacedSupplier, each
+from shared.lib.concurrency import each
+from shared.mobilemart.rate_limiter import Pace, PacedSupplier
 from tests.sales import NOON, in_doubt
 
 SLOWEST, RECOVERY = 1 / 16, 1 / 50  # of the configured rate

@@ -8,23 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.config import (
-    NAMES,
-    PRODUCTION_URL,
-    SIMULATOR_URL,
-    UAT_URL,
-    AmountCheck,
-    ConfigError,
-    ConsumerDetails,
-    Environment,
-    Oidc,
-    ReprintBy,
-    ScopeClaim,
-    SupplierSecrets,
-    load,
-)
+from shared.config import NAMES, PRODUCTION_URL, SIMULATOR_URL, UAT_URL, ConfigError, load
 from shared.domain.money import Money
+from shared.domain.policy import AmountCheck, ConsumerDetails, Environment, ReprintBy
 from shared.domain.vas import Mode
+from shared.ports.credentials import SupplierSecrets
+from shared.web.oidc_settings import Oidc, ScopeClaim
 
 CLIENT_ID = "projects/p/secrets/mobilemart-client-id/versions/latest"
 CLIENT_SECRET = "projects/p/secrets/mobilemart-client-secret/versions/7"

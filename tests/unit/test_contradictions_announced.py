@@ -4,8 +4,8 @@ from itertools import permutations
 
 from msgspec import structs
 
-from shared.config import ConsumerDetails
 from shared.domain.outcome import Answer, Receipt, TokensDue, Vended
+from shared.domain.policy import ConsumerDetails
 from shared.domain.transaction import EventName, after, each_contradiction
 from shared.schemas.responses import event_body, event_id
 from shared.store.transaction_documents import transaction_document, transaction_of

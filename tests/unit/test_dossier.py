@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.config import ConsumerDetails
 from shared.domain.identifiers import Caller
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, RawAnswer, Receipt, TokensDue, Unknown, Vended
+from shared.domain.policy import ConsumerDetails
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import HistoryEntry, State, after, noted
 from shared.domain.unread import Unread

@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from starlette.datastructures import Headers
 
-from shared.config import Oidc, ScopeClaim
 from shared.domain.identifiers import Caller
 from shared.web.oidc import (
     IapOperator,
@@ -32,6 +31,7 @@ from shared.web.oidc import (
     local_operator,
     operator,
 )
+from shared.web.oidc_settings import Oidc, ScopeClaim
 from shared.web.signing_keys import KeysUnavailable, SigningKeys
 
 AUDIENCE = "https://vas.example"

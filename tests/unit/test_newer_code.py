@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
-from shared.config import ConsumerDetails
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, Charge, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.policy import ConsumerDetails
 from shared.domain.prevend import Prevend
 from shared.domain.sale_summary import Sold, seen
 from shared.domain.sts_tokens import StsToken, TokenKind, joined

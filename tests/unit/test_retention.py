@@ -5,9 +5,9 @@ from datetime import date, timedelta
 import pytest
 from msgspec import structs
 
-from shared.config import ConsumerDetails
 from shared.domain.identifiers import caller_id
 from shared.domain.outcome import RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown
+from shared.domain.policy import ConsumerDetails
 from shared.domain.sale_summary import Sold, seen
 from shared.domain.transaction import State, heard, noted
 from shared.domain.vas import Mode, Order, VasType

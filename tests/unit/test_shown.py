@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from shared.config import ConsumerDetails
 from shared.domain.catalogue import Product
 from shared.domain.identifiers import Caller
 from shared.domain.money import Money
 from shared.domain.outcome import Consumer, Reason, Rejected
+from shared.domain.policy import ConsumerDetails
 from shared.domain.prevend import Prevend
 from shared.domain.transaction import EventName, State
 from shared.domain.vas import Mode, Order, VasType

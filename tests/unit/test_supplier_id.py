@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 import pytest
 from msgspec import structs
 
-from shared.config import ConsumerDetails
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.policy import ConsumerDetails
 from shared.domain.sale_summary import Sold
 from shared.domain.transaction import EventName, Transaction, after
 from shared.domain.vas import Mode, VasType

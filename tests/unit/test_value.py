@@ -13,9 +13,10 @@ from shared.domain.sts_tokens import StsToken, TokenKind
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, Order, VasType
 from shared.lib.value import Record, Value
-from shared.mobilemart.access_token import AccessToken, Credentials
+from shared.mobilemart.access_token import AccessToken
 from shared.mobilemart.requests import Call
 from shared.mobilemart.responses import Reply
+from shared.ports.credentials import Credentials
 
 
 class Slip(Value, frozen=True):

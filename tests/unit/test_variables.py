@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.config import AmountCheck, Environment
+from shared.domain.policy import AmountCheck, Environment
 from shared.lib.env import Variables, is_address, is_loopback, split_address
 
 ADDRESS = "must be an https:// address of a host, without credentials, query or fragment"

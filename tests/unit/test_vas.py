@@ -15,10 +15,10 @@ from shared.domain.vas import (
     Mode,
     Order,
     VasType,
-    last_four,
     msisdn,
     vas_type_named,
 )
+from shared.lib.masking import last_four
 
 
 @pytest.mark.parametrize(

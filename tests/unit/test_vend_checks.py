@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.config import AmountCheck
 from shared.domain.money import Money
 from shared.domain.outcome import NoAnswer, Outcome, TokensDue, Unknown, Vended
+from shared.domain.policy import AmountCheck
 from shared.domain.vas import Mode, Order, VasType
 from shared.mobilemart import vend_checks
 from shared.mobilemart.recipients import names_another

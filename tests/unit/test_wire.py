@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.config import ReprintBy
 from shared.domain.money import Money, money_from_rand
+from shared.domain.policy import ReprintBy
 from shared.domain.vas import Order, VasType
 from shared.mobilemart.requests import Call, MobileForm, mobile_form, prevend_call, products_call, reprint_call, token_call, vend_call
 

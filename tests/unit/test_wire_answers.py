@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from shared.config import AmountCheck
 from shared.domain.catalogue import Product
 from shared.domain.money import Money
 from shared.domain.outcome import Consumer, NoAnswer, NoSuchTransaction, Prevended, RawAnswer, Reason, Rejected, TokensDue, Unknown, Vended
+from shared.domain.policy import AmountCheck
 from shared.domain.vas import Mode, Order, VasType
 from shared.mobilemart.error_codes import CODES
 from shared.mobilemart.responses import (

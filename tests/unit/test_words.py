@@ -2,8 +2,9 @@
 
 import pytest
 
-from shared.config import AmountCheck, ConsumerDetails, Environment, Function, ReprintBy, ScopeClaim
+from shared.config import Function
 from shared.domain.outcome import Reason, TokensDue
+from shared.domain.policy import AmountCheck, ConsumerDetails, Environment, ReprintBy
 from shared.domain.sts_tokens import TokenKind
 from shared.domain.transaction import EventName, State
 from shared.domain.vas import Mode, VasType
@@ -15,6 +16,7 @@ from shared.schemas.problems import Fault
 from shared.schemas.refusals import Retry
 from shared.settlement.matching import MerchantId
 from shared.settlement.settled_day import Kind, Severity, Status
+from shared.web.oidc_settings import ScopeClaim
 
 WORDS = {
     Environment: "local uat staging production",

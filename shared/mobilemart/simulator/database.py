@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 
 from shared.domain.identifiers import hashed
-from shared.domain.vas import VasType, last_four
+from shared.domain.vas import VasType
+from shared.lib.masking import last_four
 from shared.mobilemart.simulator.deliverables import CONVENIENCE_FEE_CENTS, FREE_UNITS, Token, pin, serial_number, units
 from shared.mobilemart.simulator.key_value_store import Ledger
 from shared.mobilemart.simulator.scenarios import Scenario, scenario_numbered

@@ -1,0 +1,6 @@
+"""TODO doc."""
+
+
+def last_four(number: str | None) -> str | None:
+    """A meter, account or mobile number as logs and reports show it: `*6789`."""
+    return None if number is None else f"*{number[-4:]}"

@@ -1,0 +1,27 @@
+"""TODO doc."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+
+def rfc3339(at: datetime) -> str:
+    """A moment as `2026-05-01T10:00:00.000000Z`."""
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+EARLIEST_YEAR: Final = 2000  # what lies before is no time of ours, nor is what lies behind: neither can be calculated with
+
+
+LATEST_YEAR: Final = 2999
+
+
+MALFORMED: Final = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
+"""What reading a damaged document raises. Their texts may quote a token."""
+
+
+def moment_of(stored: datetime | str) -> datetime:
+    """A time that was stored: text in what was JSON meanwhile."""
+    moment = stored if isinstance(stored, datetime) else datetime.fromisoformat(stored)
+    if moment.tzinfo is None or not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise ValueError("not a time")
+    return moment

@@ -1,0 +1,25 @@
+"""TODO doc."""
+
+from collections.abc import Awaitable, Callable
+
+from shared.lib.value import Value
+
+
+class SupplierSecrets(Value, frozen=True):
+    """The Secret Manager resource names of the supplier's credentials."""
+
+    client_id: str
+    client_secret: str
+
+
+class Credentials(Value, frozen=True):
+    """Our client id and secret at the supplier."""
+
+    _hidden = frozenset({"client_secret"})
+
+    client_id: str
+    client_secret: str
+
+
+GetCredentials = Callable[[bool], Awaitable[Credentials]]
+"""Gives the credentials; called with `True` when the ones it gave were refused, so that it reads them anew."""
