@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.bootstrap import Wiring
-from shared.domain.transaction import BUSINESS_TIME, business_day
+from shared.domain.clock import BUSINESS_TIME, business_day
 from shared.lib import logs
 from shared.mobilemart.settlement_writer import Plant
 from shared.mobilemart.simulator.database import Books, Vend

@@ -13,11 +13,12 @@ from msgspec import structs
 from shared.domain.identifiers import Caller, same_supplier_id
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, Unknown
+from shared.domain.policy import Rules
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import State, Transaction, after
 from shared.domain.vas import Mode, VasType
-from shared.ports.store import Conflict, SaleRetired, StoreUnavailable, UnreadableRecord
-from shared.ports.supplier import Rules
+from shared.ports.documents import Conflict, StoreUnavailable, UnreadableRecord
+from shared.ports.transactions import SaleRetired
 from shared.settlement.comparison import OPEN_STATES
 from shared.store.database import Database, Write
 from shared.store.firestore import SALES, FirestoreStore

@@ -28,10 +28,11 @@ from typing import Any, Final, TextIO
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
 
 from local.rebinding import KNOWN_WITHIN, UNKNOWN, Lost, NotPaused, Rebuilding, told
+from shared.domain.clock import business_day
 from shared.domain.identifiers import ID_CHARACTERS, IDEMPOTENCY_KEY, Caller, caller_id, transaction_id
 from shared.domain.money import Money
 from shared.domain.tombstone import Tombstone
-from shared.domain.transaction import State, business_day
+from shared.domain.transaction import State
 from shared.domain.vas import SUPPLIER_IDS, Mode, VasType
 from shared.gcp.grpc import channel
 from shared.lib.env import is_address

@@ -30,8 +30,8 @@ from shared.lib.value import Value
 from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.http_exchange import live_transport
 from shared.ports.credentials import Credentials, GetCredentials
-from shared.ports.store import Books
 from shared.ports.supplier import Supplier
+from shared.ports.transactions import Books
 from shared.vending.circuit_breaker import LONGEST_PAUSE, Brake
 from shared.vending.purchasing import Vending
 from shared.web import oidc

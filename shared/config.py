@@ -11,12 +11,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from shared.domain.money import Money
-from shared.domain.policy import AmountCheck, ConsumerDetails, Environment, ReprintBy
+from shared.domain.policy import AmountCheck, ConsumerDetails, Environment, ReprintBy, Rules
 from shared.domain.vas import Mode
 from shared.lib.env import Variables, is_address, is_loopback, split_address
 from shared.lib.value import Value
 from shared.ports.credentials import SupplierSecrets
-from shared.ports.supplier import Rules
 from shared.web.oidc_settings import Oidc, ScopeClaim
 
 PRODUCTION_URL: Final = "https://fulcrumswitch.com"

@@ -9,7 +9,7 @@ from shared.domain.transaction import EventName, Transaction
 from shared.domain.vas import Mode
 from shared.lib import logs
 from shared.lib.single_flight import SingleFlight
-from shared.ports.supplier import EventsUnavailable
+from shared.ports.events import EventsUnavailable
 from shared.schemas.responses import encoded, event_body, event_id
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from shared.domain.transaction import Transaction, shard_name, shard_of
 from shared.domain.vas import Mode
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import detail, written
-from shared.ports.store import LookupBy, Paper, PaperKind
+from shared.ports.documents import Paper, PaperKind
+from shared.ports.transactions import LookupBy
 from shared.settlement.file_selection import Answered, Choice, FilesUnavailable, FileUnreadable, Found, Reading, StoredFile, read
 from shared.settlement.matching import Readings
 from shared.settlement.runner import Settling

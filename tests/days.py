@@ -4,7 +4,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from shared.domain.transaction import BUSINESS_TIME, business_day
+from shared.domain.clock import BUSINESS_TIME, business_day
 
 ENOUGH: Final = timedelta(minutes=2)
 

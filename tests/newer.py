@@ -15,11 +15,12 @@ from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 
 from msgspec import structs
 
+from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller, transaction_id
 from shared.domain.money import Money
 from shared.domain.outcome import Outcome, Rejected, Unknown, Vended
 from shared.domain.prevend import Prevend
-from shared.domain.transaction import Open, State, Transaction, business_day, shard_of
+from shared.domain.transaction import Open, State, Transaction, shard_of
 from shared.domain.vas import Mode, Order, VasType
 from shared.lib.value import Value
 from shared.store.database import Write

@@ -5,11 +5,12 @@ from decimal import Decimal
 
 from msgspec import structs
 
+from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller, transaction_id
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, Charge, Consumer, MeterDetails, Outcome, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.domain.sts_tokens import StsToken, TokenKind
-from shared.domain.transaction import State, Transaction, after, business_day, with_open
+from shared.domain.transaction import State, Transaction, after, with_open
 from shared.domain.vas import Mode, Order, VasType
 
 NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)  # in Johannesburg

@@ -13,12 +13,14 @@ from shared.domain.catalogue import Product
 from shared.domain.identifiers import Caller, same_supplier_id
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, NoSuchTransaction, Outcome, Prevended, Receipt, Rejected, Reprint, TokensDue, Vended
+from shared.domain.policy import Rules
 from shared.domain.prevend import Prevend
 from shared.domain.sts_tokens import StsToken, TokenKind
 from shared.domain.transaction import EventName, State, Transaction, shard_name
 from shared.domain.vas import Mode, Order, VasType
-from shared.ports.store import MOST_ALIKE, Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
-from shared.ports.supplier import EventsUnavailable, Rules
+from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
+from shared.ports.events import EventsUnavailable
+from shared.ports.transactions import MOST_ALIKE, LookupBy
 from shared.vending.purchasing import PurchaseRequest, Vending
 from shared.vending.sweep import Sweeping
 

@@ -1,6 +1,10 @@
-"""TODO doc."""
+"""The settings of selling, as the core takes them. `docs/contract.md` names the variable of each."""
 
+from datetime import timedelta
 from enum import StrEnum
+
+from shared.domain.vas import Mode
+from shared.lib.value import Value
 
 
 class Environment(StrEnum):
@@ -30,3 +34,28 @@ class ConsumerDetails(StrEnum):
 
     MASKED = "masked"  # J** D**
     FULL = "full"
+
+
+class Rules(Value, frozen=True, kw_only=True):
+    """The settings of selling, in seconds; `docs/contract.md` says where each comes from."""
+
+    mode: Mode
+    utility_product_id: str | None = None
+    exchange_seconds: float = 60
+    send_window_seconds: float = 10
+    function_timeout_seconds: float = 220
+    lease_seconds: float = 240
+    retry_seconds: int = 60
+    prevend_valid_seconds: int = 900
+    minimum_age_seconds: int = 900
+    review_after_seconds: int = 216_000
+
+    @property
+    def latest_claim(self) -> timedelta:
+        """How long after its start a request may still claim: the exchange and half of what it leaves remain for the rest."""
+        return timedelta(seconds=(self.function_timeout_seconds - self.exchange_seconds) / 2)
+
+    @property
+    def latest_record(self) -> timedelta:
+        """How long after its claim a sale's outcome can still be put on record: what the latest claim leaves of the function's time."""
+        return timedelta(seconds=self.function_timeout_seconds) - self.latest_claim

@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
@@ -14,7 +13,6 @@ from shared.domain.outcome import MOST_WORTH, Answer, Outcome, RawAnswer, Reason
 from shared.domain.vas import SUPPLIER_IDS, Mode, Order
 from shared.lib.value import Kept, Record, is_new_word
 
-BUSINESS_TIME: Final = ZoneInfo("Africa/Johannesburg")
 SHARDS: Final = 16
 MOST_RAW_ANSWERS: Final = 8  # of 64 KiB each: a record stays below Firestore's 1 MiB
 MOST_IDLE_ANSWERS: Final = 4  # of those, while they change nothing: there is room for what does
@@ -166,11 +164,6 @@ def sent_until(sale: Transaction, ended_at: datetime | None) -> Transaction:
 def no_earlier(sale: Transaction, at: datetime) -> datetime:
     """A moment as it goes on record: clocks step, and one that lies before what is on record is taken as that."""
     return max(at, sale.updated_at, sale.history[-1].at) if sale.history else max(at, sale.updated_at)
-
-
-def business_day(at: datetime) -> date:
-    """The South African calendar day of a moment."""
-    return at.astimezone(BUSINESS_TIME).date()
 
 
 def shard_of(transaction_id: str, mode: Mode) -> str:

@@ -1,4 +1,4 @@
-"""Many calls at once, in asyncio: how many may run, and how fast they may follow one another."""
+"""Many coroutines at once, at most so many of them running."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable

@@ -1,4 +1,4 @@
-"""TODO doc."""
+"""How a number is shown: its last four digits."""
 
 
 def last_four(number: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""TODO doc."""
+"""Moments as texts and back: RFC 3339, in UTC."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -10,11 +10,7 @@ def rfc3339(at: datetime) -> str:
 
 
 EARLIEST_YEAR: Final = 2000  # what lies before is no time of ours, nor is what lies behind: neither can be calculated with
-
-
 LATEST_YEAR: Final = 2999
-
-
 MALFORMED: Final = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 """What reading a damaged document raises. Their texts may quote a token."""
 

@@ -1,4 +1,4 @@
-"""TODO doc."""
+"""How fast reconciling may ask the supplier: one call after the other, slower once the supplier refuses."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,11 +9,7 @@ from shared.domain.transaction import Transaction
 from shared.ports.supplier import Supplier
 
 TOO_MANY_REQUESTS: Final = 429
-
-
 SLOWEST: Final = 1 / 16  # of the configured rate: below that, a sweep would end nothing at all
-
-
 RECOVERY: Final = 1 / 50  # of the configured rate, for each answer that was no refusal
 
 

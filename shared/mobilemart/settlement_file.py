@@ -19,7 +19,7 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from shared.domain.transaction import BUSINESS_TIME
+from shared.domain.clock import BUSINESS_TIME
 from shared.domain.vas import VasType
 from shared.lib.masking import last_four
 from shared.lib.value import Value

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from shared.domain.transaction import BUSINESS_TIME
+from shared.domain.clock import BUSINESS_TIME
 from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import BINNED, FILE_VAS_TYPES, RECIPIENT_FIELD, SUCCESSFUL, Line
 

@@ -1,4 +1,4 @@
-"""TODO doc."""
+"""The port through which the supplier's client reads its credentials."""
 
 from collections.abc import Awaitable, Callable
 

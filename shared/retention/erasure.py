@@ -10,19 +10,21 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import structs
 
+from shared.domain.clock import business_day
 from shared.domain.tombstone import Tombstone
-from shared.domain.transaction import Transaction, business_day
+from shared.domain.transaction import Transaction
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode
 from shared.lib import logs
 from shared.lib.masking import last_four
 from shared.lib.times import rfc3339
 from shared.lib.value import Value
-from shared.ports.store import LookupBy, Paper, PaperKind, UnreadableRecord
+from shared.ports.concurrency import Each
+from shared.ports.documents import Paper, PaperKind, UnreadableRecord
+from shared.ports.transactions import LookupBy
 from shared.retention.rules import ONE_DAY, Hold, around
 from shared.retention.run import AT_ONCE, Needed, Retaining
 from shared.settlement.settled_day import ENDED
-from shared.vending.sweep import Each
 
 MOST_SALES: Final = 200  # of one request, each with its raw answers in memory
 MOST_STAYED: Final = 2_000  # of one request: more than a person buys in four weeks

@@ -10,7 +10,8 @@ from msgspec import field
 
 from shared.domain.transaction import SHARDS
 from shared.lib.value import Value
-from shared.ports.store import Paper, Place
+from shared.ports.documents import Paper
+from shared.ports.transactions import Place
 
 FIRST: Final = "0"  # stands before every id of a sale
 

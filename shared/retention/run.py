@@ -14,17 +14,19 @@ from typing import Any, Final, NamedTuple
 from msgspec import structs
 
 from shared.domain import closures
-from shared.domain.transaction import BUSINESS_TIME, SHARDS, Transaction, business_day
+from shared.domain.clock import BUSINESS_TIME, business_day
+from shared.domain.transaction import SHARDS, Transaction
 from shared.domain.unread import Unread
 from shared.lib import logs
 from shared.lib.value import Value
-from shared.ports.store import MOST_DELETED, Books, Conflict, Paper, PaperKind, Place, Placed, SaleRetired, UnreadableRecord
+from shared.ports.concurrency import Each
+from shared.ports.documents import MOST_DELETED, Conflict, Paper, PaperKind, UnreadableRecord
+from shared.ports.transactions import Books, Place, Placed, SaleRetired
 from shared.retention.progress import FIRST, Progress, Step, Waiting, day_of, is_id, progress_of
 from shared.retention.rules import BY_AGE, ONE_DAY, Hold, Retention, around, erased, hold, tombstone_of
 from shared.settlement.repository import day_marks, progress_id, refused_mark, runs_id
 from shared.vending.contradictions import discrepancies
 from shared.vending.recorder import Recording
-from shared.vending.sweep import Each
 
 AT_ONCE: Final = 16
 PAGE: Final = 100  # sales that one query reads

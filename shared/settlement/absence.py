@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from shared.domain.transaction import BUSINESS_TIME, State
+from shared.domain.clock import BUSINESS_TIME
+from shared.domain.transaction import State
 from shared.domain.vas import VasType
 from shared.settlement.matching import ONE_DAY, Known, Matching
 from shared.settlement.settled_day import MOST_LISTED

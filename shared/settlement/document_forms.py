@@ -13,7 +13,7 @@ import msgspec
 from typing_extensions import TypedDict
 
 from shared.lib import logs
-from shared.ports.store import Paper, PaperKind, UnreadableRecord
+from shared.ports.documents import Paper, PaperKind, UnreadableRecord
 
 OPTIONAL: Final = frozenset({"alsoHeldBy", "leftOut", "notReadable", "refusal"})
 """What this code keeps only where there is something to say: it is no longer so where it is not said again."""

@@ -18,8 +18,6 @@ from shared.lib.value import Value
 from shared.mobilemart.settlement_file import Fault, FileName, FileRefused, SettlementFile, file_name
 
 NEAR: Final = timedelta(days=31)  # a name's time is of uncertain form, but a file's is not months before its day
-
-
 MOST_NAMED: Final = 100  # of the names that are not taken
 
 _ALIKE: Final = re.compile("fulcrum|recon", re.IGNORECASE)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from shared.domain.transaction import business_day
+from shared.domain.clock import business_day
 from shared.lib.value import Value
 from shared.mobilemart.settlement_file import file_name
 from shared.mobilemart.simulator.database import Books, Vend

@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple
 from msgspec import structs
 
 from shared.lib.value import Value
-from shared.ports.store import Paper, UnreadableRecord
+from shared.ports.documents import Paper, UnreadableRecord
 from shared.settlement.comparison import around
 from shared.settlement.file_selection import Answered, Files, Refusal, Refused, StoredFile, broke_off
 from shared.settlement.repository import DayPapers, Runs

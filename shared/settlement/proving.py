@@ -7,11 +7,11 @@ from shared.domain.outcome import Answer, RawAnswer, Reason, Rejected, Unknown, 
 from shared.domain.transaction import Transaction, after
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import line_text
+from shared.ports.concurrency import Each
 from shared.settlement.comparison import OPEN_STATES
 from shared.settlement.repository import AT_ONCE, BY
 from shared.settlement.settled_day import Proof, SettledDay, Sign
 from shared.vending.recorder import Recording
-from shared.vending.sweep import Each
 
 
 class Proving(Recording, frozen=True, kw_only=True):

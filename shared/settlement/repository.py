@@ -20,7 +20,8 @@ from shared.domain.vas import Mode
 from shared.lib import logs
 from shared.lib.value import Value, is_new_word, word
 from shared.mobilemart.settlement_file import Fault, Total
-from shared.ports.store import Conflict, Paper, PaperKind, Papers, UnreadableRecord
+from shared.ports.concurrency import Each
+from shared.ports.documents import Conflict, Paper, PaperKind, Papers, UnreadableRecord
 from shared.settlement import document_forms
 from shared.settlement.document_forms import with_newer
 from shared.settlement.file_selection import Refusal
@@ -38,7 +39,6 @@ from shared.settlement.settled_day import (
     next_version,
 )
 from shared.settlement.withdrawn_lines import Lacking, LostLine
-from shared.vending.sweep import Each
 
 AT_ONCE: Final = 16
 MOST_HEALED: Final = 10_000  # remembered of a day

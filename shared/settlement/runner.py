@@ -14,15 +14,17 @@ from typing import Any, Final, Protocol
 
 from msgspec import structs
 
+from shared.domain.clock import business_day
 from shared.domain.identifiers import one_spelling
 from shared.domain.sale_summary import Sold, seen
 from shared.domain.tombstone import Tombstone
-from shared.domain.transaction import SHARDS, State, Transaction, business_day
+from shared.domain.transaction import SHARDS, State, Transaction
 from shared.domain.unread import Unread
 from shared.lib import logs
 from shared.lib.value import Value
 from shared.mobilemart.settlement_file import Line
-from shared.ports.store import Books, Conflict, LookupBy, Paper, Papers, StoreUnavailable, UnreadableRecord
+from shared.ports.documents import Conflict, Paper, Papers, StoreUnavailable, UnreadableRecord
+from shared.ports.transactions import Books, LookupBy
 from shared.settlement.comparison import around, compare, files_needed
 from shared.settlement.file_selection import Answered, Files, Found, FoundFiles, NotTaken, Reading, Refusal, Refused, StoredFile, to_the_end
 from shared.settlement.matching import ONE_DAY, Filed, Readings

@@ -5,7 +5,7 @@ from datetime import date
 from enum import IntEnum
 
 from shared.lib.value import Value
-from shared.ports.store import Paper
+from shared.ports.documents import Paper
 from shared.settlement.comparison import around
 from shared.settlement.file_selection import Found, Refusal, StoredFile, broke_off
 from shared.settlement.repository import Runs

@@ -12,7 +12,7 @@ import grpc.aio
 from google.cloud.firestore_v1 import types
 
 from shared.gcp.grpc import READ_ONCE_MORE, RETRIED, Service, persistently
-from shared.ports.store import Conflict, StoreUnavailable
+from shared.ports.documents import Conflict, StoreUnavailable
 from shared.store.codec import Document
 from shared.store.protobuf import document_of, fill
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from shared.lib import logs
 from shared.lib.times import MALFORMED
-from shared.ports.store import Paper, PaperKind, UnreadableRecord
+from shared.ports.documents import Paper, PaperKind, UnreadableRecord
 
 log = logs.logger(__name__)
 

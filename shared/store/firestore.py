@@ -23,19 +23,8 @@ from shared.domain.transaction import SHARDS, Transaction, shard_name
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
 from shared.gcp.grpc import channel
-from shared.ports.store import (
-    CONTROLS,
-    CONTROLS_WITHIN,
-    MOST_ALIKE,
-    Conflict,
-    LookupBy,
-    Paper,
-    PaperKind,
-    Place,
-    Placed,
-    StoreUnavailable,
-    UnreadableRecord,
-)
+from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable, UnreadableRecord
+from shared.ports.transactions import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, LookupBy, Place, Placed
 from shared.store.codec import Document
 from shared.store.database import TAKEN, Database, Found, Write
 from shared.store.documents import readable_paper
@@ -76,7 +65,7 @@ _NO_FIELD: Final = {"fields": [{"field_path": "__name__"}]}  # what is selected 
 
 
 class FirestoreStore:
-    """Sales and prevends in Firestore. Implements `shared.ports.store.Books`."""
+    """Sales and prevends in Firestore. Implements `shared.ports.transactions.Books`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

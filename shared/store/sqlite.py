@@ -23,19 +23,8 @@ from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import SHARDS, Open, Transaction, shard_name
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
-from shared.ports.store import (
-    CONTROLS,
-    CONTROLS_WITHIN,
-    MOST_ALIKE,
-    Conflict,
-    LookupBy,
-    Paper,
-    PaperKind,
-    Place,
-    Placed,
-    StoreUnavailable,
-    UnreadableRecord,
-)
+from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable, UnreadableRecord
+from shared.ports.transactions import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, LookupBy, Place, Placed
 from shared.store.codec import Document
 from shared.store.documents import readable_paper
 from shared.store.transaction_documents import (
@@ -165,7 +154,7 @@ class Connection:
 
 
 class SqliteStore:
-    """Sales and prevends in SQLite. Implements `shared.ports.store.Books`."""
+    """Sales and prevends in SQLite. Implements `shared.ports.transactions.Books`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -24,7 +24,8 @@ from shared.domain.vas import Mode, VasType
 from shared.lib import logs
 from shared.lib.times import MALFORMED, moment_of
 from shared.lib.value import is_new_word
-from shared.ports.store import LookupBy, Place, Placed, SaleRetired, UnreadableRecord
+from shared.ports.documents import UnreadableRecord
+from shared.ports.transactions import LookupBy, Place, Placed, SaleRetired
 from shared.store.codec import Document, codec, field_codecs, meet, record_codec, required_fields, unknown, utc
 
 PREVEND_KEPT: Final = timedelta(days=1)  # after its expiry: a late purchase is told "expired", not "unknown"

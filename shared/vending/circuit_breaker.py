@@ -17,7 +17,7 @@ from shared.domain.vas import Mode, VasType
 from shared.lib import logs
 from shared.lib.times import MALFORMED, moment_of
 from shared.lib.value import Value, new_word
-from shared.ports.store import Paper, PaperKind, Papers, StoreUnavailable, UnreadableRecord
+from shared.ports.documents import Paper, PaperKind, Papers, StoreUnavailable, UnreadableRecord
 
 KNOWN_FOR: Final = timedelta(seconds=10)
 FLOAT_PAUSE: Final = timedelta(minutes=2)

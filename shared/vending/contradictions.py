@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from shared.domain.identifiers import hashed
 from shared.domain.transaction import EventName, HistoryEntry, Transaction
 from shared.lib.masking import last_four
-from shared.ports.store import Paper
+from shared.ports.documents import Paper
 
 SETTLEMENT = "settlement"  # it keeps the discrepancies that it finds by itself, with the line beside them
 

@@ -20,7 +20,8 @@ from shared.domain.vas import Mode, Order, VasType
 from shared.lib import logs
 from shared.lib.times import rfc3339
 from shared.lib.value import Value
-from shared.ports.store import Books, Conflict, LookupBy, Paper, PaperKind
+from shared.ports.documents import Conflict, Paper, PaperKind
+from shared.ports.transactions import Books, LookupBy
 from shared.settlement import document_forms
 from shared.settlement.settled_day import difference_as_read
 from shared.vending.circuit_breaker import Brake, Pause

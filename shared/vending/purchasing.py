@@ -12,16 +12,18 @@ from typing import Final
 from msgspec import field, structs
 
 from shared.domain.catalogue import Product, fitted
+from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller, account_key, caller_id, comparable, transaction_id
 from shared.domain.outcome import Answer, Reason, Rejected, Unknown, Vended
 from shared.domain.prevend import Prevend
-from shared.domain.transaction import CLAIMED, State, Transaction, after, business_day, with_open
+from shared.domain.transaction import CLAIMED, State, Transaction, after, with_open
 from shared.domain.vas import PREVENDED, SUPPLIER_IDS, Order, VasType
 from shared.lib import logs
 from shared.lib.clocks import Moment
 from shared.lib.value import Value
-from shared.ports.store import MOST_ALIKE, Conflict, SaleRetired, StoreUnavailable, UnreadableRecord
-from shared.ports.supplier import SellingBrake
+from shared.ports.circuit_breaker import SellingBrake
+from shared.ports.documents import Conflict, StoreUnavailable, UnreadableRecord
+from shared.ports.transactions import MOST_ALIKE, SaleRetired
 from shared.vending.recorder import STORE_TRIES, Recording
 
 NOT_LOOKED_UP: Final = "whether another sale holds its supplier's id is not known"

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from shared.domain import closures
 from shared.domain.outcome import Answer, Receipt
+from shared.domain.policy import Rules
 from shared.domain.transaction import (
     NEXT,
     EventName,
@@ -25,8 +26,10 @@ from shared.domain.transaction import (
 from shared.lib import logs
 from shared.lib.clocks import Moment
 from shared.lib.value import Value, is_new_word
-from shared.ports.store import Conflict, LookupBy, Paper, PaperKind, Store, StoreUnavailable
-from shared.ports.supplier import Events, EventsUnavailable, Rules, Supplier
+from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
+from shared.ports.events import Events, EventsUnavailable
+from shared.ports.supplier import Supplier
+from shared.ports.transactions import LookupBy, Store
 from shared.vending.contradictions import discrepancies
 
 STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it

@@ -14,7 +14,8 @@ from shared.domain.transaction import State, Transaction, after, claimed_twice, 
 from shared.domain.vas import VasType
 from shared.lib import logs
 from shared.lib.clocks import Moment
-from shared.ports.store import Books, StoreUnavailable
+from shared.ports.documents import StoreUnavailable
+from shared.ports.transactions import Books
 from shared.vending.recorder import Recording
 
 NEWER_CODE_SECONDS: Final = 900  # after which a sweep looks again at what only newer code can do

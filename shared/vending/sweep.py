@@ -3,9 +3,9 @@
 Like selling, it awaits its ports and nothing else; many sales at once go through the port `each`.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from msgspec import structs
 
@@ -14,14 +14,13 @@ from shared.domain.vas import VasType
 from shared.lib import logs
 from shared.lib.clocks import Moment
 from shared.lib.value import Value
-from shared.ports.store import StoreUnavailable
+from shared.ports.concurrency import Each
+from shared.ports.documents import StoreUnavailable
 from shared.vending.resolution import Resolving
 
 AT_ONCE: Final = 16
 MOST_DUE: Final = 100  # of one shard, in one sweep: what is left is oldest first in the next. One more is read, to know of it
 
-Each = Callable[[Iterable[Coroutine[Any, Any, Any]], int], Awaitable[list[Any]]]
-"""Runs coroutines, at most so many at once, and gives their results in order. The first error ends it when all have ended."""
 
 log = logs.logger(__name__)
 

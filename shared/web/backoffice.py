@@ -12,11 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from shared.domain.transaction import Transaction, business_day
+from shared.domain.clock import business_day
+from shared.domain.transaction import Transaction
 from shared.domain.vas import VasType, msisdn
 from shared.lib import logs
 from shared.lib.times import MALFORMED, moment_of, rfc3339
-from shared.ports.store import Conflict, LookupBy, PaperKind, SaleRetired, UnreadableRecord
+from shared.ports.documents import Conflict, PaperKind, UnreadableRecord
+from shared.ports.transactions import LookupBy, SaleRetired
 from shared.schemas import operator_requests as decisions
 from shared.schemas.problems import Fault, Problem
 from shared.schemas.requests import invalid

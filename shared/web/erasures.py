@@ -12,7 +12,8 @@ from typing_extensions import TypedDict
 
 from shared.lib import logs
 from shared.lib.times import MALFORMED, moment_of, rfc3339
-from shared.ports.store import Conflict, LookupBy, PaperKind
+from shared.ports.documents import Conflict, PaperKind
+from shared.ports.transactions import LookupBy
 from shared.retention.erasure import Erased, Erasing, Person
 from shared.schemas.operator_requests import Note
 from shared.schemas.problems import Fault, Problem

@@ -23,7 +23,8 @@ from shared.domain.transaction import Transaction
 from shared.domain.unread import Unread
 from shared.domain.vas import VasType, vas_type_named
 from shared.lib import logs
-from shared.ports.store import SaleRetired, StoreUnavailable, UnreadableRecord
+from shared.ports.documents import StoreUnavailable, UnreadableRecord
+from shared.ports.transactions import SaleRetired
 from shared.schemas import requests
 from shared.schemas.problems import KINDS, Fault, Problem, of_refusal
 from shared.schemas.responses import HealthBody, encoded, sale_path

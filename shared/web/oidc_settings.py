@@ -1,4 +1,4 @@
-"""TODO doc."""
+"""Which issuer vouches for callers, and which claim holds their scopes."""
 
 from enum import StrEnum
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from shared.domain.clock import BUSINESS_TIME
 from shared.domain.money import Money
-from shared.domain.transaction import BUSINESS_TIME
 from shared.settlement.reporting import Glance, Report
 from shared.settlement.settled_day import Kind, Status
 from shared.web.templating import template

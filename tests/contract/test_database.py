@@ -6,7 +6,7 @@ import grpc.aio
 import pytest
 from google.cloud.firestore_v1 import types
 
-from shared.ports.store import StoreUnavailable
+from shared.ports.documents import StoreUnavailable
 from shared.store.database import Database, Write
 
 CANCELLED, UNKNOWN = grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN

@@ -15,7 +15,7 @@ from shared.domain.policy import ConsumerDetails
 from shared.domain.transaction import EventName
 from shared.event_publisher import LogEvents, PubSubEvents
 from shared.lib import logs
-from shared.ports.supplier import EventsUnavailable
+from shared.ports.events import EventsUnavailable
 from shared.schemas.responses import event_body
 from tests.deployed.relay import Relay
 from tests.sales import METER, PINNED_ORDER, PINNED_RECEIPT, RECEIPT, in_doubt, vended

@@ -9,7 +9,8 @@ from shared.domain.outcome import Answer, Receipt, Vended
 from shared.domain.transaction import SHARDS, State, Transaction, after
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
-from shared.ports.store import Conflict, LookupBy, UnreadableRecord
+from shared.ports.documents import Conflict, UnreadableRecord
+from shared.ports.transactions import LookupBy
 from shared.store.firestore import PREVENDS, FirestoreStore
 from shared.store.transaction_documents import transaction_document
 from tests.contract.test_store import prevend, sale, store, vended  # noqa: F401 -- a fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.ports.store import Conflict, Paper, PaperKind
+from shared.ports.documents import Conflict, Paper, PaperKind
 from shared.store import firestore as firestore_module
 from shared.store import sqlite as sqlite_module
 from tests.contract.test_store import outcomes, store  # noqa: F401 -- a fixture

@@ -16,7 +16,8 @@ from shared.domain.policy import ConsumerDetails
 from shared.domain.sts_tokens import StsToken, TokenKind
 from shared.domain.transaction import EventName, State, may_be_absent
 from shared.domain.vas import Mode, VasType
-from shared.ports.store import Conflict, LookupBy, SaleRetired, StoreUnavailable, UnreadableRecord
+from shared.ports.documents import Conflict, StoreUnavailable, UnreadableRecord
+from shared.ports.transactions import LookupBy, SaleRetired
 from shared.schemas.responses import encoded, event_body
 from shared.store.firestore import FirestoreStore
 from shared.vending.circuit_breaker import Brake, Pause

@@ -8,7 +8,8 @@ from msgspec import structs
 from shared.domain.outcome import Consumer, RawAnswer, Receipt, Vended
 from shared.domain.transaction import SHARDS, State, with_open
 from shared.domain.vas import Mode
-from shared.ports.store import Conflict, LookupBy, Paper, PaperKind, SaleRetired
+from shared.ports.documents import Conflict, Paper, PaperKind
+from shared.ports.transactions import LookupBy, SaleRetired
 from shared.retention.rules import erased, tombstone_of
 from shared.store.sqlite import SqliteStore
 from shared.store.transaction_documents import tombstone_document, transaction_document

@@ -19,18 +19,20 @@ import pytest
 from msgspec import structs
 
 from shared.domain.catalogue import Product
+from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller, account_key, transaction_id
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, Prevended, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.policy import Rules
 from shared.domain.prevend import Prevend
 from shared.domain.sale_summary import Sold
 from shared.domain.sts_tokens import StsToken, TokenKind
-from shared.domain.transaction import SHARDS, HistoryEntry, State, Transaction, after, business_day, with_open
+from shared.domain.transaction import SHARDS, HistoryEntry, State, Transaction, after, with_open
 from shared.domain.vas import Mode, Order, VasType
 from shared.gcp.grpc import CHANNEL_OPTIONS
 from shared.lib import logs
-from shared.ports.store import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, Conflict, LookupBy, StoreUnavailable
-from shared.ports.supplier import Rules
+from shared.ports.documents import Conflict, StoreUnavailable
+from shared.ports.transactions import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, LookupBy
 from shared.store import firestore as firestore_module
 from shared.store import sqlite as sqlite_module
 from shared.store.database import Database

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from shared.domain.transaction import State, Transaction, business_day, of_age_at
+from shared.domain.clock import business_day
+from shared.domain.transaction import State, Transaction, of_age_at
 from shared.mobilemart.requests import REPRINTED
 from tests.deployed.processes import Fleet, Supplier
 from tests.deployed.records import Records

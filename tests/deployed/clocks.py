@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from shared.domain.transaction import BUSINESS_TIME
+from shared.domain.clock import BUSINESS_TIME
 
 SITE = Path(__file__).with_name("set_clock")
 

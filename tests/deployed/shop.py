@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from shared.domain.transaction import business_day
+from shared.domain.clock import business_day
 from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import written

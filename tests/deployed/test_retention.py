@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.transaction import business_day
+from shared.domain.clock import business_day
 from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import BINNED
 from tests.deployed.shop import ONE_DAY, Sale, Shop, opened, own, sold_day

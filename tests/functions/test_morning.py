@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from local import __main__ as run
-from shared.domain.transaction import business_day
+from shared.domain.clock import business_day
 from shared.mobilemart.simulator.settlement import day_file
 from tests.days import long_today
 from tests.emulators import free_port

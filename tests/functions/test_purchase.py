@@ -7,9 +7,9 @@ import pytest
 from msgspec import structs
 
 from shared.domain import identifiers
+from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller
 from shared.domain.prevend import Prevend
-from shared.domain.transaction import business_day
 from shared.domain.vas import Mode, Order, VasType
 from shared.mobilemart.simulator import Simulator
 from tests import sales

@@ -20,7 +20,7 @@ from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import detail, written
 from shared.mobilemart.simulator import Simulator
-from shared.ports.store import PaperKind
+from shared.ports.documents import PaperKind
 from shared.store.sqlite import SqliteStore
 from shared.vending.contradictions import discrepancies
 from shared.web.report_csv import FORMULA_STARTS

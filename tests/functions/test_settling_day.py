@@ -15,17 +15,18 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from msgspec import structs
 
+from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller, transaction_id
 from shared.domain.money import Money
 from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.domain.transaction import State, Transaction, business_day, with_open
+from shared.domain.policy import Rules
+from shared.domain.transaction import State, Transaction, with_open
 from shared.domain.vas import Mode, Order, VasType
 from shared.event_publisher import LogEvents
 from shared.lib.concurrency import each
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
-from shared.ports.store import LookupBy
-from shared.ports.supplier import Rules
+from shared.ports.transactions import LookupBy
 from shared.settlement.file_sources import files_in
 from shared.settlement.matching import ONE_DAY, Readings
 from shared.settlement.runner import Settling

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import httpx
 
+from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller
 from shared.domain.outcome import Outcome
-from shared.domain.policy import ReprintBy
-from shared.domain.transaction import State, Transaction, business_day
+from shared.domain.policy import ReprintBy, Rules
+from shared.domain.transaction import State, Transaction
 from shared.domain.vas import Mode, VasType
 from shared.event_publisher import LogEvents
 from shared.lib.concurrency import each
@@ -35,8 +36,7 @@ from shared.mobilemart.simulator import (
 )
 from shared.mobilemart.simulator.settlement import line_of
 from shared.ports.credentials import Credentials
-from shared.ports.store import LookupBy
-from shared.ports.supplier import Rules
+from shared.ports.transactions import LookupBy
 from shared.settlement.file_sources import SimulatedFiles, files_in
 from shared.settlement.matching import ONE_DAY, Readings
 from shared.settlement.runner import Settled, Settling

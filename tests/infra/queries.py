@@ -12,7 +12,8 @@ from google.protobuf import json_format
 
 from shared.domain.identifiers import Caller
 from shared.domain.vas import Mode, VasType
-from shared.ports.store import LookupBy, PaperKind
+from shared.ports.documents import PaperKind
+from shared.ports.transactions import LookupBy
 from shared.store import firestore
 from shared.store.firestore import FirestoreStore
 from tests.infra.indexes import Query

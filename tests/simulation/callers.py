@@ -6,7 +6,7 @@ from shared.domain.identifiers import Caller
 from shared.domain.prevend import Prevend
 from shared.domain.transaction import State, Transaction
 from shared.domain.vas import PREVENDED
-from shared.ports.store import StoreUnavailable
+from shared.ports.documents import StoreUnavailable
 from shared.vending import purchasing
 from shared.vending.purchasing import KeyReused, PrevendRefused, PrevendUnknown, Purchased, RequestInProgress
 from tests.simulation.goods import Want

@@ -3,7 +3,8 @@
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from shared.domain.transaction import State, Transaction, business_day
+from shared.domain.clock import business_day
+from shared.domain.transaction import State, Transaction
 from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES
 from shared.settlement.runner import Settled

@@ -7,7 +7,8 @@ from types import coroutine
 from typing import Any
 from zlib import crc32
 
-from shared.domain.transaction import Transaction, business_day
+from shared.domain.clock import business_day
+from shared.domain.transaction import Transaction
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import Form, detail, formed, written
 from shared.settlement.file_selection import Choice, FilesUnavailable, FileUnreadable, Found, Reading, StoredFile, read

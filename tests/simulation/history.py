@@ -4,12 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Final
 
+from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller
-from shared.domain.transaction import State, Transaction, business_day
+from shared.domain.transaction import State, Transaction
 from shared.domain.vas import VasType
 from shared.mobilemart.requests import REPRINTED
 from shared.mobilemart.settlement_file import Line
-from shared.ports.store import MOST_ALIKE
+from shared.ports.transactions import MOST_ALIKE
 from tests.simulation import invariants, operators, years
 from tests.simulation.callers import Purse, Shopper, look_up
 from tests.simulation.character import NOT_ANSWERED, Character

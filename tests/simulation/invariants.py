@@ -13,7 +13,7 @@ from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import EventName, State, Transaction
 from shared.domain.vas import Mode, Order, VasType
 from shared.mobilemart.requests import REPRINTED
-from shared.ports.store import PaperKind
+from shared.ports.documents import PaperKind
 from shared.retention.rules import ERASED
 from shared.settlement.repository import day_marks
 from shared.settlement.settled_day import Kind

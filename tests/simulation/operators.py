@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from shared.domain.transaction import State, Transaction
-from shared.ports.store import PaperKind, StoreUnavailable
+from shared.ports.documents import PaperKind, StoreUnavailable
 from shared.vending.operator_actions import Decision, NothingToDecide, Outdated
 from tests.simulation.invariants import seen_of
 from tests.simulation.scheduler import Crashed

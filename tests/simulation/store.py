@@ -14,19 +14,8 @@ from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import SHARDS, Open, State, Transaction, shard_name
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
-from shared.ports.store import (
-    CONTROLS,
-    CONTROLS_WITHIN,
-    MOST_ALIKE,
-    Conflict,
-    LookupBy,
-    Paper,
-    PaperKind,
-    Place,
-    SaleRetired,
-    StoreUnavailable,
-    UnreadableRecord,
-)
+from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable, UnreadableRecord
+from shared.ports.transactions import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, LookupBy, Place, SaleRetired
 from tests.simulation.faults import READ, WRITE, Call, Fault
 from tests.simulation.goods import id_on_record
 from tests.simulation.newer_code import NewerCode
@@ -65,7 +54,7 @@ class Watch(NamedTuple):
 
 
 class Store:
-    """Sales, prevends and papers in memory. Implements `shared.ports.store.Books`.
+    """Sales, prevends and papers in memory. Implements `shared.ports.transactions.Books`.
 
     `older_index`: sales are kept as older code does, whose index for the duplicate guard holds those that wait for nothing but their
     announcement.

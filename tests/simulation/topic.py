@@ -6,7 +6,7 @@ from types import coroutine
 from typing import Any, NamedTuple
 
 from shared.domain.transaction import EventName, State, Transaction
-from shared.ports.supplier import EventsUnavailable
+from shared.ports.events import EventsUnavailable
 from shared.schemas.responses import event_id
 from tests.simulation.faults import PUBLISH, Call, Fault
 

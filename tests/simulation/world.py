@@ -6,14 +6,15 @@ from functools import cache, cached_property
 from random import Random
 from typing import Any, Final
 
+from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller
+from shared.domain.policy import Rules
 from shared.domain.tombstone import Tombstone
-from shared.domain.transaction import EventName, State, Transaction, business_day
+from shared.domain.transaction import EventName, State, Transaction
 from shared.domain.vas import Mode, VasType
 from shared.mobilemart.client import Settings
 from shared.mobilemart.settlement_writer import Form
-from shared.ports.store import StoreUnavailable
-from shared.ports.supplier import Rules
+from shared.ports.documents import StoreUnavailable
 from shared.retention.erasure import Erasing
 from shared.retention.rules import Retention
 from shared.settlement.file_selection import FilesUnavailable

@@ -6,10 +6,12 @@ Faults strike again meanwhile. What is still needed of a sale stays: there is a 
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.domain.clock import business_day
 from shared.domain.closures import OPEN
-from shared.domain.transaction import Transaction, business_day
+from shared.domain.transaction import Transaction
 from shared.domain.vas import Mode, Order
-from shared.ports.store import Conflict, LookupBy, PaperKind, SaleRetired, StoreUnavailable
+from shared.ports.documents import Conflict, PaperKind, StoreUnavailable
+from shared.ports.transactions import LookupBy, SaleRetired
 from shared.retention.erasure import Person
 from shared.settlement.file_selection import FilesUnavailable
 from shared.settlement.repository import day_marks

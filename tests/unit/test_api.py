@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 
 from shared.config import load
 from shared.lib import logs
-from shared.ports.store import StoreUnavailable
+from shared.ports.documents import StoreUnavailable
 from shared.schemas.problems import Fault, Problem
 from shared.vending.purchasing import Purchased
 from shared.web import middleware, sales

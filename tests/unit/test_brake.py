@@ -9,7 +9,7 @@ from msgspec import structs
 
 from shared.domain.outcome import Reason, Receipt, Rejected, Unknown, Vended
 from shared.domain.vas import Mode, VasType
-from shared.ports.store import Conflict, Paper, StoreUnavailable, UnreadableRecord
+from shared.ports.documents import Conflict, Paper, StoreUnavailable, UnreadableRecord
 from shared.vending.circuit_breaker import ITSELF, Brake, Pause
 from tests.logged import logged
 from tests.stepping import boundary, run

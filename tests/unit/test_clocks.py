@@ -10,7 +10,7 @@ from shared.domain.outcome import Answer, NoSuchTransaction, Reason, Rejected, R
 from shared.domain.transaction import HistoryEntry, State, no_earlier, noted, put_off, sent_until, tried
 from shared.domain.vas import Mode, VasType
 from shared.lib.clocks import Moment
-from shared.ports.store import Paper, PaperKind
+from shared.ports.documents import Paper, PaperKind
 from shared.schemas.responses import state_shown
 from shared.vending.circuit_breaker import Brake
 from shared.vending.purchasing import RequestInProgress, Vending

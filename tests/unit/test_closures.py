@@ -9,7 +9,7 @@ from shared.domain import closures
 from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.domain.transaction import claimed_twice
 from shared.domain.vas import Mode
-from shared.ports.store import PaperKind
+from shared.ports.documents import PaperKind
 from shared.settlement.matching import ONE_DAY
 from shared.settlement.reporting import Reporting
 from shared.vending.circuit_breaker import Brake

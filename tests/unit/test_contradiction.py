@@ -5,7 +5,7 @@ from msgspec import structs
 
 from shared.domain.outcome import Reason, Rejected
 from shared.domain.transaction import HistoryEntry
-from shared.ports.store import Paper
+from shared.ports.documents import Paper
 from shared.vending.contradictions import discrepancies
 from tests.sales import METER, NOON, PINNED_ORDER, PINNED_RECEIPT, RECEIPT, ended, rejected, vended, vending
 

@@ -7,12 +7,14 @@ from uuid import uuid4
 import pytest
 from msgspec import structs
 
-from shared.domain.transaction import REVEALED, State, business_day
+from shared.domain.clock import business_day
+from shared.domain.policy import Rules
+from shared.domain.transaction import REVEALED, State
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
 from shared.lib.concurrency import each
-from shared.ports.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
-from shared.ports.supplier import Rules
+from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
+from shared.ports.transactions import LookupBy
 from shared.schemas import operator_requests
 from shared.schemas.problems import Problem
 from shared.settlement.reporting import LISTED, Reporting

@@ -21,7 +21,8 @@ from shared.domain.sts_tokens import StsToken, TokenKind
 from shared.domain.transaction import EventName, HistoryEntry, State, Transaction, with_open
 from shared.domain.vas import Mode, Order, VasType
 from shared.lib.times import EARLIEST_YEAR, LATEST_YEAR, MALFORMED
-from shared.ports.store import LookupBy, StoreUnavailable, UnreadableRecord
+from shared.ports.documents import StoreUnavailable, UnreadableRecord
+from shared.ports.transactions import LookupBy
 from shared.store.codec import codec, meet, unknown
 from shared.store.protobuf import document_of, fill
 from shared.store.sqlite import _json

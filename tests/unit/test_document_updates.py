@@ -9,7 +9,8 @@ from shared.domain.outcome import Reason, Rejected, Unknown
 from shared.domain.sale_summary import Sold
 from shared.domain.transaction import EventName, Open, State
 from shared.domain.vas import Mode
-from shared.ports.store import LookupBy, UnreadableRecord
+from shared.ports.documents import UnreadableRecord
+from shared.ports.transactions import LookupBy
 from shared.store import transaction_documents
 from shared.store.transaction_documents import (
     lookup_key,

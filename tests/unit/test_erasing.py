@@ -10,7 +10,8 @@ from starlette.requests import Request
 
 from shared.domain.outcome import Unknown
 from shared.domain.transaction import State
-from shared.ports.store import Conflict, LookupBy, Paper, PaperKind
+from shared.ports.documents import Conflict, Paper, PaperKind
+from shared.ports.transactions import LookupBy
 from shared.retention import erasure
 from shared.retention.erasure import Erased, Erasing, Person, Stayed
 from shared.retention.rules import Hold, tombstone_of

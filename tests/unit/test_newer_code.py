@@ -17,7 +17,7 @@ from shared.domain.transaction import EventName, HistoryEntry, State, Transactio
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
 from shared.lib.value import Kept, Value, is_new_word, new_word
-from shared.ports.store import UnreadableRecord
+from shared.ports.documents import UnreadableRecord
 from shared.schemas.problems import of_refusal
 from shared.schemas.refusals import NEW_REASON
 from shared.schemas.responses import encoded, event_body, transaction_body, unread_body

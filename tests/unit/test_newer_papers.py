@@ -8,7 +8,7 @@ from msgspec import structs
 
 from shared.domain.sale_summary import unsettled
 from shared.domain.vas import Mode
-from shared.ports.store import Paper, PaperKind, UnreadableRecord
+from shared.ports.documents import Paper, PaperKind, UnreadableRecord
 from shared.settlement.document_forms import _about
 from shared.settlement.file_selection import Refusal
 from shared.settlement.matching import ONE_DAY

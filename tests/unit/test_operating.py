@@ -9,7 +9,7 @@ from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, 
 from shared.domain.sale_summary import Sold
 from shared.domain.transaction import EventName, State, after
 from shared.domain.vas import Mode, Order, VasType
-from shared.ports.store import Paper, PaperKind
+from shared.ports.documents import Paper, PaperKind
 from shared.store.transaction_documents import transaction_document, transaction_of
 from shared.vending.operator_actions import Decision, DiscrepancyClosed, NothingToDecide, Operating, Outdated, TokensRefused, decided
 from tests.sales import NOON, ORDER, PINNED_ORDER, RECEIPT, TOKEN, in_doubt, vended, vending

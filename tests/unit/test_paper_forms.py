@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import pytest
 
-from shared.ports.store import Paper, PaperKind, UnreadableRecord
+from shared.ports.documents import Paper, PaperKind, UnreadableRecord
 from shared.settlement.document_forms import OPTIONAL, TERMS, Day, Difference, Listed, RefusedRuns, Runs, _about, read, readable, with_newer
 from tests.stepping import run
 

@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from shared.ports.store import Paper, PaperKind, UnreadableRecord
+from shared.ports.documents import Paper, PaperKind, UnreadableRecord
 from shared.store.documents import readable_paper
 
 

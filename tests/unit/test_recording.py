@@ -9,8 +9,9 @@ from msgspec import structs
 from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.domain.transaction import EventName, State, claimed_twice
 from shared.lib.value import new_word
-from shared.ports.store import Conflict, LookupBy, PaperKind, StoreUnavailable
-from shared.ports.supplier import EventsUnavailable
+from shared.ports.documents import Conflict, PaperKind, StoreUnavailable
+from shared.ports.events import EventsUnavailable
+from shared.ports.transactions import LookupBy
 from shared.vending import recorder as recording
 from shared.vending.contradictions import discrepancies
 from shared.vending.recorder import Recording

@@ -8,11 +8,13 @@ from msgspec import structs
 
 from shared.domain import transaction
 from shared.domain.outcome import Answer, NoAnswer, NoSuchTransaction, RawAnswer, Receipt, Reprint, TokensDue, Unknown, Vended
+from shared.domain.policy import Rules
 from shared.domain.transaction import EventName, State, with_open
 from shared.domain.vas import Mode, VasType
 from shared.lib.value import new_word
-from shared.ports.store import CONTROLS, Conflict, StoreUnavailable
-from shared.ports.supplier import EventsUnavailable, Rules
+from shared.ports.documents import Conflict, StoreUnavailable
+from shared.ports.events import EventsUnavailable
+from shared.ports.transactions import CONTROLS
 from shared.vending import sweep
 from shared.vending.recorder import MOST_CONFLICTS
 from shared.vending.sweep import Swept

@@ -9,11 +9,12 @@ from msgspec import structs
 from starlette.requests import Request
 
 from shared.domain.outcome import Answer, RawAnswer, Reason, Rejected, TokensDue, Unknown, Vended
+from shared.domain.policy import Rules
 from shared.domain.transaction import SHARDS, EventName, State, after, announced, with_open
 from shared.domain.vas import Mode
 from shared.lib.concurrency import each
-from shared.ports.store import Conflict, LookupBy, Paper, PaperKind, SaleRetired, StoreUnavailable
-from shared.ports.supplier import Rules
+from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
+from shared.ports.transactions import LookupBy, SaleRetired
 from shared.retention import erasure
 from shared.retention import run as retention_run
 from shared.retention.erasure import Erasing, Person

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from shared.ports.store import Paper, PaperKind
+from shared.ports.documents import Paper, PaperKind
 from shared.retention import run as retention_run
 from tests.unit.test_retaining import SOLD_AT, clock, day_paper, keeper, run, sold, store  # noqa: F401 -- fixtures
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from shared.domain.transaction import SHARDS
-from shared.ports.store import Paper
+from shared.ports.documents import Paper
 from shared.retention.progress import FIRST, Progress, Step, Waiting, day_of, is_id, progress_of
 
 TODAY = date(2026, 5, 1)

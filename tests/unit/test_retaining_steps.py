@@ -7,7 +7,7 @@ from msgspec import structs
 
 from shared.domain.outcome import Unknown
 from shared.domain.transaction import SHARDS, State
-from shared.ports.store import Conflict, Paper, PaperKind
+from shared.ports.documents import Conflict, Paper, PaperKind
 from shared.retention import run as retention_run
 from shared.retention.rules import Hold, tombstone_of
 from shared.retention.run import Needed, Retained

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from shared.domain.clock import business_day
 from shared.domain.outcome import TokensDue
 from shared.domain.sale_summary import Sold
-from shared.domain.transaction import State, business_day
+from shared.domain.transaction import State
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_file import FileRefused, SettlementFile, Total

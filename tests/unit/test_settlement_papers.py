@@ -9,7 +9,7 @@ from shared.domain.closures import SEEN
 from shared.domain.transaction import State
 from shared.domain.vas import Mode
 from shared.mobilemart.settlement_file import Fault, Summary, Total
-from shared.ports.store import Conflict, Paper, PaperKind, UnreadableRecord
+from shared.ports.documents import Conflict, Paper, PaperKind, UnreadableRecord
 from shared.settlement.file_selection import Refusal
 from shared.settlement.repository import DayPapers, Runs, progress_id, with_healed
 from shared.settlement.settled_day import Discrepancy, Healed, Kind, SettledDay, Severity, Status, next_version

@@ -12,7 +12,7 @@ from shared.domain.outcome import Answer, NoSuchTransaction, Reason, Receipt, Re
 from shared.domain.transaction import SHARDS, EventName, State
 from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_writer import Form, detail, formed
-from shared.ports.store import Paper, PaperKind
+from shared.ports.documents import Paper, PaperKind
 from shared.settlement.file_selection import FilesUnavailable
 from shared.settlement.matching import ONE_DAY
 from shared.settlement.repository import progress_id

@@ -10,7 +10,8 @@ from shared.domain.sale_summary import seen
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import State
 from shared.domain.unread import Unread
-from shared.ports.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
+from shared.ports.transactions import LookupBy
 from shared.settlement.file_selection import FoundFiles, NotTaken, Refusal, Refused, StoredFile
 from shared.settlement.past_files import Read
 from shared.settlement.repository import Runs

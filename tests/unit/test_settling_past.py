@@ -9,7 +9,7 @@ from shared.domain.transaction import State
 from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_file import Summary, Total
 from shared.mobilemart.settlement_writer import detail
-from shared.ports.store import Paper, PaperKind
+from shared.ports.documents import Paper, PaperKind
 from shared.settlement.file_selection import Refusal, StoredFile, broke_off
 from shared.settlement.matching import Filed
 from shared.settlement.past_files import Doubted, PastFiles, Read

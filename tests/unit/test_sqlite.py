@@ -10,7 +10,8 @@ from msgspec import structs
 from shared.domain.outcome import Unknown
 from shared.domain.transaction import State, shard_of
 from shared.domain.vas import Mode, VasType
-from shared.ports.store import Conflict, LookupBy, Paper, PaperKind, StoreUnavailable
+from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
+from shared.ports.transactions import LookupBy
 from shared.store.sqlite import Connection, SqliteStore, _found, _json, _key, _sortable
 from shared.store.transaction_documents import transaction_document
 from tests.sales import CALLER, METER, NOON, in_doubt, vended, vending

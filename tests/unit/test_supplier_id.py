@@ -13,7 +13,7 @@ from shared.domain.policy import ConsumerDetails
 from shared.domain.sale_summary import Sold
 from shared.domain.transaction import EventName, Transaction, after
 from shared.domain.vas import Mode, VasType
-from shared.ports.store import PaperKind
+from shared.ports.documents import PaperKind
 from shared.schemas.problems import Problem
 from shared.schemas.requests import Limits, purchase_request
 from shared.schemas.responses import event_body, transaction_body

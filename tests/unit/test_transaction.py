@@ -7,6 +7,7 @@ from msgspec import structs
 from rich.pretty import pretty_repr
 
 from shared.domain import transaction
+from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, Charge, Consumer, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
@@ -20,7 +21,6 @@ from shared.domain.transaction import (
     Transaction,
     after,
     announced,
-    business_day,
     may_be_absent,
     not_found,
     noted,

@@ -12,7 +12,8 @@ from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import State, Transaction
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
-from shared.ports.store import LookupBy, SaleRetired, UnreadableRecord
+from shared.ports.documents import UnreadableRecord
+from shared.ports.transactions import LookupBy, SaleRetired
 from shared.store import transaction_documents
 from shared.store.codec import meet, required_fields, unknown
 from shared.store.transaction_documents import (

@@ -10,12 +10,13 @@ from msgspec import structs
 from shared.domain.identifiers import Caller, account_key, caller_id, transaction_id
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.policy import Rules
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import EventName, State
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, Order, VasType
-from shared.ports.store import MOST_ALIKE, Conflict, SaleRetired, StoreUnavailable, UnreadableRecord
-from shared.ports.supplier import Rules
+from shared.ports.documents import Conflict, StoreUnavailable, UnreadableRecord
+from shared.ports.transactions import MOST_ALIKE, SaleRetired
 from shared.vending.purchasing import NOT_LOOKED_UP, KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 from tests.logged import logged
 from tests.stepping import CALLER, METER, START, Crashed, World, boundaries, delivered, electricity, run

@@ -12,7 +12,7 @@ from shared.domain.outcome import Prevended, Reason, Rejected, Unknown
 from shared.domain.prevend import Prevend
 from shared.domain.transaction import State
 from shared.domain.vas import Mode, Order, VasType
-from shared.ports.store import StoreUnavailable
+from shared.ports.documents import StoreUnavailable
 from shared.vending.purchasing import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 from tests.stepping import CALLER, CATALOGUE, METER, START, World, electricity, run
 

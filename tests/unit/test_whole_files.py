@@ -9,7 +9,7 @@ from msgspec import structs
 from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.domain.transaction import EventName, State
 from shared.domain.unread import Unread
-from shared.ports.store import PaperKind
+from shared.ports.documents import PaperKind
 from shared.settlement.matching import ONE_DAY
 from tests.archive import Archive, bill
 from tests.stepping import START, electricity, run

@@ -10,7 +10,8 @@ from shared.domain.transaction import EventName, State
 from shared.domain.vas import Mode, VasType
 from shared.mobilemart.responses import Concern
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES
-from shared.ports.store import LookupBy, PaperKind
+from shared.ports.documents import PaperKind
+from shared.ports.transactions import LookupBy
 from shared.retention.rules import Hold
 from shared.schemas.problems import Fault
 from shared.schemas.refusals import Retry

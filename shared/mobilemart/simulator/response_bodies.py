@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP
 from typing import Any, Final
 
+from shared.domain.clock import BUSINESS_TIME
 from shared.domain.money import Money
-from shared.domain.transaction import BUSINESS_TIME
 from shared.mobilemart.simulator.database import MUNICIPALITY, Confirmed, Vend
 from shared.mobilemart.simulator.deliverables import TokenShape, printable, steps, written
 from shared.mobilemart.simulator.scenarios import scenario_numbered

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from shared.domain.transaction import BUSINESS_TIME, business_day
+from shared.domain.clock import BUSINESS_TIME, business_day
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
 from shared.mobilemart.simulator.database import Vend

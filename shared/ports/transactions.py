@@ -1,9 +1,9 @@
-"""Where sales are kept: the protocols, and two implementations of them (`firestore.py`, `sqlite.py`)."""
+"""The ports to stored sales: `Store` for selling, `Books` for reconciling. `shared/store/` implements both twice."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from shared.domain.identifiers import Caller
 from shared.domain.prevend import Prevend
@@ -12,27 +12,11 @@ from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import Transaction
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
-from shared.lib.value import Record
+from shared.ports.documents import Paper, Papers, UnreadableRecord
 
 CONTROLS: Final = 3
-MOST_DELETED: Final = 100  # papers in one commit
 MOST_ALIKE: Final = 10  # open sales that look the same
 CONTROLS_WITHIN: Final = timedelta(days=7)
-
-
-class StoreUnavailable(Exception):
-    """The store did not answer in time. A read tells nothing; a write may or may not have happened."""
-
-
-class UnreadableRecord(StoreUnavailable):
-    """A record cannot be read: newer code wrote what decides about it, and only that may change it, or it is damaged.
-
-    `sale` is what can be read of a sale. `revision` is what a paper can be replaced at all the same.
-    """
-
-    def __init__(self, what: str, sale: Unread | None = None, revision: str | None = None) -> None:
-        super().__init__(what)
-        self.sale, self.revision = sale, revision
 
 
 class SaleRetired(UnreadableRecord):
@@ -41,13 +25,6 @@ class SaleRetired(UnreadableRecord):
     def __init__(self, tombstone: Tombstone) -> None:
         super().__init__("a sale of which only its tombstone is left")
         self.tombstone = tombstone
-
-
-class Conflict(Exception):
-    """A create found the id taken, or an advance found another version: by a competitor, or by our own earlier try.
-
-    The nonce on record tells which.
-    """
 
 
 class LookupBy(StrEnum):
@@ -60,58 +37,12 @@ class LookupBy(StrEnum):
     MOBILE_NUMBER = "mobile_number"
 
 
-class PaperKind(StrEnum):
-    """The collections of small documents that reconciling keeps."""
-
-    SETTLEMENTS = "settlements"
-    DISCREPANCIES = "discrepancies"
-    CONTROLS = "controls"
-
-
-class Paper(Record, frozen=True):
-    """A small JSON document. `id` starts with its mode. `mark` is what it can be listed by."""
-
-    id: str
-    body: Mapping[str, Any]
-    mark: str | None = None
-
-
 Place = tuple[date, str]
 """A sale's place among those of its shard: its business day and its id."""
 
 
 Placed = tuple[Place, Transaction | Unread]
 """A sale, as far as it can be read, with its place."""
-
-
-class Papers(Protocol):
-    """Settled days, discrepancies and controls. Every method may raise `StoreUnavailable`."""
-
-    async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
-        """The paper of that id. One document read."""
-
-    async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
-        """Create the paper, or, when it carries a revision, replace the one that was read; and `beside`, if given, in the same commit.
-
-        Returns:
-            `paper`, with its revision.
-
-        Raises:
-            Conflict: an id is taken, or a paper has changed since it was read. Neither was written.
-        """
-
-    def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
-        """All papers with that mark, in the order of their ids: from the first whose id is not before `from_id`.
-
-        Each page has the time of one call. What gets or loses the mark meanwhile may be missed, or not.
-        """
-
-    async def delete_papers(self, kind: PaperKind, papers: Sequence[Paper]) -> None:
-        """Delete papers as they were read, at most `MOST_DELETED` of them, in one commit.
-
-        Raises:
-            Conflict: one of them has changed since, or is gone. None was deleted.
-        """
 
 
 class Store(Papers, Protocol):
