@@ -156,7 +156,7 @@ QUESTIONS: Final = (
     Question(
         "file-delivery",
         "When do files come, and for which day?",
-        (*_at(CONFIG, "SETTLEMENT_MERCHANT"), *_at("shared/domain/transaction.py", "BUSINESS_TIME")),
+        (*_at(CONFIG, "SETTLEMENT_MERCHANT"), *_at("shared/domain/clock.py", "BUSINESS_TIME")),
         f"{SUPPLIER}; {FILE}",
     ),
     Question(

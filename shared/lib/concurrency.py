@@ -6,7 +6,7 @@ from typing import Any
 
 
 async def each(coroutines: Iterable[Coroutine[Any, Any, Any]], at_most: int) -> list[Any]:
-    """Run them, at most so many at once; their results, in order. Implements `shared.vending.sweep.Each`.
+    """Run them, at most so many at once; their results, in order. Implements `shared.ports.concurrency.Each`.
 
     Raises:
         Exception: the first in their order that one of them raised, when all have ended.

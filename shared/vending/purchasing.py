@@ -1,6 +1,6 @@
 """Prevend and purchase: the order of effects. **Look, prevend, record, send, record, announce.**
 
-Everything here awaits its ports (`ports.py`, `store/`) and nothing else: no task, lock, sleep or timeout. So a test can drive it
+Everything here awaits its ports (`shared/ports/`) and nothing else: no task, lock, sleep or timeout. So a test can drive it
 step by step and crash it between any two steps.
 """
 

@@ -20,29 +20,27 @@ GOAL: Final = 0.97
 EQUIVALENTS: Final = Path(__file__).with_name("equivalents.toml")
 
 # The product but for what only carries, shows or logs: the adapters of Google's services, pages, reports, and what wires them up.
-NOT_THE_CORE: Final = frozenset(
-    f"shared/{name}.py"
-    for name in (
-        *("__init__", "api", "channels", "desk", "events", "identity", "logs", "pages", "problem_pages", "report_csv", "report_html"),
-        *(
-            "reports",
-            "secrets",
-            "topic",
-            "wiring",
-            "store/database",
-            "store/firestore",
-            "store/protobuf",
-            "mobilemart/__init__",
-            "mobilemart/settlement_writer",
-        ),
-    )
+NOT_THE_CORE: Final = (
+    *(
+        "__init__.py",
+        "bootstrap.py",
+        "event_publisher.py",
+        "gcp/",
+        "lib/logs.py",
+        "mobilemart/settlement_writer.py",
+        "mobilemart/simulator/",
+    ),
+    *("settlement/reporting.py", "store/database.py", "store/firestore.py", "store/protobuf.py"),
+    *(f"web/{name}.py" for name in ("middleware", "backoffice", "oidc", "templating", "problem_pages", "report_csv", "report_html")),
 )
+"""Where paths below `shared/` begin or, for `__init__.py`, end."""
 
 
 def core() -> list[Path]:
     """The modules that decide."""
     paths = sorted((ROOT / "shared").rglob("*.py"))
-    return [path for path in paths if path.relative_to(ROOT).as_posix() not in NOT_THE_CORE and "simulator" not in path.parts]
+    names = [(path, path.relative_to(ROOT / "shared").as_posix()) for path in paths]
+    return [path for path, name in names if not name.startswith(NOT_THE_CORE) and not name.endswith("__init__.py")]
 
 
 def equivalents() -> dict[tuple[str, str, str], str]:

@@ -121,7 +121,7 @@ async def test_of_very_many_erasures_the_last_are_listed_newest_first(store, kee
 
 
 async def test_one_request_is_bounded_as_the_pages_say(store, keeper, monkeypatch):  # noqa: F811
-    docs = Path(erasure.__file__).parents[1] / "docs"
+    docs = Path(erasure.__file__).parents[2] / "docs"
     page, contract = (docs / "retention.md").read_text(), (docs / "contract.md").read_text()
     await sell(store, 1)
     calls = asked_of(store, monkeypatch, "lookup")

@@ -91,8 +91,8 @@ PLANTED = """
     import subprocess, sys
 
     from shared.lib import logs
-    from shared.money import Money
-    from shared.vas import Order, VasType
+    from shared.domain.money import Money
+    from shared.domain.vas import Order, VasType
 
     log = logs.logger("planted")
     SAYS = [sys.executable, "-c", "print('sold', '0' * 12 + '12345678')"]

@@ -215,6 +215,6 @@ async def test_decisions_go_by_as_many_as_one_commit_takes_in_one_run(store, kee
 async def test_a_run_is_bounded_as_the_page_on_retention_says(store, keeper):  # noqa: F811
     await store.create(sold())
     assert (await run(keeper)).erased == 1
-    page = (Path(retention_run.__file__).parents[1] / "docs" / "retention.md").read_text()
+    page = (Path(retention_run.__file__).parents[2] / "docs" / "retention.md").read_text()
     assert f"remembered, at most {retention_run.MOST_HELD:,}, and looked at again" in page
     assert f"looks at about {retention_run.MOST_SALES:,} sales at most" in page
