@@ -22,7 +22,16 @@ from shared.domain.vas import VasType
 from shared.lib import logs
 from shared.lib.masking import last_four
 from shared.lib.times import rfc3339
-from shared.schemas.responses import ReceiptBody, TransactionBody, UnreadBody, state_shown, transaction_body, unread_body
+from shared.schemas.responses import (
+    MeterBody,
+    ReceiptBody,
+    ReceiptConsumerBody,
+    TransactionBody,
+    UnreadBody,
+    state_shown,
+    transaction_body,
+    unread_body,
+)
 
 HIDDEN: Final = "****"
 
@@ -211,16 +220,38 @@ def harmless(raw: bytes) -> str | None:
 
 
 def _receipt(receipt: ReceiptBody, *, revealed: bool) -> ReceiptBody:
+    """A receipt as an operator sees it: each field that is shown is named here, so a new field is hidden until a line here shows it."""
     if revealed:
         return receipt
     return {
-        **receipt,
+        "supplierTransactionId": receipt["supplierTransactionId"],
         "receiptNumber": _text(receipt["receiptNumber"]),
         "reference": _text(receipt["reference"]),
-        "tokens": [{**token, "number": "*" * TOKEN_DIGITS} for token in receipt["tokens"]],
+        "tokensDue": receipt["tokensDue"],
+        "tokens": [{"kind": token["kind"], "number": "*" * TOKEN_DIGITS, "units": token["units"]} for token in receipt["tokens"]],
+        "units": receipt["units"],
+        "unitType": receipt["unitType"],
         "pin": None if receipt["pin"] is None else HIDDEN,
         "serialNumber": last_four(receipt["serialNumber"]),
+        "expiryDate": receipt["expiryDate"],
+        "consumer": None if receipt["consumer"] is None else _consumer(receipt["consumer"]),
+        "meter": None if receipt["meter"] is None else _meter(receipt["meter"]),
+        "charges": [{"description": charge["description"], "amountCents": charge["amountCents"]} for charge in receipt["charges"]],
         "instructions": None if receipt["instructions"] is None else _RUN.sub(HIDDEN, receipt["instructions"]),
+    }
+
+
+def _consumer(consumer: ReceiptConsumerBody) -> ReceiptConsumerBody:
+    return {"name": consumer["name"], "address": consumer["address"], "message": consumer["message"]}
+
+
+def _meter(meter: MeterBody) -> MeterBody:
+    return {
+        "supplierGroupCode": meter["supplierGroupCode"],
+        "keyRevisionNumber": meter["keyRevisionNumber"],
+        "tariffIndex": meter["tariffIndex"],
+        "tokenTechnology": meter["tokenTechnology"],
+        "algorithm": meter["algorithm"],
     }
 
 

@@ -15,7 +15,8 @@ from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import HistoryEntry, State, after, noted
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
-from shared.schemas.responses import transaction_body
+from shared.schemas import transaction_detail
+from shared.schemas.responses import ReceiptBody, transaction_body
 from shared.schemas.transaction_detail import HIDDEN, dossier_body, found_body, harmless, retired_body, unread_dossier_body
 from tests.sales import KEY_CHANGE, METER, NOON, RECEIPT, TOKEN, vending
 
@@ -315,6 +316,22 @@ def test_all_that_a_caller_sees_of_a_sale_an_operator_sees_too_and_no_field_is_m
         *("requestId", "caller", "idempotencyKey", "day", "needsReview", "signOfVend"),
         *("attempts", "nextTryAt", "erasedAt", "history", "answers"),
     }
+
+
+def test_a_new_field_of_a_receipt_is_hidden_from_operators(monkeypatch):
+    def with_new_fields(*given):
+        body = transaction_body(*given)
+        receipt = body["receipt"]
+        for part in (receipt, *receipt["tokens"], receipt["consumer"], receipt["meter"], *receipt["charges"]):
+            part["newField"] = TOKEN
+        return body
+
+    monkeypatch.setattr(transaction_detail, "transaction_body", with_new_fields)
+    sale = after(vending(), Answer(Vended(RECEIPT), None), at=NOON, by="supplier", retry_seconds=60)
+    assert json.dumps(dossier_body(sale, NOON, revealed=True)["receipt"]).count("newField") == 7
+    shown = dossier_body(sale, NOON)["receipt"]
+    assert "newField" not in json.dumps(shown)
+    assert shown.keys() == ReceiptBody.__required_keys__
 
 
 def test_when_personal_data_was_erased_is_shown():
