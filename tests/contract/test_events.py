@@ -8,8 +8,8 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-import shared.events
 
+import shared.event_publisher
 from shared.domain.identifiers import caller_id
 from shared.domain.policy import ConsumerDetails
 from shared.domain.transaction import EventName

@@ -17,9 +17,8 @@ import atheris
 with atheris.instrument_imports(
     include=["shared.mobilemart", "shared.domain.money", "shared.domain.sts_tokens", "shared.domain.vas", "shared.domain.outcome"]
 ):
-    import shared.mobilemart.access
-    import shared.mobilemart.answers
-
+    import shared.mobilemart.access_token
+    import shared.mobilemart.responses
     import shared.mobilemart.settlement_file  # noqa: F401
 
 from tests.hostile import files, promises, seeds
