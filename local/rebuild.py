@@ -7,7 +7,7 @@ Without `--write` it only says what it would do. What was announced is known fro
 record it writes a tombstone, which holds how the sale stood and answers its key 410 for ever. Keys that a wallet has used and
 nobody has announced cannot be known; they are bound as well, and listed. A record that is there stays, but for one thing: where the
 archive says vended and the record still waits for an outcome, it gets the sign of a vend, so that no absence ends it. No token is
-written or printed: those stay in the archive. A run that broke off is repeated as it was. `docs/deploying.md` leads through it.
+written or printed: those stay in the archive. A run that broke off is repeated as it was. `docs/restoring.md` leads through it.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 # The database that Terraform made and the database that the functions serve are two things. A restored database is a second
 # one beside the first, with indexes, backups and grants of its own; serving it changes nothing of the first
-# (docs/deploying.md, restore drill).
+# (docs/restoring.md).
 
 locals {
   served_database = coalesce(var.served_database, var.firestore_database)
