@@ -21,7 +21,7 @@ def heard(messages: list[dict[str, Any]]) -> tuple[list[str], list[str], dict[st
     exec(CONSUMER, page)
     captured, released, seen, sales = [], [], set(), {}
     for message in messages:
-        page["hear"](message, seen, sales, captured.append, released.append)
+        page["receive"](message, seen, sales, captured.append, released.append)
     return captured, released, sales
 
 
