@@ -6,7 +6,7 @@ from msgspec import structs
 
 from shared.domain.money import Money
 from shared.domain.outcome import Reason, Rejected
-from shared.domain.vas import PRICED_BY_PRODUCT, Order, VasType
+from shared.domain.vas import MAY_BE_PINNED, PRICED_BY_PRODUCT, Order, VasType
 from shared.lib.value import Value
 
 
@@ -37,7 +37,7 @@ def fitted(order: Order, products: Sequence[Product], utility_product_id: str | 
     product = next((row for row in products if row.merchant_product_id == order.merchant_product_id), None)
     if product is None:
         return Rejected(Reason.PRODUCT_UNAVAILABLE, "not in the catalogue")
-    if order.vas_type in (VasType.AIRTIME, VasType.DATA) and product.pinned != order.pinned:
+    if order.vas_type in MAY_BE_PINNED and product.pinned != order.pinned:
         return Rejected(Reason.PRODUCT_UNAVAILABLE, "pinned and pinless products differ")
     return _price_fault(order, product) or order
 

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from sys import intern
+from typing import Final, assert_never
 
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import NEXT, State, Transaction
@@ -113,6 +114,19 @@ def unsettled(sale: Transaction) -> Unread:
     )
 
 
+def _always_brings_token(vas_type: VasType) -> bool:
+    match vas_type:
+        case VasType.UTILITY | VasType.VOUCHER:
+            return True
+        case VasType.BILL_PAYMENT | VasType.AIRTIME | VasType.DATA:
+            return False
+        case _:
+            assert_never(vas_type)
+
+
+_BRINGS_TOKEN: Final = frozenset(filter(_always_brings_token, VasType))
+
+
 def brings_token(order: Order) -> bool:
     """Whether a sale of this kind brings something to type: an STS token, a PIN, or a voucher's serial number."""
-    return order.pinned or order.vas_type in (VasType.UTILITY, VasType.VOUCHER)
+    return order.pinned or order.vas_type in _BRINGS_TOKEN

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple, assert_never
 
 from shared.domain.money import Money
 from shared.lib.masking import last_four
@@ -41,10 +41,46 @@ ALIASES: Final[Mapping[str, VasType]] = MappingProxyType(
     }
 )
 
-PREVENDED: Final = frozenset({VasType.UTILITY, VasType.BILL_PAYMENT})
+
+class _Terms(NamedTuple):
+    """How a service is sold: each field is a set of services below."""
+
+    is_prevended: bool = False
+    is_priced_by_product: bool = False
+    may_be_pinned: bool = False
+    has_recipient: bool = True
+    brings_sts_tokens: bool = False
+
+
+def _terms(vas_type: VasType) -> _Terms:
+    match vas_type:
+        case VasType.UTILITY:
+            return _Terms(is_prevended=True, brings_sts_tokens=True)
+        case VasType.BILL_PAYMENT:
+            return _Terms(is_prevended=True)
+        case VasType.AIRTIME:
+            return _Terms(may_be_pinned=True)
+        case VasType.DATA:
+            return _Terms(may_be_pinned=True, is_priced_by_product=True)
+        case VasType.VOUCHER:
+            return _Terms(has_recipient=False)
+        case _:
+            assert_never(vas_type)
+
+
+PREVENDED: Final = frozenset(vas_type for vas_type in VasType if _terms(vas_type).is_prevended)
 """Sold in two legs: the supplier's prevend fixes what its purchase sells."""
 
-PRICED_BY_PRODUCT: Final = frozenset({VasType.DATA})
+MAY_BE_PINNED: Final = frozenset(vas_type for vas_type in VasType if _terms(vas_type).may_be_pinned)
+"""Sold to a mobile number, or as a PIN: the order is `pinned`, and so is its product."""
+
+WITHOUT_RECIPIENT: Final = frozenset(vas_type for vas_type in VasType if not _terms(vas_type).has_recipient)
+"""Sold to no meter, account or mobile number, as a pinned order of any service is."""
+
+BRINGS_STS_TOKENS: Final = frozenset(vas_type for vas_type in VasType if _terms(vas_type).brings_sts_tokens)
+"""Sold for STS tokens, which a meter takes; all that another service brings to type is a PIN or a serial number."""
+
+PRICED_BY_PRODUCT: Final = frozenset(vas_type for vas_type in VasType if _terms(vas_type).is_priced_by_product)
 """The supplier's request for these names no amount: what it bills is the product's price, whether or not its list calls that fixed."""
 
 

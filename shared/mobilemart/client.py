@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, assert_never
 
 import httpx
 
@@ -235,6 +235,8 @@ def _told(read: VendRead, order: Order, request_id: str) -> None:
             log.warning("vend status not known", **told)
         case None:
             pass
+        case _:
+            assert_never(read.concern)
 
 
 def _supplier_id(sale: Transaction) -> str | None:

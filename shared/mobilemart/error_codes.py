@@ -6,21 +6,26 @@ Source: the supplier's code list 1000 to 1103, of which only these are known by 
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, assert_never
 
 from shared.domain.outcome import Reason
 from shared.domain.vas import VasType
 from shared.lib.value import Value
 
-RECIPIENT_REFUSED: Final[Mapping[VasType, Reason]] = MappingProxyType(
-    {
-        VasType.UTILITY: Reason.METER_UNKNOWN,
-        VasType.BILL_PAYMENT: Reason.ACCOUNT_REFUSED,
-        VasType.AIRTIME: Reason.MOBILE_NUMBER_REFUSED,
-        VasType.DATA: Reason.MOBILE_NUMBER_REFUSED,
-        VasType.VOUCHER: Reason.ACCOUNT_REFUSED,
-    }
-)
+
+def _recipient_refused(vas_type: VasType) -> Reason:
+    match vas_type:
+        case VasType.UTILITY:
+            return Reason.METER_UNKNOWN
+        case VasType.BILL_PAYMENT | VasType.VOUCHER:
+            return Reason.ACCOUNT_REFUSED
+        case VasType.AIRTIME | VasType.DATA:
+            return Reason.MOBILE_NUMBER_REFUSED
+        case _:
+            assert_never(vas_type)
+
+
+RECIPIENT_REFUSED: Final = MappingProxyType({vas_type: _recipient_refused(vas_type) for vas_type in VasType})
 """Refused for the meter, account or number itself: which of them depends on the service."""
 
 

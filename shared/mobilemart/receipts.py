@@ -7,7 +7,7 @@ read, and each such list of keys stands below, once.
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, assert_never
 
 from msgspec import structs
 
@@ -47,15 +47,17 @@ def read_receipt(sold: Mapping[str, object], order: Order) -> Receipt | None:
     if supplier_id is None:
         return None
     receipt = _common(supplier_id, sold)
-    match order.vas_type, order.pinned:
-        case VasType.UTILITY, _:
+    match order.vas_type:
+        case VasType.UTILITY:
             return _with_tokens(receipt, sold, order.amount)
-        case VasType.BILL_PAYMENT, _:
+        case VasType.BILL_PAYMENT:
             return _with_bill(receipt, sold)
-        case (VasType.VOUCHER, _) | (_, True):
-            return _with_pin(receipt, sold, order.vas_type)
+        case VasType.VOUCHER:
+            return _with_pin(receipt, sold, may_lack_pin=True)
+        case VasType.AIRTIME | VasType.DATA:
+            return _with_pin(receipt, sold, may_lack_pin=False) if order.pinned else receipt
         case _:
-            return receipt
+            assert_never(order.vas_type)
 
 
 def amount_said(sold: Mapping[str, object]) -> Money | None:
@@ -107,11 +109,11 @@ def _with_bill(receipt: Receipt, sold: Mapping[str, object]) -> Receipt:
     return structs.replace(receipt, charges=(Charge("convenience fee", fee),)) if fee is not None and fee.cents else receipt
 
 
-def _with_pin(receipt: Receipt, sold: Mapping[str, object], vas_type: VasType) -> Receipt:
+def _with_pin(receipt: Receipt, sold: Mapping[str, object], *, may_lack_pin: bool) -> Receipt:
     """Some vouchers have no PIN: their serial number is what is redeemed. A PIN that is there but unreadable is still due."""
     details = members(sold.get("additionalDetails"))
     pin, serial_number = exact(details.get("pin")), exact(details.get("serialNumber"))
-    by_serial = vas_type is VasType.VOUCHER and details.get("pin") in (None, "") and serial_number is not None
+    by_serial = may_lack_pin and details.get("pin") in (None, "") and serial_number is not None
     due = TokensDue.DELIVERED if pin is not None or by_serial else TokensDue.PENDING
     return structs.replace(receipt, pin=pin, serial_number=serial_number, tokens_due=due)
 

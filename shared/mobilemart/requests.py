@@ -1,7 +1,7 @@
 """What we say to the supplier: its paths, and one request builder for each thing that we ask. Pure."""
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -14,11 +14,21 @@ JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 UAT_HOST: Final = "uat.fulcrumswitch.com"
 
-REPRINTED: Final = frozenset({VasType.UTILITY, VasType.DATA, VasType.VOUCHER})
+
+def _is_reprinted(vas_type: VasType) -> bool:
+    match vas_type:
+        case VasType.UTILITY | VasType.DATA | VasType.VOUCHER:
+            return True
+        case VasType.BILL_PAYMENT | VasType.AIRTIME:
+            return False
+        case _:
+            assert_never(vas_type)
+
+
+REPRINTED: Final = frozenset(filter(_is_reprinted, VasType))
 """The services whose reprint the supplier documents."""
 
 _Fields = dict[str, object]
-_MONEY_V2: Final = frozenset({VasType.BILL_PAYMENT})  # its product list is v1 all the same
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode  # exact: a Decimal goes out digit for digit, never as a float
 
@@ -69,8 +79,14 @@ def prevend_call(order: Order, request_id: str) -> Call:
     The amount goes with a bill payment too: a documented test without it passed, but production sent it, and the
     switch ignores query parameters that it does not know.
     """
-    account = ("meterNumber", order.meter_number) if order.vas_type is VasType.UTILITY else ("accountNumber", order.account_number)
-    query = (("merchantProductId", order.merchant_product_id), ("requestId", request_id), account, ("amount", f"{order.amount.rand:f}"))
+    match order.vas_type:
+        case VasType.UTILITY:
+            recipient = ("meterNumber", order.meter_number)
+        case VasType.BILL_PAYMENT | VasType.AIRTIME | VasType.DATA | VasType.VOUCHER:  # of these, only a bill payment is prevended
+            recipient = ("accountNumber", order.account_number)
+        case _:
+            assert_never(order.vas_type)
+    query = (("merchantProductId", order.merchant_product_id), ("requestId", request_id), recipient, ("amount", f"{order.amount.rand:f}"))
     return Call("GET", _money_path(order.vas_type, "prevend"), query=tuple((name, value or "") for name, value in query))
 
 
@@ -80,21 +96,23 @@ def vend_call(order: Order, supplier_prevend_id: str | None, request_id: str, te
     prevended: _Fields = {"requestId": request_id, "prevendTransactionId": supplier_prevend_id, "tenderType": tender_type}
     amount: _Fields = {"amount": order.amount.rand}
     recipient: _Fields = {"mobileNumber": _mobile_number(order.mobile_number, mobile)}
-    match order.vas_type, order.pinned:
-        case VasType.UTILITY, _:
+    match order.vas_type:
+        case VasType.UTILITY:
             return _post(order.vas_type, "purchase", prevended)
-        case VasType.BILL_PAYMENT, _:
+        case VasType.BILL_PAYMENT:
             return _post(order.vas_type, "pay", prevended | amount)
-        case VasType.VOUCHER, _:
+        case VasType.VOUCHER:
             return _post(order.vas_type, "purchase", product | amount)
-        case VasType.DATA, False:  # its schema has no amount, and the supplier has failed on one
-            return _post(order.vas_type, "pinless", product | recipient)
-        case VasType.DATA, True:
+        case VasType.DATA if order.pinned:  # its schema has no amount, and the supplier has failed on one
             return _post(order.vas_type, "pinned", product)
-        case VasType.AIRTIME, False:
+        case VasType.DATA:
+            return _post(order.vas_type, "pinless", product | recipient)
+        case VasType.AIRTIME if order.pinned:
+            return _post(order.vas_type, "pinned", product | amount)
+        case VasType.AIRTIME:
             return _post(order.vas_type, "pinless", product | recipient | amount)
         case _:
-            return _post(order.vas_type, "pinned", product | amount)
+            assert_never(order.vas_type)
 
 
 def reprint_call(vas_type: VasType, by: ReprintBy, request_id: str, supplier_transaction_id: str | None) -> Call | None:
@@ -106,12 +124,20 @@ def reprint_call(vas_type: VasType, by: ReprintBy, request_id: str, supplier_tra
             return Call("GET", f"/v1/{vas_type}/reprint", query=(("requestId", request_id),))
         case ReprintBy.TRANSACTION_ID if supplier_transaction_id is not None:
             return Call("GET", f"/v1/{vas_type}/reprint", query=(("transactionId", supplier_transaction_id),))
-        case _:
+        case ReprintBy.TRANSACTION_ID | ReprintBy.NONE:
             return None
+        case _:
+            assert_never(by)
 
 
 def _money_path(vas_type: VasType, action: str) -> str:
-    return f"/{'v2' if vas_type in _MONEY_V2 else 'v1'}/{vas_type}/{action}"
+    match vas_type:
+        case VasType.BILL_PAYMENT:  # its product list is v1 all the same
+            return f"/v2/{vas_type}/{action}"
+        case VasType.UTILITY | VasType.AIRTIME | VasType.DATA | VasType.VOUCHER:
+            return f"/v1/{vas_type}/{action}"
+        case _:
+            assert_never(vas_type)
 
 
 def _post(vas_type: VasType, action: str, fields: _Fields) -> Call:

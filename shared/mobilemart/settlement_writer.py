@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, assert_never
 
 from shared.domain.clock import BUSINESS_TIME
 from shared.domain.vas import VasType
@@ -74,7 +74,7 @@ def detail(
         "provider": provider,
         "transaction_id": transaction_id,
         "merchant_id": merchant_id,
-        "transaction_type": "Purchase" if service is VasType.UTILITY else "Payment",
+        "transaction_type": _transaction_type(service),
         "status": status,
         "date": f"{local:%Y%m%d}",
         "time": f"{local:%H%M%S}",
@@ -83,6 +83,16 @@ def detail(
         "product_name": product_name,
     }
     return Line(**fields)
+
+
+def _transaction_type(service: VasType) -> str:
+    match service:
+        case VasType.UTILITY:
+            return "Purchase"
+        case VasType.BILL_PAYMENT | VasType.AIRTIME | VasType.DATA | VasType.VOUCHER:
+            return "Payment"
+        case _:
+            assert_never(service)
 
 
 def written(
@@ -119,6 +129,8 @@ def formed(content: bytes, form: Form) -> bytes:
             return b"".join(b"\xef\xbb\xbf" + line + b"\n" for line in (first, *details, last))
         case Form.CR_ALONE:
             return b"".join(line + b"\r" for line in (first, *details, last))
+        case _:
+            assert_never(form)
 
 
 def line_text(line: Line) -> str:
@@ -145,26 +157,20 @@ def _planted(line: Line, plant: Plant) -> tuple[Line, ...]:
             return line, line._replace(transaction_id=other_id)
         case Plant.REVERSED:
             return line, line._replace(amount=str(-line.cents))
-        case _:
-            return (line._replace(**_changes(line, plant, other_id)),)
-
-
-def _changes(line: Line, plant: Plant, other_id: str) -> dict[str, str]:
-    match plant:
         case Plant.AMOUNT:
-            return {"amount": str(line.cents + 1)}
+            return (line._replace(amount=str(line.cents + 1)),)
         case Plant.RECIPIENT:
             last = (int(line.recipient[-1:] or "0") + 1) % 10
-            return {Line._fields[RECIPIENT_FIELD[line.vas_type]]: f"{line.recipient[:-1]}{last}"}
+            return (line._replace(**{Line._fields[RECIPIENT_FIELD[line.vas_type]]: f"{line.recipient[:-1]}{last}"}),)
         case Plant.BINNED:
-            return {"status": BINNED}
+            return (line._replace(status=BINNED),)
         case Plant.UNKNOWN_STATUS:
-            return {"status": "Pending"}
+            return (line._replace(status="Pending"),)
         case Plant.OTHER_MERCHANT_ID:
-            return {"merchant_id": other_id}
+            return (line._replace(merchant_id=other_id),)
         case Plant.NO_MERCHANT_ID:
-            return {"merchant_id": ""}
+            return (line._replace(merchant_id=""),)
         case Plant.SUPPLIER_ID_TWICE:
-            return {"merchant_id": line.transaction_id}
+            return (line._replace(merchant_id=line.transaction_id),)
         case _:
-            raise ValueError(f"{plant} adds or removes lines")
+            assert_never(plant)

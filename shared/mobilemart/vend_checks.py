@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, assert_never
 
-from shared.domain.vas import Order, VasType
+from shared.domain.vas import WITHOUT_RECIPIENT, Order
 from shared.lib.value import Value
 from shared.mobilemart.json_fields import number, text
 from shared.mobilemart.recipients import names_another
@@ -137,7 +137,7 @@ def statement_of(said: Mapping[str, object], order: Order, request_id: str | Non
     """
     said_so: set[Says] = set()
     has_error = other_request = other_recipient = strange = named = False
-    own, is_known = _own(order), order.recipient is not None or order.pinned or order.vas_type is VasType.VOUCHER
+    own, is_known = _own(order), order.recipient is not None or order.pinned or order.vas_type in WITHOUT_RECIPIENT
     for role, within, value in _statements(said):
         if role is _Role.ERROR:
             has_error = has_error or not says_no_error(value)
@@ -226,13 +226,18 @@ def _beneath(name: str, role: _Role | None, within: _Within) -> _Within:
 
 
 def _status(role: _Role, value: object) -> Says | None:
+    """The status that a member says; `None` where it says none, or names somebody."""
     match role:
         case _Role.GOOD | _Role.BAD:
             return flag_says(value, good=role is _Role.GOOD)
         case _Role.REMARK:
             return remark_says(value)
-        case _:
+        case _Role.STATUS | _Role.CODE:
             return status_says(value, is_code=role is _Role.CODE)
+        case _Role.ERROR | _Role.REQUEST | _Role.METER | _Role.ACCOUNT | _Role.MOBILE | _Role.ANYBODY:
+            return None
+        case _:
+            assert_never(role)
 
 
 def _own(order: Order) -> frozenset[_Role]:

@@ -6,7 +6,7 @@ Amounts are integer cents. Nothing is converted: `"100"`, `100.0` and `true` are
 import os
 import re
 from collections.abc import Mapping
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, NamedTuple, TypeVar, assert_never
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 from pydantic.alias_generators import to_camel
@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from shared.domain.identifiers import Caller, fingerprint
 from shared.domain.money import Money
-from shared.domain.vas import ACCOUNT_NUMBER, METER_NUMBER, MOBILE_NUMBER, PREVENDED, Order, VasType, msisdn
+from shared.domain.vas import ACCOUNT_NUMBER, MAY_BE_PINNED, METER_NUMBER, MOBILE_NUMBER, PREVENDED, Order, VasType, msisdn
 from shared.lib.value import Value
 from shared.schemas.problems import Fault, Problem
 from shared.vending.purchasing import PurchaseRequest
@@ -173,17 +173,30 @@ class VoucherPurchase(VoucherOrder, _Purchase):
 
 DirectPurchase = MeterPurchase | AccountPurchase | MobilePurchase | PinnedPurchase | VoucherPurchase
 
-PREVENDS: Final[Mapping[VasType, type[MeterOrder | AccountOrder]]] = {
-    VasType.UTILITY: MeterOrder,
-    VasType.BILL_PAYMENT: AccountOrder,
-}
-PURCHASES: Final[Mapping[VasType, tuple[type[DirectPurchase | PrevendPurchase], ...]]] = {
-    VasType.UTILITY: (MeterPurchase, PrevendPurchase),
-    VasType.BILL_PAYMENT: (AccountPurchase, PrevendPurchase),
-    VasType.AIRTIME: (MobilePurchase, PinnedPurchase),
-    VasType.DATA: (MobilePurchase, PinnedPurchase),
-    VasType.VOUCHER: (VoucherPurchase,),
-}
+
+class _Forms(NamedTuple):
+    """The bodies that a service takes: of its prevend, where it has one, and of its purchases."""
+
+    prevend: type[MeterOrder | AccountOrder] | None
+    purchases: tuple[type[DirectPurchase | PrevendPurchase], ...]
+
+
+def _forms(vas_type: VasType) -> _Forms:
+    match vas_type:
+        case VasType.UTILITY:
+            return _Forms(MeterOrder, (MeterPurchase, PrevendPurchase))
+        case VasType.BILL_PAYMENT:
+            return _Forms(AccountOrder, (AccountPurchase, PrevendPurchase))
+        case VasType.AIRTIME | VasType.DATA:
+            return _Forms(None, (MobilePurchase, PinnedPurchase))
+        case VasType.VOUCHER:
+            return _Forms(None, (VoucherPurchase,))
+        case _:
+            assert_never(vas_type)
+
+
+PREVENDS: Final = {vas_type: form for vas_type in VasType if (form := _forms(vas_type).prevend) is not None}
+PURCHASES: Final = {vas_type: _forms(vas_type).purchases for vas_type in VasType}
 
 
 def prevend_order(vas_type: VasType, body: Mapping[str, object], limits: Limits) -> Order:
@@ -231,7 +244,7 @@ def _purchase_model(vas_type: VasType, body: Mapping[str, object]) -> type[Direc
     """The one shape that the body means to have: what does not belong to it is then a field at fault."""
     if vas_type in PREVENDED and "prevendId" in body:
         return PrevendPurchase
-    if vas_type in {VasType.AIRTIME, VasType.DATA} and "pinned" in body:
+    if vas_type in MAY_BE_PINNED and "pinned" in body:
         return PinnedPurchase
     return PURCHASES[vas_type][0]
 

@@ -7,7 +7,7 @@ This is the only place where silence counts, and each condition closes one way i
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, assert_never
 
 from shared.domain.clock import BUSINESS_TIME
 from shared.domain.transaction import State
@@ -137,6 +137,17 @@ def _may_hide(known: Known, matching: Matching, day: date) -> bool:
     """Whether a file holds an unexplained line that could be this sale's. What a bill's fee may add is not known in advance."""
     unexplained = matching.unexplained.get(day, set())
     service = known.sale.vas_type
-    if service is VasType.BILL_PAYMENT and matching.readings.fee_is_on_top:
+    if matching.readings.fee_is_on_top and _may_add_fee(service):
         return any(other is service for other, _ in unexplained)
     return (service, known.cents) in unexplained
+
+
+def _may_add_fee(service: VasType) -> bool:
+    """Whether the supplier may bill a fee on top of the amount of such a sale."""
+    match service:
+        case VasType.BILL_PAYMENT:
+            return True
+        case VasType.UTILITY | VasType.AIRTIME | VasType.DATA | VasType.VOUCHER:
+            return False
+        case _:
+            assert_never(service)

@@ -16,7 +16,7 @@ from shared.domain.sts_tokens import SIMULATED_PREFIX, StsToken, TokenKind, toke
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import REVEALED, HistoryEntry, State, Transaction, after, noted
 from shared.domain.unread import Unread
-from shared.domain.vas import Mode, Order, VasType
+from shared.domain.vas import BRINGS_STS_TOKENS, Mode, Order, VasType
 from shared.lib import logs
 from shared.lib.times import rfc3339
 from shared.lib.value import Value
@@ -225,7 +225,7 @@ def _delivered(sale: Transaction, receipt: Receipt, written: tuple[str, ...] | N
         return structs.replace(receipt, tokens_due=TokensDue.PENDING if brings_token(sale.order) else TokensDue.NONE)
     if not written:
         return structs.replace(receipt, tokens_due=TokensDue.NONE)
-    if sale.order.vas_type is VasType.UTILITY:
+    if sale.order.vas_type in BRINGS_STS_TOKENS:
         return structs.replace(receipt, tokens=_tokens(written, sale.mode), tokens_due=TokensDue.DELIVERED)
     return structs.replace(receipt, pin=_pin(written, sale.order), tokens_due=TokensDue.DELIVERED)
 
