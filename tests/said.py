@@ -4,7 +4,8 @@ import ast
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parents[1]
+from tests.root import ROOT
+
 LEVELS: Final = ("info", "warning", "error", "critical")
 
 

@@ -1,6 +1,6 @@
 """Identifiers that are computed: the same input names the same sale on every instance, for ever.
 
-Golden vectors in `tests/unit/test_identifiers.py` never change: a different hash would make a repeat a second sale.
+Golden vectors in `tests/unit/domain/test_identifiers.py` never change: a different hash would make a repeat a second sale.
 """
 
 import hashlib

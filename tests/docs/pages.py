@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from tests.root import ROOT
 
 _FENCE: Final = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 _HEADING: Final = re.compile(r"^(#{1,6}) (.+)$", re.MULTILINE)

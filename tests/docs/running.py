@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.docs.pages import ROOT
 from tests.emulators import free_port
+from tests.root import ROOT
 
 START_SECONDS: Final = 30.0
 

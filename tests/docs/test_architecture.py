@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from shared.domain.transaction import NEXT, State
-from tests.docs.pages import ROOT, Page, quoted, rows
+from tests.docs.pages import Page, quoted, rows
+from tests.root import ROOT
 
 PAGE = Page.read("docs/architecture.md")
 ROOMS = PAGE.headings_below("The house")

@@ -25,9 +25,9 @@ from shared.config import PRODUCTION_URL
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, Behaviour, Effect, Fault, Leg, MemoryLedger, Simulator
 from shared.mobilemart.simulator.response_bodies import CONSUMER
 from tests.first_day.conftest import Ran, Run
+from tests.root import ROOT
 from tests.stand_ins.secret_manager import secret_manager
 
-ROOT = Path(__file__).resolve().parents[2]
 METER = "12345678901"
 SAVED = Path("probed")
 BUY = ("--meter", METER, "--buy", "R20.00", "--save", SAVED)

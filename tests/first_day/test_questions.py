@@ -4,15 +4,14 @@ import ast
 import importlib
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 
 from local import smoke
 from local.probe import __main__ as probe
 from local.probe.questions import CONFIG, QUESTIONS, Question
+from tests.root import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "supplier-questions.md").read_text()
 NAMES = [question.name for question in QUESTIONS]
 PARTS = ("Held by: ", "Find out: ", "Then: ")

@@ -16,9 +16,9 @@ import pytest
 
 from tests.emulators import free_port
 from tests.first_day.conftest import Run
+from tests.root import ROOT
 from tests.stand_ins.switch_on_a_socket import Asked, Behave, Switch, http, in_turn, is_silent, resets, says, says_and_closes
 
-ROOT = Path(__file__).resolve().parents[2]
 METER = "12345678901"
 RECEIPT = {
     "tokensDue": "delivered",

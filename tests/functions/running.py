@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 
 from tests.emulators import free_port
+from tests.root import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
 SIMULATED = {"ENVIRONMENT": "local", "MOBILEMART_LIVE_INTEGRATION": "false"}

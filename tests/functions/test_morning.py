@@ -18,7 +18,7 @@ from shared.domain.clock import business_day
 from shared.mobilemart.simulator.settlement import day_file
 from tests.days import long_today
 from tests.emulators import free_port
-from tests.functions.running import ROOT
+from tests.root import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from pydantic import TypeAdapter
 
 from shared.schemas.problems import KINDS
 from shared.web.problem_pages import ExplainedBody, ExplainedListBody
-from tests.functions.running import ROOT, SIMULATED
+from tests.functions.running import SIMULATED
 from tests.functions.wallet import METER, new_key, problem
+from tests.root import ROOT
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 

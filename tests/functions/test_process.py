@@ -20,8 +20,9 @@ from shared.domain.transaction import State, Transaction
 from shared.domain.vas import Mode
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, Behaviour, MemoryLedger, Simulator
 from shared.store.sqlite import SqliteStore
-from tests.functions.running import ROOT, SIMULATED, STOP_SECONDS, Function, client_of, running, started
+from tests.functions.running import SIMULATED, STOP_SECONDS, Function, client_of, running, started
 from tests.functions.wallet import AIRTIME, METER, new_key, problem, sale
+from tests.root import ROOT
 from tests.stand_ins.secret_manager import secret_manager
 from tests.stand_ins.topic import Topic
 

@@ -9,7 +9,6 @@ import logging
 import random
 import sys
 from hashlib import sha256
-from pathlib import Path
 from typing import Final
 
 import atheris
@@ -23,8 +22,9 @@ with atheris.instrument_imports(
 
 from tests.hostile import files, promises, seeds
 from tests.hostile.answer import HEAD_BYTES, HostileAnswer
+from tests.root import ROOT
 
-FOLDER: Final = Path(__file__).resolve().parents[2] / "build" / "fuzz"
+FOLDER: Final = ROOT / "build" / "fuzz"
 LONGEST: Final = 4096
 
 

@@ -21,7 +21,8 @@ from schemathesis import GenerationMode
 
 from tests.deployed.issuer import Issuer, issuing
 from tests.emulators import free_port
-from tests.functions.running import ROOT, SIMULATED
+from tests.functions.running import SIMULATED
+from tests.root import ROOT
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "4"))  # of each operation, beside those that cover each of its constraints
 NO_FRACTION = "must be a whole number, without quotes or a fraction"  # to JSON Schema, 1.0 is one

@@ -13,7 +13,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.infra.conftest import Planned
-from tests.infra.workspace import ENVIRONMENTS, ROOT
+from tests.infra.workspace import ENVIRONMENTS
+from tests.root import ROOT
 
 FILES: Final = ("cloudbuild.yaml", "cloudbuild.apply.yaml")
 FILLED: Final = {"BUILD_ID", "COMMIT_SHA", "LOCATION", "PROJECT_ID"}  # by Cloud Build, where a trigger starts it

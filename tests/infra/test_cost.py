@@ -15,7 +15,8 @@ import pytest
 from shared.domain.transaction import SHARDS
 from shared.vending.circuit_breaker import KNOWN_FOR
 from tests.infra.plan import Plan
-from tests.infra.workspace import EXAMPLE, ROOT
+from tests.infra.workspace import EXAMPLE
+from tests.root import ROOT
 
 PAGE: Final = ROOT / "docs" / "cost.md"
 MONTH_SECONDS: Final = 30 * 86_400

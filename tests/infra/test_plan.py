@@ -21,7 +21,8 @@ from tests.infra import inventory, policies, queries
 from tests.infra.conftest import NewWorkspace, Planned
 from tests.infra.indexes import uncovered
 from tests.infra.plan import Plan
-from tests.infra.workspace import CONFIGURATION, ENVIRONMENTS, ROOT, TerraformRefused, Workspace
+from tests.infra.workspace import CONFIGURATION, ENVIRONMENTS, TerraformRefused, Workspace
+from tests.root import ROOT
 
 FUNCTIONS: Final = ("prevend", "purchase", "reconcile")
 TWO_WALLETS: Final = (

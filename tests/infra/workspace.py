@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent.parent
+from tests.root import ROOT
+
 CONFIGURATION: Final = ROOT / "infra" / "terraform"
 ENVIRONMENTS: Final = ("uat", "staging", "production")
 NO_DIGEST: Final = "0" * 64

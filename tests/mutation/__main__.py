@@ -14,7 +14,8 @@ from typing import Final
 import pytest
 
 from tests.mutation import anew, lines, trials
-from tests.mutation.mutants import ROOT, Mutant, mutants_of
+from tests.mutation.mutants import Mutant, mutants_of
+from tests.root import ROOT
 
 GOAL: Final = 0.97
 EQUIVALENTS: Final = Path(__file__).with_name("equivalents.toml")

@@ -23,7 +23,8 @@ from typing import Any, Final
 
 import pytest
 
-from tests.mutation.mutants import ROOT, mutants_of
+from tests.mutation.mutants import mutants_of
+from tests.root import ROOT
 
 OURS: Final = ("shared", "tests", "local", "functions", "bench", "conftest", "__main__")
 COLLECTING: Final = 120  # seconds: a mistake that is made as a module is imported may never end
@@ -80,7 +81,8 @@ class Answering(socketserver.StreamRequestHandler):
 
         files = list(dict.fromkeys(name.partition("::")[0] for name in names if name != trials.HISTORIES))
         with suppress(BaseException):  # what cannot be imported says nothing
-            pytest.main([*trials.OPTIONS, *IMPORTED_BEFORE, *(files or ["tests/unit/test_money.py"])], plugins=[trials.Session(then)])
+            chosen = files or ["tests/unit/domain/test_money.py"]
+            pytest.main([*trials.OPTIONS, *IMPORTED_BEFORE, *chosen], plugins=[trials.Session(then)])
 
     def _say(self, what: str | None) -> None:
         self.wfile.write(json.dumps(what).encode() + b"\n")

@@ -15,7 +15,7 @@ from starlette.routing import Mount
 from shared import bootstrap
 from shared.config import Function, load
 from shared.lib import logs
-from tests.mutation.mutants import ROOT
+from tests.root import ROOT
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it would rather have another library beneath it

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, Final
 
-from tests.mutation.mutants import ROOT
+from tests.root import ROOT
 
 SHARED: Final = str(ROOT / "shared")
 KEPT: Final = ROOT / "build" / "mutation-lines.json"

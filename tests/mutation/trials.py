@@ -24,13 +24,14 @@ from _pytest.runner import runtestprotocol
 
 from tests.mutation.anew import asked
 from tests.mutation.lines import AS_IMPORTED, Covered, caches_of_the_product, functions_of_the_product, listening, within
-from tests.mutation.mutants import ROOT, Mutant
+from tests.mutation.mutants import Mutant
+from tests.root import ROOT
 
 HISTORIES: Final = "simulated histories"
 SEEDS: Final = range(1, 401)
 TESTS: Final = ("tests/unit", "tests/contract", "tests/functions", "tests/hostile/test_answers.py", "tests/simulation/test_exhaustive.py")
 LEFT_OUT: Final = (  # processes of their own, emulators, or no net of the core and slow
-    *("unit/test_overheard.py", "unit/test_simulator_socket.py", "functions/test_archives.py", "functions/test_callers.py"),
+    *("unit/house/test_overheard.py", "unit/local/test_supplier.py", "functions/test_archives.py", "functions/test_callers.py"),
     *("functions/test_morning.py", "functions/test_problem_pages.py", "functions/test_process.py", "functions/test_settling_day.py"),
     *("behind_the_proxy", "the_brake_stops_purchase_within_its_cache_time"),
 )

@@ -17,7 +17,7 @@ import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
 from tests.emulators import free_port
-from tests.functions.running import ROOT
+from tests.root import ROOT
 
 EXCHANGE_SECONDS = 1  # instead of 60: what the supplier answers too late is known to be late sooner
 PATIENCE_MS = 20_000

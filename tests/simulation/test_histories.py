@@ -3,15 +3,14 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.root import ROOT
 from tests.simulation import coverage
 from tests.simulation.runner import Summary, replay, run_everywhere, run_seeds
 
 HISTORIES = 5_000
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

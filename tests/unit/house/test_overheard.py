@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.overheard import Ear
+from tests.root import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 TOKEN, PIN, METER, ACCOUNT, MOBILE = "00000000000012345678", "0000000012345678", "12345678901", "135609708", "27821234567"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ3YWxsZXQifQ.c2ln"
 

@@ -12,7 +12,8 @@ import pytest
 
 from tests.mutation import trials
 from tests.mutation.__main__ import core, equivalents
-from tests.mutation.mutants import ROOT, mutants_in, mutants_of
+from tests.mutation.mutants import mutants_in, mutants_of
+from tests.root import ROOT
 
 KINDS = {
     "a < b": {"a <= b", "a >= b"},

@@ -11,7 +11,7 @@ from shared.mobilemart.settlement_writer import line_text
 from shared.settlement.settled_day import Proof, Sign
 from tests.archive import Archive, bill
 from tests.stepping import START, electricity, run
-from tests.unit.test_settlement import closed
+from tests.unit.settlement.test_comparison import closed
 
 MORNING = datetime(2026, 5, 2, 4, tzinfo=UTC)
 DAY = date(2026, 5, 1)

@@ -10,7 +10,7 @@ import pytest
 from shared.settlement import file_sources
 from shared.settlement.file_selection import FilesUnavailable, FileUnreadable, NotTaken
 from shared.settlement.file_sources import HEAD_BYTES, files_in
-from tests.unit.test_settlement_folders import DAY, NAME, OTHER, of
+from tests.unit.settlement.test_file_sources import DAY, NAME, OTHER, of
 
 # Gzip
 
@@ -44,11 +44,11 @@ def test_a_gzip_may_have_members_and_zeros_behind_it(tmp_path, behind):
 @pytest.mark.parametrize(
     ("body", "cause"),
     [
-        (gzip.compress(of(DAY))[:-1], "its gzip is cut off"),
-        (gzip.compress(of(DAY)) + gzip.compress(of(DAY))[:-8], "its gzip is cut off"),
-        (gzip.compress(of(DAY))[:-9] + b"\xff" + gzip.compress(of(DAY))[-8:], "its gzip is broken"),
-        (gzip.compress(of(DAY)) + zlib.compress(of(DAY)), "its gzip is broken"),
-        (gzip.compress(of(DAY)) + b"text", "its gzip is broken"),
+        (gzip.compress(of(DAY), mtime=0)[:-1], "its gzip is cut off"),
+        (gzip.compress(of(DAY), mtime=0) + gzip.compress(of(DAY), mtime=0)[:-8], "its gzip is cut off"),
+        (gzip.compress(of(DAY), mtime=0)[:-9] + b"\xff" + gzip.compress(of(DAY), mtime=0)[-8:], "its gzip is broken"),
+        (gzip.compress(of(DAY), mtime=0) + zlib.compress(of(DAY)), "its gzip is broken"),
+        (gzip.compress(of(DAY), mtime=0) + b"text", "its gzip is broken"),
         (b"\x1f\x8b", "its gzip is cut off"),
     ],
 )

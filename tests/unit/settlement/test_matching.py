@@ -11,7 +11,22 @@ from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import FileRefused, SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.matching import DayView, Filed, Judged, MerchantId, Readings, Verdict, goes_to, match
-from tests.unit.test_settlement import BEFORE, DAY, GUID, METER, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, doubtful, line, sale
+from tests.unit.settlement.test_comparison import (
+    BEFORE,
+    DAY,
+    GUID,
+    METER,
+    NEXT,
+    NOON,
+    ONE_DAY,
+    OTHER_METER,
+    TODAY,
+    A,
+    B,
+    doubtful,
+    line,
+    sale,
+)
 
 AFTER = NEXT + ONE_DAY
 REJECTED = doubtful("r", state=State.REJECTED)

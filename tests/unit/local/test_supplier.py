@@ -6,16 +6,14 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import pytest
 
 from local.supplier import Supplier, serving
 from shared.mobilemart.simulator import PLAIN, SCENARIOS, Behaviour, Effect, Fault, MemoryLedger, Scenario, Service, Simulator
+from tests.root import ROOT
 from tests.stand_ins.merchant import Merchant
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 def named(name: str) -> Scenario:
@@ -118,7 +116,7 @@ def test_it_runs_as_a_command_that_can_play_a_live_switch() -> None:
 def _running(*options: str) -> Iterator[str]:
     """The command, once it serves, and its address."""
     command = [sys.executable, "-m", "local.supplier", *options]
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             yield process.stdout.readline().split()[-1]

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from shared.ports.documents import Paper, PaperKind
 from shared.retention import run as retention_run
-from tests.unit.test_retaining import SOLD_AT, clock, day_paper, keeper, run, sold, store  # noqa: F401 -- fixtures
+from tests.unit.retention.test_run import SOLD_AT, clock, day_paper, keeper, run, sold, store  # noqa: F401 -- fixtures
 
 DAY = "2024-03-01"
 ONE = timedelta(days=1)

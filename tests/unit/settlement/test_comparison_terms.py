@@ -15,7 +15,7 @@ from shared.settlement.comparison import OPEN_STATES, around, compare, files_nee
 from shared.settlement.matching import Filed, Readings
 from shared.settlement.settled_day import Carried, Healed, NotReadable, Proof, Sign, Status, StillOpen, TokenToRecover
 from shared.settlement.withdrawn_lines import Past
-from tests.unit.test_settlement import (
+from tests.unit.settlement.test_comparison import (
     BEFORE,
     CONTROLS,
     DAY,

@@ -16,7 +16,7 @@ from shared.settlement.discrepancies import SEVERITY, Differences
 from shared.settlement.matching import DayView, Filed, Readings, match
 from shared.settlement.settled_day import Kind, Severity
 from shared.settlement.withdrawn_lines import Past
-from tests.unit.test_settlement import BEFORE, DAY, GUID, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, doubtful, line, sale
+from tests.unit.settlement.test_comparison import BEFORE, DAY, GUID, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, doubtful, line, sale
 
 MINUTE = timedelta(minutes=1)
 

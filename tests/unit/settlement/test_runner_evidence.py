@@ -19,8 +19,8 @@ from shared.settlement.runner import NoBusinessDay, RefusedDay, _check, _Evidenc
 from tests.archive import Archive, bill
 from tests.sales import in_doubt, rejected, vended
 from tests.stepping import START, run
-from tests.unit.test_settling import DAY, LATER, LOST, MORNING, NEXT, days_begun, listed, only, sell, settle, spoil, world_at
-from tests.unit.test_whole_files import Two
+from tests.unit.settlement.test_runner import DAY, LATER, LOST, MORNING, NEXT, days_begun, listed, only, sell, settle, spoil, world_at
+from tests.unit.settlement.test_runner_incomplete_files import Two
 
 ONE_DAY = timedelta(days=1)
 REFUSED = Rejected(Reason.METER_UNKNOWN, "1011")

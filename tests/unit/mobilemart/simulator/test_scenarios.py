@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -31,13 +30,14 @@ from shared.mobilemart.simulator import (
 )
 from shared.mobilemart.simulator.deliverables import TARIFF, TokenShape, steps, units
 from shared.mobilemart.simulator.faults import IDLE
+from tests.root import ROOT
 from tests.stand_ins.merchant import Merchant, abandoned, exactly
 
 NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
 LONGEST_DEADLINE_SECONDS = 60.0
 NEVER_ANSWERED = ("silent", "vends-late")
 NO_PROOF = (1003, 1099)
-DOCUMENTATION = Path(__file__).parents[2] / "docs" / "simulated-mode.md"
+DOCUMENTATION = ROOT / "docs" / "simulated-mode.md"
 
 
 def _played(*, vended_only: bool = False) -> list[Any]:

@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.root import ROOT
 
 
 def made(venv: Path, **choice: str) -> subprocess.CompletedProcess[str]:

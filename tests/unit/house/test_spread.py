@@ -3,20 +3,18 @@
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests import emulators, spread
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.root import ROOT
 
 
 @pytest.mark.parametrize(
     ("nodeid", "expected"),
     [
         ("tests/deployed/test_logs.py::test_no_log", "tests/deployed"),
-        ("tests/unit/test_money.py::test_sum[a/b]", "tests/unit/test_money.py"),
+        ("tests/unit/domain/test_money.py::test_sum[a/b]", "tests/unit/domain/test_money.py"),
     ],
 )
 def test_what_shares_much_is_handed_out_as_a_whole_and_the_rest_by_its_files(nodeid: str, expected: str) -> None:

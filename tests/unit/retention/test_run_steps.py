@@ -15,7 +15,7 @@ from shared.settlement.repository import progress_id
 from shared.vending.contradictions import discrepancies
 from tests.contract.test_store import sale
 from tests.newer import put_back
-from tests.unit.test_retaining import (  # noqa: F401 -- fixtures
+from tests.unit.retention.test_run import (  # noqa: F401 -- fixtures
     ANSWER,
     MODE,
     SOLD_AT,

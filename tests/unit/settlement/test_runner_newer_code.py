@@ -19,7 +19,7 @@ from shared.web.report_csv import csv_of
 from shared.web.report_html import html_of
 from tests.newer import FIELD, POINTS, WORD
 from tests.stepping import one_by_one, run
-from tests.unit.test_settling import DAY, LATER, LOST, MORNING, NEXT, balanced, bill, sell, settle, world_at
+from tests.unit.settlement.test_runner import DAY, LATER, LOST, MORNING, NEXT, balanced, bill, sell, settle, world_at
 
 SETTLEMENTS, DISCREPANCIES = PaperKind.SETTLEMENTS, PaperKind.DISCREPANCIES
 DAY_ID, RUN_ID = f"live-{DAY}", f"live-{DAY}-run"

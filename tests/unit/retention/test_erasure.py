@@ -18,7 +18,7 @@ from shared.retention.rules import Hold, tombstone_of
 from shared.schemas.problems import Problem
 from shared.web.erasures import erasures, retention
 from tests.contract.test_store import METER, sale
-from tests.unit.test_retaining import (  # noqa: F401 -- fixtures
+from tests.unit.retention.test_run import (  # noqa: F401 -- fixtures
     SOLD_AT,
     clock,
     day_paper,
@@ -27,7 +27,7 @@ from tests.unit.test_retaining import (  # noqa: F401 -- fixtures
     sold,
     store,
 )
-from tests.unit.test_retaining_steps import asked as asked_of
+from tests.unit.retention.test_run_steps import asked as asked_of
 
 REASON = "The customer asked, ticket 4711; 12345678901."
 MASKED = "The customer asked, ticket 4711; *8901."
