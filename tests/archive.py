@@ -17,7 +17,7 @@ from shared.ports.transactions import LookupBy
 from shared.settlement.file_selection import Answered, Choice, FilesUnavailable, FileUnreadable, Found, Reading, StoredFile, read
 from shared.settlement.matching import Readings
 from shared.settlement.runner import Settling
-from tests.stepping import World, boundary, one_by_one
+from tests.step_driver import World, boundary, one_by_one
 
 
 @dataclass

@@ -12,7 +12,7 @@ from shared.schemas.problems import Fault
 from shared.settlement.discrepancies import SEVERITY
 from shared.settlement.settled_day import Kind, Status
 from tests.docs.pages import Page, quoted, rows
-from tests.said import said
+from tests.log_calls import log_calls
 
 RUNBOOK = Page.read("docs/operations.md")
 FOR_A_PERSON = {EventName.NEEDS_REVIEW, EventName.CONTRADICTED}
@@ -38,7 +38,7 @@ def asked():
 
 
 def messages(*levels):
-    return {message for level, message in said("shared", "functions", "local") if level in levels}
+    return {message for level, message in log_calls("shared", "functions", "local") if level in levels}
 
 
 def test_every_error_of_the_log_has_its_section():

@@ -6,7 +6,7 @@ from typing import Final
 from shared.vending.sweep import Swept
 from tests.docs.pages import Page, slug
 from tests.infra.conftest import Planned
-from tests.said import said
+from tests.log_calls import log_calls
 
 LISTENED_FOR: Final = re.compile(r'jsonPayload\.message="([^"]+)"')
 EXTRACTED: Final = re.compile(r"EXTRACT\(jsonPayload\.(\w+)\)")
@@ -14,7 +14,7 @@ EXTRACTED: Final = re.compile(r"EXTRACT\(jsonPayload\.(\w+)\)")
 
 def test_every_alert_listens_for_what_the_code_says(planned: Planned) -> None:
     heard = {message for metric in planned("production").of("logging_metric") for message in LISTENED_FOR.findall(metric["filter"])}
-    assert heard - {message for _, message in said("shared", "functions")} == set()
+    assert heard - {message for _, message in log_calls("shared", "functions")} == set()
 
 
 def test_what_is_measured_is_a_field_of_its_line(planned: Planned) -> None:
@@ -27,7 +27,7 @@ def test_what_is_measured_is_a_field_of_its_line(planned: Planned) -> None:
 
 def test_what_the_code_calls_critical_has_an_alert(planned: Planned) -> None:
     heard = {message for metric in planned("production").of("logging_metric") for message in LISTENED_FOR.findall(metric["filter"])}
-    assert {message for level, message in said("shared", "functions") if level == "critical"} - heard == set()
+    assert {message for level, message in log_calls("shared", "functions") if level == "critical"} - heard == set()
 
 
 def test_what_the_platform_turns_away_is_counted_where_it_counts_it(planned: Planned) -> None:

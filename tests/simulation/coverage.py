@@ -5,7 +5,12 @@ from typing import Final
 from shared.domain.transaction import EventName
 from shared.domain.vas import VasType
 from tests.simulation import client, files, store, switch, topic
-from tests.simulation.character import (
+from tests.simulation.evidence import AGED
+from tests.simulation.faults import Call
+from tests.simulation.newer_code import WAYS
+from tests.simulation.rng import CLOCKS
+from tests.simulation.runner import Summary
+from tests.simulation.supplier_profile import (
     CONTRARY,
     NOT_SOLD,
     REPEATS,
@@ -16,11 +21,6 @@ from tests.simulation.character import (
     TROUBLES_OF_REPRINT,
     UNCERTAIN,
 )
-from tests.simulation.dice import CLOCKS
-from tests.simulation.evidence import AGED
-from tests.simulation.faults import Call
-from tests.simulation.newer_code import WAYS
-from tests.simulation.runner import Summary
 
 BREACHES: Final = (
     "frozen between clock and wire",

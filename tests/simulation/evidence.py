@@ -204,7 +204,7 @@ def _hole_in_a_day(world: "World", sale: Transaction, day: date) -> str | None:
     for row in rows:
         is_second = len(world.switch.by_request.get(row[OUR_ID].lower(), ())) > 1 and row[THEIR_ID].lower() not in held
         names_a_sale = row[OUR_ID].lower() in world.sale_of or row[THEIR_ID].lower() in held or row[OUR_ID].lower() in held
-        may_be_more = world.character.fee_is_on_top and sale.order.vas_type is VasType.BILL_PAYMENT  # by a fee that nobody knows before
+        may_be_more = world.profile.fee_is_on_top and sale.order.vas_type is VasType.BILL_PAYMENT  # by a fee that nobody knows before
         is_alike = may_be_more or int(row[11]) == sale.order.amount.cents
         if FILE_VAS_TYPES[row[1]] is sale.order.vas_type and is_alike and (is_second or not names_a_sale):
             return f"the file of {day} has a line that may be its own"

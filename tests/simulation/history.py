@@ -13,10 +13,10 @@ from shared.mobilemart.settlement_file import Line
 from shared.ports.transactions import MOST_ALIKE
 from tests.simulation import invariants, operators, years
 from tests.simulation.callers import Purse, Shopper, look_up
-from tests.simulation.character import NOT_ANSWERED, Character
-from tests.simulation.dice import Dice
 from tests.simulation.files import line_that_bills_nothing, lines_of, of_nobody
 from tests.simulation.goods import IMPOSSIBLE, WANTS, Want
+from tests.simulation.rng import SeededChance
+from tests.simulation.supplier_profile import NOT_ANSWERED, SupplierProfile
 from tests.simulation.trace import Trace
 from tests.simulation.world import ENOUGH, ONE_DAY, PERSONS_TURN, World
 
@@ -47,16 +47,16 @@ class History(World):
 
     def __init__(self, seed: int, trace: Trace | None = None) -> None:
         rng = Random(seed)
-        character = Character(rng)
-        dice = Dice(rng, breaks=character.breaks)
-        steps = dice.clocks == "the wall clock steps"
-        super().__init__(rng, dice, character, STARTS[dice.pick(BY_DAY if steps else len(STARTS))], trace)
-        self.seed, self.dice = seed, dice
+        profile = SupplierProfile(rng)
+        chance = SeededChance(rng, breaks=profile.breaks)
+        steps = chance.clocks == "the wall clock steps"
+        super().__init__(rng, chance, profile, STARTS[chance.pick(BY_DAY if steps else len(STARTS))], trace)
+        self.seed, self.seeded_chance = seed, chance
         self.newer_code.rng.seed(f"newer code {seed}")  # its own: it draws nothing that others would have drawn
-        self.saw(f"clocks: {dice.clocks}")
+        self.saw(f"clocks: {chance.clocks}")
         self.clock.may_step = steps
-        self.clock.may_stop = dice.clocks == "the monotonic clock stops"
-        self.is_long = dice.pick(LONG_ARE_ONE_IN) == 0
+        self.clock.may_stop = chance.clocks == "the monotonic clock stops"
+        self.is_long = chance.pick(LONG_ARE_ONE_IN) == 0
         self.began = self.clock.now
         self.is_after_midnight = business_day(self.clock.now - NEAR) < self.first_day
 
@@ -70,7 +70,7 @@ class History(World):
             self._days_pass_badly()
 
     def aftermath(self) -> None:
-        if self.dice.clocks == "the wall clock steps":
+        if self.seeded_chance.clocks == "the wall clock steps":
             self._the_clock_steps_back_inside_an_exchange()
         trade = self._trade()
         if trade != "none":
@@ -114,7 +114,7 @@ class History(World):
 
     def _trade(self) -> str:
         """Whether others buy beside what is in doubt, so that the files have enough in them; or nobody does any more, for two days."""
-        if self.pick(60 if self.character.reprint == "by our id" else 2 if self.is_after_midnight else 5):
+        if self.pick(60 if self.profile.reprint == "by our id" else 2 if self.is_after_midnight else 5):
             return "none"
         return "on" if self.is_after_midnight or self.pick(3) else "quiet"
 
@@ -122,9 +122,9 @@ class History(World):
         """And is put right, while sweeps come: what was asked for a moment ago must not look old."""
         service = sorted(REPRINTED)[self.pick(len(REPRINTED))]
         self._others_buy(1, service)  # so that there is a control
-        self.character.will(NOT_ANSWERED[self.pick(len(NOT_ANSWERED))])
+        self.profile.will(NOT_ANSWERED[self.pick(len(NOT_ANSWERED))])
         self.clock.may_step = True
-        self.dice.will_step(AT_A_STEP[self.pick(len(AT_A_STEP))])
+        self.seeded_chance.will_step(AT_A_STEP[self.pick(len(AT_A_STEP))])
         self._others_buy(1, service)
         self.clock.calm_down()
         for _ in range(4):
@@ -135,13 +135,13 @@ class History(World):
         """Neither now nor later, once all else is calm."""
         if self.is_after_midnight:  # and no longer near it
             self.clock.now = max(self.clock.now, self.began + NEAR)
-        self.character.will(NOT_ANSWERED[self.pick(len(NOT_ANSWERED))])
-        self._others_buy(1, VasType.BILL_PAYMENT if self.character.fee_is_on_top and self.pick(3) == 0 else None)
+        self.profile.will(NOT_ANSWERED[self.pick(len(NOT_ANSWERED))])
+        self._others_buy(1, VasType.BILL_PAYMENT if self.profile.fee_is_on_top and self.pick(3) == 0 else None)
 
     def _a_process_dies_in_an_exchange(self) -> None:
         """And another sells, while the lease of the first runs on: what is sold within it was not sold after it."""
         self.saw("a process dies in an exchange")
-        self.dice.will_die_at("supplier.vend")
+        self.seeded_chance.will_die_at("supplier.vend")
         self.somebody_is_not_answered()
         self.clock.now += timedelta(seconds=self.pick(30))
         self._others_buy(1)
@@ -150,24 +150,24 @@ class History(World):
         """Of the sale that somebody misread: as the last one of its service, beside one that is not answered."""
         misread = [sale for sale_id in sorted(self.mistaken) if (sale := self.store.sales[sale_id]).state is State.VENDED]
         if misread:
-            self.character.will(NOT_ANSWERED[0])
+            self.profile.will(NOT_ANSWERED[0])
             self._others_buy(1, misread[self.pick(len(misread))].order.vas_type)
 
     def _controls_are_away(self) -> None:
         """The store does not say which sales have vended, in two sweeps that may ask about all that is open."""
         self.saw("controls are away")
-        self.dice.will_refuse("store.vended_lately")
+        self.seeded_chance.will_refuse("store.vended_lately")
         self.clock.now = max(self.clock.now, self.clock.furthest) + ENOUGH
         for _ in range(2):
             self.sweep_now()
             self.clock.now += timedelta(seconds=61)
-        self.dice.will_refuse("")
+        self.seeded_chance.will_refuse("")
 
     def _files_come(self) -> bool:
         """Mostly where they have something to say: of what is open, and no reprint can end."""
         if not self.store.open:
             return self.pick(400) == 0
-        if self.character.reprint == "by our id":
+        if self.profile.reprint == "by our id":
             return self.pick(40) == 0
         return self.pick(5) == 0
 
@@ -210,7 +210,7 @@ class History(World):
         """A day's file, and the first half of the next one's."""
         self.saw("file: of a day that runs")
         for one in (day, business_day(self.clock.now)):
-            self.shelf.deliver(one, lines_of(one, self.switch.vends, self.character.file_id), self.clock.now)
+            self.shelf.deliver(one, lines_of(one, self.switch.vends, self.profile.file_id), self.clock.now)
             self.clock.now += timedelta(seconds=1)
         self.settle(day)
         self.scheduler.run()
@@ -246,15 +246,13 @@ class History(World):
                 if hides_it_first and day == spoilt:
                     self._deliver_behind_a_header_that_cannot_be_read(day)
                 elif miscounts_it_first:
-                    self._deliver(
-                        "miscounted, before others", day, lines_of(day, self.switch.vends, self.character.file_id), miscounted_by=1
-                    )
+                    self._deliver("miscounted, before others", day, lines_of(day, self.switch.vends, self.profile.file_id), miscounted_by=1)
                 known = [vend for vend in self.switch.vends if self.store.sales[self.sale_of[vend.request_id]].state is State.VENDED]
-                self._deliver("without what is in doubt", day, lines_of(day, known, self.character.file_id))
+                self._deliver("without what is in doubt", day, lines_of(day, known, self.profile.file_id))
             elif spoils_all or day == spoilt:
                 self._deliver_in_part(day)
             else:
-                lines = lines_of(day, self.switch.vends, self.character.file_id)
+                lines = lines_of(day, self.switch.vends, self.profile.file_id)
                 self._deliver("true, before others", day, lines + self._bills_of_strangers(day))
             if self.pick(4) == 0:
                 self.settle((None, day, day - ONE_DAY)[self.pick(3)])
@@ -280,7 +278,7 @@ class History(World):
 
     def _deliver_in_part(self, day: date) -> None:
         """A day's file or files as they should not be, but for some that are true."""
-        lines = lines_of(day, self.switch.vends, self.character.file_id)
+        lines = lines_of(day, self.switch.vends, self.profile.file_id)
         some = [line for line in lines if self.pick(3)]
         match self.pick(9):
             case 0:
@@ -322,7 +320,7 @@ class History(World):
         """A day's true file: its name, of that day or of the next, says two days, and nobody can tell of which it is."""
         self.saw("file: its header cannot be read")
         morning = self.clock.now.replace(year=day.year, month=day.month, day=day.day) + self.pick(2) * ONE_DAY
-        name = self.shelf.deliver(day, lines_of(day, self.switch.vends, self.character.file_id), morning)
+        name = self.shelf.deliver(day, lines_of(day, self.switch.vends, self.profile.file_id), morning)
         self.shelf.unreadable[name] = False
 
     def _people_come(self) -> None:
@@ -350,7 +348,7 @@ class History(World):
     def _a_crowd_comes(self, caller: Caller, want: Want) -> None:
         """More taps of one caller, under as many keys, than the store reads of what looks the same: all are claimed before one ends."""
         self.saw("caller: a crowd of taps")
-        self.dice.slow(SLOW_IN_A_CROWD)
+        self.seeded_chance.slow(SLOW_IN_A_CROWD)
         for number in range(MOST_ALIKE + 6):
             Shopper(self, caller, f"tap-{number}", want, None, duplicates=self.pick(4) == 0).begin(0.0)
 
@@ -402,20 +400,20 @@ class History(World):
         self.saw("file: early")
         self.shelf.deliver(day, self._with_lines_that_bill_nothing(day), self.clock.now)
         if self.pick(2):
-            self._deliver("early, and corrected", day, lines_of(day, self.switch.vends, self.character.file_id))
+            self._deliver("early, and corrected", day, lines_of(day, self.switch.vends, self.profile.file_id))
         self.settle(day)
         self.scheduler.run()
 
     def _with_lines_that_bill_nothing(self, day: date) -> list[Line]:
         """A day's lines: in another status those of sales that are asked for in vain, and of some others, in whatever state."""
-        ids, vain = self.character.file_id, self._asked_for_in_vain()
+        ids, vain = self.profile.file_id, self._asked_for_in_vain()
         tried = [sale for sale in self.store.sales.values() if sale.day == day and (sale in vain or self.pick(2))]
         known = {sale.request_id for sale in tried}
         billed = lines_of(day, [vend for vend in self.switch.vends if vend.request_id not in known], ids)
         return billed + [line_that_bills_nothing(sale, number, ids) for number, sale in enumerate(tried)]
 
     def _deliver_badly(self, day: date) -> None:
-        lines = lines_of(day, self.switch.vends, self.character.file_id)
+        lines = lines_of(day, self.switch.vends, self.profile.file_id)
         at = self.clock.now
         match self.pick(10):
             case 9:

@@ -18,9 +18,9 @@ from shared.retention.rules import ERASED
 from shared.settlement.repository import day_marks
 from shared.settlement.settled_day import Kind
 from tests.simulation import evidence
-from tests.simulation.character import NAMED_BY_OUR_ID
 from tests.simulation.files import billed_on
 from tests.simulation.goods import Vend, id_on_record
+from tests.simulation.supplier_profile import NAMED_BY_OUR_ID
 from tests.simulation.topic import delivered
 from tests.simulation.violation import Violation
 
@@ -193,22 +193,22 @@ def ends_within_two_sweeps(world: "World") -> None:
         if vends:
             if vends[0].visible_at > world.clock.now:
                 continue
-            if sale.state is not State.VENDED or (sale.tokens_pending and not world.character.forgets_tokens):
+            if sale.state is not State.VENDED or (sale.tokens_pending and not world.profile.forgets_tokens):
                 raise Violation("two sweeps end every sale", f"sale {sale.id[:6]} was sold, and is {sale.state}")
         elif sale.state is not State.IN_DOUBT or (_can_be_denied(world, sale) and sale.order.vas_type in world.controls):
             raise Violation("two sweeps end every sale", f"sale {sale.id[:6]} was not sold, and is {sale.state}")
 
 
 def _reprint_works(world: "World") -> bool:
-    return world.character.reprint == "by our id" and not world.character.mixes_up and world.settings.reprint_by is ReprintBy.REQUEST_ID
+    return world.profile.reprint == "by our id" and not world.profile.mixes_up and world.settings.reprint_by is ReprintBy.REQUEST_ID
 
 
 def _a_reprint_shows_tokens(world: "World", sale: Transaction) -> bool:
     """Whether it shows those of a vended sale whose id we hold."""
-    character, vends = world.character, world.switch.by_request.get(sale.request_id, ())
-    works = _reprint_works(world) or (character.reprint == "by their id" and not character.mixes_up)
+    profile, vends = world.profile, world.switch.by_request.get(sale.request_id, ())
+    works = _reprint_works(world) or (profile.reprint == "by their id" and not profile.mixes_up)
     seen = sale.request_id not in world.breaches and all(vend.visible_at <= world.clock.now for vend in vends)
-    return works and seen and sale.order.vas_type in REPRINTED and not character.forgets_tokens
+    return works and seen and sale.order.vas_type in REPRINTED and not profile.forgets_tokens
 
 
 def controls(world: "World") -> set[VasType]:
@@ -232,7 +232,7 @@ def needs_files(world: "World") -> bool:
 
 def ends_with_the_files(world: "World") -> None:
     """True files end every sale that was made, and list whatever else is open. Their days balance."""
-    by_our_id = world.character.file_id in NAMED_BY_OUR_ID
+    by_our_id = world.profile.file_id in NAMED_BY_OUR_ID
     for sale in world.store.open.values():
         if sale.state is not State.VENDED and world.switch.by_request.get(sale.request_id) and by_our_id:
             raise Violation("the files end every sale that was made", f"sale {sale.id[:6]} is {sale.state}")
@@ -347,7 +347,7 @@ def _is_loud(world: "World", sale: Transaction, vend: Vend) -> None:
         for body in critical
         if body["kind"] == Kind.MISSING_HERE and body["theirs"]["supplierTransactionId"].lower() == vend.supplier_id
     ]
-    if not named or world.character.file_id in NAMED_BY_OUR_ID:
+    if not named or world.profile.file_id in NAMED_BY_OUR_ID:
         raise Violation("a broken assumption is never silent", f"sale {sale.id[:6]}: {world.breaches[vend.request_id]}")
 
 

@@ -8,11 +8,11 @@ from typing import Final
 
 from tests.simulation import invariants
 from tests.simulation.callers import Purse, Shopper
-from tests.simulation.character import SOLD, Character, Manner
 from tests.simulation.faults import Call, Fault
 from tests.simulation.goods import Want
 from tests.simulation.history import CALLERS, KEYS
 from tests.simulation.scheduler import Task
+from tests.simulation.supplier_profile import SOLD, Manner, SupplierProfile
 from tests.simulation.world import ENOUGH, World
 
 START: Final = datetime(2026, 5, 4, 8, tzinfo=UTC)
@@ -76,7 +76,7 @@ class Script:
         self._calm = True
 
 
-class Fixed(Character):
+class Fixed(SupplierProfile):
     """A supplier that answers every vend of the storm in one manner, and is faultless otherwise."""
 
     __slots__ = ("_manner",)
@@ -107,7 +107,7 @@ class Fixed(Character):
 class Scene(World):
     """One or two requests, and the calm after them. `tasks` are the names of the requests, in the order in which they come."""
 
-    def __init__(self, shopping: Callable[["Scene"], None], supplier: Character, faults: Faults = NONE, turns: Turns = ()) -> None:
+    def __init__(self, shopping: Callable[["Scene"], None], supplier: SupplierProfile, faults: Faults = NONE, turns: Turns = ()) -> None:
         self.script = Script(faults, list(turns))
         super().__init__(Random(0), self.script, supplier, START)
         self._shopping = shopping
@@ -118,7 +118,7 @@ class Scene(World):
 
     def aftermath(self) -> None:
         self.time_passes(ENOUGH)
-        if invariants.needs_files(self) or (self.store.open and self.character.reprint == "useless"):
+        if invariants.needs_files(self) or (self.store.open and self.profile.reprint == "useless"):
             self.files_come()
         if self.store.open:
             self.people_decide()

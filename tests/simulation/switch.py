@@ -1,4 +1,4 @@
-"""The supplier's switch and its books. It does whatever the wire reference leaves open, as its `Character` has it."""
+"""The supplier's switch and its books. It does whatever the wire reference leaves open, as its `SupplierProfile` has it."""
 
 import heapq
 from collections.abc import Callable, Generator, Mapping
@@ -14,10 +14,10 @@ from shared.domain.vas import VasType
 from shared.mobilemart.requests import Call as Request
 from shared.mobilemart.responses import Heard, NoReply, Reply
 from tests.simulation import contrary
-from tests.simulation.character import Character, Manner
 from tests.simulation.faults import EXCHANGE, Call, Fault
 from tests.simulation.goods import ALL_BUT_THE_LAST, PRICES, Vend, slip
 from tests.simulation.scheduler import Clock
+from tests.simulation.supplier_profile import Manner, SupplierProfile
 
 SEND: Final = Call("supplier.vend", *EXCHANGE, weight=1.5)
 PREVEND: Final = Call("supplier.prevend", *EXCHANGE)
@@ -54,7 +54,7 @@ class Switch:
     def __init__(
         self,
         clock: Clock,
-        character: Character,
+        profile: SupplierProfile,
         breaches: dict[str, str],
         seen: dict[str, int],
         asked: Callable[[str], None],
@@ -63,7 +63,7 @@ class Switch:
         is_held: Callable[[Vend], bool],
     ) -> None:
         self._clock = clock
-        self.character = character
+        self.profile = profile
         self.breaches = breaches  # by request id: which assumption was broken for it
         self.seen = seen
         self.vends: list[Vend] = []
@@ -139,7 +139,7 @@ class Switch:
 
     def prints_as_undone(self, request_id: str) -> bool:
         """Whether its reprints say of a request that was answered, and not sold, that it is not done, instead of 1003."""
-        return self.character.prints_what_is_undone and request_id in self._accepted
+        return self.profile.prints_what_is_undone and request_id in self._accepted
 
     def catch_up(self) -> None:
         """Make the vends that were begun late and are due by now."""
@@ -152,28 +152,28 @@ class Switch:
         return max(self._late)[0] if self._late else None
 
     def _confirmed(self, service: VasType, asked: Mapping[str, str]) -> Heard:
-        trouble = self.character.trouble_of_prevend()
+        trouble = self.profile.trouble_of_prevend()
         self._saw("prevend", trouble or "confirmed")
         if trouble is not None:
-            return _answer(trouble, self.character)
+            return _answer(trouble, self.profile)
         self._number += 1
         name = f"dddddddd-0000-4000-8000-{self._number:012d}"
         recipient = asked.get("meterNumber") or asked["accountNumber"]
         self.prevends[name] = (service, recipient, round(float(asked["amount"]) * 100))
-        minimum = self.character.minimum_rand
+        minimum = self.profile.minimum_rand
         return Reply.of(200, JSON, f'{{"transactionId":"{name}","minimumPurchaseAmount":{minimum},"amountDue":0}}'.encode())
 
     def _sold(self, service: VasType, action: str, asked: Mapping[str, Any]) -> Heard:
         self.catch_up()
         request_id = asked["requestId"]
         if request_id in self._said:
-            self._saw("repeated id", self.character.repeat)
-            if self.character.repeat == "replayed":
+            self._saw("repeated id", self.profile.repeat)
+            if self.profile.repeat == "replayed":
                 earlier = self.by_request.get(request_id)
-                return Reply.of(200, JSON, slip(earlier[0], self.character.token_form)) if earlier else self._said[request_id]
-            if self.character.repeat == "rejected":
+                return Reply.of(200, JSON, slip(earlier[0], self.profile.token_form)) if earlier else self._said[request_id]
+            if self.profile.repeat == "rejected":
                 return _problem(400, 1010)
-        manner = self.character.manner_of_vend()
+        manner = self.profile.manner_of_vend()
         self._saw("vend", manner.name)
         heard = self._done(manner, service, action, asked)
         if manner.says != "unauthenticated":  # of that it knows nothing afterwards
@@ -185,7 +185,7 @@ class Switch:
         if manner.says in contrary.SAYS:
             return self._contrary(manner, service, action, asked)
         if not manner.vends and not manner.delay:
-            return _answer(manner.says, self.character)
+            return _answer(manner.says, self.profile)
         vend = self._made(service, action, asked)
         if vend is None:
             return _problem(400, 1003)
@@ -196,12 +196,12 @@ class Switch:
             heapq.heappush(self._late, (self._clock.now + timedelta(seconds=manner.delay), self._number, vend))
         else:
             self._book(vend, self._clock.now)
-            if manner.unseen and self.character.forgets_what_it_answered_badly:
+            if manner.unseen and self.profile.forgets_what_it_answered_badly:
                 vend.visible_at = NEVER
         if manner.says != "sold":
-            return _answer(manner.says, self.character)
+            return _answer(manner.says, self.profile)
         vend.answered = True
-        words = slip(vend, self.character.token_form, spoilt=manner.name)
+        words = slip(vend, self.profile.token_form, spoilt=manner.name)
         return Reply.of(200, JSON, words)
 
     def _contrary(self, manner: Manner, service: VasType, action: str, asked: Mapping[str, Any]) -> Heard:
@@ -218,21 +218,21 @@ class Switch:
             vend.answered = manner.says in (contrary.HALF, contrary.UNITS)
         if not manner.vends:
             self._accepted[vend.request_id] = vend
-        checks_amount = self.character.amount_check is AmountCheck.DOUBT
+        checks_amount = self.profile.amount_check is AmountCheck.DOUBT
         held = next((one for one in reversed(self.vends) if _is_alike(one, vend) and self._is_held(one)), None)
         return contrary.answered(
             manner.says,
             vend,
             held,
-            self.character.token_form,
-            self.character.some,
+            self.profile.token_form,
+            self.profile.some,
             is_booked=manner.vends,
             checks_amount=checks_amount,
         )
 
     def _made(self, service: VasType, action: str, asked: Mapping[str, Any]) -> Vend | None:
         if (prevend_id := asked.get("prevendTransactionId")) is not None:
-            if prevend_id not in self.prevends or (self.character.prevend_once and prevend_id in self._used):
+            if prevend_id not in self.prevends or (self.profile.prevend_once and prevend_id in self._used):
                 return None
             self._used.add(prevend_id)
             service, recipient, cents = self.prevends[prevend_id]
@@ -246,9 +246,9 @@ class Switch:
         number = self._number
         vend.supplier_id = vend.supplier_id or _supplier_id(number)
         vend.at = at
-        vend.visible_at = at + timedelta(seconds=self.character.lag)
+        vend.visible_at = at + timedelta(seconds=self.profile.lag)
         if vend.vas_type is VasType.UTILITY:
-            vend.online, vend.charges, count = self.character.kind_of_meter()
+            vend.online, vend.charges, count = self.profile.kind_of_meter()
             vend.tokens = tuple(f"{(number * 10 + at + 7) * 1_000_000_007 + 10**19:020d}" for at in range(count))
         elif vend.vas_type is VasType.VOUCHER or vend.pinned:
             vend.tokens = (f"{number * 1_000_003 + 10**13:014d}",)
@@ -257,19 +257,19 @@ class Switch:
 
     def _printed(self, service: VasType, asked: Mapping[str, str], asked_at: "Denial") -> Heard:
         self.catch_up()
-        character = self.character
-        trouble = character.trouble_of_reprint()
-        self._saw("reprint", trouble or character.reprint)
+        profile = self.profile
+        trouble = profile.trouble_of_reprint()
+        self._saw("reprint", trouble or profile.reprint)
         if trouble == "another sale":
             return self._another(asked)
         if trouble is not None:
-            return _answer(trouble, character)
-        if character.reprint == "refused":
+            return _answer(trouble, profile)
+        if profile.reprint == "refused":
             return _problem(400, 1012)
         by_request = "requestId" in asked
         if by_request:
             self.denied.setdefault(asked["requestId"], []).append(asked_at)
-        if character.reprint == "useless" or by_request != (character.reprint == "by our id"):
+        if profile.reprint == "useless" or by_request != (profile.reprint == "by our id"):
             return _problem(400, 1003)
         if by_request:
             found = next(iter(self.by_request.get(asked["requestId"], ())), None)
@@ -278,18 +278,18 @@ class Switch:
         if found is None and by_request and self.prints_as_undone(asked["requestId"]):
             self._saw("reprint", "undone")
             self.denied[asked["requestId"]].pop()
-            return contrary.undone(self._accepted[asked["requestId"]], character.token_form, character.some)
+            return contrary.undone(self._accepted[asked["requestId"]], profile.token_form, profile.some)
         if found is None or found.visible_at > self._clock.now:
             return _problem(400, 1003)
         if by_request:
             self.denied[asked["requestId"]].pop()
         self.found.add((service, asked_at.sweep))
-        spoilt = "no token" if character.forgets_tokens else ""
-        if character.prints_the_rest and self._lacks_the_last(found):
+        spoilt = "no token" if profile.forgets_tokens else ""
+        if profile.prints_the_rest and self._lacks_the_last(found):
             self._saw("reprint", "the rest")
             spoilt = ALL_BUT_THE_LAST
-        words = slip(found, character.token_form, spoilt=spoilt, capitals=character.prints_capitals)
-        if character.is_calm:
+        words = slip(found, profile.token_form, spoilt=spoilt, capitals=profile.prints_capitals)
+        if profile.is_calm:
             self.told.setdefault(found.request_id, set()).update(token for token in found.tokens if token.encode() in words)
         return Reply.of(200, JSON, words)
 
@@ -299,7 +299,7 @@ class Switch:
         if not others:
             return _problem(400, 1012)
         return Reply.of(
-            200, JSON, slip(others[self.character.some(len(others))], self.character.token_form, capitals=self.character.prints_capitals)
+            200, JSON, slip(others[self.profile.some(len(others))], self.profile.token_form, capitals=self.profile.prints_capitals)
         )
 
     def _repeated_by_the_network(self, service: VasType, action: str, asked: Mapping[str, Any]) -> None:
@@ -330,13 +330,13 @@ def _problem(status: int, code: int) -> Reply:
     return Reply.of(status, PROBLEM, b'{"title":"No.","status":%d,"fulcrumErrorCode":%d}' % (status, code))
 
 
-def _answer(says: str, character: Character) -> Heard:
+def _answer(says: str, profile: SupplierProfile) -> Heard:
     """An answer that names no sale."""
     match says:
         case "silence":
             return NoReply("TimeoutError")
         case "server error":
-            return Reply.of(500 + character.some(4), HTML, b"<h1>oops</h1>")
+            return Reply.of(500 + profile.some(4), HTML, b"<h1>oops</h1>")
         case "html":
             return Reply.of(200, HTML, PAGE)
         case "cut":
@@ -344,7 +344,7 @@ def _answer(says: str, character: Character) -> Heard:
         case "empty":
             return Reply.of(200, {"content-type": "text/html", "content-length": "0"}, b"")
         case "error in 200":
-            return Reply.of(200, JSON, ERRORS[character.some(len(ERRORS))])
+            return Reply.of(200, JSON, ERRORS[profile.some(len(ERRORS))])
         case "foreign":
             return Reply.of(200, MARKED, b'{"transactionId":"bbbbbbbb","simulated":true}')
         case "unknown code":
@@ -360,10 +360,10 @@ def _answer(says: str, character: Character) -> Heard:
         case "busy":
             return Reply.of(429, {**PROBLEM, "retry-after": "30"}, b'{"title":"Too Many Requests.","status":429}')
         case "unauthenticated":
-            return Reply.of(401, JSON, b"") if character.some(2) else _problem(400, 1006)
+            return Reply.of(401, JSON, b"") if profile.some(2) else _problem(400, 1006)
         case "float":
             return _problem(400, 1008)
         case "refused":
-            return _problem(400, (1000, 1001, 1002, 1010, 1011, 1013, 1016)[character.some(7)])
+            return _problem(400, (1000, 1001, 1002, 1010, 1011, 1013, 1016)[profile.some(7)])
         case _:
             raise ValueError(says)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.simulation.callers import Purse
-from tests.simulation.character import SOLD, Manner
 from tests.simulation.faults import Fault
 from tests.simulation.goods import WANTS
 from tests.simulation.scene import Faults, Fixed, Scene, Turns
+from tests.simulation.supplier_profile import SOLD, Manner
 from tests.simulation.violation import Violation
 
 ELECTRICITY, VOUCHER = WANTS[0], WANTS[-1]

@@ -26,13 +26,13 @@ from shared.vending.purchasing import Vending
 from shared.vending.sweep import Sweeping
 from tests.simulation import evidence, invariants, operators
 from tests.simulation.callers import Shopper
-from tests.simulation.character import Character
 from tests.simulation.client import BASE_URL, Client
 from tests.simulation.files import FORMS, Shelf, billed_on, lines_of, of_nobody
 from tests.simulation.goods import Vend, id_on_record
 from tests.simulation.newer_code import NewerCode
 from tests.simulation.scheduler import Chance, Clock, Crashed, Each, Scheduler, Task
 from tests.simulation.store import Store, Watch
+from tests.simulation.supplier_profile import SupplierProfile
 from tests.simulation.switch import Switch
 from tests.simulation.topic import Topic
 from tests.simulation.trace import Trace
@@ -91,7 +91,7 @@ class Instance:
     @cached_property
     def settling(self) -> Settling:
         return Settling(
-            **self.ports, files=self.world.shelf, each=self.world.each, readings=Readings(fee_is_on_top=self.world.character.fee_is_on_top)
+            **self.ports, files=self.world.shelf, each=self.world.each, readings=Readings(fee_is_on_top=self.world.profile.fee_is_on_top)
         )
 
     @cached_property
@@ -106,12 +106,12 @@ class Instance:
 class World:
     """Everything there is in one history. What happens in it first is a subclass's to say."""
 
-    def __init__(self, rng: Random, chance: Chance, character: Character, start: datetime, trace: Trace | None = None) -> None:
+    def __init__(self, rng: Random, chance: Chance, profile: SupplierProfile, start: datetime, trace: Trace | None = None) -> None:
         self.rng = rng
         self.trace = trace
         self.calm = False
         self.chance = chance
-        self.character = character
+        self.profile = profile
         self.pick = chance.pick
         self.clock = Clock(start)
         self.first_day = business_day(start)
@@ -133,16 +133,16 @@ class World:
         self.shoppers: list[Shopper] = []
         self.scheduler = Scheduler(self.clock, chance, trace, _restarted)
         self.switch = Switch(
-            self.clock, character, self.breaches, self.seen, self._asked, self._may_name, self._lacks_the_last, self._is_held
+            self.clock, profile, self.breaches, self.seen, self._asked, self._may_name, self._lacks_the_last, self._is_held
         )
         self.newer_code = NewerCode(Random(0), self.saw)
         watch = Watch(self._created, self._advanced, self._retired, self._land_later)
-        self.store = Store(self.clock.read, watch, self.newer_code, older_index=character.older_index)
+        self.store = Store(self.clock.read, watch, self.newer_code, older_index=profile.older_index)
         self.topic = Topic(self._published)
         self.shelf = Shelf()
         self.each = Each(chance)
         self.rules = RULES
-        self.settings = Settings(base_url=BASE_URL, mode=MODE, reprint_by=character.reprint_by, amount_check=character.amount_check)
+        self.settings = Settings(base_url=BASE_URL, mode=MODE, reprint_by=profile.reprint_by, amount_check=profile.amount_check)
         self.sweeps = 0
         self._ids = 0
         self.instances = [Instance(self, f"instance {number}") for number in (1, 2)]
@@ -201,7 +201,7 @@ class World:
         self.calm = True
         self.chance.calm_down()
         self.clock.calm_down()
-        self.character.calm_down()
+        self.profile.calm_down()
         self.say("calm")
         self.newer_code.is_back(self.store)
         for shopper in self.shoppers:
@@ -274,7 +274,7 @@ class World:
             if by_and_by:  # then what is there already must not prove too much
                 self.settle()
                 self.scheduler.run()
-            lines = lines_of(day, self.switch.vends, self.character.file_id)
+            lines = lines_of(day, self.switch.vends, self.profile.file_id)
             if day == corrected:
                 self.shelf.deliver(day, lines + [of_nobody(line) for line in lines[:1]], self.clock.now)
                 self.clock.now += timedelta(seconds=1)
@@ -292,7 +292,7 @@ class World:
     def _a_file_of_the_day_before_breaks_off(self, day: date) -> None:
         """Behind its header, which says its day, although its name says this one as well. It is corrected later."""
         self.saw("file: broken off behind its header, named a day later")
-        lines = lines_of(day - ONE_DAY, self.switch.vends, self.character.file_id)
+        lines = lines_of(day - ONE_DAY, self.switch.vends, self.profile.file_id)
         at = self.clock.now.replace(year=day.year, month=day.month, day=day.day)
         self.shelf.unreadable[self.shelf.deliver(day - ONE_DAY, lines, at)] = True
 

@@ -17,9 +17,9 @@ from shared.settlement.file_selection import FilesUnavailable
 from shared.settlement.repository import day_marks
 from shared.settlement.settled_day import Kind
 from tests.simulation import invariants, operators
-from tests.simulation.character import NAMED_BY_OUR_ID
 from tests.simulation.files import lines_of
 from tests.simulation.scheduler import Crashed
+from tests.simulation.supplier_profile import NAMED_BY_OUR_ID
 from tests.simulation.violation import Violation
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _named_now(world: "History") -> set[str]:
 
 def _storm(world: "History") -> None:
     """Runs that come twice, customers who come back, and an operator, while everything fails; then one run in the calm."""
-    world.dice.storm()
+    world.seeded_chance.storm()
     for _ in range(1 + world.pick(MOST_RUNS)):
         _run(world, world.pick(2) * 10.0)
     if world.pick(2):
@@ -87,7 +87,7 @@ def _storm(world: "History") -> None:
         person = numbers[world.pick(len(numbers))]
         world.request("erasure", lambda at: at.erasing.erase_person(person, "asked for", "operator"), _expected)
     world.scheduler.run()
-    world.dice.calm_down()
+    world.seeded_chance.calm_down()
     _run(world)
     world.scheduler.run()
 
@@ -99,13 +99,13 @@ def _settle(world: "History", day: date | None) -> None:
 def _a_bill_comes_years_later(world: "History") -> None:
     """A line names a sale that is retired: it is one of a known sale, and no stranger's."""
     retired = [vend for vend in world.switch.vends if world.sale_of[vend.request_id] in world.store.tombstones]
-    if world.character.file_id not in NAMED_BY_OUR_ID or not retired or world.breaches:
+    if world.profile.file_id not in NAMED_BY_OUR_ID or not retired or world.breaches:
         return
     world.saw("a bill comes years later")
     yesterday = business_day(world.clock.now) - ONE_DAY
     vend = retired[world.pick(len(retired))]
     vend.posted_days_later = (yesterday - business_day(vend.at)).days
-    world.shelf.deliver(yesterday, lines_of(yesterday, world.switch.vends, world.character.file_id), world.clock.now)
+    world.shelf.deliver(yesterday, lines_of(yesterday, world.switch.vends, world.profile.file_id), world.clock.now)
     _settle(world, yesterday)
     world.scheduler.run()
     body = world.store.papers[PaperKind.SETTLEMENTS, f"{Mode.LIVE}-{yesterday}"].body

@@ -10,7 +10,7 @@ from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import State
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, Order, VasType
-from tests.stepping import START, World, electricity, run
+from tests.step_driver import START, World, electricity, run
 
 FEES = (
     Charge("convenience fee", Money(725)),

@@ -26,7 +26,7 @@ from shared.web.report_csv import csv_of
 from shared.web.report_html import html_of
 from tests.archive import Archive, bill
 from tests.sales import CALLER, NOON, in_doubt, rejected, vended
-from tests.stepping import START, World, electricity, one_by_one, run
+from tests.step_driver import START, World, electricity, one_by_one, run
 
 DAY = date(2026, 5, 1)
 MORNING = datetime(2026, 5, 2, 4, tzinfo=UTC)

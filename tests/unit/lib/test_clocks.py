@@ -15,7 +15,7 @@ from shared.schemas.responses import state_shown
 from shared.vending.circuit_breaker import Brake
 from shared.vending.purchasing import RequestInProgress, Vending
 from shared.vending.sweep import Sweeping
-from tests.stepping import CALLER, START, World, delivered, electricity, one_by_one, run
+from tests.step_driver import CALLER, START, World, delivered, electricity, one_by_one, run
 
 MOST_CLAIMS = 1_000
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared.ports.documents import Paper, PaperKind, UnreadableRecord
 from shared.settlement.document_forms import OPTIONAL, TERMS, Day, Difference, Listed, RefusedRuns, Runs, _about, read, readable, with_newer
-from tests.stepping import run
+from tests.step_driver import run
 
 DAY = "2026-05-01"
 FILE = {"rows": 3, "totalCents": 30_000, "name": "F.txt", "sha256": "ab"}

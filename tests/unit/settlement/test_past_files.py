@@ -17,7 +17,7 @@ from shared.settlement.repository import DayPapers, Runs
 from shared.settlement.settled_day import Healed, SettledDay, Status, next_version
 from shared.settlement.withdrawn_lines import UNREAD, Earlier, Lacking, LostLine
 from tests.archive import Archive, bill
-from tests.stepping import START, boundaries, one_by_one, run
+from tests.step_driver import START, boundaries, one_by_one, run
 from tests.unit.settlement.test_runner_incomplete_files import LATER, Two, morning, opened, sell, settle, state
 
 DAY = date(2026, 5, 1)

@@ -10,7 +10,7 @@ from shared.domain.transaction import EventName, State
 from shared.mobilemart.settlement_writer import line_text
 from shared.settlement.settled_day import Proof, Sign
 from tests.archive import Archive, bill
-from tests.stepping import START, electricity, run
+from tests.step_driver import START, electricity, run
 from tests.unit.settlement.test_comparison import closed
 
 MORNING = datetime(2026, 5, 2, 4, tzinfo=UTC)

@@ -14,7 +14,7 @@ from shared.settlement.file_selection import Refusal
 from shared.settlement.repository import DayPapers, Runs, progress_id, with_healed
 from shared.settlement.settled_day import Discrepancy, Healed, Kind, SettledDay, Severity, Status, next_version
 from shared.settlement.withdrawn_lines import Lacking, LostLine
-from tests.stepping import World, boundaries, one_by_one, run
+from tests.step_driver import World, boundaries, one_by_one, run
 
 DAY = date(2026, 5, 1)
 NOON = datetime(2026, 5, 1, 10, tzinfo=UTC)

@@ -18,7 +18,7 @@ from shared.settlement.matching import ONE_DAY
 from shared.settlement.repository import progress_id
 from shared.settlement.runner import NoBusinessDay, _Evidence
 from tests.archive import Archive, bill
-from tests.stepping import START, boundaries, boundary, delivered, electricity, run
+from tests.step_driver import START, boundaries, boundary, delivered, electricity, run
 
 DAY = date(2026, 5, 1)
 NEXT = DAY + ONE_DAY

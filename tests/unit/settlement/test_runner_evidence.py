@@ -18,7 +18,7 @@ from shared.settlement.repository import Runs
 from shared.settlement.runner import NoBusinessDay, RefusedDay, _check, _Evidence, _left_out, _not_taken, _Run
 from tests.archive import Archive, bill
 from tests.sales import in_doubt, rejected, vended
-from tests.stepping import START, run
+from tests.step_driver import START, run
 from tests.unit.settlement.test_runner import DAY, LATER, LOST, MORNING, NEXT, days_begun, listed, only, sell, settle, spoil, world_at
 from tests.unit.settlement.test_runner_incomplete_files import Two
 

@@ -12,7 +12,7 @@ from shared.domain.unread import Unread
 from shared.ports.documents import PaperKind
 from shared.settlement.matching import ONE_DAY
 from tests.archive import Archive, bill
-from tests.stepping import START, electricity, run
+from tests.step_driver import START, electricity, run
 
 DAY = date(2026, 5, 1)
 NEXT = DAY + ONE_DAY

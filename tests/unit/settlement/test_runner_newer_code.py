@@ -18,7 +18,7 @@ from shared.vending.operator_actions import DiscrepancyClosed, Operating
 from shared.web.report_csv import csv_of
 from shared.web.report_html import html_of
 from tests.newer import FIELD, POINTS, WORD
-from tests.stepping import one_by_one, run
+from tests.step_driver import one_by_one, run
 from tests.unit.settlement.test_runner import DAY, LATER, LOST, MORNING, NEXT, balanced, bill, sell, settle, world_at
 
 SETTLEMENTS, DISCREPANCIES = PaperKind.SETTLEMENTS, PaperKind.DISCREPANCIES

@@ -12,7 +12,7 @@ from shared.domain.vas import Mode, VasType
 from shared.ports.documents import Conflict, Paper, StoreUnavailable, UnreadableRecord
 from shared.vending.circuit_breaker import ITSELF, Brake, Pause
 from tests.logged import logged
-from tests.stepping import boundary, run
+from tests.step_driver import boundary, run
 
 RUN_OF_DOUBTS = 20
 

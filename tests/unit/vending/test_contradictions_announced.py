@@ -9,7 +9,7 @@ from shared.domain.policy import ConsumerDetails
 from shared.domain.transaction import EventName, after, each_contradiction
 from shared.schemas.responses import event_body, event_id
 from shared.store.transaction_documents import transaction_document, transaction_of
-from tests.stepping import World, delivered, electricity, run
+from tests.step_driver import World, delivered, electricity, run
 
 PENDING = Vended(Receipt(supplier_transaction_id="supplier-00000001", tokens_due=TokensDue.PENDING))
 

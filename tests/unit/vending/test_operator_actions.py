@@ -13,7 +13,7 @@ from shared.ports.documents import Paper, PaperKind
 from shared.store.transaction_documents import transaction_document, transaction_of
 from shared.vending.operator_actions import Decision, DiscrepancyClosed, NothingToDecide, Operating, Outdated, TokensRefused, decided
 from tests.sales import NOON, ORDER, PINNED_ORDER, RECEIPT, TOKEN, in_doubt, vended, vending
-from tests.stepping import World, run
+from tests.step_driver import World, run
 
 AT = NOON + timedelta(hours=1)
 WHO = "thandi@wallet.example"

@@ -15,7 +15,7 @@ from shared.settlement.reporting import Reporting
 from shared.vending.circuit_breaker import Brake
 from shared.vending.operator_actions import Operating
 from tests.archive import Archive, bill
-from tests.stepping import START, electricity, one_by_one, run
+from tests.step_driver import START, electricity, one_by_one, run
 
 DAY = date(2026, 5, 1)
 NEXT = DAY + ONE_DAY

@@ -10,7 +10,7 @@ from shared.domain.sts_tokens import StsToken, TokenKind
 from shared.domain.transaction import EventName, State
 from shared.domain.vas import Order, VasType
 from shared.vending.operator_actions import Decision, Outdated, decided
-from tests.stepping import CATALOGUE, World, electricity, run
+from tests.step_driver import CATALOGUE, World, electricity, run
 
 TOKEN, OTHER, THIRD = "11112222333344445555", "22223333444455556666", "33334444555566667777"
 PIN, OTHER_PIN = "12345678901234", "99999999999999"

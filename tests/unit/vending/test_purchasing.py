@@ -19,7 +19,7 @@ from shared.ports.documents import Conflict, StoreUnavailable, UnreadableRecord
 from shared.ports.transactions import MOST_ALIKE, SaleRetired
 from shared.vending.purchasing import NOT_LOOKED_UP, KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 from tests.logged import logged
-from tests.stepping import CALLER, METER, START, Crashed, World, boundaries, delivered, electricity, run
+from tests.step_driver import CALLER, METER, START, Crashed, World, boundaries, delivered, electricity, run
 
 STORE_TRIES = 3
 

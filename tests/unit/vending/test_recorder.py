@@ -15,7 +15,7 @@ from shared.ports.transactions import LookupBy
 from shared.vending import recorder as recording
 from shared.vending.contradictions import discrepancies
 from shared.vending.recorder import Recording
-from tests.stepping import START, World, delivered, electricity, run
+from tests.step_driver import START, World, delivered, electricity, run
 
 PENDING = Vended(Receipt(supplier_transaction_id="supplier-00000001", tokens_due=TokensDue.PENDING))
 LATER = new_word(EventName, "of newer code")

@@ -19,7 +19,7 @@ from shared.vending import sweep
 from shared.vending.recorder import MOST_CONFLICTS
 from shared.vending.sweep import Swept
 from tests.logged import logged
-from tests.stepping import World, boundaries, delivered, electricity, run
+from tests.step_driver import World, boundaries, delivered, electricity, run
 
 LOST = Unknown("ReadTimeout")
 SIGN = Unknown("2xx without a transaction id", sign_of_vend=True)

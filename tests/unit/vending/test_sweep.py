@@ -11,7 +11,7 @@ from shared.domain.transaction import State
 from shared.domain.vas import VasType
 from shared.lib.clocks import Moment
 from shared.vending.sweep import Swept, _summed
-from tests.stepping import START, World, delivered, electricity, run
+from tests.step_driver import START, World, delivered, electricity, run
 
 LOST, REFUSED = Unknown("lost"), Rejected(Reason.METER_UNKNOWN, "1011")
 LATER = START.replace(year=2027)

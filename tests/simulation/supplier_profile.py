@@ -72,7 +72,7 @@ NAMED_BY_OUR_ID: Final = ("ours", "in capitals")  # the files of which every lin
 LAGS: Final = (0, 0, 0, 0, 30, 600)
 
 
-class Character:
+class SupplierProfile:
     """One supplier. `breaks`: now and then it does what the promise's assumptions exclude. `mixes_up`: its reprints name any sale.
 
     `prints_the_rest`: of a sale of whose tokens we hold all but the last, its reprints show that one only. `prints_capitals`: they

@@ -19,7 +19,7 @@ STEPS = (120.0, 600.0, 1800.0, 3600.0, 5400.0)
 PAUSES = (0.05, 1.0, 5.0, 20.0)
 
 
-class Dice:
+class SeededChance:
     """Implements `scheduler.Chance` by a seed. `breaks`: processes may pause for longer than the promise assumes."""
 
     __slots__ = ("_breaks", "_calm", "_dies_at", "_draw", "_faults", "_refused", "_slow", "_steps_next", "_weak", "_weakness", "clocks")

@@ -1,4 +1,4 @@
-"""The search of everything that is logged finds what it looks for, and nothing else."""
+"""The guard of the logs finds each value that no log may hold, and nothing else."""
 
 import os
 import subprocess
@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.overheard import Ear
+from tests.log_leak_guard import LeakSearch
 from tests.root import ROOT
 
 TOKEN, PIN, METER, ACCOUNT, MOBILE = "00000000000012345678", "0000000012345678", "12345678901", "135609708", "27821234567"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ3YWxsZXQifQ.c2ln"
 
 
-def heard(text: str) -> list[str]:
-    ear = Ear(used={ACCOUNT}, secrets={"hunter2hunter2"})
-    ear.hear(text, "here")
-    return ear.findings
+def findings(text: str) -> list[str]:
+    search = LeakSearch(used={ACCOUNT}, secrets={"hunter2hunter2"})
+    search.scan(text, "here")
+    return search.findings
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def heard(text: str) -> list[str]:
     ],
 )
 def test_what_no_log_may_hold_is_found_and_not_repeated(text):
-    (finding,) = heard(text)
+    (finding,) = findings(text)
     assert finding.startswith("here: a ")
     assert not any(value in finding for value in (TOKEN, PIN, METER, ACCOUNT, MOBILE, JWT, "1234", "hunter2"))
 
@@ -67,12 +67,12 @@ def test_what_no_log_may_hold_is_found_and_not_repeated(text):
     ],
 )
 def test_what_a_log_may_hold_is_no_finding(text):
-    assert heard(text) == []
+    assert findings(text) == []
 
 
 def test_a_number_said_in_one_worker_and_used_in_another_is_found():
-    using, saying = Ear(records=1, used={ACCOUNT}), Ear(records=2)
-    saying.hear(f"to account {ACCOUNT}", "there")
+    using, saying = LeakSearch(records=1, used={ACCOUNT}), LeakSearch(records=2)
+    saying.scan(f"to account {ACCOUNT}", "there")
     assert (using.findings, saying.findings) == ([], [])
     using.add(saying)
     assert (using.records, using.findings) == (3, ["there: a account: 135..."])
@@ -82,7 +82,7 @@ def session(folder: Path, test: str, *options: str) -> subprocess.CompletedProce
     """A session of one test, with the plugin and nothing else of this project's tests."""
     (folder / "test_planted.py").write_text(textwrap.dedent(test))
     (folder / "pytest.ini").write_text("[pytest]\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.overheard", *options, "test_planted.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.log_leak_guard", *options, "test_planted.py"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 

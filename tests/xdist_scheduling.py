@@ -1,7 +1,7 @@
-"""A plugin of pytest: how the tests are spread over workers, where there are some: `pytest -n auto`, or `make test`.
+"""A pytest plugin that hands tests out to workers, if there are workers: `pytest -n auto`, or `make test`.
 
-A file stays whole, because what its tests share is made once for all of them; so does a folder whose files share what is expensive,
-or look back at each other. What takes longest is begun first, so that no worker ends long after the others.
+One worker runs all tests of a file, because its tests share fixtures. One worker runs all tests of a folder in `WHOLE`, because its
+files share expensive fixtures or check each other's logs. The longest folders and files start first, so all workers end together.
 """
 
 from typing import Any, Final
@@ -20,7 +20,7 @@ LONGEST_FIRST: Final = (
 )
 
 
-class Spread(LoadFileScheduling):  # type: ignore[misc]
+class FolderScheduling(LoadFileScheduling):  # type: ignore[misc]
     """Hands out folders and files in the order of the collection."""
 
     def _split_scope(self, nodeid: str) -> str:
@@ -40,6 +40,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FolderScheduling:
     config.option.loadscopereorder = False  # it would begin with the file that has the most tests
-    return Spread(config, log)
+    return FolderScheduling(config, log)

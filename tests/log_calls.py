@@ -1,4 +1,4 @@
-"""What the code can log: the level and the fixed message of every line, read from the source."""
+"""The log calls of the code: level and fixed message of each, read from the source."""
 
 import ast
 from pathlib import Path
@@ -9,16 +9,16 @@ from tests.root import ROOT
 LEVELS: Final = ("info", "warning", "error", "critical")
 
 
-def said(*folders: str) -> set[tuple[str, str]]:
+def log_calls(*folders: str) -> set[tuple[str, str]]:
     """Level and message of every `log.LEVEL("message", ...)` in the Python files below these folders.
 
     Raises:
         AssertionError: a message is no constant, so nobody could listen for it.
     """
-    return {line for folder in folders for path in (ROOT / folder).rglob("*.py") for line in _said_in(path)}
+    return {line for folder in folders for path in (ROOT / folder).rglob("*.py") for line in _log_calls_in(path)}
 
 
-def _said_in(path: Path) -> set[tuple[str, str]]:
+def _log_calls_in(path: Path) -> set[tuple[str, str]]:
     lines = set()
     for call in ast.walk(ast.parse(path.read_text())):
         match call:

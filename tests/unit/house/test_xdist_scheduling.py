@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests import emulators, spread
+from tests import emulators, xdist_scheduling
 from tests.root import ROOT
 
 
@@ -18,10 +18,10 @@ from tests.root import ROOT
     ],
 )
 def test_what_shares_much_is_handed_out_as_a_whole_and_the_rest_by_its_files(nodeid: str, expected: str) -> None:
-    assert spread.unit(nodeid) == expected
+    assert xdist_scheduling.unit(nodeid) == expected
 
 
-@pytest.mark.parametrize("name", sorted({*spread.WHOLE, *spread.LONGEST_FIRST}))
+@pytest.mark.parametrize("name", sorted({*xdist_scheduling.WHOLE, *xdist_scheduling.LONGEST_FIRST}))
 def test_what_is_spread_by_its_name_is_there(name: str) -> None:
     assert (ROOT / name).exists()
 

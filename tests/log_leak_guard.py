@@ -1,11 +1,11 @@
-"""A plugin of pytest: all that is logged during a session is searched for what no log may hold, and the session fails if it is there.
+"""A pytest plugin that fails the session if a log line holds a token, a secret or a whole number.
 
-Heard is every record that passes a logger of this process, in the form in which it leaves, and all that the Python processes say
-that tests start. Searched for are STS tokens, PINs, bearer tokens, the secrets that were configured, and whole meter, account and
-mobile numbers: by their form, or because a test used them. What is written for a person at a terminal is no log: of the programs
-in `local/` only their log lines count.
+The plugin searches every record that a logger of this process formats, and all output of Python processes that tests start.
+The plugin searches for STS tokens, PINs, bearer tokens, configured secrets, and whole meter, account and mobile numbers.
+The form of a value betrays the value, or a test used the value. Output for a person at a terminal is no log: the plugin searches
+only the log lines of the programs in `local/`.
 
-Where the tests are spread over workers, each of them listens for itself, and the session that they belong to adds up what they heard.
+With several workers, each worker searches its own output, and the session adds up the findings.
 """
 
 import logging
@@ -27,8 +27,8 @@ from shared.lib import logs
 from shared.mobilemart.simulator import SIMULATED_CLIENT_SECRET
 from shared.ports.credentials import Credentials
 
-FEWEST_CHARACTERS: Final = 8  # of a number or secret that is looked for; a shorter account is any other number, too
-MOST_SHOWN: Final = 20
+MIN_CHARACTERS: Final = 8  # of a number or secret that is looked for; a shorter account is any other number, too
+MAX_SHOWN: Final = 20
 
 _ALONE, _END = r"(?<![0-9A-Za-z.])", r"(?![0-9A-Za-z])"
 _HARMLESS: Final = re.compile(
@@ -44,35 +44,35 @@ _TELLING: Final = re.compile(
     r"|(?P<credentials>\b(?:[Bb]earer|[Bb]asic) (?!\[masked\]|error)[\w.~+/=-]{8,})"
     r"|(?P<access_token>\bsimulated\.[0-9]+\.[0-9a-f]+)"
 )
-_NUMBER: Final = re.compile(rf"{_ALONE}[0-9]{{{FEWEST_CHARACTERS},9}}{_END}")
+_NUMBER: Final = re.compile(rf"{_ALONE}[0-9]{{{MIN_CHARACTERS},9}}{_END}")
 _SENT: Final = re.compile(r"(?:meter|account|mobile)Number(?:=|\"\s*:\s*\")([0-9]{8,20})")
 _FOR_PEOPLE: Final = re.compile(r"local(?:\..*)?")
 
 
 @dataclass
-class Ear:
-    """What was heard, and what of it is telling."""
+class LeakSearch:
+    """Counts of searched lines, and the findings in them."""
 
     records: int = 0
     processes: int = 0
-    lines: int = 0  # of what they said
+    lines: int = 0  # of their output
     used: set[str] = field(default_factory=set)  # numbers of meters, accounts and mobiles
     secrets: set[str] = field(default_factory=lambda: {SIMULATED_CLIENT_SECRET})
-    _found: dict[str, str] = field(default_factory=dict)  # by where it was said
-    _numbers: dict[str, str] = field(default_factory=dict)  # said, and where: telling if they are used as well
+    _found: dict[str, str] = field(default_factory=dict)  # by place
+    _numbers: dict[str, str] = field(default_factory=dict)  # with their place: findings if a test used them
 
-    def hear(self, text: str, where: str) -> None:
+    def scan(self, text: str, where: str) -> None:
         plain = _HARMLESS.sub("", text)
         for match in _TELLING.finditer(plain):
-            self._note(match.lastgroup or "", match[0], where)
+            self._add_finding(match.lastgroup or "", match[0], where)
         for number in _NUMBER.findall(plain):
             self._numbers.setdefault(number, where)
         for secret in self.secrets:
             if secret in text:
-                self._note("secret", secret, where)
+                self._add_finding("secret", secret, where)
 
-    def add(self, other: "Ear") -> None:
-        """What another one has heard: a number said there may have been used here."""
+    def add(self, other: "LeakSearch") -> None:
+        """Merge another search: a test here may have used a number that was logged there."""
         self.records += other.records
         self.processes += other.processes
         self.lines += other.lines
@@ -83,27 +83,27 @@ class Ear:
 
     @property
     def findings(self) -> list[str]:
-        """What was said where, by its kind and its first digits."""
+        """Each finding with its place, its kind and its first digits."""
         accounts = {where: _short("account", number) for number, where in self._numbers.items() if number in self.used}
         return [f"{where}: {what}" for where, what in {**accounts, **self._found}.items()]
 
-    def _note(self, kind: str, value: str, where: str) -> None:
+    def _add_finding(self, kind: str, value: str, where: str) -> None:
         self._found.setdefault(where, _short(kind, value))
 
 
 @dataclass(frozen=True)
 class _Child:
     process: subprocess.Popen[Any]
-    said: IO[bytes]
+    output: IO[bytes]
     where: str
     only_log_lines: bool
 
 
-class Overhearing:
-    """The ear of a session, and what it listens through: in any thread, one at a time."""
+class LeakGuard:
+    """The search of one session, and the patches that feed the search: from any thread, one at a time."""
 
     def __init__(self) -> None:
-        self.ear = Ear()
+        self.search = LeakSearch()
         self._turn = threading.RLock()
         self._children: list[_Child] = []
         self._patches = pytest.MonkeyPatch()
@@ -118,8 +118,8 @@ class Overhearing:
             if record.levelno >= logging.WARNING or hasattr(record, "fields"):
                 text = form.format(record)
                 with self._turn:
-                    self.ear.records += 1
-                    self.ear.hear(text, f"{_test()}, {record.name}, {record.levelname}")
+                    self.search.records += 1
+                    self.search.scan(text, f"{_test()}, {record.name}, {record.levelname}")
             handle(logger, record)
 
         def begun(process: subprocess.Popen[Any], args: Any, *more: Any, **options: Any) -> None:
@@ -127,27 +127,27 @@ class Overhearing:
                 return begin(process, args, *more, **options)
             with tempfile.NamedTemporaryFile() as instead:
                 streams = {name: options.get(name) for name in ("stdout", "stderr")}
-                heard = {name: instead if stream == subprocess.DEVNULL else stream for name, stream in streams.items()}
-                begin(process, args, *more, **{**options, **heard})
+                searched = {name: instead if stream == subprocess.DEVNULL else stream for name, stream in streams.items()}
+                begin(process, args, *more, **{**options, **searched})
                 with self._turn:
-                    self.ear.processes += 1
-                    self._attend(process, command, heard.values())
+                    self.search.processes += 1
+                    self._follow(process, command, searched.values())
             return None
 
         def communicated(process: subprocess.Popen[Any], *more: Any, **options: Any) -> tuple[Any, Any]:
-            said = communicate(process, *more, **options)
+            outputs = communicate(process, *more, **options)
             if command := _python(process.args):
                 with self._turn:
-                    for text in filter(None, said):
-                        self._hear_process(text if isinstance(text, str) else text.decode(errors="replace"), *_told(command))
-            return said
+                    for text in filter(None, outputs):
+                        self._search_process(text if isinstance(text, str) else text.decode(errors="replace"), *_origin(command))
+            return outputs
 
         def sent(client: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
-            self._learn(request)
+            self._remember_numbers(request)
             return send(client, request, **options)
 
         async def sent_async(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
-            self._learn(request)
+            self._remember_numbers(request)
             return await send_async(client, request, **options)
 
         patch.setattr(logging.Logger, "callHandlers", handled)
@@ -173,79 +173,79 @@ class Overhearing:
             self._gather(everything=True)
 
     def _ordered(self, recipient: str | None) -> str | None:
-        if recipient is not None and len(recipient) >= FEWEST_CHARACTERS and recipient.isdecimal():
+        if recipient is not None and len(recipient) >= MIN_CHARACTERS and recipient.isdecimal():
             with self._turn:
-                self.ear.used.add(recipient)
+                self.search.used.add(recipient)
         return recipient
 
     def _configured(self, credentials: Credentials) -> None:
-        if len(credentials.client_secret) >= FEWEST_CHARACTERS:
+        if len(credentials.client_secret) >= MIN_CHARACTERS:
             with self._turn:
-                self.ear.secrets.add(credentials.client_secret)
+                self.search.secrets.add(credentials.client_secret)
 
-    def _learn(self, request: httpx.Request) -> None:
+    def _remember_numbers(self, request: httpx.Request) -> None:
         """The numbers that a request names."""
         content = getattr(request, "_content", None) or b""  # a stream has none yet
         with self._turn:
-            self.ear.used.update(_SENT.findall(f"{request.url}\n{content[:4096].decode(errors='replace')}"))
+            self.search.used.update(_SENT.findall(f"{request.url}\n{content[:4096].decode(errors='replace')}"))
 
-    def _attend(self, process: subprocess.Popen[Any], command: Sequence[str], streams: Iterable[Any]) -> None:
+    def _follow(self, process: subprocess.Popen[Any], command: Sequence[str], streams: Iterable[Any]) -> None:
         self._gather()
-        where, only_log_lines = _told(command)
+        where, only_log_lines = _origin(command)
         for name in {getattr(stream, "name", None) for stream in streams}:
             if isinstance(name, str):
-                said = Path(name).open("rb")  # noqa: SIM115 - while the process runs; the file may be gone before it ends
-                self._children.append(_Child(process, said, where, only_log_lines))
+                output = Path(name).open("rb")  # noqa: SIM115 - while the process runs; the file may be gone before it ends
+                self._children.append(_Child(process, output, where, only_log_lines))
 
     def _gather(self, *, everything: bool = False) -> None:
-        """Read what ended processes have said."""
+        """Read the output of ended processes."""
         for child in [child for child in self._children if everything or child.process.returncode is not None]:
             self._children.remove(child)
-            with child.said:
-                self._hear_process(child.said.read().decode(errors="replace"), child.where, child.only_log_lines)
+            with child.output:
+                self._search_process(child.output.read().decode(errors="replace"), child.where, child.only_log_lines)
 
-    def _hear_process(self, text: str, where: str, only_log_lines: bool) -> None:
+    def _search_process(self, text: str, where: str, only_log_lines: bool) -> None:
         for line in text.splitlines():
             if line.startswith("{") or not only_log_lines:
-                self.ear.lines += 1
-                self.ear.hear(line, where)
+                self.search.lines += 1
+                self.search.scan(line, where)
 
 
-OVERHEARING: Final = pytest.StashKey[Overhearing]()
-HEARD_BY_WORKER: Final = "overheard"
+LEAK_GUARD: Final = pytest.StashKey[LeakGuard]()
+FOUND_BY_WORKER: Final = "log_leak_guard"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[OVERHEARING] = Overhearing()
+    config.stash[LEAK_GUARD] = LeakGuard()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if getattr(session.config.option, "dist", "no") == "no":  # a session that spreads its tests has nothing to say itself
-        session.config.stash[OVERHEARING].start()
+    if getattr(session.config.option, "dist", "no") == "no":  # a session with workers runs no test itself
+        session.config.stash[LEAK_GUARD].start()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """A worker has ended: one that crashed says nothing any more, and has failed the session."""
-    if heard := getattr(node, "workeroutput", {}).get(HEARD_BY_WORKER):
-        node.config.stash[OVERHEARING].ear.add(Ear(**heard))
+    """Add the findings of a worker that ended. A crashed worker reports none and has failed the session."""
+    if found := getattr(node, "workeroutput", {}).get(FOUND_BY_WORKER):
+        node.config.stash[LEAK_GUARD].search.add(LeakSearch(**found))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    overhearing = session.config.stash[OVERHEARING]
-    overhearing.stop()
+    guard = session.config.stash[LEAK_GUARD]
+    guard.stop()
     if (told := getattr(session.config, "workeroutput", None)) is not None:
-        told[HEARD_BY_WORKER] = asdict(overhearing.ear)
-    if overhearing.ear.findings:
+        told[FOUND_BY_WORKER] = asdict(guard.search)
+    if guard.search.findings:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    ear = config.stash[OVERHEARING].ear
-    heard = f"{ear.records} records, {ear.lines} lines of {ear.processes} processes"
-    terminalreporter.line(f"logs: {heard}, {len(ear.findings)} with what none may hold")
-    for finding in ear.findings[:MOST_SHOWN]:
+    search = config.stash[LEAK_GUARD].search
+    counts = f"{search.records} records, {search.lines} lines of {search.processes} processes"
+    terminalreporter.line(f"logs: {counts}, {len(search.findings)} with what none may hold")
+    for finding in search.findings[:MAX_SHOWN]:
         terminalreporter.line(f"  {finding}", red=True)
 
 
@@ -256,8 +256,8 @@ def _python(args: Any) -> list[str]:
     return words if Path(words[0]).name.startswith(("python", "functions-framework")) else []
 
 
-def _told(command: Sequence[str]) -> tuple[str, bool]:
-    """Which process says it, and whether it speaks to a person, beside logging."""
+def _origin(command: Sequence[str]) -> tuple[str, bool]:
+    """The name of the process, and whether the process also writes for a person at a terminal."""
     module = command[command.index("-m") + 1] if "-m" in command[:-1] else ""
     name = module or Path(command[0]).name
     return f"{_test()}, process {name}", _FOR_PEOPLE.fullmatch(module) is not None
