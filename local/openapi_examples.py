@@ -1,7 +1,7 @@
 """Examples of whole bodies: of any form from its fields' examples, and sales and problems as they are answered."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from local.openapi_words import OTHER_SALE_ID, SALE_ID, WORDS
 from shared.domain.money import Money
@@ -97,10 +97,15 @@ def request(schemas: Mapping[str, Json], vas_type: VasType, form: str) -> Json:
 def prevend(schemas: Mapping[str, Json], vas_type: VasType) -> Json:
     """A prevend of that service, as it is answered."""
     body: Json = {**composed(schemas, "PrevendBody"), "vasType": vas_type.value, "merchantProductId": _PRODUCTS[vas_type]}
-    if vas_type is VasType.UTILITY:
-        body["amountDueCents"] = None
-    else:
-        body |= {"minimumAmountCents": None, "consumer": {"name": "S** C**", "address": None}}
+    match vas_type:
+        case VasType.UTILITY:
+            body["amountDueCents"] = None
+        case VasType.BILL_PAYMENT:
+            body |= {"minimumAmountCents": None, "consumer": {"name": "S** C**", "address": None}}
+        case VasType.AIRTIME | VasType.DATA | VasType.VOUCHER:
+            raise ValueError(f"sold without a prevend: {vas_type}")
+        case _:
+            assert_never(vas_type)
     return body | _RECIPIENTS[vas_type]
 
 

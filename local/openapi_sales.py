@@ -8,7 +8,7 @@ from local.openapi_parts import DATE, ID, OF_BODIES, OF_CALLERS, answer, body, i
 from local.openapi_words import DAY, SALE_ID, WORDS
 from shared.domain.outcome import Reason
 from shared.domain.transaction import State
-from shared.domain.vas import ALIASES, PREVENDED, VasType
+from shared.domain.vas import ALIASES, PREVENDED, WITHOUT_RECIPIENT, VasType
 from shared.mobilemart.error_codes import CODES, STATUSES
 from shared.schemas.problems import Fault, Name
 from shared.schemas.requests import PREVENDS, PURCHASES
@@ -48,7 +48,7 @@ def reasons_of_purchases(vas_type: VasType) -> set[Name]:
     said |= {meaning.prevend_reason(vas_type) for meaning in _MEANINGS}
     if vas_type in PREVENDED:
         said |= {*_OF_NAMED_PREVENDS}
-    if vas_type is not VasType.VOUCHER:  # it has no recipient in whom two could be alike
+    if vas_type not in WITHOUT_RECIPIENT:  # there is nobody in whom two could be alike
         said.add(Reason.POSSIBLE_DUPLICATE)
     return {*said, *_OF_THE_CATALOGUE}
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -117,15 +117,17 @@ def ends(scenario: Scenario) -> str:
         return "refused"  # by our catalogue
     if prevend is not None and prevend.effect is not Effect.SLOW:
         return "refused"  # before there is a sale
-    match scenario.told, scenario.vends:
-        case Told.OUTCOME, vends:
-            return "vended" if vends else "rejected"
-        case Told.UNREADABLE, _:
+    match scenario.told:
+        case Told.OUTCOME:
+            return "vended" if scenario.vends else "rejected"
+        case Told.UNREADABLE:
             return "vended or in_doubt then vended"
-        case _, True:
+        case Told.NOTHING if not scenario.vends:
+            return "in_doubt"
+        case Told.NOTHING:
             return "in_doubt then vended" if reprint is None else "in_doubt until settled"
         case _:
-            return "in_doubt"
+            assert_never(scenario.told)
 
 
 def request(scenario: Scenario, service: Service) -> dict[str, object]:
@@ -143,6 +145,8 @@ def request(scenario: Scenario, service: Service) -> dict[str, object]:
             return {"merchantProductId": product, "amountCents": cents, "pinned": True}
         case Service.VOUCHER:
             return {"merchantProductId": product, "amountCents": cents}
+        case _:
+            assert_never(service)
 
 
 def _shown(scenario: Scenario, exchange_seconds: int) -> dict[str, Any]:

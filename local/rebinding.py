@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum, auto
-from typing import Final
+from typing import Final, assert_never
 
 from msgspec import structs
 
@@ -159,6 +159,8 @@ class Rebuilding:
                 found.before.append(held)
             case Standing.SAME:
                 found.on_record.append(told.id)
+            case never:
+                assert_never(never)
 
     async def _signs(self, held: Transaction, told: Tombstone) -> bool:
         """Whether a sale that waits for an outcome gets the sign of a vend: it was announced as vended, or as only newer code knows."""

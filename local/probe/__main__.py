@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from getpass import GetPassWarning, getpass
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from local.probe import asking, buying
 from local.probe.findings import Finding
@@ -30,7 +30,7 @@ from local.probe.switch import Switch
 from local.terminal import Exit, Steps, Stop, Verdict, rand
 from shared.config import Config, ConfigError, load
 from shared.domain.money import Money
-from shared.domain.vas import ACCOUNT_NUMBER, METER_NUMBER, PREVENDED, Order, VasType, msisdn
+from shared.domain.vas import ACCOUNT_NUMBER, METER_NUMBER, PREVENDED, WITHOUT_RECIPIENT, Order, VasType, msisdn
 from shared.gcp.secret_manager import Secrets, supplier_credentials
 from shared.mobilemart.http_exchange import live_transport
 from shared.ports.credentials import Credentials, GetCredentials, SupplierSecrets
@@ -207,11 +207,27 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+def _recipient(options: argparse.Namespace) -> str | None:
+    """The number that the service is sold to, of those that were given."""
+    service: VasType = options.service
+    number: str | None
+    match service:
+        case VasType.UTILITY:
+            number = options.meter
+        case VasType.BILL_PAYMENT:
+            number = options.account
+        case VasType.AIRTIME | VasType.DATA | VasType.VOUCHER:
+            number = options.mobile
+        case _:
+            assert_never(service)
+    return number
+
+
 def _faults(options: argparse.Namespace) -> Sequence[str]:
     """What is wrong with the options together."""
-    recipient = {VasType.UTILITY: options.meter, VasType.BILL_PAYMENT: options.account}.get(options.service, options.mobile)
+    recipient = _recipient(options)
     given = [number for number in (options.meter, options.account, options.mobile) if number is not None]
-    needs_recipient = options.service in PREVENDED or (options.service is not VasType.VOUCHER and not options.pinned)
+    needs_recipient = options.service in PREVENDED or (options.service not in WITHOUT_RECIPIENT and not options.pinned)
     faults = []
     if given != [number for number in (recipient,) if number is not None]:
         faults.append("--meter is for utility, --account for bill-payment, --mobile for airtime and data")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from local.probe import findings
 from local.probe.findings import Finding
@@ -12,7 +12,7 @@ from local.probe.switch import Switch
 from local.terminal import Stop, Verdict, said
 from shared import bootstrap
 from shared.domain.money import Money
-from shared.domain.outcome import Outcome, Receipt, Rejected, Unknown, Vended
+from shared.domain.outcome import NoAnswer, NoSuchTransaction, Outcome, Receipt, Rejected, Unknown, Vended
 from shared.domain.policy import ReprintBy
 from shared.domain.vas import Order, VasType
 from shared.lib.masking import last_four
@@ -105,6 +105,8 @@ class _Sale:
             case Unknown(cause=cause):
                 advice = ("it may have sold, and is not sent again", f"later: --reprint {self.request_id}, with this --save")
                 steps.end(Verdict.DOUBT, f"unknown: {said(cause)}", *advice)
+            case _:
+                assert_never(answer.outcome)
         return answer.outcome, heard
 
     async def shown_again(self, sold: Receipt | None, looked: Sequence[str]) -> None:
@@ -164,7 +166,8 @@ async def _reprinted(
     heard = await switch.ask(call)
     kept = notes.keep("reprint", heard)
     shown = _unlike(looked, heard)
-    match read_reprint(heard, order, switch.config.mode, held, request_id):
+    reprinted = read_reprint(heard, order, switch.config.mode, held, request_id)
+    match reprinted:
         case Vended(receipt):
             notes.steps.end(
                 Verdict.SEEN, f"the sale, {said(receipt.supplier_transaction_id)}", f"{_goods(receipt)}, in {kept}", *looks(heard)
@@ -172,8 +175,10 @@ async def _reprinted(
             return receipt
         case Unknown(cause=cause):
             notes.steps.end(Verdict.SEEN, f"not read as this sale: {said(cause)}", *shown)
-        case _:
+        case NoSuchTransaction() | NoAnswer():
             notes.tell(heard)
+        case _:
+            assert_never(reprinted)
     return None
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 from local.probe.structure import members_at, structure, token_paths
 from local.terminal import said
@@ -164,6 +164,8 @@ def of_aged_prevend(outcome: Outcome, age_seconds: int, valid_seconds: int) -> I
                 f"after {age_seconds} s: {said(cause)}",
                 f"if that is for its age, PREVEND_VALID_SECONDS below {age_seconds}",
             )
+        case _:
+            assert_never(outcome)
 
 
 def of_reprints(by_request: Receipt | None, by_transaction: Receipt | None, both_asked: bool) -> Iterable[Finding]:
@@ -195,17 +197,18 @@ def of_reprinted_goods(again: Receipt, sold: Receipt) -> Iterable[Finding]:
 
 def of_repeat(first: Outcome, again: Outcome, heard: Heard) -> Iterable[Finding]:
     """Of the same request, sent a second time under its request id. We never do that, whatever the answer."""
-    match first, again:
-        case _, Rejected(cause=cause):
+    match again:
+        case Rejected(cause=cause):
             proven = f"refused: {said(cause)}"
-        case Vended(before), Vended(now) if same_supplier_id(before.supplier_transaction_id, now.supplier_transaction_id):
-            proven = "the first answer again, nothing sold"
-        case Vended(), Vended():
-            proven = "SOLD AGAIN, under another transactionId"
-        case _ if isinstance(heard, Reply) and heard.code is not None:
+        case Vended(now) if isinstance(first, Vended):
+            is_first = same_supplier_id(first.receipt.supplier_transaction_id, now.supplier_transaction_id)
+            proven = "the first answer again, nothing sold" if is_first else "SOLD AGAIN, under another transactionId"
+        case Vended() | Unknown():
+            if not isinstance(heard, Reply) or heard.code is None:
+                return
             proven = f"refused: {said(heard.description)}; 1003 may say that of the used prevend: try a voucher"
         case _:
-            return
+            assert_never(again)
     yield Finding("repeated-request-id", proven, "nothing: no request that may have been taken is sent twice")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, assert_never
 
 from msgspec import structs
 
@@ -184,21 +184,41 @@ def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_sec
     source: `supplier`, `reprint`, `settlement`, or a person.
     """
     at = no_earlier(sale, at)
-    if NEXT[sale.state]:
-        if isinstance(answer.outcome, Unknown):
-            return _in_doubt(sale, answer.outcome, answer.raw, at, by)
-        return _ended(sale, answer.outcome, answer.raw, at, by, retry_seconds)
-    match sale.state, answer.outcome:
-        case State.VENDED, Vended(receipt):
-            return _vended_again(sale, receipt, answer.raw, at, by, retry_seconds)
-        case State.VENDED, Rejected(cause=cause):
-            return _contradicted(sale, f"state_differs: {cause}", answer.raw, at, by, retry_seconds)
-        case State.REJECTED, Vended(receipt):
-            return _contradicted(sale, f"vended_after_rejection: {receipt.supplier_transaction_id}", answer.raw, at, by, retry_seconds)
-        case State.REJECTED, Unknown(cause=cause, sign_of_vend=True):
-            return _contradicted(sale, f"vended_after_rejection: {cause}", answer.raw, at, by, retry_seconds)
+    match sale.state:
+        case State.VENDING | State.IN_DOUBT:
+            if isinstance(answer.outcome, Unknown):
+                return _in_doubt(sale, answer.outcome, answer.raw, at, by)
+            return _ended(sale, answer.outcome, answer.raw, at, by, retry_seconds)
+        case State.VENDED:
+            return _after_vend(sale, answer, at, by, retry_seconds)
+        case State.REJECTED:
+            return _after_rejection(sale, answer, at, by, retry_seconds)
         case _:
+            assert_never(sale.state)
+
+
+def _after_vend(sale: Transaction, answer: Answer, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    match answer.outcome:
+        case Vended(receipt):
+            return _vended_again(sale, receipt, answer.raw, at, by, retry_seconds)
+        case Rejected(cause=cause):
+            return _contradicted(sale, f"state_differs: {cause}", answer.raw, at, by, retry_seconds)
+        case Unknown():
             return heard(sale, answer.raw)
+        case _:
+            assert_never(answer.outcome)
+
+
+def _after_rejection(sale: Transaction, answer: Answer, at: datetime, by: str, retry_seconds: int) -> Transaction:
+    match answer.outcome:
+        case Vended(receipt):
+            return _contradicted(sale, f"vended_after_rejection: {receipt.supplier_transaction_id}", answer.raw, at, by, retry_seconds)
+        case Unknown(cause=cause, sign_of_vend=True):
+            return _contradicted(sale, f"vended_after_rejection: {cause}", answer.raw, at, by, retry_seconds)
+        case Rejected() | Unknown():
+            return heard(sale, answer.raw)
+        case _:
+            assert_never(answer.outcome)
 
 
 def heard(sale: Transaction, raw: RawAnswer | None) -> Transaction:

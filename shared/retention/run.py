@@ -9,7 +9,7 @@ and only if nothing needs it then.
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, assert_never
 
 from msgspec import structs
 
@@ -363,18 +363,36 @@ class _Run:
     def _last(self, step: Step) -> date:
         """The last business day whose sales are old enough for a step."""
         retention = self.at.retention
-        return retention.erases_up_to(self.today) if step is Step.ERASE else retention.retires_up_to(self.today)
+        match step:
+            case Step.ERASE:
+                return retention.erases_up_to(self.today)
+            case Step.RETIRE:
+                return retention.retires_up_to(self.today)
+            case _:
+                assert_never(step)
 
     def _is_compared(self, step: Step, day: date) -> bool:
         """Whether files are still compared with the sales of a day."""
-        days = self.needed.unsettled if step is Step.ERASE else self.needed.unended
+        match step:
+            case Step.ERASE:
+                days = self.needed.unsettled
+            case Step.RETIRE:
+                days = self.needed.unended
+            case _:
+                assert_never(step)
         return any(near in days for near in around(day))
 
     def _is_late(self) -> bool:
         return self.began.latest(self.at.moment()) >= self.until
 
     async def _done(self, step: Step, page: Sequence[Placed]) -> Sequence[Hold | bool]:
-        do = self._erased if step is Step.ERASE else self._retired
+        match step:
+            case Step.ERASE:
+                do = self._erased
+            case Step.RETIRE:
+                do = self._retired
+            case _:
+                assert_never(step)
         return await self.at.each((do(sale) for _, sale in page), AT_ONCE)
 
     async def _keep_page(self, step: Step, page: Sequence[Placed], outcomes: Sequence[Hold | bool], **changed: Any) -> None:

@@ -5,7 +5,7 @@ Like selling, it awaits its ports and nothing else.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from msgspec import structs
 
@@ -215,8 +215,10 @@ def _outcome(sale: Transaction, decision: Decision, at: datetime) -> Vended | Re
             return Vended(_delivered(sale, Receipt(supplier_transaction_id=None), decision.tokens))
         case None if sale.receipt is not None and sale.tokens_pending:
             return Vended(_delivered(sale, sale.receipt, decision.tokens))
-        case _:
+        case State.VENDED | State.REJECTED | State.VENDING | State.IN_DOUBT | None:
             raise NothingToDecide(sale)
+        case _:
+            assert_never(decision.state)
 
 
 def _delivered(sale: Transaction, receipt: Receipt, written: tuple[str, ...] | None) -> Receipt:

@@ -6,7 +6,7 @@ Like selling, it awaits its ports and nothing else.
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 from shared.domain.identifiers import same_supplier_id
 from shared.domain.outcome import Answer, NoAnswer, NoSuchTransaction, Reprint, Unknown, Vended
@@ -96,6 +96,8 @@ class Resolving(Recording, frozen=True, kw_only=True):
                 return lambda known: not_found(known, reprint.raw, at=asked_at, minimum_age_seconds=age, retry_seconds=retry_seconds)
             case NoSuchTransaction() | NoAnswer():
                 return lambda known: heard(known, reprint.raw)
+            case _:
+                assert_never(reprint.result)
 
     async def _tried(self, sale: Transaction, told: Change) -> Transaction:
         """Put on record what was told, and in the same commit that this was a try, if it did not finish the sale."""

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from markupsafe import Markup
 
 from shared.domain.clock import BUSINESS_TIME
 from shared.domain.money import Money
+from shared.domain.vas import VasType
 from shared.settlement.reporting import Glance, Report
 from shared.settlement.settled_day import Kind, Status
 from shared.web.templating import template
@@ -40,8 +41,14 @@ KIND_WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         Kind.LATE_POSTING: ("Posted late", "By more than a business day."),
     }
 )
-SERVICE_WORDS: Final = MappingProxyType(
-    {"utility": "Electricity", "bill-payment": "Bill payment", "airtime": "Airtime", "data": "Data", "voucher": "Voucher"}
+SERVICE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        VasType.UTILITY: "Electricity",
+        VasType.BILL_PAYMENT: "Bill payment",
+        VasType.AIRTIME: "Airtime",
+        VasType.DATA: "Data",
+        VasType.VOUCHER: "Voucher",
+    }
 )
 TERMS: Final = (  # of the conservation equation, in its order: its sign, its name, its words
     ("", "ourVended", "Sold by us"),
@@ -103,7 +110,10 @@ def _headline(report: Report, open_count: int) -> str:
             if report.body["version"] == 0
             else "As it was before: a file that it needs was refused."
         )
-    match report.body["status"]:
+    status = report.body["status"]
+    if status not in list(Status):
+        return f"A newer version calls this day {status}."
+    match Status(status):
         case Status.BALANCED:
             return "Balanced to the cent."
         case Status.DISCREPANCIES:
@@ -114,8 +124,8 @@ def _headline(report: Report, open_count: int) -> str:
             return "Not closed yet: the next day\u2019s file may still bill what this one does not."
         case Status.FILE_MISSING:
             return "The settlement file has not come."
-        case newer:
-            return f"A newer version calls this day {newer}."
+        case never:
+            assert_never(never)
 
 
 def _bars(last_days: tuple[Glance, ...]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, datetime
 from math import ceil
-from typing import Final
+from typing import Final, assert_never
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -112,16 +112,19 @@ def purchased(request: Request, sold: Purchased, at: datetime, config: Config) -
     sale = sold.transaction
     replayed = {"Idempotent-Replayed": "true"} if sold.replayed else {}
     headers = {"Location": middleware.location(request, sale), **replayed}
-    match sale.state, sale.outcome:
-        case State.VENDED, _:
+    match sale.state:
+        case State.VENDED:
             return middleware.answer(_shown(sale, at, config), 201, headers)
-        case State.REJECTED, Rejected() as rejected:
-            response = middleware.problem(_rejection(sale, rejected, headers["Location"]))
+        case State.REJECTED:
+            assert isinstance(sale.outcome, Rejected)  # the store reads no sale whose outcome is not its state's
+            response = middleware.problem(_rejection(sale, sale.outcome, headers["Location"]))
             response.headers.update(replayed)
             return response
-        case _:  # in doubt, abandoned, or vended and not yet on record: to the caller it is all one
+        case State.VENDING | State.IN_DOUBT:  # in doubt, abandoned, or vended and not yet on record: to the caller it is all one
             headers["Retry-After"] = str(_seconds_left(sale, at))
             return middleware.answer(transaction_body(sale, State.IN_DOUBT, config.consumer_details), 202, headers)
+        case _:
+            assert_never(sale.state)
 
 
 def sale_id(text: str) -> str:

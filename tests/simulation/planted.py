@@ -260,7 +260,7 @@ PLANTS = (
     ),
     plant(
         "an end can be overwritten",
-        (transaction.after, swap("if NEXT[sale.state]:", "if True:")),
+        (transaction.after, swap("match sale.state:", "match State.IN_DOUBT:")),
         (transaction._moved, swap("if state not in NEXT[sale.state]:", "if False:")),
     ),
     plant("what contradicts an end is forgotten", (transaction._contradicted, before("    entry = HistoryEntry(", "    return sale"))),

@@ -1,12 +1,12 @@
 """The simulated catalogue: a few plain products, and one per scenario of what has no recipient (PINs and vouchers)."""
 
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from shared.domain.catalogue import Product
 from shared.domain.money import Money
 from shared.domain.vas import VasType
 from shared.mobilemart.simulator.scenarios import PRODUCT_PREFIXES, SCENARIOS, Scenario, product_id
-from shared.mobilemart.simulator.services import PINNED, Service
+from shared.mobilemart.simulator.services import PINNED, WITH_CREATORS, Service
 
 _WITHOUT_PINNED: Final = product_id(Service.BILL_PAYMENT, 2)  # documented rows of billers have no `pinned`, those seen in production had it
 _HUNDRED_RAND: Final = Money(10_000)
@@ -59,7 +59,7 @@ def product_named(merchant_product_id: str, service: Service) -> Product | None:
 
 def listed(vas_type: VasType, content_creator: str | None = None) -> list[dict[str, Any]]:
     """A product list, each service with its own fields; amounts in rand. Creators are compared without case and spaces."""
-    filtered = content_creator if vas_type in (VasType.DATA, VasType.VOUCHER) else None
+    filtered = content_creator if vas_type in WITH_CREATORS else None
     return [_row(product) for product in PRODUCTS if product.vas_type is vas_type and _is_by(product, filtered)]
 
 
@@ -74,8 +74,6 @@ def creators(vas_type: VasType) -> list[str]:
 
 
 def _row(product: Product) -> dict[str, Any]:
-    if product.vas_type is VasType.UTILITY:
-        return {"merchantProductId": product.merchant_product_id, "name": product.name}
     row: dict[str, Any] = {
         "merchantProductId": product.merchant_product_id,
         "productName": product.name,
@@ -86,7 +84,17 @@ def _row(product: Product) -> dict[str, Any]:
         "minimumAmount": _rand(product.minimum_amount),
         "maximumAmount": _rand(product.maximum_amount),
     }
-    absent = {VasType.VOUCHER: {"pinned"}, VasType.BILL_PAYMENT: {"fixedAmount", "amount"}}.get(product.vas_type, set())
+    match product.vas_type:
+        case VasType.UTILITY:
+            return {"merchantProductId": product.merchant_product_id, "name": product.name}
+        case VasType.VOUCHER:
+            absent = {"pinned"}
+        case VasType.BILL_PAYMENT:
+            absent = {"fixedAmount", "amount"}
+        case VasType.AIRTIME | VasType.DATA:
+            absent = set()
+        case _:
+            assert_never(product.vas_type)
     if product.merchant_product_id == _WITHOUT_PINNED:
         absent = absent | {"pinned"}
     return {name: value for name, value in row.items() if name not in absent}

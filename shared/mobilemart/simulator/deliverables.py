@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, assert_never
 
 from shared.domain.sts_tokens import SIMULATED_PREFIX, TOKEN_DIGITS, grouped
 
@@ -179,8 +179,10 @@ def written(tokens: tuple[Token, ...], shape: TokenShape) -> list[Any] | str | N
             return [_written("token", grouped(token.number), token) for token in tokens]
         case TokenShape.NINETEEN_DIGITS:
             return [_written("token", token.number[1:], token) for token in tokens]
-        case _:
+        case TokenShape.TOKEN | TokenShape.VALUE | TokenShape.TOKEN_VALUE | TokenShape.PIN | TokenShape.UNHEARD_OF:
             return [_written(shape.value, token.number, token) for token in tokens]
+        case _:
+            assert_never(shape)
 
 
 def printable(tokens: tuple[Token, ...]) -> list[str]:

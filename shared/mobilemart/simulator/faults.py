@@ -144,8 +144,10 @@ def instead(fault: Fault, base_url: str, trace_id: str, mobile_number: str | Non
         case Effect.SAYS_PROBLEM:
             problem = {"title": "One or more errors occurred.", "status": 400, "detail": "An error occurred.", "traceId": trace_id}
             return Reply({"transactionId": _id_of(trace_id), **problem})
-        case _:
+        case Effect.FAILED_BEFORE | Effect.LOST_BEFORE:
             return BAD_GATEWAY
+        case _:
+            raise ValueError(f"not idle: {fault.effect}")
 
 
 def spoilt(reply: Reply, effect: Effect | None) -> Reply:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from shared.domain.clock import BUSINESS_TIME
 from shared.domain.money import Money
@@ -44,9 +44,11 @@ def slip(vend: Vend, token_shape: TokenShape) -> dict[str, Any]:
             return head | _bill_payment(vend)
         case Service.AIRTIME_PINLESS | Service.DATA_PINLESS:
             return head | _pinless(vend)
-        case _:
+        case Service.AIRTIME_PINNED | Service.DATA_PINNED | Service.VOUCHER:
             expiry = (vend.at + PIN_VALID).astimezone(BUSINESS_TIME).isoformat(timespec="seconds")
             return head | {"expiryDate": expiry, "additionalDetails": _pinned(vend)}
+        case _:
+            assert_never(vend.deal.service)
 
 
 def _head(transaction_id: str, at: datetime) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, assert_never
 
 from shared.domain.money import Money
 from shared.domain.vas import Order, msisdn
@@ -94,8 +94,10 @@ class Scenario:
                 return f"{ACCOUNT_PREFIX}{self.number:02d}"
             case Service.AIRTIME_PINLESS | Service.DATA_PINLESS:
                 return f"{MOBILE_PREFIX}{self.number:02d}"
-            case _:
+            case Service.AIRTIME_PINNED | Service.DATA_PINNED | Service.VOUCHER:
                 return product_id(service, self.number)
+            case _:
+                assert_never(service)
 
     def order(self, service: Service) -> Order:
         """An order that plays this scenario."""

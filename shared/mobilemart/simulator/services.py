@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal, assert_never
 
 from shared.domain.vas import VasType
 
@@ -30,9 +30,55 @@ class Service(StrEnum):
         return self in PINNED
 
 
-PREVENDED: Final = frozenset({Service.UTILITY, Service.BILL_PAYMENT})
-PINLESS: Final = frozenset({Service.AIRTIME_PINLESS, Service.DATA_PINLESS})
-PINNED: Final = frozenset({Service.AIRTIME_PINNED, Service.DATA_PINNED, Service.VOUCHER})
+def _way(service: Service) -> Literal["prevended", "pinless", "pinned"]:
+    match service:
+        case Service.UTILITY | Service.BILL_PAYMENT:
+            return "prevended"
+        case Service.AIRTIME_PINLESS | Service.DATA_PINLESS:
+            return "pinless"
+        case Service.AIRTIME_PINNED | Service.DATA_PINNED | Service.VOUCHER:
+            return "pinned"
+        case _:
+            assert_never(service)
+
+
+PREVENDED: Final = frozenset(service for service in Service if _way(service) == "prevended")
+PINLESS: Final = frozenset(service for service in Service if _way(service) == "pinless")
+PINNED: Final = frozenset(service for service in Service if _way(service) == "pinned")
+
+
+def _purchase_path(service: Service) -> str:
+    match service:
+        case Service.UTILITY:
+            return "/v1/utility/purchase"
+        case Service.BILL_PAYMENT:
+            return "/v2/bill-payment/pay"
+        case Service.AIRTIME_PINLESS:
+            return "/v1/airtime/pinless"
+        case Service.AIRTIME_PINNED:
+            return "/v1/airtime/pinned"
+        case Service.DATA_PINLESS:
+            return "/v1/data/pinless"
+        case Service.DATA_PINNED:
+            return "/v1/data/pinned"
+        case Service.VOUCHER:
+            return "/v1/voucher/purchase"
+        case _:
+            assert_never(service)
+
+
+def _has_creators(vas_type: VasType) -> bool:
+    match vas_type:
+        case VasType.DATA | VasType.VOUCHER:
+            return True
+        case VasType.UTILITY | VasType.BILL_PAYMENT | VasType.AIRTIME:
+            return False
+        case _:
+            assert_never(vas_type)
+
+
+WITH_CREATORS: Final = frozenset(filter(_has_creators, VasType))
+"""The services whose product list can be asked for by content creator."""
 
 
 class Leg(StrEnum):
@@ -58,17 +104,10 @@ ROUTES: Final[Mapping[tuple[str, str], Route]] = MappingProxyType(
     {
         ("POST", "/connect/token"): Route(Leg.TOKEN),
         **{("GET", f"/v1/{vas_type}/products"): Route(Leg.LIST, vas_type) for vas_type in VasType},
-        ("GET", "/v1/data/content-creators"): Route(Leg.CREATORS, VasType.DATA),
-        ("GET", "/v1/voucher/content-creators"): Route(Leg.CREATORS, VasType.VOUCHER),
+        **{("GET", f"/v1/{vas_type}/content-creators"): Route(Leg.CREATORS, vas_type) for vas_type in VasType if vas_type in WITH_CREATORS},
         ("GET", "/v1/utility/prevend"): Route(Leg.PREVEND, Service.UTILITY),
         ("GET", "/v2/bill-payment/prevend"): Route(Leg.PREVEND, Service.BILL_PAYMENT),
-        ("POST", "/v1/utility/purchase"): Route(Leg.PURCHASE, Service.UTILITY),
-        ("POST", "/v2/bill-payment/pay"): Route(Leg.PURCHASE, Service.BILL_PAYMENT),
-        ("POST", "/v1/airtime/pinless"): Route(Leg.PURCHASE, Service.AIRTIME_PINLESS),
-        ("POST", "/v1/airtime/pinned"): Route(Leg.PURCHASE, Service.AIRTIME_PINNED),
-        ("POST", "/v1/data/pinless"): Route(Leg.PURCHASE, Service.DATA_PINLESS),
-        ("POST", "/v1/data/pinned"): Route(Leg.PURCHASE, Service.DATA_PINNED),
-        ("POST", "/v1/voucher/purchase"): Route(Leg.PURCHASE, Service.VOUCHER),
+        **{("POST", _purchase_path(service)): Route(Leg.PURCHASE, service) for service in Service},
         **{("GET", f"/v1/{vas_type}/reprint"): Route(Leg.REPRINT, vas_type) for vas_type in VasType},
     }
 )

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from shared.domain.catalogue import Product
 from shared.domain.identifiers import hashed
@@ -52,10 +52,15 @@ class Switch:
     async def prevend(self, service: Service, fields: Fields) -> Job:
         """Confirm a meter or account."""
         product_id, request_id = fields.text("MerchantProductId"), fields.request_id()
-        if service is Service.UTILITY:
-            recipient, amount_cents = fields.text("MeterNumber", METER_NUMBER.fullmatch), fields.amount_cents()
-        else:
-            recipient, amount_cents = fields.text("AccountNumber", ACCOUNT_NUMBER.fullmatch), fields.optional_amount_cents() or 0
+        match service:
+            case Service.UTILITY:
+                recipient, amount_cents = fields.text("MeterNumber", METER_NUMBER.fullmatch), fields.amount_cents()
+            case Service.BILL_PAYMENT:
+                recipient, amount_cents = fields.text("AccountNumber", ACCOUNT_NUMBER.fullmatch), fields.optional_amount_cents() or 0
+            case Service.AIRTIME_PINLESS | Service.AIRTIME_PINNED | Service.DATA_PINLESS | Service.DATA_PINNED | Service.VOUCHER:
+                raise ValueError(f"sold without a prevend: {service}")
+            case _:
+                assert_never(service)
         fields.check()
         scenario = scenario_of(service, recipient)
         deal = _deal(service, scenario, _product(product_id, service), amount_cents, recipient)
@@ -182,11 +187,21 @@ def _direct(service: Service, fields: Fields, mobile_form: MobileForm) -> Deal:
     """What a purchase without a prevend asks for. The schema for data has no amount, so one that is sent means nothing."""
     product_id = fields.text("MerchantProductId")
     mobile_number = fields.text("MobileNumber") if service in PINLESS else None
-    asked_cents = fields.optional_amount_cents() if service.vas_type is not VasType.DATA else None
+    asked_cents = fields.optional_amount_cents() if _names_amount(service) else None
     fields.check()
     product = _product(product_id, service)
     key = product_id if mobile_number is None else _local(mobile_number, mobile_form)
     return _deal(service, scenario_of(service, key), product, _price_cents(product, asked_cents), mobile_number)
+
+
+def _names_amount(service: Service) -> bool:
+    match service:
+        case Service.DATA_PINLESS | Service.DATA_PINNED:
+            return False
+        case Service.UTILITY | Service.BILL_PAYMENT | Service.AIRTIME_PINLESS | Service.AIRTIME_PINNED | Service.VOUCHER:
+            return True
+        case _:
+            assert_never(service)
 
 
 def _deal(service: Service, scenario: Scenario, product: Product, amount_cents: int, recipient: str | None) -> Deal:
