@@ -12,7 +12,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import httpx
@@ -39,8 +42,9 @@ from shared.web import oidc
 if TYPE_CHECKING:  # of one function, or of simulated mode: it loads them with its first request
     from shared.mobilemart.rate_limiter import Pace
     from shared.mobilemart.simulator.key_value_store import Ledger
+    from shared.ports.settlement_files import Files
     from shared.retention.erasure import Erasing
-    from shared.settlement.file_selection import Files
+    from shared.settlement.file_sources import StoredFiles
     from shared.settlement.reporting import Reporting
     from shared.settlement.runner import Settling
     from shared.vending.operator_actions import Operating
@@ -196,15 +200,14 @@ class Wiring:
         return PacedSupplier(supplier, self._pace)
 
     def _settlement_files(self, ports: Ports) -> "Files":
-        from shared.settlement.file_sources import SimulatedFiles, files_in
-
         if self._files is None:
             delivered = files_in(self.config.settlement_files, self.config.settlement_merchant)
             self._to_close.append(delivered.close)
             self._files = delivered
             if self.config.mode is Mode.SIMULATED:
+                from shared.mobilemart.simulator.settlement import SimulatedFiles
+
                 self._files = SimulatedFiles(ports.ledger, now, delivered)
-                self._to_close.append(self._files.close)
         return self._files
 
     def _identifier(self) -> Callable[[Mapping[str, str]], Awaitable[Caller]]:
@@ -282,6 +285,23 @@ class Wiring:
         events = PubSubEvents(config.events_topic, config.consumer_details, config.pubsub_emulator)
         self._to_close.append(events.close)
         return events
+
+
+def files_in(place: str | None, merchant: str | None) -> "StoredFiles":
+    """The settlement files in `gs://bucket/prefix` or `file:///folder`, or none where there is no place. Nothing is opened yet."""
+    from shared.mobilemart.settlement_format import FORMAT
+    from shared.settlement.file_sources import StoredFiles, local_files
+
+    match urlsplit(place or ""):
+        case parts if parts.scheme == "gs":
+            from shared.gcp.cloud_storage import Bucket
+
+            bucket = Bucket(parts.netloc, parts.path.strip("/"))
+            return StoredFiles(bucket, merchant, FORMAT, bucket.close)
+        case parts if parts.scheme == "file":
+            return StoredFiles(partial(local_files, Path(unquote(parts.path)), FORMAT), merchant, FORMAT)
+        case _:
+            return StoredFiles(tuple, merchant, FORMAT)
 
 
 _processes: Final[dict[Function, Wiring]] = {}

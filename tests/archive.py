@@ -11,10 +11,12 @@ from shared.domain.sale_summary import Sold
 from shared.domain.transaction import Transaction, shard_name, shard_of
 from shared.domain.vas import Mode
 from shared.mobilemart.settlement_file import Line
+from shared.mobilemart.settlement_format import FORMAT
 from shared.mobilemart.settlement_writer import detail, written
 from shared.ports.documents import Paper, PaperKind
+from shared.ports.settlement_files import Answered, FilesUnavailable, FileUnreadable, Found, Reading, StoredFile
 from shared.ports.transactions import LookupBy
-from shared.settlement.file_selection import Answered, Choice, FilesUnavailable, FileUnreadable, Found, Reading, StoredFile, read
+from shared.settlement.file_selection import Choice, read
 from shared.settlement.matching import Readings
 from shared.settlement.runner import Settling
 from tests.step_driver import World, boundary, one_by_one
@@ -37,11 +39,11 @@ class Shelf:
         if self.unavailable:
             raise FilesUnavailable
         stored = [StoredFile(name, f"{crc32(content):08x}", partial(self._pieces, name, content)) for name, content in self.files.items()]
-        return Choice(self.merchant)(stored, days)
+        return Choice(self.merchant, FORMAT)(stored, days)
 
     async def read(self, files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
         await boundary(f"before {getattr(reading, 'func', reading).__name__}")
-        return read(files, reading)
+        return read(files, reading, FORMAT)
 
     def _pieces(self, name: str, content: bytes) -> Iterator[bytes]:
         yield content[: self.unreadable.get(name)]

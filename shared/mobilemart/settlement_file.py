@@ -11,7 +11,7 @@ Source: the supplier's "Merchant Recon Spec" v1.1 as restated in `docs/settlemen
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from functools import partial
 from itertools import chain
@@ -20,14 +20,15 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from shared.domain.clock import BUSINESS_TIME
+from shared.domain.statement import Billing, Fault, FileRefused, Note, Summary, Total
 from shared.domain.vas import VasType
 from shared.lib.masking import last_four
 from shared.lib.value import Value
 from shared.mobilemart import settlement_forms as forms
-from shared.mobilemart.settlement_forms import Note
 
 SUCCESSFUL: Final = "Successful"
 BINNED: Final = "Binned"
+_BILLING: Final = MappingProxyType({SUCCESSFUL: Billing.BILLED, BINNED: Billing.NOT_BILLED})
 
 FILE_VAS_TYPES: Final = MappingProxyType(
     {
@@ -46,6 +47,8 @@ PIECE_BYTES: Final = 128 * 1024  # what is parsed at once; its lines are all tha
 
 class Line(NamedTuple):
     """One detail line: its fields in the file's order, as the texts that stood there; the properties give their values.
+
+    Implements `shared.domain.statement.StatementLine`.
 
     The record id and the tender PAN are left out: a card number is never kept.
     """
@@ -89,8 +92,17 @@ class Line(NamedTuple):
 
     @property
     def recipient(self) -> str:
-        """The meter, account or mobile number, as its service has one; empty where nothing was said."""
+        """The meter, account or mobile number, as its service has one; empty where the line names none."""
         return self[RECIPIENT_FIELD[self.vas_type]]
+
+    @property
+    def billing(self) -> Billing:
+        return _BILLING.get(self.status, Billing.UNKNOWN)
+
+    @property
+    def text(self) -> str:
+        """The line as the file holds it, without its tender PAN."""
+        return "|".join(("D", *self))
 
     def __repr__(self) -> str:
         to = last_four(self.recipient or None)
@@ -106,27 +118,6 @@ RECIPIENT_FIELD: Final = MappingProxyType(
         "Utility": Line._fields.index("meter_number"),
     }
 )
-
-
-class Fault(Value, frozen=True):
-    """Where a file breaks the format. Quotes nothing that stands there: a field too many and it would be a card number."""
-
-    line: int
-    message: str
-    field: int | None = None  # its position, counted from 0 as the specification does
-    name: str | None = None
-
-    def __str__(self) -> str:
-        where = f"line {self.line}" if self.field is None else f"line {self.line}, field {self.field} ({self.name})"
-        return f"{where}: {self.message}"
-
-
-class FileRefused(Exception):
-    """The file of that name breaks the format. `faults` are the first ten."""
-
-    def __init__(self, name: str, faults: tuple[Fault, ...]) -> None:
-        super().__init__("; ".join(map(str, faults)))
-        self.name, self.faults = name, faults
 
 
 class _Field(Value, frozen=True):
@@ -183,50 +174,9 @@ _DETAIL: Final = re.compile(
     "D" + "".join(rf"\|({field.pattern})" for field in _FIELDS[:-1]) + rf"\|(?:{_FIELDS[-1].pattern})\r?\n|[^\n]*\n"
 )
 
-_FILE_NAME: Final = re.compile(r"FULCRUM\.MERCHANT\.(.+)\.RECON\.([0-9]{8,17})\.txt", re.ASCII)
-
-
-class FileName(Value, frozen=True):
-    """What a file's name says. `stamp` is 8 to 17 digits of unknown form: of two, the greater is taken to be the later."""
-
-    merchant: str
-    stamp: str
-
-
-def file_name(name: str) -> FileName | None:
-    """The parts of `FULCRUM.MERCHANT.<NAME>.RECON.<DATETIME>.txt`; `None` for any other name, and for what cannot be printed."""
-    match = _FILE_NAME.fullmatch(name)
-    return FileName(match[1], match[2]) if match and name.isprintable() else None
-
-
-class Total(Value, frozen=True):
-    """A number of lines or sales, and the sum of their amounts in cents."""
-
-    rows: int = 0
-    cents: int = 0
-
-    def __add__(self, other: "Total") -> "Total":
-        return Total(self.rows + other.rows, self.cents + other.cents)
-
-    def __sub__(self, other: "Total") -> "Total":
-        return Total(self.rows - other.rows, self.cents - other.cents)
-
-
-class Summary(Value, frozen=True):
-    """A file that was read to its end and broke no rule. `all` is over its detail lines, `successful` over those billed.
-
-    `notes` are the forms beside the format's letter, in the order of their first lines.
-    """
-
-    name: str
-    sha256: str
-    all: Total
-    successful: Mapping[VasType, Total]
-    notes: tuple[Note, ...] = ()
-
 
 class SettlementFile:
-    """One pass over a file's bytes, in whatever chunks they come.
+    """One pass over a file's bytes, in whatever chunks they come. Implements `shared.domain.statement.Statement`.
 
     >>> file = SettlementFile([b"H|1|20260501\\nT|2\\n"])
     >>> file.day.isoformat(), list(file), file.summary.all

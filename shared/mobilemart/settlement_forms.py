@@ -7,8 +7,6 @@ touches a field that settlement compares (ids, service, type, status, date, time
 import re
 from typing import Final
 
-from shared.lib.value import Value
-
 BLANK: Final = "holds nothing, and stands behind the trailer"
 PADDED: Final = "ends in blanks or control characters behind its last field"
 SEPARATED: Final = "has a separator behind its last field"
@@ -31,14 +29,6 @@ _FIRST_END: Final = re.compile(rb"\n|\r+(?=[^\r\n])")
 
 # Five bytes have no letter in Windows-1252: they become U+FFFD.
 _WINDOWS_1252: Final = bytes(range(256)).decode("cp1252", "replace")
-
-
-class Note(Value, frozen=True):
-    """A form that was read. `line` is the first of the `lines` that have it. Quotes nothing that stands there."""
-
-    line: int
-    message: str
-    lines: int = 1
 
 
 def is_blank(text: str) -> bool:

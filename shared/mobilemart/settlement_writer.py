@@ -103,7 +103,7 @@ def written(
     yield f"H|{version}|{day:%Y%m%d}{line_end}".encode()
     for line in lines:
         next(count)
-        yield f"{line_text(line)}|{tender_pan}{line_end}".encode()
+        yield f"{line.text}|{tender_pan}{line_end}".encode()
     yield f"T|{next(count) + miscounted_by}{line_end}".encode()
 
 
@@ -131,11 +131,6 @@ def formed(content: bytes, form: Form) -> bytes:
             return b"".join(line + b"\r" for line in (first, *details, last))
         case _:
             assert_never(form)
-
-
-def line_text(line: Line) -> str:
-    """A detail line as it stands in a file, without its tender PAN."""
-    return "|".join(("D", *line))
 
 
 def planted(lines: Iterable[Line], plants: Mapping[int, Plant]) -> Iterator[Line]:

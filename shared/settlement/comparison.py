@@ -10,11 +10,11 @@ from datetime import date
 from typing import Final
 
 from shared.domain.sale_summary import Sold
+from shared.domain.statement import Billing, Statement, StatementLine, Total
 from shared.domain.transaction import State
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
 from shared.lib.value import Value
-from shared.mobilemart.settlement_file import SUCCESSFUL, Line, SettlementFile, Total
 from shared.settlement.absence import Silence, may_be_absent
 from shared.settlement.discrepancies import Differences
 from shared.settlement.matching import ONE_DAY, DayView, Known, Readings, Verdict, match
@@ -51,7 +51,7 @@ def around(day: date) -> tuple[date, date, date]:
 def compare(
     day: date,
     sold: Iterable[Sold],
-    files: Iterable[SettlementFile],
+    files: Iterable[Statement],
     *,
     mode: Mode,
     today: date,
@@ -142,7 +142,7 @@ class _Comparison(Value, frozen=True):
         for known in self.view.billed:
             self._book_bill(books, known)
         for filed, verdict, _ in self.view.judged:
-            if filed.line.status == SUCCESSFUL:
+            if filed.line.billing is Billing.BILLED:
                 term = "missing_here" if verdict is Verdict.STRANGER else "extra_lines"
                 books.add(filed.line.service, term, Total(1, filed.line.cents))
         return tuple(books.of(service, file.successful[service] if file else Total()) for service in VasType)
@@ -210,7 +210,7 @@ class _Comparison(Value, frozen=True):
             if named is not None and verdict in (Verdict.TWICE, Verdict.CLAIMED):
                 yield self._proof(named, filed.line)
 
-    def _proof(self, known: Known, line: Line) -> Proof:
+    def _proof(self, known: Known, line: StatementLine) -> Proof:
         return Proof(
             transaction_id=known.sale.id,
             supplier_transaction_id=self.view.matching.spelt(line),
@@ -242,7 +242,7 @@ class _Comparison(Value, frozen=True):
         )
         return tuple(sorted(found, key=lambda sale: sale.transaction_id))
 
-    def _strangers(self) -> tuple[Line, ...]:
+    def _strangers(self) -> tuple[StatementLine, ...]:
         """Lines of this day that no sale explains, and those of other days behind which a silent sale of this day may hide."""
         silent = {
             (known.sale.vas_type, known.cents) for known in self.view.own if known.sale.state in OPEN_STATES and known.billed_in is None

@@ -7,11 +7,11 @@ from typing import Final
 
 from shared.domain import closures
 from shared.domain.identifiers import hashed
+from shared.domain.statement import Billing, StatementLine
 from shared.domain.transaction import State
 from shared.domain.vas import Mode
 from shared.lib.masking import last_four
 from shared.lib.value import Value
-from shared.mobilemart.settlement_file import BINNED, SUCCESSFUL, Line
 from shared.settlement.matching import ONE_DAY, DayView, Filed, Known, Verdict, goes_to
 from shared.settlement.settled_day import Discrepancy, Kind, Severity
 from shared.settlement.withdrawn_lines import Past
@@ -122,7 +122,7 @@ class Differences:
                 continue
             if verdict is not Verdict.NOT_BILLED:
                 yield self._found(_KIND_OF[verdict], known, filed)
-            elif filed.line.status != BINNED:
+            elif filed.line.billing is not Billing.NOT_BILLED:
                 yield self._found(Kind.UNKNOWN_STATUS, known, filed)
             elif known is None:
                 yield _Found(Kind.MISSING_HERE, None, filed, Severity.WARNING)
@@ -148,7 +148,7 @@ class Differences:
         if self._has_other_supplier_id(known, line):
             yield Kind.VENDED_TWICE if matching.holder(line) is known else Kind.CLAIMED_TWICE
 
-    def _has_other_supplier_id(self, known: Known, line: Line) -> bool:
+    def _has_other_supplier_id(self, known: Known, line: StatementLine) -> bool:
         """Whether our record holds another supplier id, which no other sale claims: of that it is said with the claim."""
         held = self.matching.held_by(known)
         return held not in (None, self.matching.supplier_id(line), line.merchant_id.lower()) and held not in self.claims
@@ -159,7 +159,7 @@ class Differences:
             if not known.is_vended or known.billed_in is not None or self.view.is_carried_out(known):
                 continue
             unbilled = known.unbilled_lines
-            binned = next((filed for filed in unbilled if filed.line.status == BINNED), None)
+            binned = next((filed for filed in unbilled if filed.line.billing is Billing.NOT_BILLED), None)
             if binned is not None:
                 yield self._found(Kind.STATE_DIFFERS, known, binned)
             elif not unbilled:  # an unknown status was reported with its line
@@ -186,7 +186,7 @@ class Differences:
 
     def contradicts(self, known: Known, filed: Filed) -> bool:
         """Whether a line that is laid to no sale once billed one that we call rejected: it is of an earlier file."""
-        is_bill = filed.line.status == SUCCESSFUL and filed.line.cents >= 0
+        is_bill = filed.line.billing is Billing.BILLED and filed.line.cents >= 0
         return is_bill and known.sale.state is State.REJECTED and known.billed_in is None
 
     def _found(self, kind: Kind, known: Known | None, filed: Filed | None) -> _Found:

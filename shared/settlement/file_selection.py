@@ -2,142 +2,44 @@
 
 A later file of a day corrects the earlier ones; the bytes that count already, under another name, are no other file. What leaves a
 doubt is refused, never guessed. A file that cannot be read costs its own day. A name that only looks like a settlement file's is told.
-Where the files lie is in `settlement_folders`.
+`file_sources` reads the places where files lie.
 """
 
 import hashlib
-import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple
 
-from shared.lib.value import Value
-from shared.mobilemart.settlement_file import Fault, FileName, FileRefused, SettlementFile, file_name
+from shared.domain.statement import FileName, FileRefused, Statement
+from shared.ports.settlement_files import (
+    BROKEN_OFF,
+    MOST_NAMED,
+    Answered,
+    FileUnreadable,
+    Found,
+    FoundFiles,
+    NotTaken,
+    Reading,
+    Refusal,
+    Refused,
+    StatementFormat,
+    StoredFile,
+)
 
 NEAR: Final = timedelta(days=31)  # a name's time is of uncertain form, but a file's is not months before its day
-MOST_NAMED: Final = 100  # of the names that are not taken
 
-_ALIKE: Final = re.compile("fulcrum|recon", re.IGNORECASE)
 _UNREADABLE: Final = "unreadable"
-_BROKEN_OFF: Final = "broken off"
 
 
-class FilesUnavailable(Exception):
-    """The place where the files lie did not answer, for this cause. Nothing is known of what lies there."""
-
-
-class FileUnreadable(Exception):
-    """One file could not be read, for this cause, which quotes nothing of it. The place itself may well answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file, unread. `mark` changes whenever its bytes do; `chunks` reads it from the beginning, as often as it is called.
-
-    `earlier` are the other files of its day, which it corrects: each once, however many names its bytes have. One whose header cannot be
-    read is among them wherever its name allows it.
-    """
-
-    name: str
-    mark: str
-    chunks: Callable[[], Iterable[bytes]] = field(repr=False, compare=False)
-    earlier: tuple["StoredFile", ...] = field(default=(), repr=False, compare=False)
-
-    @property
-    def known_as(self) -> str:
-        """Its name and mark: what tells it from every other, and from itself once its bytes have changed."""
-        return _known_as(self.name, self.mark)
-
-
-class Refusal(Value, frozen=True):
-    """Why a file is not believed: what it breaks, or that it is not to be told which file is meant.
-
-    `file` and `mark` are those of the file. `foreign`: it is another merchant's, so it says nothing of whether ours is still to come.
-    `anyones`: it refuses every day alike. `unread`: it could not be read, at all (`unreadable`) or behind its header (`broken off`).
-    """
-
-    file: str
-    mark: str
-    reason: str
-    faults: tuple[Fault, ...] = ()
-    foreign: bool = False
-    anyones: bool = False
-    unread: str = ""
-
-    @property
-    def known_as(self) -> str:
-        """As `StoredFile.known_as`; of a file that could not be read, something else: read, it is news under the same mark."""
-        known_as = _known_as(self.file, self.mark)
-        return f"{known_as}/{self.unread}" if self.unread else known_as
-
-
-def _known_as(name: str, mark: str) -> str:
-    return f"{name}/{mark}"  # no name holds a slash
-
-
-def broke_off(known_as: str) -> str:
-    """What a file is known as that broke off behind its header, and is otherwise known as `known_as`."""
-    return f"{known_as}/{_BROKEN_OFF}"
-
-
-class Refused(Exception):
-    """The file of a day is not believed; nothing may be done on its word."""
-
-    def __init__(self, day: date, refusal: Refusal) -> None:
-        super().__init__(refusal.reason)
-        self.day, self.refusal = day, refusal
-
-
-class NotTaken(Value, frozen=True):
-    """A file that may be meant for a settlement file, and is taken for none."""
-
-    name: str
-    reason: str
-
-
-Found = Mapping[date, StoredFile | Refusal]
-
-
-class FoundFiles(dict[date, StoredFile | Refusal]):
-    """What was found in a place, with the names there that are not taken: `MOST_NAMED` at most, and how many more there are."""
-
-    not_taken: tuple[NotTaken, ...] = ()
-    more_not_taken: int = 0
-
-
-Answered = TypeVar("Answered")
-Reading = Callable[[list[SettlementFile]], Answered]
-"""Makes something of files, which it reads to their ends."""
-
-
-class Files(Protocol):
-    """The supplier's settlement files, wherever they lie."""
-
-    async def find(self, days: Collection[date]) -> Found:
-        """The one file of each of these days that has any.
-
-        Raises:
-            FilesUnavailable: the place did not answer.
-        """
-
-    async def read(self, files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
-        """What `reading` makes of the files, the oldest first. It takes no time of the caller's.
-
-        Raises:
-            Refused: a file breaks the format, or cannot be read.
-            FilesUnavailable: the place did not answer.
-        """
-
-
-def read(files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
-    """As `Files.read`, in the thread of the caller."""
-    opened: list[SettlementFile] = []
+def read(files: Mapping[date, StoredFile], reading: Reading[Answered], form: StatementFormat) -> Answered:
+    """As `Files.read`, in the thread of the caller; the files are written in that form."""
+    opened: list[Statement] = []
     for day, file in sorted(files.items()):
         try:
-            opened.append(SettlementFile(file.chunks(), file.name))
+            opened.append(form.read(file.chunks(), file.name))
         except FileRefused as refused:
             raise Refused(day, _broken(file, refused)) from None
         except FileUnreadable as error:
@@ -150,17 +52,17 @@ def read(files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answer
     except (FileRefused, FileUnreadable) as error:
         day = next(file.day for file in opened if not _is_read(file))  # they are read one by one, the oldest day first
         broken = error if isinstance(error, FileRefused) else None
-        raise Refused(day, _broken(files[day], broken) if broken else _unreadable(files[day], error, _BROKEN_OFF)) from None
+        raise Refused(day, _broken(files[day], broken) if broken else _unreadable(files[day], error, BROKEN_OFF)) from None
 
 
-def to_the_end(files: Iterable[SettlementFile]) -> None:
+def to_the_end(files: Iterable[Statement]) -> None:
     """A `Reading` that makes nothing of files: it only tells whether they keep the format."""
     for file in files:
         for _ in file:
             pass
 
 
-def _is_read(file: SettlementFile) -> bool:
+def _is_read(file: Statement) -> bool:
     try:
         return bool(file.summary)
     except ValueError:
@@ -188,8 +90,8 @@ class _Named(NamedTuple):
 class Choice:
     """Chooses among files, and remembers what it has read of each: a file's day, and its hash where two must be told apart."""
 
-    def __init__(self, merchant: str | None) -> None:
-        self._merchant = merchant
+    def __init__(self, merchant: str | None, form: StatementFormat) -> None:
+        self._merchant, self._form = merchant, form
         self._days: dict[tuple[str, str], date | None] = {}
         self._hashes: dict[tuple[str, str], str] = {}
         self._unread: dict[tuple[str, str], FileUnreadable] = {}  # in this call
@@ -203,9 +105,9 @@ class Choice:
         for file in stored:
             if isinstance(file, NotTaken):
                 not_taken.append(file)
-            elif (name := file_name(file.name)) is not None:
+            elif (name := self._form.file_name(file.name)) is not None:
                 named.append(_Named(name.stamp, file.name, file.mark, name, file))
-            elif (reason := why_not_taken(file.name)) is not None:
+            elif (reason := self._form.why_not_taken(file.name)) is not None:
                 not_taken.append(NotTaken(printable(file.name), reason))
         named.sort()
         found = FoundFiles(self._of(named, days))
@@ -269,7 +171,7 @@ class Choice:
             if key in self._unread_before and not {*_days_by_name(one.said)} & {*days} and any(_days_by_name(one.said)):
                 return None  # it costs time, and the days that it may be of are not asked for
             try:
-                self._days[key] = SettlementFile(one.file.chunks()).day
+                self._days[key] = self._form.read(one.file.chunks()).day
             except FileRefused:
                 self._days[key] = None
             except FileUnreadable as error:
@@ -318,26 +220,6 @@ def _key(one: _Named) -> tuple[str, str]:
 def printable(name: str) -> str:
     """A name as anybody can read it and any program can keep it: what cannot be printed, or is not UTF-8, as an escape."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in name)
-
-
-def why_not_taken(name: str) -> str | None:
-    """Why a file is taken for no settlement file, by its name alone; `None`: nobody could mean it for one, or it is taken."""
-    if file_name(name) is not None or not _ALIKE.search(name):
-        return None
-    if not name.isprintable():
-        return "the name holds what cannot be printed"
-    if _is_named(name.lower()):
-        return "the name is not in capitals with .txt in small letters"
-    bare = re.sub(r"\s+|\(\d+\)", "", name)
-    if _is_named(bare.lower()):
-        return "the name has blanks or a number in brackets"
-    if not name.endswith(".txt"):
-        return "the name does not end in .txt"
-    return "the name is not FULCRUM.MERCHANT.<NAME>.RECON.<8 to 17 digits>.txt"
-
-
-def _is_named(lower: str) -> bool:
-    return file_name(lower.removesuffix(".txt").upper() + ".txt") is not None and lower.endswith(".txt")
 
 
 def _days_of_no_header(at: int, read: list[tuple[_Named, date | None]]) -> tuple[date, ...]:

@@ -4,18 +4,19 @@ A line that agrees with its sale in everything leaves nothing behind but a mark 
 Every other line is kept, and judged when all files were read: so a line that agrees goes before one that does not.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import Enum, StrEnum, auto
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from shared.domain.sale_summary import Sold
+from shared.domain.statement import Billing, Statement, StatementLine, Summary
 from shared.domain.transaction import State
 from shared.domain.unread import Unread
 from shared.domain.vas import VasType, msisdn
 from shared.lib.value import Value
-from shared.mobilemart.settlement_file import FILE_VAS_TYPES, RECIPIENT_FIELD, SUCCESSFUL, Line, SettlementFile, Summary
 
 ONE_DAY: Final = timedelta(days=1)
 
@@ -46,7 +47,7 @@ class Filed(NamedTuple):
 
     day: date
     number: int
-    line: Line
+    line: StatementLine
 
 
 class Verdict(Enum):
@@ -101,7 +102,7 @@ class Known:
     @property
     def unbilled_lines(self) -> tuple[Filed, ...]:
         """The lines that name it with another status than `Successful`."""
-        return tuple(filed for filed in self.named_by if filed.line.status != SUCCESSFUL)
+        return tuple(filed for filed in self.named_by if filed.line.billing is not Billing.BILLED)
 
 
 @dataclass(slots=True)
@@ -125,13 +126,13 @@ class Matching:
     _by_supplier: dict[str, Known] = field(default_factory=dict)
     _shared: set[str] = field(default_factory=set)  # supplier ids that several sales came to
 
-    def supplier_id(self, line: Line) -> str:
+    def supplier_id(self, line: StatementLine) -> str:
         """The supplier's id of the sale that a line bills, in lower case."""
         return self.spelt(line).lower()
 
-    def spelt(self, line: Line) -> str:
+    def spelt(self, line: StatementLine) -> str:
         """The same, as the file spells it: what goes on record is the supplier's own."""
-        return line[self._supplier_field]
+        return self._spelt(line)
 
     def billed_as(self, known: Known) -> str | None:
         """The supplier's id under which a sale is billed, in lower case: where its line was not kept, it is the one we hold."""
@@ -153,21 +154,20 @@ class Matching:
                     claims[held].append(known)
         return claims
 
-    def holder(self, line: Line) -> Known | None:
+    def holder(self, line: StatementLine) -> Known | None:
         """The sale that holds the supplier id of a line."""
         held = self._by_supplier.get(self.supplier_id(line))
         if held is None and self.readings.merchant_id is MerchantId.UNKNOWN:
             return self._by_supplier.get(line.merchant_id.lower())
         return held
 
-    def named(self, line: Line) -> Known | None:
+    def named(self, line: StatementLine) -> Known | None:
         """The sale that a line names: by our request id, else by the supplier's id."""
         return self._by_request.get(line.merchant_id.lower()) or self.holder(line)
 
     @property
-    def _supplier_field(self) -> int:
-        name = "merchant_id" if self.readings.merchant_id is MerchantId.SUPPLIER_ID else "transaction_id"
-        return Line._fields.index(name)
+    def _spelt(self) -> Callable[[StatementLine], str]:
+        return attrgetter("merchant_id" if self.readings.merchant_id is MerchantId.SUPPLIER_ID else "transaction_id")
 
     def _know(self, sold: Iterable[Sold]) -> None:
         """Take in our sales. One that is given twice, among its day's and looked up, is known once."""
@@ -182,26 +182,25 @@ class Matching:
                 if self._by_supplier.setdefault(key, known) is not known:
                     self._shared.add(key)
 
-    def _read(self, file: SettlementFile) -> Iterator[Filed]:
+    def _read(self, file: Statement) -> Iterator[Filed]:
         """Lay a file's lines to our sales; what does not agree, or is not yet to be decided, comes out.
 
         The first look is for what almost every line is: the only one of a vended sale of its file's day, equal to the letter.
         """
-        day, vended, supplier_field, is_near = file.day, State.VENDED, self._supplier_field, file.day in self.near
-        by_request, by_supplier = self._by_request, self._by_supplier
-        services, recipient_fields = dict(FILE_VAS_TYPES), dict(RECIPIENT_FIELD)
+        day, vended, supplier_id_of, is_near = file.day, State.VENDED, self._spelt, file.day in self.near
+        by_request, by_supplier, billed = self._by_request, self._by_supplier, Billing.BILLED
         for number, line in enumerate(file, 2):
-            known = by_request.get(line.merchant_id) or by_supplier.get(line[supplier_field])
+            known = by_request.get(line.merchant_id) or by_supplier.get(supplier_id_of(line))
             if (
                 known is not None
                 and known.billed_in is None
                 and (sale := known.sale).state is vended
                 and sale.day == day
-                and sale.supplier_transaction_id == line[supplier_field]
-                and known.cents == int(line.amount)
-                and line.status == SUCCESSFUL
-                and services[line.vas_type] is sale.vas_type
-                and (sale.recipient == line[recipient_fields[line.vas_type]] or (goes_to(sale, line) and not sale.is_nameless))
+                and sale.supplier_transaction_id == supplier_id_of(line)
+                and known.cents == line.cents
+                and line.billing is billed
+                and line.service is sale.vas_type
+                and (sale.recipient == line.recipient or (goes_to(sale, line) and not sale.is_nameless))
             ):
                 known.billed_in = day
                 if day not in self.controls and line.merchant_id == sale.request_id:
@@ -213,18 +212,18 @@ class Matching:
         """The second look: whether the line is the first billing of a sale, and agrees with it. Then it is laid to it."""
         line = filed.line
         known = self.named(line)
-        if known is None or known.billed_in is not None or line.status != SUCCESSFUL or self.differs(known, line):
+        if known is None or known.billed_in is not None or line.billing is not Billing.BILLED or self.differs(known, line):
             return False
         self._lay(filed, known)
         if known.sale.is_nameless:  # it agrees with all that is known, and may name anybody
             self._leave_unexplained(filed)
         return True
 
-    def differs(self, known: Known, line: Line) -> bool:
-        """Whether a line says anything else about a sale than we do."""
+    def differs(self, known: Known, line: StatementLine, cents: int | None = None) -> bool:
+        """Whether a line says anything else about a sale than we do. `cents` replaces the line's amount."""
         held = known.sale.supplier_transaction_id
         return (
-            line.cents != known.cents
+            (line.cents if cents is None else cents) != known.cents
             or line.service is not known.sale.vas_type
             or not goes_to(known.sale, line)
             or (held is not None and held.lower() not in (self.supplier_id(line), line.merchant_id.lower()))
@@ -245,7 +244,7 @@ class Matching:
         """What a kept line is, now that every line that agrees has been laid to its sale."""
         line = filed.line
         known = self.named(line)
-        first = known is not None and known.billed_in is None and line.status == SUCCESSFUL and line.cents >= 0
+        first = known is not None and known.billed_in is None and line.billing is Billing.BILLED and line.cents >= 0
         if known is not None and first:
             self._lay(filed, known)
             explained = False  # it differs, or it would have been laid to the sale as it was read
@@ -258,7 +257,7 @@ class Matching:
                 known is not None
                 and verdict in (Verdict.NEGATIVE, Verdict.NOT_BILLED)
                 and not known.sale.is_nameless
-                and not self.differs(known, line._replace(amount=str(abs(line.cents))))
+                and not self.differs(known, line, abs(line.cents))
             )
         if not explained:
             self._leave_unexplained(filed)
@@ -266,12 +265,12 @@ class Matching:
     def _leave_unexplained(self, filed: Filed) -> None:
         self.unexplained.setdefault(filed.day, set()).add((filed.line.service, abs(filed.line.cents)))
 
-    def _verdict(self, line: Line, known: Known | None, strangers: set[str]) -> Verdict:
+    def _verdict(self, line: StatementLine, known: Known | None, strangers: set[str]) -> Verdict:
         if known is None and not self.unread.isdisjoint((line.merchant_id.lower(), line.transaction_id.lower())):
             return Verdict.UNREAD
         if line.cents < 0:
             return Verdict.NEGATIVE
-        if line.status != SUCCESSFUL:
+        if line.billing is not Billing.BILLED:
             return Verdict.NOT_BILLED
         supplier_id = self.supplier_id(line)
         if known is None:
@@ -286,7 +285,7 @@ class Matching:
 
 def match(
     sold: Iterable[Sold],
-    files: Iterable[SettlementFile],
+    files: Iterable[Statement],
     readings: Readings,
     near: Collection[date] = (),
     unread: Iterable[Unread] = (),
@@ -351,9 +350,9 @@ class DayView:
         return known.is_vended and self.waits and not known.unbilled_lines
 
 
-def goes_to(sale: Sold, line: Line) -> bool:
+def goes_to(sale: Sold, line: StatementLine) -> bool:
     """Whether a line names the recipient of a sale, or none. A mobile number is the same in any of its forms."""
     if (recipient := sale.recipient) is None:
         return True  # what is pinned goes to nobody
-    said = line[RECIPIENT_FIELD[line.vas_type]]
+    said = line.recipient
     return not said or (msisdn(said) or said) == (msisdn(recipient) or recipient)

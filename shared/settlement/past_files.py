@@ -10,8 +10,8 @@ from msgspec import structs
 
 from shared.lib.value import Value
 from shared.ports.documents import Paper, UnreadableRecord
+from shared.ports.settlement_files import Answered, Files, Refusal, Refused, StoredFile, broke_off
 from shared.settlement.comparison import around
-from shared.settlement.file_selection import Answered, Files, Refusal, Refused, StoredFile, broke_off
 from shared.settlement.repository import DayPapers, Runs
 from shared.settlement.settled_day import MOST_LISTED, SettledDay
 from shared.settlement.turns import earlier_files

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from shared.domain.outcome import Answer, RawAnswer, Reason, Rejected, Unknown, Vended
+from shared.domain.statement import StatementLine
 from shared.domain.transaction import Transaction, after
-from shared.mobilemart.settlement_file import Line
-from shared.mobilemart.settlement_writer import line_text
 from shared.ports.concurrency import Each
 from shared.settlement.comparison import OPEN_STATES
 from shared.settlement.repository import AT_ONCE, BY
@@ -57,9 +56,9 @@ class Proving(Recording, frozen=True, kw_only=True):
 
         return await self.announce(await self.change(await self._held(sale_id), learned))
 
-    def _words(self, line: Line) -> RawAnswer:
+    def _words(self, line: StatementLine) -> RawAnswer:
         """A line as what the supplier said."""
-        return RawAnswer.of(BY, self.now(), None, None, line_text(line).encode())
+        return RawAnswer.of(BY, self.now(), None, None, line.text.encode())
 
 
 def _in_order(proof: Proof) -> tuple[str, bool, str]:

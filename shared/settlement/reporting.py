@@ -14,18 +14,18 @@ from msgspec import structs
 
 from shared.domain import closures
 from shared.domain.clock import business_day
+from shared.domain.statement import Total
 from shared.domain.transaction import SHARDS, State, Transaction
 from shared.domain.vas import Mode
 from shared.lib import logs
 from shared.lib.times import MALFORMED, moment_of, rfc3339
 from shared.lib.value import Value, word
-from shared.mobilemart.settlement_file import Total
 from shared.ports.concurrency import Each
 from shared.ports.documents import Paper, PaperKind, UnreadableRecord
+from shared.ports.settlement_files import Refusal
 from shared.ports.transactions import Books
 from shared.settlement import document_forms
 from shared.settlement.document_forms import TERMS
-from shared.settlement.file_selection import Refusal
 from shared.settlement.repository import day_marks, refusal_of, refused_mark, runs_id
 from shared.settlement.settled_day import ENDED, Status, day_as_read, difference_as_read, gravity
 

@@ -15,16 +15,16 @@ from typing import Any, Final
 from msgspec import field, structs
 
 from shared.domain import closures
+from shared.domain.statement import Fault, Total
 from shared.domain.transaction import State
 from shared.domain.vas import Mode
 from shared.lib import logs
 from shared.lib.value import Value, is_new_word, word
-from shared.mobilemart.settlement_file import Fault, Total
 from shared.ports.concurrency import Each
 from shared.ports.documents import Conflict, Paper, PaperKind, Papers, UnreadableRecord
+from shared.ports.settlement_files import Refusal
 from shared.settlement import document_forms
 from shared.settlement.document_forms import with_newer
-from shared.settlement.file_selection import Refusal
 from shared.settlement.settled_day import (
     ENDED,
     MOST_LISTED,

@@ -17,16 +17,17 @@ from msgspec import structs
 from shared.domain.clock import business_day
 from shared.domain.identifiers import one_spelling
 from shared.domain.sale_summary import Sold, seen
+from shared.domain.statement import StatementLine
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import SHARDS, State, Transaction
 from shared.domain.unread import Unread
 from shared.lib import logs
 from shared.lib.value import Value
-from shared.mobilemart.settlement_file import Line
 from shared.ports.documents import Conflict, Paper, Papers, StoreUnavailable, UnreadableRecord
+from shared.ports.settlement_files import Answered, Files, Found, FoundFiles, NotTaken, Reading, Refusal, Refused, StoredFile
 from shared.ports.transactions import Books, LookupBy
 from shared.settlement.comparison import around, compare, files_needed
-from shared.settlement.file_selection import Answered, Files, Found, FoundFiles, NotTaken, Reading, Refusal, Refused, StoredFile, to_the_end
+from shared.settlement.file_selection import to_the_end
 from shared.settlement.matching import ONE_DAY, Filed, Readings
 from shared.settlement.past_files import PastFiles, Read
 from shared.settlement.proving import Proving
@@ -353,7 +354,7 @@ class Settling(Proving, frozen=True, kw_only=True):
                 refusals[error.day] = error.refusal
                 del files[error.day]
 
-    async def _named_by(self, lines: Iterable[Line], evidence: _Evidence) -> list[Transaction | Unread | Tombstone]:
+    async def _named_by(self, lines: Iterable[StatementLine], evidence: _Evidence) -> list[Transaction | Unread | Tombstone]:
         """The sales of any day that lines name, as far as they were not looked up before."""
         fresh = {(line.merchant_id, line.transaction_id) for line in lines} - evidence.asked
         now_asked = sorted(fresh)[: MOST_LOOKED_UP - len(evidence.asked)]

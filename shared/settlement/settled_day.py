@@ -10,10 +10,10 @@ from msgspec import field, structs
 
 from shared.domain.closures import OPEN
 from shared.domain.outcome import Receipt, TokensDue
+from shared.domain.statement import StatementLine, Summary, Total
 from shared.domain.transaction import State
 from shared.domain.vas import SUPPLIER_IDS, Mode, VasType
 from shared.lib.value import Value, is_new_word
-from shared.mobilemart.settlement_file import Line, Summary, Total
 from shared.settlement.document_forms import with_newer
 
 MOST_LISTED: Final = 1_000  # of each list: with them all full, a day's paper is still below Firestore's 1 MiB
@@ -105,7 +105,7 @@ class Proof(Value, frozen=True, kw_only=True):
     supplier_transaction_id: str
     token_due: bool
     ends_sale: bool
-    line: Line
+    line: StatementLine
 
     @property
     def receipt(self) -> Receipt:
@@ -129,7 +129,7 @@ class Sign(Value, frozen=True, kw_only=True):
     is_of_doubt: bool
     day: date
     number: int
-    line: Line
+    line: StatementLine
 
 
 class Healed(Value, frozen=True):
@@ -226,7 +226,7 @@ class SettledDay(Value, frozen=True, kw_only=True):
     signs: tuple[Sign, ...]
     proofs: tuple[Proof, ...]
     absent: tuple[str, ...]
-    strangers: tuple[Line, ...]
+    strangers: tuple[StatementLine, ...]
     not_readable: tuple[NotReadable, ...] = ()
     reached: frozenset[date] = frozenset()
     wanted: frozenset[date] = frozenset()

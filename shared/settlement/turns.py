@@ -6,8 +6,8 @@ from enum import IntEnum
 
 from shared.lib.value import Value
 from shared.ports.documents import Paper
+from shared.ports.settlement_files import Found, Refusal, StoredFile, broke_off
 from shared.settlement.comparison import around
-from shared.settlement.file_selection import Found, Refusal, StoredFile, broke_off
 from shared.settlement.repository import Runs
 from shared.settlement.settled_day import ENDED
 

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import structs
 
+from shared.domain.statement import FileRefused, Statement, Total
 from shared.lib.value import Value
-from shared.mobilemart.settlement_file import FileRefused, SettlementFile, Total
 from shared.settlement.matching import Filed
 from shared.settlement.settled_day import MOST_LISTED, Kind, SettledDay
 
@@ -87,7 +87,7 @@ class Lacking(Value, frozen=True, kw_only=True):
     unlisted: bool = False
 
 
-def ids_of(files: Iterable[SettlementFile]) -> Ids:
+def ids_of(files: Iterable[Statement]) -> Ids:
     """A `Reading` of the last file of a day: the ids in it."""
     theirs, ours = set(), set()
     for file in files:
@@ -98,13 +98,13 @@ def ids_of(files: Iterable[SettlementFile]) -> Ids:
     return Ids(frozenset(theirs), frozenset(ours))
 
 
-def names_any(request_ids: Collection[str], files: Iterable[SettlementFile]) -> bool:
+def names_any(request_ids: Collection[str], files: Iterable[Statement]) -> bool:
     """A `Reading` of a file: whether one of its lines names one of these sales. It is read to its end, where it may yet be refused."""
     (file,) = files
     return sum(line.merchant_id.lower() in request_ids for line in file) > 0
 
 
-def read_earlier(last: Ids, request_ids: Collection[str], files: Iterable[SettlementFile]) -> Earlier:
+def read_earlier(last: Ids, request_ids: Collection[str], files: Iterable[Statement]) -> Earlier:
     """A `Reading` of an earlier file of a day, beside the ids of its last one: what is lost, and what names one of these sales."""
     total = Total()
     lost: list[Filed] = []

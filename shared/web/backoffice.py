@@ -18,12 +18,12 @@ from shared.domain.vas import VasType, msisdn
 from shared.lib import logs
 from shared.lib.times import MALFORMED, moment_of, rfc3339
 from shared.ports.documents import Conflict, PaperKind, UnreadableRecord
+from shared.ports.settlement_files import FilesUnavailable
 from shared.ports.transactions import LookupBy, SaleRetired
 from shared.schemas import operator_requests as decisions
 from shared.schemas.problems import Fault, Problem
 from shared.schemas.requests import invalid
 from shared.schemas.transaction_detail import dossier_body, found_body, retired_body, unread_dossier_body
-from shared.settlement.file_selection import FilesUnavailable
 from shared.settlement.reporting import Report, Reporting, refusal_body
 from shared.settlement.runner import FIRST_DAY, NoBusinessDay, Settled, Settling
 from shared.settlement.settled_day import Json

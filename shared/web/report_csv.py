@@ -8,8 +8,8 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from shared.domain.statement import Total
 from shared.lib.times import rfc3339
-from shared.mobilemart.settlement_file import Total
 from shared.settlement.document_forms import TERMS
 from shared.settlement.reporting import Report
 

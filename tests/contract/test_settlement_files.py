@@ -17,15 +17,16 @@ import httpx
 import pytest
 
 from local.supplier import Supplier
+from shared.bootstrap import files_in
 from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import Plant, detail, written
 from shared.mobilemart.simulator import MemoryLedger, Simulator
 from shared.mobilemart.simulator.database import Books, Deal, sold
 from shared.mobilemart.simulator.services import Service
-from shared.mobilemart.simulator.settlement import day_file
-from shared.settlement.file_selection import FilesUnavailable, Refusal, Refused, StoredFile
-from shared.settlement.file_sources import SimulatedFiles, StoredFiles, files_in
+from shared.mobilemart.simulator.settlement import SimulatedFiles, day_file
+from shared.ports.settlement_files import FilesUnavailable, Refusal, Refused, StoredFile
+from shared.settlement.file_sources import StoredFiles
 from shared.settlement.matching import ONE_DAY
 from tests.stand_ins.storage import Fault, storage
 
@@ -189,7 +190,7 @@ async def test_a_file_without_a_header_is_taken_for_that_of_the_day_its_name_say
 
 
 async def test_a_file_of_many_chunks_is_read_whole(place, monkeypatch):
-    monkeypatch.setattr("shared.settlement.file_sources.CHUNK_BYTES", 40_000)
+    monkeypatch.setattr("shared.gcp.cloud_storage.CHUNK_BYTES", 40_000)
     place.put(name(), content(DAY, 3_000))
     files = place.files()
     rows = []
@@ -279,10 +280,10 @@ IN_THE_BUCKET = {
 @pytest.fixture
 def impatient(monkeypatch):
     """A client that soon gives up."""
-    monkeypatch.setattr("shared.settlement.file_sources.READING_SECONDS", 0.1)
-    monkeypatch.setattr("shared.settlement.file_sources.LISTING_SECONDS", 0.1)
-    monkeypatch.setattr("shared.settlement.file_sources.TIMEOUT_SECONDS", (0.2, 0.2))
-    monkeypatch.setattr("shared.settlement.file_sources.SHORT_TIMEOUT_SECONDS", (0.2, 0.2))
+    monkeypatch.setattr("shared.gcp.cloud_storage.READING_SECONDS", 0.1)
+    monkeypatch.setattr("shared.gcp.cloud_storage.LISTING_SECONDS", 0.1)
+    monkeypatch.setattr("shared.gcp.cloud_storage.TIMEOUT_SECONDS", (0.2, 0.2))
+    monkeypatch.setattr("shared.gcp.cloud_storage.SHORT_TIMEOUT_SECONDS", (0.2, 0.2))
 
 
 @pytest.fixture
@@ -365,7 +366,7 @@ async def test_a_place_that_goes_away_while_a_file_is_read_is_away(bucket):
 async def test_what_is_refused_and_tried_again_gives_its_connection_back(bucket, monkeypatch):
     service, files = bucket
     bad = put_three(service)
-    monkeypatch.setattr("shared.settlement.file_sources.READING_SECONDS", 1.0)
+    monkeypatch.setattr("shared.gcp.cloud_storage.READING_SECONDS", 1.0)
     assert await refusals(files) == {}
     opened = service.connections
     service.faults[bad] = Fault(status=503)
@@ -377,7 +378,7 @@ async def test_what_is_refused_and_tried_again_gives_its_connection_back(bucket,
 async def test_an_object_that_cannot_be_read_is_tried_again_at_length_only_once(bucket, monkeypatch):
     service, files = bucket
     bad = put_three(service)
-    monkeypatch.setattr("shared.settlement.file_sources.READING_SECONDS", 1.0)
+    monkeypatch.setattr("shared.gcp.cloud_storage.READING_SECONDS", 1.0)
     service.faults[bad] = Fault(status=503)
     await files.find(THREE)
     assert len([one for one, _ in service.read if one == bad]) > 1
@@ -392,7 +393,7 @@ async def test_an_object_that_cannot_be_read_is_tried_again_at_length_only_once(
 async def test_while_one_object_after_the_other_cannot_be_read_only_the_first_is_tried_again(bucket, monkeypatch):
     service, files = bucket
     put_three(service)
-    monkeypatch.setattr("shared.settlement.file_sources.READING_SECONDS", 1.0)
+    monkeypatch.setattr("shared.gcp.cloud_storage.READING_SECONDS", 1.0)
     service.faults = {name: Fault(status=503) for name in service.objects}
     await files.find(THREE)
     tries = Counter(one for one, _ in service.read)
@@ -705,7 +706,7 @@ async def vends_in(ledger: MemoryLedger, *moments: datetime) -> None:
 async def test_the_simulated_supplier_delivers_what_it_vended_a_file_a_day():
     ledger = MemoryLedger()
     await vends_in(ledger, NOON, NOON + timedelta(minutes=1), NOON + ONE_DAY)
-    files = SimulatedFiles(ledger, lambda: NOON + ONE_DAY + timedelta(hours=1))
+    files = SimulatedFiles(ledger, lambda: NOON + ONE_DAY + timedelta(hours=1), files_in(None, None))
     listed = await files.find([DAY - ONE_DAY, DAY, NEXT, NEXT + ONE_DAY])
     assert set(listed) == {DAY, NEXT} and all(isinstance(file, StoredFile) for file in listed.values())
     billed = {}
@@ -719,12 +720,11 @@ async def test_the_simulated_supplier_delivers_what_it_vended_a_file_a_day():
         DAY: [("0", 10_000, "29.7", "12345678901"), ("1", 10_000, "29.7", "12345678901")],
         NEXT: [("2", 10_000, "29.7", "12345678901")],
     }
-    await files.close()
 
 
 async def test_a_day_that_still_runs_has_another_name_with_every_vend():
     ledger, moment = MemoryLedger(), NOON + timedelta(hours=1)
-    files = SimulatedFiles(ledger, lambda: moment)
+    files = SimulatedFiles(ledger, lambda: moment, files_in(None, None))
     await vends_in(ledger, NOON)
     first = await found(files, DAY)
     assert await found(files, DAY) == first
@@ -732,7 +732,6 @@ async def test_a_day_that_still_runs_has_another_name_with_every_vend():
     assert await found(files, DAY) != first
     moment += ONE_DAY
     assert await found(files, DAY) == {DAY: "FULCRUM.MERCHANT.SIMULATED.RECON.20260502060000000.txt"}
-    await files.close()
 
 
 async def test_names_that_are_not_taken_are_told_beside_the_simulated_suppliers_files(tmp_path):
@@ -740,7 +739,6 @@ async def test_names_that_are_not_taken_are_told_beside_the_simulated_suppliers_
     (tmp_path / f"{name()}.gz").write_bytes(b"")
     files = SimulatedFiles(MemoryLedger(), lambda: NOON, delivered)
     assert [one.name for one in (await files.find([DAY])).not_taken] == [f"{name()}.gz"]
-    await files.close()
     await delivered.close()
 
 
@@ -752,7 +750,6 @@ async def test_what_was_delivered_goes_before_what_is_made(tmp_path):
     vends = await Books(ledger).vends()
     (tmp_path / name()).write_bytes(b"".join(day_file(DAY, vends, {0: Plant.MISSING})))
     assert (await found(files, DAY, NEXT))[DAY] == name()
-    await files.close()
     await delivered.close()
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from shared.mobilemart.settlement_file import BINNED
-from shared.mobilemart.settlement_writer import line_text
 from tests.deployed.shop import ONE_DAY, PATIENCE_SECONDS, Sale, Shop, own, sold_day
 from tests.deployed.switchboard import never_vends
 from tests.stand_ins.storage import Fault, storage
@@ -128,7 +127,7 @@ def strange(sale: Sale, at: int) -> bytes:
     line = sale.vend.line(status=BINNED, merchant_id="", meter_number="", transaction_id=f"{at:08d}-0d1c-4c3c-9a53-1f2f4f1f9a10")
     long = ("vas_category", "provider", "tender_type", "barcode", "product_name", "serial_number", "units", "municipality")
     texts = dict.fromkeys(long, "A" * 128)
-    return f"{line_text(line._replace(**texts, amount=str(700_000 + at)))}|\n".encode()
+    return f"{line._replace(**texts, amount=str(700_000 + at)).text}|\n".encode()
 
 
 def test_a_day_whose_own_object_cannot_be_read_is_refused_by_its_name(shop: Shop) -> None:

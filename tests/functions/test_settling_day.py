@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from msgspec import structs
 
+from shared.bootstrap import files_in
 from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller, transaction_id
 from shared.domain.money import Money
@@ -27,7 +28,6 @@ from shared.lib.concurrency import each
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
 from shared.ports.transactions import LookupBy
-from shared.settlement.file_sources import files_in
 from shared.settlement.matching import ONE_DAY, Readings
 from shared.settlement.runner import Settling
 from shared.settlement.settled_day import Kind

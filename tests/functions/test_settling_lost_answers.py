@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from shared.bootstrap import files_in
 from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller
 from shared.domain.outcome import Outcome
@@ -34,10 +35,9 @@ from shared.mobilemart.simulator import (
     Vend,
     product_id,
 )
-from shared.mobilemart.simulator.settlement import line_of
+from shared.mobilemart.simulator.settlement import SimulatedFiles, line_of
 from shared.ports.credentials import Credentials
 from shared.ports.transactions import LookupBy
-from shared.settlement.file_sources import SimulatedFiles, files_in
 from shared.settlement.matching import ONE_DAY, Readings
 from shared.settlement.runner import Settled, Settling
 from shared.store.sqlite import SqliteStore
@@ -131,7 +131,7 @@ async def test_without_reprints_every_lost_answer_is_ended_by_the_settlement_fil
         in_doubt = [sale for sale in sales if sale.state is State.IN_DOUBT]
         assert len(in_doubt) >= 100
         world.now = NOON + 2 * ONE_DAY
-        files = SimulatedFiles(ledger, lambda: world.now)
+        files = SimulatedFiles(ledger, lambda: world.now, files_in(None, None))
         first, _ = (await world.settle(files)).days
         await files.close()
         vends, left = await world.vends(), set()

@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from shared.mobilemart.settlement_file import MOST_FAULTS, Fault, FileRefused, Line, SettlementFile, Summary
-from shared.mobilemart.settlement_writer import line_text, written
+from shared.domain.statement import Fault, FileRefused, Summary
+from shared.mobilemart.settlement_file import MOST_FAULTS, Line, SettlementFile
+from shared.mobilemart.settlement_writer import written
 
 _HEADER: Final = re.compile(r"H\|([^|]+)\|([0-9]{8})")
 _BYTE_ORDER_MARK: Final = "\ufeff"
@@ -46,9 +47,9 @@ def keep(data: bytes, size: int) -> None:
     assert read == whole
     version, texts = _plainly_said(data)
     assert version == read.version
-    assert [_compared(line_text(line)) for line in read.lines] == [_compared(text) for text in texts]
+    assert [_compared(line.text) for line in read.lines] == [_compared(text) for text in texts]
     if not read.summary.notes:
-        assert [line_text(line) for line in read.lines] == texts
+        assert [line.text for line in read.lines] == texts
     assert read.summary.all.rows == len(texts)
     assert read.summary.all.cents == sum(int(text.split("|")[11]) for text in texts)
     billed = [line for line in read.lines if line.status == "Successful"]

@@ -10,8 +10,10 @@ from zlib import crc32
 from shared.domain.clock import business_day
 from shared.domain.transaction import Transaction
 from shared.mobilemart.settlement_file import Line
+from shared.mobilemart.settlement_format import FORMAT
 from shared.mobilemart.settlement_writer import Form, detail, formed, written
-from shared.settlement.file_selection import Choice, FilesUnavailable, FileUnreadable, Found, Reading, StoredFile, read
+from shared.ports.settlement_files import FilesUnavailable, FileUnreadable, Found, Reading, StoredFile
+from shared.settlement.file_selection import Choice, read
 from tests.simulation.faults import Call, Fault
 from tests.simulation.goods import Vend
 
@@ -35,7 +37,7 @@ class Shelf:
         self.ever: dict[str, bytes] = {}  # by hash, those that were overwritten too
         self.forms: dict[str, Form] = {}
         self.unreadable: dict[str, bool] = {}
-        self._choice = Choice(None)
+        self._choice = Choice(None, FORMAT)
 
     @coroutine
     def find(self, days: Collection[date]) -> Generator[Any, Fault | None, Found]:
@@ -50,7 +52,7 @@ class Shelf:
     def read(self, files: Mapping[date, StoredFile], reading: Reading[Any]) -> Generator[Any, Fault | None, Any]:
         if (fault := (yield READ)) is Fault.REFUSED:
             raise FilesUnavailable
-        made = read(files, reading)
+        made = read(files, reading, FORMAT)
         if fault is not None:
             yield fault
         return made

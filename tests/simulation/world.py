@@ -15,9 +15,9 @@ from shared.domain.vas import Mode, VasType
 from shared.mobilemart.client import Settings
 from shared.mobilemart.settlement_writer import Form
 from shared.ports.documents import StoreUnavailable
+from shared.ports.settlement_files import FilesUnavailable
 from shared.retention.erasure import Erasing
 from shared.retention.rules import Retention
-from shared.settlement.file_selection import FilesUnavailable
 from shared.settlement.matching import Readings
 from shared.settlement.runner import NoBusinessDay, Settled, Settling
 from shared.vending.circuit_breaker import Brake

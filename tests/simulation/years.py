@@ -11,9 +11,9 @@ from shared.domain.closures import OPEN
 from shared.domain.transaction import Transaction
 from shared.domain.vas import Mode, Order
 from shared.ports.documents import Conflict, PaperKind, StoreUnavailable
+from shared.ports.settlement_files import FilesUnavailable
 from shared.ports.transactions import LookupBy, SaleRetired
 from shared.retention.erasure import Person
-from shared.settlement.file_selection import FilesUnavailable
 from shared.settlement.repository import day_marks
 from shared.settlement.settled_day import Kind
 from tests.simulation import invariants, operators

@@ -1,18 +1,22 @@
-"""The simulated switch's settlement file: a line for each vend on its books, faults planted on request."""
+"""The simulated switch's settlement files: a line for each vend in its database, faults planted on request."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 from shared.domain.clock import BUSINESS_TIME, business_day
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
-from shared.mobilemart.simulator.database import Vend
+from shared.mobilemart.simulator.database import Books, Vend
+from shared.mobilemart.simulator.key_value_store import Ledger
+from shared.ports.settlement_files import Answered, Files, Found, FoundFiles, Reading, Refusal, StoredFile
 
 MERCHANT: Final = "SIMULATED"
 NO_PLANTS: Final[Mapping[int, Plant]] = MappingProxyType({})
 
+_ONE_DAY: Final = timedelta(days=1)
 _DELIVERED: Final = timedelta(days=1, hours=6)  # after the day's beginning: the hour that the supplier is said to keep
 _TENDERS: Final = MappingProxyType({"CreditCard": "Credit Card"})
 
@@ -54,3 +58,39 @@ def line_of(vend: Vend) -> Line:
         free_basic_electricity="" if vend.municipality is None else str(vend.free_units is not None),
         free_basic_units="" if vend.free_units is None else str(vend.free_units),
     )
+
+
+class SimulatedFiles:
+    """The files that the simulated supplier would deliver: of what it really vended. Implements `shared.ports.settlement_files.Files`.
+
+    A day that still runs has a file of what was vended so far, under a name of its own. The first file is of the first vend's day,
+    or of yesterday. Where a file lies among those `delivered`, it is that one: so faults can be planted.
+    """
+
+    def __init__(self, ledger: Ledger, now: Callable[[], datetime], delivered: Files) -> None:
+        self._books, self._now, self._delivered = Books(ledger), now, delivered
+
+    async def read(self, files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
+        """As `Files.read`."""
+        return await self._delivered.read(files, reading)
+
+    async def find(self, days: Collection[date]) -> Found:
+        """As `Files.find`."""
+        at = self._now()
+        vends = [vend for vend in await self._books.vends() if vend.at <= at]
+        today = business_day(at)
+        first = min([today - _ONE_DAY, *(business_day(vend.at) for vend in vends[:1])])
+        files: dict[date, StoredFile | Refusal] = {}
+        for day in days:
+            if first <= day <= today:
+                name = day_file_name(day, vends, at)
+                files[day] = StoredFile(name, name, partial(_chunks, day, vends))
+        delivered = await self._delivered.find(days)
+        found = FoundFiles({**files, **delivered})
+        if isinstance(delivered, FoundFiles):
+            found.not_taken, found.more_not_taken = delivered.not_taken, delivered.more_not_taken
+        return found
+
+
+def _chunks(day: date, vends: list[Vend]) -> tuple[bytes]:
+    return (b"".join(day_file(day, vends)),)

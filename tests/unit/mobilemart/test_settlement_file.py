@@ -4,19 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.statement import FileName, FileRefused, Total
 from shared.domain.vas import VasType
-from shared.mobilemart.settlement_file import (
-    FILE_VAS_TYPES,
-    LONGEST_LINE_BYTES,
-    MOST_FAULTS,
-    FileName,
-    FileRefused,
-    Line,
-    SettlementFile,
-    Total,
-    file_name,
-)
-from shared.mobilemart.settlement_writer import Form, Plant, detail, formed, line_text, planted, written
+from shared.mobilemart.settlement_file import FILE_VAS_TYPES, LONGEST_LINE_BYTES, MOST_FAULTS, Line, SettlementFile
+from shared.mobilemart.settlement_format import FORMAT
+from shared.mobilemart.settlement_writer import Form, Plant, detail, formed, planted, written
 
 DAY = date(2026, 5, 1)
 UTILITY = (
@@ -390,7 +382,7 @@ def test_the_longest_valid_line_is_not_too_long():
     ],
 )
 def test_a_file_name_says_whose_it_is(name, parts):
-    assert file_name(name) == parts
+    assert FORMAT.file_name(name) == parts
 
 
 def test_two_plants_of_the_same_kind_are_the_same_file():
@@ -521,7 +513,7 @@ def says_the_same(data, lines, size):
 
 def test_a_line_is_written_as_it_was_read():
     (line,), _ = read(content(UTILITY))
-    assert line_text(line) == UTILITY.removesuffix("|")
+    assert line.text == UTILITY.removesuffix("|")
 
 
 def test_times_are_written_in_south_african_time():

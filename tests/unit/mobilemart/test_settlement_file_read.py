@@ -5,22 +5,12 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from shared.domain.statement import Fault, FileName, FileRefused, Note, Summary, Total
 from shared.domain.vas import VasType
 from shared.mobilemart import settlement_file
 from shared.mobilemart import settlement_forms as forms
-from shared.mobilemart.settlement_file import (
-    LONGEST_LINE_BYTES,
-    PIECE_BYTES,
-    Fault,
-    FileName,
-    FileRefused,
-    Line,
-    SettlementFile,
-    Summary,
-    Total,
-    file_name,
-)
-from shared.mobilemart.settlement_forms import Note
+from shared.mobilemart.settlement_file import LONGEST_LINE_BYTES, PIECE_BYTES, Line, SettlementFile
+from shared.mobilemart.settlement_format import FORMAT
 
 UTILITY = (
     "D|Utility|Services|SimOperator|6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10|3f1d6c1e-2b4f-4f0a-8a53-0a6a1c2d3e4f|Purchase|Successful"
@@ -393,4 +383,4 @@ def test_a_line_has_its_fields_in_the_files_order_and_the_moment_in_utc():
     ],
 )
 def test_a_name_says_whose_a_file_is_and_of_what_time(name, said):
-    assert file_name(name) == said
+    assert FORMAT.file_name(name) == said

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.domain.statement import Note
 from shared.mobilemart import settlement_forms as forms
 from shared.mobilemart.settlement_forms import (
     COMPARED,
@@ -10,7 +11,6 @@ from shared.mobilemart.settlement_forms import (
     POSITIONS,
     SEPARATED,
     TABBED,
-    Note,
     decoded,
     detail,
     ends_in_cr_alone,

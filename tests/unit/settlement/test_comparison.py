@@ -11,10 +11,11 @@ from msgspec import structs
 from shared.domain.clock import business_day
 from shared.domain.outcome import TokensDue
 from shared.domain.sale_summary import Sold
+from shared.domain.statement import FileRefused, Total
 from shared.domain.transaction import State
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
-from shared.mobilemart.settlement_file import FileRefused, SettlementFile, Total
+from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
 from shared.settlement.comparison import compare, files_needed
 from shared.settlement.matching import MerchantId, Readings, match

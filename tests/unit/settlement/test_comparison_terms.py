@@ -6,10 +6,11 @@ import pytest
 from msgspec import structs
 
 from shared.domain.money import Money
+from shared.domain.statement import Total
 from shared.domain.transaction import State
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, Order, VasType
-from shared.mobilemart.settlement_file import SettlementFile, Total
+from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.comparison import OPEN_STATES, around, compare, files_needed
 from shared.settlement.matching import Filed, Readings

@@ -7,10 +7,11 @@ from msgspec import structs
 
 from shared.domain import closures
 from shared.domain.identifiers import hashed
+from shared.domain.statement import Total
 from shared.domain.transaction import State
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
-from shared.mobilemart.settlement_file import SettlementFile, Total
+from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.discrepancies import SEVERITY, Differences
 from shared.settlement.matching import DayView, Filed, Readings, match

@@ -4,21 +4,10 @@ from datetime import date
 
 import pytest
 
-from shared.mobilemart.settlement_file import Fault
-from shared.settlement.file_selection import (
-    Choice,
-    FileUnreadable,
-    FoundFiles,
-    NotTaken,
-    Refusal,
-    Refused,
-    StoredFile,
-    broke_off,
-    printable,
-    read,
-    to_the_end,
-    why_not_taken,
-)
+from shared.domain.statement import Fault
+from shared.mobilemart.settlement_format import FORMAT
+from shared.ports.settlement_files import FileUnreadable, FoundFiles, NotTaken, Refusal, Refused, StoredFile, broke_off
+from shared.settlement.file_selection import Choice, printable, read, to_the_end
 from shared.settlement.matching import ONE_DAY
 
 DAY = date(2026, 5, 1)
@@ -56,7 +45,7 @@ def of(day, note=""):
 
 
 def chosen(stored, *days, merchant=None):
-    return Choice(merchant)(stored, days)
+    return Choice(merchant, FORMAT)(stored, days)
 
 
 BROKEN = b"no header\n"
@@ -134,7 +123,7 @@ def test_beside_the_bytes_that_count_a_file_of_the_same_time_is_a_correction(fil
 
 
 def test_a_file_alone_is_opened_for_its_header_only_and_once_for_all_runs(files):
-    choice, stored = Choice(None), [files.put("20260502", of(DAY)), files.put("20260503", of(NEXT))]
+    choice, stored = Choice(None, FORMAT), [files.put("20260502", of(DAY)), files.put("20260503", of(NEXT))]
     for _ in range(2):
         assert choice(stored, [DAY, NEXT]) == {DAY: stored[0], NEXT: stored[1]}
     assert files.opened == [("20260502", "1"), ("20260503", "1")]
@@ -204,7 +193,7 @@ def test_a_file_that_breaks_off_behind_its_header_is_refused_as_the_last_and_sta
 
 
 def test_a_file_that_could_not_be_read_is_looked_into_in_each_run_of_a_day_that_it_may_be_of_or_when_its_name_says_none(files):
-    choice, bad, nameless = Choice(None), files.put("20260502", None), files.put("01052026", None)
+    choice, bad, nameless = Choice(None, FORMAT), files.put("20260502", None), files.put("01052026", None)
     choice([bad, nameless], [DAY])
     assert files.opened == [("01052026", "1"), ("20260502", "1")]
     choice([bad, nameless], [DAY])  # once more
@@ -334,7 +323,7 @@ def test_a_hundred_names_that_are_not_taken_are_told_and_the_others_counted(coun
     ],
 )
 def test_a_name_that_looks_like_a_settlement_files_says_why_it_is_none(name, reason):
-    assert why_not_taken(name) == reason
+    assert FORMAT.why_not_taken(name) == reason
 
 
 @pytest.mark.parametrize(("name", "shown"), [("a b.txt", "a b.txt"), ("a\tb\n", r"a\tb\n"), ("\udcff\xe9", "\\udcff\xe9")])
@@ -348,9 +337,9 @@ def test_a_name_is_shown_with_what_cannot_be_printed_as_an_escape(name, shown):
 def test_files_are_read_the_oldest_first_and_the_one_that_is_refused_is_named_with_its_day(files):
     good, lines = files.put("20260502", of(DAY), mark="m1"), b"H|1|20260502\n" + b"D|x\n" * 2 + b"T|4\n"
     broken, last = files.put("20260503", lines, mark="m2"), files.put("20260504", of(AFTER), mark="m3")
-    assert read({NEXT - ONE_DAY: good, AFTER: last}, lambda opened: [file.day for file in opened]) == [DAY, AFTER]
+    assert read({NEXT - ONE_DAY: good, AFTER: last}, lambda opened: [file.day for file in opened], FORMAT) == [DAY, AFTER]
     with pytest.raises(Refused) as refused:
-        read({AFTER: last, NEXT: broken, DAY: good}, to_the_end)
+        read({AFTER: last, NEXT: broken, DAY: good}, to_the_end, FORMAT)
     refusal = refused.value.refusal
     assert (refused.value.day, refusal.file, refusal.mark, refusal.reason) == (NEXT, broken.name, "m2", "the file breaks the format")
     assert [fault.line for fault in refusal.faults] == [2, 3] and (refusal.foreign, refusal.anyones, refusal.unread) == (False, False, "")
@@ -359,7 +348,7 @@ def test_files_are_read_the_oldest_first_and_the_one_that_is_refused_is_named_wi
 
 def test_a_file_whose_header_is_gone_is_refused_as_it_is_opened(files):
     with pytest.raises(Refused) as refused:
-        read({DAY: files.put("20260501", of(DAY)), NEXT: files.put("20260502", BROKEN, mark="m1")}, to_the_end)
+        read({DAY: files.put("20260501", of(DAY)), NEXT: files.put("20260502", BROKEN, mark="m1")}, to_the_end, FORMAT)
     fault = Fault(1, "must be the header H|version|CCYYMMDD")
     assert (refused.value.day, refused.value.refusal) == (
         NEXT,
@@ -380,7 +369,7 @@ def test_a_file_that_breaks_off_is_known_otherwise_than_one_that_could_not_be_op
     days = [DAY, NEXT, AFTER]
     stored = {day: StoredFile(f"{day}.txt", "m1", lambda day=day, at=at: chunks(day, at)) for at, day in enumerate(days)}
     with pytest.raises(Refused) as refused:
-        read(stored, to_the_end)
+        read(stored, to_the_end, FORMAT)
     file, cause, unread = stored[days[fails]], *(("it is cut off", "broken off") if fails else ("it is locked", "unreadable"))
     assert refused.value.day == days[fails]
     assert refused.value.refusal == Refusal(file.name, "m1", f"the file cannot be read: {cause}", unread=unread)
@@ -390,6 +379,6 @@ def test_a_file_that_breaks_off_is_known_otherwise_than_one_that_could_not_be_op
 
 def test_a_file_that_is_another_days_by_now_was_replaced(files):
     with pytest.raises(Refused) as refused:
-        read({DAY: files.put("20260502", of(NEXT), mark="m1")}, to_the_end)
+        read({DAY: files.put("20260502", of(NEXT), mark="m1")}, to_the_end, FORMAT)
     reason = "the file cannot be read: it was replaced while it was looked for"
     assert refused.value.refusal == Refusal("FULCRUM.MERCHANT.ACME.RECON.20260502.txt", "m1", reason, unread="unreadable")

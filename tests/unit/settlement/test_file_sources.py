@@ -14,10 +14,22 @@ import google_crc32c
 import pytest
 from google.api_core.exceptions import Forbidden, RetryError
 
+from shared.bootstrap import files_in
+from shared.gcp import cloud_storage
+from shared.mobilemart.settlement_format import FORMAT
 from shared.mobilemart.simulator import MemoryLedger
-from shared.settlement import file_sources
-from shared.settlement.file_selection import FilesUnavailable, FileUnreadable, FoundFiles, NotTaken, Refusal, Refused, StoredFile
-from shared.settlement.file_sources import CHUNK_BYTES, HEAD_BYTES, SimulatedFiles, StoredFiles, files_in
+from shared.mobilemart.simulator.settlement import SimulatedFiles
+from shared.ports.settlement_files import (
+    CHUNK_BYTES,
+    HEAD_BYTES,
+    FilesUnavailable,
+    FileUnreadable,
+    NotTaken,
+    Refusal,
+    Refused,
+    StoredFile,
+)
+from shared.settlement.file_sources import StoredFiles
 from shared.settlement.matching import ONE_DAY
 from tests.contract.test_settlement_files import vends_in
 
@@ -133,7 +145,7 @@ def test_what_stands_beside_a_refusal_is_read_so_that_its_connection_comes_back(
         def content(self):
             read.append(self.status_code)
 
-    list(file_sources._Bucket("bucket", "")())
+    list(cloud_storage.Bucket("bucket", "")())
     (hook,) = client._http.hooks["response"]
     for status in (200, 206, 204, 304, 404, 503):
         hook(Response(status), timeout=1)
@@ -141,7 +153,7 @@ def test_what_stands_beside_a_refusal_is_read_so_that_its_connection_comes_back(
 
 
 async def test_an_object_is_read_by_a_head_and_then_by_chunks_each_byte_once(client, bucket, monkeypatch):
-    monkeypatch.setattr(file_sources, "CHUNK_BYTES", 100_000)
+    monkeypatch.setattr(cloud_storage, "CHUNK_BYTES", 100_000)
     client.objects = {f"recon/{NAME}": of(DAY, 230_000)}
     size = len(client.objects[f"recon/{NAME}"])
     listed = await bucket.find([DAY])
@@ -239,7 +251,7 @@ async def test_an_object_that_was_expanded_on_the_way_is_asked_for_patiently_aga
 
 @pytest.mark.parametrize("packed", [True, False])
 async def test_an_object_said_to_be_gzip_is_read_part_by_part_to_its_end_whether_it_is_or_not(client, bucket, monkeypatch, packed):
-    monkeypatch.setattr(file_sources, "CHUNK_BYTES", 30_000)
+    monkeypatch.setattr(cloud_storage, "CHUNK_BYTES", 30_000)
     plain = of(DAY, 200_000)
     body = gzip.compress(plain, compresslevel=0) if packed else plain
     client.objects, client.encodings = {f"recon/{NAME}": body}, {f"recon/{NAME}": "gzip"}
@@ -275,16 +287,6 @@ async def test_files_are_read_in_one_thread_which_ends_with_them(tmp_path):
         await files.read(found, reading)
 
 
-async def test_nobody_waits_for_what_is_being_read_when_files_are_closed():
-    files, closed = await simulated(NOON, now=NOON), threading.Event()
-    found = await files.find([DAY])
-    reading = asyncio.create_task(files.read(found, lambda _: closed.wait(1)))
-    await asyncio.sleep(0)
-    await files.close()
-    closed.set()
-    assert await reading is True
-
-
 # Is it the file, or the place?
 
 
@@ -307,32 +309,32 @@ class Folder:
 
 
 async def test_after_a_file_could_not_be_read_the_place_is_listed_once_more():
-    files = StoredFiles(folder := Folder(), None)
+    files = StoredFiles(folder := Folder(), None, FORMAT)
     found = await files.find([DAY])
     assert folder.listings == 1
     with pytest.raises(Refused, match="cannot be read: it is cut off"):
         await files.read(found, to_the_end)
     assert folder.listings == 2
     folder.parts = []
-    files = StoredFiles(folder, None)
+    files = StoredFiles(folder, None, FORMAT)
     assert (await files.find([DAY]))[DAY].unread and folder.listings == 4
     await files.close()
 
 
 async def test_one_file_of_several_that_cannot_be_read_is_enough_to_look_again():
     folder = Folder(away_at=2, since_header=False)
-    files = StoredFiles(lambda: [*folder(), StoredFile(OTHER, "m2", lambda: [of(NEXT)])], None)
+    files = StoredFiles(lambda: [*folder(), StoredFile(OTHER, "m2", lambda: [of(NEXT)])], None, FORMAT)
     with pytest.raises(FilesUnavailable):
         await files.find([DAY, NEXT])
     await files.close()
 
 
 async def test_a_place_that_is_away_by_then_is_away_and_not_the_file():
-    files = StoredFiles(Folder(away_at=2, since_header=False), None)
+    files = StoredFiles(Folder(away_at=2, since_header=False), None, FORMAT)
     with pytest.raises(FilesUnavailable):
         await files.find([DAY])
     await files.close()
-    files = StoredFiles(Folder(away_at=2), None)
+    files = StoredFiles(Folder(away_at=2), None, FORMAT)
     found = await files.find([DAY])
     with pytest.raises(FilesUnavailable):
         await files.read(found, to_the_end)
@@ -342,12 +344,12 @@ async def test_a_place_that_is_away_by_then_is_away_and_not_the_file():
 async def test_a_file_that_breaks_the_format_or_is_another_merchants_says_nothing_about_its_place(tmp_path):
     folder = Folder(away_at=2)
     folder._chunks = lambda: [b"H|1|20260501\nT|3\n"]
-    files = StoredFiles(folder, None)
+    files = StoredFiles(folder, None, FORMAT)
     found = await files.find([DAY])
     with pytest.raises(Refused, match="format"):
         await files.read(found, to_the_end)
     await files.close()
-    files = StoredFiles(folder := Folder(away_at=2), "BETA")
+    files = StoredFiles(folder := Folder(away_at=2), "BETA", FORMAT)
     assert (await files.find([DAY]))[DAY].foreign and folder.listings == 1
     await files.close()
 
@@ -400,7 +402,7 @@ async def test_why_a_place_does_not_answer_is_said_in_the_words_of_the_machine_a
 async def simulated(*moments, now, delivered=None):
     ledger = MemoryLedger()
     await vends_in(ledger, *moments)
-    return SimulatedFiles(ledger, lambda: now, delivered)
+    return SimulatedFiles(ledger, lambda: now, delivered or files_in(None, None))
 
 
 @pytest.mark.parametrize(
@@ -415,11 +417,10 @@ async def simulated(*moments, now, delivered=None):
 async def test_the_simulated_supplier_has_a_file_of_each_day_from_its_first_vend_or_yesterday_on(moments, days):
     files = await simulated(*moments, now=NOON + 2 * ONE_DAY)
     found = await files.find([DAY + at * ONE_DAY for at in range(-3, 5)])
-    assert sorted(found) == days and not isinstance(found, FoundFiles)
+    assert sorted(found) == days and (found.not_taken, found.more_not_taken) == ((), 0)
     until_now = sum(at <= NOON + 2 * ONE_DAY for at in moments)
     assert sum(await files.read(found, to_the_end)) == until_now
     assert all(file.mark == file.name for file in found.values())
-    await files.close()
 
 
 async def test_a_simulated_supplier_that_delivers_beside_another_has_nothing_that_is_not_taken():
@@ -427,8 +428,6 @@ async def test_a_simulated_supplier_that_delivers_beside_another_has_nothing_tha
     files = await simulated(now=NOON, delivered=other)
     found = await files.find([DAY])
     assert set(found) == {DAY} and (found.not_taken, found.more_not_taken) == ((), 0)
-    for one in (files, other):
-        await one.close()
 
 
 async def test_what_was_delivered_for_a_day_takes_the_place_of_what_the_simulated_supplier_has_and_nothing_else(tmp_path):
@@ -440,5 +439,4 @@ async def test_what_was_delivered_for_a_day_takes_the_place_of_what_the_simulate
     found = await files.find([DAY, NEXT])
     assert found[DAY].name == NAME and found[NEXT].name.startswith("FULCRUM.MERCHANT.SIMULATED.")
     assert (len(found.not_taken), found.more_not_taken) == (100, 1)
-    for one in (files, delivered):
-        await one.close()
+    await delivered.close()

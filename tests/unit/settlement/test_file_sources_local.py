@@ -7,9 +7,11 @@ from random import Random
 
 import pytest
 
+from shared.bootstrap import files_in
+from shared.gcp import cloud_storage
+from shared.mobilemart.settlement_format import FORMAT
+from shared.ports.settlement_files import HEAD_BYTES, FilesUnavailable, FileUnreadable, NotTaken
 from shared.settlement import file_sources
-from shared.settlement.file_selection import FilesUnavailable, FileUnreadable, NotTaken
-from shared.settlement.file_sources import HEAD_BYTES, files_in
 from tests.unit.settlement.test_file_sources import DAY, NAME, OTHER, of
 
 # Gzip
@@ -18,8 +20,8 @@ from tests.unit.settlement.test_file_sources import DAY, NAME, OTHER, of
 def unpacked(tmp_path, body):
     """The chunks of a file in a folder."""
     (tmp_path / NAME).write_bytes(body)
-    (stored,) = file_sources._local_files(tmp_path)
-    return stored.chunks()
+    (stored,) = file_sources.local_files(tmp_path, FORMAT)
+    return file_sources.expanding(stored).chunks()
 
 
 def test_a_gzip_is_expanded_a_bounded_piece_at_a_time(tmp_path, monkeypatch):
@@ -72,14 +74,14 @@ async def test_a_folder_is_looked_through_in_order_and_a_file_is_marked_by_its_t
     for path in (tmp_path / "b" / NAME, tmp_path / "a.txt", tmp_path / "z.txt"):
         path.write_bytes(of(DAY))
         os.utime(path, ns=(5, 7))
-    stored = list(file_sources._local_files(tmp_path))
+    stored = list(file_sources.local_files(tmp_path, FORMAT))
     assert [one.name for one in stored] == [OTHER, "a.txt", NAME, "z.txt"]
     assert stored[2].mark == f"7-17-{tmp_path / 'b' / NAME}"
 
 
 async def test_a_folder_that_cannot_be_listed_is_away_and_one_below_it_is_told(tmp_path, monkeypatch):
     with pytest.raises(FilesUnavailable) as away:
-        list(file_sources._local_files(tmp_path / "nowhere"))
+        list(file_sources.local_files(tmp_path / "nowhere", FORMAT))
     assert str(away.value) == "No such file or directory"
     (tmp_path / "in\tner").mkdir()
     (tmp_path / NAME).write_bytes(of(DAY))
@@ -91,7 +93,7 @@ async def test_a_folder_that_cannot_be_listed_is_away_and_one_below_it_is_told(t
         return scan(path)
 
     monkeypatch.setattr("os.scandir", denied)
-    told, stored = file_sources._local_files(tmp_path)
+    told, stored = file_sources.local_files(tmp_path, FORMAT)
     assert told == NotTaken("in\\tner", "the folder cannot be listed: Permission denied") and stored.name == NAME
 
 
@@ -100,7 +102,7 @@ def test_a_link_is_the_file_that_it_leads_to_or_itself_where_that_is_not_there(t
     os.utime(tmp_path / "a", ns=(5, 7))
     (tmp_path / "b").symlink_to("a")
     (tmp_path / "c").symlink_to("nowhere")
-    _, link, dangling = file_sources._local_files(tmp_path)
+    _, link, dangling = file_sources.local_files(tmp_path, FORMAT)
     about = (tmp_path / "c").lstat()
     assert link.mark == f"7-17-{tmp_path / 'b'}" and b"".join(link.chunks()) == of(DAY)
     assert dangling.mark == f"{about.st_mtime_ns}-{about.st_size}-{tmp_path / 'c'}"
@@ -111,7 +113,7 @@ def test_a_link_is_the_file_that_it_leads_to_or_itself_where_that_is_not_there(t
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_what_is_no_regular_file_is_not_waited_for(tmp_path, make):
     make(tmp_path / NAME)
-    (stored,) = file_sources._local_files(tmp_path)
+    (stored,) = file_sources.local_files(tmp_path, FORMAT)
     with pytest.raises(FileUnreadable, match="it is no regular file|Is a directory"):
         b"".join(stored.chunks())
 
@@ -127,7 +129,7 @@ def test_a_file_of_another_time_or_size_than_was_listed_is_not_read(tmp_path, wh
     path = tmp_path / NAME
     path.write_bytes(of(DAY, HEAD_BYTES))
     os.utime(path, ns=(5, 7))
-    (stored,) = file_sources._local_files(tmp_path)
+    (stored,) = file_sources.local_files(tmp_path, FORMAT)
     assert b"".join(stored.chunks()) == of(DAY, HEAD_BYTES)
     chunks = stored.chunks()
     if when == "meanwhile":
@@ -157,6 +159,6 @@ def test_an_object_is_checked_by_crc32c_where_that_is_said_and_fast_and_by_md5_o
     monkeypatch, implementation, crc32c, expected, size
 ):
     monkeypatch.setattr("google_crc32c.implementation", implementation)
-    listed = file_sources._Listed(name=NAME, generation=1, size=1, encoding=None, crc32c=crc32c, md5="md5")
-    digest, wanted = file_sources._digest(listed)
+    listed = cloud_storage._Listed(name=NAME, generation=1, size=1, encoding=None, crc32c=crc32c, md5="md5")
+    digest, wanted = cloud_storage._digest(listed)
     assert (wanted, len(digest.digest())) == (expected, size)

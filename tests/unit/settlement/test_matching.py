@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
+from shared.domain.statement import FileRefused
 from shared.domain.transaction import State
 from shared.domain.unread import Unread
 from shared.domain.vas import VasType
-from shared.mobilemart.settlement_file import FileRefused, SettlementFile
+from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.matching import DayView, Filed, Judged, MerchantId, Readings, Verdict, goes_to, match
 from tests.unit.settlement.test_comparison import (

@@ -5,12 +5,12 @@ from datetime import date, timedelta
 import pytest
 from msgspec import structs
 
+from shared.domain.statement import Summary, Total
 from shared.domain.transaction import State
 from shared.domain.vas import Mode, VasType
-from shared.mobilemart.settlement_file import Summary, Total
 from shared.mobilemart.settlement_writer import detail
 from shared.ports.documents import Paper, PaperKind
-from shared.settlement.file_selection import Refusal, StoredFile, broke_off
+from shared.ports.settlement_files import Refusal, StoredFile, broke_off
 from shared.settlement.matching import Filed
 from shared.settlement.past_files import Doubted, PastFiles, Read
 from shared.settlement.repository import DayPapers, Runs

@@ -7,7 +7,6 @@ from msgspec import structs
 
 from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.domain.transaction import EventName, State
-from shared.mobilemart.settlement_writer import line_text
 from shared.settlement.settled_day import Proof, Sign
 from tests.archive import Archive, bill
 from tests.step_driver import START, electricity, run
@@ -63,7 +62,7 @@ def test_a_sign_of_a_doubt_is_noted_with_its_line_and_ends_nothing(world):
     doubt = sold(world, LOST)
     (signed,) = healed(world, signs=(sign(doubt),))
     assert signed == world.sales[doubt.id] and (signed.state, signed.sign_of_vend) == (State.IN_DOUBT, True)
-    text = line_text(sign(doubt).line).encode()
+    text = sign(doubt).line.text.encode()
     assert words(signed) == [("settlement", MORNING, None, text)]
     assert "named by line 7 of the settlement file of 2026-05-01" in str(signed.history)
 
@@ -99,7 +98,7 @@ def test_of_several_proofs_of_a_sale_the_one_that_ends_it_goes_first_and_the_oth
     for one in found:
         assert (one.state, one.receipt.supplier_transaction_id) == (State.VENDED, "c") and one == world.sales[one.id]
         assert [entry.by for entry in one.history][-3:] == ["settlement"] * 3
-        assert [body for *_, body in words(one)] == [line_text(bill(one, name)).encode() for name in ("c", "a", "b")]
+        assert [body for *_, body in words(one)] == [bill(one, name).text.encode() for name in ("c", "a", "b")]
         assert EventName.CONTRADICTED in events(world, one)
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from shared.mobilemart.settlement_file import Total
-from shared.settlement.file_selection import Refusal
+from shared.domain.statement import Total
+from shared.ports.settlement_files import Refusal
 from shared.settlement.reporting import Glance, OpenSale, Report, ServiceTotals
 from shared.settlement.settled_day import Status
 from shared.web.report_csv import csv_of

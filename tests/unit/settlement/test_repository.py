@@ -6,11 +6,11 @@ import pytest
 from msgspec import structs
 
 from shared.domain.closures import SEEN
+from shared.domain.statement import Fault, Summary, Total
 from shared.domain.transaction import State
 from shared.domain.vas import Mode
-from shared.mobilemart.settlement_file import Fault, Summary, Total
 from shared.ports.documents import Conflict, Paper, PaperKind, UnreadableRecord
-from shared.settlement.file_selection import Refusal
+from shared.ports.settlement_files import Refusal
 from shared.settlement.repository import DayPapers, Runs, progress_id, with_healed
 from shared.settlement.settled_day import Discrepancy, Healed, Kind, SettledDay, Severity, Status, next_version
 from shared.settlement.withdrawn_lines import Lacking, LostLine

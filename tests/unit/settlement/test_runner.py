@@ -13,7 +13,7 @@ from shared.domain.transaction import SHARDS, EventName, State
 from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_writer import Form, detail, formed
 from shared.ports.documents import Paper, PaperKind
-from shared.settlement.file_selection import FilesUnavailable
+from shared.ports.settlement_files import FilesUnavailable
 from shared.settlement.matching import ONE_DAY
 from shared.settlement.repository import progress_id
 from shared.settlement.runner import NoBusinessDay, _Evidence

@@ -11,8 +11,8 @@ from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import State
 from shared.domain.unread import Unread
 from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
+from shared.ports.settlement_files import FoundFiles, NotTaken, Refusal, Refused, StoredFile
 from shared.ports.transactions import LookupBy
-from shared.settlement.file_selection import FoundFiles, NotTaken, Refusal, Refused, StoredFile
 from shared.settlement.past_files import Read
 from shared.settlement.repository import Runs
 from shared.settlement.runner import NoBusinessDay, RefusedDay, _check, _Evidence, _left_out, _not_taken, _Run

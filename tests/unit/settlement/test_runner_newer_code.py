@@ -9,8 +9,8 @@ from msgspec import structs
 from shared.domain.sale_summary import unsettled
 from shared.domain.vas import Mode
 from shared.ports.documents import Paper, PaperKind, UnreadableRecord
+from shared.ports.settlement_files import Refusal
 from shared.settlement.document_forms import _about
-from shared.settlement.file_selection import Refusal
 from shared.settlement.matching import ONE_DAY
 from shared.settlement.reporting import Reporting
 from shared.settlement.runner import NOT_READABLE

@@ -7,11 +7,11 @@ import pytest
 from msgspec import structs
 
 from shared.domain.outcome import Receipt, TokensDue
+from shared.domain.statement import Note, Total
 from shared.domain.transaction import State
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
-from shared.mobilemart.settlement_file import SettlementFile, Total
-from shared.mobilemart.settlement_forms import Note
+from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.comparison import compare
 from shared.settlement.matching import Readings

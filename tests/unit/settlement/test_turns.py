@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from shared.ports.documents import Paper
-from shared.settlement.file_selection import Refusal, StoredFile, broke_off
+from shared.ports.settlement_files import Refusal, StoredFile, broke_off
 from shared.settlement.repository import Runs
 from shared.settlement.turns import Standing, Turn, around_asked, earlier_files, in_turn, is_foreign
 

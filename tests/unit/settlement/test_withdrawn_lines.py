@@ -7,9 +7,10 @@ import pytest
 from msgspec import structs
 
 from shared.domain.sale_summary import Sold
+from shared.domain.statement import Total
 from shared.domain.transaction import State
 from shared.domain.vas import Mode, VasType
-from shared.mobilemart.settlement_file import SettlementFile, Total
+from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import detail, written
 from shared.settlement.comparison import compare
 from shared.settlement.matching import ONE_DAY, Filed, Readings
