@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -30,7 +29,9 @@ from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, Fault, MemoryLedger, Simulator
 from shared.ports.credentials import Credentials
 from shared.store.sqlite import SqliteStore
-from shared.vending.purchasing import PurchaseRequest, Vending
+from shared.vending.purchase import PurchaseRequest
+from shared.vending.purchasing import Vending
+from shared.vending.recorder import Recorder
 from shared.vending.sweep import Sweeping
 
 DOUBTS = 1_000
@@ -75,13 +76,13 @@ async def _swept(path: Path, sales: int) -> tuple[float, float]:
     settings = Settings(base_url="https://fulcrum.invalid", mode=Mode.SIMULATED)
     supplier = MobileMart(httpx.ASGITransport(simulator), settings, _credentials, _now)
     config = load({"ENVIRONMENT": "local", "MOBILEMART_LIVE_INTEGRATION": "false", "TRANSACTION_STORE": "sqlite:///unused"}, "reconcile")
-    ports: dict[str, Any] = {"store": store, "supplier": supplier, "events": Silent(), "rules": config.rules(), "now": _now}
-    selling = Vending(**ports, new_id=_new_id, brake=Unbraked())
+    recorder = Recorder(store=store, events=Silent(), rules=config.rules(), now=_now, new_id=_new_id)
+    selling = Vending(recorder=recorder, supplier=supplier, brake=Unbraked())
     simulator.script(*(Fault("reply-lost", on="purchase") for _ in range(sales)))
     for number in range(sales):
         doubt = await selling.purchase(_asked(number))
         assert doubt.transaction.state is State.IN_DOUBT
-    sweeping = Sweeping(**ports, new_id=_new_id, each=each)
+    sweeping = Sweeping(recorder=recorder, supplier=supplier, store=store, each=each)
     began, used, vended = time.perf_counter(), time.process_time(), 0
     while vended < sales:  # a sweep takes so many of each shard
         swept = await sweeping.sweep(_now() + timedelta(hours=1))

@@ -28,7 +28,7 @@ async def sweep_for_ever(wired: Wiring) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
         try:
             sweeping = await wired.sweeping()
-            await sweeping.sweep(sweeping.now() + sweeping.rules.latest_claim)
+            await sweeping.sweep(sweeping.recorder.deadline())
         except Exception as error:
             log.error("sweep failed", cause=error)
 
@@ -41,7 +41,7 @@ async def settle_today(request: Request, wired: Wiring) -> Response:
         StoreUnavailable: the store did not answer.
     """
     settling, ports = await wired.settling(), await wired.ports()
-    at = settling.now()
+    at = settling.recorder.now()
     vends = [vend for vend in await Books(ports.ledger).vends() if business_day(vend.at) == business_day(at)]
     try:
         plants = dict(enumerate(map(Plant, request.query_params.getlist("plant"))))

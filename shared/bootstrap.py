@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
@@ -37,6 +37,7 @@ from shared.ports.supplier import Supplier
 from shared.ports.transactions import Books
 from shared.vending.circuit_breaker import LONGEST_PAUSE, Brake
 from shared.vending.purchasing import Vending
+from shared.vending.recorder import Recorder
 from shared.web import oidc
 
 if TYPE_CHECKING:  # of one function, or of simulated mode: it loads them with its first request
@@ -44,6 +45,7 @@ if TYPE_CHECKING:  # of one function, or of simulated mode: it loads them with i
     from shared.mobilemart.simulator.key_value_store import Ledger
     from shared.ports.settlement_files import Files
     from shared.retention.erasure import Erasing
+    from shared.settlement.closing import Closing
     from shared.settlement.file_sources import StoredFiles
     from shared.settlement.reporting import Reporting
     from shared.settlement.runner import Settling
@@ -107,7 +109,7 @@ class Wiring:
         """
         if self._vending is None:
             ports = await self.ports()
-            self._vending = Vending(**self._recording(ports, ports.supplier), brake=ports.brake)
+            self._vending = Vending(recorder=self._recorder(ports), supplier=ports.supplier, brake=ports.brake)
         return self._vending
 
     async def sweeping(self) -> "Sweeping":
@@ -116,7 +118,7 @@ class Wiring:
         from shared.vending.sweep import Sweeping
 
         ports = await self.ports()
-        return Sweeping(**self._recording(ports, self._paced(ports.supplier)), each=each)
+        return Sweeping(recorder=self._recorder(ports), supplier=self._paced(ports.supplier), store=ports.store, each=each)
 
     async def settling(self) -> "Settling":
         """Comparing days with the supplier's files. May raise `StoreUnavailable`."""
@@ -125,7 +127,8 @@ class Wiring:
         from shared.settlement.runner import Settling
 
         ports = await self.ports()
-        return Settling(**self._recording(ports, ports.supplier), files=self._settlement_files(ports), each=each, readings=Readings())
+        recorder, files = self._recorder(ports), self._settlement_files(ports)
+        return Settling(recorder=recorder, store=ports.store, files=files, each=each, readings=Readings())
 
     async def erasing(self) -> "Erasing":
         """Taking personal data out of sales: of old ones, and of one person's. May raise `StoreUnavailable`."""
@@ -135,14 +138,20 @@ class Wiring:
 
         ports, config = await self.ports(), self.config
         retention = Retention(days=config.retention_days, personal_data_days=config.personal_data_days)
-        return Erasing(**self._recording(ports, ports.supplier), each=each, retention=retention)
+        return Erasing(recorder=self._recorder(ports), store=ports.store, each=each, retention=retention)
 
     async def operating(self) -> "Operating":
         """What operators can do. May raise `StoreUnavailable`."""
         from shared.vending.operator_actions import Operating
 
         ports = await self.ports()
-        return Operating(**self._recording(ports, ports.supplier), brake=ports.brake)
+        return Operating(recorder=self._recorder(ports), store=ports.store, brake=ports.brake)
+
+    async def closing(self) -> "Closing":
+        """Closing discrepancies. May raise `StoreUnavailable`."""
+        from shared.settlement.closing import Closing
+
+        return Closing(store=(await self.ports()).store, mode=self.config.mode, now=now)
 
     async def reporting(self) -> "Reporting":
         """What operators can read. May raise `StoreUnavailable`."""
@@ -187,10 +196,8 @@ class Wiring:
             await self._to_close.pop()()
         self._ports = self._vending = self._identify = self._iap = self._pace = self._files = None
 
-    def _recording(self, ports: Ports, supplier: Supplier) -> dict[str, Any]:
-        """What all that puts something on record is made of."""
-        common = {"store": ports.store, "supplier": supplier, "events": ports.events}
-        return {**common, "rules": self._rules, "now": now, "new_id": new_id, "monotonic": time.monotonic}
+    def _recorder(self, ports: Ports) -> Recorder:
+        return Recorder(store=ports.store, events=ports.events, rules=self._rules, now=now, new_id=new_id, monotonic=time.monotonic)
 
     def _paced(self, supplier: MobileMart) -> Supplier:
         from shared.mobilemart.rate_limiter import Pace, PacedSupplier

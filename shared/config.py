@@ -16,7 +16,7 @@ from shared.domain.vas import Mode
 from shared.lib.env import Variables, is_address, is_loopback, split_address
 from shared.lib.value import Value
 from shared.ports.credentials import SupplierSecrets
-from shared.web.oidc_settings import Oidc, ScopeClaim
+from shared.web.settings import Oidc, ScopeClaim
 
 PRODUCTION_URL: Final = "https://fulcrumswitch.com"
 UAT_URL: Final = "https://uat.fulcrumswitch.com"

@@ -60,17 +60,7 @@ class Archive(World):
     looked_up: list[str] = field(default_factory=list)
 
     def settling(self, readings: Readings | None = None) -> Settling:
-        return Settling(
-            store=self,
-            supplier=self,
-            events=self,
-            rules=self.rules,
-            now=lambda: self.now,
-            new_id=self.new_id,
-            files=self.shelf,
-            each=one_by_one,
-            readings=readings or Readings(),
-        )
+        return Settling(recorder=self.recorder, store=self, files=self.shelf, each=one_by_one, readings=readings or Readings())
 
     def deliver(self, day: date, *lines: Line, stamp: str = "", merchant: str = "ACME") -> str:
         """Put a day's file in place; its name."""

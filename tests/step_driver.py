@@ -21,7 +21,9 @@ from shared.domain.vas import Mode, Order, VasType
 from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
 from shared.ports.events import EventsUnavailable
 from shared.ports.transactions import MOST_ALIKE, LookupBy
-from shared.vending.purchasing import PurchaseRequest, Vending
+from shared.vending.purchase import PurchaseRequest
+from shared.vending.purchasing import Vending
+from shared.vending.recorder import Recorder
 from shared.vending.sweep import Sweeping
 
 PAPERS_PAGE = 2  # so that whatever is listed has pages
@@ -101,12 +103,16 @@ class World:
     rules: Rules = field(default_factory=lambda: Rules(mode=Mode.LIVE))
 
     @property
+    def recorder(self) -> Recorder:
+        return Recorder(store=self, events=self, rules=self.rules, now=lambda: self.now, new_id=self.new_id)
+
+    @property
     def vending(self) -> Vending:
-        return Vending(store=self, supplier=self, events=self, rules=self.rules, now=lambda: self.now, new_id=self.new_id, brake=self)
+        return Vending(recorder=self.recorder, supplier=self, brake=self)
 
     @property
     def sweeping(self) -> Sweeping:
-        return Sweeping(store=self, supplier=self, events=self, rules=self.rules, now=lambda: self.now, new_id=self.new_id, each=one_by_one)
+        return Sweeping(recorder=self.recorder, supplier=self, store=self, each=one_by_one)
 
     def new_id(self) -> str:
         return f"00000000-0000-4000-8000-{next(self.ids):012d}"

@@ -52,7 +52,7 @@ async def _of_persons(request: Request, operator: str) -> Response:
             return await backoffice.resolution(request, await wired.operating(), sale_id, operator)
         case ("discrepancies", discrepancy_id, "closure"):
             middleware.allow(request, "POST")
-            return await backoffice.closure(request, await wired.operating(), discrepancy_id, operator)
+            return await backoffice.closure(request, await wired.closing(), discrepancy_id, operator)
         case ("erasures",):
             middleware.allow(request, "GET", "POST")
             return await erasures.erasures(request, await wired.erasing(), operator)

@@ -21,10 +21,11 @@ from shared.lib.times import rfc3339
 from shared.lib.value import Value
 from shared.ports.concurrency import Each
 from shared.ports.documents import Paper, PaperKind, UnreadableRecord
-from shared.ports.transactions import LookupBy
-from shared.retention.rules import ONE_DAY, Hold, around
+from shared.ports.transactions import Books, LookupBy
+from shared.retention.rules import ONE_DAY, Hold, Retention, around
 from shared.retention.run import AT_ONCE, Needed, Retaining
 from shared.settlement.settled_day import ENDED
+from shared.vending.recorder import Recorder
 
 MOST_SALES: Final = 200  # of one request, each with its raw answers in memory
 MOST_STAYED: Final = 2_000  # of one request: more than a person buys in four weeks
@@ -59,10 +60,18 @@ class Erased(Value, frozen=True, kw_only=True):
     more: bool
 
 
-class Erasing(Retaining, frozen=True, kw_only=True):
+class Erasing(Value, frozen=True, kw_only=True):
     """What people erase, over the ports."""
 
+    recorder: Recorder
+    store: Books
     each: Each
+    retention: Retention
+
+    @property
+    def retaining(self) -> Retaining:
+        """Erasing and retiring by age, over the same ports."""
+        return Retaining(recorder=self.recorder, store=self.store, each=self.each, retention=self.retention)
 
     async def erase_person(self, person: Person, reason: str, operator: str) -> Erased:
         """Take a person's data out of all sales that have ended and that nothing needs any more.
@@ -71,7 +80,7 @@ class Erasing(Retaining, frozen=True, kw_only=True):
             Conflict: somebody else has erased something at the same moment.
             StoreUnavailable: what was done stays done; to be asked again.
         """
-        at, mode = self.now(), self.rules.mode
+        at, mode = self.recorder.now(), self.recorder.rules.mode
         body = {
             "at": rfc3339(at),
             "by": operator,
@@ -92,9 +101,9 @@ class Erasing(Retaining, frozen=True, kw_only=True):
 
         Those that stay hide no older ones.
         """
-        erased, stayed, known, needed, more = list[str](), list[Stayed](), set[str](), await self.needed(), True
+        erased, stayed, known, needed, more = list[str](), list[Stayed](), set[str](), await self.retaining.needed(), True
         while more and len(erased) < MOST_SALES and len(stayed) < MOST_STAYED:
-            found = await self.store.lookup(self.rules.mode, person.by, person.number, len(known) + MOST_SALES + 1)
+            found = await self.store.lookup(self.recorder.rules.mode, person.by, person.number, len(known) + MOST_SALES + 1)
             fresh, room = [sale for sale in found if sale.id not in known], MOST_SALES - len(erased)
             more = len(fresh) > room
             sales = [sale for sale in fresh[:room] if not isinstance(sale, Tombstone)]
@@ -107,17 +116,17 @@ class Erasing(Retaining, frozen=True, kw_only=True):
 
     async def erasures(self) -> Sequence[Mapping[str, Any]]:
         """What people have erased, the last ones, newest first. `erased` is `None` where that was cut short."""
-        papers = [paper async for paper in self.store.marked_papers(PaperKind.CONTROLS, erasures_mark(self.rules.mode))]
+        papers = [paper async for paper in self.store.marked_papers(PaperKind.CONTROLS, erasures_mark(self.recorder.rules.mode))]
         return [paper.body for paper in reversed(papers[-MOST_LISTED:])]
 
     async def _one(self, sale: Transaction | Unread, needed: Needed, operator: str, reason: str) -> Hold | bool:
         if isinstance(sale, Unread):
             return Hold.NOT_READABLE
-        return await self.erase(sale, needed, operator, logs.masked(reason))
+        return await self.retaining.erase(sale, needed, operator, logs.masked(reason))
 
     async def _with_recent(self, needed: Needed, sales: Sequence[Transaction | Unread]) -> Needed:
         """What is needed, with the recent days of these sales that are still to be settled: of those that began, it is known."""
-        first = business_day(self.now()) - SETTLED_WITHIN * ONE_DAY
+        first = business_day(self.recorder.now()) - SETTLED_WITHIN * ONE_DAY
         days = sorted({near for sale in sales if sale.day is not None for near in around(sale.day) if near >= first})
         settled = await self.each((self._is_settled(day) for day in days), AT_ONCE)
         fresh = {day for day, is_settled in zip(days, settled, strict=True) if not is_settled}
@@ -125,14 +134,14 @@ class Erasing(Retaining, frozen=True, kw_only=True):
 
     async def _is_settled(self, day: date) -> bool:
         """Whether a day has ended, or has nothing to settle."""
-        mode = self.rules.mode
+        mode = self.recorder.rules.mode
         try:
             paper = await self.store.read_paper(PaperKind.SETTLEMENTS, f"{mode}-{day.isoformat()}")
         except UnreadableRecord:
             return False
         if paper is not None:
             return paper.body.get("status") in ENDED
-        return day < business_day(self.now()) - ONE_DAY and not await self.store.any_of_day(mode, day)
+        return day < business_day(self.recorder.now()) - ONE_DAY and not await self.store.any_of_day(mode, day)
 
 
 def erasures_mark(mode: Mode) -> str:

@@ -26,7 +26,7 @@ from shared.retention.progress import FIRST, Progress, Step, Waiting, day_of, is
 from shared.retention.rules import BY_AGE, ONE_DAY, Hold, Retention, around, erased, hold, tombstone_of
 from shared.settlement.repository import day_marks, progress_id, refused_mark, runs_id
 from shared.vending.contradictions import discrepancies
-from shared.vending.recorder import Recording
+from shared.vending.recorder import Recorder
 
 AT_ONCE: Final = 16
 PAGE: Final = 100  # sales that one query reads
@@ -59,9 +59,10 @@ class Retained(Value, frozen=True, kw_only=True):
     more: bool
 
 
-class Retaining(Recording, frozen=True, kw_only=True):
+class Retaining(Value, frozen=True, kw_only=True):
     """Erases and retires, over the ports."""
 
+    recorder: Recorder
     store: Books
     each: Each
     retention: Retention
@@ -84,7 +85,7 @@ class Retaining(Recording, frozen=True, kw_only=True):
 
     async def needed(self) -> Needed:
         """What discrepancies and days still need."""
-        mode, named, unsettled, unended = self.rules.mode, dict[str, date | None](), set[date](), set[date]()
+        mode, named, unsettled, unended = self.recorder.rules.mode, dict[str, date | None](), set[date](), set[date]()
         async for paper in self.store.marked_papers(PaperKind.DISCREPANCIES, f"{mode}-{closures.OPEN}"):
             named |= _named(paper)
         async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, day_marks(mode)[0]):
@@ -96,7 +97,7 @@ class Retaining(Recording, frozen=True, kw_only=True):
             if (day := day_of(_part(paper.body, "refusal").get("day"))) is not None:
                 unended.add(day)
                 unsettled.add(day)
-        shards = (self.store.due(mode, number, self.now() + ONE_DAY, MOST_OPEN) for number in range(SHARDS))
+        shards = (self.store.due(mode, number, self.recorder.now() + ONE_DAY, MOST_OPEN) for number in range(SHARDS))
         days = {sale.day for shard in await self.each(shards, AT_ONCE) for sale in shard}  # also of a day that was never settled
         unended |= days
         unsettled |= days
@@ -111,12 +112,12 @@ class Retaining(Recording, frozen=True, kw_only=True):
             if (why := hold(known, needed.named, needed.unsettled)) is not None:
                 found = why
                 return known
-            without = erased(known, at=self.now(), by=by, note=note)
+            without = erased(known, at=self.recorder.now(), by=by, note=note)
             found = without is not known
             return without
 
         try:
-            await self.change(sale, bare)
+            await self.recorder.change(sale, bare)
         except SaleRetired:  # by another run, meanwhile
             return False
         except UnreadableRecord:  # newer code has changed it, meanwhile
@@ -135,11 +136,11 @@ class Retaining(Recording, frozen=True, kw_only=True):
             if any(paper.body.get("status") == closures.OPEN for paper in papers):
                 return Hold.DISCREPANCY
             try:
-                await self.store.retire(sale, tombstone_of(sale, self.now()), papers)
+                await self.store.retire(sale, tombstone_of(sale, self.recorder.now()), papers)
                 return True
             except Conflict:
                 try:
-                    sale = await self._held(sale.id)
+                    sale = await self.recorder.held(sale.id)
                 except SaleRetired:  # by another run, or by our own try, whose reply was lost
                     return True
                 except UnreadableRecord:
@@ -151,13 +152,13 @@ class Retaining(Recording, frozen=True, kw_only=True):
     async def _progress(self) -> Progress:
         fresh = Progress()
         try:
-            paper = await self.store.read_paper(PaperKind.CONTROLS, progress_id(self.rules.mode))
+            paper = await self.store.read_paper(PaperKind.CONTROLS, progress_id(self.recorder.rules.mode))
         except UnreadableRecord as unreadable:  # which was reported: the runs begin again, and find what is done already
             return structs.replace(fresh, revision=unreadable.revision)
-        return fresh if paper is None else progress_of(paper, business_day(self.now()))
+        return fresh if paper is None else progress_of(paper, business_day(self.recorder.now()))
 
     async def _keep(self, progress: Progress) -> Progress:
-        paper = Paper(progress_id(self.rules.mode), progress.body(), revision=progress.revision)
+        paper = Paper(progress_id(self.recorder.rules.mode), progress.body(), revision=progress.revision)
         return structs.replace(progress, revision=(await self.store.write_paper(PaperKind.CONTROLS, paper)).revision)
 
 
@@ -166,7 +167,7 @@ class _Run:
 
     def __init__(self, at: Retaining, progress: Progress, needed: Needed, until: datetime) -> None:
         self.at, self.progress, self.needed, self.until = at, progress, needed, until
-        self.began, self.today = at.moment(), business_day(at.now())
+        self.began, self.today = at.recorder.moment(), business_day(at.recorder.now())
         self.examined = self.erased = self.retired = self.deleted = 0
         self.more = self.is_told = False
 
@@ -196,7 +197,10 @@ class _Run:
 
     async def _looked_at_again(self) -> AsyncGenerator[bool, None]:
         """The sales that were needed, and those that a discrepancy has named since they were erased."""
-        closed = [paper async for paper in self.at.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.at.rules.mode}-{closures.CLOSED}")]
+        closed = [
+            paper
+            async for paper in self.at.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.at.recorder.rules.mode}-{closures.CLOSED}")
+        ]
         named = {sale_id: day for paper in closed for sale_id, day in _named(paper).items()} | {**self.needed.named}
         furthest = max((day for day, _ in self.progress.places[Step.ERASE].values()), default=date.min)
         last = max(furthest, self._last(Step.ERASE))
@@ -265,7 +269,7 @@ class _Run:
         """Delete the papers of days whose sales are all retired, and what people decided long ago."""
         last = self.at.retention.retires_up_to(self.today)
         days: list[date] = []
-        async for paper in self.at.store.marked_papers(PaperKind.SETTLEMENTS, day_marks(self.at.rules.mode)[1]):
+        async for paper in self.at.store.marked_papers(PaperKind.SETTLEMENTS, day_marks(self.at.recorder.rules.mode)[1]):
             if (day := day_of(paper.body.get("day"))) is not None and day > last:
                 break
             days += [] if day is None else [day]
@@ -275,14 +279,14 @@ class _Run:
                 break
             if not any(near in self.needed.unended for near in around(day)):
                 looked_at += 1
-                if not await self.at.store.any_of_day(self.at.rules.mode, day):
+                if not await self.at.store.any_of_day(self.at.recorder.rules.mode, day):
                     done += await self._day_deleted(day)
-        for mark in (f"{self.at.rules.mode}-selling", f"{self.at.rules.mode}-erasures"):
+        for mark in (f"{self.at.recorder.rules.mode}-selling", f"{self.at.recorder.rules.mode}-erasures"):
             await self._decisions_deleted(mark, datetime.combine(last, datetime.min.time(), BUSINESS_TIME))
 
     async def _day_deleted(self, day: date) -> bool:
         """The versions of a day first, with its discrepancies, and the day itself last: so nothing of it is ever forgotten."""
-        mode = self.at.rules.mode
+        mode = self.at.recorder.rules.mode
         paper = await self._paper(PaperKind.SETTLEMENTS, f"{mode}-{day.isoformat()}")
         if paper is None or paper.mark != day_marks(mode)[1]:  # another run, or a settlement, has been there since
             return False
@@ -325,7 +329,7 @@ class _Run:
         return await self.at.store.read_paper(kind, paper_id)
 
     async def _page(self, shard: int, last: date, place: Place | None) -> Sequence[Placed]:
-        page = await self.at.store.up_to_day(self.at.rules.mode, shard, last, place, PAGE)
+        page = await self.at.store.up_to_day(self.at.recorder.rules.mode, shard, last, place, PAGE)
         self.examined += len(page)
         return page
 
@@ -339,7 +343,7 @@ class _Run:
                 return False
             found = await self._erased(sale)
             if sale.day <= self._last(Step.RETIRE):
-                found = await self._retired(await self.at._held(sale_id))
+                found = await self._retired(await self.at.recorder.held(sale_id))
         except SaleRetired:
             return True
         except UnreadableRecord:
@@ -383,7 +387,7 @@ class _Run:
         return any(near in days for near in around(day))
 
     def _is_late(self) -> bool:
-        return self.began.latest(self.at.moment()) >= self.until
+        return self.began.latest(self.at.recorder.moment()) >= self.until
 
     async def _done(self, step: Step, page: Sequence[Placed]) -> Sequence[Hold | bool]:
         match step:

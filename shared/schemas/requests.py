@@ -17,7 +17,7 @@ from shared.domain.money import Money
 from shared.domain.vas import ACCOUNT_NUMBER, MAY_BE_PINNED, METER_NUMBER, MOBILE_NUMBER, PREVENDED, Order, VasType, msisdn
 from shared.lib.value import Value
 from shared.schemas.problems import Fault, Problem
-from shared.vending.purchasing import PurchaseRequest
+from shared.vending.purchase import PurchaseRequest
 
 MOST_ERRORS: Final = 100  # more faults than that in one request are not worth naming
 _MOST_NAME_CHARACTERS: Final = 64

@@ -6,19 +6,21 @@ from itertools import groupby
 from shared.domain.outcome import Answer, RawAnswer, Reason, Rejected, Unknown, Vended
 from shared.domain.statement import StatementLine
 from shared.domain.transaction import Transaction, after
+from shared.lib.value import Value
 from shared.ports.concurrency import Each
 from shared.settlement.comparison import OPEN_STATES
 from shared.settlement.repository import AT_ONCE, BY
 from shared.settlement.settled_day import Proof, SettledDay, Sign
-from shared.vending.recorder import Recording
+from shared.vending.recorder import Recorder
 
 
-class Proving(Recording, frozen=True, kw_only=True):
+class Proving(Value, frozen=True, kw_only=True):
     """Records what files prove, over the ports of selling. A run that was cut short is finished by the next."""
 
+    recorder: Recorder
     each: Each
 
-    async def _healed(self, settled: SettledDay) -> list[Transaction]:
+    async def record(self, settled: SettledDay) -> list[Transaction]:
         """Put on record what the files prove; the sales as they are then. Signs first: they are what silence must not outlive."""
         signed = await self.each(map(self._signed, settled.signs), AT_ONCE)
         by_sale = groupby(sorted(settled.proofs, key=_in_order), key=lambda proof: proof.transaction_id)
@@ -35,15 +37,15 @@ class Proving(Recording, frozen=True, kw_only=True):
             is_open = known.state in OPEN_STATES
             if is_open is not sign.is_of_doubt or (is_open and known.sign_of_vend):
                 return known
-            return after(known, answer, at=self.now(), by=BY, retry_seconds=self.rules.retry_seconds)
+            return after(known, answer, at=self.recorder.now(), by=BY, retry_seconds=self.recorder.rules.retry_seconds)
 
-        return await self.announce(await self.change(await self._held(sign.transaction_id), learned))
+        return await self.recorder.announce(await self.recorder.change(await self.recorder.held(sign.transaction_id), learned))
 
     async def _proven(self, sale_id: str, proofs: Iterable[Proof]) -> Transaction:
-        sale = await self._held(sale_id)
+        sale = await self.recorder.held(sale_id)
         for proof in proofs:
-            sale = await self.learn(sale, Answer(Vended(proof.receipt), self._words(proof.line)), by=BY)
-        return await self.announce(sale)
+            sale = await self.recorder.learn(sale, Answer(Vended(proof.receipt), self._words(proof.line)), by=BY)
+        return await self.recorder.announce(sale)
 
     async def _absent(self, sale_id: str) -> Transaction:
         """End a sale that the files prove was never made, unless it has shown a sign of a vend since they were compared."""
@@ -52,13 +54,13 @@ class Proving(Recording, frozen=True, kw_only=True):
         def learned(known: Transaction) -> Transaction:
             if known.state not in OPEN_STATES or known.sign_of_vend:
                 return known
-            return after(known, never, at=self.now(), by=BY, retry_seconds=self.rules.retry_seconds)
+            return after(known, never, at=self.recorder.now(), by=BY, retry_seconds=self.recorder.rules.retry_seconds)
 
-        return await self.announce(await self.change(await self._held(sale_id), learned))
+        return await self.recorder.announce(await self.recorder.change(await self.recorder.held(sale_id), learned))
 
     def _words(self, line: StatementLine) -> RawAnswer:
         """A line as what the supplier said."""
-        return RawAnswer.of(BY, self.now(), None, None, line.text.encode())
+        return RawAnswer.of(BY, self.recorder.now(), None, None, line.text.encode())
 
 
 def _in_order(proof: Proof) -> tuple[str, bool, str]:

@@ -23,6 +23,7 @@ from shared.domain.transaction import SHARDS, State, Transaction
 from shared.domain.unread import Unread
 from shared.lib import logs
 from shared.lib.value import Value
+from shared.ports.concurrency import Each
 from shared.ports.documents import Conflict, Paper, Papers, StoreUnavailable, UnreadableRecord
 from shared.ports.settlement_files import Answered, Files, Found, FoundFiles, NotTaken, Reading, Refusal, Refused, StoredFile
 from shared.ports.transactions import Books, LookupBy
@@ -35,6 +36,7 @@ from shared.settlement.repository import AT_ONCE, DayPapers, Runs, with_healed
 from shared.settlement.settled_day import Json, SettledDay
 from shared.settlement.turns import Standing, around_asked, in_turn, is_foreign
 from shared.settlement.withdrawn_lines import Earlier, Past, withdrawn
+from shared.vending.recorder import Recorder
 
 NOT_READABLE: Final = "what is on record of the day cannot be read by this version"
 FIRST_DAY: Final = date(2020, 1, 1)
@@ -127,10 +129,12 @@ class _Run:
             self.once_more.append(day)
 
 
-class Settling(Proving, frozen=True, kw_only=True):
+class Settling(Value, frozen=True, kw_only=True):
     """Settles days, over the ports. Two at once do no harm: each finds what the other has written."""
 
+    recorder: Recorder
     store: Archive
+    each: Each
     files: Files
     readings: Readings
 
@@ -145,7 +149,7 @@ class Settling(Proving, frozen=True, kw_only=True):
             FilesUnavailable, StoreUnavailable: days before that one are settled; to be repeated.
             UnreadableRecord: what is on record of the day that was asked for cannot be read.
         """
-        today = business_day(self.now())
+        today = business_day(self.recorder.now())
         if day is not None and not (FIRST_DAY <= day <= today and await self._is_of_business(day, today)):
             raise NoBusinessDay(day.isoformat())
         shown = [day] if day is not None else await self._unsettled(today)
@@ -157,7 +161,7 @@ class Settling(Proving, frozen=True, kw_only=True):
         left: list[date] = []
         turns = in_turn(standing, found, today - ONE_DAY) if day is None else around_asked(standing, found, day)
         for one in chain(turns, run.once_more):
-            if self.now() >= until and one != day:
+            if self.recorder.now() >= until and one != day:
                 left.append(one)
                 continue
             try:
@@ -186,7 +190,7 @@ class Settling(Proving, frozen=True, kw_only=True):
 
     async def _has_anything(self, day: date) -> bool:
         """Whether a day has a sale, a paper or a file. A file of a day whose sales are retired has nothing to be compared with."""
-        if await self.store.any_of_day(self.rules.mode, day) or await self._papers.is_begun(day):
+        if await self.store.any_of_day(self.recorder.rules.mode, day) or await self._papers.is_begun(day):
             return True
         return day in await self.files.find([day]) and not await self._papers.is_retired(day)
 
@@ -215,7 +219,7 @@ class Settling(Proving, frozen=True, kw_only=True):
         found = await self.files.find(days)
         ours = [day for day, file in found.items() if not is_foreign(file)]
         first = min([*ours, *([settled] if settled is not None and settled < today else []), days[-1]])
-        while first > days[0] and await self.store.any_of_day(self.rules.mode, first - ONE_DAY):
+        while first > days[0] and await self.store.any_of_day(self.recorder.rules.mode, first - ONE_DAY):
             first -= ONE_DAY
         return [day for day in days if day >= first]
 
@@ -247,7 +251,7 @@ class Settling(Proving, frozen=True, kw_only=True):
         while True:
             needed = files_needed(day, evidence.older.values()) | evidence.beyond
             with_all = partial(compare, day, evidence.all, unread=tuple(evidence.unread.values()), past=past)
-            comparing = partial(with_all, mode=self.rules.mode, today=run.today, readings=self.readings)
+            comparing = partial(with_all, mode=self.recorder.rules.mode, today=run.today, readings=self.readings)
             read = await self._read(day, needed, runs, comparing)
             settled = read.made
             if evidence.learn(await self._named_by(settled.strangers, evidence)):
@@ -264,7 +268,7 @@ class Settling(Proving, frozen=True, kw_only=True):
                 evidence.beyond |= named_later
                 continue
             runs = await self._papers.keep_runs(day, runs, structs.replace(runs, healed=with_healed(runs.healed, settled.healed)))
-            if not evidence.learn(await self._healed(_without(settled, evidence.retired))):
+            if not evidence.learn(await self._proving.record(_without(settled, evidence.retired))):
                 break
         retired = {evidence.older[one].day for one in evidence.retired}
         for one in sorted({*settled.reached, *_carried_in(before)} - {*around(day), *run.begun} - retired):
@@ -333,7 +337,7 @@ class Settling(Proving, frozen=True, kw_only=True):
         return sold, {sale.id: structs.replace(sale, day=day) for day, sale in of_days}
 
     async def _shard(self, day: date, shard: int) -> list[Sold | Unread]:
-        return [sale async for sale in self.store.of_day(self.rules.mode, day, shard)]
+        return [sale async for sale in self.store.of_day(self.recorder.rules.mode, day, shard)]
 
     async def _read(self, day: date, days: Collection[date], runs: Runs, reading: Reading[Answered]) -> Read[Answered]:
         """What `reading` makes of the files of `days`, and which they were. A neighbour's that is not believed counts as not there.
@@ -368,9 +372,13 @@ class Settling(Proving, frozen=True, kw_only=True):
         spelt = dict.fromkeys(map(one_spelling, (supplier_id, supplier_id.lower(), supplier_id.upper(), merchant_id)))
         queries = [(LookupBy.REQUEST_ID, merchant_id.lower()), *((LookupBy.SUPPLIER_TRANSACTION_ID, text) for text in spelt)]
         for by, value in queries:
-            if value and (found := await self.store.lookup(self.rules.mode, by, value)):
+            if value and (found := await self.store.lookup(self.recorder.rules.mode, by, value)):
                 return found
         return ()
+
+    @property
+    def _proving(self) -> Proving:
+        return Proving(recorder=self.recorder, each=self.each)
 
     @property
     def _past(self) -> PastFiles:
@@ -378,7 +386,7 @@ class Settling(Proving, frozen=True, kw_only=True):
 
     @property
     def _papers(self) -> DayPapers:
-        return DayPapers(papers=self.store, mode=self.rules.mode, each=self.each, now=self.now)
+        return DayPapers(papers=self.store, mode=self.recorder.rules.mode, each=self.each, now=self.recorder.now)
 
 
 def _check(day: date, of: date, refusal: Refusal, runs: Runs) -> None:

@@ -1,4 +1,4 @@
-"""Operators: what people look up, decide and close. Who, when and why is on record before it has any effect.
+"""Operators: what people look up and decide about sales, and what they pause. Who, when and why is on record before it has any effect.
 
 Like selling, it awaits its ports and nothing else.
 """
@@ -9,7 +9,6 @@ from typing import Any, Final, assert_never
 
 from msgspec import structs
 
-from shared.domain import closures
 from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Vended
 from shared.domain.sale_summary import brings_token
 from shared.domain.sts_tokens import SIMULATED_PREFIX, StsToken, TokenKind, token_number
@@ -18,14 +17,11 @@ from shared.domain.transaction import REVEALED, HistoryEntry, State, Transaction
 from shared.domain.unread import Unread
 from shared.domain.vas import BRINGS_STS_TOKENS, Mode, Order, VasType
 from shared.lib import logs
-from shared.lib.times import rfc3339
 from shared.lib.value import Value
-from shared.ports.documents import Conflict, Paper, PaperKind
+from shared.ports.documents import Paper, PaperKind
 from shared.ports.transactions import Books, LookupBy
-from shared.settlement import document_forms
-from shared.settlement.settled_day import difference_as_read
 from shared.vending.circuit_breaker import Brake, Pause
-from shared.vending.recorder import Recording
+from shared.vending.recorder import Recorder
 
 MOST_FOUND: Final = 100  # sales of one search
 MOST_DECISIONS: Final = 50  # shown of those about the brake
@@ -73,18 +69,6 @@ class TokensRefused(Exception):
         self.why, self.at = why, at
 
 
-class DiscrepancyUnknown(Exception):
-    """There is no such discrepancy."""
-
-
-class DiscrepancyClosed(Exception):
-    """Somebody has decided on it before, otherwise."""
-
-    def __init__(self, body: Mapping[str, Any]) -> None:
-        super().__init__("the discrepancy is closed")
-        self.body = body
-
-
 class Selling(Value, frozen=True):
     """The pauses that hold, and the last decisions of people about them, newest first."""
 
@@ -92,9 +76,10 @@ class Selling(Value, frozen=True):
     decisions: Sequence[Mapping[str, Any]]
 
 
-class Operating(Recording, frozen=True, kw_only=True):
+class Operating(Value, frozen=True, kw_only=True):
     """What an operator can do, over the ports. `operator` and `by` are the name that is put on record."""
 
+    recorder: Recorder
     store: Books
     brake: Brake
 
@@ -106,11 +91,11 @@ class Operating(Recording, frozen=True, kw_only=True):
             SaleRetired: only its tombstone is left.
         """
         sale = await self.store.find(sale_id)
-        return sale if sale is not None and sale.mode is self.rules.mode else None
+        return sale if sale is not None and sale.mode is self.recorder.rules.mode else None
 
     async def search(self, by: LookupBy, value: str) -> tuple[Sequence[Transaction | Unread | Tombstone], bool]:
         """Any caller's sales, newest first, and whether there are more of them."""
-        found = await self.store.lookup(self.rules.mode, by, value, MOST_FOUND + 1)
+        found = await self.store.lookup(self.recorder.rules.mode, by, value, MOST_FOUND + 1)
         return found[:MOST_FOUND], len(found) > MOST_FOUND
 
     async def reveal(self, sale: Transaction, operator: str) -> Transaction:
@@ -120,7 +105,7 @@ class Operating(Recording, frozen=True, kw_only=True):
             StoreUnavailable: it is not on record, so nothing may be shown.
         """
         log.warning("tokens revealed", transaction_id=sale.id, operator=operator)
-        return await self.change(sale, lambda known: noted(known, HistoryEntry(self.now(), REVEALED, operator)))
+        return await self.recorder.change(sale, lambda known: noted(known, HistoryEntry(self.recorder.now(), REVEALED, operator)))
 
     async def resolve(self, sale: Transaction, decision: Decision, operator: str) -> Transaction:
         """End a doubt, or add tokens that are due, and announce it.
@@ -129,40 +114,16 @@ class Operating(Recording, frozen=True, kw_only=True):
             Outdated, NothingToDecide, TokensRefused: nothing was changed.
             StoreUnavailable: it may or may not have been decided.
         """
-        retry_seconds = self.rules.retry_seconds
-        return await self.announce(
-            await self.change(sale, lambda known: decided(known, decision, at=self.now(), by=operator, retry_seconds=retry_seconds))
+        retry_seconds = self.recorder.rules.retry_seconds
+        return await self.recorder.announce(
+            await self.recorder.change(
+                sale, lambda known: decided(known, decision, at=self.recorder.now(), by=operator, retry_seconds=retry_seconds)
+            )
         )
-
-    async def close(self, discrepancy_id: str, decision: str, note: str, operator: str) -> Mapping[str, Any]:
-        """Decide on a discrepancy, once. The same decision again changes nothing.
-
-        Raises:
-            DiscrepancyUnknown: there is none of that id.
-            DiscrepancyClosed: it was decided otherwise before.
-            UnreadableRecord: it is damaged.
-        """
-        while True:  # until nobody else has written it meanwhile
-            paper = await self.store.read_paper(PaperKind.DISCREPANCIES, f"{self.rules.mode}-{discrepancy_id}")
-            if paper is None:
-                raise DiscrepancyUnknown
-            whole = document_forms.read(PaperKind.DISCREPANCIES, paper, document_forms.Standing)
-            paper = structs.replace(whole, body=difference_as_read(whole.body, self.rules.mode))
-            if paper.body["status"] != closures.OPEN:
-                return closures.shown(_closed_alike(paper.body, decision, note, operator))
-            closure = {"decision": decision, "note": logs.masked(note), "by": operator, "at": rfc3339(self.now())}
-            body = {**paper.body, "status": decision, "closure": closure}
-            try:
-                mark = f"{self.rules.mode}-{closures.CLOSED}"
-                await self.store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body=body, mark=mark))
-            except Conflict:
-                continue
-            log.info("discrepancy closed", discrepancy_id=discrepancy_id, decision=decision, operator=operator)
-            return closures.shown(body)
 
     async def selling(self) -> Selling:
         """What is paused, and what people decided about it lately."""
-        first = self._decision_id(self.now() - DECISIONS_WITHIN)
+        first = self._decision_id(self.recorder.now() - DECISIONS_WITHIN)
         papers = [paper async for paper in self.store.marked_papers(PaperKind.CONTROLS, self._selling, first)]
         return Selling(await self.brake.held(), [paper.body for paper in reversed(papers[-MOST_DECISIONS:])])
 
@@ -172,7 +133,7 @@ class Operating(Recording, frozen=True, kw_only=True):
         Raises:
             Conflict: somebody else decided at the same time.
         """
-        at = self.now()
+        at = self.recorder.now()
         pause = Pause(logs.masked(reason), until, operator, at)
         decision = {
             "at": at.isoformat(),
@@ -189,7 +150,7 @@ class Operating(Recording, frozen=True, kw_only=True):
 
     @property
     def _selling(self) -> str:
-        return f"{self.rules.mode}-selling"
+        return f"{self.recorder.rules.mode}-selling"
 
 
 def decided(sale: Transaction, decision: Decision, *, at: datetime, by: str, retry_seconds: int) -> Transaction:
@@ -255,10 +216,3 @@ def _pin(written: tuple[str, ...], order: Order) -> str:
             return pin
         case _:
             raise TokensRefused("this service brings one PIN")
-
-
-def _closed_alike(body: Mapping[str, Any], decision: str, note: str, operator: str) -> Mapping[str, Any]:
-    closure = body.get("closure") or {}
-    if (closure.get("decision"), closure.get("note"), closure.get("by")) != (decision, logs.masked(note), operator):
-        raise DiscrepancyClosed(body)
-    return body

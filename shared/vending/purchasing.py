@@ -4,7 +4,7 @@ Everything here awaits its ports (`shared/ports/`) and nothing else: no task, lo
 step by step and crash it between any two steps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,69 +17,23 @@ from shared.domain.identifiers import Caller, account_key, caller_id, comparable
 from shared.domain.outcome import Answer, Reason, Rejected, Unknown, Vended
 from shared.domain.prevend import Prevend
 from shared.domain.transaction import CLAIMED, State, Transaction, after, with_open
+from shared.domain.unread import Unread
 from shared.domain.vas import PREVENDED, SUPPLIER_IDS, Order, VasType
 from shared.lib import logs
 from shared.lib.clocks import Moment
 from shared.lib.value import Value
 from shared.ports.circuit_breaker import SellingBrake
 from shared.ports.documents import Conflict, StoreUnavailable, UnreadableRecord
+from shared.ports.supplier import Supplier
 from shared.ports.transactions import MOST_ALIKE, SaleRetired
-from shared.vending.recorder import STORE_TRIES, Recording
+from shared.vending.purchase import KeyReused, PrevendRefused, PrevendUnknown, Purchased, PurchaseRequest, RequestInProgress
+from shared.vending.recorder import STORE_TRIES, Recorder
 
 NOT_LOOKED_UP: Final = "whether another sale holds its supplier's id is not known"
 SENDS: Final = 2  # a request that was provably not taken may go out once more
 MOST_CLAIMS: Final = 1_000  # of which a process knows when it claimed them: many more than it sells at once
 
 log = logs.logger(__name__)
-
-
-class PurchaseRequest(Value, frozen=True, kw_only=True):
-    """A valid request. It names a prevend, or says what it wants in `order`; never both."""
-
-    caller: Caller
-    idempotency_key: str
-    fingerprint: str
-    vas_type: VasType
-    order: Order | None = None
-    prevend_id: str | None = None
-    reference: str | None = None
-    allow_duplicate: bool = False
-
-
-class Purchased(Value, frozen=True):
-    """A sale as the caller is to see it. Not `on_record`: its outcome could not be stored, so it is not told either."""
-
-    transaction: Transaction
-    replayed: bool
-    on_record: bool = True
-
-
-class KeyReused(Exception):
-    """The idempotency key belongs to another request."""
-
-    def __init__(self, holder: Transaction) -> None:
-        super().__init__("idempotency key was used for another request")
-        self.holder = holder
-
-
-class RequestInProgress(Exception):
-    """The first request with this key is still running. Not a rejection."""
-
-    def __init__(self, running: Transaction) -> None:
-        super().__init__("the first request with this key is still running")
-        self.running = running
-
-
-class PrevendUnknown(Exception):
-    """No such prevend, or another caller's, mode's or service's. The key stays free."""
-
-
-class PrevendRefused(Exception):
-    """The supplier did not confirm the meter or account."""
-
-    def __init__(self, refusal: Rejected) -> None:
-        super().__init__(refusal.reason)
-        self.refusal = refusal
 
 
 class _Draft(Value, frozen=True):
@@ -91,9 +45,11 @@ class _Draft(Value, frozen=True):
     refusal: Rejected | None = None
 
 
-class Vending(Recording, frozen=True, kw_only=True):
+class Vending(Value, frozen=True, kw_only=True):
     """Selling, over its ports. `claims` says when this process claimed each sale whose outcome is not yet on record."""
 
+    recorder: Recorder
+    supplier: Supplier
     brake: SellingBrake
     claims: dict[str, Moment] = field(default_factory=dict)
 
@@ -117,13 +73,13 @@ class Vending(Recording, frozen=True, kw_only=True):
         chosen = await self._fitted(order)
         if isinstance(chosen, Rejected):
             raise PrevendRefused(chosen)
-        confirmed = await self.supplier.prevend(chosen, self.new_id())
+        confirmed = await self.supplier.prevend(chosen, self.recorder.new_id())
         if isinstance(confirmed, Rejected):
             raise PrevendRefused(confirmed)
-        at = self.now()
+        at = self.recorder.now()
         prevend = Prevend(
-            id=self.new_id(),
-            mode=self.rules.mode,
+            id=self.recorder.new_id(),
+            mode=self.recorder.rules.mode,
             caller=caller,
             order=chosen,
             supplier_prevend_id=confirmed.supplier_prevend_id,
@@ -131,9 +87,9 @@ class Vending(Recording, frozen=True, kw_only=True):
             amount_due=confirmed.amount_due,
             consumer=confirmed.consumer,
             created_at=at,
-            expires_at=at + timedelta(seconds=self.rules.prevend_valid_seconds),
+            expires_at=at + timedelta(seconds=self.recorder.rules.prevend_valid_seconds),
         )
-        await self.store.add_prevend(prevend)
+        await self.recorder.store.add_prevend(prevend)
         return prevend
 
     async def purchase(self, asked: PurchaseRequest) -> Purchased:
@@ -147,22 +103,22 @@ class Vending(Recording, frozen=True, kw_only=True):
             UnreadableRecord: the key is on record, and what became of its sale cannot be read here. Nothing is sent.
             SaleRetired: the key is that of a sale that is kept no longer. Nothing is sent, whatever is asked for.
         """
-        started = self.moment()
-        sale_id = transaction_id(self.rules.mode, asked.caller, asked.idempotency_key)
-        if (earlier := await self.store.find(sale_id)) is not None:
+        started = self.recorder.moment()
+        sale_id = transaction_id(self.recorder.rules.mode, asked.caller, asked.idempotency_key)
+        if (earlier := await self.recorder.store.find(sale_id)) is not None:
             return await self._repeat(earlier, asked)
         draft = await self._draft(sale_id, asked, started)
-        claimed = self.moment()
+        claimed = self.recorder.moment()
         fresh = self._begin(sale_id, asked, draft, claimed.at)
         try:
             sale = await self._create(fresh, draft.prevend)
         except _PrevendTaken as taken:  # by another key, between our look and our claim
-            fresh = self._begin(sale_id, asked, _Draft(draft.order, refusal=taken.refusal), self.now())
+            fresh = self._begin(sale_id, asked, _Draft(draft.order, refusal=taken.refusal), self.recorder.now())
             sale = await self._create(fresh, None)
         if sale.nonce != fresh.nonce:  # another request with this key was first
             return await self._repeat(sale, asked)
         if sale.state is State.REJECTED:
-            return Purchased(await self.announce(sale), replayed=False)
+            return Purchased(await self.recorder.announce(sale), replayed=False)
         self._remember(sale, claimed)
         if asked.prevend_id is None and (refusal := await self._refused_once_claimed(sale, asked)) is not None:
             return await self._keep(sale, Answer(refusal), claimed, by="us")
@@ -171,7 +127,7 @@ class Vending(Recording, frozen=True, kw_only=True):
     def now_for(self, sale: Transaction) -> datetime:
         """This moment, as the lease of a sale counts it: in the process that claimed the sale, by the clock that says more."""
         claimed = self.claims.get(sale.id)
-        return self.now() if claimed is None else claimed.latest(self.moment())
+        return self.recorder.now() if claimed is None else claimed.latest(self.recorder.moment())
 
     async def find(self, caller: Caller, sale_id: str) -> Transaction | None:
         """The caller's sale of that id; `None` for another caller's or another mode's.
@@ -181,20 +137,24 @@ class Vending(Recording, frozen=True, kw_only=True):
             SaleRetired: it is the caller's, and is kept no longer.
         """
         try:
-            sale = await self.store.find(sale_id)
+            sale = await self.recorder.store.find(sale_id)
         except SaleRetired as retired:
-            if retired.tombstone.caller != caller_id(self.rules.mode, caller):
+            if retired.tombstone.caller != caller_id(self.recorder.rules.mode, caller):
                 return None
             raise
         except UnreadableRecord as unreadable:
             if unreadable.sale is not None and unreadable.sale.caller not in (None, caller):
                 return None
             raise
-        return sale if sale is not None and (sale.mode, sale.caller) == (self.rules.mode, caller) else None
+        return sale if sale is not None and (sale.mode, sale.caller) == (self.recorder.rules.mode, caller) else None
 
     async def find_by_key(self, caller: Caller, idempotency_key: str) -> Transaction | None:
         """The caller's sale under that idempotency key."""
-        return await self.store.find(transaction_id(self.rules.mode, caller, idempotency_key))
+        return await self.recorder.store.find(transaction_id(self.recorder.rules.mode, caller, idempotency_key))
+
+    async def of_day(self, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction | Unread]:
+        """The caller's sales of a business day (`YYYY-MM-DD`), in the order of their ids, after the id `cursor`."""
+        return await self.recorder.store.of_caller(self.recorder.rules.mode, caller, day, cursor, at_most)
 
     async def repeated(self, caller: Caller, idempotency_key: str, fingerprint_in: Callable[[VasType], str]) -> Purchased | None:
         """The sale under that key, for a request that would not be sold today; `None`: there is none, and the key is free.
@@ -225,7 +185,7 @@ class Vending(Recording, frozen=True, kw_only=True):
             return earlier.fingerprint == asked.fingerprint
         order, held = asked.order, earlier.order
         if asked.prevend_id is not None:
-            prevend = await self.store.find_prevend(asked.prevend_id)
+            prevend = await self.recorder.store.find_prevend(asked.prevend_id)
             order = held if prevend is None else prevend.order  # one that is gone was bought long ago
         assert order is not None  # a request names a prevend or says what it wants
         product_id = order.merchant_product_id or held.merchant_product_id  # it may have been chosen by us
@@ -242,8 +202,12 @@ class Vending(Recording, frozen=True, kw_only=True):
         prevend = None
         order = asked.order
         if asked.prevend_id is not None:
-            prevend = await self.store.find_prevend(asked.prevend_id)
-            if prevend is None or (prevend.mode, prevend.caller, prevend.order.vas_type) != (self.rules.mode, asked.caller, asked.vas_type):
+            prevend = await self.recorder.store.find_prevend(asked.prevend_id)
+            if prevend is None or (prevend.mode, prevend.caller, prevend.order.vas_type) != (
+                self.recorder.rules.mode,
+                asked.caller,
+                asked.vas_type,
+            ):
                 raise PrevendUnknown
             order = structs.replace(prevend.order, reference=asked.reference)
         assert order is not None  # a request names a prevend or says what it wants
@@ -262,17 +226,17 @@ class Vending(Recording, frozen=True, kw_only=True):
                 return _Draft(order, refusal=chosen)
             order = chosen
             if order.vas_type in PREVENDED:
-                confirmed = await self.supplier.prevend(order, self.new_id())
+                confirmed = await self.supplier.prevend(order, self.recorder.new_id())
                 if isinstance(confirmed, Rejected):
                     return _Draft(order, refusal=confirmed)
                 minimum, supplier_prevend_id = confirmed.minimum_amount, confirmed.supplier_prevend_id
         if minimum is not None and order.amount < minimum:
             return _Draft(order, refusal=Rejected(Reason.AMOUNT_BELOW_MINIMUM, "below the meter's minimum", minimum_amount=minimum))
         if prevend is not None:  # before the claim, which would use the prevend up
-            refusal = await self._refused_for_an_elder(sale_id, asked, account_key(self.rules.mode, asked.caller, order))
+            refusal = await self._refused_for_an_elder(sale_id, asked, account_key(self.recorder.rules.mode, asked.caller, order))
             if refusal is not None:
                 return _Draft(order, refusal=refusal)
-        if started.age(self.moment()) > self.rules.latest_claim:
+        if started.age(self.recorder.moment()) > self.recorder.rules.latest_claim:
             return _Draft(order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "too late to begin"))
         return _Draft(order, prevend, supplier_prevend_id)
 
@@ -284,7 +248,7 @@ class Vending(Recording, frozen=True, kw_only=True):
         """
         if account is None or asked.allow_duplicate:
             return None
-        alike = await self.store.find_open(account)
+        alike = await self.recorder.store.find_open(account)
         elders = alike[: alike.index(sale_id)] if sale_id in alike else alike
         for elder in elders:
             if await self._is_in_the_way(elder):
@@ -297,7 +261,7 @@ class Vending(Recording, frozen=True, kw_only=True):
     async def _is_in_the_way(self, elder_id: str) -> bool:
         """Whether a sale that the index names is unfinished. Older code left those in it that wait for nothing but their announcement."""
         try:
-            elder = await self.store.find(elder_id)
+            elder = await self.recorder.store.find(elder_id)
         except UnreadableRecord:  # newer code knows what it waits for
             return True
         return elder is None or elder.is_unfinished
@@ -311,12 +275,12 @@ class Vending(Recording, frozen=True, kw_only=True):
 
     async def _fitted(self, order: Order) -> Order | Rejected:
         products = await self.supplier.products(order.vas_type)
-        return products if isinstance(products, Rejected) else fitted(order, products, self.rules.utility_product_id)
+        return products if isinstance(products, Rejected) else fitted(order, products, self.recorder.rules.utility_product_id)
 
     def _prevend_fault(self, prevend: Prevend) -> Rejected | None:
         if prevend.used_by is not None:
             return Rejected(Reason.PREVEND_USED, "the prevend was bought", other_transaction_id=prevend.used_by)
-        if self.now() >= prevend.expires_at:
+        if self.recorder.now() >= prevend.expires_at:
             return Rejected(Reason.PREVEND_EXPIRED, "the prevend has expired")
         return None
 
@@ -325,25 +289,25 @@ class Vending(Recording, frozen=True, kw_only=True):
         sale = Transaction(
             id=sale_id,
             version=1,
-            mode=self.rules.mode,
+            mode=self.recorder.rules.mode,
             caller=asked.caller,
             idempotency_key=asked.idempotency_key,
             fingerprint=asked.fingerprint,
             order=draft.order,
-            request_id=self.new_id(),
+            request_id=self.recorder.new_id(),
             supplier_prevend_id=draft.supplier_prevend_id,
             state=State.VENDING,
             created_at=at,
             updated_at=at,
             day=business_day(at),
-            send_by=at + timedelta(seconds=self.rules.send_window_seconds),
-            lease_until=at + timedelta(seconds=self.rules.lease_seconds),
-            nonce=self.new_id(),
-            supplier_id=SUPPLIER_IDS[self.rules.mode],
+            send_by=at + timedelta(seconds=self.recorder.rules.send_window_seconds),
+            lease_until=at + timedelta(seconds=self.recorder.rules.lease_seconds),
+            nonce=self.recorder.new_id(),
+            supplier_id=SUPPLIER_IDS[self.recorder.rules.mode],
         )
         if draft.refusal is None:
             return with_open(sale, sale.lease_until)
-        refused = after(sale, Answer(draft.refusal), at=at, by="us", retry_seconds=self.rules.retry_seconds)
+        refused = after(sale, Answer(draft.refusal), at=at, by="us", retry_seconds=self.recorder.rules.retry_seconds)
         return structs.replace(refused, version=1)
 
     def _remember(self, sale: Transaction, claimed: Moment) -> None:
@@ -360,21 +324,22 @@ class Vending(Recording, frozen=True, kw_only=True):
             StoreUnavailable: it is not known whether the claim is on record; nothing has been sent.
         """
         try:
-            return await self.store.create(fresh, prevend)
+            return await self.recorder.store.create(fresh, prevend)
         except StoreUnavailable:
-            if (held := await self.store.find(fresh.id)) is None:
+            if (held := await self.recorder.store.find(fresh.id)) is None:
                 raise
             return held
         except Conflict:
-            if (held := await self.store.find(fresh.id)) is not None:
+            if (held := await self.recorder.store.find(fresh.id)) is not None:
                 return held
-            if prevend is None or (now := await self.store.find_prevend(prevend.id)) is None:
+            if prevend is None or (now := await self.recorder.store.find_prevend(prevend.id)) is None:
                 raise StoreUnavailable("a conflicting record was not found") from None
             raise _PrevendTaken(self._prevend_fault(now)) from None
 
     async def _sell(self, sale: Transaction, claimed: Moment) -> Purchased:
         answer = await self._send(sale, claimed)
-        ended_at = claimed.latest(self.moment())  # the minimum age begins here: a clock that steps back must not make it longer ago
+        # The minimum age begins here: a clock that steps back must not make it longer ago.
+        ended_at = claimed.latest(self.recorder.moment())
         answer, held = await self._claimed_by_another(sale, answer)
         sold = await self._keep(sale, answer, claimed, by="supplier", send_ended_at=ended_at, held_as=held)
         if sold.on_record:
@@ -391,7 +356,7 @@ class Vending(Recording, frozen=True, kw_only=True):
             return answer, None
         for _ in range(STORE_TRIES):
             with suppress(StoreUnavailable):
-                claimed = await self.held_by_another(sale, answer.outcome.receipt)
+                claimed = await self.recorder.held_by_another(sale, answer.outcome.receipt)
                 return answer if claimed is None else Answer(Unknown(CLAIMED, sign_of_vend=True), answer.raw), claimed
         return Answer(Unknown(NOT_LOOKED_UP, sign_of_vend=True), answer.raw), None
 
@@ -406,15 +371,15 @@ class Vending(Recording, frozen=True, kw_only=True):
         held_as: str | None = None,
     ) -> Purchased:
         """Put the outcome of a sale that was claimed then on record, and announce it."""
-        now = self.moment()
-        until = now.at + self.rules.latest_record - claimed.age(now)
+        now = self.recorder.moment()
+        until = now.at + self.recorder.rules.latest_record - claimed.age(now)
         try:
-            recorded = await self.learn(sale, answer, by=by, send_ended_at=send_ended_at, until=until, claimed=held_as)
+            recorded = await self.recorder.learn(sale, answer, by=by, send_ended_at=send_ended_at, until=until, claimed=held_as)
         except StoreUnavailable:
             log.critical("outcome not stored", transaction_id=sale.id, outcome=type(answer.outcome).__name__)
             return Purchased(sale, replayed=False, on_record=False)
         self.claims.pop(sale.id, None)
-        return Purchased(await self.announce(recorded), replayed=False)
+        return Purchased(await self.recorder.announce(recorded), replayed=False)
 
     async def _send(self, sale: Transaction, claimed: Moment) -> Answer:
         """Send until the supplier has taken it, at most `SENDS` times and only inside the send window, under one request id.
@@ -425,7 +390,7 @@ class Vending(Recording, frozen=True, kw_only=True):
         for _ in range(SENDS):
             if await self.supplier.ready() is not None:
                 return answer
-            left_seconds = (sale.send_by - claimed.latest(self.moment())).total_seconds()
+            left_seconds = (sale.send_by - claimed.latest(self.recorder.moment())).total_seconds()
             if left_seconds <= 0:
                 return answer
             answer = await self.supplier.vend(sale.order, sale.supplier_prevend_id, sale.request_id, left_seconds)

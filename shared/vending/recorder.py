@@ -28,7 +28,6 @@ from shared.lib.clocks import Moment
 from shared.lib.value import Value, is_new_word
 from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
 from shared.ports.events import Events, EventsUnavailable
-from shared.ports.supplier import Supplier
 from shared.ports.transactions import LookupBy, Store
 from shared.vending.contradictions import discrepancies
 
@@ -40,15 +39,14 @@ SLOW_REFUSAL: Final = timedelta(seconds=1)
 log = logs.logger(__name__)
 
 
-class Recording(Value, frozen=True, kw_only=True):
-    """The ports, and the two steps that end every effect.
+class Recorder(Value, frozen=True, kw_only=True):
+    """Puts on record what became of a sale, and announces it, over the store and the topic.
 
     `now` is aware UTC, and may step; `monotonic` counts seconds, and may stop while the instance is frozen. `new_id` gives UUID4s of 36
     characters.
     """
 
     store: Store
-    supplier: Supplier
     events: Events
     rules: Rules
     now: Callable[[], datetime]
@@ -58,6 +56,10 @@ class Recording(Value, frozen=True, kw_only=True):
     def moment(self) -> Moment:
         """This moment, by both clocks."""
         return Moment(self.now(), self.monotonic())
+
+    def deadline(self) -> datetime:
+        """Until when a run that is asked for now may begin with another piece of work: the rest of its time is for that piece."""
+        return self.now() + self.rules.latest_claim
 
     async def held_by_another(self, sale: Transaction, receipt: Receipt) -> str | None:
         """The supplier's id on a receipt, if another sale holds it.
@@ -145,7 +147,7 @@ class Recording(Value, frozen=True, kw_only=True):
             began = self.moment()
             try:
                 if is_stale:
-                    before, is_stale = await self._held(sale.id), False
+                    before, is_stale = await self.held(sale.id), False
                     if before.nonce == nonce:
                         return before
                 wanted = changed(before)
@@ -195,7 +197,7 @@ class Recording(Value, frozen=True, kw_only=True):
             await self.store.write_paper(PaperKind.DISCREPANCIES, reopened)
             log.error("discrepancy found", discrepancy_id=fresh.body["id"], kind=fresh.body["kind"], severity="critical")
 
-    async def _held(self, sale_id: str) -> Transaction:
+    async def held(self, sale_id: str) -> Transaction:
         """A sale that is known to be on record."""
         held = await self.store.find(sale_id)
         if held is None:

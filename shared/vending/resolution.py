@@ -14,9 +14,11 @@ from shared.domain.transaction import State, Transaction, after, claimed_twice, 
 from shared.domain.vas import VasType
 from shared.lib import logs
 from shared.lib.clocks import Moment
+from shared.lib.value import Value
 from shared.ports.documents import StoreUnavailable
+from shared.ports.supplier import Supplier
 from shared.ports.transactions import Books
-from shared.vending.recorder import Recording
+from shared.vending.recorder import Recorder
 
 NEWER_CODE_SECONDS: Final = 900  # after which a sweep looks again at what only newer code can do
 
@@ -25,9 +27,11 @@ Change = Callable[[Transaction], Transaction]
 log = logs.logger(__name__)
 
 
-class Resolving(Recording, frozen=True, kw_only=True):
+class Resolving(Value, frozen=True, kw_only=True):
     """One try at a time, over the ports. Two at once do no harm: each learns from the record what the other found."""
 
+    recorder: Recorder
+    supplier: Supplier
     store: Books
 
     async def resolve(self, sale: Transaction, controlled: Collection[VasType], began: Moment | None = None) -> Transaction:
@@ -39,24 +43,24 @@ class Resolving(Recording, frozen=True, kw_only=True):
         Raises:
             StoreUnavailable: nothing is lost; the sale stays due.
         """
-        began = began or self.moment()
-        sale = await self.announce(await self._in_doubt_if_abandoned(sale))
+        began = began or self.recorder.moment()
+        sale = await self.recorder.announce(await self._in_doubt_if_abandoned(sale))
         if not _is_unfinished(sale):
             return await self._left_to_newer_code(sale)
-        asked_at = began.earliest(self.moment())
+        asked_at = began.earliest(self.recorder.moment())
         reprint = await self.supplier.reprint(sale)
         told = await self._evidence(sale, reprint, asked_at, controlled)
-        return await self.announce(await self._tried(sale, told))
+        return await self.recorder.announce(await self._tried(sale, told))
 
     async def control(self, vas_type: VasType, until: datetime) -> bool:
         """Whether a reprint finds, right now, a sale of this service that is known to have vended. Asks for none after `until`."""
         try:
-            lately = await self.store.vended_lately(self.rules.mode, vas_type, self.now())
+            lately = await self.store.vended_lately(self.recorder.rules.mode, vas_type, self.recorder.now())
         except StoreUnavailable:
             return False
-        began = self.moment()
+        began = self.recorder.moment()
         for known in lately:
-            if began.latest(self.moment()) >= until:
+            if began.latest(self.recorder.moment()) >= until:
                 return False
             reprint = await self.supplier.reprint(known)
             if isinstance(reprint.result, Vended) and known.receipt is not None:
@@ -70,29 +74,33 @@ class Resolving(Recording, frozen=True, kw_only=True):
     async def _learn_from_control(self, known: Transaction, answer: Answer) -> None:
         """Keep a token that is not on a sale's receipt: a person had decided, and nobody asks about that sale any more."""
         with suppress(StoreUnavailable):  # the next control shows it again
-            await self.announce(await self.learn(known, answer, by="reprint"))
+            await self.recorder.announce(await self.recorder.learn(known, answer, by="reprint"))
 
     async def _left_to_newer_code(self, sale: Transaction) -> Transaction:
         """Put off a sale of which only newer code knows what is left to do: it stays open, and keeps no other waiting."""
         if not sale.waits_for_newer_code:
             return sale
-        return await self.change(sale, lambda known: put_off(known, at=self.now(), retry_seconds=NEWER_CODE_SECONDS))
+        return await self.recorder.change(sale, lambda known: put_off(known, at=self.recorder.now(), retry_seconds=NEWER_CODE_SECONDS))
 
     async def _in_doubt_if_abandoned(self, sale: Transaction) -> Transaction:
-        if not sale.is_abandoned(self.now()):
+        if not sale.is_abandoned(self.recorder.now()):
             return sale
-        return await self.learn(sale, Answer(Unknown("abandoned past its lease")), by="sweep")
+        return await self.recorder.learn(sale, Answer(Unknown("abandoned past its lease")), by="sweep")
 
     async def _evidence(self, sale: Transaction, reprint: Reprint, asked_at: datetime, controlled: Collection[VasType]) -> Change:
         """What a reprint that was asked for at that time makes of the sale."""
-        retry_seconds = self.rules.retry_seconds
+        retry_seconds = self.recorder.rules.retry_seconds
         match reprint.result:
-            case Vended(receipt) if (claimed := await self.held_by_another(sale, receipt)) is not None:
-                return lambda known: claimed_twice(known, claimed, reprint.raw, at=self.now(), by="reprint", retry_seconds=retry_seconds)
+            case Vended(receipt) if (claimed := await self.recorder.held_by_another(sale, receipt)) is not None:
+                return lambda known: claimed_twice(
+                    known, claimed, reprint.raw, at=self.recorder.now(), by="reprint", retry_seconds=retry_seconds
+                )
             case Vended() | Unknown() as outcome:
-                return lambda known: after(known, Answer(outcome, reprint.raw), at=self.now(), by="reprint", retry_seconds=retry_seconds)
+                return lambda known: after(
+                    known, Answer(outcome, reprint.raw), at=self.recorder.now(), by="reprint", retry_seconds=retry_seconds
+                )
             case NoSuchTransaction() if sale.order.vas_type in controlled:
-                age = self.rules.minimum_age_seconds
+                age = self.recorder.rules.minimum_age_seconds
                 return lambda known: not_found(known, reprint.raw, at=asked_at, minimum_age_seconds=age, retry_seconds=retry_seconds)
             case NoSuchTransaction() | NoAnswer():
                 return lambda known: heard(known, reprint.raw)
@@ -101,7 +109,7 @@ class Resolving(Recording, frozen=True, kw_only=True):
 
     async def _tried(self, sale: Transaction, told: Change) -> Transaction:
         """Put on record what was told, and in the same commit that this was a try, if it did not finish the sale."""
-        rules = self.rules
+        rules = self.recorder.rules
 
         def learned(known: Transaction) -> Transaction:
             wiser = told(known)
@@ -109,13 +117,13 @@ class Resolving(Recording, frozen=True, kw_only=True):
                 return wiser
             return tried(
                 wiser,
-                at=self.now(),
+                at=self.recorder.now(),
                 minimum_age_seconds=rules.minimum_age_seconds,
                 review_after_seconds=rules.review_after_seconds,
                 retry_seconds=rules.retry_seconds,
             )
 
-        sale = await self.change(sale, learned)
+        sale = await self.recorder.change(sale, learned)
         fields = {"transaction_id": sale.id, "amount_cents": sale.order.amount.cents, "created_at": sale.created_at}
         if sale.tokens_pending:
             log.warning("tokens pending", **fields)

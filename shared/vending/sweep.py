@@ -16,6 +16,9 @@ from shared.lib.clocks import Moment
 from shared.lib.value import Value
 from shared.ports.concurrency import Each
 from shared.ports.documents import StoreUnavailable
+from shared.ports.supplier import Supplier
+from shared.ports.transactions import Books
+from shared.vending.recorder import Recorder
 from shared.vending.resolution import Resolving
 
 AT_ONCE: Final = 16
@@ -37,9 +40,12 @@ class Swept(Value, frozen=True, kw_only=True):
     left: int = 0
 
 
-class Sweeping(Resolving, frozen=True, kw_only=True):
+class Sweeping(Value, frozen=True, kw_only=True):
     """Resolves whatever is due, over the ports."""
 
+    recorder: Recorder
+    supplier: Supplier
+    store: Books
     each: Each
 
     async def sweep(self, until: datetime) -> Swept:
@@ -52,8 +58,11 @@ class Sweeping(Resolving, frozen=True, kw_only=True):
         Raises:
             StoreUnavailable: what is due could not be read.
         """
-        began = self.moment()
-        shards = await self.each((self.store.due(self.rules.mode, number, began.at, MOST_DUE + 1) for number in range(SHARDS)), AT_ONCE)
+        began = self.recorder.moment()
+        shards = await self.each(
+            (self.store.due(self.recorder.rules.mode, number, began.at, MOST_DUE + 1) for number in range(SHARDS)),
+            AT_ONCE,
+        )
         due = sorted((sale for shard in shards for sale in shard[:MOST_DUE]), key=_due_at)
         unseen = sum(len(shard) > MOST_DUE for shard in shards)
         controlled = await self._controlled(due, began.at, until)
@@ -62,19 +71,24 @@ class Sweeping(Resolving, frozen=True, kw_only=True):
         )
         return _summed(Swept(left=results.count(None) + unseen), *(one for one in results if one is not None))
 
+    @property
+    def resolving(self) -> Resolving:
+        """Ending one sale, over the same ports."""
+        return Resolving(recorder=self.recorder, supplier=self.supplier, store=self.store)
+
     async def _controlled(self, due: Iterable[Transaction], at: datetime, until: datetime) -> frozenset[VasType]:
         """The services whose control answers in this sweep, asked for once, and only where a "does not exist" could end a sale."""
-        age = self.rules.minimum_age_seconds
+        age = self.recorder.rules.minimum_age_seconds
         services = sorted({sale.order.vas_type for sale in due if may_be_absent(sale, at=at, minimum_age_seconds=age)})
-        answered = await self.each((self.control(service, until) for service in services), AT_ONCE)
+        answered = await self.each((self.resolving.control(service, until) for service in services), AT_ONCE)
         return frozenset(service for service, found in zip(services, answered, strict=True) if found)
 
     async def _one(self, before: Transaction, controlled: frozenset[VasType], began: Moment, until: datetime | None) -> Swept | None:
         """What came of one sale; `None`: it is left."""
-        if until is not None and began.latest(self.moment()) >= until:
+        if until is not None and began.latest(self.recorder.moment()) >= until:
             return None
         try:
-            sale = await self.resolve(before, controlled, began)
+            sale = await self.resolving.resolve(before, controlled, began)
         except StoreUnavailable:
             log.error("sweep could not store", transaction_id=before.id)
             return None

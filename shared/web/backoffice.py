@@ -24,13 +24,12 @@ from shared.schemas import operator_requests as decisions
 from shared.schemas.problems import Fault, Problem
 from shared.schemas.requests import invalid
 from shared.schemas.transaction_detail import dossier_body, found_body, retired_body, unread_dossier_body
+from shared.settlement.closing import Closing, DiscrepancyClosed, DiscrepancyUnknown
 from shared.settlement.reporting import Report, Reporting, refusal_body
 from shared.settlement.runner import FIRST_DAY, NoBusinessDay, Settled, Settling
 from shared.settlement.settled_day import Json
 from shared.vending.circuit_breaker import Pause
 from shared.vending.operator_actions import (
-    DiscrepancyClosed,
-    DiscrepancyUnknown,
     NothingToDecide,
     Operating,
     Outdated,
@@ -162,7 +161,7 @@ async def sweep(request: Request, sweeping: Sweeping) -> Response:
     """
     asked_here(request)
     middleware.query(request)
-    done = structs.asdict(await sweeping.sweep(sweeping.now() + sweeping.rules.latest_claim))
+    done = structs.asdict(await sweeping.sweep(sweeping.recorder.deadline()))
     log.info("swept", **done)
     return middleware.answer({to_camel(name): count for name, count in done.items()})
 
@@ -176,7 +175,7 @@ async def settle(request: Request, settling: Settling) -> Response:
     asked_here(request)
     asked = middleware.query(request, "day")
     if asked:
-        return middleware.answer(await settled_day(settling, day_named(asked["day"], settling.now())))
+        return middleware.answer(await settled_day(settling, day_named(asked["day"], settling.recorder.now())))
     result = await _settled(settling, None)
     return middleware.answer(
         {
@@ -211,7 +210,7 @@ def _not_taken(result: Settled) -> Json:
 
 async def _settled(settling: Settling, day: date | None) -> Settled:
     try:
-        return await settling.settle(day, settling.now() + settling.rules.latest_claim)
+        return await settling.settle(day, settling.recorder.deadline())
     except FilesUnavailable as error:
         log.error("settlement files unavailable", cause=str(error))
         raise Problem(Fault.SETTLEMENT_FILES_UNAVAILABLE) from None
@@ -286,7 +285,7 @@ async def search(request: Request, operating: Operating) -> Response:
     if not _SOUGHT.fullmatch(value):
         raise invalid([(name, "must be 1 to 128 visible ASCII characters")])
     found, more = await operating.search(LOOKUPS[name], msisdn(value) or value if name == "mobileNumber" else value)
-    return middleware.answer(found_body(found, operating.now(), more=more))
+    return middleware.answer(found_body(found, operating.recorder.now(), more=more))
 
 
 async def dossier(request: Request, operating: Operating, sale_id: str, operator: str) -> Response:
@@ -309,9 +308,9 @@ async def dossier(request: Request, operating: Operating, sale_id: str, operator
             raise
         return middleware.answer(unread_dossier_body(unreadable.sale))
     if by is None:
-        return middleware.answer(dossier_body(sale, operating.now()))
+        return middleware.answer(dossier_body(sale, operating.recorder.now()))
     sale = await operating.reveal(sale, by)
-    return middleware.answer(dossier_body(sale, operating.now(), revealed=True))
+    return middleware.answer(dossier_body(sale, operating.recorder.now(), revealed=True))
 
 
 async def resolution(request: Request, operating: Operating, sale_id: str, operator: str) -> Response:
@@ -331,10 +330,10 @@ async def resolution(request: Request, operating: Operating, sale_id: str, opera
         raise _as_it_is(request, Fault.NOTHING_TO_DECIDE, decided.sale) from None
     except TokensRefused as refused:
         raise invalid([("tokens" if refused.at is None else f"tokens.{refused.at}", refused.why)]) from None
-    return middleware.answer(dossier_body(sale, operating.now()))
+    return middleware.answer(dossier_body(sale, operating.recorder.now()))
 
 
-async def closure(request: Request, operating: Operating, discrepancy_id: str, operator: str) -> Response:
+async def closure(request: Request, closing: Closing, discrepancy_id: str, operator: str) -> Response:
     """A person's decision about a discrepancy.
 
     Raises:
@@ -345,7 +344,7 @@ async def closure(request: Request, operating: Operating, discrepancy_id: str, o
     try:
         if not _ID.fullmatch(discrepancy_id):
             raise DiscrepancyUnknown
-        return middleware.answer(await operating.close(discrepancy_id, decision, note, by))
+        return middleware.answer(await closing.close(discrepancy_id, decision, note, by))
     except DiscrepancyUnknown:
         raise Problem(Fault.NOT_FOUND, detail="There is no such discrepancy.") from None
     except DiscrepancyClosed as closed:
@@ -361,7 +360,7 @@ async def selling(request: Request, operating: Operating, operator: str) -> Resp
     if request.method != "POST":
         return middleware.answer(_paused(await operating.selling()))
     by = person(request, operator)
-    vas_types, reason, until = decisions.selling(await middleware.json_object(request), operating.now())
+    vas_types, reason, until = decisions.selling(await middleware.json_object(request), operating.recorder.now())
     try:
         return middleware.answer(_paused(await operating.pause(vas_types, reason, until, by)))
     except Conflict:

@@ -94,7 +94,7 @@ async def retention(request: Request, erasing: Erasing) -> Response:
     """
     backoffice.asked_here(request)
     middleware.query(request)
-    done = structs.asdict(await erasing.retain(erasing.now() + erasing.rules.latest_claim))
+    done = structs.asdict(await erasing.retaining.retain(erasing.recorder.deadline()))
     log.info("retained", **done)
     return middleware.answer(done)
 

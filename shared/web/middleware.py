@@ -16,7 +16,6 @@ from typing import Any, Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from shared.config import Config
 from shared.domain.outcome import Reason, Rejected
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import Transaction
@@ -28,8 +27,9 @@ from shared.ports.transactions import SaleRetired
 from shared.schemas import requests
 from shared.schemas.problems import KINDS, Fault, Problem, of_refusal
 from shared.schemas.responses import HealthBody, encoded, sale_path
-from shared.vending.purchasing import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
+from shared.vending.purchase import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 from shared.web.oidc import IdentityUnavailable, MissingScope, Unauthenticated
+from shared.web.settings import WebSettings
 
 MOST_BODY_BYTES: Final = 16 * 1024
 BODY_SECONDS: Final = 10
@@ -51,7 +51,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 log = logs.logger(__name__)
 
 
-def answers_problems(config: Config) -> Callable[[Handler], Handler]:
+def answers_problems(settings: WebSettings) -> Callable[[Handler], Handler]:
     """Make a function of HTTP: whatever it raises becomes a problem, and no answer is kept by a cache.
 
     What nobody expected is logged by its type and place, never with its text, and answered as `internal`.
@@ -60,10 +60,10 @@ def answers_problems(config: Config) -> Callable[[Handler], Handler]:
     def decorate(handler: Handler) -> Handler:
         @wraps(handler)
         async def edge(request: Request) -> Response:
-            with logs.traced(request.headers, config.project):
-                response = _preflight(request, config) or await _answered(handler, request)
+            with logs.traced(request.headers, settings.project):
+                response = _preflight(request, settings) or await _answered(handler, request)
             response.headers["Cache-Control"] = "no-store"
-            return _shared_with_origin(request, response, config)
+            return _shared_with_origin(request, response, settings)
 
         return edge
 
@@ -150,9 +150,9 @@ def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = 
     return Response(encoded(body), status, headers, "application/json")
 
 
-def health(config: Config) -> Response:
+def health(settings: WebSettings) -> Response:
     """That the function runs, and where its sales go."""
-    body: HealthBody = {"status": "ok", "environment": config.environment, "mode": config.mode}
+    body: HealthBody = {"status": "ok", "environment": settings.environment, "mode": settings.mode}
     return answer(body)
 
 
@@ -312,10 +312,10 @@ def _refused(constant: str) -> object:
     raise ValueError("NaN and Infinity are not JSON")
 
 
-def _preflight(request: Request, config: Config) -> Response | None:
+def _preflight(request: Request, settings: WebSettings) -> Response | None:
     """The answer to a browser that asks whether a page of a known origin may send its request."""
     asks = request.method == "OPTIONS" and "access-control-request-method" in request.headers
-    if not asks or request.headers.get("origin") not in config.cors_origins:
+    if not asks or request.headers.get("origin") not in settings.cors_origins:
         return None
     headers = {
         "Access-Control-Allow-Methods": "GET, POST",
@@ -325,12 +325,12 @@ def _preflight(request: Request, config: Config) -> Response | None:
     return Response(status_code=204, headers=headers)
 
 
-def _shared_with_origin(request: Request, response: Response, config: Config) -> Response:
-    if not config.cors_origins:
+def _shared_with_origin(request: Request, response: Response, settings: WebSettings) -> Response:
+    if not settings.cors_origins:
         return response
     response.headers.add_vary_header("Origin")
     origin = request.headers.get("origin", "")
-    if origin in config.cors_origins:
+    if origin in settings.cors_origins:
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Access-Control-Expose-Headers"] = SEEN_BY_BROWSERS
     return response

@@ -11,7 +11,7 @@ import jwt
 from starlette.datastructures import Headers
 
 from shared.domain.identifiers import Caller
-from shared.web.oidc_settings import Oidc, ScopeClaim
+from shared.web.settings import Oidc, ScopeClaim
 from shared.web.signing_keys import ALGORITHMS, KeysUnavailable, SigningKeys
 
 LOCAL_ISSUER: Final = "local"

@@ -9,7 +9,6 @@ from typing import Final, assert_never
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.config import Config
 from shared.domain.identifiers import IDEMPOTENCY_KEY, Caller, fingerprint
 from shared.domain.outcome import Rejected
 from shared.domain.transaction import State, Transaction
@@ -19,8 +18,10 @@ from shared.schemas import requests
 from shared.schemas.problems import Fault, Problem, of_refusal
 from shared.schemas.refusals import Retry
 from shared.schemas.responses import DayBody, TransactionBody, state_shown, transaction_body, unread_body
-from shared.vending.purchasing import Purchased, Vending
+from shared.vending.purchase import Purchased
+from shared.vending.purchasing import Vending
 from shared.web import middleware
+from shared.web.settings import WebSettings
 
 PAGE: Final = 100  # sales of a day in one answer
 
@@ -28,14 +29,14 @@ _CENTS: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _SALE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
-async def prevend_order(request: Request, vas_type: VasType, config: Config) -> Order:
+async def prevend_order(request: Request, vas_type: VasType, settings: WebSettings) -> Order:
     """What is to be confirmed: from the body, or from the query of a `GET`.
 
     Raises:
         Problem: whatever is wrong with the request.
     """
     body = await middleware.json_object(request) if request.method == "POST" else _query_object(request)
-    return requests.prevend_order(vas_type, body, _limits(config))
+    return requests.prevend_order(vas_type, body, _limits(settings))
 
 
 def allow_purchase(request: Request, name: str) -> None:
@@ -49,7 +50,9 @@ def allow_purchase(request: Request, name: str) -> None:
     middleware.allow(request, "POST")
 
 
-async def purchase(request: Request, name: str, caller: Caller, opened: Callable[[], Awaitable[Vending]], config: Config) -> Response:
+async def purchase(
+    request: Request, name: str, caller: Caller, opened: Callable[[], Awaitable[Vending]], settings: WebSettings
+) -> Response:
     """Sell what is asked of the service of that name, or answer as its key has been answered.
 
     A key that is on record has the record's answer, although its request may be none that is sold today: limits, forms and names of
@@ -64,17 +67,17 @@ async def purchase(request: Request, name: str, caller: Caller, opened: Callable
     vending = await opened()
     sold: Purchased | None
     try:
-        asked = requests.purchase_request(middleware.vas_type(name), body, _limits(config), caller=caller, idempotency_key=key)
+        asked = requests.purchase_request(middleware.vas_type(name), body, _limits(settings), caller=caller, idempotency_key=key)
     except Problem:
         sold = await vending.repeated(caller, key, lambda vas_type: fingerprint(vas_type_named(name) or vas_type, body))
         if sold is None:
             raise
     else:
         sold = await vending.purchase(asked)
-    return purchased(request, sold, vending.now(), config)
+    return purchased(request, sold, vending.recorder.now(), settings)
 
 
-async def look_up(request: Request, caller: Caller, vending: Vending, config: Config) -> Response:
+async def look_up(request: Request, caller: Caller, vending: Vending, settings: WebSettings) -> Response:
     """The caller's sale under an idempotency key, or a page of the caller's sales of a day.
 
     Raises:
@@ -87,16 +90,16 @@ async def look_up(request: Request, caller: Caller, vending: Vending, config: Co
             sale = await vending.find_by_key(caller, key)
             if sale is None:
                 raise Problem(Fault.NOT_FOUND, detail="No request with this key has been accepted yet.", retry=Retry.SAME_KEY)
-            return found(sale, vending, config)
+            return found(sale, vending, settings)
         case {"day": day, **others} if "idempotencyKey" not in others:
-            return await _day(caller, day, others.get("cursor"), vending, config)
+            return await _day(caller, day, others.get("cursor"), vending, settings)
         case {"idempotencyKey": _}:
             raise requests.invalid([("idempotencyKey", "stands by itself: not both this and day or cursor")])
         case _:
             raise requests.invalid([("idempotencyKey", "either this or day is required")])
 
 
-def found(sale: Transaction | None, vending: Vending, config: Config) -> Response:
+def found(sale: Transaction | None, vending: Vending, settings: WebSettings) -> Response:
     """A sale that was asked for, whatever its state.
 
     Raises:
@@ -104,17 +107,17 @@ def found(sale: Transaction | None, vending: Vending, config: Config) -> Respons
     """
     if sale is None:
         raise _no_such_sale()
-    return middleware.answer(_shown(sale, vending.now_for(sale), config))
+    return middleware.answer(_shown(sale, vending.now_for(sale), settings))
 
 
-def purchased(request: Request, sold: Purchased, at: datetime, config: Config) -> Response:
+def purchased(request: Request, sold: Purchased, at: datetime, settings: WebSettings) -> Response:
     """The answer to a purchase. A repeat of one that has ended gets the same bytes, and is told that it is a repeat."""
     sale = sold.transaction
     replayed = {"Idempotent-Replayed": "true"} if sold.replayed else {}
     headers = {"Location": middleware.location(request, sale), **replayed}
     match sale.state:
         case State.VENDED:
-            return middleware.answer(_shown(sale, at, config), 201, headers)
+            return middleware.answer(_shown(sale, at, settings), 201, headers)
         case State.REJECTED:
             assert isinstance(sale.outcome, Rejected)  # the store reads no sale whose outcome is not its state's
             response = middleware.problem(_rejection(sale, sale.outcome, headers["Location"]))
@@ -122,7 +125,7 @@ def purchased(request: Request, sold: Purchased, at: datetime, config: Config) -
             return response
         case State.VENDING | State.IN_DOUBT:  # in doubt, abandoned, or vended and not yet on record: to the caller it is all one
             headers["Retry-After"] = str(_seconds_left(sale, at))
-            return middleware.answer(transaction_body(sale, State.IN_DOUBT, config.consumer_details), 202, headers)
+            return middleware.answer(transaction_body(sale, State.IN_DOUBT, settings.consumer_details), 202, headers)
         case _:
             assert_never(sale.state)
 
@@ -157,20 +160,20 @@ def _idempotency_key(request: Request) -> str:
             raise Problem(Fault.IDEMPOTENCY_KEY_MALFORMED)
 
 
-def _shown(sale: Transaction, at: datetime, config: Config) -> TransactionBody:
-    return transaction_body(sale, state_shown(sale, at), config.consumer_details)
+def _shown(sale: Transaction, at: datetime, settings: WebSettings) -> TransactionBody:
+    return transaction_body(sale, state_shown(sale, at), settings.consumer_details)
 
 
-async def _day(caller: Caller, day: str, cursor: str | None, vending: Vending, config: Config) -> Response:
+async def _day(caller: Caller, day: str, cursor: str | None, vending: Vending, settings: WebSettings) -> Response:
     faults = [] if _is_day(day) else [("day", "must be a day: YYYY-MM-DD")]
     if cursor is not None and not _SALE_ID.fullmatch(cursor):
         faults.append(("cursor", "must be the cursor of the page before"))
     if faults:
         raise requests.invalid(faults)
-    held = await vending.store.of_caller(config.mode, caller, day, cursor, PAGE + 1)
+    held = await vending.of_day(caller, day, cursor, PAGE + 1)
     page = held[:PAGE]
     body: DayBody = {
-        "transactions": [_shown(sale, vending.now_for(sale), config) for sale in page if isinstance(sale, Transaction)],
+        "transactions": [_shown(sale, vending.now_for(sale), settings) for sale in page if isinstance(sale, Transaction)],
         "cursor": page[-1].id if len(held) > PAGE else None,
     }
     if unread := [unread_body(sale) for sale in page if isinstance(sale, Unread)]:
@@ -196,8 +199,8 @@ def _seconds_left(sale: Transaction, at: datetime) -> int:
     return 1 if sale.open is None else max(1, ceil((sale.open.due_at - at).total_seconds()))
 
 
-def _limits(config: Config) -> requests.Limits:
-    return requests.Limits(config.minimum_amount, config.maximum_amount)
+def _limits(settings: WebSettings) -> requests.Limits:
+    return requests.Limits(settings.minimum_amount, settings.maximum_amount)
 
 
 def _query_object(request: Request) -> Mapping[str, object]:

@@ -38,7 +38,9 @@ from shared.store import sqlite as sqlite_module
 from shared.store.database import Database
 from shared.store.firestore import FirestoreStore
 from shared.store.sqlite import SqliteStore
-from shared.vending.purchasing import PurchaseRequest, Vending
+from shared.vending.purchase import PurchaseRequest
+from shared.vending.purchasing import Vending
+from shared.vending.recorder import Recorder
 
 NOON = datetime(2026, 5, 1, 10, 0, 0, 123456, tzinfo=UTC)
 CALLER = Caller("https://issuer.example", "user-1")
@@ -475,9 +477,8 @@ class Released:
 
 
 def vending(store, switch):
-    return Vending(
-        store=store, supplier=switch, events=Topic(), rules=RULES, now=lambda: datetime.now(UTC), new_id=new_id, brake=Released()
-    )
+    recorder = Recorder(store=store, events=Topic(), rules=RULES, now=lambda: datetime.now(UTC), new_id=new_id)
+    return Vending(recorder=recorder, supplier=switch, brake=Released())
 
 
 def electricity(key="key-1", **fields):

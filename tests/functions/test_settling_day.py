@@ -34,6 +34,7 @@ from shared.settlement.settled_day import Kind
 from shared.store.database import Write
 from shared.store.firestore import SALES, FirestoreStore
 from shared.store.transaction_documents import transaction_document
+from shared.vending.recorder import Recorder
 
 DAY = date(2026, 5, 1)
 MORNING = datetime(2026, 5, 3, 4, tzinfo=UTC)
@@ -178,17 +179,9 @@ async def test_of_a_whole_day_exactly_the_planted_faults_are_found_and_a_second_
     marks.append(time.perf_counter())
     files = files_in(f"file://{tmp_path}", None)
     counted = Counting(store)
-    settling = Settling(
-        store=counted,
-        supplier=None,
-        events=LogEvents(),
-        rules=Rules(mode=MODE),
-        now=lambda: MORNING,
-        new_id=lambda: str(uuid.uuid4()),
-        files=files,
-        each=each,
-        readings=Readings(),
-    )
+    rules, new_id = Rules(mode=MODE), lambda: str(uuid.uuid4())
+    recorder = Recorder(store=counted, events=LogEvents(), rules=rules, now=lambda: MORNING, new_id=new_id)
+    settling = Settling(recorder=recorder, store=counted, files=files, each=each, readings=Readings())
     (first,) = (await settling.settle(DAY, NEVER)).days
     marks.append(time.perf_counter())
     assert len(day.expected) + OF_EACH - 1 == len(first["discrepancies"]) == OF_EACH * len(IN_ONE_FILE)  # what is missing names none

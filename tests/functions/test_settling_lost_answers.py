@@ -41,7 +41,9 @@ from shared.ports.transactions import LookupBy
 from shared.settlement.matching import ONE_DAY, Readings
 from shared.settlement.runner import Settled, Settling
 from shared.store.sqlite import SqliteStore
-from shared.vending.purchasing import PurchaseRequest, Vending
+from shared.vending.purchase import PurchaseRequest
+from shared.vending.purchasing import Vending
+from shared.vending.recorder import Recorder
 from shared.vending.sweep import Sweeping
 
 DAY = date(2026, 5, 1)
@@ -71,16 +73,15 @@ class System:
     now: datetime = NOON
 
     @property
-    def _recording(self) -> dict[str, object]:
+    def _recorder(self) -> Recorder:
         rules = Rules(mode=Mode.SIMULATED, utility_product_id=product_id(Service.UTILITY, 0))
-        common = {"store": self.store, "supplier": self.supplier, "events": LogEvents()}
-        return {**common, "rules": rules, "now": lambda: self.now, "new_id": lambda: str(uuid.uuid4())}
+        return Recorder(store=self.store, events=LogEvents(), rules=rules, now=lambda: self.now, new_id=lambda: str(uuid.uuid4()))
 
     async def sell(self, scenario: Scenario, service: Service) -> Transaction:
         order, key = scenario.order(service), str(uuid.uuid4())
         fields = {"order": order, "fingerprint": key, "allow_duplicate": True}
         asked = PurchaseRequest(caller=Caller("local", "local"), idempotency_key=key, vas_type=service.vas_type, **fields)
-        return (await Vending(**self._recording, brake=Released()).purchase(asked)).transaction
+        return (await Vending(recorder=self._recorder, supplier=self.supplier, brake=Released()).purchase(asked)).transaction
 
     async def sell_a_day(self) -> list[Transaction]:
         """Every scenario whose answer is lost, under every service; and, with the next day's sale, two that went well."""
@@ -91,10 +92,11 @@ class System:
         return sales
 
     async def sweep(self) -> None:
-        await Sweeping(**self._recording, each=each).sweep(self.now + ONE_DAY)
+        await Sweeping(recorder=self._recorder, supplier=self.supplier, store=self.store, each=each).sweep(self.now + ONE_DAY)
 
     async def settle(self, files: object) -> Settled:
-        return await Settling(**self._recording, files=files, each=each, readings=Readings()).settle(None, self.now + ONE_DAY)
+        settling = Settling(recorder=self._recorder, store=self.store, files=files, each=each, readings=Readings())
+        return await settling.settle(None, self.now + ONE_DAY)
 
     async def held(self, sale: Transaction) -> Transaction:
         (found,) = await self.store.lookup(Mode.SIMULATED, LookupBy.REQUEST_ID, sale.request_id)

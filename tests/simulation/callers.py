@@ -7,8 +7,7 @@ from shared.domain.prevend import Prevend
 from shared.domain.transaction import State, Transaction
 from shared.domain.vas import PREVENDED
 from shared.ports.documents import StoreUnavailable
-from shared.vending import purchasing
-from shared.vending.purchasing import KeyReused, PrevendRefused, PrevendUnknown, Purchased, RequestInProgress
+from shared.vending.purchase import KeyReused, PrevendRefused, PrevendUnknown, Purchased, PurchaseRequest, RequestInProgress
 from tests.simulation.goods import Want
 from tests.simulation.scheduler import Crashed
 from tests.simulation.violation import Violation
@@ -75,10 +74,10 @@ class Shopper:
 
         self._world.request(f"purchase {self.key}#{self._tries}", lambda at: at.vending.purchase(asked), ended, after_seconds)
 
-    def asked(self) -> purchasing.PurchaseRequest:
+    def asked(self) -> PurchaseRequest:
         """The purchase, as it is sent each time."""
         prevend = self.purse.prevend if self.purse is not None else None
-        return purchasing.PurchaseRequest(
+        return PurchaseRequest(
             caller=self.caller,
             idempotency_key=self.key,
             fingerprint=f"prevend {prevend.id}" if prevend is not None else f"{self.want.fingerprint}, twice {self.duplicates}",
@@ -97,7 +96,7 @@ class Shopper:
         if self._asks:
             self.ask(self._world.pick(3) * 400.0)
 
-    def _heard(self, asked: purchasing.PurchaseRequest, began: int, result: Any, error: Exception | None) -> None:
+    def _heard(self, asked: PurchaseRequest, began: int, result: Any, error: Exception | None) -> None:
         self._checked(error)
         if isinstance(error, PrevendUnknown) and asked.prevend_id is not None:
             held = self._world.store.prevends.get(asked.prevend_id)
@@ -111,13 +110,13 @@ class Shopper:
             self._left -= 1
             self.ask(RETRIES[self._world.pick(len(RETRIES))])
 
-    def _seen(self, asked: purchasing.PurchaseRequest, sale: Transaction) -> None:
+    def _seen(self, asked: PurchaseRequest, sale: Transaction) -> None:
         if sale.caller != asked.caller or sale.idempotency_key != asked.idempotency_key:
             raise Violation("a caller never sees another's sale", f"{self.key} was shown the sale {sale.id[:6]}")
         if sale.fingerprint != asked.fingerprint:
             raise Violation("a key is good for one request", f"{self.key} was answered with another request's sale")
 
-    def _answered(self, asked: purchasing.PurchaseRequest, began: int, answer: Purchased) -> None:
+    def _answered(self, asked: PurchaseRequest, began: int, answer: Purchased) -> None:
         sale = answer.transaction
         self._seen(asked, sale)
         held = self._world.store.prevends.get(asked.prevend_id) if asked.prevend_id is not None else None

@@ -62,4 +62,4 @@ def _close(world: "World", discrepancy_id: str) -> None:
             world.saw("people close")
             world.closed[discrepancy_id] = seen_of(closed)
 
-    world.request("operator", lambda at: at.operating.close(discrepancy_id, "accepted", "one cent", "operator"), ended)
+    world.request("operator", lambda at: at.closing.close(discrepancy_id, "accepted", "one cent", "operator"), ended)

@@ -17,7 +17,7 @@ from shared.mobilemart import charges, receipts, status_words, vend_checks
 from shared.mobilemart import responses as mobilemart_responses
 from shared.retention import rules, run
 from shared.schemas import responses
-from shared.settlement import absence, file_selection, matching, past_files, repository, runner, withdrawn_lines
+from shared.settlement import absence, file_selection, matching, past_files, proving, repository, runner, withdrawn_lines
 from shared.store import transaction_documents
 from shared.vending import purchasing, recorder, resolution
 
@@ -164,7 +164,7 @@ PLANTS = (
     ),
     plant("readable tokens are taken for all", (receipts._tokens_due, swap("if not issued.is_whole:", "if False:"))),
     # Selling
-    plant("a retry takes a new request id", (_send, swap("sale.request_id, left_seconds", "self.new_id(), left_seconds"))),
+    plant("a retry takes a new request id", (_send, swap("sale.request_id, left_seconds", "self.recorder.new_id(), left_seconds"))),
     plant(
         "an unknown outcome is tried again",
         (_send, swap("answer.outcome.not_taken):", 'answer.outcome.not_taken) and type(answer.outcome).__name__ != "Unknown":')),
@@ -232,7 +232,7 @@ PLANTS = (
             purchasing.Vending._keep,
             swap(
                 "Purchased(sale, replayed=False, on_record=False)",
-                'Purchased(after(sale, answer, at=self.now(), by="us", retry_seconds=60), replayed=False)',
+                'Purchased(after(sale, answer, at=self.recorder.now(), by="us", retry_seconds=60), replayed=False)',
             ),
         ),
     ),
@@ -242,21 +242,21 @@ PLANTS = (
             purchasing.Vending._keep,
             before(
                 "    try:\n        recorded",
-                '    hasty = after(sale, answer, at=self.now(), by="us", retry_seconds=60)',
+                '    hasty = after(sale, answer, at=self.recorder.now(), by="us", retry_seconds=60)',
                 "    for event in hasty.unannounced:",
-                "        await self.events.publish(event, hasty)",
+                "        await self.recorder.events.publish(event, hasty)",
             ),
         ),
     ),
     # Recording
     plant(
         "no precondition on the record",
-        (recorder.Recording.change, swap("self.store.advance(before, ", "self.store.advance(await self._held(sale.id), ")),
+        (recorder.Recorder.change, swap("self.store.advance(before, ", "self.store.advance(await self.held(sale.id), ")),
     ),
     plant("the unannounced are cleared blindly", (transaction.announced, swap("if event not in published", "if False"))),
     plant(
         "what was not published counts as published",
-        (recorder.Recording.announce, swap("said = frozenset(published)", "said = frozenset(sale.unannounced)")),
+        (recorder.Recorder.announce, swap("said = frozenset(published)", "said = frozenset(sale.unannounced)")),
     ),
     plant(
         "an end can be overwritten",
@@ -264,14 +264,17 @@ PLANTS = (
         (transaction._moved, swap("if state not in NEXT[sale.state]:", "if False:")),
     ),
     plant("what contradicts an end is forgotten", (transaction._contradicted, before("    entry = HistoryEntry(", "    return sale"))),
-    plant("the send window is measured by the wall clock alone", (_send, swap("claimed.latest(self.moment())", "self.now()"))),
+    plant(
+        "the send window is measured by the wall clock alone",
+        (_send, swap("claimed.latest(self.recorder.moment())", "self.recorder.now()")),
+    ),
     plant(
         "the send window is measured by the monotonic clock alone",
-        (_send, swap("claimed.latest(self.moment())", "claimed._by_ticks(self.moment())")),
+        (_send, swap("claimed.latest(self.recorder.moment())", "claimed._by_ticks(self.recorder.moment())")),
     ),
     plant(
         "the minimum age is measured by the wall clock alone",
-        (purchasing.Vending._sell, swap("claimed.latest(self.moment())", "self.now()")),
+        (purchasing.Vending._sell, swap("claimed.latest(self.recorder.moment())", "self.recorder.now()")),
     ),
     plant("moments on record go back", (transaction.no_earlier, swap("return max(at,", "return at if at else max(at,"))),
     plant(
@@ -284,13 +287,13 @@ PLANTS = (
     ),
     plant(
         "a contradiction is ignored as older news",
-        (recorder.Recording.announce, swap("if sale.contradicted_at or event in events:", "if event in events:")),
+        (recorder.Recorder.announce, swap("if sale.contradicted_at or event in events:", "if event in events:")),
     ),
     plant(
         "a lease is shorter than the exchange",
         (
             purchasing.Vending._begin,
-            swap("lease_until=at + timedelta(seconds=self.rules.lease_seconds)", "lease_until=at + timedelta(seconds=1)"),
+            swap("lease_until=at + timedelta(seconds=self.recorder.rules.lease_seconds)", "lease_until=at + timedelta(seconds=1)"),
         ),
     ),
     plant("a lease never ends", (_is_abandoned, swap("at >= self.lease_until", "False"))),
@@ -319,7 +322,7 @@ PLANTS = (
     plant('"does not exist" is believed against a sign of a vend', (transaction.may_be_absent, swap(" and not sale.sign_of_vend", ""))),
     plant(
         "one vend ends two sales",
-        (recorder.Recording.held_by_another, swap("None if all(holder.id == sale.id for holder in holders)", "None if True")),
+        (recorder.Recorder.held_by_another, swap("None if all(holder.id == sale.id for holder in holders)", "None if True")),
     ),
     plant("recovered tokens are not announced", (transaction._with_more, swap("(EventName.TOKENS,)", "()"))),
     plant(
@@ -388,7 +391,7 @@ PLANTS = (
     plant("what a day's file lacks is forgotten by the next run", (repository._lacking_body, swap("lacking == Lacking()", "True"))),
     plant("what the next day's file lacks is not asked", (past_files.PastFiles.doubted, swap("if runs.lacking != Lacking() or", "if"))),
     plant("a sale that is billed late is missing on its own day for ever", (_settled, swap("*settled.reached, ", ""))),
-    plant("a line that does not bill is no sign of a vend", (runner.Settling._healed, swap("map(self._signed, settled.signs)", "()"))),
+    plant("a line that does not bill is no sign of a vend", (proving.Proving.record, swap("map(self._signed, settled.signs)", "()"))),
     plant(
         "one file that cannot be read stops every day",
         (
@@ -421,7 +424,7 @@ PLANTS = (
         (runner.Settling._unsettled, swap("return sorted(days)", "return sorted(days - {*await self._papers.refused()})")),
     ),
     plant("a closure covers whatever the difference becomes", (closures.is_covered, before("    if SEEN in held", "    return True"))),
-    plant("a settlement line is no evidence", (runner.Settling._healed, swap("sorted(settled.proofs, key=_in_order)", "()"))),
+    plant("a settlement line is no evidence", (proving.Proving.record, swap("sorted(settled.proofs, key=_in_order)", "()"))),
     # Retention
     plant("a tombstone frees its key", (rules.tombstone_of, swap("id=sale.id", "id=sale.request_id"))),
     plant(

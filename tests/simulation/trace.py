@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.domain.transaction import Transaction
 from shared.lib import logs
-from shared.vending.purchasing import Purchased
+from shared.vending.purchase import Purchased
 
 
 class Trace:

@@ -18,11 +18,13 @@ from shared.ports.documents import StoreUnavailable
 from shared.ports.settlement_files import FilesUnavailable
 from shared.retention.erasure import Erasing
 from shared.retention.rules import Retention
+from shared.settlement.closing import Closing
 from shared.settlement.matching import Readings
 from shared.settlement.runner import NoBusinessDay, Settled, Settling
 from shared.vending.circuit_breaker import Brake
 from shared.vending.operator_actions import Operating
 from shared.vending.purchasing import Vending
+from shared.vending.recorder import Recorder
 from shared.vending.sweep import Sweeping
 from tests.simulation import evidence, invariants, operators
 from tests.simulation.callers import Shopper
@@ -64,17 +66,14 @@ class Instance:
         self.world, self.name = world, name
 
     @cached_property
-    def ports(self) -> dict[str, Any]:
+    def recorder(self) -> Recorder:
         world = self.world
-        return {
-            "store": world.store,
-            "supplier": Client(world.switch, world.settings, world.clock),
-            "events": world.topic,
-            "rules": world.rules,
-            "now": world.clock.read,
-            "new_id": world.new_id,
-            "monotonic": world.ticks,
-        }
+        ports: dict[str, Any] = {"store": world.store, "events": world.topic}
+        return Recorder(**ports, rules=world.rules, now=world.clock.read, new_id=world.new_id, monotonic=world.ticks)
+
+    @cached_property
+    def supplier(self) -> Client:
+        return Client(self.world.switch, self.world.settings, self.world.clock)
 
     @cached_property
     def brake(self) -> Brake:
@@ -82,25 +81,28 @@ class Instance:
 
     @cached_property
     def vending(self) -> Vending:
-        return Vending(**self.ports, brake=self.brake)
+        return Vending(recorder=self.recorder, supplier=self.supplier, brake=self.brake)
 
     def sweeping(self, number: int) -> Sweeping:
-        ports = self.ports
-        return Sweeping(**{**ports, "supplier": ports["supplier"].in_sweep(number)}, each=self.world.each)
+        supplier = self.supplier.in_sweep(number)
+        return Sweeping(recorder=self.recorder, supplier=supplier, store=self.world.store, each=self.world.each)
 
     @cached_property
     def settling(self) -> Settling:
-        return Settling(
-            **self.ports, files=self.world.shelf, each=self.world.each, readings=Readings(fee_is_on_top=self.world.profile.fee_is_on_top)
-        )
+        readings, world = Readings(fee_is_on_top=self.world.profile.fee_is_on_top), self.world
+        return Settling(recorder=self.recorder, store=world.store, files=world.shelf, each=world.each, readings=readings)
 
     @cached_property
     def erasing(self) -> Erasing:
-        return Erasing(**self.ports, each=self.world.each, retention=RETENTION)
+        return Erasing(recorder=self.recorder, store=self.world.store, each=self.world.each, retention=RETENTION)
 
     @cached_property
     def operating(self) -> Operating:
-        return Operating(**self.ports, brake=self.brake)
+        return Operating(recorder=self.recorder, store=self.world.store, brake=self.brake)
+
+    @cached_property
+    def closing(self) -> Closing:
+        return Closing(store=self.world.store, mode=MODE, now=self.world.clock.read)
 
 
 class World:

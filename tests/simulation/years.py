@@ -121,7 +121,8 @@ def _run(world: "History", after_seconds: float = 0.0) -> None:
             world.seen["sales erased"] = world.seen.get("sales erased", 0) + done.erased
             world.seen["sales retired"] = world.seen.get("sales retired", 0) + done.retired
 
-    world.request("retention", lambda at: at.erasing.retain(world.clock.now + world.rules.latest_claim * 1000), ended, after_seconds)
+    until = world.clock.now + world.rules.latest_claim * 1000
+    world.request("retention", lambda at: at.erasing.retaining.retain(until), ended, after_seconds)
 
 
 def _person(order: Order) -> Person | None:

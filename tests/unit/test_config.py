@@ -13,7 +13,7 @@ from shared.domain.money import Money
 from shared.domain.policy import AmountCheck, ConsumerDetails, Environment, ReprintBy
 from shared.domain.vas import Mode
 from shared.ports.credentials import SupplierSecrets
-from shared.web.oidc_settings import Oidc, ScopeClaim
+from shared.web.settings import Oidc, ScopeClaim
 
 CLIENT_ID = "projects/p/secrets/mobilemart-client-id/versions/latest"
 CLIENT_SECRET = "projects/p/secrets/mobilemart-client-secret/versions/7"

@@ -80,7 +80,7 @@ def test_every_mistake_of_a_module_has_a_name_of_its_own_and_compiles(path):
     made = mutants_of(path)
 
     assert len({mutant.key for mutant in made}) == len(made)
-    assert made or "def " not in path.read_text()  # some modules hold forms alone
+    assert made or "def " not in path.read_text() or "Protocol" in path.read_text()  # some modules hold forms alone
     for mutant in made[::9]:
         compile(ast.fix_missing_locations(mutant.tree), str(path), "exec")
 

@@ -17,7 +17,7 @@ from shared.schemas.problems import Fault
 from shared.schemas.refusals import Retry
 from shared.settlement.matching import MerchantId
 from shared.settlement.settled_day import Kind, Severity, Status
-from shared.web.oidc_settings import ScopeClaim
+from shared.web.settings import ScopeClaim
 
 WORDS = {
     Environment: "local uat staging production",

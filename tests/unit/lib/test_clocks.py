@@ -13,7 +13,9 @@ from shared.lib.clocks import Moment
 from shared.ports.documents import Paper, PaperKind
 from shared.schemas.responses import state_shown
 from shared.vending.circuit_breaker import Brake
-from shared.vending.purchasing import RequestInProgress, Vending
+from shared.vending.purchase import RequestInProgress
+from shared.vending.purchasing import Vending
+from shared.vending.recorder import Recorder
 from shared.vending.sweep import Sweeping
 from tests.step_driver import CALLER, START, World, delivered, electricity, one_by_one, run
 
@@ -32,16 +34,16 @@ class Clocked(World):
 
     @property
     def vending(self):
-        return Vending(**self._ports, brake=self)
+        return Vending(recorder=self.recorder, supplier=self, brake=self)
 
     @property
     def sweeping(self):
-        return Sweeping(**self._ports, each=one_by_one)
+        return Sweeping(recorder=self.recorder, supplier=self, store=self, each=one_by_one)
 
     @property
-    def _ports(self):
-        ports = {"store": self, "supplier": self, "events": self, "rules": self.rules, "now": lambda: self.now}
-        return {**ports, "new_id": self.new_id, "monotonic": lambda: self.seconds}
+    def recorder(self):
+        ports = {"store": self, "events": self, "rules": self.rules, "now": lambda: self.now}
+        return Recorder(**ports, new_id=self.new_id, monotonic=lambda: self.seconds)
 
     def elapse(self, seconds):
         self.wait(seconds)
@@ -212,7 +214,7 @@ def test_a_clock_that_steps_forward_inside_a_sweep_makes_no_doubt_old(monkeypatc
     lost_in_a_step(world, 0.0)
     world.elapse(MINUTE)
     monkeypatch.setattr(world, "reprint_knows", False)
-    resolving = world.sweeping.resolve(sale_of(world), frozenset({VasType.UTILITY}), world.sweeping.moment())
+    resolving = world.sweeping.resolving.resolve(sale_of(world), frozenset({VasType.UTILITY}), world.sweeping.recorder.moment())
     world.step(2 * 3600.0)
     world.reprints = [Reprint(NoSuchTransaction())]
     assert run(resolving).not_found_at is None
@@ -237,7 +239,7 @@ def test_moments_on_record_never_go_back_whoever_writes_them():
     doubtful = run(slow).transaction
     world.elapse(61)
     world.step(-HALF_AN_HOUR)
-    learned = run(world.vending.learn(doubtful, Answer(delivered(doubtful.request_id)), by="reprint"))
+    learned = run(world.recorder.learn(doubtful, Answer(delivered(doubtful.request_id)), by="reprint"))
     revealed = noted(learned, HistoryEntry(world.now, "tokens revealed", "person"))
     moments = [entry.at for entry in revealed.history]
     assert moments == sorted(moments) and moments[0] >= START
@@ -313,6 +315,6 @@ def test_a_span_is_what_either_clock_or_both_say(wall, ticks, latest, earliest):
 
 
 def test_a_process_has_both_clocks():
-    vending = Vending(store=None, supplier=None, events=None, rules=None, now=lambda: START, new_id=str, brake=None)
-    first = vending.moment()
-    assert first.at == START and vending.moment().ticks >= first.ticks
+    recorder = Recorder(store=None, events=None, rules=None, now=lambda: START, new_id=str)
+    first = recorder.moment()
+    assert first.at == START and recorder.moment().ticks >= first.ticks

@@ -13,8 +13,9 @@ from shared.domain.transaction import State
 from shared.ports.documents import Conflict, Paper, PaperKind
 from shared.ports.transactions import LookupBy
 from shared.retention import erasure
-from shared.retention.erasure import Erased, Erasing, Person, Stayed
+from shared.retention.erasure import Erased, Person, Stayed
 from shared.retention.rules import Hold, tombstone_of
+from shared.retention.run import Retaining
 from shared.schemas.problems import Problem
 from shared.web.erasures import erasures, retention
 from tests.contract.test_store import METER, sale
@@ -97,7 +98,9 @@ async def test_how_far_one_request_goes(store, keeper, monkeypatch, sales, stay,
         await named(store, made[number], number)
     calls = asked_of(store, monkeypatch, "lookup")
     done = await erase(keeper)
-    assert [args[-1] for args in calls] == asked and {args[:-1] for args in calls} == {(keeper.rules.mode, LookupBy.METER_NUMBER, METER)}
+    assert [args[-1] for args in calls] == asked and {args[:-1] for args in calls} == {
+        (keeper.recorder.rules.mode, LookupBy.METER_NUMBER, METER)
+    }
     assert (done.erased, [one.sale_id for one in done.stayed], done.more) == (
         tuple(made[number].id for number in erased),
         [made[number].id for number in stayed],
@@ -263,13 +266,13 @@ async def test_a_damaged_erasure_is_reported_and_not_listed(store, keeper, caplo
 
 async def test_a_run_over_http_has_half_of_what_the_exchange_leaves_and_is_logged(store, keeper, caplog, monkeypatch):  # noqa: F811
     await sell(store, 2)
-    until, real = [], Erasing.retain
+    until, real = [], Retaining.retain
 
     async def retained(self, end):
-        until.append(end - self.now())
+        until.append(end - self.recorder.now())
         return await real(self, end)
 
-    monkeypatch.setattr(Erasing, "retain", retained)
+    monkeypatch.setattr(Retaining, "retain", retained)
     body = {"erased": 2, "retired": 0, "held": 0, "papers": 0, "more": False}
     assert json.loads((await retention(asked({}, "/retention"), keeper)).body) == body
     assert until == [timedelta(seconds=80)]
@@ -294,5 +297,5 @@ async def test_a_run_is_refused_that_another_site_asks_for_or_that_has_parameter
 
 async def test_a_tombstone_is_found_by_no_number(store, keeper):  # noqa: F811
     made, other = await sell(store, 2)
-    await store.retire(made, tombstone_of(made, keeper.now()))
+    await store.retire(made, tombstone_of(made, keeper.recorder.now()))
     assert (await erase(keeper)).erased == (other.id,)

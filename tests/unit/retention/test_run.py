@@ -20,10 +20,11 @@ from shared.retention import run as retention_run
 from shared.retention.erasure import Erasing, Person
 from shared.retention.rules import Hold, Retention
 from shared.retention.run import Retained
+from shared.settlement.closing import Closing
 from shared.settlement.repository import progress_id
 from shared.store.sqlite import SqliteStore
 from shared.vending.contradictions import discrepancies
-from shared.vending.operator_actions import Operating
+from shared.vending.recorder import Recorder
 from shared.web.erasures import erasures
 from tests.contract.test_store import METER, new_id, sale, vended
 from tests.newer import on_record
@@ -61,13 +62,12 @@ def keeper(store, clock):
 
 def keeper_of(store, clock, **days):
     retention = Retention(**{"days": 1826, "personal_data_days": 400} | days)
-    return Erasing(
-        store=store, supplier=None, events=None, rules=Rules(mode=MODE), now=clock, new_id=new_id, each=each, retention=retention
-    )
+    recorder = Recorder(store=store, events=None, rules=Rules(mode=MODE), now=clock, new_id=new_id)
+    return Erasing(recorder=recorder, store=store, each=each, retention=retention)
 
 
 async def run(keeper):
-    return await keeper.retain(keeper.now() + UNTIL)
+    return await keeper.retaining.retain(keeper.recorder.now() + UNTIL)
 
 
 def sold(key="key-1", at=SOLD_AT, **fields):
@@ -236,8 +236,7 @@ async def test_a_raw_answer_goes_although_its_discrepancy_was_opened_and_closed_
     known = await store.find(made.id)
     paper = await store.write_paper(PaperKind.DISCREPANCIES, whole_discrepancy(made))
     await store.advance(known, structs.replace(known, answers=(ANSWER,)))
-    operating = Operating(store=store, supplier=None, events=None, rules=Rules(mode=MODE), now=clock, new_id=new_id, brake=None)
-    await operating.close(paper.body["id"], "accepted", "seen", "thandi@example.com")
+    await Closing(store=store, mode=MODE, now=clock).close(paper.body["id"], "accepted", "seen", "thandi@example.com")
     assert (await run(keeper)).erased == 1 and (await store.find(made.id)).answers[0].body == b""
     closed = await store.read_paper(PaperKind.DISCREPANCIES, paper.id)
     assert (closed.mark, closed.body["status"]) == (None, "accepted")
@@ -329,7 +328,7 @@ async def test_a_run_is_bounded_and_the_next_one_goes_on(store, keeper, monkeypa
 
 async def test_nothing_is_begun_when_the_time_is_over(store, keeper):
     made = await store.create(sold())
-    assert (await keeper.retain(keeper.now())).more is True
+    assert (await keeper.retaining.retain(keeper.recorder.now())).more is True
     assert await store.find(made.id) == made
 
 
@@ -572,10 +571,10 @@ async def test_wherever_a_run_is_cut_short_the_next_one_ends_it(store, clock, is
 
 async def test_a_sale_that_changes_while_it_is_erased_or_retired_keeps_its_change(store, keeper, clock):
     made = await store.create(sold())
-    needed = await keeper.needed()
+    needed = await keeper.retaining.needed()
     doubted = await store.advance(made, with_open(structs.replace(made, version=2, unannounced=(EventName.CONTRADICTED,)), SOLD_AT))
-    assert await keeper.erase(made, needed) is Hold.OPEN
-    assert await keeper.retire(made, needed) is Hold.OPEN
+    assert await keeper.retaining.erase(made, needed) is Hold.OPEN
+    assert await keeper.retaining.retire(made, needed) is Hold.OPEN
     assert await store.find(made.id) == doubted
 
 

@@ -173,8 +173,8 @@ async def test_a_run_that_is_late_still_looks_at_as_many_days_as_one_run_deletes
     await find(store, found(1, "open", day=days[0]))
     held = await store.read_paper(PaperKind.SETTLEMENTS, f"live-{days[0]}")
     await write(store, structs.replace(held, body={**held.body, "discrepancies": [found(1, day=days[0])]}))
-    keeper = structs.replace(keeper, monotonic=lambda: 0.0)
-    assert (await keeper.retain(keeper.now() + (-ONE if late else ONE))).papers == gone
+    keeper = structs.replace(keeper, recorder=structs.replace(keeper.recorder, monotonic=lambda: 0.0))
+    assert (await keeper.retaining.retain(keeper.recorder.now() + (-ONE if late else ONE))).papers == gone
     assert await kept(store, PaperKind.SETTLEMENTS, *[f"live-{day}" for day in days]) == [
         f"live-{day}" for day in (days[0], *days[1 + gone :])
     ]

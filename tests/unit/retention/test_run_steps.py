@@ -114,38 +114,38 @@ async def test_what_discrepancies_days_and_open_sales_need(store, keeper, clock)
         await store.create(sale(f"{day}", at=at, state=State.IN_DOUBT, outcome=Unknown("lost"), due_at=clock.now + due))
     compared = {date(2024, 1, day) for day in (3, 5, 9, 11, 20, 22)}
     named = {ids[0]: DAY, ids[1]: None, ids[2]: None, ids[3]: None}
-    assert await keeper.needed() == Needed(named, frozenset(compared), frozenset(compared | {date(2024, 1, 1)}))
+    assert await keeper.retaining.needed() == Needed(named, frozenset(compared), frozenset(compared | {date(2024, 1, 1)}))
 
 
 async def test_erasing_one_sale_says_what_came_of_it(store, keeper):  # noqa: F811
-    needed = await keeper.needed()
+    needed = await keeper.retaining.needed()
     made, plain, named, gone, newer = [await store.create(sold(key)) for key in ("made", "plain", "named", "gone", "newer")]
-    assert await keeper.erase(made, needed, "ann", "asked") is True
+    assert await keeper.retaining.erase(made, needed, "ann", "asked") is True
     known = await store.find(made.id)
     assert (known.history[-1].by, known.history[-1].note) == ("ann", "asked")
-    assert await keeper.erase(known, needed) is False and await store.find(made.id) == known
-    assert await keeper.erase(named, needed._replace(named={named.id: None})) is Hold.DISCREPANCY
+    assert await keeper.retaining.erase(known, needed) is False and await store.find(made.id) == known
+    assert await keeper.retaining.erase(named, needed._replace(named={named.id: None})) is Hold.DISCREPANCY
     assert await store.find(named.id) == named
-    await store.retire(gone, tombstone_of(gone, keeper.now()))
-    assert await keeper.erase(gone, needed) is False
+    await store.retire(gone, tombstone_of(gone, keeper.recorder.now()))
+    assert await keeper.retaining.erase(gone, needed) is False
     await put_back(store, newer.id, "{}")
     await store.advance(plain, structs.replace(plain, version=2))
-    assert await keeper.erase(structs.replace(newer, revision="0"), needed) is Hold.NOT_READABLE
-    assert await keeper.erase(plain, needed) is True
+    assert await keeper.retaining.erase(structs.replace(newer, revision="0"), needed) is Hold.NOT_READABLE
+    assert await keeper.retaining.erase(plain, needed) is True
     known = await store.find(plain.id)
     assert (known.version, known.history[-1].what, known.history[-1].by) == (2, "personal data erased", "retention")
 
 
 async def test_retiring_one_sale_says_what_came_of_it(store, keeper):  # noqa: F811
-    needed = await keeper.needed()
+    needed = await keeper.retaining.needed()
     made, gone, newer, named = [await store.create(sold(key)) for key in ("made", "gone", "newer", "named")]
-    assert await keeper.retire(made, needed) is True and await is_gone(store, made.id)
-    await store.retire(gone, tombstone_of(gone, keeper.now()))
-    assert await keeper.retire(gone, needed) is True
+    assert await keeper.retaining.retire(made, needed) is True and await is_gone(store, made.id)
+    await store.retire(gone, tombstone_of(gone, keeper.recorder.now()))
+    assert await keeper.retaining.retire(gone, needed) is True
     await put_back(store, newer.id, "{}")
-    assert await keeper.retire(structs.replace(newer, revision="0"), needed) is Hold.NOT_READABLE
-    assert await keeper.retire(named, needed._replace(unended=frozenset({DAY}))) is Hold.SETTLING
-    assert await keeper.retire(named, needed._replace(unsettled=frozenset({DAY}))) is True
+    assert await keeper.retaining.retire(structs.replace(newer, revision="0"), needed) is Hold.NOT_READABLE
+    assert await keeper.retaining.retire(named, needed._replace(unended=frozenset({DAY}))) is Hold.SETTLING
+    assert await keeper.retaining.retire(named, needed._replace(unsettled=frozenset({DAY}))) is True
 
 
 @pytest.mark.parametrize("statuses", [("open", "accepted"), ("accepted", "open"), ("open", "open")])
@@ -157,7 +157,7 @@ async def test_of_several_discrepancies_of_a_sale_one_that_is_open_keeps_it(stor
     assert len(papers) == len(statuses)
     for paper, status in zip(papers, statuses, strict=True):  # neither is listed as open: only they themselves say so
         await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body={**paper.body, "status": status}, mark=None))
-    assert await keeper.retire(made, await keeper.needed()) is Hold.DISCREPANCY
+    assert await keeper.retaining.retire(made, await keeper.retaining.needed()) is Hold.DISCREPANCY
     assert await store.find(made.id) == made
 
 
@@ -230,7 +230,7 @@ async def test_a_run_begins_no_page_once_it_has_looked_at_as_many_sales_as_it_ma
 async def test_a_run_begins_no_page_once_its_time_is_over_and_the_next_one_goes_on(store, keeper, clock, monkeypatch):  # noqa: F811
     monkeypatch.setattr(retention_run, "PAGE", 2)
     made = await make(store, 3, 9)
-    keeper = structs.replace(keeper, monotonic=lambda: 0.0)
+    keeper = structs.replace(keeper, recorder=structs.replace(keeper.recorder, monotonic=lambda: 0.0))
     await keep_body(store, erased={str(shard): ["2024-04-01", "x"] for shard in range(SHARDS) if shard != 3})
     real = store.up_to_day
 
@@ -239,7 +239,7 @@ async def test_a_run_begins_no_page_once_its_time_is_over_and_the_next_one_goes_
         return await real(*args)
 
     monkeypatch.setattr(store, "up_to_day", slow)
-    done = await keeper.retain(clock.now + timedelta(seconds=2))
+    done = await keeper.retaining.retain(clock.now + timedelta(seconds=2))
     assert done == Retained(erased=4, retired=0, held=0, papers=0, more=True)
     assert [await is_bare(store, one.id) for one in made] == [True] * 4 + [False] * 5
     assert await run(keeper) == Retained(erased=5, retired=0, held=0, papers=0, more=False)
@@ -262,8 +262,8 @@ async def test_of_two_runs_at_once_the_later_stops_and_says_that_there_is_more(s
 
 async def test_no_page_is_begun_at_the_very_moment_at_which_the_time_is_over(store, keeper):  # noqa: F811
     made = await make(store, 3, 1)
-    keeper = structs.replace(keeper, monotonic=lambda: 0.0)
-    assert await keeper.retain(keeper.now()) == Retained(erased=0, retired=0, held=0, papers=0, more=True)
+    keeper = structs.replace(keeper, recorder=structs.replace(keeper.recorder, monotonic=lambda: 0.0))
+    assert await keeper.retaining.retain(keeper.recorder.now()) == Retained(erased=0, retired=0, held=0, papers=0, more=True)
     assert await store.find(made[0].id) == made[0]
 
 
@@ -379,7 +379,8 @@ async def test_held_sales_are_remembered_as_far_as_a_run_comes_with_them(store, 
         return await real(*args)
 
     monkeypatch.setattr(store, "find", slow)
-    done = await structs.replace(keeper, monotonic=lambda: 0.0).retain(clock.now + timedelta(seconds=3))
+    frozen = structs.replace(keeper.retaining, recorder=structs.replace(keeper.recorder, monotonic=lambda: 0.0))
+    done = await frozen.retain(clock.now + timedelta(seconds=3))
     ids = sorted(one.id for one in made)
     assert (done.erased, done.held, done.more, (await left(store))[0]) == (4, 2, True, ids[4:])
 

@@ -35,7 +35,7 @@ def world():
 
 def healed(world, **found):
     """The sales as the files' word leaves them."""
-    return run(world.settling()._healed(structs.replace(EMPTY, **found)))
+    return run(world.settling()._proving.record(structs.replace(EMPTY, **found)))
 
 
 def sign(sale, *, is_of_doubt=True):

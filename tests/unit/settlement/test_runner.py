@@ -275,7 +275,7 @@ def test_a_sale_that_ends_while_the_files_are_read_is_not_contradicted_by_a_line
     while settling.send(None) != "before compare":
         pass
     refusal = Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011"))
-    ended = run(world.vending.learn(world.sales[sale.id], refusal, by="supplier"))
+    ended = run(world.recorder.learn(world.sales[sale.id], refusal, by="supplier"))
     run(settling)
     assert (world.sales[sale.id].state, world.sales[sale.id].history) == (State.REJECTED, ended.history)
 

@@ -163,7 +163,8 @@ def test_of_days_refused_and_left_none_is_among_those_settled_and_each_is_told_o
         asked.append(None)
         return world.now if len(asked) < 8 else LATER
 
-    settling = structs.replace(world.settling(), now=slow)
+    settling = world.settling()
+    settling = structs.replace(settling, recorder=structs.replace(settling.recorder, now=slow))
     settled = run(settling.settle(None, LATER))
     days = {*(body["day"] for body in settled.days), *(one.day.isoformat() for one in settled.refused), *map(str, settled.left)}
     assert days == {(DAY + after * ONE_DAY).isoformat() for after in range(4)}
@@ -259,7 +260,7 @@ def test_of_a_sale_that_ended_otherwise_meanwhile_it_is_not_said_that_the_files_
     settling = world.settling().settle(DAY, LATER)
     while settling.send(None) != "before advance":
         pass
-    run(world.vending.learn(world.sales[sale.id], Answer(REFUSED), by="supplier"))
+    run(world.recorder.learn(world.sales[sale.id], Answer(REFUSED), by="supplier"))
     assert world.sales[sale.id].state is State.REJECTED
     assert only(run(settling))["healed"] == []
 

@@ -10,11 +10,11 @@ from shared.domain.sale_summary import unsettled
 from shared.domain.vas import Mode
 from shared.ports.documents import Paper, PaperKind, UnreadableRecord
 from shared.ports.settlement_files import Refusal
+from shared.settlement.closing import Closing, DiscrepancyClosed
 from shared.settlement.document_forms import _about
 from shared.settlement.matching import ONE_DAY
 from shared.settlement.reporting import Reporting
 from shared.settlement.runner import NOT_READABLE
-from shared.vending.operator_actions import DiscrepancyClosed, Operating
 from shared.web.report_csv import csv_of
 from shared.web.report_html import html_of
 from tests.newer import FIELD, POINTS, WORD
@@ -135,15 +135,14 @@ def test_a_field_that_newer_code_keeps_of_a_difference_stays_through_settling_an
         before = world.papers[DISCREPANCIES, paper_id]
         settle(world, DAY)
         assert world.papers[DISCREPANCIES, paper_id] == before
-        run(operating(world).close(differing["id"], "accepted", "seen", "somebody"))
+        run(closing(world).close(differing["id"], "accepted", "seen", "somebody"))
         settle(world, DAY)
         kept = world.papers[DISCREPANCIES, paper_id].body
         assert at(kept, path)[FIELD] == POINTS and kept["status"] == "accepted"
 
 
-def operating(world):
-    ports = {"store": world, "supplier": world, "events": world, "rules": world.rules, "new_id": world.new_id}
-    return Operating(**ports, now=lambda: world.now, brake=None)
+def closing(world):
+    return Closing(store=world, mode=Mode.LIVE, now=lambda: world.now)
 
 
 def newer_difference(world, **changed):
@@ -194,7 +193,7 @@ def test_a_person_closes_a_difference_of_newer_code_and_the_day_says_so_from_the
     balanced(world)
     paper_id = newer_difference(world)
     assert settle(world, DAY).days[0]["status"] == "discrepancies"
-    closed = run(operating(world).close("ab" * 16, "accepted", "seen", "somebody"))
+    closed = run(closing(world).close("ab" * 16, "accepted", "seen", "somebody"))
     assert closed[FIELD] == POINTS and closed["kind"] == WORD
     for _ in range(2):
         (body,) = settle(world, DAY).days
@@ -216,7 +215,7 @@ def test_a_status_that_only_newer_code_gives_a_difference_stays(closure):
     assert world.papers[DISCREPANCIES, paper_id].body["status"] == WORD and world.papers[DISCREPANCIES, paper_id].mark is None
     assert [one["status"] for one in body["discrepancies"] if one["id"] == differing["id"]] == [WORD]
     with pytest.raises(DiscrepancyClosed):
-        run(operating(world).close(differing["id"], "accepted", "seen", "somebody"))
+        run(closing(world).close(differing["id"], "accepted", "seen", "somebody"))
     everything_is_shown(world)
 
 

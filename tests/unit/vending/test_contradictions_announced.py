@@ -32,7 +32,7 @@ def sold(world):
 
 
 def contradicted(world, sale, name):
-    return run(world.vending.learn(sale, Answer(delivered(name)), by="reprint"))
+    return run(world.recorder.learn(sale, Answer(delivered(name)), by="reprint"))
 
 
 def heard(messages):
@@ -48,7 +48,7 @@ def heard(messages):
 def test_a_contradiction_is_announced_under_the_version_that_it_made():
     world = Hearing()
     sale = contradicted(world, sold(world), "other-00000001")
-    run(world.vending.announce(sale))
+    run(world.recorder.announce(sale))
     assert sale.version == 3 and heard(world.messages) == {f"{sale.id}:contradicted:3"}
 
 
@@ -56,7 +56,7 @@ def test_contradictions_that_wait_together_are_announced_one_by_one():
     world = Hearing(topic_down=True)
     sale = contradicted(world, contradicted(world, sold(world), "other-00000001"), "other-00000002")
     world.topic_down = False
-    run(world.vending.announce(sale))
+    run(world.recorder.announce(sale))
     ids = {f"{sale.id}:contradicted:3", f"{sale.id}:contradicted:4"}
     for order in permutations(world.messages):
         assert heard(order) == ids
@@ -66,12 +66,12 @@ def test_contradictions_that_wait_together_are_announced_one_by_one():
 def test_one_that_is_announced_again_once_the_version_has_moved_keeps_its_id():
     world = Hearing()
     first = contradicted(world, sold(world), "other-00000001")
-    announcing = world.vending.announce(first)
+    announcing = world.recorder.announce(first)
     while announcing.send(None) != "after publish":
         pass
     announcing.close()  # dead before it forgets what it has published
     second = contradicted(world, world.sales[first.id], "other-00000002")
-    run(world.vending.announce(second))
+    run(world.recorder.announce(second))
     told = [message["eventId"].removeprefix(first.id) for message in world.messages if message["event"] == "contradicted"]
     assert told == [":contradicted:3", ":contradicted:3", ":contradicted:4"]
 
@@ -79,8 +79,8 @@ def test_one_that_is_announced_again_once_the_version_has_moved_keeps_its_id():
 def test_later_news_of_a_sale_hides_no_contradiction_from_whom_it_reaches_first():
     world = Hearing(answers=[PENDING])
     sale = contradicted(world, sold(world), "other-00000001")
-    run(world.vending.announce(sale))
-    run(world.vending.announce(run(world.vending.learn(world.sales[sale.id], Answer(delivered("00000001")), by="reprint"))))
+    run(world.recorder.announce(sale))
+    run(world.recorder.announce(run(world.recorder.learn(world.sales[sale.id], Answer(delivered("00000001")), by="reprint"))))
     assert [message["event"] for message in world.messages][-1] == "tokens"
     for order in permutations(world.messages):
         assert heard(order) == {f"{sale.id}:contradicted:3"}

@@ -10,8 +10,9 @@ from shared.domain.sale_summary import Sold
 from shared.domain.transaction import EventName, State, after
 from shared.domain.vas import Mode, Order, VasType
 from shared.ports.documents import Paper, PaperKind
+from shared.settlement.closing import Closing, DiscrepancyClosed
 from shared.store.transaction_documents import transaction_document, transaction_of
-from shared.vending.operator_actions import Decision, DiscrepancyClosed, NothingToDecide, Operating, Outdated, TokensRefused, decided
+from shared.vending.operator_actions import Decision, NothingToDecide, Outdated, TokensRefused, decided
 from tests.sales import NOON, ORDER, PINNED_ORDER, RECEIPT, TOKEN, in_doubt, vended, vending
 from tests.step_driver import World, run
 
@@ -170,15 +171,14 @@ def test_a_difference_that_was_kept_before_it_said_who_sold_says_so_once_it_is_c
     world = World(now=AT)
     body = {"id": "ab", "status": "open", "closure": None, "ours": {"amountCents": 5}, "theirs": None, "seen": "mark"}
     world.papers[PaperKind.DISCREPANCIES, "live-ab"] = Paper("live-ab", body, "live-open", revision="r")
-    ports = {"store": world, "supplier": world, "events": world, "rules": world.rules, "new_id": world.new_id}
-    operating = Operating(**ports, now=lambda: world.now, brake=None)
+    closing = Closing(store=world, mode=Mode.LIVE, now=lambda: world.now)
     closure = {"decision": "accepted", "note": "a cent", "by": WHO, "at": "2026-05-01T11:00:00.000000Z"}
     shown = {"id": "ab", "status": "accepted", "closure": closure, "ours": {"amountCents": 5, "supplierId": "MOBILEMART"}, "theirs": None}
     for _ in range(2):
-        assert run(operating.close("ab", "accepted", "a cent", WHO)) == shown
+        assert run(closing.close("ab", "accepted", "a cent", WHO)) == shown
     paper = world.papers[PaperKind.DISCREPANCIES, "live-ab"]
     assert (paper.body, paper.mark) == ({**shown, "seen": "mark"}, "live-closed")
     for other in (("corrected", "a cent", WHO), ("accepted", "two cents", WHO), ("accepted", "a cent", "ann@example.com")):
         with pytest.raises(DiscrepancyClosed) as closed:
-            run(operating.close("ab", *other))
+            run(closing.close("ab", *other))
         assert closed.value.body["closure"] == closure

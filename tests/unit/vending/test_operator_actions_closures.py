@@ -10,10 +10,9 @@ from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, 
 from shared.domain.transaction import claimed_twice
 from shared.domain.vas import Mode
 from shared.ports.documents import PaperKind
+from shared.settlement.closing import Closing
 from shared.settlement.matching import ONE_DAY
 from shared.settlement.reporting import Reporting
-from shared.vending.circuit_breaker import Brake
-from shared.vending.operator_actions import Operating
 from tests.archive import Archive, bill
 from tests.step_driver import START, electricity, one_by_one, run
 
@@ -45,14 +44,13 @@ def settled(world, *lines, in_place=True):
     return run(world.settling().settle(DAY, LATER)).days[0]
 
 
-def operating(world):
-    ports = {"store": world, "supplier": world, "events": world, "rules": world.rules, "now": lambda: world.now, "new_id": world.new_id}
-    return Operating(**ports, brake=Brake(world, Mode.LIVE, lambda: world.now))
+def closing(world):
+    return Closing(store=world, mode=Mode.LIVE, now=lambda: world.now)
 
 
 def accept(world, note="one cent"):
     (found,) = [one for one in world.discrepancies if one["status"] == "open"]
-    return run(operating(world).close(found["id"], "accepted", note, "ann@example.com"))
+    return run(closing(world).close(found["id"], "accepted", note, "ann@example.com"))
 
 
 def only(world):
@@ -114,7 +112,7 @@ def test_another_amount_recipient_or_supplier_id_on_their_side_is_open_again(wor
     seen = bill(sale, amount="10001", meter_number="22222228902")
     settled(world, seen)
     for found in [one for one in world.discrepancies if one["status"] == "open"]:
-        run(operating(world).close(found["id"], "accepted", "seen", "ann@example.com"))
+        run(closing(world).close(found["id"], "accepted", "seen", "ann@example.com"))
     assert settled(world, seen._replace(units="2"))["status"] == "balanced"
     assert settled(world, seen._replace(**changes))["status"] == "discrepancies"
 
@@ -131,7 +129,7 @@ def test_another_state_on_ours_is_open_again(world):
     settled(world, bill(sale, status="Pending"))
     accept(world)
     vended = Answer(Vended(Receipt(supplier_transaction_id="bbbbbbbb-0000-4000-8000-000000000009", tokens_due=TokensDue.NONE)))
-    run(world.vending.learn(world.sales[sale.id], vended, by="supplier"))
+    run(world.recorder.learn(world.sales[sale.id], vended, by="supplier"))
     assert settled(world, bill(sale, "bbbbbbbb-0000-4000-8000-000000000009", status="Pending"))["discrepancies"][0]["status"] == "open"
 
 
@@ -142,7 +140,7 @@ def test_how_many_lines_were_withdrawn_is_part_of_what_was_seen(world):
     settled(world, *map(bill, sales), stranger, other)
     settled(world, *map(bill, sales), stranger)
     for found in [one for one in world.discrepancies if one["status"] == "open"]:
-        run(operating(world).close(found["id"], "accepted", "seen", "ann@example.com"))
+        run(closing(world).close(found["id"], "accepted", "seen", "ann@example.com"))
     (withdrawn,) = [one for one in world.discrepancies if one["kind"] == "lines_withdrawn"]
     assert withdrawn["status"] == "accepted"
     settled(world, *map(bill, sales))
@@ -188,11 +186,11 @@ def test_a_contradiction_that_was_closed_of_a_sale_in_doubt_is_open_again_once_t
     def claimed(known):
         return claimed_twice(known, "bbbbbbbb-0000-4000-8000-000000000007", None, at=world.now, by="reprint", retry_seconds=60)
 
-    run(world.vending.announce(run(world.vending.change(world.sales[sale.id], claimed))))
+    run(world.recorder.announce(run(world.recorder.change(world.sales[sale.id], claimed))))
     accept(world, "their error")
-    run(world.vending.announce(run(world.vending.change(world.sales[sale.id], claimed))))
+    run(world.recorder.announce(run(world.recorder.change(world.sales[sale.id], claimed))))
     assert only(world)["status"] == "accepted"
     refused = Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011"))
-    run(world.vending.announce(run(world.vending.learn(world.sales[sale.id], refused, by="supplier"))))
+    run(world.recorder.announce(run(world.recorder.learn(world.sales[sale.id], refused, by="supplier"))))
     found = only(world)
     assert (found["status"], found["ours"]["state"], found["earlierClosures"][0]["ours"]["state"]) == ("open", "rejected", "in_doubt")

@@ -43,12 +43,12 @@ def doubtful(world, order=None):
 def decide(world, sale, *tokens, state=State.VENDED, known=True):
     """A person's decision, on record and announced."""
     made = Decision(version=sale.version, state=state, tokens=tokens if known else None, note="read out")
-    kept = run(world.vending.change(sale, lambda held: decided(held, made, at=world.now, by="person", retry_seconds=60)))
-    return run(world.vending.announce(kept))
+    kept = run(world.recorder.change(sale, lambda held: decided(held, made, at=world.now, by="person", retry_seconds=60)))
+    return run(world.recorder.announce(kept))
 
 
 def learn(world, sale, answer, by="reprint"):
-    return run(world.vending.announce(run(world.vending.learn(world.sales[sale.id], answer, by=by))))
+    return run(world.recorder.announce(run(world.recorder.learn(world.sales[sale.id], answer, by=by))))
 
 
 def contradictions(sale):
@@ -145,7 +145,7 @@ def test_a_reprint_in_flight_while_a_person_decides_loses_no_token():
     sale = doubtful(world)
     world.wait(61)
     world.reprints = [Reprint(Vended(receipt(TOKEN)), words(world, TOKEN))]
-    sweep = world.sweeping.resolve(world.sales[sale.id], frozenset())
+    sweep = world.sweeping.resolving.resolve(world.sales[sale.id], frozenset())
     while sweep.send(None) != "before reprint":
         pass
     decide(world, sale)
@@ -173,7 +173,7 @@ def test_a_token_that_only_a_control_shows_is_kept():
     sale = decide(world, doubtful(world))
     learn(world, sale, Answer(Vended(Receipt(supplier_transaction_id=ID, tokens_due=TokensDue.PENDING))), by="settlement")
     world.reprints = [Reprint(Vended(receipt(TOKEN)), words(world, TOKEN))]
-    assert run(world.sweeping.control(VasType.UTILITY, world.now.replace(year=2030))) is True
+    assert run(world.sweeping.resolving.control(VasType.UTILITY, world.now.replace(year=2030))) is True
     told = world.sales[sale.id]
     assert contradictions(told) == [f"tokens_differ: {ID}"] and told.unannounced == ()
     assert any(TOKEN.encode() in answer.body for answer in told.answers)

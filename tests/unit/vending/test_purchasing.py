@@ -17,7 +17,8 @@ from shared.domain.unread import Unread
 from shared.domain.vas import Mode, Order, VasType
 from shared.ports.documents import Conflict, StoreUnavailable, UnreadableRecord
 from shared.ports.transactions import MOST_ALIKE, SaleRetired
-from shared.vending.purchasing import NOT_LOOKED_UP, KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
+from shared.vending.purchase import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
+from shared.vending.purchasing import NOT_LOOKED_UP
 from tests.logged import logged
 from tests.step_driver import CALLER, METER, START, Crashed, World, boundaries, delivered, electricity, run
 
@@ -247,17 +248,17 @@ def test_a_contradiction_is_on_a_persons_list_before_it_is_announced_wherever_it
     def prepared():
         world = World(answers=[REFUSED])
         sale = bought(world, electricity()).transaction
-        return world, world.vending.learn(sale, Answer(delivered(sale.request_id)), by="supplier")
+        return world, world.recorder.learn(sale, Answer(delivered(sale.request_id)), by="supplier")
 
     whole, learning = prepared()
     contradicted = run(learning)
-    for crash in range(len(boundaries(lambda: whole.vending.announce(contradicted)))):
+    for crash in range(len(boundaries(lambda: whole.recorder.announce(contradicted)))):
         world, learning = prepared()
-        run(world.vending.announce(run(learning)), stop_after=crash)
+        run(world.recorder.announce(run(learning)), stop_after=crash)
         if EventName.CONTRADICTED in {event for _, event, _ in world.topic}:
             assert world.papers, crash
         (sale,) = world.sales.values()
-        run(world.vending.announce(sale))
+        run(world.recorder.announce(sale))
         assert len(world.papers) == 1 and world.sales[sale.id].unannounced == (), crash
 
 

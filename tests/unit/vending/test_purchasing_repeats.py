@@ -13,7 +13,7 @@ from shared.domain.prevend import Prevend
 from shared.domain.transaction import State
 from shared.domain.vas import Mode, Order, VasType
 from shared.ports.documents import StoreUnavailable
-from shared.vending.purchasing import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
+from shared.vending.purchase import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 from tests.step_driver import CALLER, CATALOGUE, METER, START, World, electricity, run
 
 ORDER = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id=None, meter_number=METER)

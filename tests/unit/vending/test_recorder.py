@@ -14,7 +14,7 @@ from shared.ports.events import EventsUnavailable
 from shared.ports.transactions import LookupBy
 from shared.vending import recorder as recording
 from shared.vending.contradictions import discrepancies
-from shared.vending.recorder import Recording
+from shared.vending.recorder import Recorder
 from tests.step_driver import START, World, delivered, electricity, run
 
 PENDING = Vended(Receipt(supplier_transaction_id="supplier-00000001", tokens_due=TokensDue.PENDING))
@@ -30,8 +30,8 @@ class Recorded(World):
 
     @property
     def recording(self):
-        ports = {"store": self, "supplier": self, "events": self, "rules": self.rules, "now": lambda: self.now, "new_id": self.new_id}
-        return Recording(**ports, monotonic=self.seconds)
+        ports = {"store": self, "events": self, "rules": self.rules, "now": lambda: self.now, "new_id": self.new_id}
+        return Recorder(**ports, monotonic=self.seconds)
 
     def seconds(self):
         return (self.now - START).total_seconds()
@@ -152,7 +152,7 @@ def test_what_changes_nothing_is_not_written_and_a_sale_that_is_gone_is_no_sale(
     assert run(world.recording.change(sale, lambda known: known)) is sale and world.store_calls == []
     del world.sales[sale.id]
     with pytest.raises(StoreUnavailable):
-        run(world.recording._held(sale.id))
+        run(world.recording.held(sale.id))
 
 
 # What is announced

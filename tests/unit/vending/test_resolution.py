@@ -329,7 +329,7 @@ def test_what_only_newer_code_can_do_is_looked_at_again_after_a_quarter_of_an_ho
     swept(world)
     waits = structs.replace(world.sales[sale.id], unannounced=(new_word(EventName, "of newer code"),))
     world.sales[sale.id] = with_open(waits, world.now)
-    run(world.sweeping.resolve(world.sales[sale.id], frozenset()))
+    run(world.sweeping.resolving.resolve(world.sales[sale.id], frozenset()))
     assert world.sales[sale.id].open.due_at == world.now + timedelta(seconds=900)
 
 
@@ -544,10 +544,10 @@ def test_no_control_is_asked_where_a_does_not_exist_could_end_nothing():
 def test_only_what_was_published_is_forgotten_when_the_topic_fails_between_two_events():
     world = World(answers=[Vended(Receipt(supplier_transaction_id="supplier-00000001", tokens_due=TokensDue.PENDING))], topic_down=True)
     sale = run(world.vending.purchase(electricity())).transaction
-    whole = run(world.vending.learn(sale, Answer(delivered("00000001")), by="reprint"))
+    whole = run(world.recorder.learn(sale, Answer(delivered("00000001")), by="reprint"))
     assert whole.unannounced == (EventName.VENDED, EventName.TOKENS)
     world.topic_down = False
-    announcing = world.vending.announce(whole)
+    announcing = world.recorder.announce(whole)
     while announcing.send(None) != "after publish":
         pass
     world.topic_down = True
@@ -558,11 +558,11 @@ def test_only_what_was_published_is_forgotten_when_the_topic_fails_between_two_e
 def test_a_second_contradiction_while_the_first_is_being_announced_is_not_lost():
     world = World()
     sold = run(world.vending.purchase(electricity())).transaction
-    first = run(world.vending.learn(sold, Answer(delivered("other-00000001")), by="reprint"))
-    announcing = world.vending.announce(first)
+    first = run(world.recorder.learn(sold, Answer(delivered("other-00000001")), by="reprint"))
+    announcing = world.recorder.announce(first)
     while announcing.send(None) != "after publish":
         pass
-    run(world.vending.learn(first, Answer(delivered("other-00000002")), by="reprint"))  # and crashes before it announces
+    run(world.recorder.learn(first, Answer(delivered("other-00000002")), by="reprint"))  # and crashes before it announces
     run(announcing)
     assert EventName.CONTRADICTED in world.sales[sold.id].unannounced
     world.wait(MINUTE)
@@ -599,7 +599,7 @@ def test_no_control_is_asked_for_after_the_sweeps_time():
     control_sale(world)
     for seconds, asked, is_control in ((-1, 0, False), (0, 0, False), (1, 1, True)):
         world.asked_again.clear()
-        assert run(world.sweeping.control(VasType.UTILITY, world.now + timedelta(seconds=seconds))) is is_control
+        assert run(world.sweeping.resolving.control(VasType.UTILITY, world.now + timedelta(seconds=seconds))) is is_control
         assert len(world.asked_again) == asked
 
 
@@ -608,7 +608,7 @@ def test_a_control_that_does_not_answer_leaves_it_to_the_next_one():
     for key in ("one", "two"):
         run(world.vending.purchase(electricity(key, allow_duplicate=True)))
     world.reprints = [NoAnswer("HTTP 500")]
-    assert run(world.sweeping.control(VasType.UTILITY, world.now + timedelta(seconds=1)))
+    assert run(world.sweeping.resolving.control(VasType.UTILITY, world.now + timedelta(seconds=1)))
     assert len(set(world.asked_again)) == 2
 
 
@@ -647,7 +647,7 @@ def test_each_contradiction_wakes_somebody_once_and_says_what_it_was(caplog):
     world = World()
     sold = run(world.vending.purchase(electricity())).transaction
     for number in (1, 2):
-        run(world.vending.learn(sold, Answer(delivered(f"other-0000000{number}")), by="reprint"))
+        run(world.recorder.learn(sold, Answer(delivered(f"other-0000000{number}")), by="reprint"))
     contradictions = [line for line in logged(caplog) if line[0] == "CRITICAL"]
     assert [line[1] for line in contradictions] == ["contradiction after an end"] * 2
     notes = [entry.note for entry in world.sales[sold.id].history if entry.what == EventName.CONTRADICTED]
@@ -693,11 +693,11 @@ def test_a_record_that_is_always_somebody_elses_or_gone_is_a_store_that_is_away(
 
     world.advance = overtaken
     with pytest.raises(StoreUnavailable):
-        run(world.vending.learn(sale, Answer(delivered(sale.request_id)), by="reprint"))
+        run(world.recorder.learn(sale, Answer(delivered(sale.request_id)), by="reprint"))
     assert tries == MOST_CONFLICTS == 100
     world.sales.clear()
     with pytest.raises(StoreUnavailable):
-        run(world.vending.learn(sale, Answer(delivered(sale.request_id)), by="reprint"))
+        run(world.recorder.learn(sale, Answer(delivered(sale.request_id)), by="reprint"))
 
 
 def test_a_sweep_counts_each_sale_for_what_it_did_and_names_what_could_not_be_stored(caplog):

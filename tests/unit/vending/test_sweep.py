@@ -78,10 +78,10 @@ def test_a_sale_that_still_runs_is_no_doubt():
     while selling.send(None) != "before vend":
         pass
     (sale,) = world.sales.values()
-    assert run(world.sweeping.resolve(sale, frozenset())) == sale and world.asked_again == []
+    assert run(world.sweeping.resolving.resolve(sale, frozenset())) == sale and world.asked_again == []
     world.wait(240)
     world.reprints = [NoAnswer("busy")]
-    doubt = run(world.sweeping.resolve(sale, frozenset()))
+    doubt = run(world.sweeping.resolving.resolve(sale, frozenset()))
     entry = doubt.history[0]
     assert (doubt.state, entry.what, entry.by, entry.note) == (State.IN_DOUBT, "in_doubt", "sweep", "abandoned past its lease")
 
@@ -119,7 +119,7 @@ def test_a_sale_is_resolved_by_itself_too():
     world = World()
     sale = sell(world, LOST)
     world.reprints = [delivered(sale.request_id)]
-    assert run(world.sweeping.resolve(sale, frozenset())).state is State.VENDED
+    assert run(world.sweeping.resolving.resolve(sale, frozenset())).state is State.VENDED
 
 
 # Controls
@@ -131,7 +131,7 @@ RAW = RawAnswer.of("reprint", START, 200, None, TOKEN.number.encode())
 
 def controlled(world, *reprints, until=LATER):
     world.reprints = list(reprints)
-    return run(world.sweeping.control(VasType.UTILITY, until))
+    return run(world.sweeping.resolving.control(VasType.UTILITY, until))
 
 
 def shown(sale, *tokens, supplier_id=None):

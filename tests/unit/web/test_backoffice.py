@@ -17,10 +17,12 @@ from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
 from shared.ports.transactions import LookupBy
 from shared.schemas import operator_requests
 from shared.schemas.problems import Problem
+from shared.settlement.closing import Closing, DiscrepancyClosed, DiscrepancyUnknown
 from shared.settlement.reporting import LISTED, Reporting
 from shared.store.sqlite import SqliteStore
 from shared.vending.circuit_breaker import Brake, Pause
-from shared.vending.operator_actions import DiscrepancyClosed, DiscrepancyUnknown, Operating, Selling
+from shared.vending.operator_actions import Operating, Selling
+from shared.vending.recorder import Recorder
 from shared.web.backoffice import _paused
 from tests.logged import logged
 from tests.sales import ORDER, vended
@@ -52,7 +54,12 @@ async def store(tmp_path):
 def operating(store):
     now, mode = Moved(), Mode.SIMULATED
     brake = Brake(store, mode, now)
-    return Operating(store=store, supplier=None, events=None, rules=Rules(mode=mode), now=now, new_id=lambda: str(uuid4()), brake=brake)
+    recorder = Recorder(store=store, events=None, rules=Rules(mode=mode), now=now, new_id=lambda: str(uuid4()))
+    return Operating(recorder=recorder, store=store, brake=brake)
+
+
+def closing(store):
+    return Closing(store=store, mode=Mode.SIMULATED, now=Moved())
 
 
 async def test_a_search_says_when_there_are_more_sales_than_it_shows(store):
@@ -167,7 +174,7 @@ def discrepancy(mode=Mode.SIMULATED, **body):
 
 async def test_a_discrepancy_is_closed_once_with_who_when_and_why(store, caplog):
     caplog.set_level("INFO", "gateway")
-    desk = operating(store)
+    desk = closing(store)
     await store.write_paper(PaperKind.DISCREPANCIES, discrepancy())
     closed = await desk.close("d-1", "accepted", "Seen on 12345678901.", WHO)
     closure = {"decision": "accepted", "note": "Seen on *8901.", "by": WHO, "at": "2026-05-02T05:00:01.000000Z"}
@@ -186,17 +193,17 @@ async def test_a_discrepancy_is_closed_once_with_who_when_and_why(store, caplog)
 async def test_a_discrepancy_of_the_other_mode_or_none_is_unknown(store):
     await store.write_paper(PaperKind.DISCREPANCIES, discrepancy(Mode.LIVE))
     with pytest.raises(DiscrepancyUnknown):
-        await operating(store).close("d-1", "accepted", "Why.", WHO)
+        await closing(store).close("d-1", "accepted", "Why.", WHO)
 
 
 async def test_one_that_the_settlement_closed_is_not_closed_again(store):
     await store.write_paper(PaperKind.DISCREPANCIES, discrepancy(status="corrected"))
     with pytest.raises(DiscrepancyClosed):
-        await operating(store).close("d-1", "accepted", "Why.", WHO)
+        await closing(store).close("d-1", "accepted", "Why.", WHO)
 
 
 async def test_a_closure_that_somebody_overtakes_is_made_on_what_they_wrote(store, monkeypatch):
-    desk = operating(store)
+    desk = closing(store)
     await store.write_paper(PaperKind.DISCREPANCIES, discrepancy())
     write, overtaken = store.write_paper, []
 

@@ -16,7 +16,7 @@ from shared.config import load
 from shared.lib import logs
 from shared.ports.documents import StoreUnavailable
 from shared.schemas.problems import Fault, Problem
-from shared.vending.purchasing import Purchased
+from shared.vending.purchase import Purchased
 from shared.web import middleware, sales
 from tests.sales import NOON, in_doubt, vended, vending
 

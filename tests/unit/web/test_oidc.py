@@ -31,7 +31,7 @@ from shared.web.oidc import (
     local_operator,
     operator,
 )
-from shared.web.oidc_settings import Oidc, ScopeClaim
+from shared.web.settings import Oidc, ScopeClaim
 from shared.web.signing_keys import KeysUnavailable, SigningKeys
 
 AUDIENCE = "https://vas.example"

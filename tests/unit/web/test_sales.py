@@ -14,7 +14,9 @@ from shared.domain.transaction import with_open
 from shared.domain.unread import Unread
 from shared.schemas.problems import Problem
 from shared.schemas.responses import unread_body
-from shared.vending.purchasing import Purchased
+from shared.vending.purchase import Purchased
+from shared.vending.purchasing import Vending
+from shared.vending.recorder import Recorder
 from shared.web.sales import allow_purchase, look_up, purchased, sale_id
 from tests.sales import NOON, in_doubt, vended, vending
 from tests.unit.test_config import LOCAL
@@ -37,7 +39,8 @@ def page_of(held, query=DAY):
         asked.append(given)
         return held
 
-    looking = SimpleNamespace(store=SimpleNamespace(of_caller=of_caller), now_for=lambda _: NOON)
+    recorder = Recorder(store=SimpleNamespace(of_caller=of_caller), events=None, rules=CONFIG.rules(), now=lambda: NOON, new_id=str)
+    looking = Vending(recorder=recorder, supplier=None, brake=None)
     response = asyncio.run(look_up(request(query), vending().caller, looking, CONFIG))
     return json.loads(response.body), asked
 

@@ -1,7 +1,11 @@
-"""Which issuer vouches for callers, and which claim holds their scopes."""
+"""The settings of the edge: how requests are answered, and who vouches for callers."""
 
 from enum import StrEnum
+from typing import Protocol
 
+from shared.domain.money import Money
+from shared.domain.policy import ConsumerDetails, Environment
+from shared.domain.vas import Mode
 from shared.lib.value import Value
 
 
@@ -31,3 +35,28 @@ class Oidc(Value, frozen=True):
     def identity(self) -> str:
         """The address that stands for the issuer in its callers' identities: the first it ever had, whatever it has now."""
         return next(iter(self.issuer_aliases), self.issuer)
+
+
+class WebSettings(Protocol):
+    """The settings that requests and answers need. `shared.config.Config` has them."""
+
+    @property
+    def environment(self) -> Environment: ...
+
+    @property
+    def mode(self) -> Mode: ...
+
+    @property
+    def project(self) -> str | None: ...
+
+    @property
+    def cors_origins(self) -> tuple[str, ...]: ...
+
+    @property
+    def consumer_details(self) -> ConsumerDetails: ...
+
+    @property
+    def minimum_amount(self) -> Money: ...
+
+    @property
+    def maximum_amount(self) -> Money: ...

@@ -1,0 +1,71 @@
+"""Closing a discrepancy: a person's decision, with a note. Who, when and why is on record."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec import structs
+
+from shared.domain import closures
+from shared.domain.vas import Mode
+from shared.lib import logs
+from shared.lib.times import rfc3339
+from shared.lib.value import Value
+from shared.ports.documents import Conflict, PaperKind, Papers
+from shared.settlement import document_forms
+from shared.settlement.settled_day import difference_as_read
+
+log = logs.logger(__name__)
+
+
+class DiscrepancyUnknown(Exception):
+    """There is no such discrepancy."""
+
+
+class DiscrepancyClosed(Exception):
+    """Somebody has decided on it before, otherwise."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        super().__init__("the discrepancy is closed")
+        self.body = body
+
+
+class Closing(Value, frozen=True, kw_only=True):
+    """Closes discrepancies, over the store's documents."""
+
+    store: Papers
+    mode: Mode
+    now: Callable[[], datetime]
+
+    async def close(self, discrepancy_id: str, decision: str, note: str, operator: str) -> Mapping[str, Any]:
+        """Decide on a discrepancy, once. The same decision again changes nothing.
+
+        Raises:
+            DiscrepancyUnknown: there is none of that id.
+            DiscrepancyClosed: it was decided otherwise before.
+            UnreadableRecord: it is damaged.
+        """
+        while True:  # until nobody else has written it meanwhile
+            paper = await self.store.read_paper(PaperKind.DISCREPANCIES, f"{self.mode}-{discrepancy_id}")
+            if paper is None:
+                raise DiscrepancyUnknown
+            whole = document_forms.read(PaperKind.DISCREPANCIES, paper, document_forms.Standing)
+            paper = structs.replace(whole, body=difference_as_read(whole.body, self.mode))
+            if paper.body["status"] != closures.OPEN:
+                return closures.shown(_closed_alike(paper.body, decision, note, operator))
+            closure = {"decision": decision, "note": logs.masked(note), "by": operator, "at": rfc3339(self.now())}
+            body = {**paper.body, "status": decision, "closure": closure}
+            try:
+                mark = f"{self.mode}-{closures.CLOSED}"
+                await self.store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body=body, mark=mark))
+            except Conflict:
+                continue
+            log.info("discrepancy closed", discrepancy_id=discrepancy_id, decision=decision, operator=operator)
+            return closures.shown(body)
+
+
+def _closed_alike(body: Mapping[str, Any], decision: str, note: str, operator: str) -> Mapping[str, Any]:
+    closure = body.get("closure") or {}
+    if (closure.get("decision"), closure.get("note"), closure.get("by")) != (decision, logs.masked(note), operator):
+        raise DiscrepancyClosed(body)
+    return body
