@@ -116,6 +116,7 @@ def test_a_line_of_the_bill_is_its_arithmetic_times_its_price(item: Item) -> Non
 def test_the_bill_adds_up() -> None:
     total = sum(item.usd for item in items())
     assert total == number(table("service", "what")[-1]["USD"])
+    assert f"**A month with a million sales costs {total} USD**" in PAGE.read_text()
     shares = table("service", "USD", "share")
     assert {row["service"]: number(row["USD"]) for row in shares} == {
         service: sum(item.usd for item in items() if item.service == service) for service in dict.fromkeys(item.service for item in items())
