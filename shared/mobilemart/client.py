@@ -29,7 +29,7 @@ from shared.mobilemart.responses import (
     read_prevend,
     read_products,
     read_reprint,
-    vend_read,
+    read_vend,
 )
 from shared.ports.credentials import GetCredentials
 
@@ -116,7 +116,7 @@ class MobileMart:
             connect_seconds=min(self._settings.connect_timeout_seconds, send_within_seconds),
         )
         self._noticed(call, token, heard)
-        read = vend_read(heard, order, self._settings.mode, request_id, self._settings.amount_check)
+        read = read_vend(heard, order, self._settings.mode, request_id, self._settings.amount_check)
         _told(read, order, request_id)
         return Answer(read.outcome, self._kept("vend", heard))
 

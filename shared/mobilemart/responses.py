@@ -154,13 +154,8 @@ class VendRead(Value, frozen=True):
 
 def read_vend(
     heard: Heard, order: Order, mode: Mode, request_id: str | None = None, amount_check: AmountCheck = AmountCheck.ALERT
-) -> Outcome:
-    """What became of a vend. `Unknown` unless the answer proves more."""
-    return vend_read(heard, order, mode, request_id, amount_check).outcome
-
-
-def vend_read(heard: Heard, order: Order, mode: Mode, request_id: str | None, amount_check: AmountCheck) -> VendRead:
-    """What became of a vend that was asked for under `request_id`, and whom its answer concerns.
+) -> VendRead:
+    """What became of a vend that was asked for under `request_id`, and whom its answer concerns. `Unknown` unless it proves more.
 
     A sale that its own answer speaks against is in doubt, with a sign of a vend. `amount_check` says what another amount does.
     """

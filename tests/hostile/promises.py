@@ -54,7 +54,7 @@ def keep(answer: HostileAnswer) -> None:
     assert _OURS.fullmatch(reply.description), reply.description
     assert 1 <= reply.wait_seconds <= 3600
     for amount_check in AmountCheck:
-        vend(answer, read_vend(reply, answer.order, answer.mode, REQUEST_ID, amount_check), amount_check)
+        vend(answer, read_vend(reply, answer.order, answer.mode, REQUEST_ID, amount_check).outcome, amount_check)
     prevend(answer, read_prevend(reply, answer.order, answer.mode))
     reprint(answer, read_reprint(reply, answer.order, answer.mode, answer.asked_for, REQUEST_ID))
     products(answer, read_products(reply, answer.order.vas_type, answer.mode))

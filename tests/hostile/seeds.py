@@ -14,7 +14,7 @@ from shared.domain.outcome import Prevended, Vended
 from shared.domain.policy import ReprintBy
 from shared.domain.vas import Mode, VasType
 from shared.mobilemart.client import MobileMart, Settings
-from shared.mobilemart.settlement_writer import Form, Plant, detail, formed, planted, written
+from shared.mobilemart.settlement_writer import Plant, detail, planted, written
 from shared.mobilemart.simulator import (
     PLAIN,
     SCENARIOS,
@@ -27,6 +27,7 @@ from shared.mobilemart.simulator import (
     Simulator,
 )
 from shared.ports.credentials import Credentials
+from tests.file_forms import Form, formed
 from tests.hostile.answer import ASKED_FOR, HEAD_BYTES, REQUEST_ID, spelt
 from tests.sales import ended, vending
 

@@ -111,7 +111,7 @@ RECEIPT = Receipt(supplier_transaction_id=ASKED_FOR, tokens=(StsToken(TokenKind.
     ],
 )
 def test_a_wrong_reading_of_a_vend_is_seen(answer: HostileAnswer, wrong: Outcome) -> None:
-    promises.vend(answer, read_vend(answer.reply, answer.order, answer.mode, REQUEST_ID))
+    promises.vend(answer, read_vend(answer.reply, answer.order, answer.mode, REQUEST_ID).outcome)
     with pytest.raises(AssertionError):
         promises.vend(answer, wrong)
 
@@ -134,7 +134,7 @@ def test_a_wrong_reading_of_a_reprint_is_seen(answer: HostileAnswer, wrong: Repr
 def test_another_amount_that_is_believed_where_it_is_a_doubt_is_seen() -> None:
     half = heard(SOLD | {"additionalDetails": {"productAmount": "50.00", "tokens": [TOKEN]}})
     for amount_check in AmountCheck:
-        promises.vend(half, read_vend(half.reply, half.order, half.mode, REQUEST_ID, amount_check), amount_check)
+        promises.vend(half, read_vend(half.reply, half.order, half.mode, REQUEST_ID, amount_check).outcome, amount_check)
     with pytest.raises(AssertionError):
         promises.vend(half, Vended(RECEIPT), AmountCheck.DOUBT)
 

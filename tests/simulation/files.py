@@ -11,9 +11,10 @@ from shared.domain.clock import business_day
 from shared.domain.transaction import Transaction
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_format import FORMAT
-from shared.mobilemart.settlement_writer import Form, detail, formed, written
+from shared.mobilemart.settlement_writer import detail, written
 from shared.ports.settlement_files import FilesUnavailable, FileUnreadable, Found, Reading, StoredFile
 from shared.settlement.file_selection import Choice, read
+from tests.file_forms import Form, formed
 from tests.simulation.faults import Call, Fault
 from tests.simulation.goods import Vend
 

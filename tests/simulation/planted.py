@@ -81,7 +81,7 @@ def _changed(function: FunctionType, changes: list[Change]) -> CodeType:
     return code
 
 
-_vend_read = mobilemart_responses.vend_read
+_read_vend = mobilemart_responses.read_vend
 _purchase, _send = purchasing.Vending.purchase, purchasing.Vending._send
 _resolve, _evidence = resolution.Resolving.resolve, resolution.Resolving._evidence
 _is_abandoned = transaction.Transaction.is_abandoned
@@ -92,16 +92,16 @@ PLANTS = (
     # What an answer means
     plant(
         "a lost answer is taken for a failure",
-        (_vend_read, swap("else Unknown(heard.cause)", "else Rejected(Reason.TEMPORARILY_UNAVAILABLE, heard.cause)")),
+        (_read_vend, swap("else Unknown(heard.cause)", "else Rejected(Reason.TEMPORARILY_UNAVAILABLE, heard.cause)")),
     ),
     plant(
         "a lost answer is taken for a connection never made",
-        (_vend_read, swap("never if heard.never_sent else Unknown(heard.cause)", "never")),
+        (_read_vend, swap("never if heard.never_sent else Unknown(heard.cause)", "never")),
     ),
     plant(
         "a 5xx is taken for a failure",
         (
-            _vend_read,
+            _read_vend,
             before(
                 "    if not said:",
                 "    if heard.status >= 500:",
@@ -112,7 +112,7 @@ PLANTS = (
     plant(
         "an answer that is no JSON is taken for a failure",
         (
-            _vend_read,
+            _read_vend,
             before(
                 "    if not said:",
                 "    if heard.json is None:",
@@ -120,7 +120,7 @@ PLANTS = (
             ),
         ),
     ),
-    plant("a 2xx is no sign of a vend", (_vend_read, swap("heard.description, sign_of_vend=heard.is_success", "heard.description"))),
+    plant("a 2xx is no sign of a vend", (_read_vend, swap("heard.description, sign_of_vend=heard.is_success", "heard.description"))),
     plant("an error that is a one is none", (status_words._is_no_error, swap("value == 0", "value in (0, 1)"))),
     plant(
         "an error that is true is none",
@@ -145,11 +145,11 @@ PLANTS = (
         (vend_checks.statement_of, swap("other_request=other_request", "other_request=False")),
     ),
     plant("a bare 202 is a sale", (mobilemart_responses._doubt, swap("reply.status == _ACCEPTED", "False"))),
-    plant("another amount is believed whatever is set", (_vend_read, swap("if amount_check is AmountCheck.DOUBT:", "if False:"))),
+    plant("another amount is believed whatever is set", (_read_vend, swap("if amount_check is AmountCheck.DOUBT:", "if False:"))),
     plant(
         "what speaks against a sale is no sign of a vend",
         (
-            _vend_read,
+            _read_vend,
             swap(
                 "VendRead(Unknown(cause, sign_of_vend=True), None if doubt is None",
                 "VendRead(Unknown(cause), None if doubt is None",

@@ -13,7 +13,6 @@ from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import EventName, State, Transaction
 from shared.domain.vas import Mode, VasType
 from shared.mobilemart.client import Settings
-from shared.mobilemart.settlement_writer import Form
 from shared.ports.documents import StoreUnavailable
 from shared.ports.settlement_files import FilesUnavailable
 from shared.retention.erasure import Erasing
@@ -26,6 +25,7 @@ from shared.vending.operator_actions import Operating
 from shared.vending.purchasing import Vending
 from shared.vending.recorder import Recorder
 from shared.vending.sweep import Sweeping
+from tests.file_forms import Form
 from tests.simulation import evidence, invariants, operators
 from tests.simulation.callers import Shopper
 from tests.simulation.client import BASE_URL, Client

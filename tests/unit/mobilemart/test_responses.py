@@ -27,7 +27,6 @@ from shared.mobilemart.responses import (
     read_products,
     read_reprint,
     read_vend,
-    vend_read,
 )
 
 ELECTRICITY = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id="ELEC", meter_number="12345678901")
@@ -80,7 +79,7 @@ def html(status: int) -> Reply:
 
 
 def vend(heard: Heard, order: Order = ELECTRICITY, mode: Mode = Mode.LIVE) -> object:
-    return read_vend(heard, order, mode)
+    return read_vend(heard, order, mode).outcome
 
 
 # --- vends: what is proven
@@ -244,7 +243,7 @@ def test_a_2xx_in_an_encoding_that_we_did_not_ask_for_is_a_doubt() -> None:
     ],
 )
 def test_of_an_answer_that_proves_no_sale_a_person_hears_only_what_speaks_against_it(reply: Reply, read: VendRead) -> None:
-    assert vend_read(reply, ELECTRICITY, Mode.LIVE, None, AmountCheck.ALERT) == read
+    assert read_vend(reply, ELECTRICITY, Mode.LIVE, None, AmountCheck.ALERT) == read
 
 
 @pytest.mark.parametrize(
@@ -717,7 +716,7 @@ HOSTILE = [
 def read_in_every_way(reply: Reply) -> None:
     for order in ORDERS:
         for mode in Mode:
-            outcome = read_vend(reply, order, mode)
+            outcome = read_vend(reply, order, mode).outcome
             assert isinstance(outcome, Vended | Rejected | Unknown)
             if isinstance(outcome, Unknown):
                 assert outcome.sign_of_vend is (200 <= reply.status < 300)

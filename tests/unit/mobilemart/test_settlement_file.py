@@ -8,7 +8,8 @@ from shared.domain.statement import FileName, FileRefused, Total
 from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES, LONGEST_LINE_BYTES, MOST_FAULTS, Line, SettlementFile
 from shared.mobilemart.settlement_format import FORMAT
-from shared.mobilemart.settlement_writer import Form, Plant, detail, formed, planted, written
+from shared.mobilemart.settlement_writer import Plant, detail, planted, written
+from tests.file_forms import Form, formed
 
 DAY = date(2026, 5, 1)
 UTILITY = (

@@ -11,7 +11,7 @@ from shared.domain.policy import AmountCheck
 from shared.domain.vas import Mode, Order, VasType
 from shared.mobilemart import vend_checks
 from shared.mobilemart.recipients import names_another
-from shared.mobilemart.responses import Concern, Reply, read_reprint, read_vend, vend_read
+from shared.mobilemart.responses import Concern, Reply, read_reprint, read_vend
 from shared.mobilemart.status_words import Says, flag_says, remark_says, says_no_error, status_says
 
 TOKEN = "00000000000011112222"
@@ -48,7 +48,7 @@ def answered(order: Order, *more: dict[str, Any], status: int = 200, content_typ
 
 
 def vend(order: Order, *more: dict[str, Any], status: int = 200) -> Outcome:
-    return read_vend(answered(order, *more, status=status), order, Mode.LIVE, REQUEST_ID)
+    return read_vend(answered(order, *more, status=status), order, Mode.LIVE, REQUEST_ID).outcome
 
 
 def is_doubted(outcome: Outcome) -> bool:
@@ -75,7 +75,7 @@ def test_a_status_that_does_not_say_yes_is_a_doubt_with_a_sign_of_a_vend(order: 
 @pytest.mark.parametrize("word", YES)
 def test_a_status_that_says_yes_speaks_against_nothing(word: str) -> None:
     for order in ORDERS:
-        read = vend_read(answered(order, {"status": word}), order, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
+        read = read_vend(answered(order, {"status": word}), order, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
         assert isinstance(read.outcome, Vended) and read.concern is None
 
 
@@ -154,7 +154,7 @@ def test_an_error_of_any_kind_in_a_2xx_is_a_doubt_with_a_sign_of_a_vend(members:
 
 
 def test_a_2xx_that_is_a_problem_by_its_type_is_a_doubt() -> None:
-    assert is_doubted(read_vend(answered(AIRTIME, content_type="application/problem+json"), AIRTIME, Mode.LIVE))
+    assert is_doubted(read_vend(answered(AIRTIME, content_type="application/problem+json"), AIRTIME, Mode.LIVE).outcome)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_what_is_no_status_of_the_sale_speaks_against_nothing(members: dict[str,
 @every_order
 @pytest.mark.parametrize("word", ["Accepted", "PARTYING", "STATUS_7", "7", "失败"])
 def test_a_status_that_nobody_knows_is_vended_beside_a_token_and_else_a_doubt(order: Order, word: str) -> None:
-    read = vend_read(answered(order, {"status": word}), order, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
+    read = read_vend(answered(order, {"status": word}), order, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
     if "additionalDetails" in goods(order):
         assert isinstance(read.outcome, Vended) and read.concern is Concern.STATUS_NOT_KNOWN
     else:
@@ -200,7 +200,7 @@ def test_a_bare_202_is_a_sale_only_where_the_goods_are_in_it(order: Order) -> No
 
 
 def test_a_doubt_names_its_reason_in_our_words_and_wakes_somebody() -> None:
-    read = vend_read(answered(AIRTIME, {"status": "Failed"}), AIRTIME, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
+    read = read_vend(answered(AIRTIME, {"status": "Failed"}), AIRTIME, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
     assert read.outcome == Unknown("HTTP 200, but its status says no", sign_of_vend=True)
     assert (read.concern, read.why) == (Concern.DOES_NOT_MATCH, "its status says no")
 
@@ -236,7 +236,7 @@ def test_a_doubt_names_its_reason_in_our_words_and_wakes_somebody() -> None:
     ids=str,
 )
 def test_a_sale_to_another_or_of_another_request_is_a_doubt_with_a_sign_of_a_vend(order: Order, members: dict[str, Any]) -> None:
-    read = vend_read(answered(order, members), order, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
+    read = read_vend(answered(order, members), order, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
     assert is_doubted(read.outcome) and read.concern is Concern.DOES_NOT_MATCH
 
 
@@ -359,8 +359,8 @@ HALF = {"amount": 50, "additionalDetails": {"productAmount": "50.00"}}
 )
 def test_another_amount_wakes_somebody_and_is_a_doubt_only_where_that_is_set(members: dict[str, Any], how: str) -> None:
     reply = answered(ELECTRICITY, members)
-    alert = vend_read(reply, ELECTRICITY, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
-    doubt = vend_read(reply, ELECTRICITY, Mode.LIVE, REQUEST_ID, AmountCheck.DOUBT)
+    alert = read_vend(reply, ELECTRICITY, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
+    doubt = read_vend(reply, ELECTRICITY, Mode.LIVE, REQUEST_ID, AmountCheck.DOUBT)
     assert isinstance(alert.outcome, Vended) and alert.outcome.receipt.tokens
     assert is_doubted(doubt.outcome)
     assert (alert.concern, alert.why) == (doubt.concern, doubt.why) == (Concern.AMOUNT_DIFFERS, how)
@@ -369,7 +369,7 @@ def test_another_amount_wakes_somebody_and_is_a_doubt_only_where_that_is_set(mem
 @every_order
 def test_the_amount_as_it_was_sent_or_none_is_no_difference(order: Order) -> None:
     for members in ({}, {"amount": None, "additionalDetails": {"productAmount": None}}):
-        read = vend_read(answered(order, members), order, Mode.LIVE, REQUEST_ID, AmountCheck.DOUBT)
+        read = read_vend(answered(order, members), order, Mode.LIVE, REQUEST_ID, AmountCheck.DOUBT)
         assert isinstance(read.outcome, Vended) and read.concern is None
 
 

@@ -11,13 +11,14 @@ from msgspec import structs
 from shared.domain.outcome import Answer, NoSuchTransaction, Reason, Receipt, Rejected, Reprint, TokensDue, Unknown, Vended
 from shared.domain.transaction import SHARDS, EventName, State
 from shared.domain.vas import Mode, VasType
-from shared.mobilemart.settlement_writer import Form, detail, formed
+from shared.mobilemart.settlement_writer import detail
 from shared.ports.documents import Paper, PaperKind
 from shared.ports.settlement_files import FilesUnavailable
 from shared.settlement.matching import ONE_DAY
 from shared.settlement.repository import progress_id
 from shared.settlement.runner import NoBusinessDay, _Evidence
 from tests.archive import Archive, bill
+from tests.file_forms import Form, formed
 from tests.step_driver import START, boundaries, boundary, delivered, electricity, run
 
 DAY = date(2026, 5, 1)
