@@ -13,14 +13,14 @@ PATH: Final = Path(__file__).resolve().parent.parent / "docs" / "problems.md"
 _HEAD: Final = """\
 # Problems
 
-Every refusal is `application/problem+json` (RFC 9457). Its `type` is `/problems/<name>`, and every function answers there, for everybody:
-with a page for browsers, else with JSON. This page is made from the same table (`make openapi`).
+Every refusal is `application/problem+json` (RFC 9457). Its `type` is `/problems/<name>`. Every function answers that
+path, without a token: with a page for browsers, else with JSON. `make openapi` generates this page from the same table.
 
-Those of the first part end a purchase: they carry `state: "rejected"`, and on the evidence nothing was or will be vended under their
-key. On prevend, and in the list of products, the same names come without a `state`, because there is no sale. Those of the second part
-say nothing about an outcome.
+The first part lists problems that end a purchase. They carry `state: "rejected"`: on evidence, nothing was or will be
+vended under their key. On prevend, and in the list of products, the same names have no `state`, because there is no
+sale. The second part lists problems without an outcome.
 
-`retry` says what may be sent next:
+`retry` names the next request that is allowed:
 
 | `retry` | |
 |---|---|
@@ -36,7 +36,7 @@ def _lines() -> Iterator[str]:
     yield from (f"| `{retry}` | {words} |" for retry, words in RETRY_WORDS.items())
     rejections = [name for name in NAMES.values() if isinstance(name, Reason)]
     others = [name for name in NAMES.values() if not isinstance(name, Reason)]
-    for title, names in (("Nothing was sold", rejections), ("Nothing is said about a sale", others)):
+    for title, names in (("Nothing was sold", rejections), ("No outcome of a sale", others)):
         yield from ("", f"## {title}")
         for name in names:
             yield from _about(name)
