@@ -23,7 +23,7 @@ from tests import emulators
 
 STACKS: Final = ("ours", "raw", "client", "default")
 CALLERS: Final = (1, 32, 200)
-MOST_CALLERS: Final = 200
+MAX_CALLERS: Final = 200
 OPEN_SALES: Final = (200, 800)
 SUPPLIER_SECONDS: Final = 0.1
 SLOW_SUPPLIER_SECONDS: Final = 3.0
@@ -109,7 +109,7 @@ def ratios(turns: Turns) -> Table:
     """Each goal beside what was measured, at the most callers: round by round, so that a busy machine is busy for both."""
 
     def cpu(name: str) -> float:
-        return median(one.cpu_ms for one in turns[name, MOST_CALLERS])
+        return median(one.cpu_ms for one in turns[name, MAX_CALLERS])
 
     probe = min(("raw", "client"), key=cpu)
     rate: Callable[[Turn], float] = lambda one: one.seen.rate  # noqa: E731
@@ -121,10 +121,10 @@ def ratios(turns: Turns) -> Table:
     ]
     rows = []
     for title, measure, other, goal in goals:
-        pairs = zip(turns["ours", MOST_CALLERS], turns[other, MOST_CALLERS], strict=True)
+        pairs = zip(turns["ours", MAX_CALLERS], turns[other, MAX_CALLERS], strict=True)
         found = [measure(ours) / measure(theirs) for ours, theirs in pairs]
         rows.append(Row((title, spread(found, 2), str(goal), goal.verdict(median(found)))))
-    return Table(f"Goals, {MOST_CALLERS} callers", ("", "measured", "goal", ""), rows)
+    return Table(f"Goals, {MAX_CALLERS} callers", ("", "measured", "goal", ""), rows)
 
 
 def memory(around: Bench, functions: Mapping[str, Measured]) -> Table:

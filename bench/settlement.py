@@ -29,12 +29,12 @@ from shared.domain.money import Money
 from shared.domain.outcome import Answer, Charge, Consumer, MeterDetails, Receipt, TokensDue, Vended
 from shared.domain.sale_summary import Sold
 from shared.domain.sts_tokens import StsToken, TokenKind
-from shared.domain.transaction import State, Transaction, after
+from shared.domain.transaction import State, Transaction, transition
 from shared.domain.vas import Mode, Order, VasType
 from shared.mobilemart.settlement_file import Line, SettlementFile
 from shared.mobilemart.settlement_writer import detail, written
 from shared.settlement.comparison import compare
-from shared.settlement.matching import Readings, match
+from shared.settlement.matching import FileInterpretation, match
 from shared.settlement.settled_day import SettledDay
 from shared.store.protobuf import document_of, fill
 from shared.store.transaction_documents import SETTLED_BY, transaction_document, transaction_of
@@ -175,7 +175,7 @@ def _document(number: int) -> bytes:
         meter=MeterDetails("000001", "2", "01", "02", "07"),
         charges=(Charge("service", Money(550)),),
     )
-    ended = after(begun, Answer(Vended(receipt)), at=at + timedelta(seconds=3), by="supplier", retry_seconds=60)
+    ended = transition(begun, Answer(Vended(receipt)), at=at + timedelta(seconds=3), by="supplier", retry_seconds=60)
     asked = {path.removeprefix("record.") for path in SETTLED_BY}
     record = transaction_document(ended)["record"]
     message = _Document()
@@ -204,7 +204,7 @@ def _file(content: bytes) -> SettlementFile:
 
 
 def _settled(sold: list[Sold], content: bytes) -> SettledDay:
-    return compare(DAY, sold, [_file(content)], mode=Mode.LIVE, today=TODAY, readings=Readings())
+    return compare(DAY, sold, [_file(content)], mode=Mode.LIVE, today=TODAY, readings=FileInterpretation())
 
 
 def _seconds(sold: list[Sold], content: bytes, *, read_only: bool = False) -> float:
@@ -224,7 +224,7 @@ def _peak_bytes(sold: list[Sold], content: bytes | None = None) -> int:
     gc.collect()
     tracemalloc.start()
     if content is None:
-        match(sold, [], Readings())
+        match(sold, [], FileInterpretation())
     else:
         _settled(sold, content)
     _, peak = tracemalloc.get_traced_memory()

@@ -26,7 +26,7 @@ from shared.domain.transaction import EventName, State, Transaction
 from shared.domain.vas import Mode, Order, VasType
 from shared.lib.concurrency import each
 from shared.mobilemart.client import MobileMart, Settings
-from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, Fault, MemoryLedger, Simulator
+from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SECRET, MemoryLedger, Simulator, SwitchFault
 from shared.ports.credentials import Credentials
 from shared.store.sqlite import SqliteStore
 from shared.vending.purchase import PurchaseRequest
@@ -78,7 +78,7 @@ async def _swept(path: Path, sales: int) -> tuple[float, float]:
     config = load({"ENVIRONMENT": "local", "MOBILEMART_LIVE_INTEGRATION": "false", "TRANSACTION_STORE": "sqlite:///unused"}, "reconcile")
     recorder = Recorder(store=store, events=Silent(), rules=config.rules(), now=_now, new_id=_new_id)
     selling = Vending(recorder=recorder, supplier=supplier, brake=Unbraked())
-    simulator.script(*(Fault("reply-lost", on="purchase") for _ in range(sales)))
+    simulator.script(*(SwitchFault("reply-lost", on="purchase") for _ in range(sales)))
     for number in range(sales):
         doubt = await selling.purchase(_asked(number))
         assert doubt.transaction.state is State.IN_DOUBT

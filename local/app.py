@@ -37,13 +37,13 @@ def app() -> Starlette:
         await asyncio.wait([sweeping])
         await wired.close()
 
-    @middleware.answers_problems(wired.config)
+    @middleware.handle_errors(wired.config)
     async def settle(request: Request) -> Response:
         return await morning.settle_today(request, wired)
 
-    @middleware.answers_problems(wired.config)
+    @middleware.handle_errors(wired.config)
     async def problems(request: Request) -> Response:
-        return middleware.explained(request)
+        return middleware.problem_documentation(request)
 
     mains = {main.parent.name: str(main) for main in sorted(FUNCTIONS.glob("*/main.py"))}
     framed = [Mount(f"/{name}", create_asgi_app(name, main, "http")) for name, main in mains.items()]  # type: ignore[no-untyped-call]

@@ -8,13 +8,13 @@ import httpx
 
 from local.terminal import Steps, Stop, Verdict, said
 from shared.lib.masking import last_four
-from shared.schemas.problems import Fault
+from shared.schemas.problems import RequestFault
 from shared.schemas.refusals import Retry
 
 READ_SECONDS: Final = 240.0  # longer than a function may take
 PAUSE_SECONDS: Final = 2.0  # where no answer names one
 TOKEN_PAUSE_SECONDS: Final = 10.0  # the sweep fetches what is due after a minute
-LONGEST_PAUSE_SECONDS: Final = 3600.0
+MAX_PAUSE_SECONDS: Final = 3600.0
 
 ADVICE: Final[Mapping[str, str]] = {
     Retry.SAME_KEY: "the same command again: with the same --key where there is one",
@@ -126,7 +126,7 @@ class Purchase:
                 return "201", 0, response
             case 202:
                 return f"202: in doubt, sale {said(body.get('transactionId'))}", pause, None
-            case 409 if problem_name(body) == Fault.REQUEST_IN_PROGRESS:
+            case 409 if problem_name(body) == RequestFault.REQUEST_IN_PROGRESS:
                 return "409: still selling", pause, None
             case 429:
                 return "429: too many requests", pause, None
@@ -197,4 +197,4 @@ def _is_due(body: Mapping[str, Any]) -> bool:
 
 def _pause(response: httpx.Response) -> float:
     named = response.headers.get("retry-after", "")
-    return min(float(named), LONGEST_PAUSE_SECONDS) if named.isascii() and named.isdigit() else PAUSE_SECONDS
+    return min(float(named), MAX_PAUSE_SECONDS) if named.isascii() and named.isdigit() else PAUSE_SECONDS

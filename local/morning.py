@@ -13,7 +13,7 @@ from shared.bootstrap import Wiring
 from shared.domain.clock import BUSINESS_TIME, business_day
 from shared.lib import logs
 from shared.mobilemart.settlement_writer import Plant
-from shared.mobilemart.simulator.database import Books, Vend
+from shared.mobilemart.simulator.database import Database, Vend
 from shared.mobilemart.simulator.settlement import MERCHANT, day_file
 from shared.web import backoffice, middleware
 
@@ -42,7 +42,7 @@ async def settle_today(request: Request, wired: Wiring) -> Response:
     """
     settling, ports = await wired.settling(), await wired.ports()
     at = settling.recorder.now()
-    vends = [vend for vend in await Books(ports.ledger).vends() if business_day(vend.at) == business_day(at)]
+    vends = [vend for vend in await Database(ports.ledger).vends() if business_day(vend.at) == business_day(at)]
     try:
         plants = dict(enumerate(map(Plant, request.query_params.getlist("plant"))))
     except ValueError:

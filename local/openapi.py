@@ -10,7 +10,7 @@ from local import openapi_operators, openapi_sales, problem_docs
 from local.openapi_examples import of_problems
 from local.openapi_parts import EVERYWHERE, HEADERS, answer, body, in_path, problems
 from local.openapi_schemas import schemas
-from shared.schemas.problems import Fault
+from shared.schemas.problems import RequestFault
 
 PATH: Final = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
 FUNCTIONS: Final = ("prevend", "purchase", "reconcile")
@@ -138,7 +138,7 @@ def _explanations(root: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 "operationId": f"{name}-one",
                 "summary": f"What a problem means, {where}: as a page for browsers, else as JSON. For everybody.",
                 "parameters": [in_path("name", {"type": "string"}, "The problem's name: the last part of its `type`.", "meter-unknown")],
-                "responses": {"200": _explained("ExplainedBody", "What it means."), **problems(Fault.NOT_FOUND, *EVERYWHERE)},
+                "responses": {"200": _explained("ExplainedBody", "What it means."), **problems(RequestFault.NOT_FOUND, *EVERYWHERE)},
             }
         },
     )

@@ -8,7 +8,7 @@ from shared.domain.money import Money
 from shared.domain.outcome import Reason, Rejected
 from shared.domain.transaction import State
 from shared.domain.vas import VasType
-from shared.schemas.problems import KINDS, Fault, Name, Problem, of_refusal
+from shared.schemas.problems import KINDS, Name, Problem, RequestFault, of_refusal
 from shared.web.problem_pages import explained_body
 
 Json = dict[str, Any]
@@ -18,12 +18,12 @@ _RUNNING: Final[Json] = {"transactionId": SALE_ID, "instance": _INSTANCE}
 _AS_IT_IS: Final[Json] = {"state": "vended", "version": 3, **_RUNNING}
 _NAMES_ANOTHER: Final = frozenset({Reason.POSSIBLE_DUPLICATE, Reason.PREVEND_USED})
 _MEMBERS: Final[Mapping[Name, Json]] = {
-    Fault.BODY_INVALID: {"errors": [{"field": "meterNumber", "message": "must be 11 or 13 digits"}]},
-    Fault.IDEMPOTENCY_KEY_REUSED: {"instance": f"/transactions/{OTHER_SALE_ID}"},
-    Fault.NOTHING_TO_DECIDE: _AS_IT_IS,
-    Fault.OUTDATED: _AS_IT_IS,
-    Fault.REQUEST_IN_PROGRESS: _RUNNING,
-    Fault.SETTLEMENT_FILE_REFUSED: {
+    RequestFault.BODY_INVALID: {"errors": [{"field": "meterNumber", "message": "must be 11 or 13 digits"}]},
+    RequestFault.IDEMPOTENCY_KEY_REUSED: {"instance": f"/transactions/{OTHER_SALE_ID}"},
+    RequestFault.NOTHING_TO_DECIDE: _AS_IT_IS,
+    RequestFault.OUTDATED: _AS_IT_IS,
+    RequestFault.REQUEST_IN_PROGRESS: _RUNNING,
+    RequestFault.SETTLEMENT_FILE_REFUSED: {
         "file": WORDS["file"].example,
         "reason": "the file breaks the format",
         "faults": [{"line": 2, "field": 5, "name": "amount", "message": "is not an amount"}],
@@ -149,7 +149,7 @@ def special(schemas: Mapping[str, Json]) -> dict[str, list[Any]]:
         "PrevendBody": [prevend(schemas, VasType.UTILITY), prevend(schemas, VasType.BILL_PAYMENT)],
         **{form: [request(schemas, vas_type, form)] for form, vas_type in _ASKED.items()},
         "ReceiptBody": [sale(schemas, vas_type, State.VENDED)["receipt"] for vas_type in VasType],
-        "ProblemBody": [problem(Fault.BODY_INVALID), problem(Reason.AMOUNT_BELOW_MINIMUM, of_sale=True)],
+        "ProblemBody": [problem(RequestFault.BODY_INVALID), problem(Reason.AMOUNT_BELOW_MINIMUM, of_sale=True)],
         "ExplainedBody": explained,
         "ExplainedListBody": [{"problems": explained}],
         "TheirsBody": [_line(schemas), {name: WORDS[word].example for name, word in (("source", "TheirsBody.source"), ("said", "said"))}],

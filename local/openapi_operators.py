@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from local.openapi_parts import DATE, EVERYWHERE, ID, OF_BODIES, answer, body, in_path, parameter, problems
 from local.openapi_words import DAY, DISCREPANCY_ID, SALE_ID, SUPPLIERS_ID, WORDS
-from shared.schemas.problems import Fault
+from shared.schemas.problems import RequestFault
 
-_FAULTS: Final = (Fault.RECORD_NOT_READABLE, Fault.STORE_UNAVAILABLE, *EVERYWHERE)
-_OF_DECISIONS: Final = (Fault.FORBIDDEN, *OF_BODIES, *_FAULTS)
+_FAULTS: Final = (RequestFault.RECORD_NOT_READABLE, RequestFault.STORE_UNAVAILABLE, *EVERYWHERE)
+_OF_DECISIONS: Final = (RequestFault.FORBIDDEN, *OF_BODIES, *_FAULTS)
 _SALE: Final = in_path("transactionId", ID, WORDS["transactionId"].description, SALE_ID)
 _NUMBERS: Final = {
     "accountNumber": ("The account: all of its digits.", "0012349708"),
@@ -36,8 +36,8 @@ def _operations() -> dict[str, dict[str, Any]]:
                 "sweep",
                 "End what is due: resolve doubts, add tokens that are due, announce what was not. Cloud Scheduler asks every minute.",
                 answer("SweptBody", "What was done."),
-                Fault.BODY_INVALID,
-                Fault.FORBIDDEN,
+                RequestFault.BODY_INVALID,
+                RequestFault.FORBIDDEN,
             )
         },
         "/settle": {"post": _settle()},
@@ -46,13 +46,15 @@ def _operations() -> dict[str, dict[str, Any]]:
                 "retention",
                 "Take personal data out of old sales, and leave a tombstone of those that are kept no longer. Cloud Scheduler asks hourly.",
                 answer("RetainedBody", "What was done."),
-                Fault.BODY_INVALID,
-                Fault.FORBIDDEN,
+                RequestFault.BODY_INVALID,
+                RequestFault.FORBIDDEN,
             )
         },
         "/erasures": {"get": _erasures(), "post": _erasure()},
         "/reports": {
-            "get": _operation("reports", "The days that were settled.", answer("DaysBody", "The days, newest first."), Fault.BODY_INVALID)
+            "get": _operation(
+                "reports", "The days that were settled.", answer("DaysBody", "The days, newest first."), RequestFault.BODY_INVALID
+            )
         },
         "/reports/{day}": {"get": _report()},
         "/transactions": {"get": _search()},
@@ -69,7 +71,7 @@ def _operations() -> dict[str, dict[str, Any]]:
                     "The brake: replace every pause. Purchases of a paused service are rejected as `temporarily-unavailable`, "
                     "10 seconds later at the latest.",
                     answer("PausedBody", "What is paused now."),
-                    *(Fault.OUTDATED, *_OF_DECISIONS),
+                    *(RequestFault.OUTDATED, *_OF_DECISIONS),
                 ),
                 "requestBody": body(["SellingBody"]),
             },
@@ -77,12 +79,17 @@ def _operations() -> dict[str, dict[str, Any]]:
     }
 
 
-def _operation(name: str, summary: str, found: Mapping[str, Any], *faults: Fault) -> dict[str, Any]:
+def _operation(name: str, summary: str, found: Mapping[str, Any], *faults: RequestFault) -> dict[str, Any]:
     return {"operationId": name, "summary": summary, "responses": {"200": found, **problems(*faults, *_FAULTS)}}
 
 
 def _settle() -> dict[str, Any]:
-    faults = (Fault.BODY_INVALID, Fault.FORBIDDEN, Fault.SETTLEMENT_FILE_REFUSED, Fault.SETTLEMENT_FILES_UNAVAILABLE)
+    faults = (
+        RequestFault.BODY_INVALID,
+        RequestFault.FORBIDDEN,
+        RequestFault.SETTLEMENT_FILE_REFUSED,
+        RequestFault.SETTLEMENT_FILES_UNAVAILABLE,
+    )
     found = answer(["SettledDayBody", "SettledDaysBody"], "The day that was named, or what became of all of them.")
     return {
         **_operation("settle", "Compare a day with the supplier's file; without `day`, every day that is not settled.", found, *faults),
@@ -95,13 +102,17 @@ def _settle() -> dict[str, Any]:
 
 
 def _erasures() -> dict[str, Any]:
-    return _operation("erasures", "Whose data was erased, by whom and why.", answer("ErasuresBody", "The last ones."), Fault.BODY_INVALID)
+    return _operation(
+        "erasures", "Whose data was erased, by whom and why.", answer("ErasuresBody", "The last ones."), RequestFault.BODY_INVALID
+    )
 
 
 def _erasure() -> dict[str, Any]:
     summary = "Erase one person's data, by exactly one number of theirs, from all sales that nothing needs any more."
     return {
-        **_operation("erase", summary, answer("ErasedBody", "What was erased, and what had to stay."), Fault.OUTDATED, *_OF_DECISIONS),
+        **_operation(
+            "erase", summary, answer("ErasedBody", "What was erased, and what had to stay."), RequestFault.OUTDATED, *_OF_DECISIONS
+        ),
         "requestBody": body(["ErasureBody"]),
     }
 
@@ -112,13 +123,16 @@ def _report() -> dict[str, Any]:
     found["content"] |= {"text/html": text, "text/csv": text}
     day = in_path("day", {"type": "string"}, f"The day, `YYYY-MM-DD`, with or without an ending: `{DAY}.csv`.", DAY)
     summary = "A day's report, by the ending `.json`, `.csv` or `.html`, else by `Accept`, else as JSON."
-    return {**_operation("report", summary, found, Fault.BODY_INVALID, Fault.NOT_FOUND), "parameters": [day]}
+    return {**_operation("report", summary, found, RequestFault.BODY_INVALID, RequestFault.NOT_FOUND), "parameters": [day]}
 
 
 def _search() -> dict[str, Any]:
     return {
         **_operation(
-            "search", "Sales of any caller, by exactly one of these.", answer("FoundBody", "What was found, masked."), Fault.BODY_INVALID
+            "search",
+            "Sales of any caller, by exactly one of these.",
+            answer("FoundBody", "What was found, masked."),
+            RequestFault.BODY_INVALID,
         ),
         "parameters": [parameter(name, {"type": "string"}, *words) for name, words in _LOOKUPS.items()],
     }
@@ -129,7 +143,7 @@ def _dossier() -> dict[str, Any]:
         *("reveal", {"type": "string", "const": "tokens"}),
         *("Show its tokens or PIN, and the raw answers as they came, once it is on record who asked.", "tokens"),
     )
-    faults = (Fault.BODY_INVALID, Fault.FORBIDDEN, Fault.NOT_FOUND)
+    faults = (RequestFault.BODY_INVALID, RequestFault.FORBIDDEN, RequestFault.NOT_FOUND)
     found = answer(
         ["DossierBody", "RetiredBody", "UnreadDossierBody"], "The sale, as far as it is kept and the version that runs can read it."
     )
@@ -140,7 +154,7 @@ def _dossier() -> dict[str, Any]:
 
 
 def _resolution() -> dict[str, Any]:
-    faults = (Fault.OUTDATED, Fault.NOTHING_TO_DECIDE, Fault.NOT_FOUND, Fault.KEY_RETIRED, *_OF_DECISIONS)
+    faults = (RequestFault.OUTDATED, RequestFault.NOTHING_TO_DECIDE, RequestFault.NOT_FOUND, RequestFault.KEY_RETIRED, *_OF_DECISIONS)
     found = answer("DossierBody", "The sale as it is now.")
     return {
         **_operation("resolution", "Decide on a sale in doubt, or add tokens that are due.", found, *faults),
@@ -154,7 +168,7 @@ def _resolution() -> dict[str, Any]:
 
 
 def _closure() -> dict[str, Any]:
-    faults = (Fault.DISCREPANCY_CLOSED, Fault.NOT_FOUND, *_OF_DECISIONS)
+    faults = (RequestFault.DISCREPANCY_CLOSED, RequestFault.NOT_FOUND, *_OF_DECISIONS)
     discrepancy = in_path("discrepancyId", ID, WORDS["id"].description, DISCREPANCY_ID)
     return {
         **_operation("closure", "Decide on a discrepancy, once.", answer("DiscrepancyBody", "The discrepancy, closed."), *faults),

@@ -6,14 +6,20 @@ from typing import Any, Final
 
 from local.openapi_words import DAY, SALE_ID
 from shared.domain.outcome import Reason
-from shared.schemas.problems import KINDS, Fault, Name
+from shared.schemas.problems import KINDS, Name, RequestFault
 
-EVERYWHERE: Final = (Fault.METHOD_NOT_ALLOWED, Fault.INTERNAL)
+EVERYWHERE: Final = (RequestFault.METHOD_NOT_ALLOWED, RequestFault.INTERNAL)
 OF_CALLERS: Final = (
-    *(Fault.UNAUTHENTICATED, Fault.FORBIDDEN, Fault.IDENTITY_UNAVAILABLE, Fault.RECORD_NOT_READABLE, Fault.STORE_UNAVAILABLE),
+    *(
+        RequestFault.UNAUTHENTICATED,
+        RequestFault.FORBIDDEN,
+        RequestFault.IDENTITY_UNAVAILABLE,
+        RequestFault.RECORD_NOT_READABLE,
+        RequestFault.STORE_UNAVAILABLE,
+    ),
     *EVERYWHERE,
 )
-OF_BODIES: Final = (Fault.BODY_INVALID, Fault.TOO_LARGE, Fault.NOT_JSON)
+OF_BODIES: Final = (RequestFault.BODY_INVALID, RequestFault.TOO_LARGE, RequestFault.NOT_JSON)
 
 ID: Final = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 DATE: Final = {"type": "string", "format": "date"}
@@ -130,10 +136,10 @@ def _headers_of(names: list[Name], *, rejected: bool) -> list[str]:
     headers = ["Retry-After"] if any(KINDS[name].retry_after_seconds is not None for name in names) else []
     if rejected:
         headers.append("Idempotent-Replayed")
-    if Fault.REQUEST_IN_PROGRESS in names:
+    if RequestFault.REQUEST_IN_PROGRESS in names:
         headers.append("Location")
-    if {Fault.UNAUTHENTICATED, Fault.FORBIDDEN} & set(names):
+    if {RequestFault.UNAUTHENTICATED, RequestFault.FORBIDDEN} & set(names):
         headers.append("WWW-Authenticate")
-    if Fault.METHOD_NOT_ALLOWED in names:
+    if RequestFault.METHOD_NOT_ALLOWED in names:
         headers.append("Allow")
     return headers

@@ -10,18 +10,18 @@ from shared.domain.outcome import Reason
 from shared.domain.transaction import State
 from shared.domain.vas import ALIASES, PREVENDED, WITHOUT_RECIPIENT, VasType
 from shared.mobilemart.error_codes import CODES, STATUSES
-from shared.schemas.problems import Fault, Name
+from shared.schemas.problems import Name, RequestFault
 from shared.schemas.requests import PREVENDS, PURCHASES
 
 _OF_KEYS: Final = (
-    Fault.IDEMPOTENCY_KEY_MISSING,
-    Fault.IDEMPOTENCY_KEY_MALFORMED,
-    Fault.IDEMPOTENCY_KEY_REUSED,
-    Fault.KEY_RETIRED,
-    Fault.REQUEST_IN_PROGRESS,
+    RequestFault.IDEMPOTENCY_KEY_MISSING,
+    RequestFault.IDEMPOTENCY_KEY_MALFORMED,
+    RequestFault.IDEMPOTENCY_KEY_REUSED,
+    RequestFault.KEY_RETIRED,
+    RequestFault.REQUEST_IN_PROGRESS,
 )
 _OF_THE_CATALOGUE: Final = (Reason.AMOUNT_ABOVE_MAXIMUM, Reason.AMOUNT_BELOW_MINIMUM, Reason.PRICE_CHANGED, Reason.PRODUCT_UNAVAILABLE)
-_OF_NAMED_PREVENDS: Final = (Fault.PREVEND_UNKNOWN, Reason.PREVEND_EXPIRED, Reason.PREVEND_USED)
+_OF_NAMED_PREVENDS: Final = (RequestFault.PREVEND_UNKNOWN, Reason.PREVEND_EXPIRED, Reason.PREVEND_USED)
 _KEY: Final = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
 _WORDS_OF_KEYS: Final = (
     "Your name for this purchase: 1 to 255 visible ASCII characters, given once. Make it when the customer decides to buy, keep it before "
@@ -56,7 +56,7 @@ def reasons_of_purchases(vas_type: VasType) -> set[Name]:
 def _reasons_of_prevends(vas_type: VasType) -> set[Name]:
     """The same of a prevend, where what is temporary is the supplier's silence."""
     said = {meaning.prevend_reason(vas_type) for meaning in _MEANINGS} - {Reason.TEMPORARILY_UNAVAILABLE}
-    return {*said, *_OF_THE_CATALOGUE, Fault.SUPPLIER_UNAVAILABLE}
+    return {*said, *_OF_THE_CATALOGUE, RequestFault.SUPPLIER_UNAVAILABLE}
 
 
 def _prevend(forms: Mapping[str, Json], vas_type: VasType, model: str) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _prevend_by_query(forms: Mapping[str, Json], vas_type: VasType, model: type[
         ],
         "responses": {
             "200": answer("PrevendBody", "Confirmed, for one purchase.", examples=_confirmed(forms, vas_type)),
-            **problems(*_reasons_of_prevends(vas_type), Fault.BODY_INVALID, *OF_CALLERS),
+            **problems(*_reasons_of_prevends(vas_type), RequestFault.BODY_INVALID, *OF_CALLERS),
         },
     }
 
@@ -114,7 +114,10 @@ def _products(vas_type: VasType) -> dict[str, Any]:
         "operationId": f"products-{vas_type}",
         "summary": "What can be bought. At most 15 minutes old.",
         "description": _aliases(vas_type),
-        "responses": {"200": answer("ProductsBody", "The catalogue."), **problems(*refusals, Fault.SUPPLIER_UNAVAILABLE, *OF_CALLERS)},
+        "responses": {
+            "200": answer("ProductsBody", "The catalogue."),
+            **problems(*refusals, RequestFault.SUPPLIER_UNAVAILABLE, *OF_CALLERS),
+        },
     }
 
 
@@ -171,7 +174,7 @@ def _sales() -> dict[str, Any]:
         ],
         "responses": {
             "200": answer(["TransactionBody", "DayBody"], "The sale, whatever its state; or the page."),
-            **problems(Fault.BODY_INVALID, Fault.NOT_FOUND, Fault.KEY_RETIRED, *OF_CALLERS),
+            **problems(RequestFault.BODY_INVALID, RequestFault.NOT_FOUND, RequestFault.KEY_RETIRED, *OF_CALLERS),
         },
     }
 
@@ -185,7 +188,7 @@ def _sale(forms: Mapping[str, Json]) -> dict[str, Any]:
         "parameters": [in_path("transactionId", ID, WORDS["transactionId"].description, SALE_ID)],
         "responses": {
             "200": answer("TransactionBody", "The sale.", examples=states),
-            **problems(Fault.NOT_FOUND, Fault.KEY_RETIRED, *OF_CALLERS),
+            **problems(RequestFault.NOT_FOUND, RequestFault.KEY_RETIRED, *OF_CALLERS),
         },
     }
 

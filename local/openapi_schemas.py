@@ -48,7 +48,7 @@ _DESCRIPTIONS: Final[Mapping[str, str]] = {  # of forms whose own docstring is f
     ),
     "Retry": (
         "What may be sent next. `same-key`: the same request, under the same key. `new-key`: the same request, under a new key. "
-        "`change`: not as it is; where the body says `state`, a changed request needs a new key. `never`: nothing."
+        "`update`: not as it is; where the body says `state`, a changed request needs a new key. `never`: nothing."
     ),
     "TokenBody": "An STS token.",
     "VasType": "The kinds of service.",

@@ -13,9 +13,9 @@ from msgspec import structs
 from shared.domain.identifiers import Caller, same_supplier_id
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, Unknown
-from shared.domain.policy import Rules
+from shared.domain.policy import VendingPolicy
 from shared.domain.tombstone import Tombstone
-from shared.domain.transaction import State, Transaction, after
+from shared.domain.transaction import State, Transaction, transition
 from shared.domain.vas import Mode, VasType
 from shared.ports.documents import Conflict, StoreUnavailable, UnreadableRecord
 from shared.ports.transactions import SaleRetired
@@ -23,7 +23,7 @@ from shared.settlement.comparison import OPEN_STATES
 from shared.store.database import Database, Write
 from shared.store.firestore import SALES, FirestoreStore
 from shared.store.transaction_documents import tombstone_document
-from shared.vending.circuit_breaker import Brake
+from shared.vending.circuit_breaker import CircuitBreaker
 
 TRIES: Final = 3  # of one sale, which somebody else writes meanwhile
 UNKNOWN: Final = "not-known"  # no fingerprint of a request: an event does not hold it, and no request is compared with it
@@ -100,7 +100,7 @@ class Rebuilding:
         Raises:
             NotPaused: one is not, or only for a while.
         """
-        held = await Brake(self.store, self.mode, lambda: datetime.now(UTC)).held()
+        held = await CircuitBreaker(self.store, self.mode, lambda: datetime.now(UTC)).held()
         sold = [vas_type.value for vas_type in VasType if vas_type not in held or held[vas_type].until is not None]
         if sold:
             raise NotPaused(f"not paused without an end: {', '.join(sold)}")
@@ -167,7 +167,7 @@ class Rebuilding:
         if told.state in OPEN_STATES or told.state is State.REJECTED or held.sign_of_vend:
             return False
         answer = Answer(Unknown(f"announced {told.state.value} before a restore", sign_of_vend=True))
-        signed = after(held, answer, at=datetime.now(UTC), by=BY, retry_seconds=Rules(mode=self.mode).retry_seconds)
+        signed = transition(held, answer, at=datetime.now(UTC), by=BY, retry_seconds=VendingPolicy(mode=self.mode).retry_seconds)
         if self.write:
             await self.store.advance(held, structs.replace(signed, nonce=str(uuid.uuid4())))
         return True

@@ -53,7 +53,7 @@ _SUBJECT: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
 _SPACE: Final = re.compile(r"\s*")
 
 
-class Refused(Exception):
+class RebuildRefused(Exception):
     """A file that is not taken, no line of it. The text says where, and quotes nothing."""
 
 
@@ -75,7 +75,7 @@ class Archive:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except OSError as error:
-            raise Refused(f"{path.name}: {type(error).__name__}") from None
+            raise RebuildRefused(f"{path.name}: {type(error).__name__}") from None
         except ValueError:
             self.unread.append(f"{path.name}: not UTF-8")
             return
@@ -150,18 +150,18 @@ def of_key(row: Mapping[str, str], caller: Caller, mode: Mode, at: datetime) -> 
         Refused: no request can carry that key, or the rest of the row is not whole.
     """
     if not IDEMPOTENCY_KEY.fullmatch(row["idempotencyKey"]):
-        raise Refused("the key is not 1 to 255 visible ASCII characters")
+        raise RebuildRefused("the key is not 1 to 255 visible ASCII characters")
     if is_new_word(VasType, row["vasType"]):
-        raise Refused("vasType is none of ours")
+        raise RebuildRefused("vasType is none of ours")
     if not _CENTS.fullmatch(row["amountCents"]):
-        raise Refused("amountCents is not 1 to 15 digits")
+        raise RebuildRefused("amountCents is not 1 to 15 digits")
     try:
         given = datetime.fromisoformat(row["usedAt"])
         used_at, day = given.astimezone(UTC), business_day(given)
     except (ValueError, OverflowError):
-        raise Refused("usedAt is no time") from None
+        raise RebuildRefused("usedAt is no time") from None
     if given.tzinfo is None:
-        raise Refused("usedAt has no offset")
+        raise RebuildRefused("usedAt has no offset")
     sale_id = transaction_id(mode, caller, row["idempotencyKey"])
     return Tombstone(
         id=sale_id,
@@ -193,21 +193,21 @@ def keys_of(path: Path, caller: Caller, mode: Mode, at: datetime) -> list[Lost]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.reader(file, strict=True)
             if tuple(next(rows, ())) != COLUMNS:
-                raise Refused(f"line 1: the heading must be {','.join(COLUMNS)}")
+                raise RebuildRefused(f"line 1: the heading must be {','.join(COLUMNS)}")
             for row in filter(None, rows):  # an empty line says nothing
                 line = rows.line_num
                 try:
                     if len(row) != len(COLUMNS):
-                        raise Refused("not four fields")
+                        raise RebuildRefused("not four fields")
                     told = of_key(dict(zip(COLUMNS, row, strict=True)), caller, mode, at)
                     if known.setdefault(told.id, told) != told:
-                        raise Refused("the key stands on an earlier line with something else")
-                except Refused as fault:
+                        raise RebuildRefused("the key stands on an earlier line with something else")
+                except RebuildRefused as fault:
                     faults.append(f"line {line}: {fault}")
     except (OSError, csv.Error, UnicodeDecodeError) as error:  # the text of the last would quote the file
         faults.append(f"not readable from line {line} on: {type(error).__name__}")
     if faults:
-        raise Refused("\n".join(faults))
+        raise RebuildRefused("\n".join(faults))
     return [(told, 0) for told in known.values()]
 
 
@@ -233,7 +233,7 @@ async def run(asked: argparse.Namespace, out: TextIO) -> int:
     except NotPaused as refused:
         print(f"{refused}. Nothing was read or written: pause selling first (POST /selling)", file=out)
         return 1
-    except Refused as refused:
+    except RebuildRefused as refused:
         print(f"{refused}\nNothing was written: the file is refused whole", file=out)
         return 1
     finally:

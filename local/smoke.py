@@ -42,7 +42,7 @@ TOKEN_VARIABLE: Final = "SMOKE_TOKEN"
 _KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
 
 
-class Refused(Exception):
+class SmokeRefused(Exception):
     """The command would spend money that nobody has named."""
 
 
@@ -98,7 +98,7 @@ class Smoke:
         """What is to be confirmed and bought, the same in every repeat; `None` where no meter is known to ask about."""
         options = self.options
         if mode is Mode.LIVE and options.buy is not None and (options.buy is UNNAMED or options.meter is None):
-            raise Refused("this deployment sells for money: name the amount and the meter, --buy R20.00 --meter ...")
+            raise SmokeRefused("this deployment sells for money: name the amount and the meter, --buy R20.00 --meter ...")
         meter = options.meter or (SIMULATED_METER if mode is Mode.SIMULATED else None)
         if meter is None:
             return None
@@ -141,7 +141,7 @@ class Smoke:
         asked = {"url": self.to.purchase, "meter": meter_of(order), "amountCents": order["amountCents"]}
         for line in journal.lines():
             if line.get("key") == key and any(line.get(name, value) != value for name, value in asked.items()):
-                raise Refused(
+                raise SmokeRefused(
                     f"key {key} was made for another purchase, which {journal.path} has: say --url, --meter and --buy as they were"
                 )
         self.steps.begin(f"purchase {meter_of(order)}")
@@ -215,7 +215,7 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
             steps.end(
                 Verdict.FAIL, f"{options.journal} cannot be written: {error.strerror}", "nothing is bought that is not on record first"
             )
-        except Refused as refused:
+        except SmokeRefused as refused:
             print(f"refused: {refused}")
             return Exit.REFUSED
         except KeyboardInterrupt:

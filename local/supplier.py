@@ -26,12 +26,12 @@ from shared.mobilemart.settlement_writer import Plant
 from shared.mobilemart.simulator import (
     STANDARD,
     Behaviour,
-    Fault,
     MemoryLedger,
     MobileNumbers,
     RepeatedRequestId,
     ReprintBy,
     Simulator,
+    SwitchFault,
     Vend,
 )
 from shared.mobilemart.simulator.settlement import day_file, day_file_name
@@ -65,7 +65,7 @@ class Supplier:
                 return settlement_file(day, await self.simulator.vends(), plants)
             case "POST", "faults":
                 try:
-                    faults = msgspec.json.decode(await request.body(), type=list[Fault])
+                    faults = msgspec.json.decode(await request.body(), type=list[SwitchFault])
                 except msgspec.DecodeError as error:
                     return Response(f"{error}\n", 400, media_type="text/plain")
                 self.simulator.script(*faults)

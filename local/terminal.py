@@ -9,7 +9,7 @@ from typing import Final
 from shared.domain.money import Money, money_from_rand
 from shared.lib import logs
 
-LONGEST_SAID: Final = 160
+MAX_SAID_LENGTH: Final = 160
 WIDTH: Final = 27  # of what was done, so that what was seen begins in one column
 
 _RAND: Final = re.compile(r"R([0-9]{1,6}(?:\.[0-9]{2})?)", re.ASCII)
@@ -79,5 +79,5 @@ def rand(text: str) -> Money:
 
 def said(text: object) -> str:
     """Somebody else's words on one line: no bearer value, no control character, four digits of a number, and not too long."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 8 * LONGEST_SAID])
-    return logs.masked(" ".join(plain.split()))[:LONGEST_SAID]
+    plain = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 8 * MAX_SAID_LENGTH])
+    return logs.masked(" ".join(plain.split()))[:MAX_SAID_LENGTH]

@@ -34,14 +34,14 @@ from shared.mobilemart.client import MobileMart, Settings
 from shared.mobilemart.http_exchange import live_transport
 from shared.ports.credentials import Credentials, GetCredentials
 from shared.ports.supplier import Supplier
-from shared.ports.transactions import Books
-from shared.vending.circuit_breaker import LONGEST_PAUSE, Brake
+from shared.ports.transactions import TransactionIndex
+from shared.vending.circuit_breaker import MAX_PAUSE, CircuitBreaker
 from shared.vending.purchasing import Vending
 from shared.vending.recorder import Recorder
 from shared.web import oidc
 
 if TYPE_CHECKING:  # of one function, or of simulated mode: it loads them with its first request
-    from shared.mobilemart.rate_limiter import Pace
+    from shared.mobilemart.rate_limiter import RateLimiter
     from shared.mobilemart.simulator.key_value_store import Ledger
     from shared.ports.settlement_files import Files
     from shared.retention.erasure import Erasing
@@ -67,7 +67,7 @@ LOCAL_PAUSE: Final = timedelta(seconds=10)
 """The longest pause that the brake sets itself in `make run`: nobody there should wait two minutes for the next click."""
 
 
-class _Opened(Books, Protocol):
+class _Opened(TransactionIndex, Protocol):
     """A store as it is opened here: with room for the simulator's books, and to be closed."""
 
     @property
@@ -79,10 +79,10 @@ class _Opened(Books, Protocol):
 class Ports(Value, frozen=True):
     """The core's ports to the world, all belonging to one event loop."""
 
-    store: Books
+    store: TransactionIndex
     supplier: MobileMart
     events: LogEvents | PubSubEvents
-    brake: Brake
+    brake: CircuitBreaker
     ledger: "Ledger"
 
 
@@ -97,7 +97,7 @@ class Wiring:
         self._open = SingleFlight(self._opened)
         self._identify: Callable[[Mapping[str, str]], Awaitable[Caller]] | None = None
         self._iap: oidc.IapOperator | None = None
-        self._pace: Pace | None = None
+        self._pace: RateLimiter | None = None
         self._files: Files | None = None
         self._to_close: list[Callable[[], Awaitable[None]]] = []
 
@@ -123,12 +123,12 @@ class Wiring:
     async def settling(self) -> "Settling":
         """Comparing days with the supplier's files. May raise `StoreUnavailable`."""
         from shared.lib.concurrency import each
-        from shared.settlement.matching import Readings
+        from shared.settlement.matching import FileInterpretation
         from shared.settlement.runner import Settling
 
         ports = await self.ports()
         recorder, files = self._recorder(ports), self._settlement_files(ports)
-        return Settling(recorder=recorder, store=ports.store, files=files, each=each, readings=Readings())
+        return Settling(recorder=recorder, store=ports.store, files=files, each=each, readings=FileInterpretation())
 
     async def erasing(self) -> "Erasing":
         """Taking personal data out of sales: of old ones, and of one person's. May raise `StoreUnavailable`."""
@@ -200,11 +200,11 @@ class Wiring:
         return Recorder(store=ports.store, events=ports.events, rules=self._rules, now=now, new_id=new_id, monotonic=time.monotonic)
 
     def _paced(self, supplier: MobileMart) -> Supplier:
-        from shared.mobilemart.rate_limiter import Pace, PacedSupplier
+        from shared.mobilemart.rate_limiter import RateLimitedSupplier, RateLimiter
 
         if self._pace is None:
-            self._pace = Pace(self.config.calls_per_second, time.monotonic, asyncio.sleep)
-        return PacedSupplier(supplier, self._pace)
+            self._pace = RateLimiter(self.config.calls_per_second, time.monotonic, asyncio.sleep)
+        return RateLimitedSupplier(supplier, self._pace)
 
     def _settlement_files(self, ports: Ports) -> "Files":
         if self._files is None:
@@ -233,8 +233,8 @@ class Wiring:
         self._to_close.append(store.close)
         supplier = MobileMart(self._transport(store.ledger), self._settings(), self._credentials(), now)
         self._to_close.append(supplier.aclose)
-        longest = LOCAL_PAUSE if self.config.function is Function.LOCAL else LONGEST_PAUSE
-        brake = Brake(store, self.config.mode, now, longest=longest)
+        longest = LOCAL_PAUSE if self.config.function is Function.LOCAL else MAX_PAUSE
+        brake = CircuitBreaker(store, self.config.mode, now, longest=longest)
         self._ports = Ports(store, supplier, self._events(), brake, store.ledger)
         return self._ports
 

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from shared.domain.money import Money
-from shared.domain.policy import AmountCheck, ConsumerDetails, Environment, ReprintBy, Rules
+from shared.domain.policy import AmountCheck, ConsumerDetails, Environment, ReprintBy, VendingPolicy
 from shared.domain.vas import Mode
 from shared.lib.env import Variables, is_address, is_loopback, split_address
 from shared.lib.value import Value
@@ -59,8 +59,8 @@ _ALIKE: Final = 0.9  # two letters changed places in a short name; FIRESTORE_EMU
 _BODIES_LOGGED: Final = {"GOOGLE_SDK_PYTHON_LOGGING_SCOPE", "GRPC_TRACE"}  # with these, Google's libraries log what they send and receive
 _KEYS_LOGGED: Final = "SSLKEYLOGFILE"  # with it, whoever records the traffic can read it
 _DAY: Final = 86_400
-_LEAST_DAYS_KEPT: Final = 31  # settling looks at the files of the last 28 days, and the topic's archive shows each sale for 31
-_MOST_CENTS: Final = 100_000_000  # a million rand: beyond any single sale
+_MIN_DAYS_KEPT: Final = 31  # settling looks at the files of the last 28 days, and the topic's archive shows each sale for 31
+_MAX_CENTS: Final = 100_000_000  # a million rand: beyond any single sale
 
 
 class Function(StrEnum):
@@ -122,9 +122,9 @@ class Config(Value, frozen=True, kw_only=True):
     pubsub_emulator: str | None
     secret_manager_emulator: str | None
 
-    def rules(self) -> Rules:
+    def rules(self) -> VendingPolicy:
         """The rules of selling. However wide the send window is set, what is sent can end before the function's timeout."""
-        return Rules(
+        return VendingPolicy(
             mode=self.mode,
             utility_product_id=self.utility_product_id,
             exchange_seconds=self.exchange_timeout_seconds,
@@ -299,8 +299,8 @@ def _timeouts(read: Variables) -> tuple[int, int, int]:
 
 
 def _amounts(read: Variables) -> tuple[Money, Money]:
-    minimum = read.number("MINIMUM_AMOUNT_CENTS", 100, most=_MOST_CENTS)
-    maximum = read.number("MAXIMUM_AMOUNT_CENTS", 500_000, most=_MOST_CENTS)
+    minimum = read.number("MINIMUM_AMOUNT_CENTS", 100, most=_MAX_CENTS)
+    maximum = read.number("MAXIMUM_AMOUNT_CENTS", 500_000, most=_MAX_CENTS)
     if minimum > maximum:
         read.refuse("MINIMUM_AMOUNT_CENTS", f"must be at most MAXIMUM_AMOUNT_CENTS ({minimum} is above {maximum})")
     return Money(minimum), Money(maximum)
@@ -308,8 +308,8 @@ def _amounts(read: Variables) -> tuple[Money, Money]:
 
 def _retention(read: Variables) -> tuple[int, int]:
     """For how long sales are kept, and their personal data."""
-    days = read.number("RETENTION_DAYS", 1826, least=_LEAST_DAYS_KEPT, most=36_525)
-    personal = read.number("PERSONAL_DATA_DAYS", min(400, days), least=_LEAST_DAYS_KEPT, most=36_525)
+    days = read.number("RETENTION_DAYS", 1826, least=_MIN_DAYS_KEPT, most=36_525)
+    personal = read.number("PERSONAL_DATA_DAYS", min(400, days), least=_MIN_DAYS_KEPT, most=36_525)
     if personal > days:
         read.refuse("PERSONAL_DATA_DAYS", f"must be at most RETENTION_DAYS ({personal} is above {days})")
     return days, personal

@@ -13,11 +13,11 @@ from shared.domain.vas import Mode
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_format import FORMAT
 from shared.mobilemart.settlement_writer import detail, written
-from shared.ports.documents import Paper, PaperKind
+from shared.ports.documents import Document, DocumentKind
 from shared.ports.settlement_files import Answered, FilesUnavailable, FileUnreadable, Found, Reading, StoredFile
 from shared.ports.transactions import LookupBy
 from shared.settlement.file_selection import Choice, read
-from shared.settlement.matching import Readings
+from shared.settlement.matching import FileInterpretation
 from shared.settlement.runner import Settling
 from tests.step_driver import World, boundary, one_by_one
 
@@ -59,8 +59,8 @@ class Archive(World):
     written: int = 0
     looked_up: list[str] = field(default_factory=list)
 
-    def settling(self, readings: Readings | None = None) -> Settling:
-        return Settling(recorder=self.recorder, store=self, files=self.shelf, each=one_by_one, readings=readings or Readings())
+    def settling(self, readings: FileInterpretation | None = None) -> Settling:
+        return Settling(recorder=self.recorder, store=self, files=self.shelf, each=one_by_one, readings=readings or FileInterpretation())
 
     def deliver(self, day: date, *lines: Line, stamp: str = "", merchant: str = "ACME") -> str:
         """Put a day's file in place; its name."""
@@ -71,11 +71,11 @@ class Archive(World):
     @property
     def days(self) -> dict[str, Mapping[str, object]]:
         """Every settlement paper, by id."""
-        return {paper_id: paper.body for (kind, paper_id), paper in self.papers.items() if kind is PaperKind.SETTLEMENTS}
+        return {paper_id: paper.body for (kind, paper_id), paper in self.papers.items() if kind is DocumentKind.SETTLEMENTS}
 
     @property
     def discrepancies(self) -> list[Mapping[str, object]]:
-        return [paper.body for (kind, _), paper in sorted(self.papers.items()) if kind is PaperKind.DISCREPANCIES]
+        return [paper.body for (kind, _), paper in sorted(self.papers.items()) if kind is DocumentKind.DISCREPANCIES]
 
     async def advance(self, before: Transaction, after: Transaction) -> Transaction:
         self.written += 1
@@ -99,7 +99,7 @@ class Archive(World):
 
         return await self._effect("lookup", read)
 
-    async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
+    async def write_paper(self, kind: DocumentKind, paper: Document, beside: Document | None = None) -> Document:
         kept = await super().write_paper(kind, paper, beside)
         self.written += 1
         return kept

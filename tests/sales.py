@@ -10,7 +10,7 @@ from shared.domain.identifiers import Caller, transaction_id
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, Charge, Consumer, MeterDetails, Outcome, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.domain.sts_tokens import StsToken, TokenKind
-from shared.domain.transaction import State, Transaction, after, with_open
+from shared.domain.transaction import State, Transaction, reindexed, transition
 from shared.domain.vas import Mode, Order, VasType
 
 NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)  # in Johannesburg
@@ -58,13 +58,13 @@ def vending(
         lease_until=at + timedelta(seconds=240),
         nonce="n-1",
     )
-    return with_open(sale, sale.lease_until)
+    return reindexed(sale, sale.lease_until)
 
 
 def ended(outcome: Outcome, sale: Transaction | None = None) -> Transaction:
     """The sale, a second later, with this outcome and its announcement made."""
     sale = sale or vending()
-    known = after(sale, Answer(outcome), at=sale.created_at + timedelta(seconds=1), by="supplier", retry_seconds=60)
+    known = transition(sale, Answer(outcome), at=sale.created_at + timedelta(seconds=1), by="supplier", retry_seconds=60)
     return structs.replace(known, unannounced=()) if known.unannounced else known
 
 

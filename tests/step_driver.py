@@ -13,14 +13,14 @@ from shared.domain.catalogue import Product
 from shared.domain.identifiers import Caller, same_supplier_id
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, NoSuchTransaction, Outcome, Prevended, Receipt, Rejected, Reprint, TokensDue, Vended
-from shared.domain.policy import Rules
+from shared.domain.policy import VendingPolicy
 from shared.domain.prevend import Prevend
 from shared.domain.sts_tokens import StsToken, TokenKind
 from shared.domain.transaction import EventName, State, Transaction, shard_name
 from shared.domain.vas import Mode, Order, VasType
-from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
+from shared.ports.documents import Conflict, Document, DocumentKind, StoreUnavailable
 from shared.ports.events import EventsUnavailable
-from shared.ports.transactions import MOST_ALIKE, LookupBy
+from shared.ports.transactions import MAX_ALIKE, LookupBy
 from shared.vending.purchase import PurchaseRequest
 from shared.vending.purchasing import Vending
 from shared.vending.recorder import Recorder
@@ -83,7 +83,7 @@ class World:
     sales: dict[str, Transaction] = field(default_factory=dict)
     prevends: dict[str, Prevend] = field(default_factory=dict)
     vends: list[str] = field(default_factory=list)
-    papers: dict[tuple[PaperKind, str], Paper] = field(default_factory=dict)
+    papers: dict[tuple[DocumentKind, str], Document] = field(default_factory=dict)
     topic: list[tuple[str, EventName, str]] = field(default_factory=list)
     answers: list[Any] = field(default_factory=list)
     products_answer: Any = CATALOGUE
@@ -100,7 +100,7 @@ class World:
     fault_seconds: float = 0
     store_calls: list[str] = field(default_factory=list)
     ids: itertools.count = field(default_factory=lambda: itertools.count(1))
-    rules: Rules = field(default_factory=lambda: Rules(mode=Mode.LIVE))
+    rules: VendingPolicy = field(default_factory=lambda: VendingPolicy(mode=Mode.LIVE))
 
     @property
     def recorder(self) -> Recorder:
@@ -143,7 +143,7 @@ class World:
     async def find_open(self, account: str) -> list[str]:
         def alike() -> list[str]:
             found = [sale.id for sale in self.sales.values() if sale.open and sale.open.account == account]
-            page = sorted(found)[:MOST_ALIKE]  # as Firestore reads them, before they are put in order
+            page = sorted(found)[:MAX_ALIKE]  # as Firestore reads them, before they are put in order
             return [sale_id for sale_id in found if sale_id in page]
 
         return await self._effect("find_open", alike)
@@ -231,11 +231,11 @@ class World:
 
         return await self._effect("vended_lately", read)
 
-    async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
+    async def read_paper(self, kind: DocumentKind, paper_id: str) -> Document | None:
         return await self._effect("read_paper", lambda: self.papers.get((kind, paper_id)))
 
-    async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
-        def write() -> Paper:
+    async def write_paper(self, kind: DocumentKind, paper: Document, beside: Document | None = None) -> Document:
+        def write() -> Document:
             papers = [paper] if beside is None else [paper, beside]
             for one in papers:
                 held = self.papers.get((kind, one.id))
@@ -247,8 +247,8 @@ class World:
 
         return await self._effect("write_paper", write)
 
-    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
-        def page() -> list[Paper]:
+    async def marked_papers(self, kind: DocumentKind, mark: str, from_id: str | None = None) -> AsyncIterator[Document]:
+        def page() -> list[Document]:
             marked = [paper for (of, _), paper in self.papers.items() if (of, paper.mark) == (kind, mark)]
             return sorted((paper for paper in marked if cursor < paper.id >= (from_id or "")), key=lambda paper: paper.id)[:PAPERS_PAGE]
 

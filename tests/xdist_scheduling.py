@@ -10,7 +10,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 WHOLE: Final = ("tests/deployed", "tests/functions", "tests/infra", "tests/page")
-LONGEST_FIRST: Final = (
+MAX_FIRST_LENGTH: Final = (
     "tests/deployed",
     "tests/simulation/test_histories.py",
     "tests/functions",
@@ -35,7 +35,7 @@ def unit(nodeid: str) -> str:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
-        place = {name: at for at, name in enumerate(LONGEST_FIRST)}
+        place = {name: at for at, name in enumerate(MAX_FIRST_LENGTH)}
         items.sort(key=lambda item: place.get(unit(item.nodeid), len(place)))
 
 

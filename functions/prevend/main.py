@@ -13,14 +13,14 @@ wired = bootstrap.configure("prevend")
 
 
 @functions_framework.aio.http
-@middleware.answers_problems(wired.config)
+@middleware.handle_errors(wired.config)
 async def prevend(request: Request) -> Response:
     match middleware.path(request):
         case ("health",):
             middleware.allow(request, "GET")
             return middleware.health(wired.config)
         case ("problems", *_):
-            return middleware.explained(request)
+            return middleware.problem_documentation(request)
         case (name, "products"):
             vas_type = middleware.vas_type(name)
             middleware.allow(request, "GET")

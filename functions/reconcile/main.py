@@ -11,14 +11,14 @@ wired = bootstrap.configure("reconcile")
 
 
 @functions_framework.aio.http
-@middleware.answers_problems(wired.config)
+@middleware.handle_errors(wired.config)
 async def reconcile(request: Request) -> Response:
     match middleware.path(request):
         case ("health",):
             middleware.allow(request, "GET")
             return middleware.health(wired.config)
         case ("problems", *_):
-            return middleware.explained(request)
+            return middleware.problem_documentation(request)
         case ("sweep",):
             middleware.allow(request, "POST")
             return await backoffice.sweep(request, await wired.sweeping())

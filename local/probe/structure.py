@@ -7,9 +7,9 @@ from typing import Final
 
 from shared.domain.sts_tokens import TOKEN_DIGITS, token_number
 
-MOST_PATHS: Final = 60
-MOST_ITEMS: Final = 2_000  # of a list that are looked at
-MOST_DEPTH: Final = 8
+MAX_PATHS: Final = 60
+MAX_ITEMS: Final = 2_000  # of a list that are looked at
+MAX_DEPTH: Final = 8
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z_]{0,39}", re.ASCII)  # a name of the supplier's, not a customer's number
 _GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
@@ -25,7 +25,7 @@ def structure(value: object) -> dict[str, str]:
         known = forms.setdefault(path, [])
         if form not in known:
             known.append(form)
-        if len(forms) == MOST_PATHS:
+        if len(forms) == MAX_PATHS:
             break
     return {path: " or ".join(known) for path, known in forms.items()}
 
@@ -56,13 +56,13 @@ def form_of(value: object) -> str:
 
 def _forms(path: str, value: object, depth: int) -> Iterator[tuple[str, str]]:
     match value:
-        case dict() if value and depth < MOST_DEPTH:
+        case dict() if value and depth < MAX_DEPTH:
             for name, member in value.items():
                 shown = name if _NAME.fullmatch(name) else "?"
                 yield from _forms(f"{path}.{shown}" if path else shown, member, depth + 1)
-        case list() if depth < MOST_DEPTH:
+        case list() if depth < MAX_DEPTH:
             yield path or "(the answer)", form_of(value)
-            for item in value[:MOST_ITEMS]:
+            for item in value[:MAX_ITEMS]:
                 yield from _forms(f"{path}[]", item, depth + 1)
         case _:
             yield path or "(the answer)", form_of(value)

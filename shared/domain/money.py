@@ -4,7 +4,7 @@ from decimal import Decimal, InvalidOperation
 
 from shared.lib.value import Value
 
-MOST_DIGITS = 15  # beyond any price; keeps a hostile exponent from becoming a giant integer
+MAX_DIGITS = 15  # beyond any price; keeps a hostile exponent from becoming a giant integer
 
 
 class Money(Value, frozen=True, order=True):
@@ -46,7 +46,7 @@ def money_from_rand(rand: Decimal | int | str) -> Money:
         exact = Decimal(rand)
     except InvalidOperation:
         raise ValueError("not a decimal amount in rand") from None
-    if not exact.is_finite() or not -MOST_DIGITS <= exact.adjusted() < MOST_DIGITS or len(exact.as_tuple().digits) > MOST_DIGITS:
+    if not exact.is_finite() or not -MAX_DIGITS <= exact.adjusted() < MAX_DIGITS or len(exact.as_tuple().digits) > MAX_DIGITS:
         raise ValueError("not an amount in rand of at most 15 digits")
     cents = exact.scaleb(2)
     if cents != cents.to_integral_value():

@@ -15,7 +15,7 @@ from shared.lib.value import Kept, Value
 
 KEPT_ANSWER_BYTES: Final = 64 * 1024
 
-MOST_WORTH: Final = 2  # of an answer: a token may be in it
+MAX_WORTH: Final = 2  # of an answer: a token may be in it
 
 _LONG_NUMBER: Final = re.compile(rb"[0-9](?:[ -]?[0-9]){13}")  # of 14 digits, as the shortest PIN that was seen; a token has 20
 
@@ -118,7 +118,7 @@ class Receipt(Kept, frozen=True, kw_only=True):
         numbers = (*(token.number for token in self.tokens), *(() if self.pin is None else (self.pin,)))
         return all(_plain(number) in said for number in numbers)
 
-    def with_more(self, more: "Receipt") -> "Receipt":
+    def merged_with(self, more: "Receipt") -> "Receipt":
         """This receipt, of which something is due, with what another answer about its sale adds. Nothing that was known is lost.
 
         What is then due follows from the whole: as long as it has fewer tokens than were issued, the rest is. Where both say something,
@@ -218,7 +218,7 @@ class RawAnswer(Kept, frozen=True):
         """How dearly it is kept: 0 is no sign of a vend, 1 is one, 2 has a number in it that may be a token or a PIN."""
         if self.status is None or not 200 <= self.status < 300 or not self.body:
             return 0
-        return MOST_WORTH if _LONG_NUMBER.search(self.body) else 1
+        return MAX_WORTH if _LONG_NUMBER.search(self.body) else 1
 
     @classmethod
     def of(cls, source: str, received_at: datetime, status: int | None, content_type: str | None, body: bytes) -> "RawAnswer":

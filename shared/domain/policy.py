@@ -36,7 +36,7 @@ class ConsumerDetails(StrEnum):
     FULL = "full"
 
 
-class Rules(Value, frozen=True, kw_only=True):
+class VendingPolicy(Value, frozen=True, kw_only=True):
     """The settings of selling, in seconds; `docs/contract.md` says where each comes from."""
 
     mode: Mode

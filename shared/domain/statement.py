@@ -92,7 +92,7 @@ class Statement(Protocol):
     def __iter__(self) -> Iterator[StatementLine]: ...
 
 
-class Fault(Value, frozen=True):
+class FileFault(Value, frozen=True):
     """Where a file breaks the format. Quotes nothing that stands there: a field too many and it would be a card number."""
 
     line: int
@@ -108,7 +108,7 @@ class Fault(Value, frozen=True):
 class FileRefused(Exception):
     """The file of that name breaks the format. `faults` are the first ten."""
 
-    def __init__(self, name: str, faults: tuple[Fault, ...]) -> None:
+    def __init__(self, name: str, faults: tuple[FileFault, ...]) -> None:
         super().__init__("; ".join(map(str, faults)))
         self.name, self.faults = name, faults
 

@@ -17,11 +17,11 @@ TOKEN_DIGITS = 20
 SIMULATED_PREFIX = "0" * 12  # no real token of this system's supplier starts so; every simulated one does
 
 _TWENTY_DIGITS = re.compile(r"[0-9]{20}", re.ASCII)
-MOST_JOINED = 20  # tokens in one text
+MAX_JOINED = 20  # tokens in one text
 
 _SEPARATORS = re.compile(r"[\s-]+", re.ASCII)
 _BETWEEN_TOKENS = re.compile(r"[|,;/]")
-_LONGEST_JOINED = MOST_JOINED * 2 * TOKEN_DIGITS
+_MAX_JOINED_LENGTH = MAX_JOINED * 2 * TOKEN_DIGITS
 
 
 class TokenKind(StrEnum):
@@ -65,7 +65,7 @@ def joined_numbers(text: object) -> tuple[str | None, ...]:
 
     Several tokens stand between `|`, `,`, `;`, `/`, blanks or line ends. The groups of one token never count as several.
     """
-    if not isinstance(text, str) or len(text) > _LONGEST_JOINED:
+    if not isinstance(text, str) or len(text) > _MAX_JOINED_LENGTH:
         return (None,)
     numbers = tuple(number for part in _BETWEEN_TOKENS.split(text) for number in _spaced(part))
     return numbers if any(numbers) else (None,)

@@ -9,19 +9,19 @@ from typing import Final, assert_never
 from msgspec import structs
 
 from shared.domain.identifiers import Caller, account_key, same_supplier_id
-from shared.domain.outcome import MOST_WORTH, Answer, Outcome, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
+from shared.domain.outcome import MAX_WORTH, Answer, Outcome, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.domain.vas import SUPPLIER_IDS, Mode, Order
 from shared.lib.value import Kept, Record, is_new_word
 
 SHARDS: Final = 16
-MOST_RAW_ANSWERS: Final = 8  # of 64 KiB each: a record stays below Firestore's 1 MiB
-MOST_IDLE_ANSWERS: Final = 4  # of those, while they change nothing: there is room for what does
-MOST_TELLING_ANSWERS: Final = 6  # likewise, where they may hold a token
-MOST_HISTORY: Final = 200
+MAX_RAW_ANSWERS: Final = 8  # of 64 KiB each: a record stays below Firestore's 1 MiB
+MAX_IDLE_ANSWERS: Final = 4  # of those, while they change nothing: there is room for what does
+MAX_TELLING_ANSWERS: Final = 6  # likewise, where they may hold a token
+MAX_HISTORY: Final = 200
 REVEALED: Final = "tokens revealed"
 SUPPLIERS_WORD: Final = frozenset({"supplier", "reprint", "settlement"})  # by whom it comes; any other name is a person's
 CLAIMED: Final = "another sale holds its supplier's id"
-LONGEST_RETRY: Final = timedelta(hours=1)
+MAX_RETRY: Final = timedelta(hours=1)
 
 _TOKENS_DIFFER: Final = "tokens_differ"
 
@@ -176,7 +176,7 @@ def shard_name(mode: Mode, shard: int) -> str:
     return f"{mode}-{shard:02d}"
 
 
-def after(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_seconds: int) -> Transaction:
+def transition(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_seconds: int) -> Transaction:
     """The sale as `answer` leaves it, with whatever must now be announced.
 
     An answer that agrees with an ended sale changes nothing, or adds tokens that were due; its words may be kept all the same
@@ -204,7 +204,7 @@ def _after_vend(sale: Transaction, answer: Answer, at: datetime, by: str, retry_
         case Rejected(cause=cause):
             return _contradicted(sale, f"state_differs: {cause}", answer.raw, at, by, retry_seconds)
         case Unknown():
-            return heard(sale, answer.raw)
+            return attach_raw_answer(sale, answer.raw)
         case _:
             assert_never(answer.outcome)
 
@@ -216,12 +216,12 @@ def _after_rejection(sale: Transaction, answer: Answer, at: datetime, by: str, r
         case Unknown(cause=cause, sign_of_vend=True):
             return _contradicted(sale, f"vended_after_rejection: {cause}", answer.raw, at, by, retry_seconds)
         case Rejected() | Unknown():
-            return heard(sale, answer.raw)
+            return attach_raw_answer(sale, answer.raw)
         case _:
             assert_never(answer.outcome)
 
 
-def heard(sale: Transaction, raw: RawAnswer | None) -> Transaction:
+def attach_raw_answer(sale: Transaction, raw: RawAnswer | None) -> Transaction:
     """The sale with words that change nothing and may hold more than we could read: not a visible change.
 
     Those of any 2xx, and whatever the sale itself was answered. The same words are kept once, and where there are many, the earliest,
@@ -235,7 +235,7 @@ def heard(sale: Transaction, raw: RawAnswer | None) -> Transaction:
         or any(known.sha256 == raw.sha256 for known in sale.answers)
     ):
         return sale
-    if len(sale.answers) >= (MOST_TELLING_ANSWERS if raw.worth == MOST_WORTH else MOST_IDLE_ANSWERS):
+    if len(sale.answers) >= (MAX_TELLING_ANSWERS if raw.worth == MAX_WORTH else MAX_IDLE_ANSWERS):
         return sale
     return structs.replace(sale, answers=(*sale.answers, raw))
 
@@ -258,17 +258,17 @@ def announced(sale: Transaction, published: frozenset[EventName]) -> Transaction
     left = tuple(event for event in sale.unannounced if event not in published)
     if left == sale.unannounced or sale.open is None:
         return sale
-    return with_open(structs.replace(sale, unannounced=left), sale.open.due_at)
+    return reindexed(structs.replace(sale, unannounced=left), sale.open.due_at)
 
 
-def put_off(sale: Transaction, *, at: datetime, retry_seconds: int) -> Transaction:
+def reschedule(sale: Transaction, *, at: datetime, retry_seconds: int) -> Transaction:
     """The sale, due again a while after `at`, if it was due by then: what could not be done for it keeps no other waiting."""
     if sale.open is None or sale.open.due_at > at:
         return sale
-    return with_open(sale, no_earlier(sale, at) + timedelta(seconds=retry_seconds))
+    return reindexed(sale, no_earlier(sale, at) + timedelta(seconds=retry_seconds))
 
 
-def with_open(sale: Transaction, due_at: datetime) -> Transaction:
+def reindexed(sale: Transaction, due_at: datetime) -> Transaction:
     """The sale with its place in the sweep's index: due at `due_at`, or gone when nothing is left to do."""
     if not (sale.is_unfinished or sale.unannounced):
         return structs.replace(sale, open=None)
@@ -276,7 +276,7 @@ def with_open(sale: Transaction, due_at: datetime) -> Transaction:
     return structs.replace(sale, open=structs.replace(place, due_at=due_at, account=place.account if sale.is_unfinished else None))
 
 
-def not_found(sale: Transaction, raw: RawAnswer | None, *, at: datetime, minimum_age_seconds: int, retry_seconds: int) -> Transaction:
+def after_not_found(sale: Transaction, raw: RawAnswer | None, *, at: datetime, minimum_age_seconds: int, retry_seconds: int) -> Transaction:
     """The sale after a reprint asked for at `at` said, beside a control, that it does not exist.
 
     That ends a sale when said twice, `retry_seconds` apart, both after the minimum age, and only where no sign of a vend
@@ -284,26 +284,28 @@ def not_found(sale: Transaction, raw: RawAnswer | None, *, at: datetime, minimum
     """
     if not may_be_absent(sale, at=at, minimum_age_seconds=minimum_age_seconds):
         return sale
-    if sale.not_found_at is None or sale.not_found_at < of_age_at(sale, minimum_age_seconds):  # its age came on record after that
+    if sale.not_found_at is None or sale.not_found_at < absence_counts_from(sale, minimum_age_seconds):  # its age came on record after that
         return structs.replace(sale, not_found_at=at)
     if at - sale.not_found_at < timedelta(seconds=retry_seconds):
         return sale
     never = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "does not exist at the supplier, said twice")
-    return after(sale, Answer(never, raw), at=at, by="reprint", retry_seconds=retry_seconds)
+    return transition(sale, Answer(never, raw), at=at, by="reprint", retry_seconds=retry_seconds)
 
 
 def may_be_absent(sale: Transaction, *, at: datetime, minimum_age_seconds: int) -> bool:
     """Whether "does not exist" would say anything about the sale: in doubt, old enough, and without a sign of a vend."""
     doubtful = sale.state is State.IN_DOUBT or sale.is_abandoned(at)
-    return doubtful and not sale.sign_of_vend and at >= of_age_at(sale, minimum_age_seconds)
+    return doubtful and not sale.sign_of_vend and at >= absence_counts_from(sale, minimum_age_seconds)
 
 
-def of_age_at(sale: Transaction, minimum_age_seconds: int) -> datetime:
+def absence_counts_from(sale: Transaction, minimum_age_seconds: int) -> datetime:
     """From when on "does not exist" may count: the supplier starts no vend that long after it received the request."""
     return (sale.send_ended_at or sale.lease_until) + timedelta(seconds=minimum_age_seconds)
 
 
-def tried(sale: Transaction, *, at: datetime, minimum_age_seconds: int, review_after_seconds: int, retry_seconds: int) -> Transaction:
+def after_failed_attempt(
+    sale: Transaction, *, at: datetime, minimum_age_seconds: int, review_after_seconds: int, retry_seconds: int
+) -> Transaction:
     """The sale after a try that did not finish it: due again later, and announced once as a person's when it is too old.
 
     That is soon while a first "does not exist" is fresh, for the second ends the sale, and at the latest when the sale comes of age.
@@ -314,9 +316,9 @@ def tried(sale: Transaction, *, at: datetime, minimum_age_seconds: int, review_a
     due_at, interval = at + retry_delay(sale.attempts, retry_seconds), timedelta(seconds=retry_seconds)
     if sale.not_found_at is not None and at < sale.not_found_at + 2 * interval and sale.state is State.IN_DOUBT:
         due_at = at + interval
-    if at < (of_age := of_age_at(sale, minimum_age_seconds)):
+    if at < (of_age := absence_counts_from(sale, minimum_age_seconds)):
         due_at = min(due_at, of_age)
-    waited = with_open(structs.replace(sale, attempts=sale.attempts + 1), due_at)
+    waited = reindexed(structs.replace(sale, attempts=sale.attempts + 1), due_at)
     if sale.review_announced or at < sale.created_at + timedelta(seconds=review_after_seconds):
         return waited
     entry = HistoryEntry(at, EventName.NEEDS_REVIEW.value, "sweep")
@@ -336,18 +338,18 @@ def claimed_twice(
         return _contradicted(doubtful, note, raw, at, by, retry_seconds)
     signed = sale if sale.sign_of_vend or not NEXT[sale.state] else structs.replace(sale, sign_of_vend=True)
     if any(entry.what == EventName.CONTRADICTED and entry.note == note for entry in sale.history):
-        return heard(signed, raw)
+        return attach_raw_answer(signed, raw)
     return _contradicted(signed, note, raw, at, by, retry_seconds)
 
 
 def retry_delay(attempts: int, retry_seconds: int) -> timedelta:
     """How long to wait after the given number of attempts: doubling from `retry_seconds`, at most an hour."""
-    return min(timedelta(seconds=retry_seconds * 2 ** min(attempts, 12)), LONGEST_RETRY)
+    return min(timedelta(seconds=retry_seconds * 2 ** min(attempts, 12)), MAX_RETRY)
 
 
-def noted(sale: Transaction, entry: HistoryEntry) -> Transaction:
+def append_history(sale: Transaction, entry: HistoryEntry) -> Transaction:
     """The sale with one more line of history. A full one loses what comes again and again, and neither a decision nor an end."""
-    kept = sale.history if len(sale.history) < MOST_HISTORY else _without_a_repeat(sale.history)
+    kept = sale.history if len(sale.history) < MAX_HISTORY else _without_a_repeat(sale.history)
     at = no_earlier(sale, entry.at)
     return structs.replace(sale, history=(*kept, entry if at == entry.at else structs.replace(entry, at=at)))
 
@@ -372,12 +374,12 @@ def _changed(sale: Transaction, raw: RawAnswer | None, events: tuple[EventName, 
     fresh = tuple(event for event in events if event not in sale.unannounced)
     answers = sale.answers if raw is None else _with_answer(sale.answers, raw)
     changed = structs.replace(sale, version=sale.version + 1, updated_at=entry.at, answers=answers, unannounced=(*sale.unannounced, *fresh))
-    return with_open(noted(changed, entry), due_at)
+    return reindexed(append_history(changed, entry), due_at)
 
 
 def _with_answer(answers: tuple[RawAnswer, ...], raw: RawAnswer) -> tuple[RawAnswer, ...]:
     """The answers and one more. Where they are full, the latest of those that are worth the least makes way, but never the first."""
-    if len(answers) < MOST_RAW_ANSWERS:
+    if len(answers) < MAX_RAW_ANSWERS:
         return (*answers, raw)
     out = min(range(len(answers) - 1, 0, -1), key=lambda at: answers[at].worth)
     return (*answers[:out], *answers[out + 1 :], raw)
@@ -404,7 +406,7 @@ def _in_doubt(sale: Transaction, unknown: Unknown, raw: RawAnswer | None, at: da
     signed = structs.replace(sale, sign_of_vend=sale.sign_of_vend or unknown.sign_of_vend)
     if sale.state is State.IN_DOUBT:
         if sale.sign_of_vend or not unknown.sign_of_vend:
-            return heard(sale, raw)
+            return attach_raw_answer(sale, raw)
         return _changed(signed, raw, (), HistoryEntry(at, "sign of a vend", by, unknown.cause), at)  # never forgotten
     moved = structs.replace(_moved(signed, State.IN_DOUBT), outcome=_in_place_of(sale.outcome, unknown))
     return _changed(moved, raw, (EventName.IN_DOUBT,), HistoryEntry(at, State.IN_DOUBT.value, by, unknown.cause), at)
@@ -423,7 +425,7 @@ def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at
         named = structs.replace(sale, outcome=_in_place_of(sale.outcome, Vended(whole)))
         sale, raw = _changed(named, raw, (), HistoryEntry(at, "supplier's id learned", by), due_at), None
     elif not known.lacks(receipt):
-        return heard(sale, raw)
+        return attach_raw_answer(sale, raw)
     return _tokens_differ(sale, receipt, raw, at, by, retry_seconds) if known.lacks(receipt) else sale
 
 
@@ -431,8 +433,8 @@ def _tokens_differ(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, a
     """The sale after an answer with another token or PIN than its receipt has: that stays, and the other one is kept in its raw answer."""
     told = [entry for entry in sale.history if (entry.note or "").startswith(_TOKENS_DIFFER)]
     are_kept = any(receipt.is_quoted_in(answer.body) for answer in sale.answers)
-    if (told and are_kept) or len(told) >= MOST_RAW_ANSWERS:
-        return heard(sale, raw)
+    if (told and are_kept) or len(told) >= MAX_RAW_ANSWERS:
+        return attach_raw_answer(sale, raw)
     again = f", other tokens than before: {len(told)}" if told else ""
     return _contradicted(sale, f"{_TOKENS_DIFFER}: {receipt.supplier_transaction_id}{again}", raw, at, by, retry_seconds)
 
@@ -441,14 +443,14 @@ def _with_more(
     sale: Transaction, known: Receipt, receipt: Receipt, raw: RawAnswer | None, at: datetime, by: str, due_at: datetime
 ) -> Transaction:
     """The sale with what an answer adds to its receipt. `tokens` is announced once, when nothing more is due: no part of them is."""
-    whole = known.with_more(receipt)
+    whole = known.merged_with(receipt)
     if by not in SUPPLIERS_WORD and receipt.tokens_due is not TokensDue.PENDING:  # what a person has written down is all there is
         whole = structs.replace(whole, tokens_due=receipt.tokens_due, tokens_issued=None)
     if whole == known:
-        return heard(sale, raw)
+        return attach_raw_answer(sale, raw)
     changed = structs.replace(sale, outcome=_in_place_of(sale.outcome, Vended(whole)))
     if structs.replace(whole, tokens_issued=known.tokens_issued) == known:  # nobody sees how many there are
-        return heard(changed, raw)
+        return attach_raw_answer(changed, raw)
     if whole.tokens_due is not TokensDue.PENDING:
         return _changed(changed, raw, (EventName.TOKENS,), HistoryEntry(at, "tokens added", by), due_at)
     what = "more of the receipt read" if whole.supplier_transaction_id == known.supplier_transaction_id else "supplier's id learned"
@@ -458,6 +460,6 @@ def _with_more(
 def _contradicted(sale: Transaction, note: str, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
     entry = HistoryEntry(at, EventName.CONTRADICTED.value, by, note)  # the note begins with the kind of discrepancy
     if any((known.what, known.by, known.note) == (entry.what, entry.by, entry.note) for known in sale.history):
-        return heard(sale, raw)  # said before
+        return attach_raw_answer(sale, raw)  # said before
     changed = _changed(sale, raw, (EventName.CONTRADICTED,), entry, at + timedelta(seconds=retry_seconds))
     return structs.replace(changed, contradicted_at=(*sale.contradicted_at, changed.version))

@@ -13,7 +13,7 @@ import grpc.aio
 from google.api_core.gapic_v1.routing_header import to_grpc_metadata
 
 FIRST_WAIT_SECONDS: Final = 0.05
-LONGEST_WAIT_SECONDS: Final = 1.0
+MAX_WAIT_SECONDS: Final = 1.0
 
 RETRIED: Final = frozenset(
     {grpc.StatusCode.ABORTED, grpc.StatusCode.INTERNAL, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE}
@@ -76,7 +76,7 @@ class Service:
         return lambda asked, timeout_seconds: call(asked, timeout=timeout_seconds, metadata=metadata)
 
 
-async def persistently(
+async def call_with_retry(
     call: Callable[[float], Awaitable[Answered]],
     seconds: float,
     worth_another_try: Collection[grpc.StatusCode],
@@ -108,5 +108,5 @@ async def persistently(
         if clock() + waited_seconds >= ends_at:
             raise failure
         await asyncio.sleep(waited_seconds)
-        wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
+        wait_seconds = min(2 * wait_seconds, MAX_WAIT_SECONDS)
         left_seconds = ends_at - clock()

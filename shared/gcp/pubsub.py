@@ -7,7 +7,7 @@ import grpc.aio
 from google.pubsub_v1 import PublishRequest, PublishResponse
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
 
-from shared.gcp.grpc import RETRIED, Service, channel, persistently
+from shared.gcp.grpc import RETRIED, Service, call_with_retry, channel
 
 _SERVICE: Final = "google.pubsub.v1.Publisher"
 _RETRIED: Final = RETRIED | {grpc.StatusCode.UNKNOWN}
@@ -38,7 +38,7 @@ class Topic:
             AioRpcError: it may not have been published.
         """
         request = _Request(topic=self._name, messages=[message])
-        await persistently(lambda seconds: self._call(request, seconds), timeout_seconds, _RETRIED)
+        await call_with_retry(lambda seconds: self._call(request, seconds), timeout_seconds, _RETRIED)
 
     async def close(self) -> None:
         await self._channel.close()

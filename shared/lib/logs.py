@@ -27,10 +27,10 @@ REFUSED: Final = "[refused]"  # stands for a field that must not be logged at al
 MASKED: Final = "[masked]"  # stands for a bearer value found in text
 
 _OURS: Final = "gateway"  # parent of our own loggers: one place for their level
-_MOST_CHARACTERS: Final = 4096  # of one text; an entry of Cloud Logging has at most 256 KiB
-_MOST_ITEMS: Final = 50
-_MOST_DEPTH: Final = 5
-_MOST_FRAMES: Final = 12
+_MAX_CHARACTERS: Final = 4096  # of one text; an entry of Cloud Logging has at most 256 KiB
+_MAX_ITEMS: Final = 50
+_MAX_DEPTH: Final = 5
+_MAX_FRAMES: Final = 12
 
 _PERSONAL: Final = frozenset({"meternumber", "meter", "accountnumber", "account", "mobilenumber", "msisdn", "recipient"})
 _BEARER: Final = frozenset(
@@ -47,7 +47,7 @@ _HARMLESS: Final = (  # identifiers that may hold long runs of digits by chance
     r"|(?=[0-9]*[a-fA-F])(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{40}|[0-9a-fA-F]{32}|[0-9a-fA-F]{16})"  # hashes; span and trace ids
     r")(?![0-9A-Za-z])"
 )
-_FEWEST_CHARACTERS: Final = 10  # of anything masked
+_MIN_CHARACTERS: Final = 10  # of anything masked
 _SEPARATOR: Final = r"(?:%20|[\s+_\-\u2010-\u2015]){0,2}"  # how tokens and PINs are grouped, on slips and in URLs
 _TELLING: Final = re.compile(
     rf"(?P<harmless>{_HARMLESS})"
@@ -134,7 +134,7 @@ def traced(headers: Mapping[str, str], project: str | None = None) -> Iterator[N
 
 def masked(text: str) -> str:
     """`text` without bearer values; meters, accounts and mobile numbers keep their last four digits."""
-    return _TELLING.sub(_mask, text) if len(text) >= _FEWEST_CHARACTERS else text
+    return _TELLING.sub(_mask, text) if len(text) >= _MIN_CHARACTERS else text
 
 
 class JsonFormatter(logging.Formatter):
@@ -219,12 +219,12 @@ def _plain(value: object, depth: int) -> object:
             return value.isoformat()
         case BaseException():
             return _exception(value)
-        case _ if depth == _MOST_DEPTH:
+        case _ if depth == _MAX_DEPTH:
             return "..."
         case Mapping():
             return _plain_items(value, depth + 1)
         case list() | tuple() | set() | frozenset():
-            return [_plain(item, depth + 1) for item in islice(value, _MOST_ITEMS)]
+            return [_plain(item, depth + 1) for item in islice(value, _MAX_ITEMS)]
         case _:
             return _plain_text(_said(value))
 
@@ -239,7 +239,7 @@ def _said(value: object) -> str:
 
 def _plain_items(fields: Mapping[str, object], depth: int) -> dict[str, object]:
     plain: dict[str, object] = {}
-    for key, value in islice(fields.items(), _MOST_ITEMS):
+    for key, value in islice(fields.items(), _MAX_ITEMS):
         name, kind = _named(str(key))
         if kind is _Kind.BEARER:
             plain[name] = REFUSED
@@ -263,7 +263,7 @@ def _named(name: str) -> tuple[str, _Kind]:
 
 def _plain_text(text: str) -> str:
     """Masked before it is cut, so that no cut shortens a number out of the mask's sight; lone surrogates replaced."""
-    cut = masked(text)[:_MOST_CHARACTERS]
+    cut = masked(text)[:_MAX_CHARACTERS]
     return cut if cut.isascii() else cut.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -280,7 +280,7 @@ def _code(error: BaseException) -> str:
 
 def _causes(error: BaseException) -> Iterable[BaseException]:
     cause: BaseException | None = error
-    for _ in range(_MOST_DEPTH):
+    for _ in range(_MAX_DEPTH):
         if cause is None:
             return
         yield cause
@@ -288,7 +288,7 @@ def _causes(error: BaseException) -> Iterable[BaseException]:
 
 
 def _places(error: BaseException) -> str:
-    frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)][-_MOST_FRAMES:]
+    frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)][-_MAX_FRAMES:]
     return " < ".join(f"{code.co_filename.rpartition('/')[2]}:{line} {code.co_name}" for code, line in reversed(frames)) or "?"
 
 

@@ -19,7 +19,7 @@ from shared.ports.credentials import GetCredentials
 RENEWED_BEFORE: Final = timedelta(seconds=300)  # longer than a sale takes
 RENEWAL_PAUSE: Final = timedelta(seconds=10)  # after a failed renewal, while the token at hand is good
 CREDENTIALS_SECONDS: Final = 10.0
-LONGEST_LIFE_SECONDS: Final = 24 * 3600
+MAX_LIFE_SECONDS: Final = 24 * 3600
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,8000}", re.ASCII)  # what a header can carry
 
@@ -55,7 +55,7 @@ class Access:
 
         Nobody waits for a renewal while the token at hand is good: secrets or a token endpoint that hang delay no sale.
         """
-        if (value := self.at_hand()) is None:
+        if (value := self.cached()) is None:
             return await self._renew()
         if self._is_due():
             self._renew.begin()
@@ -67,7 +67,7 @@ class Access:
         is_old = self._held is not None and now >= self._held.renew_at
         return is_old and (self._paused_until is None or now >= self._paused_until)
 
-    def at_hand(self) -> str | None:
+    def cached(self) -> str | None:
         """The token held, without asking anybody; `None` when there is none, or it has expired."""
         return self._held.value if self._held is not None and self._now() < self._held.expires_at else None
 
@@ -119,5 +119,5 @@ def _read(reply: Reply, now: datetime) -> AccessToken | None:
     value, seconds = said.get("access_token"), said.get("expires_in")
     if not isinstance(value, str) or not _TOKEN.fullmatch(value) or type(seconds) is not int or seconds <= 0:
         return None
-    life = timedelta(seconds=min(seconds, LONGEST_LIFE_SECONDS))
+    life = timedelta(seconds=min(seconds, MAX_LIFE_SECONDS))
     return AccessToken(value, renew_at=now + max(life - RENEWED_BEFORE, life / 2), expires_at=now + life)

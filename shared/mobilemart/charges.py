@@ -11,7 +11,7 @@ from shared.domain.money import Money
 from shared.domain.outcome import Charge
 from shared.mobilemart.json_fields import first_text, leaves, members, number, rand, text
 
-MOST_CHARGES: Final = 20
+MAX_CHARGES: Final = 20
 CHARGE_NAME_KEYS: Final = ("description", "name", "type")
 CHARGE_AMOUNT_KEYS: Final = ("amount", "value")
 
@@ -34,7 +34,7 @@ _NOT_NOUGHT: Final = re.compile(r"[1-9]")
 def read_charges(said: object) -> tuple[Charge, ...]:
     """The charges and debts of a sale, as its slip shows them."""
     listed = said if isinstance(said, list) else []
-    items = [members(one) for one in listed[:MOST_CHARGES]]
+    items = [members(one) for one in listed[:MAX_CHARGES]]
     return tuple(Charge(first_text(*(item.get(key) for key in CHARGE_NAME_KEYS)), _charged(item)) for item in items)
 
 
@@ -43,7 +43,7 @@ def recovers_all(said: object, amount: Money) -> bool:
 
     Balances may stand beside it. Any other row with an amount leaves it unproven, a service charge too, or one that cannot be read.
     """
-    if not isinstance(said, list) or len(said) > MOST_CHARGES:
+    if not isinstance(said, list) or len(said) > MAX_CHARGES:
         return False
     recovered = 0
     for item in map(members, said):

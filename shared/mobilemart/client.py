@@ -17,7 +17,7 @@ from shared.lib.single_flight import SingleFlight
 from shared.lib.value import Value
 from shared.mobilemart.access_token import Access
 from shared.mobilemart.error_codes import FLOAT_EXHAUSTED, MERCHANT_ERROR
-from shared.mobilemart.http_exchange import MOST_ANSWER_BYTES, Exchange
+from shared.mobilemart.http_exchange import MAX_ANSWER_BYTES, Exchange
 from shared.mobilemart.requests import Call, mobile_form, prevend_call, products_call, reprint_call, vend_call
 from shared.mobilemart.responses import (
     Concern,
@@ -34,7 +34,7 @@ from shared.mobilemart.responses import (
 from shared.ports.credentials import GetCredentials
 
 PRODUCTS_KEPT: Final = timedelta(minutes=15)
-MOST_LIST_BYTES: Final = 8 * MOST_ANSWER_BYTES  # the largest list seen is a third of a megabyte
+MAX_LIST_BYTES: Final = 8 * MAX_ANSWER_BYTES  # the largest list seen is a third of a megabyte
 TOKEN_SECONDS: Final = 10.0
 NOT_MODIFIED: Final = 304
 FORBIDDEN: Final = 403
@@ -104,7 +104,7 @@ class MobileMart:
         It uses the token at hand. A refused token is dropped, and the answer is `Rejected.not_taken`: whether it is sent
         again is the caller's decision.
         """
-        token = self._access.at_hand()
+        token = self._access.cached()
         if token is None or send_within_seconds <= 0:
             cause = "no access token at hand" if token is None else "too late to send"
             return Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, cause, not_taken=True))
@@ -146,7 +146,7 @@ class MobileMart:
 
     async def _fetch_products(self, vas_type: VasType) -> tuple[Product, ...] | Rejected:
         kept = self._catalogues.get(vas_type)
-        heard = await self._read(products_call(vas_type), etag=kept.etag if kept is not None else None, most_bytes=MOST_LIST_BYTES)
+        heard = await self._read(products_call(vas_type), etag=kept.etag if kept is not None else None, most_bytes=MAX_LIST_BYTES)
         if isinstance(heard, Rejected):
             return heard
         good_until = self._now() + PRODUCTS_KEPT
@@ -169,7 +169,7 @@ class MobileMart:
         ):
             log.error("configured product not listed", merchant_product_id=configured, listed=len(catalogue.products))
 
-    async def _read(self, call: Call, *, etag: str | None = None, most_bytes: int = MOST_ANSWER_BYTES) -> Heard | Rejected:
+    async def _read(self, call: Call, *, etag: str | None = None, most_bytes: int = MAX_ANSWER_BYTES) -> Heard | Rejected:
         """Ask what moves no money, once more with a new token where the first was refused."""
         heard: Heard = NoReply("not asked")
         for _ in range(2):

@@ -15,7 +15,7 @@ import httpx
 from shared.mobilemart.requests import JSON, Call
 from shared.mobilemart.responses import Heard, NoReply, Reply
 
-MOST_ANSWER_BYTES: Final = 1024 * 1024
+MAX_ANSWER_BYTES: Final = 1024 * 1024
 IDLE_SECONDS: Final = 3.0  # a connection idle for longer is not used again; `docs/mobilemart.md` has the measurement
 _EXACT_WAIT_SECONDS: Final = 5.0  # aiohttp rounds longer waits up to the next whole second of its clock
 
@@ -35,7 +35,7 @@ class Exchange:
         etag: str | None = None,
         seconds: float,
         connect_seconds: float,
-        most_bytes: int = MOST_ANSWER_BYTES,
+        most_bytes: int = MAX_ANSWER_BYTES,
     ) -> Heard:
         """The answer, or why there is none. Nothing is written to a new connection once `connect_seconds` have passed.
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final, NoReturn
 
-from shared.domain.money import MOST_DIGITS, Money, money_from_rand
+from shared.domain.money import MAX_DIGITS, Money, money_from_rand
 
-LONGEST_ID: Final = 100
-LONGEST_TEXT: Final = 300
+MAX_ID_LENGTH: Final = 100
+MAX_TEXT_LENGTH: Final = 300
 
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?", re.ASCII)
 _REPLACED: Final = "\ufffd"  # stands where the supplier's bytes were not UTF-8
@@ -46,7 +46,7 @@ def leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
             yield nearest, one
 
 
-def text(value: object, longest: int = LONGEST_TEXT) -> str | None:
+def text(value: object, longest: int = MAX_TEXT_LENGTH) -> str | None:
     """Text for people, cut to `longest` characters; `None` when there is none, or a store could not hold it."""
     if not isinstance(value, str):
         return None
@@ -54,7 +54,7 @@ def text(value: object, longest: int = LONGEST_TEXT) -> str | None:
     return kept if kept and _is_storable(kept) else None
 
 
-def exact(value: object, longest: int = LONGEST_ID) -> str | None:
+def exact(value: object, longest: int = MAX_ID_LENGTH) -> str | None:
     """An identifier, serial number or PIN: whole, or `None`. Never cut, never with a letter replaced."""
     if not isinstance(value, str) or len(value) > longest or _REPLACED in value:
         return None
@@ -70,12 +70,12 @@ def given_id(value: object) -> str | None:
 def number(value: object) -> Decimal | None:
     """A JSON number, or decimal text, of at most 15 digits on either side of the point."""
     if isinstance(value, str):
-        return Decimal(value.strip()) if len(value) <= 2 * MOST_DIGITS and _DECIMAL.fullmatch(value.strip()) else None
+        return Decimal(value.strip()) if len(value) <= 2 * MAX_DIGITS and _DECIMAL.fullmatch(value.strip()) else None
     if type(value) is not int and not isinstance(value, Decimal):
         return None
     plain = Decimal(value)
     exponent = plain.as_tuple().exponent
-    return plain if isinstance(exponent, int) and exponent >= -MOST_DIGITS and plain.adjusted() < MOST_DIGITS else None
+    return plain if isinstance(exponent, int) and exponent >= -MAX_DIGITS and plain.adjusted() < MAX_DIGITS else None
 
 
 def rand(value: object) -> Money | None:
@@ -87,7 +87,7 @@ def rand(value: object) -> Money | None:
         return None
 
 
-def first_text(*values: object, longest: int = LONGEST_TEXT) -> str | None:
+def first_text(*values: object, longest: int = MAX_TEXT_LENGTH) -> str | None:
     """The first of `values` that is text."""
     return next((found for value in values if (found := text(value, longest)) is not None), None)
 

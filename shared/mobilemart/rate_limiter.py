@@ -13,7 +13,7 @@ SLOWEST: Final = 1 / 16  # of the configured rate: below that, a sweep would end
 RECOVERY: Final = 1 / 50  # of the configured rate, for each answer that was no refusal
 
 
-class Pace:
+class RateLimiter:
     """At most so many calls a second, one after the other: halved when the supplier says that they are too many, and slowly up again.
 
     `clock` is monotonic, in seconds.
@@ -44,10 +44,10 @@ class Reprinting(Supplier, Protocol):
         """Whether there is anything to ask a reprint by: otherwise no call is made."""
 
 
-class PacedSupplier:
+class RateLimitedSupplier:
     """A supplier whose reprints go at a pace. Only reconciling asks it: no sale ever waits here."""
 
-    def __init__(self, supplier: Reprinting, pace: Pace) -> None:
+    def __init__(self, supplier: Reprinting, pace: RateLimiter) -> None:
         self._supplier, self._pace = supplier, pace
         self.ready, self.products = supplier.ready, supplier.products
         self.prevend, self.vend = supplier.prevend, supplier.vend

@@ -19,8 +19,8 @@ from shared.lib.value import Value
 from shared.mobilemart.charges import quotes_units, read_charges, recovers_all
 from shared.mobilemart.json_fields import exact, first_text, given_id, members, number, rand, text
 
-MOST_TOKENS: Final = 20  # of one sale; a record must stay storable whatever is answered
-LONGEST_INSTRUCTIONS: Final = 2000
+MAX_TOKENS: Final = 20  # of one sale; a record must stay storable whatever is answered
+MAX_INSTRUCTIONS_LENGTH: Final = 2000
 
 TOKEN_KEYS: Final = ("token", "value", "tokenValue", "pin")
 KIND_KEYS: Final = ("type", "tokenType", "kind", "description")
@@ -92,7 +92,7 @@ def _common(supplier_id: str, sold: Mapping[str, object]) -> Receipt:
         reference=first_text(*(said.get(key) for said in (details, sold) for key in ("reference", "referenceNumber"))),
         expiry_date=first_text(sold.get("expiryDate"), details.get("expiryDate")),
         consumer=read_consumer(details) or read_consumer(sold),
-        instructions=first_text(details.get("instructions"), details.get("productInstructions"), longest=LONGEST_INSTRUCTIONS),
+        instructions=first_text(details.get("instructions"), details.get("productInstructions"), longest=MAX_INSTRUCTIONS_LENGTH),
     )
 
 
@@ -161,13 +161,13 @@ def read_tokens(said: object) -> Issued:
     if said is None:
         return Issued((), 0)
     listed: Sequence[object] = said if isinstance(said, list) else (said,)
-    read = [_entries(one) for one in listed[:MOST_TOKENS]]
+    read = [_entries(one) for one in listed[:MAX_TOKENS]]
     entries = [entry for one in read for entry in one]
     unsaid = TokenKind.CREDIT if sum(entry.kind is None for entry in entries) == 1 else TokenKind.OTHER
-    kept = entries[:MOST_TOKENS]
+    kept = entries[:MAX_TOKENS]
     tokens = tuple(StsToken(entry.kind or unsaid, entry.number, entry.units) for entry in kept if entry.number is not None)
     together = _quantity(members(listed[0])) if len(listed) == 1 and len(entries) > 1 else None
-    return Issued(tokens, len(entries) + len(listed[MOST_TOKENS:]), together)
+    return Issued(tokens, len(entries) + len(listed[MAX_TOKENS:]), together)
 
 
 def _entries(one: object) -> tuple[_Entry, ...]:

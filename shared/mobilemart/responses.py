@@ -35,7 +35,7 @@ from shared.mobilemart.vend_checks import Doubt, Statement, statement_of
 
 SAYS_SIMULATED: Final = "the answer is marked as simulated"
 BUSY_SECONDS: Final = 60  # the wait after a 429 that names none
-LONGEST_WAIT_SECONDS: Final = 3600
+MAX_WAIT_SECONDS: Final = 3600
 
 _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.ASCII)
 _RETRY_IN: Final = re.compile(r"retry in ([0-9]{1,4}) (second|minute)", re.ASCII | re.IGNORECASE)
@@ -126,10 +126,10 @@ class Reply(Value, frozen=True):
     def wait_seconds(self) -> int:
         """How long a 429 asks us to wait: by its header, else by its text, else a minute."""
         if self.retry_after is not None and re.fullmatch(r"[0-9]{1,6}", self.retry_after.strip(), re.ASCII):
-            return max(1, min(int(self.retry_after), LONGEST_WAIT_SECONDS))
+            return max(1, min(int(self.retry_after), MAX_WAIT_SECONDS))
         if found := _RETRY_IN.search(text(members(self.json).get("detail")) or ""):
             seconds = int(found[1]) * (60 if found[2].lower() == "minute" else 1)
-            return max(1, min(seconds, LONGEST_WAIT_SECONDS))
+            return max(1, min(seconds, MAX_WAIT_SECONDS))
         return BUSY_SECONDS
 
 

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from shared.domain.clock import BUSINESS_TIME
-from shared.domain.statement import Billing, Fault, FileRefused, Note, Summary, Total
+from shared.domain.statement import Billing, FileFault, FileRefused, Note, Summary, Total
 from shared.domain.vas import VasType
 from shared.lib.masking import last_four
 from shared.lib.value import Value
@@ -40,8 +40,8 @@ FILE_VAS_TYPES: Final = MappingProxyType(
     }
 )
 
-MOST_FAULTS: Final = 10
-LONGEST_LINE_BYTES: Final = 16 * 1024  # longer than any valid line: 24 fields of 128 characters of 4 bytes
+MAX_FAULTS: Final = 10
+MAX_LINE_BYTES: Final = 16 * 1024  # longer than any valid line: 24 fields of 128 characters of 4 bytes
 PIECE_BYTES: Final = 128 * 1024  # what is parsed at once; its lines are all that lies in memory
 
 
@@ -191,7 +191,7 @@ class SettlementFile:
     def __init__(self, chunks: Iterable[bytes], name: str = "") -> None:
         self.name = name
         self._sha256 = hashlib.sha256()
-        self._faults: list[Fault] = []
+        self._faults: list[FileFault] = []
         self._number = 1  # of the next line
         self._trailer: tuple[int, int] | None = None  # its line number, and the count that it gives
         self._blanks = 0  # lines behind the trailer that hold nothing
@@ -207,7 +207,7 @@ class SettlementFile:
         match = _HEADER.fullmatch(head)
         day = _day(match[2]) if match else None
         if match is None or day is None:
-            raise FileRefused(self.name, (Fault(1, "must be the header H|version|CCYYMMDD"),))
+            raise FileRefused(self.name, (FileFault(1, "must be the header H|version|CCYYMMDD"),))
         self.version, self.day = match[1], day
         self._number = 2
 
@@ -276,8 +276,8 @@ class SettlementFile:
     def _judge_blank(self, number: int) -> None:
         self._blanks += 1
         self._note(number, forms.BLANK)
-        if self._blanks > forms.MOST_BLANK_LINES:
-            self._refuse(Fault(number, f"is blank, as more than {forms.MOST_BLANK_LINES} lines behind the trailer"))
+        if self._blanks > forms.MAX_BLANK_LINES:
+            self._refuse(FileFault(number, f"is blank, as more than {forms.MAX_BLANK_LINES} lines behind the trailer"))
 
     def _note(self, number: int, *messages: str) -> None:
         for message in messages:
@@ -295,13 +295,13 @@ class SettlementFile:
     def _verdict(self) -> Summary:
         last = self._number - 1 - self._blanks
         if self._trailer is None:
-            self._refuse(Fault(last + 1, "the trailer T|count is missing"))
+            self._refuse(FileFault(last + 1, "the trailer T|count is missing"))
         else:
             at, count = self._trailer
             if at != last:
-                self._refuse(Fault(at + 1, "stands behind the trailer"))
+                self._refuse(FileFault(at + 1, "stands behind the trailer"))
             if count != at:
-                self._refuse(Fault(at, f"the trailer counts {count} lines, but is line {at}"))
+                self._refuse(FileFault(at, f"the trailer counts {count} lines, but is line {at}"))
         if self._faults:
             raise FileRefused(self.name, tuple(self._faults))
         totals = {kind: Total(rows, self._cents[kind]) for kind, rows in self._rows.items()}
@@ -309,9 +309,9 @@ class SettlementFile:
         notes = tuple(sorted(self._notes.values(), key=lambda note: note.line))
         return Summary(self.name, self._sha256.hexdigest(), sum(totals.values(), Total()), MappingProxyType(successful), notes)
 
-    def _refuse(self, *faults: Fault) -> None:
-        self._faults = [*self._faults, *faults][:MOST_FAULTS]
-        if len(self._faults) == MOST_FAULTS:
+    def _refuse(self, *faults: FileFault) -> None:
+        self._faults = [*self._faults, *faults][:MAX_FAULTS]
+        if len(self._faults) == MAX_FAULTS:
             raise FileRefused(self.name, tuple(self._faults))
 
     def _decoded(self, piece: bytes) -> str:
@@ -322,7 +322,7 @@ class SettlementFile:
         for line, wrong in lines:
             number = self._number + line
             if wrong:
-                self._refuse(*(Fault(number, "is not UTF-8", at or None, _FIELDS[at - 1].name if at else None) for at in wrong))
+                self._refuse(*(FileFault(number, "is not UTF-8", at or None, _FIELDS[at - 1].name if at else None) for at in wrong))
             else:
                 self._note(number, forms.NOT_UTF_8)
         return text
@@ -334,9 +334,9 @@ class SettlementFile:
             for start in range(0, len(chunk), PIECE_BYTES):
                 rest += chunk[start : start + PIECE_BYTES]
                 cut = rest.rfind(b"\n") + 1
-                if len(rest) - cut > LONGEST_LINE_BYTES:
+                if len(rest) - cut > MAX_LINE_BYTES:
                     number = self._number + rest.count(b"\n")
-                    raise FileRefused(self.name, (*self._faults, Fault(number, f"is longer than {LONGEST_LINE_BYTES} bytes")))
+                    raise FileRefused(self.name, (*self._faults, FileFault(number, f"is longer than {MAX_LINE_BYTES} bytes")))
                 if cut:
                     yield rest[:cut]
                     rest = rest[cut:]
@@ -353,7 +353,7 @@ class SettlementFile:
                 continue
             begun += chunk
             alone = forms.ends_in_cr_alone(begun)
-            if alone is None and len(begun) > LONGEST_LINE_BYTES:
+            if alone is None and len(begun) > MAX_LINE_BYTES:
                 alone = False
             if alone:
                 self._note(1, forms.CR_ALONE)
@@ -370,17 +370,17 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _fault(line: int, position: int) -> Fault:
+def _fault(line: int, position: int) -> FileFault:
     field = _FIELDS[position - 1]
-    return Fault(line, f"must be {field.rule}", position, field.name)
+    return FileFault(line, f"must be {field.rule}", position, field.name)
 
 
-def _faults_of(line: int, text: str) -> tuple[Fault, ...]:
+def _faults_of(line: int, text: str) -> tuple[FileFault, ...]:
     """What is wrong with a line that is neither a detail line nor the trailer."""
     record, *fields = text.split("|")
     if record != "D":
-        return (Fault(line, "is no detail line, which begins with D"),)
+        return (FileFault(line, "is no detail line, which begins with D"),)
     if len(fields) != len(_FIELDS):
-        return (Fault(line, f"has {len(fields) + 1} positions, not {len(_FIELDS) + 1}"),)
+        return (FileFault(line, f"has {len(fields) + 1} positions, not {len(_FIELDS) + 1}"),)
     wrong = (at for at, (field, value) in enumerate(zip(_FIELDS, fields, strict=True), 1) if not re.fullmatch(field.pattern, value))
     return tuple(_fault(line, position) for position in wrong)

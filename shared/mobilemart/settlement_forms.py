@@ -15,7 +15,7 @@ TABBED: Final = "has a tab in a text that is not compared"
 NOT_UTF_8: Final = "is not UTF-8, and its texts were read as Windows-1252"
 CR_ALONE: Final = "ends in CR without LF, as every line of the file"
 
-MOST_BLANK_LINES: Final = 1_000  # behind a trailer: each costs as much time as a sale's line
+MAX_BLANK_LINES: Final = 1_000  # behind a trailer: each costs as much time as a sale's line
 
 POSITIONS: Final = 24
 COMPARED: Final = frozenset({0, 1, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17})  # positions of a detail line, the record id being 0

@@ -68,7 +68,7 @@ _NO_TROUBLE: Final = re.compile(r"\b(?:no|without|zero|0|nil) (?:error|fault|fai
 _NOTHING: Final = frozenset({"", "none", "null", "nil", "n a", "not applicable", "undefined"})
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")  # of whatever is written: "InProgress", "IN_PROGRESS", "in progress"
 _DASHES: Final = " -\u2013\u2014._/*\t\r\n"  # which say nothing
-_LONGEST_STATUS: Final = 200
+_MAX_STATUS_LENGTH: Final = 200
 _FLAGS: Final = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
 _SUPPLIERS_CODES: Final = range(1000, 1104)
 
@@ -134,4 +134,4 @@ def _number_says(value: object, is_code: bool) -> Says | None:
 
 def _plain(text: str) -> str:
     """Its words in lower case, one blank apart."""
-    return " ".join(_WORDS.findall(text[:_LONGEST_STATUS])).lower()
+    return " ".join(_WORDS.findall(text[:_MAX_STATUS_LENGTH])).lower()

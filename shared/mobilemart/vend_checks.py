@@ -125,7 +125,7 @@ _OTHERS: Final = frozenset(
     {"municipalitydetails", "municipality", "fixedcosts", "product", "productdetails", "tariff", "tariffdetails", "merchant", "biller"}
 )
 _NUMBERS: Final = frozenset({_Role.METER, _Role.ACCOUNT, _Role.MOBILE, _Role.ANYBODY})
-_LONGEST_NAME: Final = 60  # of a member, as far as it is read and remembered
+_MAX_NAME_LENGTH: Final = 60  # of a member, as far as it is read and remembered
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^a-z0-9]")
 
 
@@ -167,7 +167,7 @@ def _statements(said: Mapping[str, object]) -> Iterator[tuple[_Role, _Within, ob
     while left:
         holder, within = left.popleft()
         for key, value in holder.items():
-            role, beneath = _place(key[:_LONGEST_NAME], within)
+            role, beneath = _place(key[:_MAX_NAME_LENGTH], within)
             if isinstance(value, dict) and role is not _Role.ERROR:
                 left.append((value, beneath))
             elif isinstance(value, list) and role is not _Role.ERROR:

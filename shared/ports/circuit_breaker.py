@@ -6,7 +6,7 @@ from shared.domain.outcome import Outcome
 from shared.domain.vas import VasType
 
 
-class SellingBrake(Protocol):
+class CircuitBreakerPort(Protocol):
     """Whether selling goes on. `brake.py` is the one implementation; the core only asks and tells."""
 
     async def stops(self, vas_type: VasType) -> bool:

@@ -7,10 +7,10 @@ from typing import Any, Final, Protocol
 from shared.domain.unread import Unread
 from shared.lib.value import Record
 
-MOST_DELETED: Final = 100  # papers in one commit
+MAX_DELETED: Final = 100  # papers in one commit
 
 
-class PaperKind(StrEnum):
+class DocumentKind(StrEnum):
     """The collections of small documents that reconciling keeps."""
 
     SETTLEMENTS = "settlements"
@@ -18,7 +18,7 @@ class PaperKind(StrEnum):
     CONTROLS = "controls"
 
 
-class Paper(Record, frozen=True):
+class Document(Record, frozen=True):
     """A small JSON document. `id` starts with its mode. `mark` is what it can be listed by."""
 
     id: str
@@ -26,13 +26,13 @@ class Paper(Record, frozen=True):
     mark: str | None = None
 
 
-class Papers(Protocol):
+class Documents(Protocol):
     """Settled days, discrepancies and controls. Every method may raise `StoreUnavailable`."""
 
-    async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
+    async def read_paper(self, kind: DocumentKind, paper_id: str) -> Document | None:
         """The paper of that id. One document read."""
 
-    async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
+    async def write_paper(self, kind: DocumentKind, paper: Document, beside: Document | None = None) -> Document:
         """Create the paper, or, when it carries a revision, replace the one that was read; and `beside`, if given, in the same commit.
 
         Returns:
@@ -42,14 +42,14 @@ class Papers(Protocol):
             Conflict: an id is taken, or a paper has changed since it was read. Neither was written.
         """
 
-    def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
+    def marked_papers(self, kind: DocumentKind, mark: str, from_id: str | None = None) -> AsyncIterator[Document]:
         """All papers with that mark, in the order of their ids: from the first whose id is not before `from_id`.
 
         Each page has the time of one call. What gets or loses the mark meanwhile may be missed, or not.
         """
 
-    async def delete_papers(self, kind: PaperKind, papers: Sequence[Paper]) -> None:
-        """Delete papers as they were read, at most `MOST_DELETED` of them, in one commit.
+    async def delete_papers(self, kind: DocumentKind, papers: Sequence[Document]) -> None:
+        """Delete papers as they were read, at most `MAX_DELETED` of them, in one commit.
 
         Raises:
             Conflict: one of them has changed since, or is gone. None was deleted.

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Protocol, TypeVar
 
-from shared.domain.statement import Fault, FileName, Statement
+from shared.domain.statement import FileFault, FileName, Statement
 from shared.lib.value import Value
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
 HEAD_BYTES: Final = 64 * 1024  # of the first chunk: mostly a file is opened for its header alone
-MOST_NAMED: Final = 100  # of the names that are not taken
+MAX_NAMED: Final = 100  # of the names that are not taken
 BROKEN_OFF: Final = "broken off"
 
 
@@ -51,7 +51,7 @@ class Refusal(Value, frozen=True):
     file: str
     mark: str
     reason: str
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[FileFault, ...] = ()
     foreign: bool = False
     anyones: bool = False
     unread: str = ""
@@ -72,7 +72,7 @@ def broke_off(known_as: str) -> str:
     return f"{known_as}/{BROKEN_OFF}"
 
 
-class Refused(Exception):
+class StatementRefused(Exception):
     """The file of a day is not believed; nothing may be done on its word."""
 
     def __init__(self, day: date, refusal: Refusal) -> None:
@@ -91,7 +91,7 @@ Found = Mapping[date, StoredFile | Refusal]
 
 
 class FoundFiles(dict[date, StoredFile | Refusal]):
-    """What was found in a place, with the names there that are not taken: `MOST_NAMED` at most, and how many more there are."""
+    """What was found in a place, with the names there that are not taken: `MAX_NAMED` at most, and how many more there are."""
 
     not_taken: tuple[NotTaken, ...] = ()
     more_not_taken: int = 0

@@ -12,10 +12,10 @@ from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import Transaction
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
-from shared.ports.documents import Paper, Papers, UnreadableRecord
+from shared.ports.documents import Document, Documents, UnreadableRecord
 
 CONTROLS: Final = 3
-MOST_ALIKE: Final = 10  # open sales that look the same
+MAX_ALIKE: Final = 10  # open sales that look the same
 CONTROLS_WITHIN: Final = timedelta(days=7)
 
 
@@ -45,7 +45,7 @@ Placed = tuple[Place, Transaction | Unread]
 """A sale, as far as it can be read, with its place."""
 
 
-class Store(Papers, Protocol):
+class Store(Documents, Protocol):
     """What selling needs. Every method takes at most `STORE_TIMEOUT_SECONDS` and may raise `StoreUnavailable`.
 
     A sale that cannot be read is reported with its id. `find` raises `UnreadableRecord` of it, and so does `find_prevend` of a prevend;
@@ -62,7 +62,7 @@ class Store(Papers, Protocol):
     async def find_open(self, account: str) -> Sequence[str]:
         """The ids of the open sales with that account key (`identifiers.account_key`), in the order in which their claims were made.
 
-        At most `MOST_ALIKE` of them, and where there are more it may be any. One document read for each, and one where there is none.
+        At most `MAX_ALIKE` of them, and where there are more it may be any. One document read for each, and one where there is none.
         """
 
     async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction | Unread | Tombstone]:
@@ -95,7 +95,7 @@ class Store(Papers, Protocol):
         """The caller's sales of a business day (`YYYY-MM-DD`), in the order of their ids, after the id `cursor`."""
 
 
-class Books(Store, Protocol):
+class TransactionIndex(Store, Protocol):
     """What reconciling needs besides: many sales at once. Each page of a long answer has the time of one call.
 
     Where a list is of sales that can be asked about, those that cannot be read are left out: they keep no other waiting.
@@ -110,7 +110,7 @@ class Books(Store, Protocol):
     async def up_to_day(self, mode: Mode, shard: int, last: date, after: Place | None, at_most: int) -> Sequence[Placed]:
         """The sales of a shard behind that place and up to that business day, whole, in the order of their days and ids."""
 
-    async def retire(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Paper] = ()) -> None:
+    async def retire(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Document] = ()) -> None:
         """Put its tombstone in the place of a sale, as it was read, and delete these discrepancies of it, in one commit.
 
         Raises:

@@ -20,16 +20,16 @@ from shared.lib.masking import last_four
 from shared.lib.times import rfc3339
 from shared.lib.value import Value
 from shared.ports.concurrency import Each
-from shared.ports.documents import Paper, PaperKind, UnreadableRecord
-from shared.ports.transactions import Books, LookupBy
+from shared.ports.documents import Document, DocumentKind, UnreadableRecord
+from shared.ports.transactions import LookupBy, TransactionIndex
 from shared.retention.rules import ONE_DAY, Hold, Retention, around
 from shared.retention.run import AT_ONCE, Needed, Retaining
 from shared.settlement.settled_day import ENDED
 from shared.vending.recorder import Recorder
 
-MOST_SALES: Final = 200  # of one request, each with its raw answers in memory
-MOST_STAYED: Final = 2_000  # of one request: more than a person buys in four weeks
-MOST_LISTED: Final = 50  # of the erasures that are shown
+MAX_SALES: Final = 200  # of one request, each with its raw answers in memory
+MAX_STAYED: Final = 2_000  # of one request: more than a person buys in four weeks
+MAX_LISTED: Final = 50  # of the erasures that are shown
 SETTLED_WITHIN: Final = 28  # days: of older ones only those are settled again that are known not to have ended
 
 log = logs.logger(__name__)
@@ -64,7 +64,7 @@ class Erasing(Value, frozen=True, kw_only=True):
     """What people erase, over the ports."""
 
     recorder: Recorder
-    store: Books
+    store: TransactionIndex
     each: Each
     retention: Retention
 
@@ -88,11 +88,11 @@ class Erasing(Value, frozen=True, kw_only=True):
             "of": person.by.value,
             "recipient": last_four(person.number),
         }
-        asked = Paper(f"{mode}-erasure-{at:%Y%m%dT%H%M%S%f}", {**body, "erased": None, "stayed": None}, erasures_mark(mode))
-        held = await self.store.write_paper(PaperKind.CONTROLS, asked)
+        asked = Document(f"{mode}-erasure-{at:%Y%m%dT%H%M%S%f}", {**body, "erased": None, "stayed": None}, erasures_mark(mode))
+        held = await self.store.write_paper(DocumentKind.CONTROLS, asked)
         erased, stayed, more = await self._each_of(person, reason, operator)
         done = {**body, "erased": list(erased), "stayed": [[one.sale_id, one.why.value] for one in stayed]}
-        await self.store.write_paper(PaperKind.CONTROLS, structs.replace(held, body=done))
+        await self.store.write_paper(DocumentKind.CONTROLS, structs.replace(held, body=done))
         log.warning("personal data erased", operator=operator, of=person.by, erased=len(erased), stayed=len(stayed))
         return Erased(paper=done, erased=erased, stayed=stayed, more=more)
 
@@ -102,9 +102,9 @@ class Erasing(Value, frozen=True, kw_only=True):
         Those that stay hide no older ones.
         """
         erased, stayed, known, needed, more = list[str](), list[Stayed](), set[str](), await self.retaining.needed(), True
-        while more and len(erased) < MOST_SALES and len(stayed) < MOST_STAYED:
-            found = await self.store.lookup(self.recorder.rules.mode, person.by, person.number, len(known) + MOST_SALES + 1)
-            fresh, room = [sale for sale in found if sale.id not in known], MOST_SALES - len(erased)
+        while more and len(erased) < MAX_SALES and len(stayed) < MAX_STAYED:
+            found = await self.store.lookup(self.recorder.rules.mode, person.by, person.number, len(known) + MAX_SALES + 1)
+            fresh, room = [sale for sale in found if sale.id not in known], MAX_SALES - len(erased)
             more = len(fresh) > room
             sales = [sale for sale in fresh[:room] if not isinstance(sale, Tombstone)]
             needed = await self._with_recent(needed, sales)
@@ -116,8 +116,8 @@ class Erasing(Value, frozen=True, kw_only=True):
 
     async def erasures(self) -> Sequence[Mapping[str, Any]]:
         """What people have erased, the last ones, newest first. `erased` is `None` where that was cut short."""
-        papers = [paper async for paper in self.store.marked_papers(PaperKind.CONTROLS, erasures_mark(self.recorder.rules.mode))]
-        return [paper.body for paper in reversed(papers[-MOST_LISTED:])]
+        papers = [paper async for paper in self.store.marked_papers(DocumentKind.CONTROLS, erasures_mark(self.recorder.rules.mode))]
+        return [paper.body for paper in reversed(papers[-MAX_LISTED:])]
 
     async def _one(self, sale: Transaction | Unread, needed: Needed, operator: str, reason: str) -> Hold | bool:
         if isinstance(sale, Unread):
@@ -136,7 +136,7 @@ class Erasing(Value, frozen=True, kw_only=True):
         """Whether a day has ended, or has nothing to settle."""
         mode = self.recorder.rules.mode
         try:
-            paper = await self.store.read_paper(PaperKind.SETTLEMENTS, f"{mode}-{day.isoformat()}")
+            paper = await self.store.read_paper(DocumentKind.SETTLEMENTS, f"{mode}-{day.isoformat()}")
         except UnreadableRecord:
             return False
         if paper is not None:

@@ -10,7 +10,7 @@ from msgspec import field
 
 from shared.domain.transaction import SHARDS
 from shared.lib.value import Value
-from shared.ports.documents import Paper
+from shared.ports.documents import Document
 from shared.ports.transactions import Place
 
 FIRST: Final = "0"  # stands before every id of a sale
@@ -69,7 +69,7 @@ class Progress(Value, frozen=True, kw_only=True):
         return {**self.stored, **places, **waiting, "held": sorted(self.held), "retiredUpTo": up_to}
 
 
-def progress_of(paper: Paper, today: date) -> Progress:
+def progress_of(paper: Document, today: date) -> Progress:
     """How far the runs have come. What cannot be, or lies ahead of `today`, is begun again: all that they do may be done twice."""
     body, held, up_to = paper.body, paper.body.get("held"), day_of(paper.body.get("retiredUpTo"))
     return Progress(

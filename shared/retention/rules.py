@@ -15,7 +15,7 @@ from shared.domain.identifiers import caller_id
 from shared.domain.outcome import RawAnswer, Receipt, Vended
 from shared.domain.sale_summary import Sold
 from shared.domain.tombstone import Tombstone
-from shared.domain.transaction import HistoryEntry, Transaction, noted
+from shared.domain.transaction import HistoryEntry, Transaction, append_history
 from shared.domain.vas import Order
 from shared.lib.value import Value
 
@@ -97,7 +97,7 @@ def erased(sale: Transaction, *, at: datetime, by: str, note: str | None = None)
     if (order, outcome, answers) == (sale.order, sale.outcome, sale.answers):
         return sale
     bare = structs.replace(sale, order=order, outcome=outcome, answers=answers, erased_at=sale.erased_at or at)
-    return noted(bare, HistoryEntry(at, ERASED, by, note))
+    return append_history(bare, HistoryEntry(at, ERASED, by, note))
 
 
 def tombstone_of(sale: Transaction, at: datetime) -> Tombstone:

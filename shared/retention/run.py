@@ -20,8 +20,8 @@ from shared.domain.unread import Unread
 from shared.lib import logs
 from shared.lib.value import Value
 from shared.ports.concurrency import Each
-from shared.ports.documents import MOST_DELETED, Conflict, Paper, PaperKind, UnreadableRecord
-from shared.ports.transactions import Books, Place, Placed, SaleRetired
+from shared.ports.documents import MAX_DELETED, Conflict, Document, DocumentKind, UnreadableRecord
+from shared.ports.transactions import Place, Placed, SaleRetired, TransactionIndex
 from shared.retention.progress import FIRST, Progress, Step, Waiting, day_of, is_id, progress_of
 from shared.retention.rules import BY_AGE, ONE_DAY, Hold, Retention, around, erased, hold, tombstone_of
 from shared.settlement.repository import day_marks, progress_id, refused_mark, runs_id
@@ -30,10 +30,10 @@ from shared.vending.recorder import Recorder
 
 AT_ONCE: Final = 16
 PAGE: Final = 100  # sales that one query reads
-MOST_SALES: Final = 20_000  # that one run looks at
-MOST_HELD: Final = 5_000  # ids of sales that are still needed: a paper of them stays small. The days of others are looked at again.
-MOST_OPEN: Final = 200  # sales of a shard
-MOST_DAYS: Final = 50  # whose papers one run deletes
+MAX_SALES: Final = 20_000  # that one run looks at
+MAX_HELD: Final = 5_000  # ids of sales that are still needed: a paper of them stays small. The days of others are looked at again.
+MAX_OPEN: Final = 200  # sales of a shard
+MAX_DAYS: Final = 50  # whose papers one run deletes
 
 log = logs.logger(__name__)
 
@@ -63,14 +63,14 @@ class Retaining(Value, frozen=True, kw_only=True):
     """Erases and retires, over the ports."""
 
     recorder: Recorder
-    store: Books
+    store: TransactionIndex
     each: Each
     retention: Retention
 
     async def retain(self, until: datetime) -> Retained:
         """Take personal data out of the sales that are old enough for it, and retire those that are kept no longer, oldest first.
 
-        Begins with no sale after `until`, and with at most about `MOST_SALES`.
+        Begins with no sale after `until`, and with at most about `MAX_SALES`.
 
         Raises:
             StoreUnavailable: what was done stays done; the next run goes on.
@@ -86,18 +86,18 @@ class Retaining(Value, frozen=True, kw_only=True):
     async def needed(self) -> Needed:
         """What discrepancies and days still need."""
         mode, named, unsettled, unended = self.recorder.rules.mode, dict[str, date | None](), set[date](), set[date]()
-        async for paper in self.store.marked_papers(PaperKind.DISCREPANCIES, f"{mode}-{closures.OPEN}"):
+        async for paper in self.store.marked_papers(DocumentKind.DISCREPANCIES, f"{mode}-{closures.OPEN}"):
             named |= _named(paper)
-        async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, day_marks(mode)[0]):
+        async for paper in self.store.marked_papers(DocumentKind.SETTLEMENTS, day_marks(mode)[0]):
             if (day := day_of(paper.body.get("day"))) is not None:
                 unended.add(day)
                 if paper.body.get("open", True) or paper.body.get("notReadable"):
                     unsettled.add(day)
-        async for paper in self.store.marked_papers(PaperKind.SETTLEMENTS, refused_mark(mode)):
+        async for paper in self.store.marked_papers(DocumentKind.SETTLEMENTS, refused_mark(mode)):
             if (day := day_of(_part(paper.body, "refusal").get("day"))) is not None:
                 unended.add(day)
                 unsettled.add(day)
-        shards = (self.store.due(mode, number, self.recorder.now() + ONE_DAY, MOST_OPEN) for number in range(SHARDS))
+        shards = (self.store.due(mode, number, self.recorder.now() + ONE_DAY, MAX_OPEN) for number in range(SHARDS))
         days = {sale.day for shard in await self.each(shards, AT_ONCE) for sale in shard}  # also of a day that was never settled
         unended |= days
         unsettled |= days
@@ -117,7 +117,7 @@ class Retaining(Value, frozen=True, kw_only=True):
             return without
 
         try:
-            await self.recorder.change(sale, bare)
+            await self.recorder.update(sale, bare)
         except SaleRetired:  # by another run, meanwhile
             return False
         except UnreadableRecord:  # newer code has changed it, meanwhile
@@ -146,20 +146,20 @@ class Retaining(Value, frozen=True, kw_only=True):
                 except UnreadableRecord:
                     return Hold.NOT_READABLE
 
-    async def _discrepancy(self, paper_id: str) -> Paper | None:
-        return await self.store.read_paper(PaperKind.DISCREPANCIES, paper_id)
+    async def _discrepancy(self, paper_id: str) -> Document | None:
+        return await self.store.read_paper(DocumentKind.DISCREPANCIES, paper_id)
 
     async def _progress(self) -> Progress:
         fresh = Progress()
         try:
-            paper = await self.store.read_paper(PaperKind.CONTROLS, progress_id(self.recorder.rules.mode))
+            paper = await self.store.read_paper(DocumentKind.CONTROLS, progress_id(self.recorder.rules.mode))
         except UnreadableRecord as unreadable:  # which was reported: the runs begin again, and find what is done already
             return structs.replace(fresh, revision=unreadable.revision)
         return fresh if paper is None else progress_of(paper, business_day(self.recorder.now()))
 
     async def _keep(self, progress: Progress) -> Progress:
-        paper = Paper(progress_id(self.recorder.rules.mode), progress.body(), revision=progress.revision)
-        return structs.replace(progress, revision=(await self.store.write_paper(PaperKind.CONTROLS, paper)).revision)
+        paper = Document(progress_id(self.recorder.rules.mode), progress.body(), revision=progress.revision)
+        return structs.replace(progress, revision=(await self.store.write_paper(DocumentKind.CONTROLS, paper)).revision)
 
 
 class _Run:
@@ -186,7 +186,7 @@ class _Run:
                     if self._is_late():
                         self.more = True
                         return
-                    if walk is not again and self.examined >= MOST_SALES:
+                    if walk is not again and self.examined >= MAX_SALES:
                         self.more = True
                         walks.remove(walk)
                     elif not await anext(walk, False):
@@ -199,14 +199,14 @@ class _Run:
         """The sales that were needed, and those that a discrepancy has named since they were erased."""
         closed = [
             paper
-            async for paper in self.at.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.at.recorder.rules.mode}-{closures.CLOSED}")
+            async for paper in self.at.store.marked_papers(DocumentKind.DISCREPANCIES, f"{self.at.recorder.rules.mode}-{closures.CLOSED}")
         ]
         named = {sale_id: day for paper in closed for sale_id, day in _named(paper).items()} | {**self.needed.named}
         furthest = max((day for day, _ in self.progress.places[Step.ERASE].values()), default=date.min)
         last = max(furthest, self._last(Step.ERASE))
         old = {sale_id: day for sale_id, day in sorted(named.items()) if day is not None and day <= last and is_id(sale_id)}
         fresh = [sale_id for sale_id in old if sale_id not in self.progress.held]
-        room = max(0, MOST_HELD - len(self.progress.held))
+        room = max(0, MAX_HELD - len(self.progress.held))
         waiting = dict(self.progress.waiting[Step.ERASE])
         for sale_id in fresh[room:]:
             one = waiting.get(old[sale_id], Waiting())
@@ -215,7 +215,7 @@ class _Run:
         await self._keep(held=self.progress.held.union(fresh[:room]), waiting={**self.progress.waiting, Step.ERASE: waiting})
         for paper in closed:
             with suppress(Conflict):  # it is open again
-                await self.at.store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, mark=None))
+                await self.at.store.write_paper(DocumentKind.DISCREPANCIES, structs.replace(paper, mark=None))
         due = sorted(self.progress.held - self.needed.named.keys())
         for at in range(0, len(due), PAGE):
             ids = due[at : at + PAGE]
@@ -269,13 +269,13 @@ class _Run:
         """Delete the papers of days whose sales are all retired, and what people decided long ago."""
         last = self.at.retention.retires_up_to(self.today)
         days: list[date] = []
-        async for paper in self.at.store.marked_papers(PaperKind.SETTLEMENTS, day_marks(self.at.recorder.rules.mode)[1]):
+        async for paper in self.at.store.marked_papers(DocumentKind.SETTLEMENTS, day_marks(self.at.recorder.rules.mode)[1]):
             if (day := day_of(paper.body.get("day"))) is not None and day > last:
                 break
             days += [] if day is None else [day]
         done = looked_at = 0
         for day in days:
-            if done == MOST_DAYS or (looked_at >= MOST_DAYS and self._is_late()):
+            if done == MAX_DAYS or (looked_at >= MAX_DAYS and self._is_late()):
                 break
             if not any(near in self.needed.unended for near in around(day)):
                 looked_at += 1
@@ -287,45 +287,45 @@ class _Run:
     async def _day_deleted(self, day: date) -> bool:
         """The versions of a day first, with its discrepancies, and the day itself last: so nothing of it is ever forgotten."""
         mode = self.at.recorder.rules.mode
-        paper = await self._paper(PaperKind.SETTLEMENTS, f"{mode}-{day.isoformat()}")
+        paper = await self._paper(DocumentKind.SETTLEMENTS, f"{mode}-{day.isoformat()}")
         if paper is None or paper.mark != day_marks(mode)[1]:  # another run, or a settlement, has been there since
             return False
         try:
             kept = await self._versions(paper.id)
             found = (one for body in (paper.body, *(one.body for one in kept)) for one in _rows(body, "discrepancies"))
             own = sorted({f"{mode}-{one['id']}" for one in found if one.get("day") == day.isoformat() and is_id(one.get("id"))})
-            papers = [one for name in own if (one := await self._paper(PaperKind.DISCREPANCIES, name)) is not None]
-            runs = await self._paper(PaperKind.SETTLEMENTS, runs_id(mode, day))
+            papers = [one for name in own if (one := await self._paper(DocumentKind.DISCREPANCIES, name)) is not None]
+            runs = await self._paper(DocumentKind.SETTLEMENTS, runs_id(mode, day))
         except UnreadableRecord:  # which was reported: nobody knows which differences it names, and whether they are closed
             return False
         if any(one.body.get("status") == closures.OPEN for one in papers):
             return False
-        await self._deleted(PaperKind.DISCREPANCIES, papers)
-        await self._deleted(PaperKind.SETTLEMENTS, [*reversed(kept), *([] if runs is None else [runs]), paper])
+        await self._deleted(DocumentKind.DISCREPANCIES, papers)
+        await self._deleted(DocumentKind.SETTLEMENTS, [*reversed(kept), *([] if runs is None else [runs]), paper])
         return True
 
-    async def _versions(self, day_id: str) -> list[Paper]:
+    async def _versions(self, day_id: str) -> list[Document]:
         """The versions of a day, as many as there are: its number may be damaged. The last one goes first, so none is ever behind a gap."""
-        kept: list[Paper] = []
-        while (one := await self._paper(PaperKind.SETTLEMENTS, f"{day_id}-v{len(kept) + 1:04d}")) is not None:
+        kept: list[Document] = []
+        while (one := await self._paper(DocumentKind.SETTLEMENTS, f"{day_id}-v{len(kept) + 1:04d}")) is not None:
             kept.append(one)
         return kept
 
     async def _decisions_deleted(self, mark: str, before: datetime) -> None:
-        old: list[Paper] = []
-        async for paper in self.at.store.marked_papers(PaperKind.CONTROLS, mark):
+        old: list[Document] = []
+        async for paper in self.at.store.marked_papers(DocumentKind.CONTROLS, mark):
             at = _moment(paper.body.get("at"))
-            if len(old) == MOST_DELETED or (at is not None and at >= before):
+            if len(old) == MAX_DELETED or (at is not None and at >= before):
                 break
             old += [] if at is None else [paper]  # one that is damaged stays: nobody knows how old it is
-        await self._deleted(PaperKind.CONTROLS, old)
+        await self._deleted(DocumentKind.CONTROLS, old)
 
-    async def _deleted(self, kind: PaperKind, papers: Sequence[Paper]) -> None:
-        for at in range(0, len(papers), MOST_DELETED):
-            await self.at.store.delete_papers(kind, papers[at : at + MOST_DELETED])
-            self.deleted += len(papers[at : at + MOST_DELETED])
+    async def _deleted(self, kind: DocumentKind, papers: Sequence[Document]) -> None:
+        for at in range(0, len(papers), MAX_DELETED):
+            await self.at.store.delete_papers(kind, papers[at : at + MAX_DELETED])
+            self.deleted += len(papers[at : at + MAX_DELETED])
 
-    async def _paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
+    async def _paper(self, kind: DocumentKind, paper_id: str) -> Document | None:
         return await self.at.store.read_paper(kind, paper_id)
 
     async def _page(self, shard: int, last: date, place: Place | None) -> Sequence[Placed]:
@@ -408,7 +408,7 @@ class _Run:
             known, is_compared = waiting.get(day, Waiting()), self._is_compared(step, day)
             if is_compared:
                 waiting[day] = known._replace(sales=known.sales + 1)
-            elif len(held) < MOST_HELD or placed_at != sale.id:
+            elif len(held) < MAX_HELD or placed_at != sale.id:
                 held.add(sale.id)
             else:
                 waiting[day] = known._replace(left=known.left + 1)
@@ -426,7 +426,7 @@ class _Run:
             self.progress = await self.at._keep(progress)
 
 
-def _named(paper: Paper) -> dict[str, date | None]:
+def _named(paper: Document) -> dict[str, date | None]:
     """The ids of the sales that a discrepancy names, with the business day of each as far as it is known."""
     ours = _part(paper.body, "ours")
     named: dict[str, date | None] = {sale_id: None for sale_id in (ours.get("alsoHeldBy"),) if isinstance(sale_id, str)}

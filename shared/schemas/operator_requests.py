@@ -13,7 +13,7 @@ from shared.domain.vas import ALIASES, VasType, vas_type_named
 from shared.schemas.requests import Body, invalid, matching, valid
 from shared.vending.operator_actions import Decision
 
-MOST_TOKENS: Final = 20
+MAX_TOKENS: Final = 20
 
 _NOTE: Final = re.compile(r"(?=.*\S)[^\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]{1,500}", re.DOTALL)
 _NOTE_SAID: Final = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]+$"  # of what it may hold; that spaces alone say nothing is not said
@@ -55,7 +55,7 @@ class ResolutionBody(Body):
 
     version: Version
     state: Literal["vended", "rejected"] | None = None
-    tokens: list[Token] | None = Field(None, max_length=MOST_TOKENS, repr=False)
+    tokens: list[Token] | None = Field(None, max_length=MAX_TOKENS, repr=False)
     note: Note
 
 

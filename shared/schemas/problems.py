@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Final
 
 from shared.domain.outcome import Reason, Rejected
-from shared.schemas.refusals import NEW_REASON, REFUSALS, Kind, Retry
+from shared.schemas.refusals import NEW_REASON, REFUSALS, ProblemKind, Retry
 
 
-class Fault(StrEnum):
+class RequestFault(StrEnum):
     """Refusals that are no outcome of a sale. The value is the problem's name; those of sales are in `outcome.Reason`."""
 
     BODY_INVALID = "body-invalid"
@@ -41,13 +41,13 @@ class Fault(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
 
 
-Name = Fault | Reason
+Name = RequestFault | Reason
 
 
-KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
+KINDS: Final[Mapping[Name, ProblemKind]] = MappingProxyType(
     dict(REFUSALS)
     | {
-        Fault.BODY_INVALID: Kind(
+        RequestFault.BODY_INVALID: ProblemKind(
             400,
             Retry.CHANGE,
             "Request invalid",
@@ -58,7 +58,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             ),
             what_to_do="Correct what `errors` names. Nothing is on record: the key is free.",
         ),
-        Fault.DISCREPANCY_CLOSED: Kind(
+        RequestFault.DISCREPANCY_CLOSED: ProblemKind(
             409,
             Retry.NEVER,
             "Discrepancy closed",
@@ -66,7 +66,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             when="The discrepancy was closed with another decision or note.",
             what_to_do="Look at the report: it says who decided what. A decision is never changed.",
         ),
-        Fault.FORBIDDEN: Kind(
+        RequestFault.FORBIDDEN: ProblemKind(
             403,
             Retry.NEVER,
             "Forbidden",
@@ -79,7 +79,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
                 "Ask whoever runs the issuer for the scope. It belongs to back ends that have reserved the money, and not to phones."
             ),
         ),
-        Fault.IDEMPOTENCY_KEY_MALFORMED: Kind(
+        RequestFault.IDEMPOTENCY_KEY_MALFORMED: ProblemKind(
             400,
             Retry.CHANGE,
             "Idempotency key malformed",
@@ -87,7 +87,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             when=("The header is there more than once, is empty or too long, or holds a space or anything but visible ASCII."),
             what_to_do="Send one key, such as a UUID or the id of your order.",
         ),
-        Fault.IDEMPOTENCY_KEY_MISSING: Kind(
+        RequestFault.IDEMPOTENCY_KEY_MISSING: ProblemKind(
             400,
             Retry.CHANGE,
             "Idempotency key missing",
@@ -95,7 +95,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             when="A purchase came without the header `Idempotency-Key`.",
             what_to_do=("Make a key for the customer's decision to buy, keep it before the first request, and send it with every repeat."),
         ),
-        Fault.IDEMPOTENCY_KEY_REUSED: Kind(
+        RequestFault.IDEMPOTENCY_KEY_REUSED: ProblemKind(
             422,
             Retry.CHANGE,  # never "a new key": whoever meant a repeat would buy twice
             "Key belongs to another request",
@@ -109,7 +109,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
                 "really is another purchase takes another key. Do not touch the earlier sale's money."
             ),
         ),
-        Fault.IDENTITY_UNAVAILABLE: Kind(
+        RequestFault.IDENTITY_UNAVAILABLE: ProblemKind(
             503,
             Retry.SAME_KEY,
             "Identity unavailable",
@@ -118,7 +118,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             what_to_do="Hold the money. Repeat the same request under the same key after `retryAfterSeconds`.",
             retry_after_seconds=5,
         ),
-        Fault.INTERNAL: Kind(
+        RequestFault.INTERNAL: ProblemKind(
             500,
             Retry.SAME_KEY,
             "Internal error",
@@ -130,7 +130,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             ),
             retry_after_seconds=5,
         ),
-        Fault.KEY_RETIRED: Kind(
+        RequestFault.KEY_RETIRED: ProblemKind(
             410,
             Retry.NEVER,  # not "a new key": whoever meant a repeat would buy twice
             "Key retired",
@@ -144,7 +144,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
                 "no repeat of the old one, make a key for it."
             ),
         ),
-        Fault.METHOD_NOT_ALLOWED: Kind(
+        RequestFault.METHOD_NOT_ALLOWED: ProblemKind(
             405,
             Retry.CHANGE,
             "Method not allowed",
@@ -152,7 +152,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             when="The path exists, and does not have this method.",
             what_to_do="Use one of the methods in the header `Allow`.",
         ),
-        Fault.NOT_FOUND: Kind(
+        RequestFault.NOT_FOUND: ProblemKind(
             404,
             Retry.NEVER,
             "Not found",
@@ -166,7 +166,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
                 "request may still be on its way. Repeat the purchase under its key."
             ),
         ),
-        Fault.NOT_JSON: Kind(
+        RequestFault.NOT_JSON: ProblemKind(
             415,
             Retry.CHANGE,
             "Not JSON",
@@ -174,7 +174,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             when="`Content-Type` is not `application/json`, names another charset, or the body is compressed.",
             what_to_do="Send `Content-Type: application/json`, uncompressed.",
         ),
-        Fault.NOTHING_TO_DECIDE: Kind(
+        RequestFault.NOTHING_TO_DECIDE: ProblemKind(
             409,
             Retry.NEVER,
             "Nothing to decide",
@@ -182,7 +182,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             when=("An operator's decision came for a sale that has ended by itself. `state` and `version` are as they are now."),
             what_to_do="Look at the sale again. There is nothing more to do.",
         ),
-        Fault.OUTDATED: Kind(
+        RequestFault.OUTDATED: ProblemKind(
             409,
             Retry.CHANGE,
             "Outdated",
@@ -190,7 +190,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             when="An operator's decision was made on an old `version` of the sale, or two people set the brake at once.",
             what_to_do="Read again, and decide on what is there now.",
         ),
-        Fault.PREVEND_UNKNOWN: Kind(
+        RequestFault.PREVEND_UNKNOWN: ProblemKind(
             404,
             Retry.CHANGE,
             "Prevend unknown",
@@ -198,7 +198,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             when=("The `prevendId` was never given out, or was given to another caller or for another service. The key stays free."),
             what_to_do="Prevend, and buy with the `prevendId` that it answers, on the same service and with the same identity.",
         ),
-        Fault.RECORD_NOT_READABLE: Kind(
+        RequestFault.RECORD_NOT_READABLE: ProblemKind(
             503,
             Retry.SAME_KEY,
             "Record not readable",
@@ -213,7 +213,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             ),
             retry_after_seconds=60,
         ),
-        Fault.REQUEST_IN_PROGRESS: Kind(
+        RequestFault.REQUEST_IN_PROGRESS: ProblemKind(
             409,
             Retry.SAME_KEY,
             "Request in progress",
@@ -225,7 +225,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             what_to_do="Hold the money. Repeat the same request under the same key after `retryAfterSeconds`, or read the sale.",
             retry_after_seconds=2,
         ),
-        Fault.SETTLEMENT_FILES_UNAVAILABLE: Kind(
+        RequestFault.SETTLEMENT_FILES_UNAVAILABLE: ProblemKind(
             503,
             Retry.SAME_KEY,
             "Settlement files unavailable",
@@ -234,7 +234,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             what_to_do="Settle again after `retryAfterSeconds`; the Scheduler does so by itself.",
             retry_after_seconds=60,
         ),
-        Fault.SETTLEMENT_FILE_REFUSED: Kind(
+        RequestFault.SETTLEMENT_FILE_REFUSED: ProblemKind(
             422,
             Retry.CHANGE,
             "Settlement file refused",
@@ -248,7 +248,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
                 "next run settles the day; settle it again to have it at once."
             ),
         ),
-        Fault.STORE_UNAVAILABLE: Kind(
+        RequestFault.STORE_UNAVAILABLE: ProblemKind(
             503,
             Retry.SAME_KEY,
             "Store unavailable",
@@ -257,7 +257,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             what_to_do="Hold the money. Repeat the same request under the same key after `retryAfterSeconds`.",
             retry_after_seconds=5,
         ),
-        Fault.SUPPLIER_UNAVAILABLE: Kind(
+        RequestFault.SUPPLIER_UNAVAILABLE: ProblemKind(
             503,
             Retry.SAME_KEY,
             "Supplier unavailable",
@@ -266,7 +266,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             what_to_do="Ask again after `retryAfterSeconds`.",
             retry_after_seconds=10,
         ),
-        Fault.TOO_LARGE: Kind(
+        RequestFault.TOO_LARGE: ProblemKind(
             413,
             Retry.CHANGE,
             "Too large",
@@ -274,7 +274,7 @@ KINDS: Final[Mapping[Name, Kind]] = MappingProxyType(
             when="The body is larger than 16 KiB.",
             what_to_do="Send only the fields of the request.",
         ),
-        Fault.UNAUTHENTICATED: Kind(
+        RequestFault.UNAUTHENTICATED: ProblemKind(
             401,
             Retry.SAME_KEY,
             "Unauthenticated",

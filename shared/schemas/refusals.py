@@ -18,7 +18,7 @@ class Retry(StrEnum):
     SAME_KEY = "same-key"  # the same request, under the same key
 
 
-class Kind(Value, frozen=True):
+class ProblemKind(Value, frozen=True):
     """One row of the table: what is answered, and for developers when it happens and what to do about it, in Markdown.
 
     `retry_after_seconds` is what is advised where nobody said more.
@@ -33,9 +33,9 @@ class Kind(Value, frozen=True):
     retry_after_seconds: int | None = None
 
 
-REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
+REFUSALS: Final[Mapping[Reason, ProblemKind]] = MappingProxyType(
     {
-        Reason.ACCOUNT_REFUSED: Kind(
+        Reason.ACCOUNT_REFUSED: ProblemKind(
             422,
             Retry.CHANGE,
             "Account refused",
@@ -43,7 +43,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
             when="The biller does not know the account, or does not take payments for it.",
             what_to_do="Release the money. Let the customer check the account number, and ask again under a new key.",
         ),
-        Reason.AMOUNT_ABOVE_MAXIMUM: Kind(
+        Reason.AMOUNT_ABOVE_MAXIMUM: ProblemKind(
             422,
             Retry.CHANGE,
             "Amount too large",
@@ -51,7 +51,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
             when="The amount is above the `maximumAmountCents` of the product.",
             what_to_do="Release the money. Ask for less under a new key: the bounds are in the list of products.",
         ),
-        Reason.AMOUNT_BELOW_MINIMUM: Kind(
+        Reason.AMOUNT_BELOW_MINIMUM: ProblemKind(
             422,
             Retry.CHANGE,
             "Amount too small",
@@ -65,7 +65,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
                 "beforehand."
             ),
         ),
-        Reason.AMOUNT_REFUSED: Kind(
+        Reason.AMOUNT_REFUSED: ProblemKind(
             422,
             Retry.CHANGE,
             "Amount refused",
@@ -73,7 +73,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
             when="The supplier found the amount invalid for this meter, account or product, and did not say why.",
             what_to_do="Release the money. Let the customer choose another amount, under a new key.",
         ),
-        Reason.METER_UNKNOWN: Kind(
+        Reason.METER_UNKNOWN: ProblemKind(
             422,
             Retry.CHANGE,
             "Meter unknown",
@@ -83,7 +83,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
                 "Release the money. Let the customer compare the number with the meter or an old slip, and ask again under a new key."
             ),
         ),
-        Reason.MOBILE_NUMBER_REFUSED: Kind(
+        Reason.MOBILE_NUMBER_REFUSED: ProblemKind(
             422,
             Retry.CHANGE,
             "Mobile number refused",
@@ -91,7 +91,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
             when="The number belongs to another network than the product, or to nobody.",
             what_to_do="Release the money. Let the customer check the number and the network, and ask again under a new key.",
         ),
-        Reason.POSSIBLE_DUPLICATE: Kind(
+        Reason.POSSIBLE_DUPLICATE: ProblemKind(
             409,
             Retry.CHANGE,
             "Possible duplicate",
@@ -105,7 +105,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
                 "`allowDuplicate: true` under a new key."
             ),
         ),
-        Reason.PREVEND_EXPIRED: Kind(
+        Reason.PREVEND_EXPIRED: ProblemKind(
             409,
             Retry.CHANGE,
             "Prevend expired",
@@ -115,7 +115,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
                 "Release the money. Prevend again, show the customer what it says, and buy with the new `prevendId` under a new key."
             ),
         ),
-        Reason.PREVEND_REFUSED: Kind(
+        Reason.PREVEND_REFUSED: ProblemKind(
             422,
             Retry.CHANGE,
             "Prevend refused",
@@ -123,7 +123,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
             when="The supplier would not confirm this recipient, product and amount, and gave no reason of the others.",
             what_to_do="Release the money. Check what was asked for, prevend again, and buy under a new key.",
         ),
-        Reason.PREVEND_USED: Kind(
+        Reason.PREVEND_USED: ProblemKind(
             409,
             Retry.NEVER,
             "Prevend used",
@@ -137,7 +137,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
                 "prevend again."
             ),
         ),
-        Reason.PRICE_CHANGED: Kind(
+        Reason.PRICE_CHANGED: ProblemKind(
             422,
             Retry.CHANGE,
             "Price changed",
@@ -145,7 +145,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
             when="`amountCents` differs from the catalogue's price of a product with `fixedAmount`, or of data.",
             what_to_do="Release the money. Read the products again, show the new price, reserve it, and buy under a new key.",
         ),
-        Reason.PRODUCT_UNAVAILABLE: Kind(
+        Reason.PRODUCT_UNAVAILABLE: ProblemKind(
             422,
             Retry.CHANGE,
             "Product unavailable",
@@ -156,7 +156,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
             ),
             what_to_do="Release the money. Read the products again and offer another one, under a new key.",
         ),
-        Reason.SUPPLIER_BUSY: Kind(
+        Reason.SUPPLIER_BUSY: ProblemKind(
             422,
             Retry.NEW_KEY,
             "Supplier busy",
@@ -165,7 +165,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
             what_to_do=("Release the money, or keep it for the next try. After `retryAfterSeconds` send the same request under a new key."),
             retry_after_seconds=60,
         ),
-        Reason.TEMPORARILY_UNAVAILABLE: Kind(
+        Reason.TEMPORARILY_UNAVAILABLE: ProblemKind(
             422,
             Retry.NEW_KEY,
             "Temporarily unavailable",
@@ -180,7 +180,7 @@ REFUSALS: Final[Mapping[Reason, Kind]] = MappingProxyType(
     }
 )
 
-NEW_REASON: Final = Kind(
+NEW_REASON: Final = ProblemKind(
     422,
     Retry.NEVER,
     "Not sold",

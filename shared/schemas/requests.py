@@ -16,11 +16,11 @@ from shared.domain.identifiers import Caller, fingerprint
 from shared.domain.money import Money
 from shared.domain.vas import ACCOUNT_NUMBER, MAY_BE_PINNED, METER_NUMBER, MOBILE_NUMBER, PREVENDED, Order, VasType, msisdn
 from shared.lib.value import Value
-from shared.schemas.problems import Fault, Problem
+from shared.schemas.problems import Problem, RequestFault
 from shared.vending.purchase import PurchaseRequest
 
-MOST_ERRORS: Final = 100  # more faults than that in one request are not worth naming
-_MOST_NAME_CHARACTERS: Final = 64
+MAX_ERRORS: Final = 100  # more faults than that in one request are not worth naming
+_MAX_NAME_CHARACTERS: Final = 64
 
 _PREVEND_ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _PRODUCT_ID: Final = re.compile(r"[!-~]{1,64}", re.ASCII)
@@ -206,7 +206,7 @@ def prevend_order(vas_type: VasType, body: Mapping[str, object], limits: Limits)
         Problem: `not-found` where the service has no prevend, `body-invalid` naming every field at fault.
     """
     if vas_type not in PREVENDS:
-        raise Problem(Fault.NOT_FOUND)
+        raise Problem(RequestFault.NOT_FOUND)
     return _order(vas_type, valid(PREVENDS[vas_type], body, limits))
 
 
@@ -236,8 +236,10 @@ def invalid(errors: list[tuple[str, str]]) -> Problem:
 
     A name may be any text that JSON can spell, lone surrogates among it, which no answer could hold.
     """
-    named = [(field.encode(errors="backslashreplace").decode(), message) for field, message in errors[:MOST_ERRORS]]
-    return Problem(Fault.BODY_INVALID, errors=[{"field": field[:_MOST_NAME_CHARACTERS], "message": message} for field, message in named])
+    named = [(field.encode(errors="backslashreplace").decode(), message) for field, message in errors[:MAX_ERRORS]]
+    return Problem(
+        RequestFault.BODY_INVALID, errors=[{"field": field[:_MAX_NAME_CHARACTERS], "message": message} for field, message in named]
+    )
 
 
 def _purchase_model(vas_type: VasType, body: Mapping[str, object]) -> type[DirectPurchase | PrevendPurchase]:

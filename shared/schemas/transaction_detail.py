@@ -52,9 +52,9 @@ _SAFE: Final = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _RUN: Final = re.compile(r"\d(?:[\s-]?\d){3,}")
-_LONGEST_TEXT: Final = 500
-_MOST_DEPTH: Final = 8
-_MOST_ITEMS: Final = 50
+_MAX_TEXT_LENGTH: Final = 500
+_MAX_DEPTH: Final = 8
+_MAX_ITEMS: Final = 50
 
 
 class HistoryBody(TypedDict):
@@ -211,7 +211,7 @@ def found_body(sales: Sequence[Transaction | Unread | Tombstone], at: datetime, 
     return body
 
 
-def harmless(raw: bytes) -> str | None:
+def redacted(raw: bytes) -> str | None:
     """The structure of a raw answer in JSON, with nothing in it that is worth something or about somebody; else `None`."""
     try:
         return _structure(json.loads(raw))
@@ -267,7 +267,7 @@ def _answer(answer: RawAnswer, *, revealed: bool) -> AnswerBody:
         "contentType": answer.content_type,
         "sizeBytes": answer.size_bytes,
         "sha256": answer.sha256,
-        "text": answer.body.decode(errors="replace") if revealed else harmless(answer.body),
+        "text": answer.body.decode(errors="replace") if revealed else redacted(answer.body),
     }
 
 
@@ -282,15 +282,15 @@ def _text(text: str | None) -> str | None:
 
 def _without_values(said: object, depth: int, *, shown: bool = False) -> object:
     match said:
-        case dict() if depth < _MOST_DEPTH:
-            items = list(said.items())[:_MOST_ITEMS]
+        case dict() if depth < _MAX_DEPTH:
+            items = list(said.items())[:_MAX_ITEMS]
             return {_key(name): _without_values(value, depth + 1, shown=name in _HARMLESS) for name, value in items}
-        case list() if depth < _MOST_DEPTH:
-            return [_without_values(value, depth + 1) for value in said[:_MOST_ITEMS]]
+        case list() if depth < _MAX_DEPTH:
+            return [_without_values(value, depth + 1) for value in said[:_MAX_ITEMS]]
         case None | bool():
             return said
         case str() if shown:
-            return said if _SAFE.fullmatch(said) else _RUN.sub(HIDDEN, said)[:_LONGEST_TEXT]
+            return said if _SAFE.fullmatch(said) else _RUN.sub(HIDDEN, said)[:_MAX_TEXT_LENGTH]
         case int() | float() if shown and _SAFE.fullmatch(str(said)):
             return said
         case _:

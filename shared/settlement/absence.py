@@ -12,8 +12,8 @@ from typing import Final, assert_never
 from shared.domain.clock import BUSINESS_TIME
 from shared.domain.transaction import State
 from shared.domain.vas import VasType
-from shared.settlement.matching import ONE_DAY, Known, Matching
-from shared.settlement.settled_day import MOST_LISTED
+from shared.settlement.matching import ONE_DAY, Matching, SaleMatch
+from shared.settlement.settled_day import MAX_LISTED
 
 NEAR_MIDNIGHT: Final = timedelta(minutes=10)  # how far the supplier's clock may be from ours
 
@@ -29,13 +29,13 @@ class Silence:
         self._first_vended: dict[date, datetime] = {}  # by the day on which it was sold
         self._first_billed: dict[date, datetime] = {}  # vended sales, by the day whose file bills them
         self._last_billed: dict[date, datetime] = {}
-        self._unbilled: defaultdict[date, list[Known]] = defaultdict(list)  # vended, and not billed by the next day
+        self._unbilled: defaultdict[date, list[SaleMatch]] = defaultdict(list)  # vended, and not billed by the next day
         self._listed = Counter(("discrepancies", filed.day) for filed, _, _ in matching.judged)  # or more, in which list of which day
         for known in matching.known:
             if known.is_vended:
                 self._take(known)
 
-    def _take(self, known: Known) -> None:
+    def _take(self, known: SaleMatch) -> None:
         at, day, billed_in = known.sale.created_at, known.sale.day, known.billed_in
         _keep(self._first_vended, day, at, min)
         if billed_in is not None:
@@ -46,7 +46,7 @@ class Silence:
         if billed_in is None or billed_in > day + ONE_DAY:
             self._unbilled[day].append(known)
 
-    def proves_absence(self, known: Known) -> bool:
+    def proves_absence(self, known: SaleMatch) -> bool:
         """Whether the files prove that a sale in doubt was never vended.
 
         - The sale never showed a sign of a vend (`may_be_absent`).
@@ -66,7 +66,7 @@ class Silence:
             and self._is_between(known, days)
         )
 
-    def files_wanted(self, known: Known) -> Iterator[date]:
+    def files_wanted(self, known: SaleMatch) -> Iterator[date]:
         """The days whose files may still bill the sales for whose lack nothing is proven of one that may be absent.
 
         Not before a day's own file is there: until then all of its sales are lacking.
@@ -82,9 +82,9 @@ class Silence:
 
     def _is_cut(self, day: date) -> bool:
         """Whether a list of the day's paper is too long to be kept whole."""
-        return any(self._listed[name, day] > MOST_LISTED for name in ("discrepancies", "carried out", "carried in"))
+        return any(self._listed[name, day] > MAX_LISTED for name in ("discrepancies", "carried out", "carried in"))
 
-    def _lacking(self, days: Collection[date]) -> Iterator[Known]:
+    def _lacking(self, days: Collection[date]) -> Iterator[SaleMatch]:
         """The vended sales for whose lack the files of these days are not whole. Of the last, the first file beyond may bill the end."""
         last = max(days)
         for day in days:
@@ -92,7 +92,7 @@ class Silence:
                 if not (day == last and _till_midnight(known.sale.created_at) <= NEAR_MIDNIGHT):
                     yield known
 
-    def _is_between(self, known: Known, days: Collection[date]) -> bool:
+    def _is_between(self, known: SaleMatch, days: Collection[date]) -> bool:
         """Whether the files bill sales made after it, and before it where any was."""
         sale = known.sale
         sent_by = sale.sent_by or sale.created_at
@@ -107,7 +107,7 @@ def _keep(moments: dict[date, datetime], day: date, at: datetime, which: Callabl
     moments[day] = which(moments.get(day, at), at)
 
 
-def may_be_absent(known: Known) -> bool:
+def may_be_absent(known: SaleMatch) -> bool:
     """Whether silence could say anything about a sale: it is in doubt, and nothing names it, neither answer nor line of any status."""
     sale = known.sale
     if sale.state not in (State.VENDING, State.IN_DOUBT) or known.billed_in is not None or known.named_by:
@@ -115,7 +115,7 @@ def may_be_absent(known: Known) -> bool:
     return not (sale.sign_of_vend or sale.supplier_transaction_id is not None)
 
 
-def days_that_may_bill(known: Known) -> tuple[date, ...]:
+def days_that_may_bill(known: SaleMatch) -> tuple[date, ...]:
     """The days whose files could bill a sale: its own, the next, and the one before where it was made near midnight."""
     sale = known.sale
     own = (sale.day, sale.day + ONE_DAY)
@@ -133,7 +133,7 @@ def _till_midnight(at: datetime) -> timedelta:
     return ONE_DAY - timedelta(hours=local.hour, minutes=local.minute, seconds=local.second)
 
 
-def _may_hide(known: Known, matching: Matching, day: date) -> bool:
+def _may_hide(known: SaleMatch, matching: Matching, day: date) -> bool:
     """Whether a file holds an unexplained line that could be this sale's. What a bill's fee may add is not known in advance."""
     unexplained = matching.unexplained.get(day, set())
     service = known.sale.vas_type

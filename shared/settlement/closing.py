@@ -11,7 +11,7 @@ from shared.domain.vas import Mode
 from shared.lib import logs
 from shared.lib.times import rfc3339
 from shared.lib.value import Value
-from shared.ports.documents import Conflict, PaperKind, Papers
+from shared.ports.documents import Conflict, DocumentKind, Documents
 from shared.settlement import document_forms
 from shared.settlement.settled_day import difference_as_read
 
@@ -33,7 +33,7 @@ class DiscrepancyClosed(Exception):
 class Closing(Value, frozen=True, kw_only=True):
     """Closes discrepancies, over the store's documents."""
 
-    store: Papers
+    store: Documents
     mode: Mode
     now: Callable[[], datetime]
 
@@ -46,10 +46,10 @@ class Closing(Value, frozen=True, kw_only=True):
             UnreadableRecord: it is damaged.
         """
         while True:  # until nobody else has written it meanwhile
-            paper = await self.store.read_paper(PaperKind.DISCREPANCIES, f"{self.mode}-{discrepancy_id}")
+            paper = await self.store.read_paper(DocumentKind.DISCREPANCIES, f"{self.mode}-{discrepancy_id}")
             if paper is None:
                 raise DiscrepancyUnknown
-            whole = document_forms.read(PaperKind.DISCREPANCIES, paper, document_forms.Standing)
+            whole = document_forms.read(DocumentKind.DISCREPANCIES, paper, document_forms.Standing)
             paper = structs.replace(whole, body=difference_as_read(whole.body, self.mode))
             if paper.body["status"] != closures.OPEN:
                 return closures.shown(_closed_alike(paper.body, decision, note, operator))
@@ -57,7 +57,7 @@ class Closing(Value, frozen=True, kw_only=True):
             body = {**paper.body, "status": decision, "closure": closure}
             try:
                 mark = f"{self.mode}-{closures.CLOSED}"
-                await self.store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body=body, mark=mark))
+                await self.store.write_paper(DocumentKind.DISCREPANCIES, structs.replace(paper, body=body, mark=mark))
             except Conflict:
                 continue
             log.info("discrepancy closed", discrepancy_id=discrepancy_id, decision=decision, operator=operator)

@@ -17,20 +17,20 @@ from shared.domain.vas import Mode, VasType
 from shared.lib.value import Value
 from shared.settlement.absence import Silence, may_be_absent
 from shared.settlement.discrepancies import Differences
-from shared.settlement.matching import ONE_DAY, DayView, Known, Readings, Verdict, match
+from shared.settlement.matching import ONE_DAY, DayView, FileInterpretation, SaleMatch, Verdict, match
 from shared.settlement.settled_day import (
     Carried,
     Conservation,
     Discrepancy,
-    Healed,
-    Kind,
+    DiscrepancyKind,
     NotReadable,
     Proof,
+    ResolvedBySettlement,
     SettledDay,
-    Sign,
     Status,
     StillOpen,
     TokenToRecover,
+    VendIndication,
     ended_status,
 )
 from shared.settlement.withdrawn_lines import Past
@@ -55,7 +55,7 @@ def compare(
     *,
     mode: Mode,
     today: date,
-    readings: Readings,
+    readings: FileInterpretation,
     past: Past = Past(),  # noqa: B008 - it never changes
     unread: Collection[Unread] = (),
 ) -> SettledDay:
@@ -134,7 +134,7 @@ class _Comparison(Value, frozen=True):
 
     def _conservation(self) -> tuple[Conservation, ...]:
         file = self.view.matching.files.get(self.view.day)
-        books = _Books()
+        books = _Terms()
         for service, amounts in self.view.plain.items():
             books.add(service, "our_vended", _sum(amounts))
         for known in self.view.own:
@@ -147,7 +147,7 @@ class _Comparison(Value, frozen=True):
                 books.add(filed.line.service, term, Total(1, filed.line.cents))
         return tuple(books.of(service, file.successful[service] if file else Total()) for service in VasType)
 
-    def _book_sale(self, books: "_Books", known: Known) -> None:
+    def _book_sale(self, books: "_Terms", known: SaleMatch) -> None:
         if not known.is_vended:
             return
         service, amount = known.sale.vas_type, Total(1, known.cents)
@@ -157,7 +157,7 @@ class _Comparison(Value, frozen=True):
         elif not known.is_billed_vend:
             books.add(service, "missing_at_supplier", amount)
 
-    def _book_bill(self, books: "_Books", known: Known) -> None:
+    def _book_bill(self, books: "_Terms", known: SaleMatch) -> None:
         assert known.bill is not None  # only a plain sale's line is not kept
         line = known.bill.line
         if not known.is_vended:
@@ -182,12 +182,12 @@ class _Comparison(Value, frozen=True):
         )
         return tuple(sorted(found, key=lambda sale: sale.transaction_id))
 
-    def _signs(self) -> tuple[Sign, ...]:
+    def _signs(self) -> tuple[VendIndication, ...]:
         """The first line of each sale in doubt that names it, in whichever of the files, where none bills it.
 
         Those of earlier files too; one that bills a rejected sale contradicts its end.
         """
-        signs: dict[str, Sign] = {}
+        signs: dict[str, VendIndication] = {}
         named = [(filed, known) for filed, _, known in self.view.matching.judged if known is not None]
         named += [(filed, known) for filed in self.past.lines if (known := self.view.matching.named(filed.line)) is not None]
         for filed, known in named:
@@ -195,7 +195,7 @@ class _Comparison(Value, frozen=True):
             is_of_doubt = sale.state in OPEN_STATES
             is_news = (is_of_doubt and not sale.sign_of_vend) or self.differences.contradicts(known, filed)
             if known.billed_in is None and is_news:
-                sign = Sign(transaction_id=sale.id, is_of_doubt=is_of_doubt, day=filed.day, number=filed.number, line=filed.line)
+                sign = VendIndication(transaction_id=sale.id, is_of_doubt=is_of_doubt, day=filed.day, number=filed.number, line=filed.line)
                 signs.setdefault(sale.id, sign)
         return tuple(signs[sale_id] for sale_id in sorted(signs))
 
@@ -204,13 +204,13 @@ class _Comparison(Value, frozen=True):
             if known.bill is not None:
                 kinds = set(self.differences.of_bill(known, known.bill))
                 unnamed = known.sale.supplier_transaction_id is None
-                if known.sale.state is not State.VENDED or unnamed or kinds & {Kind.VENDED_TWICE, Kind.CLAIMED_TWICE}:
+                if known.sale.state is not State.VENDED or unnamed or kinds & {DiscrepancyKind.VENDED_TWICE, DiscrepancyKind.CLAIMED_TWICE}:
                     yield self._proof(known, known.bill.line)
         for filed, verdict, named in self.view.judged:
             if named is not None and verdict in (Verdict.TWICE, Verdict.CLAIMED):
                 yield self._proof(named, filed.line)
 
-    def _proof(self, known: Known, line: StatementLine) -> Proof:
+    def _proof(self, known: SaleMatch, line: StatementLine) -> Proof:
         return Proof(
             transaction_id=known.sale.id,
             supplier_transaction_id=self.view.matching.spelt(line),
@@ -255,7 +255,7 @@ class _Comparison(Value, frozen=True):
         )
 
 
-class _Books:
+class _Terms:
     """The terms of the conservation equation, being added up."""
 
     def __init__(self) -> None:
@@ -277,7 +277,7 @@ def _sum(amounts: Iterable[int]) -> Total:
     return Total(len(cents), sum(cents))
 
 
-def _carried(knowns: Iterable[Known]) -> tuple[Carried, ...]:
+def _carried(knowns: Iterable[SaleMatch]) -> tuple[Carried, ...]:
     carried = (
         Carried(
             transaction_id=known.sale.id,
@@ -293,7 +293,9 @@ def _carried(knowns: Iterable[Known]) -> tuple[Carried, ...]:
     return tuple(sorted(carried, key=lambda one: one.transaction_id))
 
 
-def _healed(proofs: Iterable[Proof], absent: Iterable[str]) -> tuple[Healed, ...]:
-    vended = (Healed(proof.transaction_id, State.VENDED, proof.supplier_transaction_id) for proof in proofs if proof.ends_sale)
-    rejected = (Healed(sale_id, State.REJECTED, None) for sale_id in absent)
+def _healed(proofs: Iterable[Proof], absent: Iterable[str]) -> tuple[ResolvedBySettlement, ...]:
+    vended = (
+        ResolvedBySettlement(proof.transaction_id, State.VENDED, proof.supplier_transaction_id) for proof in proofs if proof.ends_sale
+    )
+    rejected = (ResolvedBySettlement(sale_id, State.REJECTED, None) for sale_id in absent)
     return tuple(sorted((*vended, *rejected), key=lambda healed: healed.transaction_id))

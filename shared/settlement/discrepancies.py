@@ -12,36 +12,36 @@ from shared.domain.transaction import State
 from shared.domain.vas import Mode
 from shared.lib.masking import last_four
 from shared.lib.value import Value
-from shared.settlement.matching import ONE_DAY, DayView, Filed, Known, Verdict, goes_to
-from shared.settlement.settled_day import Discrepancy, Kind, Severity
+from shared.settlement.matching import ONE_DAY, DayView, Filed, SaleMatch, Verdict, goes_to
+from shared.settlement.settled_day import Discrepancy, DiscrepancyKind, Severity
 from shared.settlement.withdrawn_lines import Past
 
-SEVERITY: Final[Mapping[Kind, Severity]] = MappingProxyType(
+SEVERITY: Final[Mapping[DiscrepancyKind, Severity]] = MappingProxyType(
     {
-        Kind.VENDED_TWICE: Severity.CRITICAL,
-        Kind.CLAIMED_TWICE: Severity.CRITICAL,
-        Kind.VENDED_AFTER_REJECTION: Severity.CRITICAL,
-        Kind.TOKENS_DIFFER: Severity.CRITICAL,
-        Kind.MISSING_HERE: Severity.CRITICAL,
-        Kind.LINES_WITHDRAWN: Severity.CRITICAL,
-        Kind.DUPLICATE_LINE: Severity.CRITICAL,
-        Kind.AMOUNT_DIFFERS: Severity.CRITICAL,
-        Kind.ACCOUNT_DIFFERS: Severity.CRITICAL,
-        Kind.MISSING_AT_SUPPLIER: Severity.WARNING,
-        Kind.STATE_DIFFERS: Severity.WARNING,
-        Kind.NEGATIVE_LINE: Severity.WARNING,
-        Kind.UNKNOWN_STATUS: Severity.WARNING,
-        Kind.LATE_POSTING: Severity.INFO,
+        DiscrepancyKind.VENDED_TWICE: Severity.CRITICAL,
+        DiscrepancyKind.CLAIMED_TWICE: Severity.CRITICAL,
+        DiscrepancyKind.VENDED_AFTER_REJECTION: Severity.CRITICAL,
+        DiscrepancyKind.TOKENS_DIFFER: Severity.CRITICAL,
+        DiscrepancyKind.MISSING_HERE: Severity.CRITICAL,
+        DiscrepancyKind.LINES_WITHDRAWN: Severity.CRITICAL,
+        DiscrepancyKind.DUPLICATE_LINE: Severity.CRITICAL,
+        DiscrepancyKind.AMOUNT_DIFFERS: Severity.CRITICAL,
+        DiscrepancyKind.ACCOUNT_DIFFERS: Severity.CRITICAL,
+        DiscrepancyKind.MISSING_AT_SUPPLIER: Severity.WARNING,
+        DiscrepancyKind.STATE_DIFFERS: Severity.WARNING,
+        DiscrepancyKind.NEGATIVE_LINE: Severity.WARNING,
+        DiscrepancyKind.UNKNOWN_STATUS: Severity.WARNING,
+        DiscrepancyKind.LATE_POSTING: Severity.INFO,
     }
 )
 
-_KIND_OF: Final[Mapping[Verdict, Kind]] = MappingProxyType(
+_KIND_OF: Final[Mapping[Verdict, DiscrepancyKind]] = MappingProxyType(
     {
-        Verdict.STRANGER: Kind.MISSING_HERE,
-        Verdict.DUPLICATE: Kind.DUPLICATE_LINE,
-        Verdict.TWICE: Kind.VENDED_TWICE,
-        Verdict.CLAIMED: Kind.CLAIMED_TWICE,
-        Verdict.NEGATIVE: Kind.NEGATIVE_LINE,
+        Verdict.STRANGER: DiscrepancyKind.MISSING_HERE,
+        Verdict.DUPLICATE: DiscrepancyKind.DUPLICATE_LINE,
+        Verdict.TWICE: DiscrepancyKind.VENDED_TWICE,
+        Verdict.CLAIMED: DiscrepancyKind.CLAIMED_TWICE,
+        Verdict.NEGATIVE: DiscrepancyKind.NEGATIVE_LINE,
     }
 )
 
@@ -49,11 +49,11 @@ _KIND_OF: Final[Mapping[Verdict, Kind]] = MappingProxyType(
 class _Found(Value, frozen=True):
     """A discrepancy before it has its id."""
 
-    kind: Kind
-    known: Known | None
+    kind: DiscrepancyKind
+    known: SaleMatch | None
     filed: Filed | None
     severity: Severity
-    rival: Known | None = None  # the other sale that holds the same supplier id
+    rival: SaleMatch | None = None  # the other sale that holds the same supplier id
     theirs: Mapping[str, object] | None = None  # where it is said of no line
 
     @property
@@ -74,9 +74,9 @@ class Differences:
     def all(self) -> tuple[Discrepancy, ...]:
         """Every difference of the day, gravest kinds first."""
         found = [*self._in_lines(), *self._in_bills(), *self._in_sales(), *self._in_claims(), *self._in_past()]
-        order = {kind: at for at, kind in enumerate(Kind)}
+        order = {kind: at for at, kind in enumerate(DiscrepancyKind)}
         found.sort(key=lambda one: (order[one.kind], one.key))  # the same on every run; lines of one key stay in their order
-        seen: Counter[tuple[Kind, tuple[str, str]]] = Counter()
+        seen: Counter[tuple[DiscrepancyKind, tuple[str, str]]] = Counter()
         discrepancies = []
         for one in found:
             seen[one.kind, one.key] += 1
@@ -123,9 +123,9 @@ class Differences:
             if verdict is not Verdict.NOT_BILLED:
                 yield self._found(_KIND_OF[verdict], known, filed)
             elif filed.line.billing is not Billing.NOT_BILLED:
-                yield self._found(Kind.UNKNOWN_STATUS, known, filed)
+                yield self._found(DiscrepancyKind.UNKNOWN_STATUS, known, filed)
             elif known is None:
-                yield _Found(Kind.MISSING_HERE, None, filed, Severity.WARNING)
+                yield _Found(DiscrepancyKind.MISSING_HERE, None, filed, Severity.WARNING)
 
     def _in_bills(self) -> Iterator[_Found]:
         """What a line says otherwise than the sale that it bills."""
@@ -134,21 +134,21 @@ class Differences:
                 for kind in self.of_bill(known, known.bill):
                     yield self._found(kind, known, known.bill)
 
-    def of_bill(self, known: Known, bill: Filed) -> Iterator[Kind]:
+    def of_bill(self, known: SaleMatch, bill: Filed) -> Iterator[DiscrepancyKind]:
         """What the line that bills a sale says otherwise."""
         line, sale, matching = bill.line, known.sale, self.matching
         if sale.state is State.REJECTED:
-            yield Kind.VENDED_AFTER_REJECTION
+            yield DiscrepancyKind.VENDED_AFTER_REJECTION
         if line.cents != known.cents:
-            yield Kind.AMOUNT_DIFFERS
+            yield DiscrepancyKind.AMOUNT_DIFFERS
         if known.is_misfiled or not goes_to(sale, line):
-            yield Kind.ACCOUNT_DIFFERS
+            yield DiscrepancyKind.ACCOUNT_DIFFERS
         if abs(bill.day - sale.day) > ONE_DAY:
-            yield Kind.LATE_POSTING
+            yield DiscrepancyKind.LATE_POSTING
         if self._has_other_supplier_id(known, line):
-            yield Kind.VENDED_TWICE if matching.holder(line) is known else Kind.CLAIMED_TWICE
+            yield DiscrepancyKind.VENDED_TWICE if matching.holder(line) is known else DiscrepancyKind.CLAIMED_TWICE
 
-    def _has_other_supplier_id(self, known: Known, line: StatementLine) -> bool:
+    def _has_other_supplier_id(self, known: SaleMatch, line: StatementLine) -> bool:
         """Whether our record holds another supplier id, which no other sale claims: of that it is said with the claim."""
         held = self.matching.held_by(known)
         return held not in (None, self.matching.supplier_id(line), line.merchant_id.lower()) and held not in self.claims
@@ -161,43 +161,43 @@ class Differences:
             unbilled = known.unbilled_lines
             binned = next((filed for filed in unbilled if filed.line.billing is Billing.NOT_BILLED), None)
             if binned is not None:
-                yield self._found(Kind.STATE_DIFFERS, known, binned)
+                yield self._found(DiscrepancyKind.STATE_DIFFERS, known, binned)
             elif not unbilled:  # an unknown status was reported with its line
-                yield self._found(Kind.MISSING_AT_SUPPLIER, known, None)
+                yield self._found(DiscrepancyKind.MISSING_AT_SUPPLIER, known, None)
 
     def _in_claims(self) -> Iterator[_Found]:
         """Supplier ids that several of our sales hold: it is said of the later ones, which came to an id that was taken."""
         for first, *later in self.claims.values():
             for known in later:
                 if known.sale.day == self.view.day:
-                    yield _Found(Kind.CLAIMED_TWICE, known, None, SEVERITY[Kind.CLAIMED_TWICE], first)
+                    yield _Found(DiscrepancyKind.CLAIMED_TWICE, known, None, SEVERITY[DiscrepancyKind.CLAIMED_TWICE], first)
 
     def _in_past(self) -> Iterator[_Found]:
         """What an earlier file of the day says otherwise than its last one: lines that are gone, and one that bills a rejected sale."""
         if (lost := self.past.withdrawn) is not None:
             theirs = {"rows": lost.rows, "amountCents": lost.cents}
-            yield _Found(Kind.LINES_WITHDRAWN, None, None, SEVERITY[Kind.LINES_WITHDRAWN], theirs=theirs)
+            yield _Found(DiscrepancyKind.LINES_WITHDRAWN, None, None, SEVERITY[DiscrepancyKind.LINES_WITHDRAWN], theirs=theirs)
         told: set[str] = set()
         for filed in self.past.lines:
             known = self.matching.named(filed.line)
             if filed.day == self.view.day and known is not None and known.sale.id not in told and self.contradicts(known, filed):
                 told.add(known.sale.id)
-                yield self._found(Kind.VENDED_AFTER_REJECTION, known, filed)
+                yield self._found(DiscrepancyKind.VENDED_AFTER_REJECTION, known, filed)
 
-    def contradicts(self, known: Known, filed: Filed) -> bool:
+    def contradicts(self, known: SaleMatch, filed: Filed) -> bool:
         """Whether a line that is laid to no sale once billed one that we call rejected: it is of an earlier file."""
         is_bill = filed.line.billing is Billing.BILLED and filed.line.cents >= 0
         return is_bill and known.sale.state is State.REJECTED and known.billed_in is None
 
-    def _found(self, kind: Kind, known: Known | None, filed: Filed | None) -> _Found:
-        rival = self.matching.holder(filed.line) if kind is Kind.CLAIMED_TWICE and filed is not None else None
+    def _found(self, kind: DiscrepancyKind, known: SaleMatch | None, filed: Filed | None) -> _Found:
+        rival = self.matching.holder(filed.line) if kind is DiscrepancyKind.CLAIMED_TWICE and filed is not None else None
         return _Found(kind, known, filed, self._severity(kind, known), rival)
 
-    def _severity(self, kind: Kind, known: Known | None) -> Severity:
+    def _severity(self, kind: DiscrepancyKind, known: SaleMatch | None) -> Severity:
         readings = self.matching.readings
-        if kind is Kind.STATE_DIFFERS and readings.binned_is_charged:
+        if kind is DiscrepancyKind.STATE_DIFFERS and readings.binned_is_charged:
             return Severity.CRITICAL
-        if kind is Kind.NEGATIVE_LINE and readings.reversals_are_expected and known is not None:
+        if kind is DiscrepancyKind.NEGATIVE_LINE and readings.reversals_are_expected and known is not None:
             return Severity.INFO
         return SEVERITY[kind]
 

@@ -13,7 +13,7 @@ import msgspec
 from typing_extensions import TypedDict
 
 from shared.lib import logs
-from shared.ports.documents import Paper, PaperKind, UnreadableRecord
+from shared.ports.documents import Document, DocumentKind, UnreadableRecord
 
 OPTIONAL: Final = frozenset({"alsoHeldBy", "leftOut", "notReadable", "refusal"})
 """What this code keeps only where there is something to say: it is no longer so where it is not said again."""
@@ -110,7 +110,7 @@ class Day(Listed):
     leftOut: NotRequired[dict[str, int]]
 
 
-class Fault(TypedDict):
+class FaultForm(TypedDict):
     line: int
     message: str
     field: int | None
@@ -122,7 +122,7 @@ class Refusal(TypedDict):
     file: str
     mark: str
     reason: str
-    faults: list[Fault]
+    faults: list[FaultForm]
     unread: str
 
 
@@ -149,7 +149,7 @@ class RefusedRuns(TypedDict):
     refusal: Refusal
 
 
-def read(kind: PaperKind, paper: Paper, form: Any) -> Paper:
+def read(kind: DocumentKind, paper: Document, form: Any) -> Document:
     """The paper, which holds what that form asks for.
 
     Raises:
@@ -162,7 +162,7 @@ def read(kind: PaperKind, paper: Paper, form: Any) -> Paper:
     raise UnreadableRecord("a paper that this version cannot read", revision=paper.revision)
 
 
-async def readable(kind: PaperKind, papers: AsyncIterator[Paper], form: Any) -> AsyncIterator[Paper]:
+async def readable(kind: DocumentKind, papers: AsyncIterator[Document], form: Any) -> AsyncIterator[Document]:
     """Those papers that hold what the form asks for. Each other one is reported."""
     async for paper in papers:
         with suppress(UnreadableRecord):

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from shared.domain.statement import FileName, FileRefused, Statement
 from shared.ports.settlement_files import (
     BROKEN_OFF,
-    MOST_NAMED,
+    MAX_NAMED,
     Answered,
     FileUnreadable,
     Found,
@@ -24,8 +24,8 @@ from shared.ports.settlement_files import (
     NotTaken,
     Reading,
     Refusal,
-    Refused,
     StatementFormat,
+    StatementRefused,
     StoredFile,
 )
 
@@ -41,18 +41,18 @@ def read(files: Mapping[date, StoredFile], reading: Reading[Answered], form: Sta
         try:
             opened.append(form.read(file.chunks(), file.name))
         except FileRefused as refused:
-            raise Refused(day, _broken(file, refused)) from None
+            raise StatementRefused(day, _broken(file, refused)) from None
         except FileUnreadable as error:
-            raise Refused(day, _unreadable(file, error, _UNREADABLE)) from None
+            raise StatementRefused(day, _unreadable(file, error, _UNREADABLE)) from None
         if opened[-1].day != day:
             replaced = FileUnreadable("it was replaced while it was looked for")
-            raise Refused(day, _unreadable(file, replaced, _UNREADABLE))
+            raise StatementRefused(day, _unreadable(file, replaced, _UNREADABLE))
     try:
         return reading(opened)
     except (FileRefused, FileUnreadable) as error:
         day = next(file.day for file in opened if not _is_read(file))  # they are read one by one, the oldest day first
         broken = error if isinstance(error, FileRefused) else None
-        raise Refused(day, _broken(files[day], broken) if broken else _unreadable(files[day], error, BROKEN_OFF)) from None
+        raise StatementRefused(day, _broken(files[day], broken) if broken else _unreadable(files[day], error, BROKEN_OFF)) from None
 
 
 def to_the_end(files: Iterable[Statement]) -> None:
@@ -112,7 +112,7 @@ class Choice:
         named.sort()
         found = FoundFiles(self._of(named, days))
         not_taken += [NotTaken(one.name, reason) for one, reason in self._of_no_day(named)]
-        found.not_taken = tuple(sorted(not_taken, key=lambda one: one.name)[:MOST_NAMED])
+        found.not_taken = tuple(sorted(not_taken, key=lambda one: one.name)[:MAX_NAMED])
         found.more_not_taken = len(not_taken) - len(found.not_taken)
         return found
 

@@ -29,8 +29,8 @@ from shared.ports.settlement_files import (
     NotTaken,
     Reading,
     Refusal,
-    Refused,
     StatementFormat,
+    StatementRefused,
     StoredFile,
 )
 from shared.settlement.file_selection import Choice, printable, read
@@ -68,7 +68,7 @@ class StoredFiles:
     def _made(self, files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
         try:
             return read(files, reading, self._form)
-        except Refused as refused:
+        except StatementRefused as refused:
             if refused.refusal.unread:
                 self._is_there()
             raise

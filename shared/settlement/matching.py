@@ -29,7 +29,7 @@ class MerchantId(StrEnum):
     UNKNOWN = "unknown"  # whichever it matches: a request id first
 
 
-class Readings(Value, frozen=True, kw_only=True):
+class FileInterpretation(Value, frozen=True, kw_only=True):
     """How the uncertain parts of the supplier's files are read: one setting each, until the supplier has answered.
 
     `binned_is_charged` and `reversals_are_expected` (negative lines) say only how grave such a line is; neither kind is ever
@@ -67,11 +67,11 @@ class Judged(NamedTuple):
 
     filed: Filed
     verdict: Verdict
-    known: "Known | None"
+    known: "SaleMatch | None"
 
 
 @dataclass(slots=True, eq=False)
-class Known:
+class SaleMatch:
     """One of our sales and what the files say of it.
 
     `cents` is what its line should bill. `billed_in` is the day of the file that bills it; `bill` is that line, kept only
@@ -114,16 +114,16 @@ class Matching:
     the lines that name a sale of ours are kept.
     """
 
-    readings: Readings
+    readings: FileInterpretation
     near: Collection[date]
-    known: list[Known] = field(default_factory=list)
+    known: list[SaleMatch] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
     files: dict[date, Summary] = field(default_factory=dict)
     controls: set[date] = field(default_factory=set)
     unexplained: dict[date, set[tuple[VasType, int]]] = field(default_factory=dict)
     unread: frozenset[str] = frozenset()  # the ids of sales that cannot be read
-    _by_request: dict[str, Known] = field(default_factory=dict)
-    _by_supplier: dict[str, Known] = field(default_factory=dict)
+    _by_request: dict[str, SaleMatch] = field(default_factory=dict)
+    _by_supplier: dict[str, SaleMatch] = field(default_factory=dict)
     _shared: set[str] = field(default_factory=set)  # supplier ids that several sales came to
 
     def supplier_id(self, line: StatementLine) -> str:
@@ -134,34 +134,34 @@ class Matching:
         """The same, as the file spells it: what goes on record is the supplier's own."""
         return self._spelt(line)
 
-    def billed_as(self, known: Known) -> str | None:
+    def billed_as(self, known: SaleMatch) -> str | None:
         """The supplier's id under which a sale is billed, in lower case: where its line was not kept, it is the one we hold."""
         return self.supplier_id(known.bill.line) if known.bill is not None else self.held_by(known)
 
-    def held_by(self, known: Known) -> str | None:
+    def held_by(self, known: SaleMatch) -> str | None:
         """The supplier's id that our record of a vended sale holds, or will hold once its line is on record; in lower case."""
         held = known.sale.supplier_transaction_id
         if held is not None:
             return held.lower()
         return self.supplier_id(known.bill.line) if known.bill is not None and known.is_vended else None
 
-    def claims(self) -> dict[str, list[Known]]:
+    def claims(self) -> dict[str, list[SaleMatch]]:
         """The supplier ids that several of our sales hold, and those sales, the earliest first."""
-        claims: dict[str, list[Known]] = {shared: [] for shared in self._shared}
+        claims: dict[str, list[SaleMatch]] = {shared: [] for shared in self._shared}
         if claims:
             for known in sorted(self.known, key=lambda known: (known.sale.created_at, known.sale.id)):
                 if (held := self.held_by(known)) is not None and held in claims:
                     claims[held].append(known)
         return claims
 
-    def holder(self, line: StatementLine) -> Known | None:
+    def holder(self, line: StatementLine) -> SaleMatch | None:
         """The sale that holds the supplier id of a line."""
         held = self._by_supplier.get(self.supplier_id(line))
         if held is None and self.readings.merchant_id is MerchantId.UNKNOWN:
             return self._by_supplier.get(line.merchant_id.lower())
         return held
 
-    def named(self, line: StatementLine) -> Known | None:
+    def named(self, line: StatementLine) -> SaleMatch | None:
         """The sale that a line names: by our request id, else by the supplier's id."""
         return self._by_request.get(line.merchant_id.lower()) or self.holder(line)
 
@@ -173,7 +173,7 @@ class Matching:
         """Take in our sales. One that is given twice, among its day's and looked up, is known once."""
         on_top = self.readings.fee_is_on_top
         self._by_request = {  # we make request ids in lower case
-            sale.request_id: Known(sale, sale.amount_cents + sale.fee_cents if on_top else sale.amount_cents) for sale in sold
+            sale.request_id: SaleMatch(sale, sale.amount_cents + sale.fee_cents if on_top else sale.amount_cents) for sale in sold
         }
         self.known = list(self._by_request.values())
         for known in self.known:
@@ -219,7 +219,7 @@ class Matching:
             self._leave_unexplained(filed)
         return True
 
-    def differs(self, known: Known, line: StatementLine, cents: int | None = None) -> bool:
+    def differs(self, known: SaleMatch, line: StatementLine, cents: int | None = None) -> bool:
         """Whether a line says anything else about a sale than we do. `cents` replaces the line's amount."""
         held = known.sale.supplier_transaction_id
         return (
@@ -229,7 +229,7 @@ class Matching:
             or (held is not None and held.lower() not in (self.supplier_id(line), line.merchant_id.lower()))
         )
 
-    def _lay(self, filed: Filed, known: Known) -> None:
+    def _lay(self, filed: Filed, known: SaleMatch) -> None:
         known.billed_in = filed.day
         held = known.sale.supplier_transaction_id
         if known.sale.state is not State.VENDED or held is None or known.sale.day != filed.day or self.differs(known, filed.line):
@@ -265,7 +265,7 @@ class Matching:
     def _leave_unexplained(self, filed: Filed) -> None:
         self.unexplained.setdefault(filed.day, set()).add((filed.line.service, abs(filed.line.cents)))
 
-    def _verdict(self, line: StatementLine, known: Known | None, strangers: set[str]) -> Verdict:
+    def _verdict(self, line: StatementLine, known: SaleMatch | None, strangers: set[str]) -> Verdict:
         if known is None and not self.unread.isdisjoint((line.merchant_id.lower(), line.transaction_id.lower())):
             return Verdict.UNREAD
         if line.cents < 0:
@@ -286,7 +286,7 @@ class Matching:
 def match(
     sold: Iterable[Sold],
     files: Iterable[Statement],
-    readings: Readings,
+    readings: FileInterpretation,
     near: Collection[date] = (),
     unread: Iterable[Unread] = (),
 ) -> Matching:
@@ -325,8 +325,8 @@ class DayView:
         self.day, self.matching = day, matching
         self.waits = day + ONE_DAY >= today or not {day, day + ONE_DAY} <= matching.files.keys()
         self.plain: dict[VasType, list[int]] = {service: [] for service in VasType}
-        self.without_token: list[Known] = []
-        rest: list[Known] = []
+        self.without_token: list[SaleMatch] = []
+        rest: list[SaleMatch] = []
         for known in matching.known:
             if known.bill is None and known.billed_in == day:
                 self.plain[known.sale.vas_type].append(known.cents)
@@ -339,11 +339,11 @@ class DayView:
         self.judged = [one for one in matching.judged if one.filed.day == day]
 
     @property
-    def rest(self) -> list[Known]:
+    def rest(self) -> list[SaleMatch]:
         """Sales of this day, or billed in its file, that are not plain."""
         return [*self.own, *(known for known in self.billed if known.sale.day != self.day)]
 
-    def is_carried_out(self, known: Known) -> bool:
+    def is_carried_out(self, known: SaleMatch) -> bool:
         """Whether another day's file bills a sale of this day, or may yet do so: while the day waits, so does the sale."""
         if known.billed_in is not None:
             return known.billed_in != self.day and known.is_billed_vend

@@ -9,11 +9,11 @@ from typing import Any, Generic, NamedTuple
 from msgspec import structs
 
 from shared.lib.value import Value
-from shared.ports.documents import Paper, UnreadableRecord
-from shared.ports.settlement_files import Answered, Files, Refusal, Refused, StoredFile, broke_off
+from shared.ports.documents import Document, UnreadableRecord
+from shared.ports.settlement_files import Answered, Files, Refusal, StatementRefused, StoredFile, broke_off
 from shared.settlement.comparison import around
 from shared.settlement.repository import DayPapers, Runs
-from shared.settlement.settled_day import MOST_LISTED, SettledDay
+from shared.settlement.settled_day import MAX_LISTED, SettledDay
 from shared.settlement.turns import earlier_files
 from shared.settlement.withdrawn_lines import UNREAD, Earlier, Lacking, ids_of, lacking, names_any, read_earlier
 
@@ -72,7 +72,7 @@ class PastFiles(Value, frozen=True, kw_only=True):
             for one in file.earlier:
                 try:
                     ones.append(await self.files.read({day: one}, partial(read_earlier, last, unvended)))
-                except Refused as error:  # one without a header was never believed, and one that cannot be read may say anything
+                except StatementRefused as error:  # one without a header was never believed, and one that cannot be read may say anything
                     ones += [UNREAD] if error.refusal.unread else []
             said[day] = tuple(ones)
         return said
@@ -81,13 +81,13 @@ class PastFiles(Value, frozen=True, kw_only=True):
         """Those of the days whose file lies there and names one of these sales. A file that is not believed names none."""
         named: set[date] = set()
         for day, file in sorted((await self.files.find(days)).items()):
-            with suppress(Refused):
+            with suppress(StatementRefused):
                 if isinstance(file, StoredFile) and await self.files.read({day: file}, partial(names_any, request_ids)):
                     named.add(day)
         return frozenset(named)
 
     async def lacking(
-        self, settled: SettledDay, files: Mapping[date, StoredFile], known: Lacking, earlier: EarlierFiles, before: Paper | None
+        self, settled: SettledDay, files: Mapping[date, StoredFile], known: Lacking, earlier: EarlierFiles, before: Document | None
     ) -> Lacking:
         """What the day's file has not, of what earlier ones had. It is read once more where there is anything to look for."""
         ones = earlier.get(settled.day, ())
@@ -107,7 +107,7 @@ class PastFiles(Value, frozen=True, kw_only=True):
         unsettled: set[date] = set()
         if not settled.absent:
             return Doubted(frozenset(lost), frozenset())
-        if lacks != Lacking() or settled.listing(MOST_LISTED).left_out or not lists_all:
+        if lacks != Lacking() or settled.listing(MAX_LISTED).left_out or not lists_all:
             lost.add(settled.day)
         for day in sorted(set(around(settled.day)) & files.keys() - {settled.day}):
             try:

@@ -5,12 +5,12 @@ from itertools import groupby
 
 from shared.domain.outcome import Answer, RawAnswer, Reason, Rejected, Unknown, Vended
 from shared.domain.statement import StatementLine
-from shared.domain.transaction import Transaction, after
+from shared.domain.transaction import Transaction, transition
 from shared.lib.value import Value
 from shared.ports.concurrency import Each
 from shared.settlement.comparison import OPEN_STATES
 from shared.settlement.repository import AT_ONCE, BY
-from shared.settlement.settled_day import Proof, SettledDay, Sign
+from shared.settlement.settled_day import Proof, SettledDay, VendIndication
 from shared.vending.recorder import Recorder
 
 
@@ -28,7 +28,7 @@ class Proving(Value, frozen=True, kw_only=True):
         absent = await self.each((self._absent(sale_id) for sale_id in settled.absent), AT_ONCE)
         return [*signed, *proven, *absent]
 
-    async def _signed(self, sign: Sign) -> Transaction:
+    async def _signed(self, sign: VendIndication) -> Transaction:
         """Remember that a line named a sale, unless it has ended since the files were compared."""
         cause = f"named by line {sign.number} of the settlement file of {sign.day}"
         answer = Answer(Unknown(cause, sign_of_vend=True), self._words(sign.line))
@@ -37,15 +37,17 @@ class Proving(Value, frozen=True, kw_only=True):
             is_open = known.state in OPEN_STATES
             if is_open is not sign.is_of_doubt or (is_open and known.sign_of_vend):
                 return known
-            return after(known, answer, at=self.recorder.now(), by=BY, retry_seconds=self.recorder.rules.retry_seconds)
+            return transition(known, answer, at=self.recorder.now(), by=BY, retry_seconds=self.recorder.rules.retry_seconds)
 
-        return await self.recorder.announce(await self.recorder.change(await self.recorder.held(sign.transaction_id), learned))
+        return await self.recorder.publish_pending_events(
+            await self.recorder.update(await self.recorder.held(sign.transaction_id), learned)
+        )
 
     async def _proven(self, sale_id: str, proofs: Iterable[Proof]) -> Transaction:
         sale = await self.recorder.held(sale_id)
         for proof in proofs:
-            sale = await self.recorder.learn(sale, Answer(Vended(proof.receipt), self._words(proof.line)), by=BY)
-        return await self.recorder.announce(sale)
+            sale = await self.recorder.apply_answer(sale, Answer(Vended(proof.receipt), self._words(proof.line)), by=BY)
+        return await self.recorder.publish_pending_events(sale)
 
     async def _absent(self, sale_id: str) -> Transaction:
         """End a sale that the files prove was never made, unless it has shown a sign of a vend since they were compared."""
@@ -54,9 +56,9 @@ class Proving(Value, frozen=True, kw_only=True):
         def learned(known: Transaction) -> Transaction:
             if known.state not in OPEN_STATES or known.sign_of_vend:
                 return known
-            return after(known, never, at=self.recorder.now(), by=BY, retry_seconds=self.recorder.rules.retry_seconds)
+            return transition(known, never, at=self.recorder.now(), by=BY, retry_seconds=self.recorder.rules.retry_seconds)
 
-        return await self.recorder.announce(await self.recorder.change(await self.recorder.held(sale_id), learned))
+        return await self.recorder.publish_pending_events(await self.recorder.update(await self.recorder.held(sale_id), learned))
 
     def _words(self, line: StatementLine) -> RawAnswer:
         """A line as what the supplier said."""

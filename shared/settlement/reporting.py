@@ -21,9 +21,9 @@ from shared.lib import logs
 from shared.lib.times import MALFORMED, moment_of, rfc3339
 from shared.lib.value import Value, word
 from shared.ports.concurrency import Each
-from shared.ports.documents import Paper, PaperKind, UnreadableRecord
+from shared.ports.documents import Document, DocumentKind, UnreadableRecord
 from shared.ports.settlement_files import Refusal
-from shared.ports.transactions import Books
+from shared.ports.transactions import TransactionIndex
 from shared.settlement import document_forms
 from shared.settlement.document_forms import TERMS
 from shared.settlement.repository import day_marks, refusal_of, refused_mark, runs_id
@@ -32,7 +32,7 @@ from shared.settlement.settled_day import ENDED, Status, day_as_read, difference
 GLANCED: Final = 30
 LISTED: Final = timedelta(days=400)
 AT_ONCE: Final = 16
-MOST_OPEN: Final = 250  # sales of one shard: with more of them open, a page is not what is needed
+MAX_OPEN: Final = 250  # sales of one shard: with more of them open, a page is not what is needed
 _EVERY_DUE: Final = timedelta(days=7)  # a sale is due again within a day at most
 
 AGES: Final[tuple[tuple[str, timedelta], ...]] = (
@@ -80,7 +80,7 @@ class Aged(Value, frozen=True):
     total: Total
 
 
-class Glance(Value, frozen=True):
+class DaySummary(Value, frozen=True):
     """One of the last days. `status` is `None` where it was never settled."""
 
     day: date
@@ -102,7 +102,7 @@ class Report(Value, frozen=True, kw_only=True):
     in_doubt: tuple[OpenSale, ...]
     tokens: tuple[OpenSale, ...]
     at_least: bool
-    last_days: tuple[Glance, ...]
+    last_days: tuple[DaySummary, ...]
     refusal: Refusal | None = None
 
     @property
@@ -145,7 +145,7 @@ def refusal_body(refusal: Refusal) -> Json:
 class Reporting(Value, frozen=True, kw_only=True):
     """Gathers reports, over the ports. Every method may raise `StoreUnavailable`."""
 
-    store: Books
+    store: TransactionIndex
     mode: Mode
     now: Callable[[], datetime]
     each: Each
@@ -156,13 +156,13 @@ class Reporting(Value, frozen=True, kw_only=True):
         open_days = Counter(paper.body["day"] for paper in await self._open_discrepancies())
         days: dict[str, Json] = {}
         for mark in day_marks(self.mode):
-            listed = self.store.marked_papers(PaperKind.SETTLEMENTS, mark, first)
-            async for paper in document_forms.readable(PaperKind.SETTLEMENTS, listed, document_forms.Listed):
+            listed = self.store.marked_papers(DocumentKind.SETTLEMENTS, mark, first)
+            async for paper in document_forms.readable(DocumentKind.SETTLEMENTS, listed, document_forms.Listed):
                 days[paper.id] = _glance_json(_glance(paper.body, open_days)) | {"version": paper.body["version"]}
-        refused = self.store.marked_papers(PaperKind.SETTLEMENTS, refused_mark(self.mode), first)
-        async for paper in document_forms.readable(PaperKind.SETTLEMENTS, refused, document_forms.RefusedRuns):
+        refused = self.store.marked_papers(DocumentKind.SETTLEMENTS, refused_mark(self.mode), first)
+        async for paper in document_forms.readable(DocumentKind.SETTLEMENTS, refused, document_forms.RefusedRuns):
             day = date.fromisoformat(paper.body["refusal"]["day"])
-            unsettled = _glance_json(Glance(day, None, Total(), 0)) | {"version": 0}
+            unsettled = _glance_json(DaySummary(day, None, Total(), 0)) | {"version": 0}
             days[paper.id] = days.pop(f"{self.mode}-{day}", unsettled) | {"refused": True}
         return [days[day_id] for day_id in sorted(days, reverse=True)]
 
@@ -190,22 +190,22 @@ class Reporting(Value, frozen=True, kw_only=True):
         )
 
     async def _refusal(self, day: date) -> Refusal | None:
-        paper = await self.store.read_paper(PaperKind.SETTLEMENTS, runs_id(self.mode, day))
-        return None if paper is None else refusal_of(document_forms.read(PaperKind.SETTLEMENTS, paper, document_forms.Runs).body)
+        paper = await self.store.read_paper(DocumentKind.SETTLEMENTS, runs_id(self.mode, day))
+        return None if paper is None else refusal_of(document_forms.read(DocumentKind.SETTLEMENTS, paper, document_forms.Runs).body)
 
-    async def _settled(self, day: date) -> Paper | None:
-        paper = await self.store.read_paper(PaperKind.SETTLEMENTS, f"{self.mode}-{day.isoformat()}")
+    async def _settled(self, day: date) -> Document | None:
+        paper = await self.store.read_paper(DocumentKind.SETTLEMENTS, f"{self.mode}-{day.isoformat()}")
         if paper is None:
             return None
-        whole = document_forms.read(PaperKind.SETTLEMENTS, paper, document_forms.Day)
+        whole = document_forms.read(DocumentKind.SETTLEMENTS, paper, document_forms.Day)
         return structs.replace(whole, body=day_as_read(whole.body, self.mode))
 
-    async def _open_discrepancies(self) -> Sequence[Paper]:
-        listed = self.store.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{closures.OPEN}")
-        papers = [paper async for paper in document_forms.readable(PaperKind.DISCREPANCIES, listed, document_forms.Difference)]
+    async def _open_discrepancies(self) -> Sequence[Document]:
+        listed = self.store.marked_papers(DocumentKind.DISCREPANCIES, f"{self.mode}-{closures.OPEN}")
+        papers = [paper async for paper in document_forms.readable(DocumentKind.DISCREPANCIES, listed, document_forms.Difference)]
         return [structs.replace(paper, body=difference_as_read(paper.body, self.mode)) for paper in papers]
 
-    async def _discrepancies(self, body: Mapping[str, Any], open_papers: Iterable[Paper], today: date) -> list[Json]:
+    async def _discrepancies(self, body: Mapping[str, Any], open_papers: Iterable[Document], today: date) -> list[Json]:
         """The day's own as they were decided on, those of earlier days that are still open, and what has come to light since."""
         still_open = {paper.body["id"]: paper.body for paper in open_papers}
         own = {found["id"]: found for found in body["discrepancies"] if found["day"] == body["day"]}
@@ -216,27 +216,27 @@ class Reporting(Value, frozen=True, kw_only=True):
 
     async def _decided(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            paper = await self.store.read_paper(PaperKind.DISCREPANCIES, f"{self.mode}-{found['id']}")
-            held = found if paper is None else document_forms.read(PaperKind.DISCREPANCIES, paper, document_forms.Difference).body
+            paper = await self.store.read_paper(DocumentKind.DISCREPANCIES, f"{self.mode}-{found['id']}")
+            held = found if paper is None else document_forms.read(DocumentKind.DISCREPANCIES, paper, document_forms.Difference).body
         except UnreadableRecord:  # as the day has it
             held = found
         return difference_as_read(held, self.mode)
 
     async def _open_sales(self, at: datetime) -> tuple[list[Transaction], bool]:
         """The sales of any day that are not finished, oldest first, and whether there are more of them."""
-        shards = await self.each((self.store.due(self.mode, shard, at + _EVERY_DUE, MOST_OPEN) for shard in range(SHARDS)), AT_ONCE)
+        shards = await self.each((self.store.due(self.mode, shard, at + _EVERY_DUE, MAX_OPEN) for shard in range(SHARDS)), AT_ONCE)
         sales = sorted((sale for shard in shards for sale in shard), key=lambda sale: sale.created_at)
-        return sales, any(len(shard) == MOST_OPEN for shard in shards)
+        return sales, any(len(shard) == MAX_OPEN for shard in shards)
 
-    async def _last_days(self, day: date, open_days: Mapping[str, int]) -> tuple[Glance, ...]:
+    async def _last_days(self, day: date, open_days: Mapping[str, int]) -> tuple[DaySummary, ...]:
         days = [day - timedelta(days=back) for back in reversed(range(GLANCED))]
         papers = await self.each((self._glanced(one) for one in days), AT_ONCE)
         return tuple(
-            Glance(one, None, Total(), 0) if paper is None else _glance(paper.body, open_days)
+            DaySummary(one, None, Total(), 0) if paper is None else _glance(paper.body, open_days)
             for one, paper in zip(days, papers, strict=True)
         )
 
-    async def _glanced(self, day: date) -> Paper | None:
+    async def _glanced(self, day: date) -> Document | None:
         """A day beside the one that is asked for: what cannot be read of it hides nothing else."""
         try:
             return await self._settled(day)
@@ -322,11 +322,11 @@ def _open(sale: Transaction, at: datetime) -> OpenSale:
     )
 
 
-def _glance(body: Mapping[str, Any], open_days: Mapping[str, int]) -> Glance:
+def _glance(body: Mapping[str, Any], open_days: Mapping[str, int]) -> DaySummary:
     file = body["file"] or {"rows": 0, "totalCents": 0}
     is_open = open_days.get(body["day"], 0)
     status = _ended(word(Status, body["status"]), bool(is_open))
-    return Glance(date.fromisoformat(body["day"]), status, Total(file["rows"], file["totalCents"]), is_open)
+    return DaySummary(date.fromisoformat(body["day"]), status, Total(file["rows"], file["totalCents"]), is_open)
 
 
 def _total_json(total: Total) -> Json:
@@ -358,7 +358,7 @@ def _open_json(sale: OpenSale) -> Json:
     }
 
 
-def _glance_json(one: Glance) -> Json:
+def _glance_json(one: DaySummary) -> Json:
     return {
         "day": one.day.isoformat(),
         "status": one.status,

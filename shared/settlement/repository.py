@@ -15,23 +15,23 @@ from typing import Any, Final
 from msgspec import field, structs
 
 from shared.domain import closures
-from shared.domain.statement import Fault, Total
+from shared.domain.statement import FileFault, Total
 from shared.domain.transaction import State
 from shared.domain.vas import Mode
 from shared.lib import logs
 from shared.lib.value import Value, is_new_word, word
 from shared.ports.concurrency import Each
-from shared.ports.documents import Conflict, Paper, PaperKind, Papers, UnreadableRecord
+from shared.ports.documents import Conflict, Document, DocumentKind, Documents, UnreadableRecord
 from shared.ports.settlement_files import Refusal
 from shared.settlement import document_forms
 from shared.settlement.document_forms import with_newer
 from shared.settlement.settled_day import (
     ENDED,
-    MOST_LISTED,
+    MAX_LISTED,
     Discrepancy,
-    Healed,
+    DiscrepancyKind,
     Json,
-    Kind,
+    ResolvedBySettlement,
     SettledDay,
     Severity,
     day_as_read,
@@ -41,7 +41,7 @@ from shared.settlement.settled_day import (
 from shared.settlement.withdrawn_lines import Lacking, LostLine
 
 AT_ONCE: Final = 16
-MOST_HEALED: Final = 10_000  # remembered of a day
+MAX_HEALED: Final = 10_000  # remembered of a day
 CORRECTED: Final = "corrected"
 BY: Final = "settlement"
 _OF_HEALED: Final = 3  # what this code keeps of each: its id, its state, and the supplier's id
@@ -59,7 +59,7 @@ class Runs(Value, frozen=True):
     `stored` is the paper as it was read, with what newer code has written into it.
     """
 
-    healed: tuple[Healed, ...] = ()
+    healed: tuple[ResolvedBySettlement, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
@@ -73,43 +73,43 @@ class Runs(Value, frozen=True):
 class DayPapers(Value, frozen=True, kw_only=True):
     """The papers of settling, in one mode. Every method may raise `StoreUnavailable`, and those that write, `Conflict`."""
 
-    papers: Papers
+    papers: Documents
     mode: Mode
     each: Each
     now: Callable[[], datetime]
 
-    async def day(self, day: date) -> Paper | None:
+    async def day(self, day: date) -> Document | None:
         """The day as it was settled last."""
-        paper = await self.papers.read_paper(PaperKind.SETTLEMENTS, self._day_id(day))
+        paper = await self.papers.read_paper(DocumentKind.SETTLEMENTS, self._day_id(day))
         return None if paper is None else self._read_day(paper)
 
     async def is_begun(self, day: date) -> bool:
         """Whether the day was ever settled, and whether or not that can be read."""
-        return await self.papers.read_paper(PaperKind.SETTLEMENTS, self._day_id(day)) is not None
+        return await self.papers.read_paper(DocumentKind.SETTLEMENTS, self._day_id(day)) is not None
 
     async def is_retired(self, day: date) -> bool:
         """Whether the sales of a day that has no paper are kept no longer."""
-        paper = await self.papers.read_paper(PaperKind.CONTROLS, progress_id(self.mode))
+        paper = await self.papers.read_paper(DocumentKind.CONTROLS, progress_id(self.mode))
         return paper is not None and str(paper.body.get("retiredUpTo") or "") >= day.isoformat()
 
-    def _read_day(self, paper: Paper) -> Paper:
-        whole = document_forms.read(PaperKind.SETTLEMENTS, paper, document_forms.Day)
+    def _read_day(self, paper: Document) -> Document:
+        whole = document_forms.read(DocumentKind.SETTLEMENTS, paper, document_forms.Day)
         return structs.replace(whole, body=day_as_read(whole.body, self.mode))
 
-    async def keep_day(self, settled: SettledDay, before: Paper | None) -> Json:
+    async def keep_day(self, settled: SettledDay, before: Document | None) -> Json:
         """Keep the day as a new version, if there is anything new in it."""
         day_id, kept = self._day_id(settled.day), before.body if before else None
         while (body := next_version(settled, _json(kept))) != kept:
-            version = Paper(f"{day_id}-v{body['version']:04d}", body)
-            held = await self.papers.read_paper(PaperKind.SETTLEMENTS, version.id)
+            version = Document(f"{day_id}-v{body['version']:04d}", body)
+            held = await self.papers.read_paper(DocumentKind.SETTLEMENTS, version.id)
             if held is None:
-                await self.papers.write_paper(PaperKind.SETTLEMENTS, version)
+                await self.papers.write_paper(DocumentKind.SETTLEMENTS, version)
                 break
             kept = dict(self._read_day(held).body)  # by a run that was cut short here; what it kept stays kept
         mark = _mark(self.mode, body)
         if before is None or (body, mark) != (before.body, before.mark):
             revision = before.revision if before else None
-            await self.papers.write_paper(PaperKind.SETTLEMENTS, Paper(day_id, body, mark, revision=revision))
+            await self.papers.write_paper(DocumentKind.SETTLEMENTS, Document(day_id, body, mark, revision=revision))
         return body
 
     async def first_since(self, day: date) -> date | None:
@@ -125,21 +125,23 @@ class DayPapers(Value, frozen=True, kw_only=True):
                 days.append(date.fromisoformat(paper.body["day"]))
             else:  # it was kept when all days had one mark
                 with suppress(Conflict):
-                    await self.papers.write_paper(PaperKind.SETTLEMENTS, structs.replace(paper, mark=mark))
+                    await self.papers.write_paper(DocumentKind.SETTLEMENTS, structs.replace(paper, mark=mark))
         return days
 
-    def _days(self, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
-        listed = self.papers.marked_papers(PaperKind.SETTLEMENTS, mark, from_id)
-        return document_forms.readable(PaperKind.SETTLEMENTS, listed, document_forms.Listed)
+    def _days(self, mark: str, from_id: str | None = None) -> AsyncIterator[Document]:
+        listed = self.papers.marked_papers(DocumentKind.SETTLEMENTS, mark, from_id)
+        return document_forms.readable(DocumentKind.SETTLEMENTS, listed, document_forms.Listed)
 
     async def runs(self, day: date) -> Runs:
         """What the runs over the day came to so far."""
-        paper = await self.papers.read_paper(PaperKind.SETTLEMENTS, runs_id(self.mode, day))
+        paper = await self.papers.read_paper(DocumentKind.SETTLEMENTS, runs_id(self.mode, day))
         if paper is None:
             return Runs()
-        body = document_forms.read(PaperKind.SETTLEMENTS, paper, document_forms.Runs).body
+        body = document_forms.read(DocumentKind.SETTLEMENTS, paper, document_forms.Runs).body
         return Runs(
-            healed=tuple(Healed(str(one[0]), word(State, str(one[1])), one[2]) for one in body["healed"] if len(one) >= _OF_HEALED),
+            healed=tuple(
+                ResolvedBySettlement(str(one[0]), word(State, str(one[1])), one[2]) for one in body["healed"] if len(one) >= _OF_HEALED
+            ),
             files=body["files"],
             refused=tuple(body["refused"]),
             earlier=tuple(body.get("earlier", ())),
@@ -159,8 +161,8 @@ class DayPapers(Value, frozen=True, kw_only=True):
 
     async def refused(self) -> list[date]:
         """The days that the last run over them refused."""
-        listed = self.papers.marked_papers(PaperKind.SETTLEMENTS, refused_mark(self.mode))
-        papers = document_forms.readable(PaperKind.SETTLEMENTS, listed, document_forms.RefusedRuns)
+        listed = self.papers.marked_papers(DocumentKind.SETTLEMENTS, refused_mark(self.mode))
+        papers = document_forms.readable(DocumentKind.SETTLEMENTS, listed, document_forms.RefusedRuns)
         return [date.fromisoformat(paper.body["refusal"]["day"]) async for paper in papers]
 
     async def keep_runs(self, day: date, before: Runs, after: Runs) -> Runs:
@@ -183,18 +185,18 @@ class DayPapers(Value, frozen=True, kw_only=True):
             body["refusal"] = {**structs.asdict(refusal), "faults": faults, "day": day.isoformat()}
             mark = refused_mark(self.mode)
         kept = {**with_newer(body, before.stored), "files": dict(after.files)}  # of a file that is gone nothing is to be known
-        paper = Paper(runs_id(self.mode, day), kept, mark, revision=before.revision)
-        return structs.replace(after, revision=(await self.papers.write_paper(PaperKind.SETTLEMENTS, paper)).revision)
+        paper = Document(runs_id(self.mode, day), kept, mark, revision=before.revision)
+        return structs.replace(after, revision=(await self.papers.write_paper(DocumentKind.SETTLEMENTS, paper)).revision)
 
-    async def review(self, settled: SettledDay, before: Paper | None = None) -> SettledDay:
+    async def review(self, settled: SettledDay, before: Document | None = None) -> SettledDay:
         """The day with what people decided on its discrepancies, and with those of earlier days that are still open.
 
         New ones are put on record and said, and those that the files no longer show are closed. `before` is the day as it was settled
         last: of the differences in it that only newer code finds, what people decided on them is looked up.
         """
-        listed = settled.listing(MOST_LISTED)
-        marked = self.papers.marked_papers(PaperKind.DISCREPANCIES, f"{self.mode}-{closures.OPEN}")
-        differences = document_forms.readable(PaperKind.DISCREPANCIES, marked, document_forms.Difference)
+        listed = settled.listing(MAX_LISTED)
+        marked = self.papers.marked_papers(DocumentKind.DISCREPANCIES, f"{self.mode}-{closures.OPEN}")
+        differences = document_forms.readable(DocumentKind.DISCREPANCIES, marked, document_forms.Difference)
         open_papers = {paper.id: paper async for paper in differences}
         statuses = await self.each((self._reviewed(found, open_papers) for found in listed.discrepancies), AT_ONCE)
         decisions = {found.id: status for found, status in zip(listed.discrepancies, statuses, strict=True)}
@@ -203,9 +205,9 @@ class DayPapers(Value, frozen=True, kw_only=True):
         decided = await self.each((self._difference(one) for one in _found_by_newer_code(before, open_papers, self.mode)), AT_ONCE)
         papers = [*open_papers.values(), *(paper for paper in decided if paper is not None)]
         earlier = [_discrepancy(difference_as_read(paper.body, self.mode)) for paper in papers]
-        return settled.reviewed(decisions, earlier).listing(MOST_LISTED)
+        return settled.reviewed(decisions, earlier).listing(MAX_LISTED)
 
-    async def _reviewed(self, found: Discrepancy, open_papers: Mapping[str, Paper]) -> str:
+    async def _reviewed(self, found: Discrepancy, open_papers: Mapping[str, Document]) -> str:
         """The status of a discrepancy, which is on record afterwards."""
         paper_id = f"{self.mode}-{found.id}"
         held = open_papers.get(paper_id) or await self._difference(paper_id)
@@ -224,27 +226,27 @@ class DayPapers(Value, frozen=True, kw_only=True):
             await self._write(body, held)
         return str(body["status"])
 
-    async def _difference(self, paper_id: str) -> Paper | None:
-        paper = await self.papers.read_paper(PaperKind.DISCREPANCIES, paper_id)
-        return None if paper is None else document_forms.read(PaperKind.DISCREPANCIES, paper, document_forms.Difference)
+    async def _difference(self, paper_id: str) -> Document | None:
+        paper = await self.papers.read_paper(DocumentKind.DISCREPANCIES, paper_id)
+        return None if paper is None else document_forms.read(DocumentKind.DISCREPANCIES, paper, document_forms.Difference)
 
-    async def _close_gone(self, settled: SettledDay, open_papers: Collection[Paper]) -> None:
+    async def _close_gone(self, settled: SettledDay, open_papers: Collection[Document]) -> None:
         """Close what the files showed once and show no more.
 
         What an answer contradicted (it names its `source`) no file takes back, and what only newer code finds, this code cannot miss.
         """
         day, still = settled.day.isoformat(), {found.id for found in settled.discrepancies}
         for paper in open_papers:
-            of_files = "source" not in (paper.body["theirs"] or {}) and not is_new_word(Kind, paper.body["kind"])
+            of_files = "source" not in (paper.body["theirs"] or {}) and not is_new_word(DiscrepancyKind, paper.body["kind"])
             if of_files and paper.body["day"] == day and paper.body["id"] not in still:
                 note = "the settlement files no longer show it"
                 closure = {"decision": CORRECTED, "note": note, "by": BY, "at": self.now().isoformat().replace("+00:00", "Z")}
                 await self._write({**paper.body, "status": CORRECTED, "closure": closure}, paper)
 
-    async def _write(self, body: Json, held: Paper | None) -> None:
+    async def _write(self, body: Json, held: Document | None) -> None:
         mark = f"{self.mode}-{closures.OPEN if body['status'] == closures.OPEN else closures.CLOSED}"
         revision = None if held is None else held.revision
-        await self.papers.write_paper(PaperKind.DISCREPANCIES, Paper(f"{self.mode}-{body['id']}", body, mark, revision=revision))
+        await self.papers.write_paper(DocumentKind.DISCREPANCIES, Document(f"{self.mode}-{body['id']}", body, mark, revision=revision))
 
     def _day_id(self, day: date) -> str:
         return f"{self.mode}-{day.isoformat()}"
@@ -275,7 +277,7 @@ def refusal_of(body: Mapping[str, Any]) -> Refusal | None:
     kept = body.get("refusal")
     if kept is None:
         return None
-    faults = tuple(Fault(fault["line"], fault["message"], fault["field"], fault["name"]) for fault in kept["faults"])
+    faults = tuple(FileFault(fault["line"], fault["message"], fault["field"], fault["name"]) for fault in kept["faults"])
     return Refusal(kept["file"], kept["mark"], kept["reason"], faults, unread=kept["unread"])
 
 
@@ -284,16 +286,18 @@ def _mark(mode: Mode, body: Mapping[str, Any]) -> str:
     return ended if body["status"] in ENDED else unended
 
 
-def with_healed(healed: Sequence[Healed], more: Collection[Healed]) -> tuple[Healed, ...]:
+def with_healed(healed: Sequence[ResolvedBySettlement], more: Collection[ResolvedBySettlement]) -> tuple[ResolvedBySettlement, ...]:
     """Both, each sale once, in the order of their ids."""
     by_id = {one.transaction_id: one for one in (*more, *healed)}
-    return tuple(by_id[transaction_id] for transaction_id in sorted(by_id))[:MOST_HEALED]
+    return tuple(by_id[transaction_id] for transaction_id in sorted(by_id))[:MAX_HEALED]
 
 
-def _found_by_newer_code(before: Paper | None, open_papers: Collection[str], mode: Mode) -> list[str]:
+def _found_by_newer_code(before: Document | None, open_papers: Collection[str], mode: Mode) -> list[str]:
     """The papers of a day's own differences of a kind that is not known here, and that are no longer open."""
     found = () if before is None else before.body["discrepancies"]
-    own = [one["id"] for one in found if before is not None and one["day"] == before.body["day"] and is_new_word(Kind, one["kind"])]
+    own = [
+        one["id"] for one in found if before is not None and one["day"] == before.body["day"] and is_new_word(DiscrepancyKind, one["kind"])
+    ]
     return [paper_id for one in own if (paper_id := f"{mode}-{one}") not in open_papers]
 
 
@@ -334,7 +338,7 @@ def _discrepancy(body: Mapping[str, Any]) -> Discrepancy:
     return Discrepancy(
         id=body["id"],
         day=date.fromisoformat(body["day"]),
-        kind=word(Kind, body["kind"]),
+        kind=word(DiscrepancyKind, body["kind"]),
         severity=word(Severity, body["severity"]),
         transaction_id=body["transactionId"],
         ours=body["ours"],

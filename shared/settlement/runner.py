@@ -24,12 +24,12 @@ from shared.domain.unread import Unread
 from shared.lib import logs
 from shared.lib.value import Value
 from shared.ports.concurrency import Each
-from shared.ports.documents import Conflict, Paper, Papers, StoreUnavailable, UnreadableRecord
-from shared.ports.settlement_files import Answered, Files, Found, FoundFiles, NotTaken, Reading, Refusal, Refused, StoredFile
-from shared.ports.transactions import Books, LookupBy
+from shared.ports.documents import Conflict, Document, Documents, StoreUnavailable, UnreadableRecord
+from shared.ports.settlement_files import Answered, Files, Found, FoundFiles, NotTaken, Reading, Refusal, StatementRefused, StoredFile
+from shared.ports.transactions import LookupBy, TransactionIndex
 from shared.settlement.comparison import around, compare, files_needed
 from shared.settlement.file_selection import to_the_end
-from shared.settlement.matching import ONE_DAY, Filed, Readings
+from shared.settlement.matching import ONE_DAY, Filed, FileInterpretation
 from shared.settlement.past_files import PastFiles, Read
 from shared.settlement.proving import Proving
 from shared.settlement.repository import AT_ONCE, DayPapers, Runs, with_healed
@@ -41,8 +41,8 @@ from shared.vending.recorder import Recorder
 NOT_READABLE: Final = "what is on record of the day cannot be read by this version"
 FIRST_DAY: Final = date(2020, 1, 1)
 WINDOW: Final = timedelta(days=28)  # how far back a run looks for files that are new; a day that has not ended is taken up however old
-MOST_LOOKED_UP: Final = 1_000  # lines of a day that name no sale of these days; a file of strangers is not worth more
-MOST_NAMED_IN_LOG: Final = 20  # of the files that are not taken
+MAX_LOOKED_UP: Final = 1_000  # lines of a day that name no sale of these days; a file of strangers is not worth more
+MAX_NAMED_IN_LOG: Final = 20  # of the files that are not taken
 TRIES: Final = 3  # of a day over which two runs met
 
 log = logs.logger(__name__)
@@ -52,7 +52,7 @@ class NoBusinessDay(Exception):
     """The day has not begun, or lies before there was any business: there is nothing to settle."""
 
 
-class Archive(Books, Papers, Protocol):
+class Archive(TransactionIndex, Documents, Protocol):
     """A store with both sales and papers."""
 
 
@@ -102,7 +102,7 @@ class _Evidence:
     def known(self, sale_id: str) -> Sold | None:
         return self.sold.get(sale_id) or self.older.get(sale_id)
 
-    def learn(self, sales: Collection[Transaction | Unread | Tombstone]) -> bool:
+    def apply_answer(self, sales: Collection[Transaction | Unread | Tombstone]) -> bool:
         """Take in sales as they are on record; whether that was anything new."""
         self.retired.update(one.id for one in sales if isinstance(one, Tombstone))
         fresh = [one for one in map(seen, sales) if (one.id not in self.unread if isinstance(one, Unread) else self.known(one.id) != one)]
@@ -136,7 +136,7 @@ class Settling(Value, frozen=True, kw_only=True):
     store: Archive
     each: Each
     files: Files
-    readings: Readings
+    readings: FileInterpretation
 
     async def settle(self, day: date | None, until: datetime) -> Settled:
         """Settle a day; without one, every day up to yesterday that is not settled. Begins no other after `until`.
@@ -166,7 +166,7 @@ class Settling(Value, frozen=True, kw_only=True):
                 continue
             try:
                 await self._settle_day(one, run)
-            except Refused as error:
+            except StatementRefused as error:
                 refused[one] = error.refusal
                 await self._refuse(one, error.refusal)
             except UnreadableRecord:  # reported where it was read; of the others each is settled all the same
@@ -254,21 +254,21 @@ class Settling(Value, frozen=True, kw_only=True):
             comparing = partial(with_all, mode=self.recorder.rules.mode, today=run.today, readings=self.readings)
             read = await self._read(day, needed, runs, comparing)
             settled = read.made
-            if evidence.learn(await self._named_by(settled.strangers, evidence)):
+            if evidence.apply_answer(await self._named_by(settled.strangers, evidence)):
                 continue
             if settled.wanted - evidence.beyond and await self._is_any_there(settled.wanted, evidence):
                 continue
             lacks = await self._past.lacking(settled, read.files, runs.lacking, earlier, before)
             doubted = await self._past.doubted(settled, read.files, lacks, earlier, lists_all=not evidence.not_asked)
             unsettled |= doubted.unsettled
-            if (fuller := past.with_more(withdrawn(settled, lacks, earlier.get(day, ())), doubted.days)) != past:
+            if (fuller := past.merged_with(withdrawn(settled, lacks, earlier.get(day, ())), doubted.days)) != past:
                 past = fuller
                 continue
             if named_later := await self._named_later(day, settled, evidence, run.today):
                 evidence.beyond |= named_later
                 continue
             runs = await self._papers.keep_runs(day, runs, structs.replace(runs, healed=with_healed(runs.healed, settled.healed)))
-            if not evidence.learn(await self._proving.record(_without(settled, evidence.retired))):
+            if not evidence.apply_answer(await self._proving.record(_without(settled, evidence.retired))):
                 break
         retired = {evidence.older[one].day for one in evidence.retired}
         for one in sorted({*settled.reached, *_carried_in(before)} - {*around(day), *run.begun} - retired):
@@ -310,7 +310,7 @@ class Settling(Value, frozen=True, kw_only=True):
             if await self._papers.day(day) is None:
                 return
             await self._settle_day(day, run)
-        except Refused as error:
+        except StatementRefused as error:
             await self._refuse(day, error.refusal)
         except UnreadableRecord:  # what is on record of that day, which was reported: it keeps no other from being settled
             return
@@ -353,7 +353,7 @@ class Settling(Value, frozen=True, kw_only=True):
         while True:
             try:
                 return Read(await self.files.read(files, reading), files, refusals)
-            except Refused as error:
+            except StatementRefused as error:
                 _check(day, error.day, error.refusal, runs)
                 refusals[error.day] = error.refusal
                 del files[error.day]
@@ -361,7 +361,7 @@ class Settling(Value, frozen=True, kw_only=True):
     async def _named_by(self, lines: Iterable[StatementLine], evidence: _Evidence) -> list[Transaction | Unread | Tombstone]:
         """The sales of any day that lines name, as far as they were not looked up before."""
         fresh = {(line.merchant_id, line.transaction_id) for line in lines} - evidence.asked
-        now_asked = sorted(fresh)[: MOST_LOOKED_UP - len(evidence.asked)]
+        now_asked = sorted(fresh)[: MAX_LOOKED_UP - len(evidence.asked)]
         evidence.asked.update(now_asked)
         evidence.not_asked = len(fresh) - len(now_asked)
         named = await self.each((self._looked_up(*ids) for ids in now_asked), AT_ONCE)
@@ -396,14 +396,14 @@ def _check(day: date, of: date, refusal: Refusal, runs: Runs) -> None:
         Refused: it is the day's own, or there was one: what it led to stands until a better one comes.
     """
     if of == day or (not refusal.foreign and of.isoformat() in runs.files):
-        raise Refused(of, refusal)
+        raise StatementRefused(of, refusal)
 
 
 def _not_taken(found: Found) -> tuple[tuple[NotTaken, ...], int]:
     """The names that are not taken, and how many more there are."""
     if not isinstance(found, FoundFiles) or not found.not_taken:
         return (), 0
-    files = [f"{one.name}: {one.reason}" for one in found.not_taken[:MOST_NAMED_IN_LOG]]
+    files = [f"{one.name}: {one.reason}" for one in found.not_taken[:MAX_NAMED_IN_LOG]]
     log.warning("settlement files not taken", count=len(found.not_taken) + found.more_not_taken, files=files)
     return found.not_taken, found.more_not_taken
 
@@ -430,6 +430,6 @@ def _lines(earlier: Mapping[date, Sequence[Earlier]]) -> tuple[Filed, ...]:
     return tuple(filed for ones in earlier.values() for one in ones for filed in (*one.naming, *one.lost))
 
 
-def _carried_in(paper: Paper | None) -> set[date]:
+def _carried_in(paper: Document | None) -> set[date]:
     """The days whose sales a day's file billed when it was settled the last time."""
     return set() if paper is None else {date.fromisoformat(one["soldOn"]) for one in paper.body["carriedIn"]}

@@ -16,10 +16,10 @@ from shared.domain.vas import SUPPLIER_IDS, Mode, VasType
 from shared.lib.value import Value, is_new_word
 from shared.settlement.document_forms import with_newer
 
-MOST_LISTED: Final = 1_000  # of each list: with them all full, a day's paper is still below Firestore's 1 MiB
+MAX_LISTED: Final = 1_000  # of each list: with them all full, a day's paper is still below Firestore's 1 MiB
 
 
-class Kind(StrEnum):
+class DiscrepancyKind(StrEnum):
     """What can differ between our sales and the supplier's file."""
 
     VENDED_TWICE = "vended_twice"  # one request id, two supplier ids
@@ -72,7 +72,7 @@ class Discrepancy(Value, frozen=True, kw_only=True):
 
     id: str
     day: date
-    kind: Kind
+    kind: DiscrepancyKind
     severity: Severity
     transaction_id: str | None
     ours: Mapping[str, object] | None
@@ -117,7 +117,7 @@ class Proof(Value, frozen=True, kw_only=True):
         )
 
 
-class Sign(Value, frozen=True, kw_only=True):
+class VendIndication(Value, frozen=True, kw_only=True):
     """A line that names a sale and does not bill it: no proof of a vend, but from now on silence proves nothing of one in doubt.
 
     It contradicts the end of a sale that was not in doubt (`is_of_doubt`). Never shown: the line holds whole numbers.
@@ -132,7 +132,7 @@ class Sign(Value, frozen=True, kw_only=True):
     line: StatementLine
 
 
-class Healed(Value, frozen=True):
+class ResolvedBySettlement(Value, frozen=True):
     """A sale in doubt that the files bring to its end: `vended` by a line, `rejected` by their silence.
 
     `supplier_id` says who sold it, once the sale is at hand.
@@ -220,10 +220,10 @@ class SettledDay(Value, frozen=True, kw_only=True):
     carried_in: tuple[Carried, ...]
     discrepancies: tuple[Discrepancy, ...]
     conservation: tuple[Conservation, ...]
-    healed: tuple[Healed, ...]
+    healed: tuple[ResolvedBySettlement, ...]
     open: tuple[StillOpen, ...]
     tokens_to_recover: tuple[TokenToRecover, ...]
-    signs: tuple[Sign, ...]
+    signs: tuple[VendIndication, ...]
     proofs: tuple[Proof, ...]
     absent: tuple[str, ...]
     strangers: tuple[StatementLine, ...]
@@ -239,7 +239,7 @@ class SettledDay(Value, frozen=True, kw_only=True):
         """
         own = tuple(structs.replace(found, status=decisions.get(found.id, found.status)) for found in self.discrepancies)
         carried = sorted((found for found in earlier if found.day < self.day), key=lambda found: (found.day, found.id))
-        newer = [found for found in earlier if found.day == self.day and is_new_word(Kind, found.kind)]
+        newer = [found for found in earlier if found.day == self.day and is_new_word(DiscrepancyKind, found.kind)]
         own = (*own, *sorted(newer, key=lambda found: found.id))
         status = ended_status(own) if self.status in ENDED else self.status
         return structs.replace(self, discrepancies=(*carried, *own), status=status)

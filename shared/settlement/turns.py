@@ -5,7 +5,7 @@ from datetime import date
 from enum import IntEnum
 
 from shared.lib.value import Value
-from shared.ports.documents import Paper
+from shared.ports.documents import Document
 from shared.ports.settlement_files import Found, Refusal, StoredFile, broke_off
 from shared.settlement.comparison import around
 from shared.settlement.repository import Runs
@@ -24,7 +24,7 @@ class Standing(Value, frozen=True):
     """How a day stands before a run."""
 
     day: date
-    paper: Paper | None
+    paper: Document | None
     runs: Runs
 
     def turn(self, found: Found, yesterday: date) -> Turn | None:

@@ -13,7 +13,7 @@ from msgspec import structs
 from shared.domain.statement import FileRefused, Statement, Total
 from shared.lib.value import Value
 from shared.settlement.matching import Filed
-from shared.settlement.settled_day import MOST_LISTED, Kind, SettledDay
+from shared.settlement.settled_day import MAX_LISTED, DiscrepancyKind, SettledDay
 
 LENGTH_OF_GUID: Final = 36  # a field for our id that holds anything shorter may say the same in every line
 
@@ -31,7 +31,7 @@ class Past(Value, frozen=True, kw_only=True):
     withdrawn: Total | None = None
     distrusted: frozenset[date] = frozenset()
 
-    def with_more(self, withdrawn: Total | None, distrusted: Collection[date]) -> "Past":
+    def merged_with(self, withdrawn: Total | None, distrusted: Collection[date]) -> "Past":
         """The same, with what is known now: a day that was distrusted once stays so."""
         return structs.replace(self, withdrawn=withdrawn, distrusted=self.distrusted.union(distrusted))
 
@@ -114,7 +114,7 @@ def read_earlier(last: Ids, request_ids: Collection[str], files: Iterable[Statem
         for number, line in enumerate(file, 2):
             if not last.hold(line.transaction_id, line.merchant_id):
                 total += Total(1, line.cents)
-                if len(lost) < MOST_LISTED:
+                if len(lost) < MAX_LISTED:
                     lost.append(Filed(file.day, number, line))
             if line.merchant_id.lower() in request_ids:
                 naming.append(Filed(file.day, number, line))
@@ -144,7 +144,7 @@ def lacking(settled: SettledDay, last: Ids, known: Lacking, earlier: Sequence[Ea
         unlisted = unlisted or "leftOut" in before
     most, now = Total(max(one.rows for one in least), max(one.cents for one in least)), _at_ours(settled)
     is_short = most.rows > now.rows or most.cents > now.cents
-    return Lacking(least=most if is_short else Total(), lines=tuple(lines)[:MOST_LISTED], unlisted=unlisted)
+    return Lacking(least=most if is_short else Total(), lines=tuple(lines)[:MAX_LISTED], unlisted=unlisted)
 
 
 def withdrawn(settled: SettledDay, known: Lacking, earlier: Iterable[Earlier]) -> Total | None:
@@ -163,14 +163,14 @@ def _at_ours(settled: SettledDay) -> Total:
     """What a file bills in all, with our amounts where they differ, and without what is negative: a correction takes no line away."""
     file = settled.file
     assert file is not None  # a day without a file lacks nothing that is known
-    negative = sum(_cents(found.theirs) for found in settled.discrepancies if found.kind is Kind.NEGATIVE_LINE)
+    negative = sum(_cents(found.theirs) for found in settled.discrepancies if found.kind is DiscrepancyKind.NEGATIVE_LINE)
     return Total(file.all.rows, file.all.cents - sum(books.differences.cents for books in settled.conservation) - negative)
 
 
 def _at_ours_on_paper(body: Mapping[str, Any]) -> Total:
     """The same, of a day that was settled before."""
     file = body["file"]
-    own = [found for found in body["discrepancies"] if found["day"] == body["day"] and found["kind"] == Kind.NEGATIVE_LINE]
+    own = [found for found in body["discrepancies"] if found["day"] == body["day"] and found["kind"] == DiscrepancyKind.NEGATIVE_LINE]
     negative = sum(_cents(found["theirs"]) for found in own)
     return Total(file["rows"], file["totalCents"] - sum(books["differences"]["cents"] for books in body["conservation"]) - negative)
 

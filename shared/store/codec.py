@@ -23,9 +23,9 @@ from shared.domain.money import Money
 from shared.lib.times import EARLIEST_YEAR, LATEST_YEAR, moment_of
 from shared.lib.value import Kept, Value, new_word
 
-MOST_DIGITS: Final = 100_000  # of a quantity, before its point or behind it: written out, it is text
+MAX_DIGITS: Final = 100_000  # of a quantity, before its point or behind it: written out, it is text
 
-Document = dict[str, Any]
+DocumentBody = dict[str, Any]
 
 
 class Codec(Value, frozen=True):
@@ -66,27 +66,27 @@ def record_codec(kind: type[Value], *, without: frozenset[str] = frozenset()) ->
     encoders = tuple((name, codec.encode) for name, codec in codecs.items())
     decoders = {name: codec.decode for name, codec in codecs.items()}
     hints = _hints(kind)
-    absent: Document = {name: () if get_origin(hints[name]) is tuple else None for name in codecs if _may_be_absent(hints[name])}
+    absent: DocumentBody = {name: () if get_origin(hints[name]) is tuple else None for name in codecs if _may_be_absent(hints[name])}
     defaults = _defaults(kind)
     required = {name: nothing for name, nothing in absent.items() if defaults.get(name, NODEFAULT) != nothing}
     keeps = issubclass(kind, Kept)
 
-    def encode(value: Any) -> Document:
-        document: Document = {}
+    def encode(value: Any) -> DocumentBody:
+        document: DocumentBody = {}
         for name, encode_field in encoders:
             item = getattr(value, name)
             if item is not None and item != ():
                 document[name] = encode_field(item)
         return {**value.beyond, **document} if keeps and value.beyond is not None else document
 
-    def decode(stored: Document) -> Any:
+    def decode(stored: DocumentBody) -> Any:
         try:
             found = {name: decoders[name](item) for name, item in stored.items()}
         except (KeyError, TypeError):  # a field that we do not know, or one that says nothing
             found = with_unknown(stored)
         return kind(**(required | found)) if required else kind(**found)
 
-    def with_unknown(stored: Document) -> Document:
+    def with_unknown(stored: DocumentBody) -> DocumentBody:
         said = {name: item for name, item in stored.items() if item is not None or name not in absent}
         found = {name: decoders[name](item) for name, item in said.items() if name in decoders}
         beyond = {name: item for name, item in said.items() if name not in decoders}
@@ -153,11 +153,11 @@ def _one_of(kinds: list[type]) -> Codec:
     named = {kind.__name__.lower(): codec(kind) for kind in kinds}
     names = {kind: kind.__name__.lower() for kind in kinds}
 
-    def encode(value: Any) -> Document:
+    def encode(value: Any) -> DocumentBody:
         name = names[type(value)]
         return {"type": name, **named[name].encode(value)}
 
-    def decode(stored: Document) -> Any:
+    def decode(stored: DocumentBody) -> Any:
         return named[stored["type"]].decode({name: value for name, value in stored.items() if name != "type"})
 
     return Codec(encode, decode)
@@ -206,7 +206,7 @@ def _body(stored: bytes | str) -> bytes:
 
 def _decimal(stored: str) -> Decimal:
     number = Decimal(_text_of(stored))
-    if number.is_nan() or (number and number.is_finite() and abs(number.adjusted()) > MOST_DIGITS):
+    if number.is_nan() or (number and number.is_finite() and abs(number.adjusted()) > MAX_DIGITS):
         raise ValueError("not a number")
     return number
 

@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 import grpc.aio
 from google.cloud.firestore_v1 import types
 
-from shared.gcp.grpc import READ_ONCE_MORE, RETRIED, Service, persistently
+from shared.gcp.grpc import READ_ONCE_MORE, RETRIED, Service, call_with_retry
 from shared.ports.documents import Conflict, StoreUnavailable
-from shared.store.codec import Document
+from shared.store.codec import DocumentBody
 from shared.store.protobuf import document_of, fill
 
 TAKEN: Final = frozenset({grpc.StatusCode.ALREADY_EXISTS})  # a missing database is "not found" or a "failed precondition" as well
@@ -33,7 +33,7 @@ class Found(NamedTuple):
     """A document as it was read. `revision` is the exact update time, in seconds with nine decimals, `created` the time of its creation."""
 
     id: str
-    document: Document
+    document: DocumentBody
     revision: str
     created: str
 
@@ -48,7 +48,7 @@ class Write(NamedTuple):
 
     collection: str
     id: str
-    document: Document | None
+    document: DocumentBody | None
     is_new: bool = False
     revision: str | None = None
     paths: Sequence[str] = ()
@@ -147,7 +147,7 @@ class Database:
         self, call: Callable[[float], Awaitable[Answered]], *, retried: bool = True, once_more: Collection[grpc.StatusCode] = ()
     ) -> Answered:
         try:
-            return await (persistently(call, self._timeout_seconds, RETRIED, once_more) if retried else call(self._timeout_seconds))
+            return await (call_with_retry(call, self._timeout_seconds, RETRIED, once_more) if retried else call(self._timeout_seconds))
         except Exception as error:  # of API, transport, credentials or time: a call of unknown effect
             raise StoreUnavailable(error.code().name if isinstance(error, grpc.aio.AioRpcError) else type(error).__name__) from error
 

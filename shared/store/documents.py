@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from shared.lib import logs
 from shared.lib.times import MALFORMED
-from shared.ports.documents import Paper, PaperKind, UnreadableRecord
+from shared.ports.documents import Document, DocumentKind, UnreadableRecord
 
 log = logs.logger(__name__)
 
 
-def readable_paper(kind: PaperKind, paper_id: str, text: Callable[[], bytes | str], mark: object, revision: str) -> Paper:
+def readable_paper(kind: DocumentKind, paper_id: str, text: Callable[[], bytes | str], mark: object, revision: str) -> Document:
     """The paper whose body is the JSON object of `text`.
 
     Raises:
@@ -21,7 +21,7 @@ def readable_paper(kind: PaperKind, paper_id: str, text: Callable[[], bytes | st
         body = json.loads(text())
         if not isinstance(body, dict) or not isinstance(mark, str | None):
             raise TypeError("not a paper")
-        return Paper(paper_id, body, mark, revision=revision)
+        return Document(paper_id, body, mark, revision=revision)
     except (*MALFORMED, zlib.error):
         log.critical("record not readable", kind=kind, paper_id=paper_id)
     raise UnreadableRecord("a paper that this version cannot read", revision=revision)

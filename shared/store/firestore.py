@@ -23,9 +23,9 @@ from shared.domain.transaction import SHARDS, Transaction, shard_name
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
 from shared.gcp.grpc import channel
-from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable, UnreadableRecord
-from shared.ports.transactions import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, LookupBy, Place, Placed
-from shared.store.codec import Document
+from shared.ports.documents import Conflict, Document, DocumentKind, StoreUnavailable, UnreadableRecord
+from shared.ports.transactions import CONTROLS, CONTROLS_WITHIN, MAX_ALIKE, LookupBy, Place, Placed
+from shared.store.codec import DocumentBody
 from shared.store.database import TAKEN, Database, Found, Write
 from shared.store.documents import readable_paper
 from shared.store.protobuf import value_of
@@ -65,7 +65,7 @@ _NO_FIELD: Final = {"fields": [{"field_path": "__name__"}]}  # what is selected 
 
 
 class FirestoreStore:
-    """Sales and prevends in Firestore. Implements `shared.ports.transactions.Books`."""
+    """Sales and prevends in Firestore. Implements `shared.ports.transactions.TransactionIndex`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -101,7 +101,7 @@ class FirestoreStore:
         return None if found is None else readable_prevend(found.id, found.document, found.revision)
 
     async def find_open(self, account: str) -> Sequence[str]:
-        clauses = {"where": _where("open.account", "EQUAL", account), "select": _NO_FIELD, "limit": {"value": MOST_ALIKE}}
+        clauses = {"where": _where("open.account", "EQUAL", account), "select": _NO_FIELD, "limit": {"value": MAX_ALIKE}}
         found = await self._database.query(SALES, **clauses)
         return [each.id for each in sorted(found, key=lambda each: (each.created, each.id))]
 
@@ -134,7 +134,7 @@ class FirestoreStore:
     async def due(self, mode: Mode, shard: int, at: datetime, at_most: int) -> Sequence[Transaction]:
         where = _all(_where("open.shard", "EQUAL", shard_name(mode, shard)), _where("open.dueAt", "LESS_THAN_OR_EQUAL", at))
         order_by, sales = [_by("open.dueAt", "ASCENDING"), _by("__name__", "ASCENDING")], list[Transaction]()
-        clauses: Document = {}
+        clauses: DocumentBody = {}
         while True:  # on behind those that cannot be read, of which any number may be due
             found = await self._database.query(SALES, where=where, order_by=order_by, limit={"value": at_most}, **clauses)
             sales += readable((each.id, each.document, each.revision) for each in found)
@@ -160,9 +160,9 @@ class FirestoreStore:
         found = await self._database.query(SALES, where=where, order_by=order_by, limit={"value": at_most}, **start)
         return placed((each.document["dayShard"], (each.id, each.document, each.revision)) for each in found)
 
-    async def retire(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Paper] = ()) -> None:
+    async def retire(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Document] = ()) -> None:
         whole = Write(SALES, before.id, tombstone_document(tombstone), revision=_as_read(before.revision))
-        await self._database.commit(whole, *(_deletion(PaperKind.DISCREPANCIES, paper) for paper in papers))
+        await self._database.commit(whole, *(_deletion(DocumentKind.DISCREPANCIES, paper) for paper in papers))
 
     async def any_of_day(self, mode: Mode, day: date) -> bool:
         where = _where("dayShard", "IN", day_shards(mode, day))
@@ -181,21 +181,21 @@ class FirestoreStore:
         )
         return readable((each.id, each.document, each.revision) for each in await self._newest(where, CONTROLS))
 
-    async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
+    async def read_paper(self, kind: DocumentKind, paper_id: str) -> Document | None:
         found = await self._get(kind, paper_id)
         return None if found is None else _paper(kind, found)
 
-    async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
+    async def write_paper(self, kind: DocumentKind, paper: Document, beside: Document | None = None) -> Document:
         papers = [paper] if beside is None else [paper, beside]
         # Not tried again by itself: it would meet its own write.
         revision, *_ = await self._database.commit(*(_paper_write(kind, one) for one in papers), retried=False)
         return structs.replace(paper, revision=revision)
 
-    async def delete_papers(self, kind: PaperKind, papers: Sequence[Paper]) -> None:
+    async def delete_papers(self, kind: DocumentKind, papers: Sequence[Document]) -> None:
         # Not tried again by itself: it would find them gone.
         await self._database.commit(*(_deletion(kind, paper) for paper in papers), retried=False)
 
-    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
+    async def marked_papers(self, kind: DocumentKind, mark: str, from_id: str | None = None) -> AsyncIterator[Document]:
         where, start = _where("mark", "EQUAL", mark), self._at(kind, from_id, before=True)
         while page := await self._page(kind, where, start, PAPERS_PAGE):
             for each in page:
@@ -209,23 +209,23 @@ class FirestoreStore:
         """A caller may name a document as it likes: what can be no id of ours names none."""
         return await self._database.get(collection, document_id) if _DOCUMENT_ID.fullmatch(document_id) else None
 
-    async def _newest(self, where: Document, at_most: int) -> list[Found]:
+    async def _newest(self, where: DocumentBody, at_most: int) -> list[Found]:
         return await self._database.query(SALES, where=where, order_by=[_by("createdAt", "DESCENDING")], limit={"value": at_most})
 
-    async def _page(self, collection: str, where: Document, start: Document | None, at_most: int, **clauses: Any) -> list[Found]:
+    async def _page(self, collection: str, where: DocumentBody, start: DocumentBody | None, at_most: int, **clauses: Any) -> list[Found]:
         """Documents in the order of their ids, from a place on."""
         if start is not None:
             clauses["start_at"] = start
         order_by = [_by("__name__", "ASCENDING")]
         return await self._database.query(collection, where=where, order_by=order_by, limit={"value": at_most}, **clauses)
 
-    def _at(self, collection: str, document_id: str | None, *, before: bool = False) -> Document | None:
+    def _at(self, collection: str, document_id: str | None, *, before: bool = False) -> DocumentBody | None:
         """The place right before or behind an id, whether or not there is a document of that id; `None`: the beginning."""
         if document_id is None:
             return None
         return {"values": [{"reference_value": self._database.path(collection, document_id)}], "before": before}
 
-    def _behind(self, collection: str, document_id: str, sorted_by: Any) -> Document:
+    def _behind(self, collection: str, document_id: str, sorted_by: Any) -> DocumentBody:
         """The place right behind a document, among those that are sorted by a field, and then by their ids."""
         return {"values": [value_of(sorted_by), {"reference_value": self._database.path(collection, document_id)}], "before": False}
 
@@ -263,15 +263,15 @@ class FirestoreLedger:
         return [_ledger_value(each) for each in found]
 
 
-def _where(path: str, operator: str, value: Any) -> Document:
+def _where(path: str, operator: str, value: Any) -> DocumentBody:
     return {"field_filter": {"field": {"field_path": path}, "op": operator, "value": value_of(value)}}
 
 
-def _all(*filters: Document) -> Document:
+def _all(*filters: DocumentBody) -> DocumentBody:
     return {"composite_filter": {"op": "AND", "filters": filters}}
 
 
-def _by(path: str, direction: str) -> Document:
+def _by(path: str, direction: str) -> DocumentBody:
     return {"field": {"field_path": path}, "direction": direction}
 
 
@@ -286,12 +286,12 @@ def _sales(found: Iterable[Found]) -> list[Transaction | Unread]:
     return unretired((each.id, each.document, each.revision) for each in found)
 
 
-def _deletion(collection: str, paper: Paper) -> Write:
+def _deletion(collection: str, paper: Document) -> Write:
     return Write(collection, paper.id, None, revision=_as_read(paper.revision))
 
 
-def _paper_write(kind: PaperKind, paper: Paper) -> Write:
-    document: Document = {"json": zlib.compress(json.dumps(paper.body, separators=(",", ":")).encode())}
+def _paper_write(kind: DocumentKind, paper: Document) -> Write:
+    document: DocumentBody = {"json": zlib.compress(json.dumps(paper.body, separators=(",", ":")).encode())}
     if paper.mark is not None:
         document["mark"] = paper.mark
     if paper.revision is None:
@@ -299,7 +299,7 @@ def _paper_write(kind: PaperKind, paper: Paper) -> Write:
     return Write(kind, paper.id, document, revision=paper.revision, paths=("json", "mark"))
 
 
-def _paper(kind: PaperKind, found: Found) -> Paper:
+def _paper(kind: DocumentKind, found: Found) -> Document:
     """A paper's body is compressed: a bad day's thousands of discrepancies stay below a document's 1 MiB."""
     mark = found.document.get("mark")
     return readable_paper(kind, found.id, lambda: zlib.decompress(found.document["json"]), mark, found.revision)

@@ -23,9 +23,9 @@ from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import SHARDS, Open, Transaction, shard_name
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
-from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable, UnreadableRecord
-from shared.ports.transactions import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, LookupBy, Place, Placed
-from shared.store.codec import Document
+from shared.ports.documents import Conflict, Document, DocumentKind, StoreUnavailable, UnreadableRecord
+from shared.ports.transactions import CONTROLS, CONTROLS_WITHIN, MAX_ALIKE, LookupBy, Place, Placed
+from shared.store.codec import DocumentBody
 from shared.store.documents import readable_paper
 from shared.store.transaction_documents import (
     KEYS,
@@ -154,7 +154,7 @@ class Connection:
 
 
 class SqliteStore:
-    """Sales and prevends in SQLite. Implements `shared.ports.transactions.Books`."""
+    """Sales and prevends in SQLite. Implements `shared.ports.transactions.TransactionIndex`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -189,7 +189,7 @@ class SqliteStore:
 
     async def find_open(self, account: str) -> Sequence[str]:
         statement = "SELECT id FROM transactions WHERE open_account = ? ORDER BY rowid LIMIT ?"
-        return [row[0] for row in await self._connection.read(statement, account, MOST_ALIKE)]
+        return [row[0] for row in await self._connection.read(statement, account, MAX_ALIKE)]
 
     async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
         def work(sqlite: sqlite3.Connection) -> None:
@@ -255,7 +255,7 @@ class SqliteStore:
         rows = await self._connection.read(_UP_TO_DAY, day_shard(name, day), sale_id, day_shard(name, last), at_most)
         return placed((row[0], _found(*row[1:])) for row in rows)
 
-    async def retire(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Paper] = ()) -> None:
+    async def retire(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Document] = ()) -> None:
         document = tombstone_document(tombstone)
 
         def work(sqlite: sqlite3.Connection) -> None:
@@ -264,7 +264,7 @@ class SqliteStore:
             sqlite.execute("DELETE FROM transaction_keys WHERE id = ?", (before.id,))
             _add_keys(sqlite, tombstone, document)
             for paper in papers:
-                _delete_paper(sqlite, PaperKind.DISCREPANCIES, paper)
+                _delete_paper(sqlite, DocumentKind.DISCREPANCIES, paper)
 
         await self._connection.commit(work)
 
@@ -284,11 +284,11 @@ class SqliteStore:
         rows = await self._connection.read(statement, *keys, _sortable(at - CONTROLS_WITHIN), _sortable(at), CONTROLS)
         return readable(_found(*row[:3]) for row in rows)
 
-    async def read_paper(self, kind: PaperKind, paper_id: str) -> Paper | None:
+    async def read_paper(self, kind: DocumentKind, paper_id: str) -> Document | None:
         rows = await self._connection.read(f"{_PAPERS} AND id = ?", kind, _key(paper_id))
         return _paper(kind, *rows[0]) if rows else None
 
-    async def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Paper:
+    async def write_paper(self, kind: DocumentKind, paper: Document, beside: Document | None = None) -> Document:
         papers = [paper] if beside is None else [paper, beside]
 
         def write(sqlite: sqlite3.Connection) -> None:
@@ -298,14 +298,14 @@ class SqliteStore:
         await self._connection.commit(write)
         return structs.replace(paper, revision=str(int(paper.revision or 0) + 1))
 
-    async def delete_papers(self, kind: PaperKind, papers: Sequence[Paper]) -> None:
+    async def delete_papers(self, kind: DocumentKind, papers: Sequence[Document]) -> None:
         def work(sqlite: sqlite3.Connection) -> None:
             for paper in papers:
                 _delete_paper(sqlite, kind, paper)
 
         await self._connection.commit(work)
 
-    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
+    async def marked_papers(self, kind: DocumentKind, mark: str, from_id: str | None = None) -> AsyncIterator[Document]:
         statement = f"{_PAPERS} AND mark = ? AND id >= ? AND id > ? ORDER BY id LIMIT ?"
         cursor = ""
         while rows := await self._connection.read(statement, kind, mark, from_id or "", cursor, PAPERS_PAGE):
@@ -341,7 +341,7 @@ class SqliteLedger:
         return await self._connection.commit(lambda sqlite: sqlite.execute(statement, (key, json.dumps(value))).rowcount == 1)
 
 
-def _row(document: Document, place: Open | None) -> dict[str, object]:
+def _row(document: DocumentBody, place: Open | None) -> dict[str, object]:
     """The columns that change with a sale."""
     return {
         "document": _json(document),
@@ -351,12 +351,12 @@ def _row(document: Document, place: Open | None) -> dict[str, object]:
     }
 
 
-def _add_keys(sqlite: sqlite3.Connection, sale: Transaction | Tombstone, document: Document) -> None:
+def _add_keys(sqlite: sqlite3.Connection, sale: Transaction | Tombstone, document: DocumentBody) -> None:
     keys = [(key, _sortable(sale.created_at), sale.id) for key in document[KEYS]]
     sqlite.executemany("INSERT OR IGNORE INTO transaction_keys (key, created_at, id) VALUES (?, ?, ?)", keys)
 
 
-def _held(sqlite: sqlite3.Connection, statement: str, document_id: str, revision: str | None) -> Document:
+def _held(sqlite: sqlite3.Connection, statement: str, document_id: str, revision: str | None) -> DocumentBody:
     """The document that was read at that revision.
 
     Raises:
@@ -365,11 +365,11 @@ def _held(sqlite: sqlite3.Connection, statement: str, document_id: str, revision
     rows = sqlite.execute(statement, (document_id, _read_at(revision))).fetchall()
     if not rows:
         raise Conflict
-    held: Document = json.loads(rows[0][0])
+    held: DocumentBody = json.loads(rows[0][0])
     return held
 
 
-def _write_paper(sqlite: sqlite3.Connection, kind: PaperKind, paper: Paper) -> None:
+def _write_paper(sqlite: sqlite3.Connection, kind: DocumentKind, paper: Document) -> None:
     if paper.revision is None:
         statement = "INSERT OR IGNORE INTO papers (body, mark, kind, id, revision) VALUES (?, ?, ?, ?, ? + 1)"
     else:
@@ -378,7 +378,7 @@ def _write_paper(sqlite: sqlite3.Connection, kind: PaperKind, paper: Paper) -> N
     _written(sqlite.execute(statement, (body, paper.mark, kind, paper.id, int(paper.revision or 0))))
 
 
-def _delete_paper(sqlite: sqlite3.Connection, kind: PaperKind, paper: Paper) -> None:
+def _delete_paper(sqlite: sqlite3.Connection, kind: DocumentKind, paper: Document) -> None:
     statement = "DELETE FROM papers WHERE kind = ? AND id = ? AND revision = ?"
     _written(sqlite.execute(statement, (kind, paper.id, _read_at(paper.revision))))
 
@@ -399,7 +399,7 @@ def _key(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _found(document_id: str, text: str, revision: int) -> tuple[str, Document, str]:
+def _found(document_id: str, text: str, revision: int) -> tuple[str, DocumentBody, str]:
     """What a row holds. Text that is no JSON is a document without anything."""
     try:
         document = json.loads(text)
@@ -412,11 +412,11 @@ def _sales(rows: list[Any]) -> list[Transaction | Unread]:
     return unretired(_found(*row[:3]) for row in rows)
 
 
-def _paper(kind: PaperKind, paper_id: str, body: str, mark: str | None, revision: int) -> Paper:
+def _paper(kind: DocumentKind, paper_id: str, body: str, mark: str | None, revision: int) -> Document:
     return readable_paper(kind, paper_id, lambda: body, mark, str(revision))
 
 
-def _json(document: Document) -> str:
+def _json(document: DocumentBody) -> str:
     return json.dumps(document, default=_as_text, separators=(",", ":"))
 
 

@@ -26,17 +26,17 @@ from shared.lib.times import MALFORMED, moment_of
 from shared.lib.value import is_new_word
 from shared.ports.documents import UnreadableRecord
 from shared.ports.transactions import LookupBy, Place, Placed, SaleRetired
-from shared.store.codec import Document, codec, field_codecs, meet, record_codec, required_fields, unknown, utc
+from shared.store.codec import DocumentBody, codec, field_codecs, meet, record_codec, required_fields, unknown, utc
 
 PREVEND_KEPT: Final = timedelta(days=1)  # after its expiry: a late purchase is told "expired", not "unknown"
-MOST_NAMED: Final = 1_000  # sales that one process names although it can read them: after a roll back it may be every one
+MAX_NAMED: Final = 1_000  # sales that one process names although it can read them: after a roll back it may be every one
 
 log = logs.logger(__name__)
 
 
-def transaction_document(sale: Transaction) -> Document:
+def transaction_document(sale: Transaction) -> DocumentBody:
     """The document of a sale. `open` is there only while something is left to do."""
-    document: Document = {
+    document: DocumentBody = {
         "record": _SALE.encode(sale),
         "dayShard": day_shard(shard_of(sale.id, sale.mode), sale.day),
         "callerDay": caller_day(sale.mode, sale.caller, sale.day.isoformat()),
@@ -49,7 +49,7 @@ def transaction_document(sale: Transaction) -> Document:
     return document
 
 
-def transaction_update(before: Transaction, after: Transaction) -> tuple[Document, list[str]]:
+def transaction_update(before: Transaction, after: Transaction) -> tuple[DocumentBody, list[str]]:
     """What `after` changes in the document of `before`, and the paths of all that it changes or removes.
 
     A sale is copied from step to step, and what was not changed is the same object. What stands beside `record` never changes,
@@ -59,7 +59,7 @@ def transaction_update(before: Transaction, after: Transaction) -> tuple[Documen
     changed = {name: item for name in _SALE_FIELDS if (item := getattr(after, name)) is not getattr(before, name)}
     changed["nonce"] = after.nonce  # so that there always is something: no path at all would stand for the whole document
     said = {name: item for name, item in changed.items() if item is not None and item != ()}
-    document: Document = {"record": {name: _SALE_FIELDS[name].encode(item) for name, item in said.items()}}
+    document: DocumentBody = {"record": {name: _SALE_FIELDS[name].encode(item) for name, item in said.items()}}
     paths = [f"record.{name}" for name in changed]
     if "outcome" in changed:
         document[KEYS] = _keys(after)
@@ -81,7 +81,7 @@ def lost_keys(before: Transaction, after: Transaction) -> list[str]:
     return [] if after.order is before.order else [key for key in _number_keys(before) if key not in _number_keys(after)]
 
 
-def tombstone_document(tombstone: Tombstone) -> Document:
+def tombstone_document(tombstone: Tombstone) -> DocumentBody:
     """The document of a sale that is retired. It has no `record`: older code refuses it, and sells nothing under its key."""
     keys = [lookup_key(tombstone.mode, LookupBy.REQUEST_ID, tombstone.request_id)]
     if tombstone.supplier_transaction_id is not None:
@@ -89,7 +89,7 @@ def tombstone_document(tombstone: Tombstone) -> Document:
     return {RETIRED: _TOMBSTONE.encode(tombstone), "keys": keys, "createdAt": utc(tombstone.created_at)}
 
 
-def updated(stored: Mapping[str, Any], update: Document, paths: Iterable[str]) -> Document:
+def updated(stored: Mapping[str, Any], update: DocumentBody, paths: Iterable[str]) -> DocumentBody:
     """A document after a `transaction_update` or a `prevend_update`."""
     document = {**stored, "record": {**stored["record"]}}
     for path in paths:
@@ -120,7 +120,7 @@ def sale_of(document_id: str, document: Mapping[str, Any], revision: str) -> Tra
     sale = _read(document_id, document, revision)
     if isinstance(sale, Unread):
         log.critical("record not readable", transaction_id=document_id, unknown=sale.unknown)
-    elif (names := unknown()) and len(_NAMED) < MOST_NAMED and document_id not in _NAMED:
+    elif (names := unknown()) and len(_NAMED) < MAX_NAMED and document_id not in _NAMED:
         _NAMED.add(document_id)
         log.warning("record not readable", transaction_id=document_id, unknown=names, in_part=True)
     return sale
@@ -161,12 +161,12 @@ def _place(day: str, sale_id: str) -> Place:
     return date.fromordinal(days.start + bisect_right(days, day, key=lambda number: date.fromordinal(number).isoformat())), "0"
 
 
-def prevend_document(prevend: Prevend) -> Document:
+def prevend_document(prevend: Prevend) -> DocumentBody:
     """The document of a prevend. It may be deleted after `expireAt`."""
     return {"record": _PREVEND.encode(prevend), "expireAt": utc(prevend.expires_at) + PREVEND_KEPT}
 
 
-def prevend_update(used_by: str) -> tuple[Document, list[str]]:
+def prevend_update(used_by: str) -> tuple[DocumentBody, list[str]]:
     """What its purchase changes in the document of a prevend, and the path of that."""
     return {"record": {"used_by": used_by}}, ["record.used_by"]
 
@@ -238,7 +238,7 @@ def _number_keys(sale: Transaction) -> list[str]:
     return [lookup_key(sale.mode, by, number) for by, number in numbers if number is not None]
 
 
-def _open_document(place: Open) -> Document:
+def _open_document(place: Open) -> DocumentBody:
     said = {"shard": place.shard, "dueAt": utc(place.due_at), "account": place.account}
     return said if place.beyond is None else {**place.beyond, **said}
 

@@ -17,12 +17,12 @@ from shared.domain.vas import Mode, VasType
 from shared.lib import logs
 from shared.lib.times import MALFORMED, moment_of
 from shared.lib.value import Value, new_word
-from shared.ports.documents import Paper, PaperKind, Papers, StoreUnavailable, UnreadableRecord
+from shared.ports.documents import Document, DocumentKind, Documents, StoreUnavailable, UnreadableRecord
 
-KNOWN_FOR: Final = timedelta(seconds=10)
+CACHE_TTL: Final = timedelta(seconds=10)
 FLOAT_PAUSE: Final = timedelta(minutes=2)
 DOUBT_PAUSE: Final = timedelta(minutes=2)
-LONGEST_PAUSE: Final = max(FLOAT_PAUSE, DOUBT_PAUSE)
+MAX_PAUSE: Final = max(FLOAT_PAUSE, DOUBT_PAUSE)
 RUN_OF_DOUBTS: Final = 20  # in a row, of one service, in one instance: an outage, not bad luck
 ITSELF: Final = "brake"
 
@@ -67,13 +67,13 @@ def in_force(pauses: Pauses, at: datetime) -> dict[VasType, Pause]:
     return {vas_type: pause for vas_type, pause in pauses.items() if pause.holds(at)}
 
 
-class Brake:
-    """One instance's view of the brake: what it read at most `KNOWN_FOR` ago, and its own run of doubts.
+class CircuitBreaker:
+    """One instance's view of the brake: what it read at most `CACHE_TTL` ago, and its own run of doubts.
 
     The pauses are one paper, `<mode>-selling`, for all instances and functions. `longest` bounds those that it sets itself.
     """
 
-    def __init__(self, papers: Papers, mode: Mode, now: Callable[[], datetime], *, longest: timedelta = LONGEST_PAUSE) -> None:
+    def __init__(self, papers: Documents, mode: Mode, now: Callable[[], datetime], *, longest: timedelta = MAX_PAUSE) -> None:
         self._papers = papers
         self._mode = mode
         self._now = now
@@ -91,7 +91,7 @@ class Brake:
             StoreUnavailable: it is not known.
         """
         at, known_at = self._now(), self._known_at
-        if known_at is None or not timedelta() <= at - known_at < KNOWN_FOR:  # before it: the clock has stepped back
+        if known_at is None or not timedelta() <= at - known_at < CACHE_TTL:  # before it: the clock has stepped back
             self._known_at = at if known_at is not None else None
             try:
                 self._keep((await self._read()).pauses)
@@ -121,7 +121,7 @@ class Brake:
         except Exception as error:  # the sale is on record: nothing that fails here may become its answer
             log.warning("brake not stored", vas_type=vas_type, cause=error)
 
-    async def set(self, pauses: Pauses, decision: Paper | None = None) -> dict[VasType, Pause]:
+    async def set(self, pauses: Pauses, decision: Document | None = None) -> dict[VasType, Pause]:
         """Replace every pause by these: a person's decision, whose paper is on record if and only if it took effect.
 
         Pauses of services that only newer code sells stay.
@@ -151,7 +151,7 @@ class Brake:
     async def _read(self) -> _OnRecord:
         """The pauses on record. Where they cannot be read, every service is paused until somebody decides."""
         try:
-            paper = await self._papers.read_paper(PaperKind.CONTROLS, self._paper_id)
+            paper = await self._papers.read_paper(DocumentKind.CONTROLS, self._paper_id)
         except UnreadableRecord as unreadable:
             return _OnRecord(self._not_known(), {}, unreadable.revision)
         if paper is None:
@@ -159,16 +159,16 @@ class Brake:
         try:
             pauses = dict(_read_pauses(paper.body))
         except MALFORMED:
-            log.critical("record not readable", kind=PaperKind.CONTROLS, paper_id=paper.id)
+            log.critical("record not readable", kind=DocumentKind.CONTROLS, paper_id=paper.id)
             pauses = self._not_known()
         return _OnRecord(pauses, paper.body, paper.revision)
 
     def _not_known(self) -> dict[VasType, Pause]:
         return dict.fromkeys(VasType, Pause("what is paused cannot be read by this version", None, ITSELF, self._now()))
 
-    async def _write(self, pauses: Pauses, over: _OnRecord, decision: Paper | None = None) -> None:
-        paper = Paper(self._paper_id, over.with_only(pauses), revision=over.revision)
-        await self._papers.write_paper(PaperKind.CONTROLS, paper, decision)
+    async def _write(self, pauses: Pauses, over: _OnRecord, decision: Document | None = None) -> None:
+        paper = Document(self._paper_id, over.with_only(pauses), revision=over.revision)
+        await self._papers.write_paper(DocumentKind.CONTROLS, paper, decision)
         self._keep(pauses)
 
     def _keep(self, pauses: Pauses) -> None:

@@ -5,19 +5,19 @@ from collections.abc import Iterator
 from shared.domain.identifiers import hashed
 from shared.domain.transaction import EventName, HistoryEntry, Transaction
 from shared.lib.masking import last_four
-from shared.ports.documents import Paper
+from shared.ports.documents import Document
 
 SETTLEMENT = "settlement"  # it keeps the discrepancies that it finds by itself, with the line beside them
 
 
-def discrepancies(sale: Transaction) -> Iterator[Paper]:
+def discrepancies(sale: Transaction) -> Iterator[Document]:
     """The papers of what answers, reprints and people said against the sale; the same contradiction is the same paper."""
     for entry in sale.history:
         if entry.what == EventName.CONTRADICTED and entry.by != SETTLEMENT:
             yield _paper(sale, entry)
 
 
-def _paper(sale: Transaction, entry: HistoryEntry) -> Paper:
+def _paper(sale: Transaction, entry: HistoryEntry) -> Document:
     kind, _, detail = (entry.note or "").partition(": ")
     name = hashed("contradiction", sale.mode, sale.id, entry.by, entry.note or "")
     ours = {
@@ -41,4 +41,4 @@ def _paper(sale: Transaction, entry: HistoryEntry) -> Paper:
         "status": "open",
         "closure": None,
     }
-    return Paper(f"{sale.mode}-{name}", body, f"{sale.mode}-open")
+    return Document(f"{sale.mode}-{name}", body, f"{sale.mode}-open")

@@ -13,18 +13,18 @@ from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, 
 from shared.domain.sale_summary import brings_token
 from shared.domain.sts_tokens import SIMULATED_PREFIX, StsToken, TokenKind, token_number
 from shared.domain.tombstone import Tombstone
-from shared.domain.transaction import REVEALED, HistoryEntry, State, Transaction, after, noted
+from shared.domain.transaction import REVEALED, HistoryEntry, State, Transaction, append_history, transition
 from shared.domain.unread import Unread
 from shared.domain.vas import BRINGS_STS_TOKENS, Mode, Order, VasType
 from shared.lib import logs
 from shared.lib.value import Value
-from shared.ports.documents import Paper, PaperKind
-from shared.ports.transactions import Books, LookupBy
-from shared.vending.circuit_breaker import Brake, Pause
+from shared.ports.documents import Document, DocumentKind
+from shared.ports.transactions import LookupBy, TransactionIndex
+from shared.vending.circuit_breaker import CircuitBreaker, Pause
 from shared.vending.recorder import Recorder
 
-MOST_FOUND: Final = 100  # sales of one search
-MOST_DECISIONS: Final = 50  # shown of those about the brake
+MAX_FOUND: Final = 100  # sales of one search
+MAX_DECISIONS: Final = 50  # shown of those about the brake
 DECISIONS_WITHIN: Final = timedelta(days=400)
 
 log = logs.logger(__name__)
@@ -45,7 +45,7 @@ class Decision(Value, frozen=True, kw_only=True):
     note: str
 
 
-class Outdated(Exception):
+class VersionConflict(Exception):
     """The sale has changed since it was read."""
 
     def __init__(self, sale: Transaction) -> None:
@@ -80,8 +80,8 @@ class Operating(Value, frozen=True, kw_only=True):
     """What an operator can do, over the ports. `operator` and `by` are the name that is put on record."""
 
     recorder: Recorder
-    store: Books
-    brake: Brake
+    store: TransactionIndex
+    brake: CircuitBreaker
 
     async def find(self, sale_id: str) -> Transaction | None:
         """Any caller's sale.
@@ -95,8 +95,8 @@ class Operating(Value, frozen=True, kw_only=True):
 
     async def search(self, by: LookupBy, value: str) -> tuple[Sequence[Transaction | Unread | Tombstone], bool]:
         """Any caller's sales, newest first, and whether there are more of them."""
-        found = await self.store.lookup(self.recorder.rules.mode, by, value, MOST_FOUND + 1)
-        return found[:MOST_FOUND], len(found) > MOST_FOUND
+        found = await self.store.lookup(self.recorder.rules.mode, by, value, MAX_FOUND + 1)
+        return found[:MAX_FOUND], len(found) > MAX_FOUND
 
     async def reveal(self, sale: Transaction, operator: str) -> Transaction:
         """The sale, once it is on record who is about to see its tokens.
@@ -105,7 +105,7 @@ class Operating(Value, frozen=True, kw_only=True):
             StoreUnavailable: it is not on record, so nothing may be shown.
         """
         log.warning("tokens revealed", transaction_id=sale.id, operator=operator)
-        return await self.recorder.change(sale, lambda known: noted(known, HistoryEntry(self.recorder.now(), REVEALED, operator)))
+        return await self.recorder.update(sale, lambda known: append_history(known, HistoryEntry(self.recorder.now(), REVEALED, operator)))
 
     async def resolve(self, sale: Transaction, decision: Decision, operator: str) -> Transaction:
         """End a doubt, or add tokens that are due, and announce it.
@@ -115,8 +115,8 @@ class Operating(Value, frozen=True, kw_only=True):
             StoreUnavailable: it may or may not have been decided.
         """
         retry_seconds = self.recorder.rules.retry_seconds
-        return await self.recorder.announce(
-            await self.recorder.change(
+        return await self.recorder.publish_pending_events(
+            await self.recorder.update(
                 sale, lambda known: decided(known, decision, at=self.recorder.now(), by=operator, retry_seconds=retry_seconds)
             )
         )
@@ -124,8 +124,8 @@ class Operating(Value, frozen=True, kw_only=True):
     async def selling(self) -> Selling:
         """What is paused, and what people decided about it lately."""
         first = self._decision_id(self.recorder.now() - DECISIONS_WITHIN)
-        papers = [paper async for paper in self.store.marked_papers(PaperKind.CONTROLS, self._selling, first)]
-        return Selling(await self.brake.held(), [paper.body for paper in reversed(papers[-MOST_DECISIONS:])])
+        papers = [paper async for paper in self.store.marked_papers(DocumentKind.CONTROLS, self._selling, first)]
+        return Selling(await self.brake.held(), [paper.body for paper in reversed(papers[-MAX_DECISIONS:])])
 
     async def pause(self, vas_types: Collection[VasType], reason: str, until: datetime | None, operator: str) -> Selling:
         """Pause exactly these services; none: all are sold again.
@@ -142,7 +142,7 @@ class Operating(Value, frozen=True, kw_only=True):
             "reason": pause.reason,
             "until": None if until is None else until.isoformat(),
         }
-        await self.brake.set(dict.fromkeys(vas_types, pause), Paper(self._decision_id(at), decision, self._selling))
+        await self.brake.set(dict.fromkeys(vas_types, pause), Document(self._decision_id(at), decision, self._selling))
         return await self.selling()
 
     def _decision_id(self, at: datetime) -> str:
@@ -160,11 +160,11 @@ def decided(sale: Transaction, decision: Decision, *, at: datetime, by: str, ret
         Outdated, NothingToDecide, TokensRefused: it does nothing.
     """
     if decision.version != sale.version:
-        raise Outdated(sale)
+        raise VersionConflict(sale)
     outcome = _outcome(sale, decision, at)
     what = "decision: tokens" if decision.state is None else f"decision: {decision.state}"
-    said = noted(sale, HistoryEntry(at, what, by, logs.masked(decision.note)))
-    return after(said, Answer(outcome), at=at, by=by, retry_seconds=retry_seconds)
+    said = append_history(sale, HistoryEntry(at, what, by, logs.masked(decision.note)))
+    return transition(said, Answer(outcome), at=at, by=by, retry_seconds=retry_seconds)
 
 
 def _outcome(sale: Transaction, decision: Decision, at: datetime) -> Vended | Rejected:

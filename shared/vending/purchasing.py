@@ -16,22 +16,22 @@ from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller, account_key, caller_id, comparable, transaction_id
 from shared.domain.outcome import Answer, Reason, Rejected, Unknown, Vended
 from shared.domain.prevend import Prevend
-from shared.domain.transaction import CLAIMED, State, Transaction, after, with_open
+from shared.domain.transaction import CLAIMED, State, Transaction, reindexed, transition
 from shared.domain.unread import Unread
 from shared.domain.vas import PREVENDED, SUPPLIER_IDS, Order, VasType
 from shared.lib import logs
 from shared.lib.clocks import Moment
 from shared.lib.value import Value
-from shared.ports.circuit_breaker import SellingBrake
+from shared.ports.circuit_breaker import CircuitBreakerPort
 from shared.ports.documents import Conflict, StoreUnavailable, UnreadableRecord
 from shared.ports.supplier import Supplier
-from shared.ports.transactions import MOST_ALIKE, SaleRetired
+from shared.ports.transactions import MAX_ALIKE, SaleRetired
 from shared.vending.purchase import KeyReused, PrevendRefused, PrevendUnknown, Purchased, PurchaseRequest, RequestInProgress
 from shared.vending.recorder import STORE_TRIES, Recorder
 
 NOT_LOOKED_UP: Final = "whether another sale holds its supplier's id is not known"
 SENDS: Final = 2  # a request that was provably not taken may go out once more
-MOST_CLAIMS: Final = 1_000  # of which a process knows when it claimed them: many more than it sells at once
+MAX_CLAIMS: Final = 1_000  # of which a process knows when it claimed them: many more than it sells at once
 
 log = logs.logger(__name__)
 
@@ -50,7 +50,7 @@ class Vending(Value, frozen=True, kw_only=True):
 
     recorder: Recorder
     supplier: Supplier
-    brake: SellingBrake
+    brake: CircuitBreakerPort
     claims: dict[str, Moment] = field(default_factory=dict)
 
     async def products(self, vas_type: VasType) -> tuple[Product, ...]:
@@ -118,7 +118,7 @@ class Vending(Value, frozen=True, kw_only=True):
         if sale.nonce != fresh.nonce:  # another request with this key was first
             return await self._repeat(sale, asked)
         if sale.state is State.REJECTED:
-            return Purchased(await self.recorder.announce(sale), replayed=False)
+            return Purchased(await self.recorder.publish_pending_events(sale), replayed=False)
         self._remember(sale, claimed)
         if asked.prevend_id is None and (refusal := await self._refused_once_claimed(sale, asked)) is not None:
             return await self._keep(sale, Answer(refusal), claimed, by="us")
@@ -253,7 +253,7 @@ class Vending(Value, frozen=True, kw_only=True):
         for elder in elders:
             if await self._is_in_the_way(elder):
                 return Rejected(Reason.POSSIBLE_DUPLICATE, "an unfinished sale looks the same", other_transaction_id=elder)
-        if len(alike) < MOST_ALIKE:
+        if len(alike) < MAX_ALIKE:
             return None
         other = next(other for other in alike if other != sale_id)
         return Rejected(Reason.POSSIBLE_DUPLICATE, "too many open sales look the same", other_transaction_id=other)
@@ -306,13 +306,13 @@ class Vending(Value, frozen=True, kw_only=True):
             supplier_id=SUPPLIER_IDS[self.recorder.rules.mode],
         )
         if draft.refusal is None:
-            return with_open(sale, sale.lease_until)
-        refused = after(sale, Answer(draft.refusal), at=at, by="us", retry_seconds=self.recorder.rules.retry_seconds)
+            return reindexed(sale, sale.lease_until)
+        refused = transition(sale, Answer(draft.refusal), at=at, by="us", retry_seconds=self.recorder.rules.retry_seconds)
         return structs.replace(refused, version=1)
 
     def _remember(self, sale: Transaction, claimed: Moment) -> None:
         """Keep when a sale was claimed, as this process counts it. The oldest of very many is forgotten: nobody sells it any more."""
-        if len(self.claims) >= MOST_CLAIMS:
+        if len(self.claims) >= MAX_CLAIMS:
             del self.claims[next(iter(self.claims))]
         self.claims[sale.id] = claimed
 
@@ -374,12 +374,12 @@ class Vending(Value, frozen=True, kw_only=True):
         now = self.recorder.moment()
         until = now.at + self.recorder.rules.latest_record - claimed.age(now)
         try:
-            recorded = await self.recorder.learn(sale, answer, by=by, send_ended_at=send_ended_at, until=until, claimed=held_as)
+            recorded = await self.recorder.apply_answer(sale, answer, by=by, send_ended_at=send_ended_at, until=until, claimed=held_as)
         except StoreUnavailable:
             log.critical("outcome not stored", transaction_id=sale.id, outcome=type(answer.outcome).__name__)
             return Purchased(sale, replayed=False, on_record=False)
         self.claims.pop(sale.id, None)
-        return Purchased(await self.recorder.announce(recorded), replayed=False)
+        return Purchased(await self.recorder.publish_pending_events(recorded), replayed=False)
 
     async def _send(self, sale: Transaction, claimed: Moment) -> Answer:
         """Send until the supplier has taken it, at most `SENDS` times and only inside the send window, under one request id.

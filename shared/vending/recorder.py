@@ -10,30 +10,30 @@ from msgspec import structs
 
 from shared.domain import closures
 from shared.domain.outcome import Answer, Receipt
-from shared.domain.policy import Rules
+from shared.domain.policy import VendingPolicy
 from shared.domain.transaction import (
     NEXT,
     EventName,
     State,
     Transaction,
-    after,
     announced,
     claimed_twice,
     each_contradiction,
-    put_off,
+    reschedule,
     sent_until,
+    transition,
 )
 from shared.lib import logs
 from shared.lib.clocks import Moment
 from shared.lib.value import Value, is_new_word
-from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
+from shared.ports.documents import Conflict, Document, DocumentKind, StoreUnavailable
 from shared.ports.events import Events, EventsUnavailable
 from shared.ports.transactions import LookupBy, Store
 from shared.vending.contradictions import discrepancies
 
 STORE_TRIES: Final = 3  # an outcome in our hands is worth more than one try to keep it
-MOST_CONFLICTS: Final = 100  # more than ever change one sale at a time
-MOST_HOLDERS: Final = 2  # of one id of the supplier's: the sale itself, and another
+MAX_CONFLICTS: Final = 100  # more than ever change one sale at a time
+MAX_HOLDERS: Final = 2  # of one id of the supplier's: the sale itself, and another
 SLOW_REFUSAL: Final = timedelta(seconds=1)
 
 log = logs.logger(__name__)
@@ -48,7 +48,7 @@ class Recorder(Value, frozen=True, kw_only=True):
 
     store: Store
     events: Events
-    rules: Rules
+    rules: VendingPolicy
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     monotonic: Callable[[], float] = time.monotonic
@@ -69,10 +69,10 @@ class Recorder(Value, frozen=True, kw_only=True):
         """
         supplier_id = receipt.supplier_transaction_id
         assert supplier_id is not None  # an answer without one names no sale
-        holders = await self.store.lookup(self.rules.mode, LookupBy.SUPPLIER_TRANSACTION_ID, supplier_id, MOST_HOLDERS)
+        holders = await self.store.lookup(self.rules.mode, LookupBy.SUPPLIER_TRANSACTION_ID, supplier_id, MAX_HOLDERS)
         return None if all(holder.id == sale.id for holder in holders) else supplier_id
 
-    async def learn(
+    async def apply_answer(
         self,
         sale: Transaction,
         answer: Answer,
@@ -85,7 +85,7 @@ class Recorder(Value, frozen=True, kw_only=True):
         """Put what `answer` says on record, and when its send ended, whatever else has happened to the sale meanwhile.
 
         `claimed` is the supplier's id in the answer, where another sale holds it: then the answer proves nothing of this one.
-        Tries as `change` does.
+        Tries as `update` does.
 
         Raises:
             StoreUnavailable: after several tries; the record may or may not have changed.
@@ -95,11 +95,11 @@ class Recorder(Value, frozen=True, kw_only=True):
             timed = sent_until(known, send_ended_at)
             if claimed is not None:
                 return claimed_twice(timed, claimed, answer.raw, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
-            return after(timed, answer, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
+            return transition(timed, answer, at=self.now(), by=by, retry_seconds=self.rules.retry_seconds)
 
-        return await self.change(sale, learned, until)
+        return await self.update(sale, learned, until)
 
-    async def announce(self, sale: Transaction) -> Transaction:
+    async def publish_pending_events(self, sale: Transaction) -> Transaction:
         """Publish what is unannounced, then forget exactly what was published.
 
         What fails here is left to the sweep, and is due again later: while the topic refuses, doubts are still asked about.
@@ -124,14 +124,14 @@ class Recorder(Value, frozen=True, kw_only=True):
         def told(known: Transaction) -> Transaction:
             unsaid = {EventName.CONTRADICTED} if known.version != sale.version else set()  # perhaps once more, which has not been said
             left = announced(known, said - unsaid)
-            return put_off(left, at=self.now(), retry_seconds=self.rules.retry_seconds) if left.unannounced else left
+            return reschedule(left, at=self.now(), retry_seconds=self.rules.retry_seconds) if left.unannounced else left
 
         try:
-            return await self.change(sale, told)
+            return await self.update(sale, told)
         except StoreUnavailable:  # announced again by the sweep: consumers drop repeats
             return sale
 
-    async def change(self, sale: Transaction, changed: Callable[[Transaction], Transaction], until: datetime | None = None) -> Transaction:
+    async def update(self, sale: Transaction, changed: Callable[[Transaction], Transaction], until: datetime | None = None) -> Transaction:
         """Put `changed(sale)` on record, or what it makes of the sale as somebody else has left it meanwhile.
 
         `changed` is pure, and returns what it was given where there is nothing to change; then nothing is written. A store that
@@ -159,7 +159,7 @@ class Recorder(Value, frozen=True, kw_only=True):
             except Conflict:
                 is_stale = True
                 conflicts += 1
-                if conflicts == MOST_CONFLICTS:
+                if conflicts == MAX_CONFLICTS:
                     raise StoreUnavailable("whatever is read, another version is said to be there") from None
             except StoreUnavailable:  # if it was written all the same, the next try conflicts with it
                 failures += 1
@@ -184,17 +184,17 @@ class Recorder(Value, frozen=True, kw_only=True):
         """
         for paper in discrepancies(sale):
             try:
-                await self.store.write_paper(PaperKind.DISCREPANCIES, paper)
+                await self.store.write_paper(DocumentKind.DISCREPANCIES, paper)
             except Conflict:  # kept before
                 await self._reopen(paper)
 
-    async def _reopen(self, fresh: Paper) -> None:
-        held = await self.store.read_paper(PaperKind.DISCREPANCIES, fresh.id)
+    async def _reopen(self, fresh: Document) -> None:
+        held = await self.store.read_paper(DocumentKind.DISCREPANCIES, fresh.id)
         if held is None or not held.body.get("closure") or closures.is_covered(held.body, fresh.body):
             return
         with suppress(Conflict):  # somebody else has just done so, or closes it now as it is
             reopened = structs.replace(held, body=closures.reopened(held.body, fresh.body), mark=fresh.mark)
-            await self.store.write_paper(PaperKind.DISCREPANCIES, reopened)
+            await self.store.write_paper(DocumentKind.DISCREPANCIES, reopened)
             log.error("discrepancy found", discrepancy_id=fresh.body["id"], kind=fresh.body["kind"], severity="critical")
 
     async def held(self, sale_id: str) -> Transaction:

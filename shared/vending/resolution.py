@@ -10,14 +10,23 @@ from typing import Final, assert_never
 
 from shared.domain.identifiers import same_supplier_id
 from shared.domain.outcome import Answer, NoAnswer, NoSuchTransaction, Reprint, Unknown, Vended
-from shared.domain.transaction import State, Transaction, after, claimed_twice, heard, not_found, put_off, tried
+from shared.domain.transaction import (
+    State,
+    Transaction,
+    after_failed_attempt,
+    after_not_found,
+    attach_raw_answer,
+    claimed_twice,
+    reschedule,
+    transition,
+)
 from shared.domain.vas import VasType
 from shared.lib import logs
 from shared.lib.clocks import Moment
 from shared.lib.value import Value
 from shared.ports.documents import StoreUnavailable
 from shared.ports.supplier import Supplier
-from shared.ports.transactions import Books
+from shared.ports.transactions import TransactionIndex
 from shared.vending.recorder import Recorder
 
 NEWER_CODE_SECONDS: Final = 900  # after which a sweep looks again at what only newer code can do
@@ -32,7 +41,7 @@ class Resolving(Value, frozen=True, kw_only=True):
 
     recorder: Recorder
     supplier: Supplier
-    store: Books
+    store: TransactionIndex
 
     async def resolve(self, sale: Transaction, controlled: Collection[VasType], began: Moment | None = None) -> Transaction:
         """Ask the supplier about a sale that is open, and put on record what it proves.
@@ -44,13 +53,13 @@ class Resolving(Value, frozen=True, kw_only=True):
             StoreUnavailable: nothing is lost; the sale stays due.
         """
         began = began or self.recorder.moment()
-        sale = await self.recorder.announce(await self._in_doubt_if_abandoned(sale))
+        sale = await self.recorder.publish_pending_events(await self._in_doubt_if_abandoned(sale))
         if not _is_unfinished(sale):
             return await self._left_to_newer_code(sale)
         asked_at = began.earliest(self.recorder.moment())
         reprint = await self.supplier.reprint(sale)
         told = await self._evidence(sale, reprint, asked_at, controlled)
-        return await self.recorder.announce(await self._tried(sale, told))
+        return await self.recorder.publish_pending_events(await self._tried(sale, told))
 
     async def control(self, vas_type: VasType, until: datetime) -> bool:
         """Whether a reprint finds, right now, a sale of this service that is known to have vended. Asks for none after `until`."""
@@ -74,18 +83,18 @@ class Resolving(Value, frozen=True, kw_only=True):
     async def _learn_from_control(self, known: Transaction, answer: Answer) -> None:
         """Keep a token that is not on a sale's receipt: a person had decided, and nobody asks about that sale any more."""
         with suppress(StoreUnavailable):  # the next control shows it again
-            await self.recorder.announce(await self.recorder.learn(known, answer, by="reprint"))
+            await self.recorder.publish_pending_events(await self.recorder.apply_answer(known, answer, by="reprint"))
 
     async def _left_to_newer_code(self, sale: Transaction) -> Transaction:
         """Put off a sale of which only newer code knows what is left to do: it stays open, and keeps no other waiting."""
         if not sale.waits_for_newer_code:
             return sale
-        return await self.recorder.change(sale, lambda known: put_off(known, at=self.recorder.now(), retry_seconds=NEWER_CODE_SECONDS))
+        return await self.recorder.update(sale, lambda known: reschedule(known, at=self.recorder.now(), retry_seconds=NEWER_CODE_SECONDS))
 
     async def _in_doubt_if_abandoned(self, sale: Transaction) -> Transaction:
         if not sale.is_abandoned(self.recorder.now()):
             return sale
-        return await self.recorder.learn(sale, Answer(Unknown("abandoned past its lease")), by="sweep")
+        return await self.recorder.apply_answer(sale, Answer(Unknown("abandoned past its lease")), by="sweep")
 
     async def _evidence(self, sale: Transaction, reprint: Reprint, asked_at: datetime, controlled: Collection[VasType]) -> Change:
         """What a reprint that was asked for at that time makes of the sale."""
@@ -96,14 +105,14 @@ class Resolving(Value, frozen=True, kw_only=True):
                     known, claimed, reprint.raw, at=self.recorder.now(), by="reprint", retry_seconds=retry_seconds
                 )
             case Vended() | Unknown() as outcome:
-                return lambda known: after(
+                return lambda known: transition(
                     known, Answer(outcome, reprint.raw), at=self.recorder.now(), by="reprint", retry_seconds=retry_seconds
                 )
             case NoSuchTransaction() if sale.order.vas_type in controlled:
                 age = self.recorder.rules.minimum_age_seconds
-                return lambda known: not_found(known, reprint.raw, at=asked_at, minimum_age_seconds=age, retry_seconds=retry_seconds)
+                return lambda known: after_not_found(known, reprint.raw, at=asked_at, minimum_age_seconds=age, retry_seconds=retry_seconds)
             case NoSuchTransaction() | NoAnswer():
-                return lambda known: heard(known, reprint.raw)
+                return lambda known: attach_raw_answer(known, reprint.raw)
             case _:
                 assert_never(reprint.result)
 
@@ -115,7 +124,7 @@ class Resolving(Value, frozen=True, kw_only=True):
             wiser = told(known)
             if not _is_unfinished(wiser):
                 return wiser
-            return tried(
+            return after_failed_attempt(
                 wiser,
                 at=self.recorder.now(),
                 minimum_age_seconds=rules.minimum_age_seconds,
@@ -123,7 +132,7 @@ class Resolving(Value, frozen=True, kw_only=True):
                 retry_seconds=rules.retry_seconds,
             )
 
-        sale = await self.recorder.change(sale, learned)
+        sale = await self.recorder.update(sale, learned)
         fields = {"transaction_id": sale.id, "amount_cents": sale.order.amount.cents, "created_at": sale.created_at}
         if sale.tokens_pending:
             log.warning("tokens pending", **fields)

@@ -17,12 +17,12 @@ from shared.lib.value import Value
 from shared.ports.concurrency import Each
 from shared.ports.documents import StoreUnavailable
 from shared.ports.supplier import Supplier
-from shared.ports.transactions import Books
+from shared.ports.transactions import TransactionIndex
 from shared.vending.recorder import Recorder
 from shared.vending.resolution import Resolving
 
 AT_ONCE: Final = 16
-MOST_DUE: Final = 100  # of one shard, in one sweep: what is left is oldest first in the next. One more is read, to know of it
+MAX_DUE: Final = 100  # of one shard, in one sweep: what is left is oldest first in the next. One more is read, to know of it
 
 
 log = logs.logger(__name__)
@@ -45,7 +45,7 @@ class Sweeping(Value, frozen=True, kw_only=True):
 
     recorder: Recorder
     supplier: Supplier
-    store: Books
+    store: TransactionIndex
     each: Each
 
     async def sweep(self, until: datetime) -> Swept:
@@ -60,11 +60,11 @@ class Sweeping(Value, frozen=True, kw_only=True):
         """
         began = self.recorder.moment()
         shards = await self.each(
-            (self.store.due(self.recorder.rules.mode, number, began.at, MOST_DUE + 1) for number in range(SHARDS)),
+            (self.store.due(self.recorder.rules.mode, number, began.at, MAX_DUE + 1) for number in range(SHARDS)),
             AT_ONCE,
         )
-        due = sorted((sale for shard in shards for sale in shard[:MOST_DUE]), key=_due_at)
-        unseen = sum(len(shard) > MOST_DUE for shard in shards)
+        due = sorted((sale for shard in shards for sale in shard[:MAX_DUE]), key=_due_at)
+        unseen = sum(len(shard) > MAX_DUE for shard in shards)
         controlled = await self._controlled(due, began.at, until)
         results = await self.each(
             (self._one(sale, controlled, began, until if number >= AT_ONCE else None) for number, sale in enumerate(due)), AT_ONCE

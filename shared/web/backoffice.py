@@ -17,11 +17,11 @@ from shared.domain.transaction import Transaction
 from shared.domain.vas import VasType, msisdn
 from shared.lib import logs
 from shared.lib.times import MALFORMED, moment_of, rfc3339
-from shared.ports.documents import Conflict, PaperKind, UnreadableRecord
+from shared.ports.documents import Conflict, DocumentKind, UnreadableRecord
 from shared.ports.settlement_files import FilesUnavailable
 from shared.ports.transactions import LookupBy, SaleRetired
 from shared.schemas import operator_requests as decisions
-from shared.schemas.problems import Fault, Problem
+from shared.schemas.problems import Problem, RequestFault
 from shared.schemas.requests import invalid
 from shared.schemas.transaction_detail import dossier_body, found_body, retired_body, unread_dossier_body
 from shared.settlement.closing import Closing, DiscrepancyClosed, DiscrepancyUnknown
@@ -32,9 +32,9 @@ from shared.vending.circuit_breaker import Pause
 from shared.vending.operator_actions import (
     NothingToDecide,
     Operating,
-    Outdated,
     Selling,
     TokensRefused,
+    VersionConflict,
 )
 from shared.vending.sweep import Sweeping
 from shared.web import middleware
@@ -126,7 +126,7 @@ class DiscrepancyBody(TypedDict):
     earlierClosures: NotRequired[list[EarlierClosureBody]]
 
 
-def asked_here(request: Request) -> None:
+def reject_cross_site(request: Request) -> None:
     """Refuse what a page of another site makes a browser ask.
 
     Behind `gcloud run services proxy` any page that is open could, in the operator's name. What is no browser says nothing of
@@ -136,20 +136,20 @@ def asked_here(request: Request) -> None:
         Problem: `forbidden`.
     """
     if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
-        raise Problem(Fault.FORBIDDEN, detail="A page of another site has made the browser ask for this.")
+        raise Problem(RequestFault.FORBIDDEN, detail="A page of another site has made the browser ask for this.")
 
 
-def person(request: Request, operator: str) -> str:
+def require_human_operator(request: Request, operator: str) -> str:
     """Who decides or reveals: a person, by name, who has asked for it.
 
     Raises:
         Problem: `forbidden`.
     """
-    asked_here(request)
+    reject_cross_site(request)
     if operator == UNKNOWN_OPERATOR:
-        raise Problem(Fault.FORBIDDEN, detail="Who decides or reveals is put on record, and the token has no e-mail claim.")
+        raise Problem(RequestFault.FORBIDDEN, detail="Who decides or reveals is put on record, and the token has no e-mail claim.")
     if is_service_account(operator):
-        raise Problem(Fault.FORBIDDEN, detail="Who decides or reveals is a person, and the token is a service account's.")
+        raise Problem(RequestFault.FORBIDDEN, detail="Who decides or reveals is a person, and the token is a service account's.")
     return operator
 
 
@@ -159,7 +159,7 @@ async def sweep(request: Request, sweeping: Sweeping) -> Response:
     Raises:
         Problem: `body-invalid`, `forbidden`.
     """
-    asked_here(request)
+    reject_cross_site(request)
     middleware.query(request)
     done = structs.asdict(await sweeping.sweep(sweeping.recorder.deadline()))
     log.info("swept", **done)
@@ -172,7 +172,7 @@ async def settle(request: Request, settling: Settling) -> Response:
     Raises:
         Problem: `body-invalid`, `forbidden`, `settlement-file-refused`, `settlement-files-unavailable`.
     """
-    asked_here(request)
+    reject_cross_site(request)
     asked = middleware.query(request, "day")
     if asked:
         return middleware.answer(await settled_day(settling, day_named(asked["day"], settling.recorder.now())))
@@ -196,7 +196,7 @@ async def settled_day(settling: Settling, day: date) -> Json:
     result = await _settled(settling, day)
     for one in result.refused:
         detail = f"Nothing was changed: {one.refusal.reason}."
-        raise Problem(Fault.SETTLEMENT_FILE_REFUSED, detail=detail, **refusal_body(one.refusal), **_not_taken(result))
+        raise Problem(RequestFault.SETTLEMENT_FILE_REFUSED, detail=detail, **refusal_body(one.refusal), **_not_taken(result))
     return {**result.days[0], **_not_taken(result)}
 
 
@@ -213,7 +213,7 @@ async def _settled(settling: Settling, day: date | None) -> Settled:
         return await settling.settle(day, settling.recorder.deadline())
     except FilesUnavailable as error:
         log.error("settlement files unavailable", cause=str(error))
-        raise Problem(Fault.SETTLEMENT_FILES_UNAVAILABLE) from None
+        raise Problem(RequestFault.SETTLEMENT_FILES_UNAVAILABLE) from None
     except NoBusinessDay:
         raise invalid([("day", "lies before the first sale and the first file: there is nothing to settle")]) from None
 
@@ -235,7 +235,7 @@ async def report(request: Request, reporting: Reporting, name: str) -> Response:
     form = FORMS[suffix] if suffix else middleware.accepted(request, "application/json", "text/html", "text/csv")
     found = await reporting.day(day_named(text, reporting.now()))
     if found is None:
-        raise Problem(Fault.NOT_FOUND, detail="This day was never settled.")
+        raise Problem(RequestFault.NOT_FOUND, detail="This day was never settled.")
     response = _in_form(form, found)
     return response if suffix else middleware.negotiated(response)
 
@@ -298,7 +298,7 @@ async def dossier(request: Request, operating: Operating, sale_id: str, operator
     asked = middleware.query(request, "reveal")
     if asked.get("reveal", "tokens") != "tokens":
         raise invalid([("reveal", "must be tokens")])
-    by = person(request, operator) if asked else None
+    by = require_human_operator(request, operator) if asked else None
     try:
         sale = await _sale(operating, sale_id)
     except SaleRetired as retired:
@@ -319,15 +319,15 @@ async def resolution(request: Request, operating: Operating, sale_id: str, opera
     Raises:
         Problem: whatever is wrong with the request, or 409 with what the sale is now.
     """
-    by = person(request, operator)
+    by = require_human_operator(request, operator)
     decision = decisions.resolution(await middleware.json_object(request))
     sale = await _sale(operating, sale_id)
     try:
         sale = await operating.resolve(sale, decision, by)
-    except Outdated as outdated:
-        raise _as_it_is(request, Fault.OUTDATED, outdated.sale) from None
+    except VersionConflict as outdated:
+        raise _as_it_is(request, RequestFault.OUTDATED, outdated.sale) from None
     except NothingToDecide as decided:
-        raise _as_it_is(request, Fault.NOTHING_TO_DECIDE, decided.sale) from None
+        raise _as_it_is(request, RequestFault.NOTHING_TO_DECIDE, decided.sale) from None
     except TokensRefused as refused:
         raise invalid([("tokens" if refused.at is None else f"tokens.{refused.at}", refused.why)]) from None
     return middleware.answer(dossier_body(sale, operating.recorder.now()))
@@ -339,16 +339,16 @@ async def closure(request: Request, closing: Closing, discrepancy_id: str, opera
     Raises:
         Problem: whatever is wrong with the request, or `discrepancy-closed`.
     """
-    by = person(request, operator)
+    by = require_human_operator(request, operator)
     decision, note = decisions.closure(await middleware.json_object(request))
     try:
         if not _ID.fullmatch(discrepancy_id):
             raise DiscrepancyUnknown
         return middleware.answer(await closing.close(discrepancy_id, decision, note, by))
     except DiscrepancyUnknown:
-        raise Problem(Fault.NOT_FOUND, detail="There is no such discrepancy.") from None
+        raise Problem(RequestFault.NOT_FOUND, detail="There is no such discrepancy.") from None
     except DiscrepancyClosed as closed:
-        raise Problem(Fault.DISCREPANCY_CLOSED, detail=f"It is closed as {closed.body['status']}.") from None
+        raise Problem(RequestFault.DISCREPANCY_CLOSED, detail=f"It is closed as {closed.body['status']}.") from None
 
 
 async def selling(request: Request, operating: Operating, operator: str) -> Response:
@@ -359,22 +359,22 @@ async def selling(request: Request, operating: Operating, operator: str) -> Resp
     """
     if request.method != "POST":
         return middleware.answer(_paused(await operating.selling()))
-    by = person(request, operator)
+    by = require_human_operator(request, operator)
     vas_types, reason, until = decisions.selling(await middleware.json_object(request), operating.recorder.now())
     try:
         return middleware.answer(_paused(await operating.pause(vas_types, reason, until, by)))
     except Conflict:
-        raise Problem(Fault.OUTDATED) from None
+        raise Problem(RequestFault.OUTDATED) from None
 
 
 async def _sale(operating: Operating, sale_id: str) -> Transaction:
     sale = await operating.find(sale_id) if _ID.fullmatch(sale_id) else None
     if sale is None:
-        raise Problem(Fault.NOT_FOUND, detail="There is no such sale.")
+        raise Problem(RequestFault.NOT_FOUND, detail="There is no such sale.")
     return sale
 
 
-def _as_it_is(request: Request, name: Fault, sale: Transaction) -> Problem:
+def _as_it_is(request: Request, name: RequestFault, sale: Transaction) -> Problem:
     place = middleware.location(request, sale)
     return Problem(name, state=sale.state, version=sale.version, transactionId=sale.id, instance=place)
 
@@ -404,7 +404,7 @@ def _pausing(decision: Mapping[str, Any]) -> PausingBody | None:
             ends = None if until is None else moment_of(until)
             by, reason = decision["by"], decision["reason"]
             return {"at": rfc3339(moment_of(at)), "by": by, "paused": paused, "reason": reason, "until": _moment(ends)}
-    log.critical("record not readable", kind=PaperKind.CONTROLS)
+    log.critical("record not readable", kind=DocumentKind.CONTROLS)
     return None
 
 

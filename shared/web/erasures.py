@@ -12,11 +12,11 @@ from typing_extensions import TypedDict
 
 from shared.lib import logs
 from shared.lib.times import MALFORMED, moment_of, rfc3339
-from shared.ports.documents import Conflict, PaperKind
+from shared.ports.documents import Conflict, DocumentKind
 from shared.ports.transactions import LookupBy
 from shared.retention.erasure import Erased, Erasing, Person
 from shared.schemas.operator_requests import Note
-from shared.schemas.problems import Fault, Problem
+from shared.schemas.problems import Problem, RequestFault
 from shared.schemas.requests import AccountNumber, Body, MeterNumber, MobileNumber, invalid, valid
 from shared.web import backoffice, middleware
 
@@ -92,7 +92,7 @@ async def retention(request: Request, erasing: Erasing) -> Response:
     Raises:
         Problem: `body-invalid`, `forbidden`.
     """
-    backoffice.asked_here(request)
+    backoffice.reject_cross_site(request)
     middleware.query(request)
     done = structs.asdict(await erasing.retaining.retain(erasing.recorder.deadline()))
     log.info("retained", **done)
@@ -109,7 +109,7 @@ async def erasures(request: Request, erasing: Erasing, operator: str) -> Respons
         middleware.query(request)
         listed: ErasuresBody = {"erasures": [shown for paper in await erasing.erasures() if (shown := _shown(paper)) is not None]}
         return middleware.answer(listed)
-    by = backoffice.person(request, operator)
+    by = backoffice.require_human_operator(request, operator)
     asked = valid(ErasureBody, await middleware.json_object(request))
     named = {name: number for name in NUMBERS if (number := asked.model_dump(by_alias=True)[name]) is not None}
     if len(named) != 1:
@@ -118,7 +118,7 @@ async def erasures(request: Request, erasing: Erasing, operator: str) -> Respons
     try:
         return middleware.answer(_body(await erasing.erase_person(Person(NUMBERS[name], number), asked.reason, by)))
     except Conflict:
-        raise Problem(Fault.OUTDATED) from None
+        raise Problem(RequestFault.OUTDATED) from None
 
 
 def _of(paper: Mapping[str, Any]) -> _OfErasure:
@@ -137,5 +137,5 @@ def _shown(paper: Mapping[str, Any]) -> ErasureShownBody | None:
         said, whom = _of(paper), paper["recipient"]
         if all(isinstance(text, str) for text in (said["by"], said["reason"])) and isinstance(whom, str | None):
             return {**said, "at": rfc3339(moment_of(said["at"])), "erased": erased, "stayed": stayed}
-    log.critical("record not readable", kind=PaperKind.CONTROLS)
+    log.critical("record not readable", kind=DocumentKind.CONTROLS)
     return None

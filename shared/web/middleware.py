@@ -25,15 +25,15 @@ from shared.lib import logs
 from shared.ports.documents import StoreUnavailable, UnreadableRecord
 from shared.ports.transactions import SaleRetired
 from shared.schemas import requests
-from shared.schemas.problems import KINDS, Fault, Problem, of_refusal
+from shared.schemas.problems import KINDS, Problem, RequestFault, of_refusal
 from shared.schemas.responses import HealthBody, encoded, sale_path
 from shared.vending.purchase import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 from shared.web.oidc import IdentityUnavailable, MissingScope, Unauthenticated
 from shared.web.settings import WebSettings
 
-MOST_BODY_BYTES: Final = 16 * 1024
+MAX_BODY_BYTES: Final = 16 * 1024
 BODY_SECONDS: Final = 10
-MOST_ACCEPT_CHARACTERS: Final = 1_000  # browsers send some 150; a server takes 64 KB, whose parsing would keep everybody waiting
+MAX_ACCEPT_CHARACTERS: Final = 1_000  # browsers send some 150; a server takes 64 KB, whose parsing would keep everybody waiting
 SEEN_BY_BROWSERS: Final = "Idempotent-Replayed, Location, Retry-After"
 PAGE_HEADERS: Final = MappingProxyType(
     {
@@ -51,7 +51,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 log = logs.logger(__name__)
 
 
-def answers_problems(settings: WebSettings) -> Callable[[Handler], Handler]:
+def handle_errors(settings: WebSettings) -> Callable[[Handler], Handler]:
     """Make a function of HTTP: whatever it raises becomes a problem, and no answer is kept by a cache.
 
     What nobody expected is logged by its type and place, never with its text, and answered as `internal`.
@@ -84,7 +84,7 @@ def allow(request: Request, *methods: str) -> None:
     """
     allowed = [name for each in methods for name in ((each, "HEAD") if each == "GET" else (each,))]
     if request.method not in allowed:
-        raise Problem(Fault.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(allowed)})
+        raise Problem(RequestFault.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(allowed)})
 
 
 def vas_type(name: str, among: Collection[VasType] = tuple(VasType)) -> VasType:
@@ -100,7 +100,7 @@ def vas_type(name: str, among: Collection[VasType] = tuple(VasType)) -> VasType:
 
 
 def no_such_path() -> Problem:
-    return Problem(Fault.NOT_FOUND, detail="There is no such service or path.")
+    return Problem(RequestFault.NOT_FOUND, detail="There is no such service or path.")
 
 
 async def json_object(request: Request) -> Mapping[str, object]:
@@ -114,7 +114,7 @@ async def json_object(request: Request) -> Mapping[str, object]:
         raise requests.invalid([("", "a JSON object is required")])
     content_type = request.headers.get("content-type", "")
     if not _JSON.fullmatch(content_type.strip()) or request.headers.get("content-encoding", "identity") != "identity":
-        raise Problem(Fault.NOT_JSON)
+        raise Problem(RequestFault.NOT_JSON)
     try:
         body = json.loads(raw.decode(), object_pairs_hook=_unrepeated, parse_constant=_refused)
         encoded(body)  # what cannot be sent back cannot be stored either: lone surrogates, numbers beyond all bounds
@@ -161,7 +161,7 @@ def accepted(request: Request, *forms: str) -> str:
     from werkzeug.datastructures import MIMEAccept
     from werkzeug.http import parse_accept_header
 
-    said = request.headers.get("accept", "")[:MOST_ACCEPT_CHARACTERS]
+    said = request.headers.get("accept", "")[:MAX_ACCEPT_CHARACTERS]
     return parse_accept_header(said, MIMEAccept).best_match(forms) or forms[0]
 
 
@@ -171,7 +171,7 @@ def negotiated(response: Response) -> Response:
     return response
 
 
-def explained(request: Request) -> Response:
+def problem_documentation(request: Request) -> Response:
     """Where the `type` of a problem leads: what it means, or what all of them do. A page for browsers, else JSON; for everybody.
 
     Raises:
@@ -236,43 +236,43 @@ def _problem_of(request: Request, error: Exception) -> Problem:
         case Problem():
             return error
         case ClientDisconnect():  # while it was still sending: nothing has begun, and nobody reads this
-            return Problem(Fault.BODY_INVALID)
+            return Problem(RequestFault.BODY_INVALID)
         case KeyReused(holder=holder):
             detail = f"This Idempotency-Key was first used for another request, of {holder.order.amount}."
-            return Problem(Fault.IDEMPOTENCY_KEY_REUSED, detail=detail, instance=location(request, holder))
+            return Problem(RequestFault.IDEMPOTENCY_KEY_REUSED, detail=detail, instance=location(request, holder))
         case RequestInProgress(running=sale):
             place = location(request, sale)
-            return Problem(Fault.REQUEST_IN_PROGRESS, headers={"Location": place}, transactionId=sale.id, instance=place)
+            return Problem(RequestFault.REQUEST_IN_PROGRESS, headers={"Location": place}, transactionId=sale.id, instance=place)
         case PrevendUnknown():
-            return Problem(Fault.PREVEND_UNKNOWN)
+            return Problem(RequestFault.PREVEND_UNKNOWN)
         case PrevendRefused(refusal=Rejected(reason=Reason.TEMPORARILY_UNAVAILABLE) as refusal):
-            wait = refusal.retry_after_seconds or KINDS[Fault.SUPPLIER_UNAVAILABLE].retry_after_seconds
-            return Problem(Fault.SUPPLIER_UNAVAILABLE, retryAfterSeconds=wait)
+            wait = refusal.retry_after_seconds or KINDS[RequestFault.SUPPLIER_UNAVAILABLE].retry_after_seconds
+            return Problem(RequestFault.SUPPLIER_UNAVAILABLE, retryAfterSeconds=wait)
         case PrevendRefused(refusal=refusal):
             return of_refusal(refusal)
         case Unauthenticated():
             challenge = 'Bearer error="invalid_token"' if "authorization" in request.headers else "Bearer"
-            return Problem(Fault.UNAUTHENTICATED, detail=f"Refused: {error}.", headers={"WWW-Authenticate": challenge})
+            return Problem(RequestFault.UNAUTHENTICATED, detail=f"Refused: {error}.", headers={"WWW-Authenticate": challenge})
         case MissingScope():
-            return Problem(Fault.FORBIDDEN, headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
+            return Problem(RequestFault.FORBIDDEN, headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
         case IdentityUnavailable():
-            return Problem(Fault.IDENTITY_UNAVAILABLE)
+            return Problem(RequestFault.IDENTITY_UNAVAILABLE)
         case SaleRetired(tombstone=tombstone):
-            return Problem(Fault.KEY_RETIRED, transactionId=tombstone.id, instance=location(request, tombstone))
+            return Problem(RequestFault.KEY_RETIRED, transactionId=tombstone.id, instance=location(request, tombstone))
         case UnreadableRecord(sale=Unread() as sale):  # it was reported where it was read
-            return Problem(Fault.RECORD_NOT_READABLE, transactionId=sale.id, instance=location(request, sale))
+            return Problem(RequestFault.RECORD_NOT_READABLE, transactionId=sale.id, instance=location(request, sale))
         case UnreadableRecord():
-            return Problem(Fault.RECORD_NOT_READABLE, detail="The version that runs cannot read a record that this request needs.")
+            return Problem(RequestFault.RECORD_NOT_READABLE, detail="The version that runs cannot read a record that this request needs.")
         case StoreUnavailable():
             log.error("store unavailable", cause=error)
-            return Problem(Fault.STORE_UNAVAILABLE)
+            return Problem(RequestFault.STORE_UNAVAILABLE)
         case _:
             return _unforeseen(request, error)
 
 
 def _unforeseen(request: Request, error: Exception) -> Problem:
     log.critical("request failed", cause=error, method=request.method)
-    return Problem(Fault.INTERNAL)
+    return Problem(RequestFault.INTERNAL)
 
 
 async def _body(request: Request) -> bytes:
@@ -289,13 +289,13 @@ async def _body(request: Request) -> bytes:
 
 async def _received(request: Request) -> bytes:
     declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and (len(declared) > 15 or int(declared) > MOST_BODY_BYTES):
-        raise Problem(Fault.TOO_LARGE)
+    if declared.isascii() and declared.isdigit() and (len(declared) > 15 or int(declared) > MAX_BODY_BYTES):
+        raise Problem(RequestFault.TOO_LARGE)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MOST_BODY_BYTES:
-            raise Problem(Fault.TOO_LARGE)
+        if len(body) > MAX_BODY_BYTES:
+            raise Problem(RequestFault.TOO_LARGE)
     return bytes(body)
 
 

@@ -21,9 +21,9 @@ IAP_KEYS_URL: Final = "https://www.gstatic.com/iap/verify/public_key-jwk"
 IAP_HEADER: Final = "x-goog-iap-jwt-assertion"
 MAX_LIFE_SECONDS: Final = 86_400  # how far ahead a token may end
 
-_MOST_TOKEN_CHARACTERS: Final = 8192
+_MAX_TOKEN_CHARACTERS: Final = 8192
 _LEEWAY_SECONDS: Final = 30
-_MOST_KNOWN: Final = 10_000  # tokens, of some 200 bytes each
+_MAX_KNOWN: Final = 10_000  # tokens, of some 200 bytes each
 _REQUIRED_CLAIMS: Final = ["exp", "iat", "iss", "aud", "sub"]
 _TIMES: Final = ("exp", "iat", "nbf")
 _TYPES: Final = frozenset({"jwt", "at+jwt"})  # of a header. Others are no access tokens: logout, DPoP, events
@@ -88,7 +88,7 @@ class Verifier:
         return caller if time.time() - _LEEWAY_SECONDS < expires_at else None
 
     def _remember(self, digest: bytes, caller: Caller, expires_at: object) -> None:
-        if len(self._known) >= _MOST_KNOWN or self._known_edition != self._keys.edition:
+        if len(self._known) >= _MAX_KNOWN or self._known_edition != self._keys.edition:
             self._known.clear()  # a key that was taken back verifies nothing any more
         self._known_edition = self._keys.edition
         if isinstance(expires_at, int | float):
@@ -128,7 +128,7 @@ async def _checked(
     Raises:
         Unauthenticated, IdentityUnavailable.
     """
-    if len(token) > _MOST_TOKEN_CHARACTERS:
+    if len(token) > _MAX_TOKEN_CHARACTERS:
         raise Unauthenticated("the token is too long")
     key_id, algorithm = _header(token, algorithms)
     try:
@@ -215,7 +215,7 @@ def _bearer(authorization: str | None) -> str:
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("a bearer token is required")
-    if len(token) > _MOST_TOKEN_CHARACTERS:
+    if len(token) > _MAX_TOKEN_CHARACTERS:
         raise Unauthenticated("the token is too long")
     return token.strip()
 

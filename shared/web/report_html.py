@@ -10,8 +10,8 @@ from markupsafe import Markup
 from shared.domain.clock import BUSINESS_TIME
 from shared.domain.money import Money
 from shared.domain.vas import VasType
-from shared.settlement.reporting import Glance, Report
-from shared.settlement.settled_day import Kind, Status
+from shared.settlement.reporting import DaySummary, Report
+from shared.settlement.settled_day import DiscrepancyKind, Status
 from shared.web.templating import template
 
 STATUS_WORDS: Final[Mapping[str | None, str]] = MappingProxyType(
@@ -25,20 +25,20 @@ STATUS_WORDS: Final[Mapping[str | None, str]] = MappingProxyType(
 )
 KIND_WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
-        Kind.VENDED_TWICE: ("Vended twice", "One purchase of ours, two sales of theirs."),
-        Kind.CLAIMED_TWICE: ("Claimed twice", "One sale of theirs, two purchases of ours."),
-        Kind.VENDED_AFTER_REJECTION: ("Billed though rejected", "We told the customer that nothing was sold."),
-        Kind.TOKENS_DIFFER: ("Other tokens", "They show a token or PIN that is not on our receipt."),
-        Kind.MISSING_HERE: ("Not ours", "A line that names no sale of ours."),
-        Kind.LINES_WITHDRAWN: ("Lines withdrawn", "An earlier file of the day had lines that the last one has not."),
-        Kind.DUPLICATE_LINE: ("Line repeated", "The same sale is billed again."),
-        Kind.AMOUNT_DIFFERS: ("Other amount", "They bill another amount than we sold for."),
-        Kind.ACCOUNT_DIFFERS: ("Other recipient", "They sold to another meter, account or number, or another service."),
-        Kind.MISSING_AT_SUPPLIER: ("Not billed", "We sold it, and no file bills it."),
-        Kind.STATE_DIFFERS: ("Binned", "Vended with us, binned with them."),
-        Kind.NEGATIVE_LINE: ("Negative line", "Perhaps a reversal."),
-        Kind.UNKNOWN_STATUS: ("Unknown status", "Neither billed nor binned."),
-        Kind.LATE_POSTING: ("Posted late", "By more than a business day."),
+        DiscrepancyKind.VENDED_TWICE: ("Vended twice", "One purchase of ours, two sales of theirs."),
+        DiscrepancyKind.CLAIMED_TWICE: ("Claimed twice", "One sale of theirs, two purchases of ours."),
+        DiscrepancyKind.VENDED_AFTER_REJECTION: ("Billed though rejected", "We told the customer that nothing was sold."),
+        DiscrepancyKind.TOKENS_DIFFER: ("Other tokens", "They show a token or PIN that is not on our receipt."),
+        DiscrepancyKind.MISSING_HERE: ("Not ours", "A line that names no sale of ours."),
+        DiscrepancyKind.LINES_WITHDRAWN: ("Lines withdrawn", "An earlier file of the day had lines that the last one has not."),
+        DiscrepancyKind.DUPLICATE_LINE: ("Line repeated", "The same sale is billed again."),
+        DiscrepancyKind.AMOUNT_DIFFERS: ("Other amount", "They bill another amount than we sold for."),
+        DiscrepancyKind.ACCOUNT_DIFFERS: ("Other recipient", "They sold to another meter, account or number, or another service."),
+        DiscrepancyKind.MISSING_AT_SUPPLIER: ("Not billed", "We sold it, and no file bills it."),
+        DiscrepancyKind.STATE_DIFFERS: ("Binned", "Vended with us, binned with them."),
+        DiscrepancyKind.NEGATIVE_LINE: ("Negative line", "Perhaps a reversal."),
+        DiscrepancyKind.UNKNOWN_STATUS: ("Unknown status", "Neither billed nor binned."),
+        DiscrepancyKind.LATE_POSTING: ("Posted late", "By more than a business day."),
     }
 )
 SERVICE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
@@ -128,7 +128,7 @@ def _headline(report: Report, open_count: int) -> str:
             assert_never(never)
 
 
-def _bars(last_days: tuple[Glance, ...]) -> list[dict[str, Any]]:
+def _bars(last_days: tuple[DaySummary, ...]) -> list[dict[str, Any]]:
     """The bars of the chart: their heights in proportion to what the files billed."""
     most = max((glance.total.cents for glance in last_days), default=0)
     return [

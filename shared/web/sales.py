@@ -15,7 +15,7 @@ from shared.domain.transaction import State, Transaction
 from shared.domain.unread import Unread
 from shared.domain.vas import Order, VasType, vas_type_named
 from shared.schemas import requests
-from shared.schemas.problems import Fault, Problem, of_refusal
+from shared.schemas.problems import Problem, RequestFault, of_refusal
 from shared.schemas.refusals import Retry
 from shared.schemas.responses import DayBody, TransactionBody, state_shown, transaction_body, unread_body
 from shared.vending.purchase import Purchased
@@ -89,7 +89,7 @@ async def look_up(request: Request, caller: Caller, vending: Vending, settings: 
                 raise requests.invalid([("idempotencyKey", "must be 1 to 255 visible ASCII characters")])
             sale = await vending.find_by_key(caller, key)
             if sale is None:
-                raise Problem(Fault.NOT_FOUND, detail="No request with this key has been accepted yet.", retry=Retry.SAME_KEY)
+                raise Problem(RequestFault.NOT_FOUND, detail="No request with this key has been accepted yet.", retry=Retry.SAME_KEY)
             return found(sale, vending, settings)
         case {"day": day, **others} if "idempotencyKey" not in others:
             return await _day(caller, day, others.get("cursor"), vending, settings)
@@ -142,7 +142,7 @@ def sale_id(text: str) -> str:
 
 
 def _no_such_sale() -> Problem:
-    return Problem(Fault.NOT_FOUND, detail="This caller has no such sale.")
+    return Problem(RequestFault.NOT_FOUND, detail="This caller has no such sale.")
 
 
 def _idempotency_key(request: Request) -> str:
@@ -153,11 +153,11 @@ def _idempotency_key(request: Request) -> str:
     """
     match request.headers.getlist("idempotency-key"):
         case []:
-            raise Problem(Fault.IDEMPOTENCY_KEY_MISSING)
+            raise Problem(RequestFault.IDEMPOTENCY_KEY_MISSING)
         case [key] if IDEMPOTENCY_KEY.fullmatch(key):
             return key
         case _:
-            raise Problem(Fault.IDEMPOTENCY_KEY_MALFORMED)
+            raise Problem(RequestFault.IDEMPOTENCY_KEY_MALFORMED)
 
 
 def _shown(sale: Transaction, at: datetime, settings: WebSettings) -> TransactionBody:

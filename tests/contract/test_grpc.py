@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import grpc.aio
 import pytest
 
-from shared.gcp.grpc import READ_ONCE_MORE, persistently
+from shared.gcp.grpc import READ_ONCE_MORE, call_with_retry
 
 SECONDS = 0.5
 UNAVAILABLE = frozenset({grpc.StatusCode.UNAVAILABLE})
@@ -37,7 +37,7 @@ class Fails:
 
 async def test_a_call_is_tried_again_within_what_is_left_of_its_time():
     call = Fails(*[grpc.StatusCode.UNAVAILABLE] * 3)
-    assert await persistently(call, SECONDS, UNAVAILABLE) == "answered"
+    assert await call_with_retry(call, SECONDS, UNAVAILABLE) == "answered"
     assert call.given[0] == SECONDS
     assert call.given == sorted(set(call.given), reverse=True)
     assert len(call.given) == 4
@@ -46,25 +46,25 @@ async def test_a_call_is_tried_again_within_what_is_left_of_its_time():
 async def test_a_code_that_another_try_would_not_change_is_raised_at_once():
     call = Fails(grpc.StatusCode.PERMISSION_DENIED)
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await persistently(call, SECONDS, UNAVAILABLE)
+        await call_with_retry(call, SECONDS, UNAVAILABLE)
     assert (raised.value.code(), len(call.given)) == (grpc.StatusCode.PERMISSION_DENIED, 1)
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN])
 async def test_a_read_that_ends_for_no_reason_is_tried_once_more(code: grpc.StatusCode):
     call = Fails(code)
-    assert await persistently(call, SECONDS, UNAVAILABLE, READ_ONCE_MORE) == "answered"
+    assert await call_with_retry(call, SECONDS, UNAVAILABLE, READ_ONCE_MORE) == "answered"
 
     call = Fails(grpc.StatusCode.UNAVAILABLE, code, grpc.StatusCode.UNAVAILABLE, code)
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await persistently(call, SECONDS, UNAVAILABLE, READ_ONCE_MORE)
+        await call_with_retry(call, SECONDS, UNAVAILABLE, READ_ONCE_MORE)
     assert (raised.value.code(), len(call.given)) == (code, 4)
 
 
 async def test_when_the_time_is_up_the_last_failure_is_told():
     call, started = Fails(*[grpc.StatusCode.UNAVAILABLE] * 1_000), time.monotonic()
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await persistently(call, SECONDS, UNAVAILABLE)
+        await call_with_retry(call, SECONDS, UNAVAILABLE)
     assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
     assert time.monotonic() - started <= SECONDS + 0.25
     assert len(call.given) > 2
@@ -73,7 +73,7 @@ async def test_when_the_time_is_up_the_last_failure_is_told():
 async def test_a_last_try_that_is_cut_off_has_the_failure_before_it_as_its_cause():
     call = Fails(grpc.StatusCode.UNAVAILABLE, needs_seconds=SECONDS)
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await persistently(call, SECONDS, UNAVAILABLE)
+        await call_with_retry(call, SECONDS, UNAVAILABLE)
     cause = raised.value.__cause__
     assert isinstance(cause, grpc.aio.AioRpcError)
     assert (raised.value.code(), cause.code()) == (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
@@ -132,7 +132,7 @@ async def test_credentials_that_never_come_end_a_call_in_time_and_hold_up_nobody
 
     beating, started = asyncio.create_task(beat()), time.monotonic()
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await persistently(call, SECONDS, UNAVAILABLE)
+        await call_with_retry(call, SECONDS, UNAVAILABLE)
     beating.cancel()
     assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert time.monotonic() - started < SECONDS + 1

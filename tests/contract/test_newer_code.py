@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from shared.domain.outcome import Answer, Receipt, Vended
-from shared.domain.transaction import SHARDS, State, Transaction, after
+from shared.domain.transaction import SHARDS, State, Transaction, transition
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
 from shared.ports.documents import Conflict, UnreadableRecord
@@ -76,7 +76,7 @@ async def test_whatever_newer_code_wrote_is_found_listed_due_settled_and_still_t
                 await store.find(sale_id)
             continue
         known = await store.find(sale_id)
-        told = after(known, Answer(SOLD), at=NOON + timedelta(days=1), by="reprint", retry_seconds=60)
+        told = transition(known, Answer(SOLD), at=NOON + timedelta(days=1), by="reprint", retry_seconds=60)
         changed = await store.advance(known, structs.replace(told, attempts=told.attempts + 1, nonce="n-2"))
         stored = await on_record(store, sale_id)
         if place.word is None or type(changed.outcome) is type(known.outcome) or "outcome" not in place.path:
@@ -99,7 +99,7 @@ async def test_what_no_document_of_ours_has_is_written_back_as_it_was(store):  #
     document["record"]["history"][0][FIELD] = document["record"]["outcome"][FIELD] = odd
     sale_id = await put(store, document)
     known = await store.find(sale_id)
-    await store.advance(known, structs.replace(after(known, Answer(SOLD), at=NOON, by="reprint", retry_seconds=60), nonce="n-2"))
+    await store.advance(known, structs.replace(transition(known, Answer(SOLD), at=NOON, by="reprint", retry_seconds=60), nonce="n-2"))
     stored = (await on_record(store, sale_id))["record"]
     assert stored["history"][0][FIELD] == stored["outcome"][FIELD] == odd and stored["state"] == "vended"
 

@@ -20,7 +20,7 @@ from shared.ports.documents import Conflict, StoreUnavailable, UnreadableRecord
 from shared.ports.transactions import LookupBy, SaleRetired
 from shared.schemas.responses import encoded, event_body
 from shared.store.firestore import FirestoreStore
-from shared.vending.circuit_breaker import Brake, Pause
+from shared.vending.circuit_breaker import CircuitBreaker, Pause
 from tests.contract.test_store import CALLER, TIMEOUT_SECONDS, project, sale
 from tests.newer import on_record
 
@@ -41,7 +41,7 @@ async def restored(firestore_emulator, monkeypatch):
 
 
 async def paused(store, until, services=tuple(VasType)):
-    await Brake(store, Mode.LIVE, lambda: NOW).set({one: Pause("restoring", until, "thandi", NOW) for one in services})
+    await CircuitBreaker(store, Mode.LIVE, lambda: NOW).set({one: Pause("restoring", until, "thandi", NOW) for one in services})
 
 
 def sold(key):

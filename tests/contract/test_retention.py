@@ -6,9 +6,9 @@ import pytest
 from msgspec import structs
 
 from shared.domain.outcome import Consumer, RawAnswer, Receipt, Vended
-from shared.domain.transaction import SHARDS, State, with_open
+from shared.domain.transaction import SHARDS, State, reindexed
 from shared.domain.vas import Mode
-from shared.ports.documents import Conflict, Paper, PaperKind
+from shared.ports.documents import Conflict, Document, DocumentKind
 from shared.ports.transactions import LookupBy, SaleRetired
 from shared.retention.rules import erased, tombstone_of
 from shared.store.sqlite import SqliteStore
@@ -17,13 +17,13 @@ from tests.contract.test_store import CALLER, METER, NOON, outcomes, prevend, sa
 from tests.newer import on_record
 
 LATER = NOON + timedelta(days=500)
-OPEN = Paper("live-d-1", {"id": "d-1", "status": "open"}, "live-open")
+OPEN = Document("live-d-1", {"id": "d-1", "status": "open"}, "live-open")
 
 
 def sold(key="key-1", **fields):
     receipt = Receipt(supplier_transaction_id=f"supplier-{key}", consumer=Consumer("Jane Doe", "12 Main Road", "Hello"))
     answer = RawAnswer.of("vend", NOON, 200, "application/json", b'{"name": "Jane Doe"}')
-    return with_open(sale(key, state=State.VENDED, outcome=Vended(receipt), answers=(answer,), **fields), NOON)
+    return reindexed(sale(key, state=State.VENDED, outcome=Vended(receipt), answers=(answer,), **fields), NOON)
 
 
 def bare(made):
@@ -97,14 +97,16 @@ async def test_a_tombstone_is_found_by_its_two_ids_and_stands_in_no_list(store):
 async def test_only_the_sale_that_was_read_is_retired_and_only_with_the_papers_that_were_read(store):  # noqa: F811
     made = await store.create(vended())
     current = await store.advance(made, structs.replace(made, version=2))
-    paper = await store.write_paper(PaperKind.DISCREPANCIES, OPEN)
-    closed = await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body={"id": "d-1", "status": "accepted"}, mark=None))
+    paper = await store.write_paper(DocumentKind.DISCREPANCIES, OPEN)
+    closed = await store.write_paper(
+        DocumentKind.DISCREPANCIES, structs.replace(paper, body={"id": "d-1", "status": "accepted"}, mark=None)
+    )
     for stale in ((made, closed), (current, paper)):
         with pytest.raises(Conflict):
             await store.retire(stale[0], tombstone_of(stale[0], LATER), [stale[1]])
-    assert await store.find(made.id) == current and await store.read_paper(PaperKind.DISCREPANCIES, OPEN.id) == closed
+    assert await store.find(made.id) == current and await store.read_paper(DocumentKind.DISCREPANCIES, OPEN.id) == closed
     await store.retire(current, tombstone_of(current, LATER), [closed])
-    assert await store.read_paper(PaperKind.DISCREPANCIES, OPEN.id) is None
+    assert await store.read_paper(DocumentKind.DISCREPANCIES, OPEN.id) is None
     with pytest.raises(Conflict):
         await store.advance(current, structs.replace(current, version=3))
 
@@ -131,12 +133,12 @@ async def test_sales_up_to_a_day_are_read_in_the_order_of_their_days_page_by_pag
 
 
 async def test_papers_are_deleted_as_they_were_read_all_or_none(store):  # noqa: F811
-    made = [await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-{number}", {"n": number}, "live")) for number in range(3)]
-    changed = await store.write_paper(PaperKind.SETTLEMENTS, structs.replace(made[1], body={"n": 9}))
+    made = [await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"live-{number}", {"n": number}, "live")) for number in range(3)]
+    changed = await store.write_paper(DocumentKind.SETTLEMENTS, structs.replace(made[1], body={"n": 9}))
     with pytest.raises(Conflict):
-        await store.delete_papers(PaperKind.SETTLEMENTS, made)
-    await store.delete_papers(PaperKind.SETTLEMENTS, [made[0], changed])
-    assert [paper.id async for paper in store.marked_papers(PaperKind.SETTLEMENTS, "live")] == ["live-2"]
+        await store.delete_papers(DocumentKind.SETTLEMENTS, made)
+    await store.delete_papers(DocumentKind.SETTLEMENTS, [made[0], changed])
+    assert [paper.id async for paper in store.marked_papers(DocumentKind.SETTLEMENTS, "live")] == ["live-2"]
 
 
 async def test_a_prevend_that_expired_long_ago_is_kept_no_longer(tmp_path):

@@ -22,10 +22,10 @@ from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import Plant, detail, written
 from shared.mobilemart.simulator import MemoryLedger, Simulator
-from shared.mobilemart.simulator.database import Books, Deal, sold
+from shared.mobilemart.simulator.database import Database, Deal, sold
 from shared.mobilemart.simulator.services import Service
 from shared.mobilemart.simulator.settlement import SimulatedFiles, day_file
-from shared.ports.settlement_files import FilesUnavailable, Refusal, Refused, StoredFile
+from shared.ports.settlement_files import FilesUnavailable, Refusal, StatementRefused, StoredFile
 from shared.settlement.file_sources import StoredFiles
 from shared.settlement.matching import ONE_DAY
 from tests.stand_ins.storage import Fault, storage
@@ -184,7 +184,7 @@ async def test_a_file_without_a_header_is_taken_for_that_of_the_day_its_name_say
     place.put(name("20260502060000"), b"nothing like it\n")
     files = place.files()
     assert await found(files, DAY, NEXT, DAY - ONE_DAY) == {DAY: name(), NEXT: name()}
-    with pytest.raises(Refused, match="format") as refused:
+    with pytest.raises(StatementRefused, match="format") as refused:
         await files.read(await files.find([DAY]), list)
     assert refused.value.refusal.file == name()
 
@@ -211,7 +211,7 @@ async def test_the_file_that_breaks_the_format_is_named(place):
         for file in opened:
             list(file)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(StatementRefused) as refused:
         await files.read(await files.find([DAY, NEXT]), comparing)
     assert refused.value.refusal.file == name("20260503") and "counts 5" in str(refused.value.refusal.faults[0])
 
@@ -228,7 +228,7 @@ async def test_a_file_that_was_replaced_while_it_was_looked_for_is_not_taken_for
     files = place.files()
     listed = await files.find([DAY])
     place.put(name(), content(NEXT))
-    with pytest.raises(Refused, match="cannot be read") as refused:
+    with pytest.raises(StatementRefused, match="cannot be read") as refused:
         await files.read(listed, list)
     assert (refused.value.day, refused.value.refusal.unread) == (DAY, "unreadable")
     assert await found(files, DAY, NEXT) == {NEXT: name()}
@@ -247,7 +247,7 @@ async def test_a_file_that_is_refused_is_known_as_the_one_that_was_found(place):
     place.put(name(), content(DAY)[:-4])
     files = place.files()
     listed = await files.find([DAY])
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(StatementRefused) as refused:
         await files.read(listed, lambda opened: list(opened[0]))
     assert refused.value.refusal.known_as == listed[DAY].known_as
 
@@ -314,7 +314,7 @@ async def refusals(files) -> dict[date, Refusal]:
         if isinstance(file, StoredFile):
             try:
                 assert (await files.read({day: file}, read_whole))[0] >= 1
-            except Refused as refused:
+            except StatementRefused as refused:
                 said[day] = refused.refusal
     assert set(listed) == set(THREE)
     return said
@@ -463,7 +463,7 @@ async def test_a_gzip_that_is_cut_off_or_broken_is_never_read_half(place, break_
     whole = gzip.compress(random_rows(4_000))
     place.put(name(), break_it(whole))
     files = place.files()
-    with pytest.raises(Refused, match=f"its gzip is {how}"):
+    with pytest.raises(StatementRefused, match=f"its gzip is {how}"):
         await files.read(await files.find([DAY]), read_whole)
 
 
@@ -477,7 +477,7 @@ async def test_a_gzip_of_several_members_and_filled_up_is_read_whole(place):
 async def test_an_object_of_no_bytes_is_refused_as_no_settlement_file(place):
     place.put(name(), b"")
     files = place.files()
-    with pytest.raises(Refused, match="format"):
+    with pytest.raises(StatementRefused, match="format"):
         await files.read(await files.find([DAY]), read_whole)
 
 
@@ -561,7 +561,7 @@ async def test_a_file_that_grows_while_it_is_read_is_not_believed(tmp_path):
             rows.append(1 + len(list(lines)))
         return rows
 
-    with pytest.raises(Refused, match="changed") as refused:
+    with pytest.raises(StatementRefused, match="changed") as refused:
         await files.read(listed, reading)
     assert refused.value.refusal.unread == "broken off"
     await files.close()
@@ -700,7 +700,7 @@ async def vends_in(ledger: MemoryLedger, *moments: datetime) -> None:
     )
     for number, at in enumerate(moments):
         request_id = f"bbbbbbbb-0000-4000-8000-{number:012d}"
-        await Books(ledger).book(sold(deal, request_id, 1, f"aaaaaaaa-0000-4000-8000-{number:012d}", "CreditCard", at))
+        await Database(ledger).book(sold(deal, request_id, 1, f"aaaaaaaa-0000-4000-8000-{number:012d}", "CreditCard", at))
 
 
 async def test_the_simulated_supplier_delivers_what_it_vended_a_file_a_day():
@@ -747,7 +747,7 @@ async def test_what_was_delivered_goes_before_what_is_made(tmp_path):
     await vends_in(ledger, NOON)
     delivered = files_in(f"file://{tmp_path}", None)
     files = SimulatedFiles(ledger, lambda: NOON + ONE_DAY, delivered)
-    vends = await Books(ledger).vends()
+    vends = await Database(ledger).vends()
     (tmp_path / name()).write_bytes(b"".join(day_file(DAY, vends, {0: Plant.MISSING})))
     assert (await found(files, DAY, NEXT))[DAY] == name()
     await delivered.close()
@@ -762,5 +762,5 @@ async def test_the_local_supplier_hands_out_a_days_file_with_the_faults_that_are
         answer = await client.get(f"/_control/settlement-file{query}")
     assert answer.status_code == status
     if status == 200:
-        assert answer.content == b"".join(day_file(DAY, await Books(ledger).vends(), {0: Plant.MISSING}))
+        assert answer.content == b"".join(day_file(DAY, await Database(ledger).vends(), {0: Plant.MISSING}))
         assert answer.headers["content-disposition"].endswith('RECON.20260502060000000.txt"')

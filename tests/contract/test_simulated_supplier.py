@@ -19,12 +19,12 @@ from shared.mobilemart.simulator import (
     STANDARD,
     Behaviour,
     Effect,
-    Fault,
     Leg,
     MemoryLedger,
     Scenario,
     Service,
     Simulator,
+    SwitchFault,
     Told,
     product_id,
 )
@@ -203,7 +203,7 @@ class TestConfiguredProduct:
 
     async def test_where_none_is_configured_none_is_missed(self, caplog: pytest.LogCaptureFixture) -> None:
         simulator = switch()
-        simulator.script(Fault(Effect.PRODUCTS_RENAMED, on=Leg.LIST, times=None))
+        simulator.script(SwitchFault(Effect.PRODUCTS_RENAMED, on=Leg.LIST, times=None))
         async with client(simulator) as supplier:
             [product] = await self._listed(supplier)
 
@@ -213,7 +213,7 @@ class TestConfiguredProduct:
         simulator, at = switch(), NOON
         async with client(simulator, utility_product_id=self.ELECTRICITY, now=lambda: at) as supplier:
             assert await self._listed(supplier) == [self.ELECTRICITY]
-            simulator.script(Fault(Effect.PRODUCTS_RENAMED, on=Leg.LIST, times=None))
+            simulator.script(SwitchFault(Effect.PRODUCTS_RENAMED, on=Leg.LIST, times=None))
             told = []
             for minutes in (1, 16, 17, 18, 32, 33):
                 at = NOON + timedelta(minutes=minutes)
@@ -233,7 +233,7 @@ class TestConfiguredProduct:
 
     async def test_a_list_that_does_not_come_says_nothing_of_it(self, caplog: pytest.LogCaptureFixture) -> None:
         simulator = switch()
-        simulator.script(Fault(Effect.FAILED_BEFORE, on=Leg.LIST))
+        simulator.script(SwitchFault(Effect.FAILED_BEFORE, on=Leg.LIST))
         async with client(simulator, utility_product_id="SimUtilityGone000000") as supplier:
             assert isinstance(await supplier.products(VasType.UTILITY), Rejected)
 

@@ -23,16 +23,16 @@ from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller, account_key, transaction_id
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, Prevended, RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.domain.policy import Rules
+from shared.domain.policy import VendingPolicy
 from shared.domain.prevend import Prevend
 from shared.domain.sale_summary import Sold
 from shared.domain.sts_tokens import StsToken, TokenKind
-from shared.domain.transaction import SHARDS, HistoryEntry, State, Transaction, after, with_open
+from shared.domain.transaction import SHARDS, HistoryEntry, State, Transaction, reindexed, transition
 from shared.domain.vas import Mode, Order, VasType
 from shared.gcp.grpc import CHANNEL_OPTIONS
 from shared.lib import logs
 from shared.ports.documents import Conflict, StoreUnavailable
-from shared.ports.transactions import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, LookupBy
+from shared.ports.transactions import CONTROLS, CONTROLS_WITHIN, MAX_ALIKE, LookupBy
 from shared.store import firestore as firestore_module
 from shared.store import sqlite as sqlite_module
 from shared.store.database import Database
@@ -45,7 +45,7 @@ from shared.vending.recorder import Recorder
 NOON = datetime(2026, 5, 1, 10, 0, 0, 123456, tzinfo=UTC)
 CALLER = Caller("https://issuer.example", "user-1")
 METER = "12345678901"
-RULES = Rules(mode=Mode.LIVE)
+RULES = VendingPolicy(mode=Mode.LIVE)
 TIMEOUT_SECONDS = 10
 SHORT_SECONDS = 0.5
 
@@ -89,7 +89,7 @@ def sale(key="key-1", *, mode=Mode.LIVE, caller=CALLER, at=NOON, due_at=NOON, ce
         nonce=new_id(),
         **{"order": order, "state": State.VENDING, **fields},
     )
-    return with_open(made, due_at)
+    return reindexed(made, due_at)
 
 
 def vended(key="key-1", *, supplier_id=None, **fields):
@@ -133,7 +133,7 @@ async def test_what_is_created_is_found_exactly_with_its_revision(store):
 async def test_what_is_advanced_is_found_exactly_with_its_new_revision(store):
     created = await store.create(sale())
     advanced = await store.advance(
-        created, with_open(structs.replace(created, version=2, state=State.IN_DOUBT, outcome=Unknown("lost")), NOON)
+        created, reindexed(structs.replace(created, version=2, state=State.IN_DOUBT, outcome=Unknown("lost")), NOON)
     )
     found = await store.find(created.id)
     assert found == advanced and found.revision == advanced.revision != created.revision
@@ -236,9 +236,9 @@ async def test_sales_that_look_the_same_are_found_in_the_order_of_their_claims_w
 
 
 async def test_of_very_many_that_look_the_same_a_part_is_found_in_the_order_of_its_claims(store):
-    claimed = [(await store.create(sale(f"key-{number}"))).id for number in range(MOST_ALIKE + 2)]
+    claimed = [(await store.create(sale(f"key-{number}"))).id for number in range(MAX_ALIKE + 2)]
     found = await store.find_open(account_key(Mode.LIVE, CALLER, sale().order))
-    assert len(found) == MOST_ALIKE
+    assert len(found) == MAX_ALIKE
     assert found == [sale_id for sale_id in claimed if sale_id in found]
 
 
@@ -382,7 +382,7 @@ async def test_a_sale_is_found_by_its_request_id_and_once_vended_by_the_supplier
     assert await store.lookup(Mode.LIVE, LookupBy.REQUEST_ID, claimed.request_id) == [claimed]
     assert await store.lookup(Mode.LIVE, LookupBy.SUPPLIER_TRANSACTION_ID, "supplier-1") == []
     answer = Answer(Vended(Receipt(supplier_transaction_id="supplier-1")))
-    ended = await store.advance(claimed, after(claimed, answer, at=NOON, by="supplier", retry_seconds=60))
+    ended = await store.advance(claimed, transition(claimed, answer, at=NOON, by="supplier", retry_seconds=60))
     assert await store.lookup(Mode.LIVE, LookupBy.REQUEST_ID, claimed.request_id) == [ended]
     assert await store.lookup(Mode.LIVE, LookupBy.SUPPLIER_TRANSACTION_ID, "supplier-1") == [ended]
 

@@ -662,9 +662,9 @@ async def test_a_token_is_renewed_in_time_and_used_for_a_day_at_most(lives: int,
         now.pass_seconds(0.001)
         assert supplier._access._is_due()
         now.pass_seconds(ends_after - renewed_after - 0.001)
-        assert supplier._access.at_hand() is not None
+        assert supplier._access.cached() is not None
         now.pass_seconds(0.001)
-        assert supplier._access.at_hand() is None
+        assert supplier._access.cached() is None
 
 
 @pytest.mark.parametrize(
@@ -1026,16 +1026,16 @@ async def test_a_token_is_at_hand_until_the_moment_it_ends() -> None:
     async with Switch(SELLS) as switch, client(switch.url, now=now) as supplier:
         assert await supplier.ready() is None
         now.pass_seconds(7200 - 0.001)
-        assert supplier._access.at_hand() == "first"
+        assert supplier._access.cached() == "first"
         now.pass_seconds(0.001)
-        assert supplier._access.at_hand() is None
+        assert supplier._access.cached() is None
 
 
 async def test_a_token_that_was_refused_is_forgotten_and_one_fetched_meanwhile_is_not() -> None:
     async with Switch(SELLS) as switch, client(switch.url) as supplier:
         assert await supplier.ready() is None
         supplier._access.drop("another")
-        assert supplier._access.at_hand() == "first"
+        assert supplier._access.cached() == "first"
         for _ in range(2):  # of two sales whose answers came at once, each drops it
             supplier._access.drop("first")
-            assert supplier._access.at_hand() is None
+            assert supplier._access.cached() is None

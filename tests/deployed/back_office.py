@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from shared.domain.clock import business_day
-from shared.domain.transaction import State, Transaction, of_age_at
+from shared.domain.transaction import State, Transaction, absence_counts_from
 from shared.mobilemart.requests import REPRINTED
 from tests.deployed.processes import Fleet, Supplier
 from tests.deployed.records import Records
@@ -51,7 +51,7 @@ class BackOffice:
         """What is left to a person: a doubt that no reprint or silence can end, and a PIN that no reprint brings."""
         is_reprinted = sale.order.vas_type in REPRINTED
         if sale.state is State.IN_DOUBT and vend is None and (sale.sign_of_vend or not is_reprinted):
-            if datetime.now(UTC) >= of_age_at(sale, self.minimum_age_seconds):  # before that it may still be sold
+            if datetime.now(UTC) >= absence_counts_from(sale, self.minimum_age_seconds):  # before that it may still be sold
                 self._say(sale, state="rejected")
         elif sale.tokens_pending and vend is not None and not is_reprinted:
             self._say(sale, tokens=[vend["pin"]])

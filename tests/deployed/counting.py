@@ -15,7 +15,7 @@ from google.pubsub_v1 import PublishRequest
 from starlette.types import Receive, Scope, Send
 
 from local.supplier import Supplier, serving
-from shared.mobilemart.simulator import PLAIN, Behaviour, Fault, MemoryLedger, Service, Simulator
+from shared.mobilemart.simulator import PLAIN, Behaviour, MemoryLedger, Service, Simulator, SwitchFault
 from tests.deployed.processes import Function
 from tests.deployed.surroundings import Surroundings
 from tests.deployed.wallet import body_of, new_key
@@ -63,7 +63,7 @@ class Counting:
     def lose_the_next_sale(self) -> None:
         """The supplier will make it, and its answer will never come."""
         assert self.simulator is not None
-        self.simulator.script(Fault("reply-lost", on="purchase"))
+        self.simulator.script(SwitchFault("reply-lost", on="purchase"))
 
 
 class Counted:

@@ -11,7 +11,7 @@ from shared.domain.transaction import SHARDS, Transaction
 from shared.domain.vas import Mode
 from shared.store.firestore import FirestoreStore
 
-MOST_OPEN = 10_000  # of one shard
+MAX_OPEN = 10_000  # of one shard
 
 Read = TypeVar("Read")
 
@@ -54,7 +54,7 @@ class Records:
 
 async def _open(store: FirestoreStore) -> list[Transaction]:
     at = datetime.now(UTC) + timedelta(days=1)
-    return [sale for shard in range(SHARDS) for sale in await store.due(Mode.LIVE, shard, at, MOST_OPEN)]
+    return [sale for shard in range(SHARDS) for sale in await store.due(Mode.LIVE, shard, at, MAX_OPEN)]
 
 
 async def _of_days(store: FirestoreStore, days: Iterable[date]) -> list[Transaction]:

@@ -17,7 +17,7 @@ from tests.deployed.wallet import Wallet, body_of, new_key
 
 PATIENCE_SECONDS = 3.0  # for one purchase: then there is the next one, and this one is come back to later
 PAUSE_SECONDS = 0.5  # before the same key is sent again
-LEAST_CENTS = 5_000
+MIN_CENTS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Shopper:
     purchases: Fleet
     errands: list[Errand] = field(default_factory=list)
     heard: Counter[int] = field(default_factory=Counter)
-    _cents: Iterator[int] = field(default_factory=lambda: count(LEAST_CENTS))
+    _cents: Iterator[int] = field(default_factory=lambda: count(MIN_CENTS))
 
     def shop(self, over: Event) -> None:
         """Buy one thing after the other, come back to what did not end, and begin anew where that is allowed."""

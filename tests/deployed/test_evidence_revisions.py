@@ -15,7 +15,7 @@ from tests.deployed.switchboard import details, loses_the_answer, never_vends
 from tests.stand_ins.switch_on_a_socket import http
 
 NEWER = {"since": "a newer version", "level": 7}
-KNOWN_FOR = timedelta(seconds=11)
+CACHE_TTL = timedelta(seconds=11)
 UTILITY, AIRTIME = VasType.UTILITY, VasType.AIRTIME
 A = "00001111222233334444"
 
@@ -77,14 +77,14 @@ def braked(shop: Shop, change: Callable[[Document], object]) -> Iterator[Functio
     body = paper(shop, "live-selling")
     made = change(body)
     write_paper(shop, "controls", "live-selling", body if made is None else made)
-    shop.clocks.pass_by(KNOWN_FOR)
+    shop.clocks.pass_by(CACHE_TTL)
     cold = shop.another("purchase")
     try:
         yield cold
     finally:
         cold.process.kill()
         write_paper(shop, "controls", "live-selling", {})
-        shop.clocks.pass_by(KNOWN_FOR)
+        shop.clocks.pass_by(CACHE_TTL)
 
 
 def add_service(body: Document) -> None:
@@ -116,7 +116,7 @@ def test_a_pause_of_a_newer_version_holds_and_can_be_lifted(shop: Shop, change: 
         after = paper(shop, "live-selling")
         assert after.get("water") == kept.get("water"), "what is not known here is kept"
         assert select(shop, []).is_success
-        shop.clocks.pass_by(KNOWN_FOR)
+        shop.clocks.pass_by(CACHE_TTL)
         assert shop.buy().status == 201
 
 
@@ -147,7 +147,7 @@ def test_an_outage_under_a_pause_of_a_newer_version_is_answered_202(shop: Shop) 
     shop.fresh_day()
     assert select(shop, ["voucher"]).is_success
     held = paper(shop, "live-selling")
-    shop.clocks.pass_by(KNOWN_FOR)
+    shop.clocks.pass_by(CACHE_TTL)
     try:
         for at in range(25):
             if at == 5:
@@ -262,14 +262,14 @@ def check_readable_after(shop: Shop, day: Any, changed: Sale, other: Sale) -> No
 def of_enum(path: str) -> Callable[[Document], None]:
     """A member that nobody knows, in that place."""
 
-    def change(document: Document) -> None:
+    def update(document: Document) -> None:
         *parts, last = path.split(".")
         held: Any = document["record"]
         for part in parts:
             held = held[int(part) if part.isdecimal() else part]
         held[int(last) if last.isdecimal() else last] = "frobnicated"
 
-    return change
+    return update
 
 
 ENUMS = [

@@ -9,7 +9,7 @@ from tests.deployed.wallet import body_of, named, new_key
 
 TOLD = [named(name) for name in ("plain", "key-change", "refused-1010", "reply-lost", "page-after")]
 ACCESS_TOKEN = re.compile(r"simulated\.[0-9]+\.[0-9a-f]+")
-FEWEST_CHARACTERS = 8
+MIN_CHARACTERS = 8
 
 
 def test_no_log_holds_a_token_a_pin_a_secret_or_a_whole_number(surroundings: Surroundings, live: World, supplier: Supplier) -> None:
@@ -22,6 +22,6 @@ def test_no_log_holds_a_token_a_pin_a_secret_or_a_whole_number(surroundings: Sur
     shortest = min(len(value) for value in seen.values)
 
     assert "vend in doubt" in [json.loads(line)["message"] for line in said.splitlines() if line.startswith("{")]
-    assert shortest >= FEWEST_CHARACTERS
+    assert shortest >= MIN_CHARACTERS
     assert seen.in_words(said) == set()
     assert not ACCESS_TOKEN.search(said)

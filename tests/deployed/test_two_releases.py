@@ -23,7 +23,7 @@ from tests.deployed.surroundings import Surroundings
 from tests.deployed.switchboard import details, loses_the_answer, never_vends
 from tests.newer import METER, OF_SALES, Place, decides, filled_sale, kept, put, written
 
-KNOWN_FOR = timedelta(seconds=11)
+CACHE_TTL = timedelta(seconds=11)
 OPERATOR = {"X-Caller": "thandi"}
 LOCAL = Caller("local", "local")
 ANSWERED = {State.VENDED: 201, State.REJECTED: 422, State.IN_DOUBT: 202, State.VENDING: 202}
@@ -127,10 +127,10 @@ def test_each_release_goes_on_with_what_the_other_began(releases: Releases, back
     assert looks_alike(after, before, never)["receipt"]["tokens"][0]["number"] == TOKEN
 
     pauses(before, "utility")
-    clocks.pass_by(KNOWN_FOR)
+    clocks.pass_by(CACHE_TTL)
     assert tries(after) == tries(before) == (422, 0)
     pauses(after)
-    clocks.pass_by(KNOWN_FOR)
+    clocks.pass_by(CACHE_TTL)
     assert tries(before) == tries(after) == (201, 1)
 
     vends = [vend for vend in before.switch.vended if vend.at.date() == day]

@@ -12,7 +12,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 
 from tests.deployed.processes import until
 
-MOST_PULLED = 1000
+MAX_PULLED = 1000
 
 
 class Topic:
@@ -56,7 +56,7 @@ class Topic:
 
     def _pull(self) -> list[PubsubMessage]:
         """The next messages, if there are any."""
-        received = self._subscriber.pull({"subscription": self._subscription, "max_messages": MOST_PULLED}).received_messages
+        received = self._subscriber.pull({"subscription": self._subscription, "max_messages": MAX_PULLED}).received_messages
         if received:
             self._subscriber.acknowledge(subscription=self._subscription, ack_ids=[each.ack_id for each in received])
         self._messages += (messages := [each.message for each in received])

@@ -8,9 +8,9 @@ import pytest
 
 from local import openapi
 from shared.domain.transaction import EventName
-from shared.schemas.problems import Fault
+from shared.schemas.problems import RequestFault
 from shared.settlement.discrepancies import SEVERITY
-from shared.settlement.settled_day import Kind, Status
+from shared.settlement.settled_day import DiscrepancyKind, Status
 from tests.docs.pages import Page, quoted, rows
 from tests.log_calls import log_calls
 
@@ -64,7 +64,7 @@ def test_a_section_says_what_it_means_where_to_look_what_to_do_and_never_to_do_a
 
 def test_every_kind_of_discrepancy_has_its_row_with_its_severity():
     told = {kind: severity for (first, severity, *_) in rows(RUNBOOK.below("Kinds of discrepancy")) for kind in quoted(first)}
-    assert {kind: severity.split(";")[0] for kind, severity in told.items()} == {str(kind): str(SEVERITY[kind]) for kind in Kind}
+    assert {kind: severity.split(";")[0] for kind, severity in told.items()} == {str(kind): str(SEVERITY[kind]) for kind in DiscrepancyKind}
 
 
 def test_every_status_of_a_day_has_its_row():
@@ -76,7 +76,7 @@ def test_events_that_are_a_persons_have_their_rows():
 
 
 def test_refusals_of_a_decision_are_problems_of_ours():
-    assert named("When a decision is refused") - set(Fault) == set()
+    assert named("When a decision is refused") - set(RequestFault) == set()
 
 
 def test_what_reconcile_is_asked_for_it_answers():

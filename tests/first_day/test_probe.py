@@ -22,7 +22,7 @@ from local.probe.__main__ import configuration
 from local.probe.questions import QUESTIONS
 from local.supplier import serving
 from shared.config import PRODUCTION_URL
-from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, Behaviour, Effect, Fault, Leg, MemoryLedger, Simulator
+from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, Behaviour, Effect, Leg, MemoryLedger, Simulator, SwitchFault
 from shared.mobilemart.simulator.response_bodies import CONSUMER
 from tests.first_day.conftest import Ran, Run
 from tests.root import ROOT
@@ -58,14 +58,14 @@ class Supplier:
         return len(await self.simulator.vends())
 
 
-def simulator(*faults: Fault, ledger: MemoryLedger | None = None, **behaviour: Any) -> Simulator:
+def simulator(*faults: SwitchFault, ledger: MemoryLedger | None = None, **behaviour: Any) -> Simulator:
     """One that does not say so, unless it is told to."""
     played = Behaviour(**{"marked": False, **behaviour})
     return Simulator(ledger or MemoryLedger(), behaviour=played, faults=faults, now=lambda: datetime.now(UTC))
 
 
 @asynccontextmanager
-async def supplier(*faults: Fault, **behaviour: Any) -> AsyncIterator[Supplier]:
+async def supplier(*faults: SwitchFault, **behaviour: Any) -> AsyncIterator[Supplier]:
     switch = Supplier(simulator(*faults, **behaviour))
     async with serving(switch) as url:
         switch.url = url
@@ -183,7 +183,7 @@ async def test_it_finds_that_a_prevend_has_expired(run_probe: Run) -> None:
 
 @pytest.mark.parametrize(("code", "change"), [(1016, "as assumed"), (1099, "let code 1099 mean RECIPIENT_REFUSED in CODES")])
 async def test_it_finds_what_is_said_of_a_meter_that_does_not_exist(run_probe: Run, code: int, change: str) -> None:
-    async with supplier(Fault(Effect.REFUSED, on=Leg.PREVEND, code=code)) as switch:
+    async with supplier(SwitchFault(Effect.REFUSED, on=Leg.PREVEND, code=code)) as switch:
         ran = await run_probe("--url", switch.url, "--meter", METER)
 
     assert str(code) in about(ran, "meter-unknown") and about(ran, "meter-unknown").endswith(change)
@@ -200,7 +200,7 @@ async def test_a_meter_that_is_confirmed_says_nothing_of_one_that_does_not_exist
 
 
 async def test_services_without_a_reprint_are_told_from_those_with_one(run_probe: Run) -> None:
-    async with supplier(Fault(Effect.WRONG_HOST, on="/v1/data/reprint")) as switch:
+    async with supplier(SwitchFault(Effect.WRONG_HOST, on="/v1/data/reprint")) as switch:
         ran = await run_probe("--url", switch.url)
 
     told = about(ran, "reprint-services")
@@ -209,7 +209,7 @@ async def test_services_without_a_reprint_are_told_from_those_with_one(run_probe
 
 async def test_a_mobile_number_in_the_wrong_form_is_told(run_probe: Run) -> None:
     buy = ("--service", "airtime", "--mobile", "0850012345", "--product", "SimAirtime0000000000", "--buy", "R5.00", "--save", SAVED)
-    async with supplier(Fault(Effect.REFUSED, code=1013)) as switch:
+    async with supplier(SwitchFault(Effect.REFUSED, code=1013)) as switch:
         refused = await run_probe("--url", switch.url, *buy)
         taken = await run_probe("--url", switch.url, *buy)
 
@@ -238,7 +238,7 @@ async def test_a_lost_answer_is_found_again_by_the_request_id_that_was_on_record
 
 
 async def test_a_sale_that_is_not_found_stays_in_doubt_until_a_later_run_finds_it(run_probe: Run) -> None:
-    ledger, unshown = MemoryLedger(), Fault(Effect.REFUSED, on=Leg.REPRINT, code=1012, times=None)
+    ledger, unshown = MemoryLedger(), SwitchFault(Effect.REFUSED, on=Leg.REPRINT, code=1012, times=None)
     async with supplier(unshown, ledger=ledger) as switch:
         doubtful = await run_probe("--url", switch.url, "--meter", "99000000040", "--buy", "R20.00", "--save", SAVED)
         request_id = journal()[0]["requestId"]
@@ -264,8 +264,8 @@ async def test_a_request_is_looked_for_only_where_it_was_sent(run_probe: Run) ->
 
 
 async def test_a_refused_repeat_does_not_end_a_sale_in_doubt(run_probe: Run) -> None:
-    unshown = Fault(Effect.REFUSED, on=Leg.REPRINT, code=1012, times=None)
-    async with supplier(unshown, Fault(Effect.REPLY_LOST)) as switch:
+    unshown = SwitchFault(Effect.REFUSED, on=Leg.REPRINT, code=1012, times=None)
+    async with supplier(unshown, SwitchFault(Effect.REPLY_LOST)) as switch:
         ran = await run_probe("--url", switch.url, *BUY, "--repeat-request-id", "R20.00")
 
         assert (ran.code, await switch.vends()) == (3, 1)

@@ -15,12 +15,12 @@ import pytest
 from msgspec import structs
 
 from shared.domain.outcome import Answer, Reason, Rejected
-from shared.domain.transaction import after
+from shared.domain.transaction import transition
 from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import detail, written
 from shared.mobilemart.simulator import Simulator
-from shared.ports.documents import PaperKind
+from shared.ports.documents import DocumentKind
 from shared.store.sqlite import SqliteStore
 from shared.vending.contradictions import discrepancies
 from shared.web.report_csv import FORMULA_STARTS
@@ -577,9 +577,11 @@ def test_a_closed_discrepancy_is_carried_no_further(system, hostile):
 
 
 async def test_what_an_answer_contradicted_stays_open_whatever_the_files_say(system, store):
-    ended = after(vended(), Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "does not exist")), at=NOON, by="reprint", retry_seconds=60)
+    ended = transition(
+        vended(), Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "does not exist")), at=NOON, by="reprint", retry_seconds=60
+    )
     (paper,) = discrepancies(structs.replace(ended, day=system.today))
-    await store.write_paper(PaperKind.DISCREPANCIES, paper)
+    await store.write_paper(DocumentKind.DISCREPANCIES, paper)
 
     answered(system.tell(f"/settle?day={system.today}"))
 

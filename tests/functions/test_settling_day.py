@@ -20,17 +20,17 @@ from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller, transaction_id
 from shared.domain.money import Money
 from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.domain.policy import Rules
-from shared.domain.transaction import State, Transaction, with_open
+from shared.domain.policy import VendingPolicy
+from shared.domain.transaction import State, Transaction, reindexed
 from shared.domain.vas import Mode, Order, VasType
 from shared.event_publisher import LogEvents
 from shared.lib.concurrency import each
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
 from shared.ports.transactions import LookupBy
-from shared.settlement.matching import ONE_DAY, Readings
+from shared.settlement.matching import ONE_DAY, FileInterpretation
 from shared.settlement.runner import Settling
-from shared.settlement.settled_day import Kind
+from shared.settlement.settled_day import DiscrepancyKind
 from shared.store.database import Write
 from shared.store.firestore import SALES, FirestoreStore
 from shared.store.transaction_documents import transaction_document
@@ -43,20 +43,23 @@ MODE = Mode.LIVE
 CALLER = Caller("https://issuer.example", "wallet")
 COUNT = int(os.environ.get("SETTLED_SALES", "2000"))
 OF_EACH = 5
-IN_ONE_FILE = frozenset(Kind) - {Kind.LINES_WITHDRAWN, Kind.TOKENS_DIFFER}  # these need an earlier file, or a person before it
+IN_ONE_FILE = frozenset(DiscrepancyKind) - {
+    DiscrepancyKind.LINES_WITHDRAWN,
+    DiscrepancyKind.TOKENS_DIFFER,
+}  # these need an earlier file, or a person before it
 COMMIT = 50
 NEVER = datetime(2027, 1, 1, tzinfo=UTC)
 
 OF_PLANT = {
-    Plant.MISSING: Kind.MISSING_AT_SUPPLIER,
-    Plant.EXTRA: Kind.MISSING_HERE,
-    Plant.DUPLICATE: Kind.DUPLICATE_LINE,
-    Plant.TWICE: Kind.VENDED_TWICE,
-    Plant.AMOUNT: Kind.AMOUNT_DIFFERS,
-    Plant.RECIPIENT: Kind.ACCOUNT_DIFFERS,
-    Plant.BINNED: Kind.STATE_DIFFERS,
-    Plant.UNKNOWN_STATUS: Kind.UNKNOWN_STATUS,
-    Plant.REVERSED: Kind.NEGATIVE_LINE,
+    Plant.MISSING: DiscrepancyKind.MISSING_AT_SUPPLIER,
+    Plant.EXTRA: DiscrepancyKind.MISSING_HERE,
+    Plant.DUPLICATE: DiscrepancyKind.DUPLICATE_LINE,
+    Plant.TWICE: DiscrepancyKind.VENDED_TWICE,
+    Plant.AMOUNT: DiscrepancyKind.AMOUNT_DIFFERS,
+    Plant.RECIPIENT: DiscrepancyKind.ACCOUNT_DIFFERS,
+    Plant.BINNED: DiscrepancyKind.STATE_DIFFERS,
+    Plant.UNKNOWN_STATUS: DiscrepancyKind.UNKNOWN_STATUS,
+    Plant.REVERSED: DiscrepancyKind.NEGATIVE_LINE,
 }
 
 
@@ -67,7 +70,7 @@ class Day:
         self.chance = random.Random(count)
         self.numbers = itertools.count()
         self.sales = [self.sale(at=FIRST_SALE + timedelta(milliseconds=50_000_000 * at // count)) for at in range(count)]
-        self.expected: set[tuple[Kind, str]] = set()
+        self.expected: set[tuple[DiscrepancyKind, str]] = set()
         recipients = [at for at, sale in enumerate(self.sales) if sale.order.recipient]
         chosen = iter(self.chance.sample(recipients, OF_EACH * (len(OF_PLANT) + 2)))
         self.plants = {next(chosen): plant for plant in OF_PLANT for _ in range(OF_EACH)}
@@ -85,8 +88,8 @@ class Day:
         """Billed, though we proved that nothing was vended."""
         for at in positions:
             never = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011")
-            self.sales[at] = with_open(structs.replace(self.sales[at], state=State.REJECTED, outcome=never, sign_of_vend=False), FIRST_SALE)
-            self.expected.add((Kind.VENDED_AFTER_REJECTION, self.sales[at].id))
+            self.sales[at] = reindexed(structs.replace(self.sales[at], state=State.REJECTED, outcome=never, sign_of_vend=False), FIRST_SALE)
+            self.expected.add((DiscrepancyKind.VENDED_AFTER_REJECTION, self.sales[at].id))
 
     def claim_twice(self, positions: list[int]) -> None:
         """Two sales of ours hold one supplier id; it is said of the later one."""
@@ -96,14 +99,14 @@ class Day:
             claimed = structs.replace(earlier, outcome=later.outcome)
             self.sales.append(claimed)
             self.lines.append(self.line(earlier))
-            self.expected.add((Kind.CLAIMED_TWICE, later.id))
+            self.expected.add((DiscrepancyKind.CLAIMED_TWICE, later.id))
 
     def post_late(self) -> None:
         for _ in range(OF_EACH):
             old = self.sale(at=FIRST_SALE - 9 * ONE_DAY)
             self.sales.append(old)
             self.lines.append(self.line(old))
-            self.expected.add((Kind.LATE_POSTING, old.id))
+            self.expected.add((DiscrepancyKind.LATE_POSTING, old.id))
 
     def sale(self, *, at: datetime, outcome: object = None) -> Transaction:
         number = next(self.numbers)
@@ -136,7 +139,7 @@ class Day:
             outcome=known,
             sign_of_vend=isinstance(known, Vended),
         )
-        return with_open(made, at)
+        return reindexed(made, at)
 
     def guid(self) -> str:
         return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
@@ -179,13 +182,13 @@ async def test_of_a_whole_day_exactly_the_planted_faults_are_found_and_a_second_
     marks.append(time.perf_counter())
     files = files_in(f"file://{tmp_path}", None)
     counted = Counting(store)
-    rules, new_id = Rules(mode=MODE), lambda: str(uuid.uuid4())
+    rules, new_id = VendingPolicy(mode=MODE), lambda: str(uuid.uuid4())
     recorder = Recorder(store=counted, events=LogEvents(), rules=rules, now=lambda: MORNING, new_id=new_id)
-    settling = Settling(recorder=recorder, store=counted, files=files, each=each, readings=Readings())
+    settling = Settling(recorder=recorder, store=counted, files=files, each=each, readings=FileInterpretation())
     (first,) = (await settling.settle(DAY, NEVER)).days
     marks.append(time.perf_counter())
     assert len(day.expected) + OF_EACH - 1 == len(first["discrepancies"]) == OF_EACH * len(IN_ONE_FILE)  # what is missing names none
-    assert {(Kind(found["kind"]), found["transactionId"] or "") for found in first["discrepancies"]} == day.expected
+    assert {(DiscrepancyKind(found["kind"]), found["transactionId"] or "") for found in first["discrepancies"]} == day.expected
     assert Counter(found["kind"] for found in first["discrepancies"]) == dict.fromkeys(IN_ONE_FILE, OF_EACH)
     assert [one["transactionId"] for one in first["healed"]] == sorted(sale.id for sale in day.in_doubt)
     assert all(books["residue"] == {"rows": 0, "cents": 0} for books in first["conservation"])

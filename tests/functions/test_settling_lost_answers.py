@@ -14,7 +14,7 @@ from shared.bootstrap import files_in
 from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller
 from shared.domain.outcome import Outcome
-from shared.domain.policy import ReprintBy, Rules
+from shared.domain.policy import ReprintBy, VendingPolicy
 from shared.domain.transaction import State, Transaction
 from shared.domain.vas import Mode, VasType
 from shared.event_publisher import LogEvents
@@ -38,7 +38,7 @@ from shared.mobilemart.simulator import (
 from shared.mobilemart.simulator.settlement import SimulatedFiles, line_of
 from shared.ports.credentials import Credentials
 from shared.ports.transactions import LookupBy
-from shared.settlement.matching import ONE_DAY, Readings
+from shared.settlement.matching import ONE_DAY, FileInterpretation
 from shared.settlement.runner import Settled, Settling
 from shared.store.sqlite import SqliteStore
 from shared.vending.purchase import PurchaseRequest
@@ -74,7 +74,7 @@ class System:
 
     @property
     def _recorder(self) -> Recorder:
-        rules = Rules(mode=Mode.SIMULATED, utility_product_id=product_id(Service.UTILITY, 0))
+        rules = VendingPolicy(mode=Mode.SIMULATED, utility_product_id=product_id(Service.UTILITY, 0))
         return Recorder(store=self.store, events=LogEvents(), rules=rules, now=lambda: self.now, new_id=lambda: str(uuid.uuid4()))
 
     async def sell(self, scenario: Scenario, service: Service) -> Transaction:
@@ -95,7 +95,7 @@ class System:
         await Sweeping(recorder=self._recorder, supplier=self.supplier, store=self.store, each=each).sweep(self.now + ONE_DAY)
 
     async def settle(self, files: object) -> Settled:
-        settling = Settling(recorder=self._recorder, store=self.store, files=files, each=each, readings=Readings())
+        settling = Settling(recorder=self._recorder, store=self.store, files=files, each=each, readings=FileInterpretation())
         return await settling.settle(None, self.now + ONE_DAY)
 
     async def held(self, sale: Transaction) -> Transaction:

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from shared.domain.statement import Fault, FileRefused, Summary
-from shared.mobilemart.settlement_file import MOST_FAULTS, Line, SettlementFile
+from shared.domain.statement import FileFault, FileRefused, Summary
+from shared.mobilemart.settlement_file import MAX_FAULTS, Line, SettlementFile
 from shared.mobilemart.settlement_writer import written
 
 _HEADER: Final = re.compile(r"H\|([^|]+)\|([0-9]{8})")
@@ -23,7 +23,7 @@ class Accepted:
     summary: Summary
 
 
-def reading(data: bytes, size: int = 1 << 20) -> Accepted | tuple[Fault, ...]:
+def reading(data: bytes, size: int = 1 << 20) -> Accepted | tuple[FileFault, ...]:
     """The file as it is read from chunks of that size, or why it is refused."""
     try:
         file = SettlementFile(data[at : at + size] for at in range(0, len(data), size))
@@ -41,7 +41,7 @@ def keep(data: bytes, size: int) -> None:
     """
     read, whole = reading(data, size), reading(data)
     if not isinstance(read, Accepted):
-        assert 1 <= len(read) <= MOST_FAULTS
+        assert 1 <= len(read) <= MAX_FAULTS
         assert not isinstance(whole, Accepted)  # for which fault first depends on what arrived together
         return
     assert read == whole

@@ -38,7 +38,7 @@ from tests.hostile.answer import REQUEST_ID, HostileAnswer, members
 from tests.sales import NOON, ended, vending
 
 DEFINITIVE: Final = frozenset({1000, 1001, 1002, 1006, 1008, 1010, 1011, 1013, 1016})
-MOST_TOKENS: Final = 20  # of one sale
+MAX_TOKENS: Final = 20  # of one sale
 
 _OURS: Final = re.compile(r"HTTP [0-9]+( code -?[0-9]{1,6})?( [A-Z][A-Za-z]+)?(, [A-Za-z0-9 ]+)?(, but it[a-z ]+)?")
 _ID: Final = re.compile(r"[!-~]{1,100}")
@@ -157,10 +157,10 @@ def _delivered(answer: HostileAnswer, receipt: Receipt) -> None:
         listed = members(said.get("additionalDetails")).get("tokens")
         count = len(listed) if isinstance(listed, list) else int(listed is not None)
         plain = [_plain_token(one) for one in listed] if isinstance(listed, list) else []
-        assert None in plain or count > MOST_TOKENS or not plain or [token.number for token in receipt.tokens] == plain
+        assert None in plain or count > MAX_TOKENS or not plain or [token.number for token in receipt.tokens] == plain
         whole = against.whole_tokens(listed) if count else None
         assert receipt.tokens_due is not TokensDue.DELIVERED or 0 < len(receipt.tokens) == whole
-        assert not plain or None in plain or len(plain) > MOST_TOKENS or receipt.tokens_due is TokensDue.DELIVERED
+        assert not plain or None in plain or len(plain) > MAX_TOKENS or receipt.tokens_due is TokensDue.DELIVERED
         assert receipt.tokens_due is not TokensDue.NONE or (count == 0 and against.nothing_is_due(order, said))
     elif order.pinned or order.vas_type is VasType.VOUCHER:
         assert receipt.tokens_due is (TokensDue.DELIVERED if receipt.pin or _by_serial(order, receipt, said) else TokensDue.PENDING)
@@ -266,7 +266,7 @@ async def token(answer: HostileAnswer) -> None:
     access = Access(ask, credentials, lambda: NOON, answer.mode)
     given = await access.token()
     if isinstance(given, Rejected):
-        assert access.at_hand() is None
+        assert access.cached() is None
         assert (given.retry_after_seconds is not None) is (given.reason is Reason.SUPPLIER_BUSY)
         _told(given.cause)
         return
@@ -274,6 +274,6 @@ async def token(answer: HostileAnswer) -> None:
     assert answer.is_success and _is_believed(answer)
     assert given == said["access_token"] and re.fullmatch("[!-~]{1,8000}", given)  # what a header can carry
     assert type(said["expires_in"]) is int and said["expires_in"] > 0
-    assert access.at_hand() == given
+    assert access.cached() == given
     access.drop(given)
-    assert access.at_hand() is None
+    assert access.cached() is None

@@ -31,7 +31,7 @@ from tests.file_forms import Form, formed
 from tests.hostile.answer import ASKED_FOR, HEAD_BYTES, REQUEST_ID, spelt
 from tests.sales import ended, vending
 
-MOST_SEED_BYTES: Final = 4000
+MAX_SEED_BYTES: Final = 4000
 NOON: Final = datetime(2026, 5, 1, 10, tzinfo=UTC)
 
 NO_ID: Final = "00000000-0000-0000-0000-000000000000"
@@ -193,7 +193,7 @@ async def _played(scenario: Scenario, service: Service, *, marked: bool) -> Asyn
     for status, content_type, body in overhearing.heard:
         plain = body.replace(scenario.key(service).encode(), PLAIN.key(service).encode())
         said = plain.replace((supplier_id or ASKED_FOR).encode(), ASKED_FOR.encode())
-        if HEAD_BYTES + len(said) <= MOST_SEED_BYTES:
+        if HEAD_BYTES + len(said) <= MAX_SEED_BYTES:
             for by_id in (False, True):
                 yield spelt(PLAIN.order(service), mode, status, content_type, said, by_id=by_id)
 

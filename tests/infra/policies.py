@@ -22,7 +22,7 @@ ACTED_AS: Final = (*FUNCTIONS, "builder", "scheduler")  # by the deployer, who g
 OF_OPTIONS: Final = {"exports_abroad": "exporter", "sftp": "sftp-server"}  # accounts that are there where the variable is given
 PUBLIC: Final = ("allUsers", "allAuthenticatedUsers")
 SECRET_VARIABLES: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")
-LONGEST_ATTEMPT_SECONDS: Final = 1800  # of a Scheduler job with an HTTP target
+MAX_ATTEMPT_SECONDS: Final = 1800  # of a Scheduler job with an HTTP target
 EXPORTS_KEPT_DAYS: Final = 14  # where nothing else is said: a plan holds no default of a part of a variable
 PINNED: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
 SHA256_ZIP: Final = re.compile(r"(\w+)-[0-9a-f]{64}\.zip")
@@ -276,7 +276,7 @@ def deadlines_nest(plan: Plan) -> Iterator[str]:
     reconcile = plan.functions().get("reconcile")
     for job in (each for each in plan.of("cloud_scheduler_job") if each["name"] != "export"):
         attempt = int(str(job["attempt_deadline"]).removesuffix("s"))
-        if reconcile is not None and not reconcile["service_config.0.timeout_seconds"] < attempt <= LONGEST_ATTEMPT_SECONDS:
+        if reconcile is not None and not reconcile["service_config.0.timeout_seconds"] < attempt <= MAX_ATTEMPT_SECONDS:
             yield f"{job.address} gives up after {attempt} s, while reconcile may still be running"
 
 

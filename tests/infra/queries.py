@@ -12,7 +12,7 @@ from google.protobuf import json_format
 
 from shared.domain.identifiers import Caller
 from shared.domain.vas import Mode, VasType
-from shared.ports.documents import PaperKind
+from shared.ports.documents import DocumentKind
 from shared.ports.transactions import LookupBy
 from shared.store import firestore
 from shared.store.firestore import FirestoreStore
@@ -30,7 +30,7 @@ async def _drained(stream: AsyncIterator[Any]) -> list[Any]:
     return [each async for each in stream]
 
 
-def _marked(kind: PaperKind, store: FirestoreStore) -> Awaitable[Any]:
+def _marked(kind: DocumentKind, store: FirestoreStore) -> Awaitable[Any]:
     return _drained(store.marked_papers(kind, "live-open", "live-2026-05-01"))
 
 
@@ -44,7 +44,7 @@ ASKED: Final[Mapping[str, Ask]] = {
     "FirestoreStore.up_to_day": lambda store: store.up_to_day(Mode.LIVE, 3, DAY, (DAY, CURSOR), 10),
     "FirestoreStore.lookup": lambda store: store.lookup(Mode.LIVE, LookupBy.METER_NUMBER, "04123456789"),
     "FirestoreStore.vended_lately": lambda store: store.vended_lately(Mode.LIVE, VasType.UTILITY, NOON),
-    **{f"FirestoreStore.marked_papers {kind}": partial(_marked, kind) for kind in PaperKind},
+    **{f"FirestoreStore.marked_papers {kind}": partial(_marked, kind) for kind in DocumentKind},
     "FirestoreLedger.starting_with": lambda store: store.ledger.starting_with("vend:"),
 }
 

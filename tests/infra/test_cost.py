@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from shared.domain.transaction import SHARDS
-from shared.vending.circuit_breaker import KNOWN_FOR
+from shared.vending.circuit_breaker import CACHE_TTL
 from tests.infra.plan import Plan
 from tests.infra.workspace import EXAMPLE
 from tests.root import ROOT
@@ -146,7 +146,7 @@ def test_what_the_bill_takes_from_the_code_is_so(planned_with: Callable[..., Pla
     memory = {each["name"]: each["service_config.0.available_memory"] for each in plan.of("cloudfunctions2_function")}
 
     assert said["Firestore: reads, sweeps"] == f"{SHARDS} × {minutes:,}"
-    assert said["Firestore: reads, the brake"] == f"{minutes * 60:,} / {KNOWN_FOR.seconds}"
+    assert said["Firestore: reads, the brake"] == f"{minutes * 60:,} / {CACHE_TTL.seconds}"
     checks = len(list(plan.of("monitoring_uptime_check_config")))
     references = 0
     for policy in plan.of("monitoring_alert_policy"):

@@ -39,7 +39,7 @@ class Access:
             self._held = "access"
         return self._held
 
-    def at_hand(self) -> str | None:
+    def cached(self) -> str | None:
         return self._held
 
     def drop(self, refused_token: str) -> None:

@@ -10,7 +10,7 @@ from shared.domain.transaction import State, Transaction
 from shared.domain.vas import VasType
 from shared.mobilemart.requests import REPRINTED
 from shared.mobilemart.settlement_file import Line
-from shared.ports.transactions import MOST_ALIKE
+from shared.ports.transactions import MAX_ALIKE
 from tests.simulation import invariants, operators, years
 from tests.simulation.callers import Purse, Shopper, look_up
 from tests.simulation.files import line_that_bills_nothing, lines_of, of_nobody
@@ -39,7 +39,7 @@ SLOW_IN_A_CROWD: Final = {"store.find_open": 2.0, "supplier.vend": 7.0}  # secon
 NEWER_CODE_IS_IN_ONE_OF: Final = 8
 YEARS_PASS_IN_ONE_OF: Final = 12
 PATIENCE: Final = (0, 0, 1, 2)  # how often a caller asks again, while faults last
-FEWEST_CALLS: Final = 30  # a history of fewer port calls than this is not worth its name
+MIN_CALLS: Final = 30  # a history of fewer port calls than this is not worth its name
 
 
 class History(World):
@@ -105,7 +105,7 @@ class History(World):
         self.shoppers[self.pick(len(self.shoppers))].ask()
         look_up(self, CALLERS[self.pick(len(CALLERS))], self.pick(len(self.store.sales)))
         self.scheduler.run()
-        if self.scheduler.calls < FEWEST_CALLS:
+        if self.scheduler.calls < MIN_CALLS:
             self.sweep_now(idle=True)
 
     def years_pass(self) -> None:
@@ -349,7 +349,7 @@ class History(World):
         """More taps of one caller, under as many keys, than the store reads of what looks the same: all are claimed before one ends."""
         self.saw("caller: a crowd of taps")
         self.seeded_chance.slow(SLOW_IN_A_CROWD)
-        for number in range(MOST_ALIKE + 6):
+        for number in range(MAX_ALIKE + 6):
             Shopper(self, caller, f"tap-{number}", want, None, duplicates=self.pick(4) == 0).begin(0.0)
 
     def _misused(self, shopper: Shopper, number: int) -> None:

@@ -13,10 +13,10 @@ from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import EventName, State, Transaction
 from shared.domain.vas import Mode, Order, VasType
 from shared.mobilemart.requests import REPRINTED
-from shared.ports.documents import PaperKind
+from shared.ports.documents import DocumentKind
 from shared.retention.rules import ERASED
 from shared.settlement.repository import day_marks
-from shared.settlement.settled_day import Kind
+from shared.settlement.settled_day import DiscrepancyKind
 from tests.simulation import evidence
 from tests.simulation.files import billed_on
 from tests.simulation.goods import Vend, id_on_record
@@ -252,11 +252,11 @@ def ends_with_the_files(world: "World") -> None:
         own = {found["kind"] for found in found_here if found["status"] == "open"}
         day = date.fromisoformat(body["day"])
         is_late = any(billed_on(vend) == day and _is_posted_late(world, vend) for vend in world.switch.vends)
-        excused = {Kind.LATE_POSTING} if is_late else set()
+        excused = {DiscrepancyKind.LATE_POSTING} if is_late else set()
         if evidence.lost_lines(world, day) is not None:
-            if not any(found["kind"] == Kind.LINES_WITHDRAWN for found in found_here):
+            if not any(found["kind"] == DiscrepancyKind.LINES_WITHDRAWN for found in found_here):
                 raise Violation("lines that are withdrawn are told", body["day"])
-            excused.add(Kind.LINES_WITHDRAWN)
+            excused.add(DiscrepancyKind.LINES_WITHDRAWN)
         if own - excused and by_our_id and not world.breaches:
             raise Violation("a true file has no discrepancy", f"{body['day']}: {min(own - excused)}")
 
@@ -282,7 +282,7 @@ def whole_files_end_what_was_not_sold(world: "World") -> None:
 def closures_cover_what_was_seen(world: "World") -> None:
     """A difference that somebody has closed stays closed for as long as it is that one, and no longer."""
     for discrepancy_id, covered in list(world.closed.items()):
-        body = world.store.papers[PaperKind.DISCREPANCIES, f"live-{discrepancy_id}"].body
+        body = world.store.papers[DocumentKind.DISCREPANCIES, f"live-{discrepancy_id}"].body
         is_same = covered == seen_of(body)
         if is_same is (body["status"] == "open"):
             raise Violation("a closure covers what was seen", f"{body['day']}: {body['kind']} is {body['status']}")
@@ -336,16 +336,16 @@ def every_vend_is_on_record(world: "World") -> None:
 
 def _is_loud(world: "World", sale: Transaction, vend: Vend) -> None:
     """Where an assumption was broken, it is never silent: a critical discrepancy, and where it is known of which sale, an event."""
-    bodies = [paper.body for (kind, _), paper in world.store.papers.items() if kind is PaperKind.DISCREPANCIES]
-    critical = [body for body in bodies if body["severity"] == "critical" and body["kind"] != Kind.AMOUNT_DIFFERS]
-    if any(body["transactionId"] == sale.id and body["kind"] != Kind.DUPLICATE_LINE for body in critical):  # that is of one vend
+    bodies = [paper.body for (kind, _), paper in world.store.papers.items() if kind is DocumentKind.DISCREPANCIES]
+    critical = [body for body in bodies if body["severity"] == "critical" and body["kind"] != DiscrepancyKind.AMOUNT_DIFFERS]
+    if any(body["transactionId"] == sale.id and body["kind"] != DiscrepancyKind.DUPLICATE_LINE for body in critical):  # that is of one vend
         if not any(message.sale_id == sale.id and message.event is EventName.CONTRADICTED for message in world.topic.messages):
             raise Violation("a contradiction is announced", f"sale {sale.id[:6]}")
         return
     named = [
         body
         for body in critical
-        if body["kind"] == Kind.MISSING_HERE and body["theirs"]["supplierTransactionId"].lower() == vend.supplier_id
+        if body["kind"] == DiscrepancyKind.MISSING_HERE and body["theirs"]["supplierTransactionId"].lower() == vend.supplier_id
     ]
     if not named or world.profile.file_id in NAMED_BY_OUR_ID:
         raise Violation("a broken assumption is never silent", f"sale {sale.id[:6]}: {world.breaches[vend.request_id]}")
@@ -363,7 +363,9 @@ def nothing_is_vended_that_was_not(world: "World") -> None:
 def nothing_is_doubled_that_was_sold_once(world: "World") -> None:
     """A second vend of a sale is told only where the supplier's books have one."""
     for sale in world.store.sales.values():
-        doubled = any(entry.what == EventName.CONTRADICTED and (entry.note or "").startswith(Kind.VENDED_TWICE) for entry in sale.history)
+        doubled = any(
+            entry.what == EventName.CONTRADICTED and (entry.note or "").startswith(DiscrepancyKind.VENDED_TWICE) for entry in sale.history
+        )
         if doubled and len(world.switch.by_request.get(sale.request_id, ())) < 2:
             raise Violation("nothing is told as vended twice that was sold once", f"sale {sale.id[:6]}")
 
@@ -471,4 +473,4 @@ def settled_days(world: "World") -> dict[str, Mapping[str, Any]]:
 def _days(world: "World") -> list[dict]:
     """The settled days as they stand."""
     papers, marks = world.store.papers.items(), day_marks(Mode.LIVE)
-    return [paper.body for (kind, _), paper in papers if kind is PaperKind.SETTLEMENTS and paper.mark in marks]
+    return [paper.body for (kind, _), paper in papers if kind is DocumentKind.SETTLEMENTS and paper.mark in marks]

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from shared.domain.transaction import State, Transaction
-from shared.ports.documents import PaperKind, StoreUnavailable
-from shared.vending.operator_actions import Decision, NothingToDecide, Outdated
+from shared.ports.documents import DocumentKind, StoreUnavailable
+from shared.vending.operator_actions import Decision, NothingToDecide, VersionConflict
 from tests.simulation.invariants import seen_of
 from tests.simulation.scheduler import Crashed
 from tests.simulation.violation import Violation
@@ -14,7 +14,7 @@ from tests.simulation.violation import Violation
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-EXPECTED = (StoreUnavailable, Outdated, NothingToDecide, Crashed)
+EXPECTED = (StoreUnavailable, VersionConflict, NothingToDecide, Crashed)
 
 
 def decision(world: "World", sale: Transaction) -> Decision:
@@ -50,7 +50,7 @@ def decide(world: "World", sale: Transaction, *, may_err: bool = False) -> None:
 
 def close_differences(world: "World") -> None:
     """Have a person accept some of the differences that are open."""
-    papers = [paper.body for (kind, _), paper in world.store.papers.items() if kind is PaperKind.DISCREPANCIES]
+    papers = [paper.body for (kind, _), paper in world.store.papers.items() if kind is DocumentKind.DISCREPANCIES]
     for body in [body for body in papers if body["status"] == "open" and "source" not in (body["theirs"] or {})]:
         if world.pick(4):
             _close(world, body["id"])

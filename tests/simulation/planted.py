@@ -197,14 +197,14 @@ PLANTS = (
     ),
     plant(
         "a sale that waits for its announcement stands in another's way",
-        (transaction.with_open, swap("place.account if sale.is_unfinished else None", "place.account")),
+        (transaction.reindexed, swap("place.account if sale.is_unfinished else None", "place.account")),
         (purchasing.Vending._is_in_the_way, swap("return elder is None or elder.is_unfinished", "return True")),
     ),
     plant("the index of older code is believed", (purchasing.Vending._is_in_the_way, swap("elder is None or elder.is_unfinished", "True"))),
     plant("a sale in doubt stands in nobody's way", (purchasing.Vending._is_in_the_way, swap("elder.is_unfinished", "False"))),
     plant(
         "all that look the same count as read",
-        (purchasing.Vending._refused_for_an_elder, swap("if len(alike) < MOST_ALIKE:", "if True:")),
+        (purchasing.Vending._refused_for_an_elder, swap("if len(alike) < MAX_ALIKE:", "if True:")),
     ),
     plant(
         "a vend that another sale holds is believed",
@@ -232,7 +232,7 @@ PLANTS = (
             purchasing.Vending._keep,
             swap(
                 "Purchased(sale, replayed=False, on_record=False)",
-                'Purchased(after(sale, answer, at=self.recorder.now(), by="us", retry_seconds=60), replayed=False)',
+                'Purchased(transition(sale, answer, at=self.recorder.now(), by="us", retry_seconds=60), replayed=False)',
             ),
         ),
     ),
@@ -242,7 +242,7 @@ PLANTS = (
             purchasing.Vending._keep,
             before(
                 "    try:\n        recorded",
-                '    hasty = after(sale, answer, at=self.recorder.now(), by="us", retry_seconds=60)',
+                '    hasty = transition(sale, answer, at=self.recorder.now(), by="us", retry_seconds=60)',
                 "    for event in hasty.unannounced:",
                 "        await self.recorder.events.publish(event, hasty)",
             ),
@@ -251,16 +251,16 @@ PLANTS = (
     # Recording
     plant(
         "no precondition on the record",
-        (recorder.Recorder.change, swap("self.store.advance(before, ", "self.store.advance(await self.held(sale.id), ")),
+        (recorder.Recorder.update, swap("self.store.advance(before, ", "self.store.advance(await self.held(sale.id), ")),
     ),
     plant("the unannounced are cleared blindly", (transaction.announced, swap("if event not in published", "if False"))),
     plant(
         "what was not published counts as published",
-        (recorder.Recorder.announce, swap("said = frozenset(published)", "said = frozenset(sale.unannounced)")),
+        (recorder.Recorder.publish_pending_events, swap("said = frozenset(published)", "said = frozenset(sale.unannounced)")),
     ),
     plant(
         "an end can be overwritten",
-        (transaction.after, swap("match sale.state:", "match State.IN_DOUBT:")),
+        (transaction.transition, swap("match sale.state:", "match State.IN_DOUBT:")),
         (transaction._moved, swap("if state not in NEXT[sale.state]:", "if False:")),
     ),
     plant("what contradicts an end is forgotten", (transaction._contradicted, before("    entry = HistoryEntry(", "    return sale"))),
@@ -287,7 +287,7 @@ PLANTS = (
     ),
     plant(
         "a contradiction is ignored as older news",
-        (recorder.Recorder.announce, swap("if sale.contradicted_at or event in events:", "if event in events:")),
+        (recorder.Recorder.publish_pending_events, swap("if sale.contradicted_at or event in events:", "if event in events:")),
     ),
     plant(
         "a lease is shorter than the exchange",
@@ -301,8 +301,8 @@ PLANTS = (
     plant(
         '"does not exist" is believed at once',
         (
-            transaction.not_found,
-            swap("if sale.not_found_at is None or sale.not_found_at < of_age_at(sale, minimum_age_seconds):", "if False:"),
+            transaction.after_not_found,
+            swap("if sale.not_found_at is None or sale.not_found_at < absence_counts_from(sale, minimum_age_seconds):", "if False:"),
             swap("if at - sale.not_found_at < timedelta(seconds=retry_seconds):", "if False:"),
         ),
     ),
@@ -316,8 +316,8 @@ PLANTS = (
     ),
     plant(
         '"does not exist" is believed of a young sale',
-        (transaction.may_be_absent, swap(" and at >= of_age_at(sale, minimum_age_seconds)", "")),
-        (transaction.not_found, swap(" or sale.not_found_at < of_age_at(sale, minimum_age_seconds)", "")),
+        (transaction.may_be_absent, swap(" and at >= absence_counts_from(sale, minimum_age_seconds)", "")),
+        (transaction.after_not_found, swap(" or sale.not_found_at < absence_counts_from(sale, minimum_age_seconds)", "")),
     ),
     plant('"does not exist" is believed against a sign of a vend', (transaction.may_be_absent, swap(" and not sale.sign_of_vend", ""))),
     plant(
@@ -327,7 +327,7 @@ PLANTS = (
     plant("recovered tokens are not announced", (transaction._with_more, swap("(EventName.TOKENS,)", "()"))),
     plant(
         "a recovery replaces the tokens that were known",
-        (outcome.Receipt.with_more, swap("tokens = joined(self.tokens, more.tokens)", "tokens = more.tokens")),
+        (outcome.Receipt.merged_with, swap("tokens = joined(self.tokens, more.tokens)", "tokens = more.tokens")),
     ),
     plant(
         "ids are compared letter by letter",
@@ -472,7 +472,7 @@ PLANTS = (
     plant(
         "a sale that only newer code can announce is closed",
         (
-            transaction.with_open,
+            transaction.reindexed,
             swap("sale.is_unfinished or sale.unannounced", "sale.is_unfinished or set(sale.unannounced) & set(EventName)"),
         ),
     ),

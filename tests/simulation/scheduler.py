@@ -15,7 +15,7 @@ from tests.simulation.faults import Call, Fault
 from tests.simulation.trace import Trace
 from tests.simulation.violation import Violation
 
-MOST_STEPS = 20_000  # of one history: whoever needs more goes round in circles
+MAX_STEPS = 20_000  # of one history: whoever needs more goes round in circles
 
 
 class Chance(Protocol):
@@ -194,7 +194,7 @@ class Scheduler:
                 self._sleep(at, fault)
             else:
                 self._strike(at, task, said, fault)
-            if steps > MOST_STEPS:
+            if steps > MAX_STEPS:
                 raise Stuck
 
     def close(self) -> None:

@@ -14,8 +14,8 @@ from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import SHARDS, Open, State, Transaction, shard_name
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
-from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable, UnreadableRecord
-from shared.ports.transactions import CONTROLS, CONTROLS_WITHIN, MOST_ALIKE, LookupBy, Place, SaleRetired
+from shared.ports.documents import Conflict, Document, DocumentKind, StoreUnavailable, UnreadableRecord
+from shared.ports.transactions import CONTROLS, CONTROLS_WITHIN, MAX_ALIKE, LookupBy, Place, SaleRetired
 from tests.simulation.faults import READ, WRITE, Call, Fault
 from tests.simulation.goods import id_on_record
 from tests.simulation.newer_code import NewerCode
@@ -54,7 +54,7 @@ class Watch(NamedTuple):
 
 
 class Store:
-    """Sales, prevends and papers in memory. Implements `shared.ports.transactions.Books`.
+    """Sales, prevends and papers in memory. Implements `shared.ports.transactions.TransactionIndex`.
 
     `older_index`: sales are kept as older code does, whose index for the duplicate guard holds those that wait for nothing but their
     announcement.
@@ -85,7 +85,7 @@ class Store:
         self.sales: dict[str, Transaction] = {}
         self.tombstones: dict[str, Tombstone] = {}
         self.prevends: dict[str, Prevend] = {}
-        self.papers: dict[tuple[PaperKind, str], Paper] = {}
+        self.papers: dict[tuple[DocumentKind, str], Document] = {}
         self._in_shard: dict[str, dict[str, Transaction]] = {}
         self.open: dict[str, Transaction] = {}
 
@@ -117,7 +117,7 @@ class Store:
             raise StoreUnavailable("refused")
         found = [sale.id for sale in self.open.values() if sale.open is not None and sale.open.account == account]
         if len(found) > 1:
-            page = sorted(found)[:MOST_ALIKE]  # as Firestore reads them, before they are put in order
+            page = sorted(found)[:MAX_ALIKE]  # as Firestore reads them, before they are put in order
             found = [sale_id for sale_id in self.sales if sale_id in page]  # in the order of their claims
         if fault is not None:
             yield fault
@@ -209,14 +209,14 @@ class Store:
             yield fault
         return found
 
-    def retire(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Paper] = ()) -> Step:
+    def retire(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Document] = ()) -> Step:
         return self._commit(RETIRE, lambda: self._retired(before, tombstone, papers))
 
-    def delete_papers(self, kind: PaperKind, papers: Sequence[Paper]) -> Step:
+    def delete_papers(self, kind: DocumentKind, papers: Sequence[Document]) -> Step:
         return self._commit(DELETE_PAPERS, lambda: self._deleted(kind, papers))
 
     @coroutine
-    def read_paper(self, kind: PaperKind, paper_id: str) -> Step:
+    def read_paper(self, kind: DocumentKind, paper_id: str) -> Step:
         if (fault := (yield READ_PAPER)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
         found = self.papers.get((kind, paper_id))
@@ -224,7 +224,7 @@ class Store:
             yield fault
         return found
 
-    async def marked_papers(self, kind: PaperKind, mark: str, from_id: str | None = None) -> AsyncIterator[Paper]:
+    async def marked_papers(self, kind: DocumentKind, mark: str, from_id: str | None = None) -> AsyncIterator[Document]:
         since, cursor = from_id or "", ""
         while True:
             page = await self._marked(kind, mark, since, cursor)
@@ -235,7 +235,7 @@ class Store:
             cursor = page[-1].id
 
     @coroutine
-    def _marked(self, kind: PaperKind, mark: str, since: str, cursor: str) -> Step:
+    def _marked(self, kind: DocumentKind, mark: str, since: str, cursor: str) -> Step:
         if (fault := (yield MARKED)) is Fault.REFUSED:
             raise StoreUnavailable("refused")
         found = [paper for (of, name), paper in self.papers.items() if of is kind and paper.mark == mark and cursor < name >= since]
@@ -243,7 +243,7 @@ class Store:
             yield fault
         return sorted(found, key=_paper_id)[:PAPERS_PAGE]
 
-    def write_paper(self, kind: PaperKind, paper: Paper, beside: Paper | None = None) -> Step:
+    def write_paper(self, kind: DocumentKind, paper: Document, beside: Document | None = None) -> Step:
         return self._commit(WRITE_PAPER, lambda: self._paper_written(kind, paper, beside))
 
     @coroutine
@@ -283,16 +283,16 @@ class Store:
         self._watch.advanced(held, stored)
         return stored
 
-    def _retired(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Paper]) -> None:
+    def _retired(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Document]) -> None:
         held = self.sales.get(before.id)
         if held is None or held.revision != before.revision:
             raise Conflict
-        self._deleted(PaperKind.DISCREPANCIES, papers)
+        self._deleted(DocumentKind.DISCREPANCIES, papers)
         del self.sales[before.id]
         self.tombstones[tombstone.id] = tombstone
         self._watch.retired(held, tombstone)
 
-    def _deleted(self, kind: PaperKind, papers: Sequence[Paper]) -> None:
+    def _deleted(self, kind: DocumentKind, papers: Sequence[Document]) -> None:
         for one in papers:
             held = self.papers.get((kind, one.id))
             if held is None or held.revision != one.revision:
@@ -319,14 +319,14 @@ class Store:
         if prevend.id not in self.prevends:
             self.prevends[prevend.id] = _used(prevend, None, self._next())
 
-    def _paper_written(self, kind: PaperKind, paper: Paper, beside: Paper | None) -> Paper:
+    def _paper_written(self, kind: DocumentKind, paper: Document, beside: Document | None) -> Document:
         papers = (paper,) if beside is None else (paper, beside)
         for one in papers:
             held = self.papers.get((kind, one.id))
             if (held.revision if held is not None else None) != one.revision:
                 raise Conflict
         for one in papers:
-            self.papers[kind, one.id] = Paper(one.id, one.body, one.mark, revision=self._next())
+            self.papers[kind, one.id] = Document(one.id, one.body, one.mark, revision=self._next())
         return self.papers[kind, paper.id]
 
     def _next(self) -> str:
@@ -378,5 +378,5 @@ def _created_at(sale: Transaction) -> datetime:
     return sale.created_at
 
 
-def _paper_id(paper: Paper) -> str:
+def _paper_id(paper: Document) -> str:
     return paper.id

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller
-from shared.domain.policy import Rules
+from shared.domain.policy import VendingPolicy
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import EventName, State, Transaction
 from shared.domain.vas import Mode, VasType
@@ -18,9 +18,9 @@ from shared.ports.settlement_files import FilesUnavailable
 from shared.retention.erasure import Erasing
 from shared.retention.rules import Retention
 from shared.settlement.closing import Closing
-from shared.settlement.matching import Readings
+from shared.settlement.matching import FileInterpretation
 from shared.settlement.runner import NoBusinessDay, Settled, Settling
-from shared.vending.circuit_breaker import Brake
+from shared.vending.circuit_breaker import CircuitBreaker
 from shared.vending.operator_actions import Operating
 from shared.vending.purchasing import Vending
 from shared.vending.recorder import Recorder
@@ -47,7 +47,7 @@ RECONCILING: Final = (StoreUnavailable, FilesUnavailable, NoBusinessDay, Crashed
 ENOUGH: Final = timedelta(seconds=900 + 600 + 3600 + 1)  # the minimum age, what reprints may lag behind, and the longest wait for a retry
 PERSONS_TURN: Final = timedelta(hours=61)  # a bit more than `REVIEW_AFTER_SECONDS`
 ENDED_BY: Final = {"settlement": "files", "reprint": "a reprint", "supplier": "an answer that came late"}
-RULES: Final = Rules(mode=MODE)
+RULES: Final = VendingPolicy(mode=MODE)
 RETENTION: Final = Retention(days=1826, personal_data_days=400)
 """The product's settings, as deployed."""
 
@@ -76,8 +76,8 @@ class Instance:
         return Client(self.world.switch, self.world.settings, self.world.clock)
 
     @cached_property
-    def brake(self) -> Brake:
-        return Brake(self.world.store, MODE, self.world.clock.read)
+    def brake(self) -> CircuitBreaker:
+        return CircuitBreaker(self.world.store, MODE, self.world.clock.read)
 
     @cached_property
     def vending(self) -> Vending:
@@ -89,7 +89,7 @@ class Instance:
 
     @cached_property
     def settling(self) -> Settling:
-        readings, world = Readings(fee_is_on_top=self.world.profile.fee_is_on_top), self.world
+        readings, world = FileInterpretation(fee_is_on_top=self.world.profile.fee_is_on_top), self.world
         return Settling(recorder=self.recorder, store=world.store, files=world.shelf, each=world.each, readings=readings)
 
     @cached_property

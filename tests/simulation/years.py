@@ -10,12 +10,12 @@ from shared.domain.clock import business_day
 from shared.domain.closures import OPEN
 from shared.domain.transaction import Transaction
 from shared.domain.vas import Mode, Order
-from shared.ports.documents import Conflict, PaperKind, StoreUnavailable
+from shared.ports.documents import Conflict, DocumentKind, StoreUnavailable
 from shared.ports.settlement_files import FilesUnavailable
 from shared.ports.transactions import LookupBy, SaleRetired
 from shared.retention.erasure import Person
 from shared.settlement.repository import day_marks
-from shared.settlement.settled_day import Kind
+from shared.settlement.settled_day import DiscrepancyKind
 from tests.simulation import invariants, operators
 from tests.simulation.files import lines_of
 from tests.simulation.scheduler import Crashed
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.simulation.history import History
 
 ONE_DAY: Final = timedelta(days=1)
-MOST_RUNS: Final = 3
+MAX_RUNS: Final = 3
 UNTIL: Final = timedelta(seconds=200)
 EXPECTED: Final = (StoreUnavailable, FilesUnavailable, Conflict, Crashed)
 
@@ -69,7 +69,7 @@ def _pass(world: "History", days: int) -> None:
 
 def _named_now(world: "History") -> set[str]:
     """The sales that an open difference names."""
-    papers = [paper.body for (kind, _), paper in world.store.papers.items() if kind is PaperKind.DISCREPANCIES]
+    papers = [paper.body for (kind, _), paper in world.store.papers.items() if kind is DocumentKind.DISCREPANCIES]
     named = [body for body in papers if body["status"] == OPEN]
     return {body["transactionId"] for body in named} | {(body["ours"] or {}).get("alsoHeldBy") for body in named}
 
@@ -77,7 +77,7 @@ def _named_now(world: "History") -> set[str]:
 def _storm(world: "History") -> None:
     """Runs that come twice, customers who come back, and an operator, while everything fails; then one run in the calm."""
     world.seeded_chance.storm()
-    for _ in range(1 + world.pick(MOST_RUNS)):
+    for _ in range(1 + world.pick(MAX_RUNS)):
         _run(world, world.pick(2) * 10.0)
     if world.pick(2):
         _settle(world, None)
@@ -108,9 +108,9 @@ def _a_bill_comes_years_later(world: "History") -> None:
     world.shelf.deliver(yesterday, lines_of(yesterday, world.switch.vends, world.profile.file_id), world.clock.now)
     _settle(world, yesterday)
     world.scheduler.run()
-    body = world.store.papers[PaperKind.SETTLEMENTS, f"{Mode.LIVE}-{yesterday}"].body
+    body = world.store.papers[DocumentKind.SETTLEMENTS, f"{Mode.LIVE}-{yesterday}"].body
     told = {(found["kind"], found["transactionId"]) for found in body["discrepancies"] if found["day"] == body["day"]}
-    if Kind.MISSING_HERE in {kind for kind, _ in told} or world.sale_of[vend.request_id] not in {named for _, named in told}:
+    if DiscrepancyKind.MISSING_HERE in {kind for kind, _ in told} or world.sale_of[vend.request_id] not in {named for _, named in told}:
         raise Violation("a retired sale is no stranger", f"{yesterday}: {sorted(map(str, told))}")
 
 
@@ -139,8 +139,8 @@ def _needed(world: "History", sale: Transaction, *, for_good: bool) -> bool:
     if sale.open is not None or sale.id in named or sale.id in world.newer_code.documents:
         return True
     papers = world.store.papers.items()
-    days = [paper.body for (kind, _), paper in papers if kind is PaperKind.SETTLEMENTS and paper.mark == day_marks(Mode.LIVE)[0]]
-    refusals = [paper.body["refusal"] for (kind, _), paper in papers if kind is PaperKind.SETTLEMENTS and "refusal" in paper.body]
+    days = [paper.body for (kind, _), paper in papers if kind is DocumentKind.SETTLEMENTS and paper.mark == day_marks(Mode.LIVE)[0]]
+    refusals = [paper.body["refusal"] for (kind, _), paper in papers if kind is DocumentKind.SETTLEMENTS and "refusal" in paper.body]
     held = [body["day"] for body in days if for_good or body["open"] or body.get("notReadable")] + [one["day"] for one in refusals]
     held += [one.day.isoformat() for one in world.store.open.values()]
     return any((sale.day + back * ONE_DAY).isoformat() in held for back in (-1, 0, 1))

@@ -14,7 +14,7 @@ from shared.mobilemart.simulator.behaviour import (
     ReprintBy,
 )
 from shared.mobilemart.simulator.database import Vend
-from shared.mobilemart.simulator.faults import Effect, Fault
+from shared.mobilemart.simulator.faults import Effect, SwitchFault
 from shared.mobilemart.simulator.key_value_store import Ledger, MemoryLedger
 from shared.mobilemart.simulator.scenarios import PLAIN, SCENARIOS, Scenario, Told, product_id
 from shared.mobilemart.simulator.services import Leg, Service
@@ -28,7 +28,6 @@ __all__ = [
     "Behaviour",
     "ConnectionCut",
     "Effect",
-    "Fault",
     "Ledger",
     "Leg",
     "MemoryLedger",
@@ -38,6 +37,7 @@ __all__ = [
     "Scenario",
     "Service",
     "Simulator",
+    "SwitchFault",
     "Told",
     "Vend",
     "product_id",

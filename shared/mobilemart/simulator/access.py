@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qs
 
 from shared.mobilemart.simulator.behaviour import Behaviour
-from shared.mobilemart.simulator.errors import INVALID_CLIENT, UNSUPPORTED_GRANT, Reply
+from shared.mobilemart.simulator.errors import INVALID_CLIENT, UNSUPPORTED_GRANT, SwitchReply
 
 _KEY = b"no secret: a simulator's tokens are worth nothing"
 _SCOPE = "api"
 _NOT_STORED = {"cache-control": "no-store", "pragma": "no-cache", "connection": "close"}
 
 
-def answer(body: bytes, behaviour: Behaviour, now: datetime) -> Reply:
+def answer(body: bytes, behaviour: Behaviour, now: datetime) -> SwitchReply:
     """The token endpoint: the client-credentials grant, form-encoded. Without the scope `api` it gives a token that no call accepts."""
     form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
     if form.get("grant_type") != "client_credentials":
@@ -21,7 +21,7 @@ def answer(body: bytes, behaviour: Behaviour, now: datetime) -> Reply:
     if (form.get("client_id"), form.get("client_secret")) != (behaviour.client_id, behaviour.client_secret):
         return INVALID_CLIENT
     token = access_token(now + timedelta(seconds=behaviour.access_token_seconds), _SCOPE if _SCOPE in form.get("scope", "").split() else "")
-    return Reply({"access_token": token, "token_type": "Bearer", "expires_in": behaviour.access_token_seconds}, headers=_NOT_STORED)
+    return SwitchReply({"access_token": token, "token_type": "Bearer", "expires_in": behaviour.access_token_seconds}, headers=_NOT_STORED)
 
 
 def access_token(expires_at: datetime, scope: str = _SCOPE) -> str:

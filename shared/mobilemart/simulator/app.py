@@ -19,9 +19,9 @@ from shared.domain.vas import VasType
 from shared.mobilemart.requests import MobileForm
 from shared.mobilemart.simulator import access, catalogue
 from shared.mobilemart.simulator.behaviour import STANDARD, Behaviour
-from shared.mobilemart.simulator.database import Books, Vend
-from shared.mobilemart.simulator.errors import NOT_ALLOWED, UNAUTHORISED, WEB_PAGE, Refused, Reply, error, trace_id
-from shared.mobilemart.simulator.faults import IDLE, Effect, Fault, Script, instead, spoilt
+from shared.mobilemart.simulator.database import Database, Vend
+from shared.mobilemart.simulator.errors import NOT_ALLOWED, UNAUTHORISED, WEB_PAGE, RequestRefused, SwitchReply, error, trace_id
+from shared.mobilemart.simulator.faults import IDLE, Effect, Script, SwitchFault, instead, spoilt
 from shared.mobilemart.simulator.key_value_store import Ledger
 from shared.mobilemart.simulator.request_fields import MERCHANT_ERROR, Fields
 from shared.mobilemart.simulator.services import ROUTES, Leg, Route, Service
@@ -41,7 +41,7 @@ class ConnectionCut(httpx.RemoteProtocolError):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ReceivedCall:
     """One request, read to its end."""
 
     method: str
@@ -66,7 +66,7 @@ class Call:
         """The number that the request names, however little else of it can be read."""
         try:
             return self.fields.optional_text("MobileNumber")
-        except Refused:
+        except RequestRefused:
             return None
 
     @property
@@ -89,7 +89,7 @@ class Call:
         try:
             return Fields(_decode_body(self.body), text_amounts=False)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise Refused(MERCHANT_ERROR, "The request body is invalid.") from None
+            raise RequestRefused(MERCHANT_ERROR, "The request body is invalid.") from None
 
 
 class Simulator:
@@ -103,18 +103,18 @@ class Simulator:
         ledger: Ledger,
         *,
         behaviour: Behaviour = STANDARD,
-        faults: Sequence[Fault] = (),
+        faults: Sequence[SwitchFault] = (),
         now: Callable[[], datetime],
         delay: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._books = Books(ledger)
+        self._books = Database(ledger)
         self._behaviour = behaviour
         self._switch = Switch(self._books, behaviour, now)
         self._script = Script(faults)
         self._now = now
         self._delay = delay
 
-    def script(self, *faults: Fault) -> None:
+    def script(self, *faults: SwitchFault) -> None:
         """Let these go wrong with the next calls, after those already waiting."""
         self._script.add(faults)
 
@@ -132,7 +132,7 @@ class Simulator:
             reply = reply.marked()
         await self._deliver(spoilt(reply, effect), effect, scope, receive, send)
 
-    async def _exchange(self, call: Call) -> tuple[Reply, Effect | None]:
+    async def _exchange(self, call: ReceivedCall) -> tuple[SwitchReply, Effect | None]:
         """The switch's answer, and what is to go wrong with it."""
         scripted = self._script.strike(call.leg, call.path)
         if scripted is not None and scripted.effect in IDLE:
@@ -140,16 +140,16 @@ class Simulator:
         fault = scripted
         try:
             understood = await self._understood(call, _effect(fault))
-            if isinstance(understood, Reply):
+            if isinstance(understood, SwitchReply):
                 return understood, _effect(fault)
             fault = scripted or understood.scenario.fault(call.leg)
             if fault is not None and fault.effect in IDLE:
                 return self._instead(fault, call), fault.effect
-            return Reply(await understood.do(self._moment(call, fault)), understood.status), _effect(fault)
-        except Refused as refused:
+            return SwitchReply(await understood.do(self._moment(call, fault)), understood.status), _effect(fault)
+        except RequestRefused as refused:
             return error(refused, call.base_url, call.trace_id), _effect(fault)
 
-    async def _understood(self, call: Call, effect: Effect | None) -> Job | Reply:
+    async def _understood(self, call: ReceivedCall, effect: Effect | None) -> Job | SwitchReply:
         """The job in a call, or the answer to a call that is not about a sale.
 
         Raises:
@@ -176,21 +176,21 @@ class Simulator:
             case route:
                 raise AssertionError(f"no answer for {route}")
 
-    def _instead(self, fault: Fault, call: Call) -> Reply:
+    def _instead(self, fault: SwitchFault, call: ReceivedCall) -> SwitchReply:
         return instead(fault, call.base_url, call.trace_id, call.mobile_number)
 
-    def _mobile_form(self, call: Call) -> MobileForm:
+    def _mobile_form(self, call: ReceivedCall) -> MobileForm:
         """The form of mobile numbers that this host takes."""
         if self._behaviour.mobile_numbers != "by_host":
             return MobileForm(self._behaviour.mobile_numbers)
         return MobileForm.LOCAL if call.host.startswith(UAT) else MobileForm.INTERNATIONAL
 
-    def _moment(self, call: Call, fault: Fault | None) -> datetime:
+    def _moment(self, call: ReceivedCall, fault: SwitchFault | None) -> datetime:
         """As of when the job is done."""
         late = _effect(fault) is Effect.VENDS_LATE
         return call.at + timedelta(seconds=self._behaviour.late_seconds if late else 0)
 
-    async def _deliver(self, reply: Reply, effect: Effect | None, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _deliver(self, reply: SwitchReply, effect: Effect | None, scope: Scope, receive: Receive, send: Send) -> None:
         match effect:
             case Effect.REPLY_LOST | Effect.LOST_BEFORE:
                 await _cut(send)
@@ -203,7 +203,7 @@ class Simulator:
                     await self._delay(self._behaviour.slow_seconds if effect is Effect.SLOW else self._behaviour.late_seconds)
                 await Response(reply.body, reply.status, _headers(reply))(scope, receive, send)
 
-    async def _drip(self, reply: Reply, send: Send) -> None:
+    async def _drip(self, reply: SwitchReply, send: Send) -> None:
         """Answer piece by piece: no pause is long, and the whole takes `late_seconds`."""
         headers = {**_headers(reply), "content-length": str(len(reply.body))}
         raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -215,8 +215,8 @@ class Simulator:
         await send({"type": "http.response.body"})
 
 
-async def _read(request: Request, at: datetime) -> Call:
-    return Call(
+async def _read(request: Request, at: datetime) -> ReceivedCall:
+    return ReceivedCall(
         method=request.method,
         path=request.url.path,
         query=request.query_params,
@@ -246,20 +246,20 @@ async def _client_gone(receive: Receive) -> None:
         pass
 
 
-def _effect(fault: Fault | None) -> Effect | None:
+def _effect(fault: SwitchFault | None) -> Effect | None:
     return None if fault is None else fault.effect
 
 
-def _headers(reply: Reply) -> dict[str, str]:
+def _headers(reply: SwitchReply) -> dict[str, str]:
     content_type = {} if reply.content_type is None else {"content-type": reply.content_type}
     return {**content_type, "x-powered-by": "ASP.NET", **reply.headers}
 
 
-def _unless_known(rows: list[Any], call: Call) -> Reply:
+def _unless_known(rows: list[Any], call: ReceivedCall) -> SwitchReply:
     """A list with its ETag; 304 when the caller has it already."""
-    reply = Reply(rows)
+    reply = SwitchReply(rows)
     etag = f'"{hashed(reply.body.decode())}"'
     known = {tag.strip().removeprefix("W/") for tag in call.headers.get("if-none-match", "").split(",")}
     if known & {etag, "*"}:
-        return Reply(b"", 304, None, {"etag": etag})
+        return SwitchReply(b"", 304, None, {"etag": etag})
     return replace(reply, headers={"etag": etag})

@@ -136,7 +136,7 @@ def sold(deal: Deal, request_id: str, copy: int, transaction_id: str, tender_typ
     )
 
 
-class Books:
+class Database:
     """The ledger, in the switch's words. What clients name goes into keys as a hash, whatever its characters."""
 
     def __init__(self, ledger: Ledger) -> None:

@@ -20,7 +20,7 @@ _TENTH: Final = Decimal("0.1")
 _NUMBERS: Final = 10**8  # what the twelve zeros leave
 
 
-class Kind(StrEnum):
+class DeliverableKind(StrEnum):
     """What a token is for."""
 
     KEY_CHANGE = "key_change"
@@ -31,18 +31,18 @@ class Kind(StrEnum):
 
 
 _TYPE_NAMES: Final = {
-    Kind.KEY_CHANGE: "KeyChange",
-    Kind.FREE: "FreeBasicElectricity",
-    Kind.CREDIT: "Credit",
-    Kind.REFUND: "Refund",
-    Kind.POWER_LIMIT: "PowerLimit",
+    DeliverableKind.KEY_CHANGE: "KeyChange",
+    DeliverableKind.FREE: "FreeBasicElectricity",
+    DeliverableKind.CREDIT: "Credit",
+    DeliverableKind.REFUND: "Refund",
+    DeliverableKind.POWER_LIMIT: "PowerLimit",
 }
 _ABBREVIATIONS: Final = {  # of the interfaces of South Africa's switches
-    Kind.KEY_CHANGE: "KC",
-    Kind.FREE: "BSST",
-    Kind.CREDIT: "STD",
-    Kind.REFUND: "REFUND",
-    Kind.POWER_LIMIT: "PWRLMT",
+    DeliverableKind.KEY_CHANGE: "KC",
+    DeliverableKind.FREE: "BSST",
+    DeliverableKind.CREDIT: "STD",
+    DeliverableKind.REFUND: "REFUND",
+    DeliverableKind.POWER_LIMIT: "PWRLMT",
 }
 
 
@@ -50,7 +50,7 @@ _ABBREVIATIONS: Final = {  # of the interfaces of South Africa's switches
 class Token:
     """One STS token, of 20 digits. `units` is in kWh; `None` where it has none."""
 
-    kind: Kind
+    kind: DeliverableKind
     number: str = field(repr=False)
     units: Decimal | None = None
 
@@ -116,13 +116,13 @@ class Goods:
         if self.online_meter:
             return ()
         paid = units(amount_cents - self.charges_cents(amount_cents))
-        bought: list[tuple[Kind, Decimal | None]] = [(Kind.FREE, FREE_UNITS)] * self.free_units
-        bought += [(Kind.CREDIT, paid)] * (paid > 0)
+        bought: list[tuple[DeliverableKind, Decimal | None]] = [(DeliverableKind.FREE, FREE_UNITS)] * self.free_units
+        bought += [(DeliverableKind.CREDIT, paid)] * (paid > 0)
         kinds = [
-            *[(Kind.KEY_CHANGE, None)] * (2 * self.key_change),
+            *[(DeliverableKind.KEY_CHANGE, None)] * (2 * self.key_change),
             *(reversed(bought) if self.credit_first else bought),
-            *[(Kind.REFUND, REFUND_UNITS)] * self.refund,
-            *[(Kind.POWER_LIMIT, None)] * self.power_limit,
+            *[(DeliverableKind.REFUND, REFUND_UNITS)] * self.refund,
+            *[(DeliverableKind.POWER_LIMIT, None)] * self.power_limit,
         ]
         return tuple(Token(kind, _token_number(transaction_id, at), kwh) for at, (kind, kwh) in enumerate(kinds))
 
@@ -192,7 +192,7 @@ def printable(tokens: tuple[Token, ...]) -> list[str]:
 
 def _abbreviated(at: int, token: Token, shape: TokenShape) -> str:
     """The kind of the token at that place, from 1: key changes come first, so their place is their number."""
-    is_numbered = shape is TokenShape.NUMBERED and token.kind is Kind.KEY_CHANGE
+    is_numbered = shape is TokenShape.NUMBERED and token.kind is DeliverableKind.KEY_CHANGE
     return f"KCT{at}" if is_numbered else _ABBREVIATIONS[token.kind]
 
 

@@ -19,7 +19,7 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode  # rand as
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SwitchReply:
     """An answer before it goes out. JSON is kept as an object as long as possible, so that it can still be marked or spoilt."""
 
     content: Content = field(repr=False)
@@ -31,13 +31,13 @@ class Reply:
     def body(self) -> bytes:
         return self.content if isinstance(self.content, bytes) else _encode(self.content)
 
-    def marked(self) -> "Reply":
+    def marked(self) -> "SwitchReply":
         """The same answer, which says that it is simulated."""
         content = {**self.content, "simulated": True} if isinstance(self.content, dict) else self.content
         return replace(self, content=content, headers={**self.headers, "x-simulated": "true"})
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The switch says no, and has sold nothing. `more` are extra members of its answer."""
 
     def __init__(self, code: int, detail: str | None = None, **more: object) -> None:
@@ -64,7 +64,7 @@ MOBILE_NUMBER_INVALID: Final = 1013
 UNKNOWN_ERROR: Final = ("Upstream error.", "An error occurred.")
 
 
-def error(refused: Refused, base_url: str, trace_id: str) -> Reply:
+def error(refused: RequestRefused, base_url: str, trace_id: str) -> SwitchReply:
     """A business error in the switch's RFC 7807 shape."""
     title, detail = ERRORS.get(refused.code, UNKNOWN_ERROR)
     body = {
@@ -76,10 +76,10 @@ def error(refused: Refused, base_url: str, trace_id: str) -> Reply:
         "fulcrumErrorCode": refused.code,
         **refused.more,
     }
-    return Reply(body, 400, PROBLEM)
+    return SwitchReply(body, 400, PROBLEM)
 
 
-def rate_limited(trace_id: str) -> Reply:
+def rate_limited(trace_id: str) -> SwitchReply:
     """429, without an error code and without `Retry-After`."""
     body = {
         "type": "https://www.rfc-editor.org/rfc/rfc6585#section-4",
@@ -88,7 +88,7 @@ def rate_limited(trace_id: str) -> Reply:
         "detail": "Rate Limit has been reached. Please retry in 1 minute(s).",
         "traceId": trace_id,
     }
-    return Reply(body, 429, PROBLEM)
+    return SwitchReply(body, 429, PROBLEM)
 
 
 def trace_id(*parts: str) -> str:
@@ -96,16 +96,16 @@ def trace_id(*parts: str) -> str:
     return f"00-{hashed('trace', *parts)}-{hashed('span', *parts)[:16]}-01"
 
 
-UNAUTHORISED: Final = Reply(b"", 401, None, {"www-authenticate": 'Bearer error="invalid_token"'})
-BAD_GATEWAY: Final = Reply(b"<html><head><title>502 Bad Gateway</title></head></html>", 502, HTML)
-NOT_ALLOWED: Final = Reply(b"", 405, None, {"allow": "GET, HEAD"})
-EMPTY_PAGE: Final = Reply(b"", 200, HTML)  # what the supplier's other hosts say to any path
-WEB_PAGE: Final = Reply(
+UNAUTHORISED: Final = SwitchReply(b"", 401, None, {"www-authenticate": 'Bearer error="invalid_token"'})
+BAD_GATEWAY: Final = SwitchReply(b"<html><head><title>502 Bad Gateway</title></head></html>", 502, HTML)
+NOT_ALLOWED: Final = SwitchReply(b"", 405, None, {"allow": "GET, HEAD"})
+EMPTY_PAGE: Final = SwitchReply(b"", 200, HTML)  # what the supplier's other hosts say to any path
+WEB_PAGE: Final = SwitchReply(
     b'<!doctype html><html><head><title>Fulcrum</title></head><body><div id="root"></div></body></html>',
     200,
     HTML,
 )
-INVALID_CLIENT: Final = Reply(
+INVALID_CLIENT: Final = SwitchReply(
     {
         "error": "invalid_client",
         "error_description": "The specified client credentials are invalid.",
@@ -113,7 +113,7 @@ INVALID_CLIENT: Final = Reply(
     },
     401,
 )
-UNSUPPORTED_GRANT: Final = Reply(
+UNSUPPORTED_GRANT: Final = SwitchReply(
     {"error": "unsupported_grant_type", "error_description": "The specified grant type is not supported."},
     400,
 )

@@ -16,8 +16,8 @@ from shared.mobilemart.simulator.errors import (
     MOBILE_NUMBER_INVALID,
     UNAUTHORISED,
     WEB_PAGE,
-    Refused,
-    Reply,
+    RequestRefused,
+    SwitchReply,
     error,
     rate_limited,
 )
@@ -91,7 +91,7 @@ _FRAGMENTS: Final = {  # raw JSON, because no encoder would write it
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SwitchFault:
     """One thing that goes wrong on a leg, or on one path (`on` then begins with a slash), or on every call (`None`).
 
     In a script it strikes the next `times` matching calls, all of them when `None`; a scenario's strikes always. `code` is
@@ -111,13 +111,13 @@ class Fault:
 class Script:
     """Faults that wait for the next calls of one simulator, in the order in which they were given."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    def __init__(self, faults: Iterable[SwitchFault]) -> None:
         self._waiting = list(faults)
 
-    def add(self, faults: Iterable[Fault]) -> None:
+    def add(self, faults: Iterable[SwitchFault]) -> None:
         self._waiting.extend(faults)
 
-    def strike(self, leg: Leg | None, path: str) -> Fault | None:
+    def strike(self, leg: Leg | None, path: str) -> SwitchFault | None:
         """The first fault for such a call, counted down."""
         for at, fault in enumerate(self._waiting):
             if fault.strikes(leg, path):
@@ -127,12 +127,12 @@ class Script:
         return None
 
 
-def instead(fault: Fault, base_url: str, trace_id: str, mobile_number: str | None = None) -> Reply:
+def instead(fault: SwitchFault, base_url: str, trace_id: str, mobile_number: str | None = None) -> SwitchReply:
     """What an idle fault answers, to a request that named that mobile number."""
     match fault.effect:
         case Effect.REFUSED:
             named = {"msisdn": mobile_number} if fault.code == MOBILE_NUMBER_INVALID and mobile_number is not None else {}
-            return error(Refused(fault.code, fault.detail, **named), base_url, trace_id)
+            return error(RequestRefused(fault.code, fault.detail, **named), base_url, trace_id)
         case Effect.RATE_LIMITED:
             return rate_limited(trace_id)
         case Effect.UNAUTHORISED:
@@ -140,17 +140,17 @@ def instead(fault: Fault, base_url: str, trace_id: str, mobile_number: str | Non
         case Effect.WRONG_HOST:
             return EMPTY_PAGE
         case Effect.SAYS_FAILED:
-            return Reply({"transactionId": _id_of(trace_id), "status": "Failed", "message": "The transaction has failed."})
+            return SwitchReply({"transactionId": _id_of(trace_id), "status": "Failed", "message": "The transaction has failed."})
         case Effect.SAYS_PROBLEM:
             problem = {"title": "One or more errors occurred.", "status": 400, "detail": "An error occurred.", "traceId": trace_id}
-            return Reply({"transactionId": _id_of(trace_id), **problem})
+            return SwitchReply({"transactionId": _id_of(trace_id), **problem})
         case Effect.FAILED_BEFORE | Effect.LOST_BEFORE:
             return BAD_GATEWAY
         case _:
             raise ValueError(f"not idle: {fault.effect}")
 
 
-def spoilt(reply: Reply, effect: Effect | None) -> Reply:
+def spoilt(reply: SwitchReply, effect: Effect | None) -> SwitchReply:
     """The answer as the fault leaves it; its delivery (late, dripped, lost) is not decided here."""
     content = reply.content
     match effect:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from shared.domain.money import money_from_rand
-from shared.mobilemart.simulator.errors import Refused
+from shared.mobilemart.simulator.errors import RequestRefused
 
 MERCHANT_ERROR = 1010
-LONGEST_REQUEST_ID = 36
+MAX_REQUEST_ID_LENGTH = 36
 
 
 class Fields:
@@ -32,7 +32,7 @@ class Fields:
     def request_id(self) -> str:
         """The required `requestId`, of at most 36 characters."""
         value = self.text("RequestId")
-        if len(value) > LONGEST_REQUEST_ID:
+        if len(value) > MAX_REQUEST_ID_LENGTH:
             self._faults.append("Request Id cannot be longer than 36 characters")
         return value
 
@@ -68,4 +68,4 @@ class Fields:
             Refused: with 1010 and all faults, joined by spaces.
         """
         if self._faults:
-            raise Refused(MERCHANT_ERROR, " ".join(self._faults))
+            raise RequestRefused(MERCHANT_ERROR, " ".join(self._faults))

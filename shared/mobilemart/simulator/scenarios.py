@@ -14,7 +14,7 @@ from shared.domain.money import Money
 from shared.domain.vas import Order, msisdn
 from shared.mobilemart.simulator.behaviour import RepeatedRequestId
 from shared.mobilemart.simulator.deliverables import PLAIN_GOODS, Goods, Share, TokenShape
-from shared.mobilemart.simulator.faults import Effect, Fault
+from shared.mobilemart.simulator.faults import Effect, SwitchFault
 from shared.mobilemart.simulator.services import PINNED, PREVENDED, Leg, Service
 
 METER_PREFIX: Final = "990000000"
@@ -71,7 +71,7 @@ class Scenario:
     vends: bool = True
     told: Told = Told.OUTCOME
     amount_cents: int = 10_000
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[SwitchFault, ...] = ()
     goods: Goods = PLAIN_GOODS
     minimum_cents: int = MINIMUM_CENTS  # what the prevend says
     refused_below_cents: int = 0  # what the purchase then does, with 1001
@@ -82,7 +82,7 @@ class Scenario:
     repeated_request_id: RepeatedRequestId | None = None
     reprint_lag_seconds: float = 0
 
-    def fault(self, leg: Leg | None) -> Fault | None:
+    def fault(self, leg: Leg | None) -> SwitchFault | None:
         return next((fault for fault in self.faults if fault.on == leg), None)
 
     def key(self, service: Service) -> str:
@@ -121,17 +121,19 @@ def product_id(service: Service, number: int) -> str:
 
 def _refused(number: int, code: int, why: str, told: Told = Told.OUTCOME) -> Scenario:
     says = f"The purchase is refused with {code}: {why}."
-    return Scenario(number=number, name=f"refused-{code}", says=says, vends=False, told=told, faults=(Fault(Effect.REFUSED, code=code),))
+    return Scenario(
+        number=number, name=f"refused-{code}", says=says, vends=False, told=told, faults=(SwitchFault(Effect.REFUSED, code=code),)
+    )
 
 
 def _after(number: int, effect: Effect, says: str, told: Told = Told.NOTHING, services: frozenset[Service] = ALL) -> Scenario:
     """It vends, and then something goes wrong with the answer."""
-    return Scenario(number=number, name=effect.value, says=says, services=services, told=told, faults=(Fault(effect),))
+    return Scenario(number=number, name=effect.value, says=says, services=services, told=told, faults=(SwitchFault(effect),))
 
 
 def _before(number: int, effect: Effect, says: str, told: Told) -> Scenario:
     """Something goes wrong, and it does not vend."""
-    return Scenario(number=number, name=effect.value, says=says, vends=False, told=told, faults=(Fault(effect),))
+    return Scenario(number=number, name=effect.value, says=says, vends=False, told=told, faults=(SwitchFault(effect),))
 
 
 def _shape(number: int, shape: TokenShape, says: str, goods: Goods = PLAIN_GOODS) -> Scenario:
@@ -159,9 +161,9 @@ def _electricity(number: int, name: str, says: str, goods: Goods) -> Scenario:
     return Scenario(number=number, name=name, says=says, services=UTILITY, goods=goods)
 
 
-def _lost(number: int, name: str, says: str, *more: Fault, lag: float = 0, repeated: RepeatedRequestId | None = None) -> Scenario:
+def _lost(number: int, name: str, says: str, *more: SwitchFault, lag: float = 0, repeated: RepeatedRequestId | None = None) -> Scenario:
     """The answer is lost after vending, and what the client may try next goes wrong too."""
-    faults = (Fault(Effect.REPLY_LOST), *more)
+    faults = (SwitchFault(Effect.REPLY_LOST), *more)
     return Scenario(
         number=number, name=name, says=says, told=Told.NOTHING, faults=faults, reprint_lag_seconds=lag, repeated_request_id=repeated
     )
@@ -204,14 +206,14 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         says="The prevend is refused with 1016: no such meter or account.",
         services=PREVENDED,
         vends=False,
-        faults=(Fault(Effect.REFUSED, on=Leg.PREVEND, code=1016),),
+        faults=(SwitchFault(Effect.REFUSED, on=Leg.PREVEND, code=1016),),
     ),
     Scenario(
         number=10,
         name="slow-prevend",
         says="The prevend takes 35 seconds; then everything works.",
         services=PREVENDED,
-        faults=(Fault(Effect.SLOW, on=Leg.PREVEND),),
+        faults=(SwitchFault(Effect.SLOW, on=Leg.PREVEND),),
     ),
     Scenario(
         number=11,
@@ -219,7 +221,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         says="The prevend ends in a 502.",
         services=PREVENDED,
         vends=False,
-        faults=(Fault(Effect.FAILED_BEFORE, on=Leg.PREVEND),),
+        faults=(SwitchFault(Effect.FAILED_BEFORE, on=Leg.PREVEND),),
     ),
     Scenario(
         number=12,
@@ -274,7 +276,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         says="The prevend is refused with 1016: the meter is blocked.",
         services=UTILITY,
         vends=False,
-        faults=(Fault(Effect.REFUSED, on=Leg.PREVEND, code=1016, detail="Meter is blocked."),),
+        faults=(SwitchFault(Effect.REFUSED, on=Leg.PREVEND, code=1016, detail="Meter is blocked."),),
     ),
     Scenario(
         number=36,
@@ -304,10 +306,13 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     _after(48, Effect.NO_TRANSACTION_ID, "The answer after vending lacks its `transactionId`."),
     _lost(50, "reprint-lags", "The reply is lost, and a reprint says 1003 for the next 120 seconds.", lag=120),
     _lost(
-        51, "reprint-never-knows", "The reply is lost, and a reprint always says 1003.", Fault(Effect.REFUSED, on=Leg.REPRINT, code=1003)
+        51,
+        "reprint-never-knows",
+        "The reply is lost, and a reprint always says 1003.",
+        SwitchFault(Effect.REFUSED, on=Leg.REPRINT, code=1003),
     ),
-    _lost(52, "reprint-not-allowed", "The reply is lost, and a reprint says 1012.", Fault(Effect.REFUSED, on=Leg.REPRINT, code=1012)),
-    _lost(53, "reprint-differs", "The reply is lost, and a reprint speaks of R10 more.", Fault(Effect.WRONG_AMOUNT, on=Leg.REPRINT)),
+    _lost(52, "reprint-not-allowed", "The reply is lost, and a reprint says 1012.", SwitchFault(Effect.REFUSED, on=Leg.REPRINT, code=1012)),
+    _lost(53, "reprint-differs", "The reply is lost, and a reprint speaks of R10 more.", SwitchFault(Effect.WRONG_AMOUNT, on=Leg.REPRINT)),
     _lost(54, "repeat-rejected", "The reply is lost, and a repeat of its `requestId` is refused with 1010.", repeated="reject"),
     _lost(55, "repeat-replayed", "The reply is lost, and a repeat of its `requestId` is the same vend.", repeated="replay"),
     _lost(56, "repeat-vends-again", "The reply is lost, and a repeat of its `requestId` vends again.", repeated="vend_again"),

@@ -9,7 +9,7 @@ from typing import Final
 from shared.domain.clock import BUSINESS_TIME, business_day
 from shared.mobilemart.settlement_file import Line
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
-from shared.mobilemart.simulator.database import Books, Vend
+from shared.mobilemart.simulator.database import Database, Vend
 from shared.mobilemart.simulator.key_value_store import Ledger
 from shared.ports.settlement_files import Answered, Files, Found, FoundFiles, Reading, Refusal, StoredFile
 
@@ -68,7 +68,7 @@ class SimulatedFiles:
     """
 
     def __init__(self, ledger: Ledger, now: Callable[[], datetime], delivered: Files) -> None:
-        self._books, self._now, self._delivered = Books(ledger), now, delivered
+        self._books, self._now, self._delivered = Database(ledger), now, delivered
 
     async def read(self, files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
         """As `Files.read`."""

@@ -12,9 +12,9 @@ from shared.domain.vas import ACCOUNT_NUMBER, METER_NUMBER, VasType, msisdn
 from shared.mobilemart.requests import MobileForm
 from shared.mobilemart.simulator.behaviour import Behaviour
 from shared.mobilemart.simulator.catalogue import product_named
-from shared.mobilemart.simulator.database import Accepted, Books, Confirmed, Deal, Vend, sold
+from shared.mobilemart.simulator.database import Accepted, Confirmed, Database, Deal, Vend, sold
 from shared.mobilemart.simulator.deliverables import TokenShape
-from shared.mobilemart.simulator.errors import MOBILE_NUMBER_INVALID, Refused
+from shared.mobilemart.simulator.errors import MOBILE_NUMBER_INVALID, RequestRefused
 from shared.mobilemart.simulator.request_fields import MERCHANT_ERROR, Fields
 from shared.mobilemart.simulator.response_bodies import confirmation, processing, slip
 from shared.mobilemart.simulator.scenarios import Scenario, scenario_numbered, scenario_of
@@ -45,7 +45,7 @@ class Job:
 class Switch:
     """Each method reads a request and returns the job in it, or raises `Refused`. Nothing is done before the job is."""
 
-    books: Books
+    books: Database
     behaviour: Behaviour
     now: Callable[[], datetime]
 
@@ -86,11 +86,11 @@ class Switch:
 
         async def do(at: datetime) -> dict[str, Any]:
             if deal.amount_cents < scenario.refused_below_cents:
-                raise Refused(AMOUNT_INVALID)
+                raise RequestRefused(AMOUNT_INVALID)
             if scenario.refused_above_cents is not None and deal.amount_cents > scenario.refused_above_cents:
-                raise Refused(AMOUNT_INVALID)
+                raise RequestRefused(AMOUNT_INVALID)
             if confirmed is not None and self.behaviour.prevend_used_once and not await self.books.use_up(confirmed, request_id):
-                raise Refused(TRANSACTION_DOES_NOT_EXIST)
+                raise RequestRefused(TRANSACTION_DOES_NOT_EXIST)
             if (pending := scenario.pending) is None:
                 return slip(await self._vend(deal, request_id, tender_type, at), scenario.goods.token_shape)
             if pending.comes:
@@ -107,14 +107,14 @@ class Switch:
         if vend is None and (accepted := await self._accepted(fields)) is not None and accepted.deal.service.vas_type is vas_type:
             return _still_processing(accepted)
         if vend is None or vend.vas_type is not vas_type:
-            raise Refused(TRANSACTION_DOES_NOT_EXIST)
+            raise RequestRefused(TRANSACTION_DOES_NOT_EXIST)
         if (pending := vend.scenario.pending) is not None and pending.reprint_tells and self.now() < vend.at:
             return _still_processing(vend)
         lag = timedelta(seconds=max(self.behaviour.reprint_lag_seconds, vend.scenario.reprint_lag_seconds))
 
         async def do(at: datetime) -> dict[str, Any]:
             if at < vend.at + lag:
-                raise Refused(TRANSACTION_DOES_NOT_EXIST)
+                raise RequestRefused(TRANSACTION_DOES_NOT_EXIST)
             return slip(vend if self.behaviour.reprint_shows_tokens else replace(vend, tokens=(), pin=None), TokenShape.TOKEN)
 
         return Job(vend.scenario, do)
@@ -132,7 +132,7 @@ class Switch:
         copy = 1
         while not await self.books.book(vend := sold(deal, request_id, copy, _guid("vend", request_id, str(copy)), tender_type, at)):
             if repeated == "reject":
-                raise Refused(MERCHANT_ERROR, "RequestId has been used")
+                raise RequestRefused(MERCHANT_ERROR, "RequestId has been used")
             if repeated == "replay" and (first := await self.books.vend_by_request(request_id)) is not None:
                 return first
             copy += 1
@@ -145,9 +145,9 @@ class Switch:
         fields.check()
         confirmed = await self.books.confirmed(transaction_id)
         if confirmed is None or confirmed.deal.service is not service:
-            raise Refused(TRANSACTION_DOES_NOT_EXIST)
+            raise RequestRefused(TRANSACTION_DOES_NOT_EXIST)
         if self.now() >= confirmed.at + timedelta(seconds=self.behaviour.prevend_valid_seconds):
-            raise Refused(TRANSACTION_DOES_NOT_EXIST)
+            raise RequestRefused(TRANSACTION_DOES_NOT_EXIST)
         if paid_cents is None:
             return confirmed
         paid = _price_cents(_product(confirmed.deal.merchant_product_id, service), paid_cents)
@@ -173,7 +173,7 @@ class Switch:
             return await self.books.vend_by_transaction(transaction_id)
         if by == "none":
             return None
-        raise Refused(MERCHANT_ERROR, f"{'TransactionId' if by == 'transaction_id' else 'RequestId'} is required")
+        raise RequestRefused(MERCHANT_ERROR, f"{'TransactionId' if by == 'transaction_id' else 'RequestId'} is required")
 
 
 def _still_processing(sale: Vend | Accepted) -> Job:
@@ -221,7 +221,7 @@ def _deal(service: Service, scenario: Scenario, product: Product, amount_cents: 
 def _product(product_id: str, service: Service) -> Product:
     product = product_named(product_id, service)
     if product is None:
-        raise Refused(PRODUCT_DOES_NOT_EXIST)
+        raise RequestRefused(PRODUCT_DOES_NOT_EXIST)
     return product
 
 
@@ -229,13 +229,13 @@ def _price_cents(product: Product, asked_cents: int | None) -> int:
     """What is to be paid: the product's price, or what was asked for where it has none."""
     if product.amount is not None:
         if asked_cents not in (None, product.amount.cents):
-            raise Refused(AMOUNT_INVALID)
+            raise RequestRefused(AMOUNT_INVALID)
         return product.amount.cents
     if asked_cents is None:
-        raise Refused(MERCHANT_ERROR, "Amount is required")
+        raise RequestRefused(MERCHANT_ERROR, "Amount is required")
     least, most = product.minimum_amount, product.maximum_amount
     if (least is not None and asked_cents < least.cents) or (most is not None and asked_cents > most.cents):
-        raise Refused(AMOUNT_INVALID)
+        raise RequestRefused(AMOUNT_INVALID)
     return asked_cents
 
 
@@ -243,7 +243,7 @@ def _local(mobile_number: str, form: MobileForm) -> str:
     """The number as `0821234567`, whichever form of the two the switch takes. No switch takes a plus."""
     international = msisdn(mobile_number)
     if international is None or not mobile_number.startswith("0" if form is MobileForm.LOCAL else "27"):
-        raise Refused(MOBILE_NUMBER_INVALID, msisdn=mobile_number)
+        raise RequestRefused(MOBILE_NUMBER_INVALID, msisdn=mobile_number)
     return f"0{international.removeprefix('27')}"
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from shared.domain.sts_tokens import (
-    MOST_JOINED,
+    MAX_JOINED,
     SIMULATED_PREFIX,
     TOKEN_DIGITS,
     StsToken,
@@ -220,7 +220,7 @@ def test_a_token_of_forty_characters_is_read_and_a_longer_text_is_not(text, numb
 def test_the_words_of_the_kinds_and_the_marks_of_simulated_tokens_never_change():
     whole = joined([CREDIT, REFUND, OTHER], [FIRST_KEY, FREE])
     assert [token.kind for token in whole] == ["key_change", "free", "credit", "refund", "other"] == [kind.value for kind in TokenKind]
-    assert (SIMULATED_PREFIX, TOKEN_DIGITS, MOST_JOINED) == ("000000000000", 20, 20)
+    assert (SIMULATED_PREFIX, TOKEN_DIGITS, MAX_JOINED) == ("000000000000", 20, 20)
 
 
 @pytest.mark.parametrize(

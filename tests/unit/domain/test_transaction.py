@@ -19,19 +19,19 @@ from shared.domain.transaction import (
     HistoryEntry,
     State,
     Transaction,
-    after,
+    after_failed_attempt,
+    after_not_found,
     announced,
+    append_history,
     may_be_absent,
-    not_found,
-    noted,
+    reindexed,
     retry_delay,
     shard_of,
-    tried,
-    with_open,
+    transition,
 )
 from shared.domain.vas import Mode, Order, VasType
 
-MOST_HISTORY, MOST_RAW_ANSWERS = 200, 8
+MAX_HISTORY, MAX_RAW_ANSWERS = 200, 8
 
 NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)
@@ -63,14 +63,14 @@ def sale(*answers):
         send_by=NOON + timedelta(seconds=10),
         lease_until=NOON + timedelta(seconds=240),
     )
-    known = with_open(fresh, fresh.lease_until)
+    known = reindexed(fresh, fresh.lease_until)
     for outcome in answers:
         known = learned(known, outcome)
     return known
 
 
 def learned(known, outcome, by="supplier"):
-    return after(known, Answer(outcome, RAW), at=LATER, by=by, retry_seconds=60)
+    return transition(known, Answer(outcome, RAW), at=LATER, by=by, retry_seconds=60)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def body(number, *, status=200, source="reprint", says=b"00001111222233334444"):
 
 
 def said(known, outcome, raw, by="reprint"):
-    return after(known, Answer(outcome, raw), at=LATER, by=by, retry_seconds=60)
+    return transition(known, Answer(outcome, raw), at=LATER, by=by, retry_seconds=60)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_words_that_change_nothing_leave_room_for_those_that_do_and_what_may_be_
     known = said(known, DELIVERED, body(10))
     for number, vended in enumerate(twice):
         known = said(known, vended, body(11 + number))
-    assert len(known.answers) == MOST_RAW_ANSWERS
+    assert len(known.answers) == MAX_RAW_ANSWERS
     assert known.answers == (RAW, *tokens[:2], body(10), body(11), body(12), body(13), body(19))
 
 
@@ -283,12 +283,12 @@ def test_sixteen_shards_a_mode():
 def test_records_stay_bounded():
     known = sale(REFUSED)
     for number in range(300):
-        known = noted(known, HistoryEntry(LATER, f"seen {number}", "test"))
-    assert len(known.history) == MOST_HISTORY and known.history[0].what == "rejected" and known.history[-1].what == "seen 299"
+        known = append_history(known, HistoryEntry(LATER, f"seen {number}", "test"))
+    assert len(known.history) == MAX_HISTORY and known.history[0].what == "rejected" and known.history[-1].what == "seen 299"
 
 
 def absent(known, at, retry_seconds=60):
-    return not_found(known, RAW, at=at, minimum_age_seconds=900, retry_seconds=retry_seconds)
+    return after_not_found(known, RAW, at=at, minimum_age_seconds=900, retry_seconds=retry_seconds)
 
 
 @pytest.mark.parametrize("fields", [{"send_ended_at": NOON + timedelta(seconds=60)}, {"lease_until": NOON + timedelta(seconds=60)}])
@@ -412,10 +412,10 @@ def test_an_id_that_a_person_did_not_know_is_learned_while_its_token_is_due():
 
 def test_the_first_answer_is_kept_whatever_it_is_worth():
     first = body(0, status=502, source="vend")
-    known = after(sale(), Answer(LOST, first), at=LATER, by="supplier", retry_seconds=60)
+    known = transition(sale(), Answer(LOST, first), at=LATER, by="supplier", retry_seconds=60)
     for number in range(20):
         known = said(known, DELIVERED if number == 0 else printed_as(f"s-{number}"), body(number + 1))
-    assert len(known.answers) == MOST_RAW_ANSWERS and known.answers[0] == first
+    assert len(known.answers) == MAX_RAW_ANSWERS and known.answers[0] == first
 
 
 def test_two_vends_after_a_rejection_are_two_contradictions():
@@ -432,29 +432,29 @@ def test_each_vend_that_another_sale_holds_is_noted_once_whatever_else_contradic
 
 
 def test_reveals_push_no_decision_out_of_a_history():
-    known = noted(sale(REFUSED), HistoryEntry(LATER, "decision", "person"))
+    known = append_history(sale(REFUSED), HistoryEntry(LATER, "decision", "person"))
     for number in range(300):
-        known = noted(known, HistoryEntry(LATER, REVEALED, f"person {number}"))
-    assert [entry.what for entry in known.history[:2]] == ["rejected", "decision"] and len(known.history) == MOST_HISTORY
+        known = append_history(known, HistoryEntry(LATER, REVEALED, f"person {number}"))
+    assert [entry.what for entry in known.history[:2]] == ["rejected", "decision"] and len(known.history) == MAX_HISTORY
 
 
 def test_contradictions_push_no_decision_and_no_end_out_of_a_history_and_the_first_of_them_stays():
-    known = noted(sale(LOST), HistoryEntry(LATER, "decision: rejected", "ann@example.com", "ticket 4711"))
+    known = append_history(sale(LOST), HistoryEntry(LATER, "decision: rejected", "ann@example.com", "ticket 4711"))
     known = learned(known, REFUSED, by="ann@example.com")
-    known = noted(known, HistoryEntry(LATER, REVEALED, "ann@example.com"))
+    known = append_history(known, HistoryEntry(LATER, REVEALED, "ann@example.com"))
     for number in range(300):
         known = learned(known, printed_as(f"{number}"), by=("supplier", "reprint", "settlement")[number % 3])
     assert [entry.what for entry in known.history[:5]] == ["in_doubt", "decision: rejected", "rejected", REVEALED, "contradicted"]
     assert known.history[4].note == "vended_after_rejection: other 0" and known.history[-1].note == "vended_after_rejection: other 299"
-    assert len(known.history) == MOST_HISTORY
+    assert len(known.history) == MAX_HISTORY
 
 
 def test_neither_readings_nor_contradictions_drive_the_others_out_of_a_history():
     known = sale(REFUSED)
     for number in range(300):
-        known = noted(learned(known, printed_as(f"{number}")), HistoryEntry(LATER, REVEALED, f"person {number}"))
+        known = append_history(learned(known, printed_as(f"{number}")), HistoryEntry(LATER, REVEALED, f"person {number}"))
     assert known.history[-1].by == "person 299" and known.history[-2].note == "vended_after_rejection: other 299"
-    assert sum(entry.what == REVEALED for entry in known.history) in (99, 100) and len(known.history) == MOST_HISTORY
+    assert sum(entry.what == REVEALED for entry in known.history) in (99, 100) and len(known.history) == MAX_HISTORY
 
 
 @pytest.mark.parametrize("shown", [repr, pretty_repr])
@@ -463,7 +463,9 @@ def test_a_sale_is_shown_without_what_was_bought_and_by_whom(shown):
 
 
 def try_of(known, at, **changes):
-    return tried(known, **{"at": at, "minimum_age_seconds": 900, "review_after_seconds": 10**6, "retry_seconds": 60, **changes})
+    return after_failed_attempt(
+        known, **{"at": at, "minimum_age_seconds": 900, "review_after_seconds": 10**6, "retry_seconds": 60, **changes}
+    )
 
 
 def test_a_try_is_counted_and_the_next_one_is_due_after_a_delay_that_doubles_at_the_latest_when_the_sale_comes_of_age():

@@ -12,18 +12,18 @@ from shared.domain.transaction import (
     EventName,
     HistoryEntry,
     State,
-    after,
+    after_failed_attempt,
+    after_not_found,
     announced,
+    append_history,
+    attach_raw_answer,
     claimed_twice,
     each_contradiction,
-    heard,
     no_earlier,
-    not_found,
-    noted,
-    put_off,
+    reindexed,
+    reschedule,
     sent_until,
-    tried,
-    with_open,
+    transition,
 )
 from shared.lib.value import new_word
 from tests.sales import NOON, TOKEN, vending
@@ -45,7 +45,7 @@ BY_HAND = "ann@example.com"
 
 
 def moved(sale, outcome, raw=None, *, at=LATER, by="reprint"):
-    return after(sale, Answer(outcome, raw), at=at, by=by, retry_seconds=RETRY)
+    return transition(sale, Answer(outcome, raw), at=at, by=by, retry_seconds=RETRY)
 
 
 def sale(*outcomes):
@@ -128,12 +128,12 @@ def test_words_that_say_nothing_new_are_kept_and_change_nothing_that_is_seen(out
     then = moved(before, LOST, RAW)
     assert changes(before, then) == {"answers": (RAW,)}
     assert (then.version, then.updated_at, then.history, then.open) == (before.version, before.updated_at, before.history, before.open)
-    assert heard(then, RAW) is then
+    assert attach_raw_answer(then, RAW) is then
 
 
 def test_no_words_are_kept_of_a_sale_whose_personal_data_was_erased():
     erased = structs.replace(sale(DELIVERED), erased_at=LATER)
-    assert heard(erased, RAW) is erased and moved(erased, LOST, RAW) is erased
+    assert attach_raw_answer(erased, RAW) is erased and moved(erased, LOST, RAW) is erased
 
 
 # Times
@@ -167,8 +167,8 @@ def test_no_time_goes_on_record_that_lies_before_what_is_on_record(minutes):
         assert no_earlier(known, at) == kept
         then = moved(known, SIGN, at=at)
         assert (then.updated_at, then.history[-1].at, then.open.due_at) == (kept, kept, kept)
-        assert noted(known, HistoryEntry(at, "seen", "ann")).history[-1] == HistoryEntry(kept, "seen", "ann")
-        told = tried(known, at=at, minimum_age_seconds=0, review_after_seconds=-(10**6), retry_seconds=RETRY)
+        assert append_history(known, HistoryEntry(at, "seen", "ann")).history[-1] == HistoryEntry(kept, "seen", "ann")
+        told = after_failed_attempt(known, at=at, minimum_age_seconds=0, review_after_seconds=-(10**6), retry_seconds=RETRY)
         due_at = kept + MINUTE if kept >= known.lease_until else min(kept + MINUTE, known.lease_until)
         assert (told.updated_at, told.open.due_at) == (kept, due_at)
         twice = claimed_twice(known, "s-9", None, at=at, by="reprint", retry_seconds=RETRY)
@@ -178,12 +178,12 @@ def test_no_time_goes_on_record_that_lies_before_what_is_on_record(minutes):
 @pytest.mark.parametrize(("due", "at", "then"), [(0, 0, 60), (0, 30, 90), (60, 59, 60), (60, 60, 120), (60, -60, 60)])
 def test_a_sale_that_was_due_is_put_off_and_one_that_is_not_due_yet_stays(due, at, then):
     moment = NOON + 9 * MINUTE
-    before = with_open(sale(LOST), moment + timedelta(seconds=due))
-    found = put_off(before, at=moment + timedelta(seconds=at), retry_seconds=RETRY)
+    before = reindexed(sale(LOST), moment + timedelta(seconds=due))
+    found = reschedule(before, at=moment + timedelta(seconds=at), retry_seconds=RETRY)
     assert found.open.due_at == moment + timedelta(seconds=then) and (found is before) is (then == due)
     assert changes(before, found) == {} and found.version == before.version
     closed = sale(DELIVERED)
-    assert put_off(closed, at=LATER, retry_seconds=RETRY) is closed
+    assert reschedule(closed, at=LATER, retry_seconds=RETRY) is closed
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_a_claim_that_was_noted_before_a_doubt_was_signed_signs_it_and_says_no_m
 
 
 def test_a_line_of_history_with_the_same_words_that_is_no_contradiction_is_none():
-    other = noted(sale(LOST), HistoryEntry(LATER, "decision", BY_HAND, CLAIM))
+    other = append_history(sale(LOST), HistoryEntry(LATER, "decision", BY_HAND, CLAIM))
     then = claimed_twice(other, "s-9", None, at=LATER, by="reprint", retry_seconds=RETRY)
     assert [entry.what for entry in then.history[-2:]] == ["decision", "contradicted"]
 
@@ -293,7 +293,7 @@ def test_a_contradiction_is_told_again_by_another_source_or_for_another_cause(by
 
 
 def absent(known, at, raw=RAW):
-    return not_found(known, raw, at=at, minimum_age_seconds=900, retry_seconds=RETRY)
+    return after_not_found(known, raw, at=at, minimum_age_seconds=900, retry_seconds=RETRY)
 
 
 def test_a_sale_ends_when_it_does_not_exist_twice_and_of_age_both_times():
@@ -323,14 +323,14 @@ def test_a_first_does_not_exist_counts_where_the_sale_was_of_age_by_all_that_is_
 def full(*lines):
     known = structs.replace(sale(REFUSED), history=())
     for what, by in lines:
-        known = noted(known, HistoryEntry(LATER, what, by))
+        known = append_history(known, HistoryEntry(LATER, what, by))
     return known
 
 
 def test_of_a_full_history_the_second_line_goes_where_nothing_comes_again_and_again():
     known = full(*((f"seen {number}", "ann") for number in range(200)))
     assert len(known.history) == 200
-    then = noted(known, HistoryEntry(LATER, "seen 200", "ann"))
+    then = append_history(known, HistoryEntry(LATER, "seen 200", "ann"))
     assert [entry.what for entry in then.history] == ["seen 0", *(f"seen {number}" for number in range(2, 201))]
 
 
@@ -355,7 +355,7 @@ def test_of_a_full_history_the_oldest_line_goes_of_what_fills_it_most(revealed, 
     names = {REVEALED: [f"r{number}" for number in range(revealed)], "contradicted": [f"c{number}" for number in range(contradicted)]}
     called = [names[entry.what].pop(0) if entry.what in names else entry.what for entry in known.history]
     assert len(called) == 200
-    then = noted(known, HistoryEntry(LATER, "last", "ann"))
+    then = append_history(known, HistoryEntry(LATER, "last", "ann"))
     called.remove(gone)
     assert [entry.what for entry in then.history] == [*(_what(one) for one in called), "last"]
 
@@ -408,7 +408,7 @@ def test_a_receipt_without_a_pin_lacks_any_that_holds_something(pin):
     ],
 )
 def test_units_of_a_part_of_several_tokens_with_units_are_not_those_of_the_whole(known, more, units):
-    assert known.with_more(more).units == units
+    assert known.merged_with(more).units == units
 
 
 def test_what_newer_code_wrote_into_an_outcome_goes_over_to_the_one_that_takes_its_place():
@@ -442,12 +442,12 @@ def test_a_vend_that_nobody_named_twice_over_is_no_news():
 def test_of_a_field_that_both_say_the_one_that_counts_stays_and_parts_of_another_kind_are_not_mixed():
     known = receipt(consumer=Consumer("J DOE"), charges=(Charge("arrears", None),))
     more = receipt(CREDIT, due=TokensDue.DELIVERED, consumer=Consumer(None, "1 ROAD"), receipt_number="R-1", serial_number="s")
-    whole = known.with_more(more)
+    whole = known.merged_with(more)
     assert (whole.consumer, whole.charges, whole.receipt_number, whole.serial_number) == (
         Consumer("J DOE", "1 ROAD"),
         known.charges,
         "R-1",
         "s",
     )
-    assert known.with_more(receipt(CREDIT)).consumer == Consumer("J DOE")
-    assert more.with_more(receipt(consumer=Consumer("A N OTHER"))).consumer == Consumer("A N OTHER", "1 ROAD")
+    assert known.merged_with(receipt(CREDIT)).consumer == Consumer("J DOE")
+    assert more.merged_with(receipt(consumer=Consumer("A N OTHER"))).consumer == Consumer("A N OTHER", "1 ROAD")

@@ -11,9 +11,9 @@ from shared.domain.money import Money
 from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.domain.policy import ConsumerDetails
 from shared.domain.sale_summary import Sold
-from shared.domain.transaction import EventName, Transaction, after
+from shared.domain.transaction import EventName, Transaction, transition
 from shared.domain.vas import Mode, VasType
-from shared.ports.documents import PaperKind
+from shared.ports.documents import DocumentKind
 from shared.schemas.problems import Problem
 from shared.schemas.requests import Limits, purchase_request
 from shared.schemas.responses import event_body, transaction_body
@@ -56,7 +56,7 @@ def test_every_sale_event_and_dossier_says_who_sells(sale):
 
 
 def test_what_contradicts_a_sale_says_who_sells():
-    contradicted = after(vended(), Answer(Rejected(Reason.METER_UNKNOWN, "1011")), at=NOON, by="reprint", retry_seconds=60)
+    contradicted = transition(vended(), Answer(Rejected(Reason.METER_UNKNOWN, "1011")), at=NOON, by="reprint", retry_seconds=60)
     (paper,) = discrepancies(contradicted)
     assert paper.body["ours"]["supplierId"] == "SIMULATED"
 
@@ -116,7 +116,7 @@ def test_every_row_of_a_settled_day_and_of_its_report_says_who_sold():
 def test_a_day_that_was_kept_without_it_reads_as_its_mode_says_and_settles_to_the_same():
     world = settled_world()
     for (kind, name), paper in list(world.papers.items()):
-        if kind in (PaperKind.SETTLEMENTS, PaperKind.DISCREPANCIES):
+        if kind in (DocumentKind.SETTLEMENTS, DocumentKind.DISCREPANCIES):
             world.papers[kind, name] = structs.replace(paper, body=_without(paper.body))
     assert "supplierId" not in str(world.days)
 

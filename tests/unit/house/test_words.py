@@ -10,13 +10,13 @@ from shared.domain.transaction import EventName, State
 from shared.domain.vas import Mode, VasType
 from shared.mobilemart.responses import Concern
 from shared.mobilemart.settlement_file import FILE_VAS_TYPES
-from shared.ports.documents import PaperKind
+from shared.ports.documents import DocumentKind
 from shared.ports.transactions import LookupBy
 from shared.retention.rules import Hold
-from shared.schemas.problems import Fault
+from shared.schemas.problems import RequestFault
 from shared.schemas.refusals import Retry
 from shared.settlement.matching import MerchantId
-from shared.settlement.settled_day import Kind, Severity, Status
+from shared.settlement.settled_day import DiscrepancyKind, Severity, Status
 from shared.web.settings import ScopeClaim
 
 WORDS = {
@@ -37,13 +37,13 @@ WORDS = {
         prevend-expired prevend-refused prevend-used price-changed product-unavailable supplier-busy temporarily-unavailable
         """,
     Retry: "never change new-key same-key",
-    Fault: """
+    RequestFault: """
         body-invalid discrepancy-closed forbidden idempotency-key-malformed idempotency-key-missing idempotency-key-reused
         identity-unavailable internal key-retired method-not-allowed not-found not-json nothing-to-decide outdated prevend-unknown
         record-not-readable request-in-progress settlement-files-unavailable settlement-file-refused store-unavailable
         supplier-unavailable too-large unauthenticated
         """,
-    Kind: """
+    DiscrepancyKind: """
         vended_twice claimed_twice vended_after_rejection tokens_differ missing_here lines_withdrawn duplicate_line amount_differs
         account_differs missing_at_supplier state_differs negative_line unknown_status late_posting
         """,
@@ -52,7 +52,7 @@ WORDS = {
     MerchantId: "request_id supplier_id unknown",
     Hold: "open discrepancy settling not_readable",
     LookupBy: "request_id supplier_transaction_id meter_number account_number mobile_number",
-    PaperKind: "settlements discrepancies controls",
+    DocumentKind: "settlements discrepancies controls",
 }
 
 

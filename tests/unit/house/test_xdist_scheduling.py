@@ -21,7 +21,7 @@ def test_what_shares_much_is_handed_out_as_a_whole_and_the_rest_by_its_files(nod
     assert xdist_scheduling.unit(nodeid) == expected
 
 
-@pytest.mark.parametrize("name", sorted({*xdist_scheduling.WHOLE, *xdist_scheduling.LONGEST_FIRST}))
+@pytest.mark.parametrize("name", sorted({*xdist_scheduling.WHOLE, *xdist_scheduling.MAX_FIRST_LENGTH}))
 def test_what_is_spread_by_its_name_is_there(name: str) -> None:
     assert (ROOT / name).exists()
 

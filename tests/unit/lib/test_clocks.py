@@ -7,19 +7,19 @@ from msgspec import structs
 
 from shared.domain.identifiers import transaction_id
 from shared.domain.outcome import Answer, NoSuchTransaction, Reason, Rejected, Reprint, Unknown
-from shared.domain.transaction import HistoryEntry, State, no_earlier, noted, put_off, sent_until, tried
+from shared.domain.transaction import HistoryEntry, State, after_failed_attempt, append_history, no_earlier, reschedule, sent_until
 from shared.domain.vas import Mode, VasType
 from shared.lib.clocks import Moment
-from shared.ports.documents import Paper, PaperKind
+from shared.ports.documents import Document, DocumentKind
 from shared.schemas.responses import state_shown
-from shared.vending.circuit_breaker import Brake
+from shared.vending.circuit_breaker import CircuitBreaker
 from shared.vending.purchase import RequestInProgress
 from shared.vending.purchasing import Vending
 from shared.vending.recorder import Recorder
 from shared.vending.sweep import Sweeping
 from tests.step_driver import CALLER, START, World, delivered, electricity, one_by_one, run
 
-MOST_CLAIMS = 1_000
+MAX_CLAIMS = 1_000
 
 HALF_AN_HOUR, MINUTE = 1800.0, 60.0
 NOT_TAKEN = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "no connection", not_taken=True)
@@ -160,13 +160,13 @@ def test_another_process_measures_a_lease_by_the_wall_clock_alone():
 def test_a_process_forgets_when_it_claimed_what_it_sells_no_more():
     world = Clocked()
     vending = world.vending
-    for number in range(MOST_CLAIMS + 1):
+    for number in range(MAX_CLAIMS + 1):
         slow = vending.purchase(electricity(f"key-{number}", allow_duplicate=True))
         world.until(slow, "after create")
         slow.send(None)
         slow.close()
-    assert len(vending.claims) == MOST_CLAIMS and sale_of(world, "key-0").id not in vending.claims
-    assert sale_of(world, f"key-{MOST_CLAIMS}").id in vending.claims
+    assert len(vending.claims) == MAX_CLAIMS and sale_of(world, "key-0").id not in vending.claims
+    assert sale_of(world, f"key-{MAX_CLAIMS}").id in vending.claims
 
 
 # The minimum age
@@ -239,8 +239,8 @@ def test_moments_on_record_never_go_back_whoever_writes_them():
     doubtful = run(slow).transaction
     world.elapse(61)
     world.step(-HALF_AN_HOUR)
-    learned = run(world.recorder.learn(doubtful, Answer(delivered(doubtful.request_id)), by="reprint"))
-    revealed = noted(learned, HistoryEntry(world.now, "tokens revealed", "person"))
+    learned = run(world.recorder.apply_answer(doubtful, Answer(delivered(doubtful.request_id)), by="reprint"))
+    revealed = append_history(learned, HistoryEntry(world.now, "tokens revealed", "person"))
     moments = [entry.at for entry in revealed.history]
     assert moments == sorted(moments) and moments[0] >= START
     assert doubtful.created_at <= doubtful.updated_at <= learned.updated_at
@@ -252,10 +252,10 @@ def test_a_moment_before_what_is_on_record_is_taken_as_that_and_what_is_due_foll
     sale = run(world.vending.purchase(electricity())).transaction
     past = sale.updated_at - timedelta(hours=2)
     assert no_earlier(sale, past) == sale.updated_at
-    waits = tried(sale, at=past, minimum_age_seconds=900, review_after_seconds=216_000, retry_seconds=60)
+    waits = after_failed_attempt(sale, at=past, minimum_age_seconds=900, review_after_seconds=216_000, retry_seconds=60)
     assert waits.open.due_at == sale.updated_at + timedelta(seconds=60)
     due = structs.replace(sale, open=structs.replace(sale.open, due_at=past))
-    assert put_off(due, at=past, retry_seconds=60).open.due_at == sale.updated_at + timedelta(seconds=60)
+    assert reschedule(due, at=past, retry_seconds=60).open.due_at == sale.updated_at + timedelta(seconds=60)
 
 
 # The rest
@@ -281,16 +281,16 @@ def test_a_store_that_does_not_answer_is_not_tried_for_hours_because_the_clock_s
 async def test_a_brake_that_was_read_before_the_clock_stepped_back_is_read_again():
     reads = []
 
-    class Papers:
+    class Documents:
         async def read_paper(self, kind, paper_id):
             reads.append((kind, paper_id))
-            return None if len(reads) < 2 else Paper(paper_id, {"utility": PAUSE}, revision="1")
+            return None if len(reads) < 2 else Document(paper_id, {"utility": PAUSE}, revision="1")
 
     world = Clocked()
-    brake = Brake(Papers(), Mode.LIVE, lambda: world.now)
+    brake = CircuitBreaker(Documents(), Mode.LIVE, lambda: world.now)
     assert not await brake.stops(VasType.UTILITY)
     world.step(-HALF_AN_HOUR)
-    assert await brake.stops(VasType.UTILITY) and reads == [(PaperKind.CONTROLS, "live-selling")] * 2
+    assert await brake.stops(VasType.UTILITY) and reads == [(DocumentKind.CONTROLS, "live-selling")] * 2
 
 
 PAUSE = {"reason": "The network is away", "until": None, "by": "person", "at": START.isoformat()}

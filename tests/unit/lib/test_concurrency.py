@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.outcome import NoAnswer, RawAnswer, Reprint
 from shared.lib.concurrency import each
-from shared.mobilemart.rate_limiter import Pace, PacedSupplier
+from shared.mobilemart.rate_limiter import RateLimitedSupplier, RateLimiter
 from tests.sales import NOON, in_doubt
 
 SLOWEST, RECOVERY = 1 / 16, 1 / 50  # of the configured rate
@@ -32,7 +32,7 @@ class Clock:
 
 
 def paced(clock):
-    return Pace(MOST, clock, clock.sleep)
+    return RateLimiter(MOST, clock, clock.sleep)
 
 
 async def test_at_most_so_many_run_at_once_and_results_keep_their_order():
@@ -119,7 +119,7 @@ async def test_reprints_follow_one_another_at_the_rate():
             return Reprint(NoAnswer(f"at {clock.at:.1f}"))
 
     clock = Clock()
-    supplier = PacedSupplier(Supplier(), paced(clock))
+    supplier = RateLimitedSupplier(Supplier(), paced(clock))
     assert [(await supplier.reprint(in_doubt())).result.cause for _ in range(3)] == ["at 100.0", "at 100.1", "at 100.2"]
 
 
@@ -155,7 +155,7 @@ async def test_a_reprint_that_is_too_many_slows_the_next_ones(status, rate):
             return Reprint(NoAnswer("busy"), raw)
 
     pace = paced(Clock())
-    await PacedSupplier(Supplier(), pace).reprint(in_doubt())
+    await RateLimitedSupplier(Supplier(), pace).reprint(in_doubt())
     assert pace.per_second == rate
 
 
@@ -173,5 +173,5 @@ async def test_what_there_is_nothing_to_ask_by_takes_no_turn():
     pace = paced(clock)
     pace.heard(refused=True)
     for _ in range(400):
-        await PacedSupplier(Supplier(), pace).reprint(in_doubt())
+        await RateLimitedSupplier(Supplier(), pace).reprint(in_doubt())
     assert (clock.at, pace.per_second) == (Clock().at, MOST / 2)

@@ -15,7 +15,7 @@ from local.openapi_schemas import refers, word_of
 from local.openapi_words import WORDS
 from shared.domain.outcome import Reason
 from shared.domain.vas import PREVENDED, VasType
-from shared.schemas.problems import KINDS, Fault
+from shared.schemas.problems import KINDS, RequestFault
 
 DOCUMENT = openapi.document()
 COMPONENTS = DOCUMENT["components"]
@@ -203,8 +203,8 @@ def test_every_answer_names_the_headers_that_it_has():
             assert status not in ("201", "202") or {"Location", "Idempotent-Replayed"} <= headers
 
 
-def name_of(name: str) -> Fault | Reason:
-    return Fault(name) if name in set(Fault) else Reason(name)
+def name_of(name: str) -> RequestFault | Reason:
+    return RequestFault(name) if name in set(RequestFault) else Reason(name)
 
 
 def test_every_operation_says_who_may_call_it():

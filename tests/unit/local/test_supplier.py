@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from local.supplier import Supplier, serving
-from shared.mobilemart.simulator import PLAIN, SCENARIOS, Behaviour, Effect, Fault, MemoryLedger, Scenario, Service, Simulator
+from shared.mobilemart.simulator import PLAIN, SCENARIOS, Behaviour, Effect, MemoryLedger, Scenario, Service, Simulator, SwitchFault
 from tests.root import ROOT
 from tests.stand_ins.merchant import Merchant
 
@@ -96,7 +96,7 @@ async def test_a_script_that_makes_no_sense_is_refused(script: bytes) -> None:
 
 
 async def test_the_switch_itself_has_no_control_paths() -> None:
-    simulator = Simulator(MemoryLedger(), faults=[Fault(Effect.SLOW)], now=lambda: datetime.now(UTC))
+    simulator = Simulator(MemoryLedger(), faults=[SwitchFault(Effect.SLOW)], now=lambda: datetime.now(UTC))
     async with serving(simulator) as base_url, httpx.AsyncClient(base_url=base_url) as http:
         answer = await http.get("/_control/vends")
 

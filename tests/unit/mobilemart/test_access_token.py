@@ -64,12 +64,12 @@ async def test_a_token_is_renewed_300_seconds_before_its_end_or_in_the_middle_of
         (expires_after, True, False),
     ):
         world.at = NOW + timedelta(seconds=seconds)
-        assert (world.access._is_due(), world.access.at_hand()) == (is_due, "first" if is_at_hand else None)
+        assert (world.access._is_due(), world.access.cached()) == (is_due, "first" if is_at_hand else None)
 
 
 def test_without_a_token_nothing_is_at_hand_or_due() -> None:
     world = World(granted())
-    assert (world.access.at_hand(), world.access._is_due(), world.asked) == (None, False, [])
+    assert (world.access.cached(), world.access._is_due(), world.asked) == (None, False, [])
 
 
 async def test_a_renewal_runs_beside_the_sales_and_the_token_at_hand_serves_meanwhile() -> None:
@@ -110,9 +110,9 @@ async def test_a_refused_token_is_dropped_and_another_that_was_fetched_meanwhile
     world = World(granted())
     assert await world.access.token() == "first"
     world.access.drop("older")
-    assert world.access.at_hand() == "first"
+    assert world.access.cached() == "first"
     world.access.drop("first")
-    assert world.access.at_hand() is None
+    assert world.access.cached() is None
     world.access.drop("first")
 
 
@@ -203,7 +203,7 @@ async def test_what_is_no_token_makes_nobody_ready(heard: Heard) -> None:
     world = World(heard)
     refusal = await world.access.token()
     assert isinstance(refusal, Rejected) and (refusal.reason, refusal.retry_after_seconds) == (Reason.TEMPORARILY_UNAVAILABLE, None)
-    assert (world.access._held, world.access.at_hand()) == (None, None)
+    assert (world.access._held, world.access.cached()) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ async def test_every_other_answer_is_heard_once_and_leaves_the_token(heard: Hear
 
     assert isinstance(await supplier.prevend(ELECTRICITY, REQUEST_ID), Rejected)
     assert switch.paths == ["/connect/token", "/v1/utility/prevend"]
-    assert supplier._access.at_hand() == "first"
+    assert supplier._access.cached() == "first"
 
 
 @pytest.mark.parametrize(("refusal", "is_dropped"), [(html(401), True), (problem(400, 1006), True), (html(403), False), (html(503), False)])
@@ -198,7 +198,7 @@ async def test_a_vend_whose_token_was_refused_drops_it_and_is_not_repeated(refus
     outcome = (await supplier.vend(AIRTIME, None, REQUEST_ID, 5)).outcome
 
     assert switch.paths == ["/connect/token", "/v1/airtime/pinless"]
-    assert (supplier._access.at_hand() is None) is is_dropped
+    assert (supplier._access.cached() is None) is is_dropped
     assert (isinstance(outcome, Rejected) and outcome.not_taken) is is_dropped
 
 

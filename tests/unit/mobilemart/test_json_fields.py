@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.mobilemart.json_fields import (
-    LONGEST_ID,
-    LONGEST_TEXT,
+    MAX_ID_LENGTH,
+    MAX_TEXT_LENGTH,
     exact,
     first_text,
     given_id,
@@ -52,14 +52,14 @@ def test_an_amount_is_the_same_number_in_whole_cents_or_none(value):
 @given(ANY_TEXT)
 def test_a_text_is_storable_and_no_longer_than_it_may_be(said):
     kept = text(said)
-    assert kept is None or (kept in said and 0 < len(kept) <= LONGEST_TEXT and "\x00" not in kept)
+    assert kept is None or (kept in said and 0 < len(kept) <= MAX_TEXT_LENGTH and "\x00" not in kept)
     assert kept is None or json.loads(encoded(kept)) == kept
 
 
-@given(ANY_TEXT | st.text(max_size=LONGEST_ID + 5))
+@given(ANY_TEXT | st.text(max_size=MAX_ID_LENGTH + 5))
 def test_an_identifier_is_whole_or_none(said):
     kept = exact(said)
-    assert kept is None or (kept == said.strip() and len(said) <= LONGEST_ID and "\ufffd" not in kept)
+    assert kept is None or (kept == said.strip() and len(said) <= MAX_ID_LENGTH and "\ufffd" not in kept)
 
 
 def test_what_is_just_long_enough_is_kept_and_a_letter_more_is_cut_or_none():

@@ -12,7 +12,7 @@ from shared.domain.vas import Order, VasType
 from shared.mobilemart.charges import quotes_units
 from shared.mobilemart.receipts import amount_said, names_amount, other_amounts, read_receipt
 
-MOST_CHARGES = MOST_TOKENS = 20
+MAX_CHARGES = MAX_TOKENS = 20
 
 ELECTRICITY = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id="ELEC", meter_number="12345678901")
 BILL = Order(vas_type=VasType.BILL_PAYMENT, amount=Money(45_050), merchant_product_id="BILL", account_number="135609708")
@@ -321,7 +321,7 @@ def test_units_that_are_quoted_anywhere_leave_a_token_due(quoted: dict[str, Any]
     assert (read.tokens_due, read.tokens_issued) == (TokensDue.PENDING, 1)
     nothing_left = receipt(ELECTRICITY, {"fixedCosts": ALL_TAKEN})
     assert nothing_left.tokens_due is TokensDue.NONE
-    assert read.with_more(nothing_left).tokens_due is TokensDue.PENDING
+    assert read.merged_with(nothing_left).tokens_due is TokensDue.PENDING
 
 
 def test_a_token_that_could_not_be_read_stays_due_whatever_a_later_answer_says_of_debts() -> None:
@@ -329,8 +329,8 @@ def test_a_token_that_could_not_be_read_stays_due_whatever_a_later_answer_says_o
     nothing_left = receipt(ELECTRICITY, {"fixedCosts": ALL_TAKEN})
 
     assert receipt(ELECTRICITY, {"tokens": ["12 34"], "fixedCosts": ALL_TAKEN}).tokens_due is TokensDue.PENDING
-    assert unread.with_more(nothing_left).tokens_due is TokensDue.PENDING
-    assert receipt(ELECTRICITY, {"tokens": []}).with_more(nothing_left).tokens_due is TokensDue.NONE
+    assert unread.merged_with(nothing_left).tokens_due is TokensDue.PENDING
+    assert receipt(ELECTRICITY, {"tokens": []}).merged_with(nothing_left).tokens_due is TokensDue.NONE
 
 
 def charged(*named: str, amounts: tuple[int, ...] = (100,)) -> TokensDue:
@@ -373,8 +373,8 @@ def test_what_stands_beside_a_recovery_is_a_balance_or_nothing() -> None:
 
 
 def test_as_many_charges_are_added_up_as_a_slip_has() -> None:
-    assert charged(*["Arrears"] * MOST_CHARGES, amounts=(5,) * MOST_CHARGES) is TokensDue.NONE
-    assert charged(*["Arrears"] * (MOST_CHARGES + 1), amounts=(*(5,) * MOST_CHARGES, 0)) is TokensDue.PENDING
+    assert charged(*["Arrears"] * MAX_CHARGES, amounts=(5,) * MAX_CHARGES) is TokensDue.NONE
+    assert charged(*["Arrears"] * (MAX_CHARGES + 1), amounts=(*(5,) * MAX_CHARGES, 0)) is TokensDue.PENDING
 
 
 @pytest.mark.parametrize("key", ["amount", "value"])
@@ -569,7 +569,7 @@ def test_a_receipt_stays_small_whatever_is_answered() -> None:
 
     read = receipt(ELECTRICITY, many)
 
-    assert (len(read.tokens), read.tokens_due) == (MOST_TOKENS, TokensDue.PENDING)
-    assert len(read.charges) == MOST_CHARGES
+    assert (len(read.tokens), read.tokens_due) == (MAX_TOKENS, TokensDue.PENDING)
+    assert len(read.charges) == MAX_CHARGES
     assert len(repr(read.charges)) + len(read.instructions or "") < 20_000
     assert read.instructions == "é" * 2000

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared.domain.statement import FileName, FileRefused, Total
 from shared.domain.vas import VasType
-from shared.mobilemart.settlement_file import FILE_VAS_TYPES, LONGEST_LINE_BYTES, MOST_FAULTS, Line, SettlementFile
+from shared.mobilemart.settlement_file import FILE_VAS_TYPES, MAX_FAULTS, MAX_LINE_BYTES, Line, SettlementFile
 from shared.mobilemart.settlement_format import FORMAT
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
 from tests.file_forms import Form, formed
@@ -314,7 +314,7 @@ def test_a_file_to_the_letter_has_no_notes():
 
 def test_the_first_ten_faults_are_named():
     broken = faults(content(*[changed(UTILITY, 11, "1.00")] * 30))
-    assert [fault.line for fault in broken] == list(range(2, 2 + MOST_FAULTS))
+    assert [fault.line for fault in broken] == list(range(2, 2 + MAX_FAULTS))
 
 
 def test_a_refusal_names_the_file():
@@ -360,7 +360,7 @@ def test_a_line_without_end_is_refused_before_it_is_held():
 
     with pytest.raises(FileRefused, match="line 2: is longer"):
         list(SettlementFile(endless()))
-    assert fed <= LONGEST_LINE_BYTES + 1024
+    assert fed <= MAX_LINE_BYTES + 1024
 
 
 def test_the_longest_valid_line_is_not_too_long():

@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from shared.domain.statement import Fault, FileName, FileRefused, Note, Summary, Total
+from shared.domain.statement import FileFault, FileName, FileRefused, Note, Summary, Total
 from shared.domain.vas import VasType
 from shared.mobilemart import settlement_file
 from shared.mobilemart import settlement_forms as forms
-from shared.mobilemart.settlement_file import LONGEST_LINE_BYTES, PIECE_BYTES, Line, SettlementFile
+from shared.mobilemart.settlement_file import MAX_LINE_BYTES, PIECE_BYTES, Line, SettlementFile
 from shared.mobilemart.settlement_format import FORMAT
 
 UTILITY = (
@@ -77,7 +77,7 @@ NOT_A_LINE = "is no detail line, which begins with D"
 @pytest.mark.parametrize("position", range(1, 24))
 def test_each_field_says_its_rule_where_it_breaks_it(position):
     name, rule = RULES[position - 1]
-    fault = Fault(3, f"must be {rule}", position, name)
+    fault = FileFault(3, f"must be {rule}", position, name)
     for character in "\x00\x1f\x7f":
         assert refused(content(UTILITY, changed(position, f"a{character}b"))) == [fault]
     assert str(fault) == f"line 3, field {position} ({name}): must be {rule}"
@@ -88,14 +88,14 @@ def test_a_byte_of_no_utf_8_letter_in_what_is_compared_is_refused_by_name(positi
     compared = {1, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17}
     data = content(UTILITY, UTILITY, changed(position, "a#b")).replace(b"#", b"\xe9")
     if position in compared:
-        assert refused(data)[0] == Fault(4, "is not UTF-8", position, RULES[position - 1][0])
+        assert refused(data)[0] == FileFault(4, "is not UTF-8", position, RULES[position - 1][0])
     else:
         assert summary(data).notes == (Note(4, forms.NOT_UTF_8),)
 
 
 def test_a_byte_of_no_utf_8_letter_in_a_line_of_no_fields_is_refused_without_one():
     fault, other = refused(content(UTILITY, "nothing#").replace(b"#", b"\xe9"))
-    assert (fault, other) == (Fault(3, "is not UTF-8"), Fault(3, NOT_A_LINE))
+    assert (fault, other) == (FileFault(3, "is not UTF-8"), FileFault(3, NOT_A_LINE))
     assert (str(fault), fault.field, fault.name) == ("line 3: is not UTF-8", None, None)
 
 
@@ -144,27 +144,27 @@ def test_a_value_that_a_field_may_not_have_refuses_the_file(position, value):
 @pytest.mark.parametrize(
     ("data", "faults"),
     [
-        (b"", [Fault(1, "must be the header H|version|CCYYMMDD")]),
-        (content(head="H||20260501"), [Fault(1, "must be the header H|version|CCYYMMDD")]),
-        (content(head=f"H|{'1' * 17}|20260501"), [Fault(1, "must be the header H|version|CCYYMMDD")]),
-        (content(head="H|1|19991231"), [Fault(1, "must be the header H|version|CCYYMMDD")]),
-        (content(head="H|1|20261301"), [Fault(1, "must be the header H|version|CCYYMMDD")]),
-        (HEAD.encode(), [Fault(2, "the trailer T|count is missing")]),
-        (f"{HEAD}\r".encode(), [Fault(2, "the trailer T|count is missing")]),
-        (f"{HEAD}\n".encode(), [Fault(2, "the trailer T|count is missing")]),
-        (f"{HEAD}\n{UTILITY}\n{UTILITY}\n".encode(), [Fault(4, "the trailer T|count is missing")]),
-        (f"{HEAD}\n{UTILITY}\nT|4\n".encode(), [Fault(3, "the trailer counts 4 lines, but is line 3")]),
-        (f"{HEAD}\nT|2\nT|2\n".encode(), [Fault(3, NOT_A_LINE), Fault(3, "stands behind the trailer")]),
+        (b"", [FileFault(1, "must be the header H|version|CCYYMMDD")]),
+        (content(head="H||20260501"), [FileFault(1, "must be the header H|version|CCYYMMDD")]),
+        (content(head=f"H|{'1' * 17}|20260501"), [FileFault(1, "must be the header H|version|CCYYMMDD")]),
+        (content(head="H|1|19991231"), [FileFault(1, "must be the header H|version|CCYYMMDD")]),
+        (content(head="H|1|20261301"), [FileFault(1, "must be the header H|version|CCYYMMDD")]),
+        (HEAD.encode(), [FileFault(2, "the trailer T|count is missing")]),
+        (f"{HEAD}\r".encode(), [FileFault(2, "the trailer T|count is missing")]),
+        (f"{HEAD}\n".encode(), [FileFault(2, "the trailer T|count is missing")]),
+        (f"{HEAD}\n{UTILITY}\n{UTILITY}\n".encode(), [FileFault(4, "the trailer T|count is missing")]),
+        (f"{HEAD}\n{UTILITY}\nT|4\n".encode(), [FileFault(3, "the trailer counts 4 lines, but is line 3")]),
+        (f"{HEAD}\nT|2\nT|2\n".encode(), [FileFault(3, NOT_A_LINE), FileFault(3, "stands behind the trailer")]),
         (
             f"{HEAD}\nT|3\n{UTILITY}\n".encode(),
-            [Fault(3, "stands behind the trailer"), Fault(2, "the trailer counts 3 lines, but is line 2")],
+            [FileFault(3, "stands behind the trailer"), FileFault(2, "the trailer counts 3 lines, but is line 2")],
         ),
-        (f"{HEAD}\nT|2\n\n{UTILITY}\n\n".encode(), [Fault(3, "stands behind the trailer")]),
-        (f"{HEAD}\nT|{2:013d}\n".encode(), [Fault(2, NOT_A_LINE), Fault(3, "the trailer T|count is missing")]),
-        (f"{HEAD}\nT|\n".encode(), [Fault(2, NOT_A_LINE), Fault(3, "the trailer T|count is missing")]),
-        (f"{HEAD}\n{UTILITY}\n\nT|4\n".encode(), [Fault(3, NOT_A_LINE)]),
-        (f"{HEAD}\n{UTILITY}|\nT|3\n".encode(), [Fault(2, "has 25 positions, not 24")]),
-        (f"{HEAD}\n{UTILITY[:-1]}\nT|3\n".encode(), [Fault(2, "has 23 positions, not 24")]),
+        (f"{HEAD}\nT|2\n\n{UTILITY}\n\n".encode(), [FileFault(3, "stands behind the trailer")]),
+        (f"{HEAD}\nT|{2:013d}\n".encode(), [FileFault(2, NOT_A_LINE), FileFault(3, "the trailer T|count is missing")]),
+        (f"{HEAD}\nT|\n".encode(), [FileFault(2, NOT_A_LINE), FileFault(3, "the trailer T|count is missing")]),
+        (f"{HEAD}\n{UTILITY}\n\nT|4\n".encode(), [FileFault(3, NOT_A_LINE)]),
+        (f"{HEAD}\n{UTILITY}|\nT|3\n".encode(), [FileFault(2, "has 25 positions, not 24")]),
+        (f"{HEAD}\n{UTILITY[:-1]}\nT|3\n".encode(), [FileFault(2, "has 23 positions, not 24")]),
     ],
 )
 def test_each_fault_is_told_with_its_line(data, faults):
@@ -186,13 +186,13 @@ AMOUNT = ("must be whole cents: at most 15 digits, behind a minus where negative
 @pytest.mark.parametrize("wrong", [1, 9, 10, 11, 30])
 def test_at_most_ten_faults_are_told_the_verdicts_among_them(wrong):
     found = refused("\n".join([HEAD, *[WRONG] * wrong, "T|9"]).encode())
-    counted = [Fault(wrong + 2, f"the trailer counts 9 lines, but is line {wrong + 2}")]
-    assert found == ([Fault(2 + at, *AMOUNT) for at in range(wrong)] + counted)[:10]
+    counted = [FileFault(wrong + 2, f"the trailer counts 9 lines, but is line {wrong + 2}")]
+    assert found == ([FileFault(2 + at, *AMOUNT) for at in range(wrong)] + counted)[:10]
 
 
 def test_of_a_line_with_more_than_ten_faults_the_first_ten_are_told():
     every = "|".join(["D", *["\x07"] * 23])
-    assert refused(content(every)) == [Fault(2, f"must be {RULES[at - 1][1]}", at, RULES[at - 1][0]) for at in range(1, 11)]
+    assert refused(content(every)) == [FileFault(2, f"must be {RULES[at - 1][1]}", at, RULES[at - 1][0]) for at in range(1, 11)]
     found = refused(content(WRONG, every))
     assert [(fault.line, fault.field) for fault in found] == [(2, 11), *((3, at) for at in range(1, 10))]
 
@@ -220,7 +220,12 @@ def test_lines_are_numbered_through_whatever_pieces_they_come_in(monkeypatch, si
     data = f"{HEAD}\n{UTILITY}\n{WRONG}\n{UTILITY}\n{no_day}\n{UTILITY}\nnothing\n{no_day}\nT|9\n".encode()
     day = ("must be a day as CCYYMMDD", 8, "date")
     found = refused(data)
-    assert sorted(found, key=lambda fault: fault.line) == [Fault(3, *AMOUNT), Fault(5, *day), Fault(7, NOT_A_LINE), Fault(8, *day)]
+    assert sorted(found, key=lambda fault: fault.line) == [
+        FileFault(3, *AMOUNT),
+        FileFault(5, *day),
+        FileFault(7, NOT_A_LINE),
+        FileFault(8, *day),
+    ]
     noted = content(UTILITY, f"{UTILITY}\t", UTILITY, changed(13, "a\tb"), f"{UTILITY}\t", changed(3, "#")).replace(b"#", b"\xe9")
     assert summary(noted + b"\n\n\n").notes == (
         Note(3, forms.PADDED, 2),
@@ -242,8 +247,8 @@ def test_behind_a_fault_nothing_is_handed_out_and_what_came_before_it_was(monkey
 
 
 def test_what_ends_a_line_is_no_fault_of_its_last_field():
-    assert refused(content(WRONG, end="\r\n")) == [Fault(2, *AMOUNT)]
-    assert refused(content("nothing", end="\r\n")) == [Fault(2, NOT_A_LINE)]
+    assert refused(content(WRONG, end="\r\n")) == [FileFault(2, *AMOUNT)]
+    assert refused(content("nothing", end="\r\n")) == [FileFault(2, NOT_A_LINE)]
 
 
 def test_a_line_to_the_letter_is_not_noted_beside_one_that_has_another_form():
@@ -259,28 +264,28 @@ def test_a_line_to_the_letter_is_not_noted_beside_one_that_has_another_form():
 @pytest.mark.parametrize("over", [0, 1])
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_a_line_may_be_as_long_as_it_may_be_and_no_byte_longer(over, end):
-    found = refused(f"{HEAD}\n{WRONG}\n".encode(), f"{UTILITY}\n{'x' * (LONGEST_LINE_BYTES + over)}".encode(), end.encode())
-    too_long = [Fault(4, f"is longer than {LONGEST_LINE_BYTES} bytes")]
-    other = [Fault(4, NOT_A_LINE), Fault(5, "the trailer T|count is missing")]
-    assert found == [Fault(2, *AMOUNT), *(too_long if over else other)]
+    found = refused(f"{HEAD}\n{WRONG}\n".encode(), f"{UTILITY}\n{'x' * (MAX_LINE_BYTES + over)}".encode(), end.encode())
+    too_long = [FileFault(4, f"is longer than {MAX_LINE_BYTES} bytes")]
+    other = [FileFault(4, NOT_A_LINE), FileFault(5, "the trailer T|count is missing")]
+    assert found == [FileFault(2, *AMOUNT), *(too_long if over else other)]
 
 
 def test_bounds_are_as_they_are_documented():
-    assert (PIECE_BYTES, LONGEST_LINE_BYTES, settlement_file.MOST_FAULTS) == (131_072, 16_384, 10)
+    assert (PIECE_BYTES, MAX_LINE_BYTES, settlement_file.MAX_FAULTS) == (131_072, 16_384, 10)
 
 
-@pytest.mark.parametrize("length", [LONGEST_LINE_BYTES, LONGEST_LINE_BYTES + 1])
+@pytest.mark.parametrize("length", [MAX_LINE_BYTES, MAX_LINE_BYTES + 1])
 def test_a_first_line_whose_end_is_not_to_be_seen_is_read_as_if_it_ended_in_lf(length):
     """Up to the bound its end may still come; beyond it nobody waits."""
     found = refused(b"H" * length, b"\rD|x\n")
-    assert found[0].line == 1 and ("longer" in found[0].message) is (length > LONGEST_LINE_BYTES)
+    assert found[0].line == 1 and ("longer" in found[0].message) is (length > MAX_LINE_BYTES)
 
 
 def test_the_end_of_a_first_line_is_waited_for_as_long_as_a_line_may_be():
-    first = f"{HEAD}{' ' * (LONGEST_LINE_BYTES - len(HEAD))}".encode()
+    first = f"{HEAD}{' ' * (MAX_LINE_BYTES - len(HEAD))}".encode()
     said = summary(first, b"\r" + content(UTILITY, end="\r").partition(b"\r")[2])
     assert said.notes == (Note(1, forms.CR_ALONE), Note(1, forms.PADDED)) and said.all == Total(1, 10_000)
-    assert refused(first + b" ", b"\rT|2\r") == [Fault(1, f"is longer than {LONGEST_LINE_BYTES} bytes")]
+    assert refused(first + b" ", b"\rT|2\r") == [FileFault(1, f"is longer than {MAX_LINE_BYTES} bytes")]
 
 
 @pytest.mark.parametrize("lines", [1, 200])
@@ -299,7 +304,7 @@ def test_where_the_first_line_ends_in_cr_alone_every_cr_ends_a_line_and_the_hash
 
 def test_a_cr_behind_a_first_line_that_ends_in_lf_is_no_line_end():
     assert refused(content(UTILITY).replace(b"|101530", b"\r|101530"))[0].field == 8
-    assert refused(content(UTILITY), b"\rD\n")[0] == Fault(4, NOT_A_LINE)
+    assert refused(content(UTILITY), b"\rD\n")[0] == FileFault(4, NOT_A_LINE)
 
 
 @pytest.mark.parametrize("marks", [0, 1, 2])

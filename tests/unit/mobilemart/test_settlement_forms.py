@@ -29,7 +29,7 @@ def fields(**at):
 
 def test_positions_and_the_words_of_notes_are_as_they_are_documented():
     """Golden: notes stand in papers that are kept."""
-    assert (POSITIONS, COMPARED, forms.MOST_BLANK_LINES) == (24, EXACT, 1_000)
+    assert (POSITIONS, COMPARED, forms.MAX_BLANK_LINES) == (24, EXACT, 1_000)
     assert (forms.BLANK, PADDED, SEPARATED, MARKED, TABBED, forms.NOT_UTF_8, forms.CR_ALONE) == (
         "holds nothing, and stands behind the trailer",
         "ends in blanks or control characters behind its last field",

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from shared.domain.outcome import Unknown
 from shared.domain.transaction import State
-from shared.ports.documents import Conflict, Paper, PaperKind
+from shared.ports.documents import Conflict, Document, DocumentKind
 from shared.ports.transactions import LookupBy
 from shared.retention import erasure
 from shared.retention.erasure import Erased, Person, Stayed
@@ -44,7 +44,7 @@ async def erase(keeper, by=LookupBy.METER_NUMBER, number=METER):  # noqa: F811
 async def named(store, made, number=1):  # noqa: F811
     """An open discrepancy names the sale, which stays."""
     body = {"id": f"d-{number}", "day": made.day.isoformat(), "transactionId": made.id, "ours": None, "status": "open"}
-    await store.write_paper(PaperKind.DISCREPANCIES, Paper(f"live-d-{number}", body, "live-open"))
+    await store.write_paper(DocumentKind.DISCREPANCIES, Document(f"live-d-{number}", body, "live-open"))
 
 
 async def sell(store, count, **fields):  # noqa: F811
@@ -66,8 +66,8 @@ async def test_an_erasure_is_on_record_before_its_effect_and_afterwards_with_wha
     assert await erase(keeper) == Erased(paper=done, erased=(made.id,), stayed=(Stayed(doubt.id, Hold.OPEN),), more=False)
     name = ("live-erasure-20250406T100000000000", "live-erasures")
     assert calls == [
-        (PaperKind.CONTROLS, *name, {**body, "erased": None, "stayed": None}, False),
-        (PaperKind.CONTROLS, *name, done, True),
+        (DocumentKind.CONTROLS, *name, {**body, "erased": None, "stayed": None}, False),
+        (DocumentKind.CONTROLS, *name, done, True),
     ]
     assert await keeper.erasures() == [done]
 
@@ -91,8 +91,8 @@ def test_whose_data_it_is_is_shown_nowhere():
     ],
 )
 async def test_how_far_one_request_goes(store, keeper, monkeypatch, sales, stay, asked, erased, stayed, more):  # noqa: F811
-    monkeypatch.setattr(erasure, "MOST_SALES", 3)
-    monkeypatch.setattr(erasure, "MOST_STAYED", 6)
+    monkeypatch.setattr(erasure, "MAX_SALES", 3)
+    monkeypatch.setattr(erasure, "MAX_STAYED", 6)
     made = await sell(store, sales)
     for number in stay:
         await named(store, made[number], number)
@@ -117,9 +117,9 @@ async def test_a_sale_with_nothing_personal_left_is_neither_erased_nor_stays(sto
 
 
 async def test_of_very_many_erasures_the_last_are_listed_newest_first(store, keeper, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(erasure, "MOST_LISTED", 3)
+    monkeypatch.setattr(erasure, "MAX_LISTED", 3)
     for number in range(5):
-        await store.write_paper(PaperKind.CONTROLS, Paper(f"live-erasure-{number}", {"at": number}, "live-erasures"))
+        await store.write_paper(DocumentKind.CONTROLS, Document(f"live-erasure-{number}", {"at": number}, "live-erasures"))
     assert [paper["at"] for paper in await keeper.erasures()] == [4, 3, 2]
 
 
@@ -131,7 +131,7 @@ async def test_one_request_is_bounded_as_the_pages_say(store, keeper, monkeypatc
     assert len((await erase(keeper)).erased) == len(await keeper.erasures()) == 1
     most = calls[0][-1] - 1  # one more tells whether there are others
     assert f"At most {most} sales go at once" in page and f"At most {most} sales, newest first" in contract
-    assert f"up to {erasure.MOST_STAYED:,} of them" in page and f"the last {erasure.MOST_LISTED}, newest first" in contract
+    assert f"up to {erasure.MAX_STAYED:,} of them" in page and f"the last {erasure.MAX_LISTED}, newest first" in contract
     assert f"Sales of the last {erasure.SETTLED_WITHIN} days stay until their days are settled" in page
 
 
@@ -165,7 +165,7 @@ async def test_a_sale_of_the_last_weeks_goes_once_its_day_and_both_beside_it_hav
         order = structs.replace(made.order, meter_number="99999999999")
         await store.create(sold(f"other-{day}", at=clock.now - day * ONE, order=order))
     for day in ended:
-        await store.write_paper(PaperKind.SETTLEMENTS, day_paper((clock.now - day * ONE).date().isoformat()))
+        await store.write_paper(DocumentKind.SETTLEMENTS, day_paper((clock.now - day * ONE).date().isoformat()))
     done = await erase(keeper)
     assert (done.erased, done.stayed) == (((made.id,), ()) if why is None else ((), (Stayed(made.id, why),)))
 
@@ -174,7 +174,7 @@ async def test_a_sale_of_the_last_weeks_goes_once_its_day_and_both_beside_it_hav
 async def test_a_recent_day_has_ended_when_no_file_of_it_is_awaited_any_more(store, keeper, clock, status):  # noqa: F811
     made = await store.create(sold(at=clock.now - 5 * ONE))
     body = {"day": made.day.isoformat(), "status": status, "open": []}
-    await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-{made.day}", body, "live-ended"))
+    await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"live-{made.day}", body, "live-ended"))
     assert (await erase(keeper)).erased == ((made.id,) if status in ("balanced", "discrepancies") else ())
 
 
@@ -216,7 +216,7 @@ async def test_an_erasure_names_what_went_and_what_stayed_and_the_list_counts_th
 
 async def test_one_that_was_cut_short_is_listed_without_counts(store, keeper):  # noqa: F811
     said = {"at": "2026-05-01T12:00:00+02:00", "by": BY, "reason": "r", "recipient": None, "erased": None, "stayed": None}
-    await store.write_paper(PaperKind.CONTROLS, Paper("live-erasure-1", {**said, "of": "account_number"}, "live-erasures"))
+    await store.write_paper(DocumentKind.CONTROLS, Document("live-erasure-1", {**said, "of": "account_number"}, "live-erasures"))
     shown = {**said, "at": "2026-05-01T10:00:00.000000Z", "of": "accountNumber"}
     assert await answered(asked(), keeper) == {"erasures": [shown]}
 
@@ -254,14 +254,14 @@ async def test_of_two_erasures_at_one_moment_the_later_is_asked_to_read_again(st
 )
 async def test_a_damaged_erasure_is_reported_and_not_listed(store, keeper, caplog, damage):  # noqa: F811
     whole = {"at": AT, "by": BY, "reason": "r", "of": "meter_number", "recipient": "*1", "erased": ["a"], "stayed": []}
-    await store.write_paper(PaperKind.CONTROLS, Paper("live-erasure-1", whole, "live-erasures"))
-    await store.write_paper(PaperKind.CONTROLS, Paper("live-erasure-2", {**whole, **damage}, "live-erasures"))
+    await store.write_paper(DocumentKind.CONTROLS, Document("live-erasure-1", whole, "live-erasures"))
+    await store.write_paper(DocumentKind.CONTROLS, Document("live-erasure-2", {**whole, **damage}, "live-erasures"))
     for lacking in ("erased", "stayed", "recipient"):
         lacks = {name: value for name, value in whole.items() if name != lacking}
-        await store.write_paper(PaperKind.CONTROLS, Paper(f"live-erasure-{lacking}", lacks, "live-erasures"))
+        await store.write_paper(DocumentKind.CONTROLS, Document(f"live-erasure-{lacking}", lacks, "live-erasures"))
     assert await answered(asked(), keeper) == {"erasures": [{**whole, "of": "meterNumber", "erased": 1, "stayed": 0}]}
     lines = [line.fields for line in caplog.records if line.message == "record not readable"]
-    assert lines == [{"kind": PaperKind.CONTROLS}] * 4
+    assert lines == [{"kind": DocumentKind.CONTROLS}] * 4
 
 
 async def test_a_run_over_http_has_half_of_what_the_exchange_leaves_and_is_logged(store, keeper, caplog, monkeypatch):  # noqa: F811

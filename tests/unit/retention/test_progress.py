@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from shared.domain.transaction import SHARDS
-from shared.ports.documents import Paper
+from shared.ports.documents import Document
 from shared.retention.progress import FIRST, Progress, Step, Waiting, day_of, is_id, progress_of
 
 TODAY = date(2026, 5, 1)
@@ -31,7 +31,7 @@ BODY = {
 
 
 def read(**body):
-    return progress_of(Paper("live-retention", body), TODAY)
+    return progress_of(Document("live-retention", body), TODAY)
 
 
 def test_the_form_of_the_paper():
@@ -41,7 +41,7 @@ def test_the_form_of_the_paper():
 
 
 def test_what_is_kept_is_read_back_with_what_newer_code_has_written():
-    found = progress_of(Paper("live-retention", BODY, revision="7"), TODAY)
+    found = progress_of(Document("live-retention", BODY, revision="7"), TODAY)
     assert (found.places, found.waiting, found.held, found.retired_up_to) == (WHOLE.places, WHOLE.waiting, WHOLE.held, DAY)
     assert (found.revision, found.stored, found.body()) == ("7", BODY, BODY)
 

@@ -9,7 +9,7 @@ from shared.domain.identifiers import caller_id
 from shared.domain.outcome import RawAnswer, Reason, Receipt, Rejected, TokensDue, Unknown
 from shared.domain.policy import ConsumerDetails
 from shared.domain.sale_summary import Sold, seen
-from shared.domain.transaction import State, heard, noted
+from shared.domain.transaction import State, append_history, attach_raw_answer
 from shared.domain.vas import Mode, Order, VasType
 from shared.lib.value import Kept, Value
 from shared.retention.rules import ERASED, Hold, Retention, around, erased, hold, tombstone_of
@@ -171,7 +171,7 @@ def test_a_sale_into_which_newer_code_has_written_waits_for_newer_code_wherever_
 
 def test_what_comes_after_the_erasure_brings_nothing_back_that_changes_nothing():
     after = bare(sold())
-    assert heard(after, RawAnswer.of("reprint", LATER, 200, None, b'{"name": "Jane Doe", "n": 1}')) is after
+    assert attach_raw_answer(after, RawAnswer.of("reprint", LATER, 200, None, b'{"name": "Jane Doe", "n": 1}')) is after
 
 
 def test_what_contradicts_an_erased_sale_is_kept_for_whoever_decides_and_goes_when_it_is_erased_again():
@@ -203,7 +203,7 @@ def test_what_is_still_needed_stays(sale, named, unsettled, why):
 
 
 def test_a_tombstone_says_which_key_it_binds_and_nothing_about_anybody():
-    sale = noted(sold(), sold().history[0])
+    sale = append_history(sold(), sold().history[0])
     tombstone = tombstone_of(sale, LATER)
     words = str(structs.asdict(tombstone))
     assert structs.asdict(tombstone) == {

@@ -9,11 +9,11 @@ from msgspec import structs
 from starlette.requests import Request
 
 from shared.domain.outcome import Answer, RawAnswer, Reason, Rejected, TokensDue, Unknown, Vended
-from shared.domain.policy import Rules
-from shared.domain.transaction import SHARDS, EventName, State, after, announced, with_open
+from shared.domain.policy import VendingPolicy
+from shared.domain.transaction import SHARDS, EventName, State, announced, reindexed, transition
 from shared.domain.vas import Mode
 from shared.lib.concurrency import each
-from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
+from shared.ports.documents import Conflict, Document, DocumentKind, StoreUnavailable
 from shared.ports.transactions import LookupBy, SaleRetired
 from shared.retention import erasure
 from shared.retention import run as retention_run
@@ -62,7 +62,7 @@ def keeper(store, clock):
 
 def keeper_of(store, clock, **days):
     retention = Retention(**{"days": 1826, "personal_data_days": 400} | days)
-    recorder = Recorder(store=store, events=None, rules=Rules(mode=MODE), now=clock, new_id=new_id)
+    recorder = Recorder(store=store, events=None, rules=VendingPolicy(mode=MODE), now=clock, new_id=new_id)
     return Erasing(recorder=recorder, store=store, each=each, retention=retention)
 
 
@@ -80,12 +80,12 @@ async def is_bare(store, sale_id):
 
 def day_paper(day, status="balanced", **body):
     mark = "live-ended" if status in ("balanced", "discrepancies") else "live"
-    return Paper(f"live-{day}", {"day": day, "version": 1, "status": status, "open": [], "discrepancies": [], **body}, mark)
+    return Document(f"live-{day}", {"day": day, "version": 1, "status": status, "open": [], "discrepancies": [], **body}, mark)
 
 
 def open_discrepancy(sale_id, day="2024-03-01", **ours):
     body = {"id": "d-1", "day": day, "transactionId": sale_id, "ours": {"day": day, **ours}, "status": "open"}
-    return Paper("live-d-1", body, "live-open")
+    return Document("live-d-1", body, "live-open")
 
 
 async def test_old_sales_are_erased_and_young_ones_are_not(store, keeper):
@@ -112,7 +112,7 @@ async def test_what_a_run_had_to_leave_is_looked_at_again_by_its_id_and_not_page
     made = [await store.create(sold(f"key-{number}")) for number in range(40)]
     for number, one in enumerate(made):
         body = {**open_discrepancy(one.id).body, "id": f"d-{number}"}
-        await store.write_paper(PaperKind.DISCREPANCIES, Paper(f"live-d-{number}", body, "live-open"))
+        await store.write_paper(DocumentKind.DISCREPANCIES, Document(f"live-d-{number}", body, "live-open"))
     clock.now = SOLD_AT + timedelta(days=days)
     assert (await run(keeper)).held == 40
     read = []
@@ -125,31 +125,31 @@ async def test_whatever_was_held_is_done_by_one_run_once_nothing_needs_it_any_mo
     monkeypatch.setattr(retention_run, "PAGE", 3)
     for number in range(8):
         await store.create(sold(f"key-{number}"))
-    paper = await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01", "provisional", open=[{}]))
+    paper = await store.write_paper(DocumentKind.SETTLEMENTS, day_paper("2024-03-01", "provisional", open=[{}]))
     assert (await run(keeper)).held == 8
-    await store.write_paper(PaperKind.SETTLEMENTS, structs.replace(paper, body=day_paper("2024-03-01").body, mark="live-ended"))
+    await store.write_paper(DocumentKind.SETTLEMENTS, structs.replace(paper, body=day_paper("2024-03-01").body, mark="live-ended"))
     assert (await run(keeper)) == Retained(erased=8, retired=0, held=0, papers=0, more=False)
 
 
 async def held_ids(store):
-    return (await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))).body["held"]
+    return (await store.read_paper(DocumentKind.CONTROLS, progress_id(MODE))).body["held"]
 
 
 async def close(store, paper):
     body = {**paper.body, "status": "accepted"}
-    return await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body=body, mark=None))
+    return await store.write_paper(DocumentKind.DISCREPANCIES, structs.replace(paper, body=body, mark=None))
 
 
 async def end(store, paper):
     ended = structs.replace(paper, body={**paper.body, "status": "balanced", "open": []}, mark="live-ended")
-    return await store.write_paper(PaperKind.SETTLEMENTS, ended)
+    return await store.write_paper(DocumentKind.SETTLEMENTS, ended)
 
 
 @pytest.mark.parametrize("days", [401, 1827])
 async def test_a_day_that_is_still_compared_waits_as_a_day_and_keeps_no_other_waiting(store, keeper, clock, monkeypatch, days):
-    monkeypatch.setattr(retention_run, "MOST_HELD", 5)
+    monkeypatch.setattr(retention_run, "MAX_HELD", 5)
     monkeypatch.setattr(retention_run, "PAGE", 4)
-    paper = await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01", "provisional", open=[{}]))
+    paper = await store.write_paper(DocumentKind.SETTLEMENTS, day_paper("2024-03-01", "provisional", open=[{}]))
     waits = [await store.create(sold(f"waits-{number}")) for number in range(40)]
     other = [await store.create(sold(f"other-{number}", at=SOLD_AT - timedelta(days=number))) for number in range(2, 12)]
     clock.now = SOLD_AT + timedelta(days=days)
@@ -174,8 +174,8 @@ async def is_gone(store, sale_id):
 
 
 async def test_a_day_whose_file_never_came_keeps_tombstones_waiting_and_no_personal_data(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(retention_run, "MOST_HELD", 3)
-    paper = await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01", "file_missing"))
+    monkeypatch.setattr(retention_run, "MAX_HELD", 3)
+    paper = await store.write_paper(DocumentKind.SETTLEMENTS, day_paper("2024-03-01", "file_missing"))
     old = [await store.create(sold(f"old-{number}")) for number in range(12)]
     clock.now = SOLD_AT + timedelta(days=1826)
     assert (await run(keeper)).erased == 12
@@ -187,13 +187,13 @@ async def test_a_day_whose_file_never_came_keeps_tombstones_waiting_and_no_perso
 
 
 async def test_more_sales_held_than_a_paper_takes_keep_no_other_waiting_and_are_done_in_their_turn(store, keeper, caplog, monkeypatch):
-    monkeypatch.setattr(retention_run, "MOST_HELD", 2)
+    monkeypatch.setattr(retention_run, "MAX_HELD", 2)
     monkeypatch.setattr(retention_run, "PAGE", 2)
     named = [await store.create(sold(f"named-{number}")) for number in range(7)]
     papers = []
     for number, one in enumerate(named):
         body = {**open_discrepancy(one.id).body, "id": f"d-{number}"}
-        papers.append(await store.write_paper(PaperKind.DISCREPANCIES, Paper(f"live-d-{number}", body, "live-open")))
+        papers.append(await store.write_paper(DocumentKind.DISCREPANCIES, Document(f"live-d-{number}", body, "live-open")))
     other = [await store.create(sold(f"other-{number}")) for number in range(20)]
     for number in range(3):
         assert (await run(keeper)).erased == (0 if number else 20)
@@ -210,12 +210,12 @@ async def test_a_day_that_was_half_looked_at_is_looked_at_again_for_a_sale_witho
     made = await store.create(sold())
     await run(keeper)
     known, day = await store.find(made.id), "2024-03-01"
-    paper = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id))
+    paper = await store.write_paper(DocumentKind.DISCREPANCIES, open_discrepancy(made.id))
     await store.advance(known, structs.replace(known, answers=(ANSWER,)))
-    progress = await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))
+    progress = await store.read_paper(DocumentKind.CONTROLS, progress_id(MODE))
     half = {**progress.body, "erasedLater": {day: [1, 0, SHARDS - 1, "z"]}}
-    await store.write_paper(PaperKind.CONTROLS, structs.replace(progress, body=half))
-    monkeypatch.setattr(retention_run, "MOST_HELD", 0)
+    await store.write_paper(DocumentKind.CONTROLS, structs.replace(progress, body=half))
+    monkeypatch.setattr(retention_run, "MAX_HELD", 0)
     await run(keeper)
     await close(store, paper)
     assert (await run(keeper)).erased == 1 and (await store.find(made.id)).answers[0].body == b""
@@ -223,10 +223,10 @@ async def test_a_day_that_was_half_looked_at_is_looked_at_again_for_a_sale_witho
 
 async def test_the_id_of_a_sale_is_looked_at_again_however_many_others_a_run_has_seen(store, keeper, monkeypatch):
     made = await store.create(sold())
-    paper = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id))
+    paper = await store.write_paper(DocumentKind.DISCREPANCIES, open_discrepancy(made.id))
     await run(keeper)
     await close(store, paper)
-    monkeypatch.setattr(retention_run, "MOST_SALES", 0)
+    monkeypatch.setattr(retention_run, "MAX_SALES", 0)
     assert (await run(keeper)).erased == 1
 
 
@@ -234,11 +234,11 @@ async def test_a_raw_answer_goes_although_its_discrepancy_was_opened_and_closed_
     made = await store.create(sold())
     await run(keeper)
     known = await store.find(made.id)
-    paper = await store.write_paper(PaperKind.DISCREPANCIES, whole_discrepancy(made))
+    paper = await store.write_paper(DocumentKind.DISCREPANCIES, whole_discrepancy(made))
     await store.advance(known, structs.replace(known, answers=(ANSWER,)))
     await Closing(store=store, mode=MODE, now=clock).close(paper.body["id"], "accepted", "seen", "thandi@example.com")
     assert (await run(keeper)).erased == 1 and (await store.find(made.id)).answers[0].body == b""
-    closed = await store.read_paper(PaperKind.DISCREPANCIES, paper.id)
+    closed = await store.read_paper(DocumentKind.DISCREPANCIES, paper.id)
     assert (closed.mark, closed.body["status"]) == (None, "accepted")
 
 
@@ -251,9 +251,9 @@ def whole_discrepancy(made):
 async def test_a_sale_that_was_held_is_not_forgotten_when_it_is_young_again(store, keeper, clock, how, why):
     made = await store.create(sold())
     if why == "named":
-        paper, ended = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id)), close
+        paper, ended = await store.write_paper(DocumentKind.DISCREPANCIES, open_discrepancy(made.id)), close
     else:
-        paper, ended = await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01", "provisional", open=[{}])), end
+        paper, ended = await store.write_paper(DocumentKind.SETTLEMENTS, day_paper("2024-03-01", "provisional", open=[{}])), end
     assert (await run(keeper)).held == 1
     await ended(store, paper)
     if how == "longer retention":
@@ -271,7 +271,7 @@ async def test_a_sale_that_is_contradicted_while_it_is_young_again_is_erased_onc
     await run(keeper)
     longer = keeper_of(store, clock, personal_data_days=800)
     known = await store.find(made.id)
-    paper = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id))
+    paper = await store.write_paper(DocumentKind.DISCREPANCIES, open_discrepancy(made.id))
     await store.advance(known, structs.replace(known, answers=(ANSWER,)))
     await run(longer)
     await close(store, paper)
@@ -282,7 +282,7 @@ async def test_a_sale_that_is_contradicted_while_it_is_young_again_is_erased_onc
 
 async def test_where_a_run_cannot_do_all_no_shard_falls_behind_the_others(store, keeper, clock, monkeypatch):
     monkeypatch.setattr(retention_run, "PAGE", 5)
-    monkeypatch.setattr(retention_run, "MOST_SALES", 40)
+    monkeypatch.setattr(retention_run, "MAX_SALES", 40)
     clock.now = SOLD_AT
     made = []
     for number in range(12):  # days of fifty sales, of which a run does forty
@@ -296,7 +296,7 @@ async def test_where_a_run_cannot_do_all_no_shard_falls_behind_the_others(store,
 
 async def test_tombstones_are_made_although_there_is_always_more_to_erase(store, keeper, clock, monkeypatch):
     monkeypatch.setattr(retention_run, "PAGE", 5)
-    monkeypatch.setattr(retention_run, "MOST_SALES", 40)
+    monkeypatch.setattr(retention_run, "MAX_SALES", 40)
     for number in range(80):
         await store.create(sold(f"old-{number}"))
         await store.create(sold(f"young-{number}", at=SOLD_AT + timedelta(days=1000)))
@@ -316,7 +316,7 @@ def spied(read, method):
 
 async def test_a_run_is_bounded_and_the_next_one_goes_on(store, keeper, monkeypatch):
     monkeypatch.setattr(retention_run, "PAGE", 3)
-    monkeypatch.setattr(retention_run, "MOST_SALES", 20)
+    monkeypatch.setattr(retention_run, "MAX_SALES", 20)
     made = [await store.create(sold(f"key-{number}")) for number in range(60)]
     runs = []
     while not runs or runs[-1].more:
@@ -339,11 +339,11 @@ async def test_an_open_sale_is_not_touched_until_it_has_ended(store, keeper, lef
         case State.VENDING:
             doubt = sale("open", at=SOLD_AT)
         case "pending":
-            doubt = with_open(structs.replace(vended("open", at=SOLD_AT), state=State.VENDED), SOLD_AT)
+            doubt = reindexed(structs.replace(vended("open", at=SOLD_AT), state=State.VENDED), SOLD_AT)
             receipt = structs.replace(doubt.receipt, tokens_due=TokensDue.PENDING)
-            doubt = with_open(structs.replace(doubt, outcome=Vended(receipt)), SOLD_AT)
+            doubt = reindexed(structs.replace(doubt, outcome=Vended(receipt)), SOLD_AT)
         case "unannounced":
-            doubt = with_open(structs.replace(vended("open", at=SOLD_AT), unannounced=(EventName.VENDED,)), SOLD_AT)
+            doubt = reindexed(structs.replace(vended("open", at=SOLD_AT), unannounced=(EventName.VENDED,)), SOLD_AT)
     made = await store.create(doubt)
     assert made.open is not None
     for _ in range(2):
@@ -357,10 +357,10 @@ async def test_an_open_sale_is_not_touched_until_it_has_ended(store, keeper, lef
 
 async def test_a_sale_that_an_open_discrepancy_names_stays_until_it_is_closed(store, keeper):
     made, rival = [await store.create(sold(key)) for key in ("named", "rival")]
-    paper = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id, alsoHeldBy=rival.id))
+    paper = await store.write_paper(DocumentKind.DISCREPANCIES, open_discrepancy(made.id, alsoHeldBy=rival.id))
     assert (await run(keeper)).held == 2
     assert [await store.find(one.id) for one in (made, rival)] == [made, rival]
-    await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body={**paper.body, "status": "accepted"}, mark=None))
+    await store.write_paper(DocumentKind.DISCREPANCIES, structs.replace(paper, body={**paper.body, "status": "accepted"}, mark=None))
     assert (await run(keeper)).erased == 2
 
 
@@ -368,10 +368,10 @@ async def test_what_a_contradiction_has_brought_back_goes_once_its_discrepancy_i
     made = await store.create(sold())
     await run(keeper)
     known = await store.find(made.id)
-    paper = await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(made.id))
+    paper = await store.write_paper(DocumentKind.DISCREPANCIES, open_discrepancy(made.id))
     await store.advance(known, structs.replace(known, answers=(ANSWER,)))
     assert (await run(keeper)).held == 1
-    await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body={**paper.body, "status": "accepted"}, mark=None))
+    await store.write_paper(DocumentKind.DISCREPANCIES, structs.replace(paper, body={**paper.body, "status": "accepted"}, mark=None))
     assert (await run(keeper)).erased == 1 and await is_bare(store, made.id)
 
 
@@ -386,14 +386,14 @@ async def test_what_a_contradiction_has_brought_back_goes_once_its_discrepancy_i
         (day_paper("2024-03-03", "provisional", open=[{"transactionId": "x"}]), False),
         (day_paper("2024-03-01", "provisional", notReadable=[{"transactionId": "x"}]), True),
         (day_paper("2024-03-01", "file_missing"), False),
-        (Paper("live-2024-03-01", {"day": "2024-03-01", "status": "brand new"}, "live"), True),  # which does not say what is open
+        (Document("live-2024-03-01", {"day": "2024-03-01", "status": "brand new"}, "live"), True),  # which does not say what is open
         (day_paper("2024-03-01", "file_missing", open=[{"transactionId": "x"}]), True),
-        (Paper("live-2024-03-01-run", {"refusal": {"day": "2024-03-01"}}, "live-refused"), True),
+        (Document("live-2024-03-01-run", {"refusal": {"day": "2024-03-01"}}, "live-refused"), True),
     ],
 )
 async def test_what_a_running_evidence_rule_compares_stays(store, keeper, paper, stays):
     made = await store.create(sold())
-    await store.write_paper(PaperKind.SETTLEMENTS, paper)
+    await store.write_paper(DocumentKind.SETTLEMENTS, paper)
     assert (await run(keeper)).held == stays
     assert (await store.find(made.id) == made) is stays
 
@@ -413,87 +413,87 @@ async def test_beside_a_doubt_nothing_goes_although_its_day_was_never_settled(st
 async def test_after_the_retention_a_sale_is_a_tombstone_with_its_closed_discrepancies_gone(store, keeper, clock):
     made = await store.create(contradicted())
     (fresh,) = discrepancies(made)
-    await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(fresh, body={**fresh.body, "status": "accepted"}, mark=None))
+    await store.write_paper(DocumentKind.DISCREPANCIES, structs.replace(fresh, body={**fresh.body, "status": "accepted"}, mark=None))
     clock.now = SOLD_AT + timedelta(days=1827)
     assert (await run(keeper)).retired == 1
     with pytest.raises(SaleRetired):
         await store.find(made.id)
-    assert await store.read_paper(PaperKind.DISCREPANCIES, fresh.id) is None
+    assert await store.read_paper(DocumentKind.DISCREPANCIES, fresh.id) is None
     assert (await run(keeper)).retired == 0
 
 
 def contradicted(key="key-1"):
-    known = with_open(vended(key, at=SOLD_AT), SOLD_AT)
-    said = after(known, Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "decided")), at=SOLD_AT, by="thandi", retry_seconds=60)
+    known = reindexed(vended(key, at=SOLD_AT), SOLD_AT)
+    said = transition(known, Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "decided")), at=SOLD_AT, by="thandi", retry_seconds=60)
     return announced(said, frozenset(said.unannounced))
 
 
 @pytest.mark.parametrize("status", ["provisional", "file_missing"])
 async def test_a_sale_of_a_day_that_is_not_settled_for_good_is_not_retired_and_neither_is_its_day(store, keeper, clock, status):
     made = await store.create(sold())
-    await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01", status))
-    await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-02-29"))
+    await store.write_paper(DocumentKind.SETTLEMENTS, day_paper("2024-03-01", status))
+    await store.write_paper(DocumentKind.SETTLEMENTS, day_paper("2024-02-29"))
     clock.now = SOLD_AT + timedelta(days=3000)
     assert (await run(keeper)).retired == 0
     assert (await store.find(made.id)).id == made.id
-    assert await store.read_paper(PaperKind.SETTLEMENTS, "live-2024-03-01") is not None
-    assert await store.read_paper(PaperKind.SETTLEMENTS, "live-2024-02-29") is not None  # beside a day that is compared with it
+    assert await store.read_paper(DocumentKind.SETTLEMENTS, "live-2024-03-01") is not None
+    assert await store.read_paper(DocumentKind.SETTLEMENTS, "live-2024-02-29") is not None  # beside a day that is compared with it
 
 
 async def test_the_papers_of_a_day_go_once_its_sales_are_retired_and_its_discrepancies_closed(store, keeper, clock):
     made = [await store.create(sold(f"key-{number}")) for number in range(3)]
     found = {"id": "d-1", "day": "2024-03-01", "status": "open", "transactionId": None, "ours": None}
-    difference = await store.write_paper(PaperKind.DISCREPANCIES, Paper("live-d-1", found, "live-open"))
+    difference = await store.write_paper(DocumentKind.DISCREPANCIES, Document("live-d-1", found, "live-open"))
     for name in ("v0001", "run"):
-        await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-2024-03-01-{name}", {"discrepancies": [found], "version": 1}))
-    await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2024-03-01"))
-    await store.write_paper(PaperKind.SETTLEMENTS, day_paper("2029-03-01"))
+        await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"live-2024-03-01-{name}", {"discrepancies": [found], "version": 1}))
+    await store.write_paper(DocumentKind.SETTLEMENTS, day_paper("2024-03-01"))
+    await store.write_paper(DocumentKind.SETTLEMENTS, day_paper("2029-03-01"))
     clock.now = SOLD_AT + timedelta(days=1827)
     done = await run(keeper)
     assert (done.retired, done.papers) == (len(made), 0)  # a difference of that day is still open
-    await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(difference, body={**found, "status": "accepted"}, mark=None))
+    await store.write_paper(DocumentKind.DISCREPANCIES, structs.replace(difference, body={**found, "status": "accepted"}, mark=None))
     assert (await run(keeper)).papers == 4
     kinds = (
-        (PaperKind.SETTLEMENTS, "live-2024-03-01"),
-        (PaperKind.SETTLEMENTS, "live-2024-03-01-v0001"),
-        (PaperKind.DISCREPANCIES, "live-d-1"),
+        (DocumentKind.SETTLEMENTS, "live-2024-03-01"),
+        (DocumentKind.SETTLEMENTS, "live-2024-03-01-v0001"),
+        (DocumentKind.DISCREPANCIES, "live-d-1"),
     )
     assert [await store.read_paper(*one) for one in kinds] == [None] * 3
-    assert await store.read_paper(PaperKind.SETTLEMENTS, "live-2029-03-01") is not None
+    assert await store.read_paper(DocumentKind.SETTLEMENTS, "live-2029-03-01") is not None
 
 
 async def test_a_day_that_must_stay_keeps_no_other_from_going(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(retention_run, "MOST_DAYS", 1)
+    monkeypatch.setattr(retention_run, "MAX_DAYS", 1)
     doubt = sale("doubt", at=SOLD_AT, state=State.IN_DOUBT, outcome=Unknown("lost"))
     await store.create(doubt)
     for day in ("2024-03-01", "2024-03-04", "2024-03-05"):
-        await store.write_paper(PaperKind.SETTLEMENTS, day_paper(day))
+        await store.write_paper(DocumentKind.SETTLEMENTS, day_paper(day))
     clock.now = SOLD_AT + timedelta(days=1850)
     assert [(await run(keeper)).papers for _ in range(3)] == [1, 1, 0]
-    assert await store.read_paper(PaperKind.SETTLEMENTS, "live-2024-03-01") is not None
+    assert await store.read_paper(DocumentKind.SETTLEMENTS, "live-2024-03-01") is not None
 
 
 async def test_of_very_many_days_and_papers_each_run_deletes_a_part_until_none_is_left(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(retention_run, "MOST_DAYS", 2)
-    monkeypatch.setattr(retention_run, "MOST_DELETED", 2)
+    monkeypatch.setattr(retention_run, "MAX_DAYS", 2)
+    monkeypatch.setattr(retention_run, "MAX_DELETED", 2)
     for day in ("2024-02-27", "2024-02-28", "2024-03-02", "2024-03-03"):  # the last is a day too young
-        await store.write_paper(PaperKind.SETTLEMENTS, day_paper(day, version=4))
+        await store.write_paper(DocumentKind.SETTLEMENTS, day_paper(day, version=4))
         for number in range(1, 5):
-            await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-{day}-v{number:04d}", {"discrepancies": []}))
+            await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"live-{day}-v{number:04d}", {"discrepancies": []}))
     for number in range(5):
         at = SOLD_AT + timedelta(hours=number)
-        await store.write_paper(PaperKind.CONTROLS, Paper(f"live-selling-{number}", {"at": at.isoformat()}, "live-selling"))
+        await store.write_paper(DocumentKind.CONTROLS, Document(f"live-selling-{number}", {"at": at.isoformat()}, "live-selling"))
     clock.now = SOLD_AT + timedelta(days=1827)
     assert [(await run(keeper)).papers for _ in range(4)] == [10 + 2, 5 + 2, 1, 0]
-    left = [paper.id async for paper in store.marked_papers(PaperKind.SETTLEMENTS, "live-ended")]
-    assert left == ["live-2024-03-03"] and await store.read_paper(PaperKind.SETTLEMENTS, "live-2024-03-03-v0004") is not None
+    left = [paper.id async for paper in store.marked_papers(DocumentKind.SETTLEMENTS, "live-ended")]
+    assert left == ["live-2024-03-03"] and await store.read_paper(DocumentKind.SETTLEMENTS, "live-2024-03-03-v0004") is not None
 
 
 @pytest.mark.parametrize(("back", "goes"), [(timedelta(microseconds=1), True), (timedelta(0), False)])
 async def test_a_decision_goes_with_the_last_moment_of_the_last_day_that_is_kept_no_longer(store, keeper, clock, back, goes):
     clock.now = SOLD_AT + timedelta(days=1826)
     at = datetime(2024, 2, 29, 22, tzinfo=UTC) - back  # 1 March in Johannesburg
-    await store.write_paper(PaperKind.CONTROLS, Paper("live-selling-1", {"at": at.isoformat()}, "live-selling"))
+    await store.write_paper(DocumentKind.CONTROLS, Document("live-selling-1", {"at": at.isoformat()}, "live-selling"))
     assert (await run(keeper)).papers == goes
 
 
@@ -501,17 +501,17 @@ async def test_a_longer_retention_does_not_bring_back_days_whose_sales_are_retir
     clock.now = SOLD_AT + timedelta(days=1826)
     await run(keeper)
     await run(keeper_of(store, clock, days=3000))
-    assert (await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))).body["retiredUpTo"] == "2024-03-01"
+    assert (await store.read_paper(DocumentKind.CONTROLS, progress_id(MODE))).body["retiredUpTo"] == "2024-03-01"
 
 
 async def test_decisions_about_the_brake_and_erasures_go_after_the_retention(store, keeper, clock):
     for mark in ("live-selling", "live-erasures"):
         for at in (SOLD_AT, SOLD_AT + timedelta(days=100)):
-            await store.write_paper(PaperKind.CONTROLS, Paper(f"{mark}-{at:%Y%m%d}", {"at": at.isoformat()}, mark))
+            await store.write_paper(DocumentKind.CONTROLS, Document(f"{mark}-{at:%Y%m%d}", {"at": at.isoformat()}, mark))
     clock.now = SOLD_AT + timedelta(days=1850)
     assert (await run(keeper)).papers == 2
     for mark in ("live-selling", "live-erasures"):
-        assert [paper.id async for paper in store.marked_papers(PaperKind.CONTROLS, mark)] == [f"{mark}-20240609"]
+        assert [paper.id async for paper in store.marked_papers(DocumentKind.CONTROLS, mark)] == [f"{mark}-20240609"]
 
 
 async def test_two_runs_at_once_do_each_sale_once(store, keeper, clock):
@@ -562,8 +562,8 @@ async def test_wherever_a_run_is_cut_short_the_next_one_ends_it(store, clock, is
         with pytest.raises(Conflict):
             await store.create(sold(key))
         assert await is_bare(store, young.id)
-        paper = await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))
-        await store.delete_papers(PaperKind.CONTROLS, [paper])
+        paper = await store.read_paper(DocumentKind.CONTROLS, progress_id(MODE))
+        await store.delete_papers(DocumentKind.CONTROLS, [paper])
         if failing.calls < at:
             return
     raise AssertionError("a run never ends")
@@ -572,7 +572,7 @@ async def test_wherever_a_run_is_cut_short_the_next_one_ends_it(store, clock, is
 async def test_a_sale_that_changes_while_it_is_erased_or_retired_keeps_its_change(store, keeper, clock):
     made = await store.create(sold())
     needed = await keeper.retaining.needed()
-    doubted = await store.advance(made, with_open(structs.replace(made, version=2, unannounced=(EventName.CONTRADICTED,)), SOLD_AT))
+    doubted = await store.advance(made, reindexed(structs.replace(made, version=2, unannounced=(EventName.CONTRADICTED,)), SOLD_AT))
     assert await keeper.retaining.erase(made, needed) is Hold.OPEN
     assert await keeper.retaining.retire(made, needed) is Hold.OPEN
     assert await store.find(made.id) == doubted
@@ -589,18 +589,20 @@ async def test_what_cannot_be_read_is_left_to_whoever_can_and_keeps_no_other_wai
 
 async def test_damaged_papers_stop_no_run(store, keeper, clock):
     made = await store.create(sold())
-    await store.write_paper(PaperKind.DISCREPANCIES, Paper("live-d-1", {"ours": "ours", "transactionId": 7}, "live-open"))
+    await store.write_paper(DocumentKind.DISCREPANCIES, Document("live-d-1", {"ours": "ours", "transactionId": 7}, "live-open"))
     for number, body in enumerate(({"day": 7}, {"day": "soon"}, {})):
-        await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-2024-01-0{number + 1}", body, "live"))
-        await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-2024-01-0{number + 1}-run", {"refusal": body}, "live-refused"))
+        await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"live-2024-01-0{number + 1}", body, "live"))
+        await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"live-2024-01-0{number + 1}-run", {"refusal": body}, "live-refused"))
     damaged = {"day": "2024-01-04", "version": "two", "status": "balanced", "discrepancies": [7, {"day": "2024-01-04"}]}
-    await store.write_paper(PaperKind.SETTLEMENTS, Paper("live-2024-01-04", damaged, "live-ended"))
+    await store.write_paper(DocumentKind.SETTLEMENTS, Document("live-2024-01-04", damaged, "live-ended"))
     for number, at in enumerate((None, "noon", "2024-01-01", SOLD_AT.isoformat())):
-        await store.write_paper(PaperKind.CONTROLS, Paper(f"live-selling-{number}", {"at": at}, "live-selling"))
+        await store.write_paper(DocumentKind.CONTROLS, Document(f"live-selling-{number}", {"at": at}, "live-selling"))
     assert (await run(keeper)).erased == 1 and await is_bare(store, made.id)
     clock.now = SOLD_AT + timedelta(days=1850)
     assert (await run(keeper)).papers == 2  # the day, and the one decision whose age is known
-    assert [paper.id async for paper in store.marked_papers(PaperKind.CONTROLS, "live-selling")] == [f"live-selling-{n}" for n in range(3)]
+    assert [paper.id async for paper in store.marked_papers(DocumentKind.CONTROLS, "live-selling")] == [
+        f"live-selling-{n}" for n in range(3)
+    ]
 
 
 @pytest.mark.parametrize("day", ["2024-02-31", "2024-00-00", "2023-13-01", "2023-W52-1"])
@@ -630,26 +632,26 @@ async def test_a_sale_whose_day_is_not_in_the_calendar_keeps_no_other_waiting(st
     ],
 )
 async def test_no_damage_in_how_far_the_last_run_came_stops_the_next_one(store, keeper, damaged):
-    await store.write_paper(PaperKind.CONTROLS, Paper(progress_id(MODE), damaged))
+    await store.write_paper(DocumentKind.CONTROLS, Document(progress_id(MODE), damaged))
     made = await store.create(sold())
     for _ in range(2):
         await run(keeper)
     assert await is_bare(store, made.id)
-    assert (await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))).body["retiredUpTo"] < "2024"
+    assert (await store.read_paper(DocumentKind.CONTROLS, progress_id(MODE))).body["retiredUpTo"] < "2024"
 
 
 async def test_what_newer_code_keeps_of_its_runs_stays(store, keeper):
-    await store.write_paper(PaperKind.CONTROLS, Paper(progress_id(MODE), {"swept": {"0": 1}}))
+    await store.write_paper(DocumentKind.CONTROLS, Document(progress_id(MODE), {"swept": {"0": 1}}))
     await store.create(sold())
     await run(keeper)
-    assert (await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))).body["swept"] == {"0": 1}
+    assert (await store.read_paper(DocumentKind.CONTROLS, progress_id(MODE))).body["swept"] == {"0": 1}
 
 
 @pytest.mark.parametrize("mark", ["live", "live-ended", "live-refused"])
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
 async def test_a_day_at_the_end_of_the_calendar_stops_no_run(store, keeper, clock, day, mark):
     made = await store.create(sold())
-    await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-{day}", {"day": day, "version": 1, "refusal": {"day": day}}, mark))
+    await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"live-{day}", {"day": day, "version": 1, "refusal": {"day": day}}, mark))
     clock.now = SOLD_AT + timedelta(days=1827)
     await run(keeper)
     assert await is_gone(store, made.id)
@@ -657,9 +659,9 @@ async def test_a_day_at_the_end_of_the_calendar_stops_no_run(store, keeper, cloc
 
 async def test_a_damaged_number_of_versions_costs_no_time_and_leaves_no_version(store, keeper, clock):
     for day, version in (("2024-01-01", 10**6), ("2024-01-02", 0)):
-        await store.write_paper(PaperKind.SETTLEMENTS, day_paper(day, version=version))
+        await store.write_paper(DocumentKind.SETTLEMENTS, day_paper(day, version=version))
         for number in (1, 2):
-            await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"live-{day}-v{number:04d}", {"discrepancies": []}))
+            await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"live-{day}-v{number:04d}", {"discrepancies": []}))
     clock.now = SOLD_AT + timedelta(days=1850)
     counted = Failing(store, 10**9, is_made=False)
     assert (await run(keeper_of(counted, clock))).papers == 6 and counted.calls < 100
@@ -668,10 +670,10 @@ async def test_a_damaged_number_of_versions_costs_no_time_and_leaves_no_version(
 async def test_a_discrepancy_or_a_version_that_cannot_be_read_keeps_only_its_own(store, keeper, clock):
     made, other = await store.create(contradicted()), await store.create(sold("other"))
     (fresh,) = discrepancies(made)
-    await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(fresh, mark=None))
+    await store.write_paper(DocumentKind.DISCREPANCIES, structs.replace(fresh, mark=None))
     for day in ("2024-01-01", "2024-01-03"):
-        await store.write_paper(PaperKind.SETTLEMENTS, day_paper(day, discrepancies=[{"id": "\ud800", "day": day}]))
-    await store.write_paper(PaperKind.SETTLEMENTS, Paper("live-2024-01-01-v0001", {"discrepancies": []}))
+        await store.write_paper(DocumentKind.SETTLEMENTS, day_paper(day, discrepancies=[{"id": "\ud800", "day": day}]))
+    await store.write_paper(DocumentKind.SETTLEMENTS, Document("live-2024-01-01-v0001", {"discrepancies": []}))
     for damaged in (fresh.id, "live-2024-01-01-v0001"):
         await store._connection.commit(lambda sqlite, name=damaged: sqlite.execute("UPDATE papers SET body = '' WHERE id = ?", (name,)))
     clock.now = SOLD_AT + timedelta(days=1850)
@@ -680,7 +682,7 @@ async def test_a_discrepancy_or_a_version_that_cannot_be_read_keeps_only_its_own
 
 
 async def test_more_sales_than_one_request_takes_are_erased_by_the_next(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(erasure, "MOST_SALES", 3)
+    monkeypatch.setattr(erasure, "MAX_SALES", 3)
     made = [await store.create(sold(f"key-{number}")) for number in range(5)]
     runs = []
     for _ in range(2):
@@ -721,7 +723,7 @@ async def test_a_persons_sales_are_found_and_erased_and_what_stays_says_why(stor
             sold("today", at=clock.now),
         )
     ]
-    await store.write_paper(PaperKind.DISCREPANCIES, open_discrepancy(named.id))
+    await store.write_paper(DocumentKind.DISCREPANCIES, open_discrepancy(named.id))
     done = await erased_by(keeper)
     assert done.erased == (ended.id,) and not done.more
     assert {one.sale_id: one.why for one in done.stayed} == {doubt.id: Hold.OPEN, named.id: Hold.DISCREPANCY, settling.id: Hold.SETTLING}
@@ -740,7 +742,7 @@ async def test_a_sale_stays_that_cannot_be_read_or_whose_day_cannot(store, keepe
     at = clock.now - timedelta(days=10)
     made, other = [await store.create(sold(key, at=moment)) for key, moment in (("unread", SOLD_AT), ("of that day", at))]
     for day in (at.date(), at.date() + timedelta(days=1)):
-        await store.write_paper(PaperKind.SETTLEMENTS, day_paper(day.isoformat()))
+        await store.write_paper(DocumentKind.SETTLEMENTS, day_paper(day.isoformat()))
     await damage(store, made.id)
     await store._connection.commit(lambda sqlite: sqlite.execute("UPDATE papers SET body = '' WHERE id = ?", (f"live-{at.date()}",)))
     stayed = {one.sale_id: one.why for one in (await erased_by(keeper)).stayed}
@@ -748,8 +750,8 @@ async def test_a_sale_stays_that_cannot_be_read_or_whose_day_cannot(store, keepe
 
 
 async def test_a_persons_sales_beyond_what_one_request_takes_are_left_for_the_next_which_is_said(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(erasure, "MOST_SALES", 2)
-    monkeypatch.setattr(erasure, "MOST_LISTED", 2)
+    monkeypatch.setattr(erasure, "MAX_SALES", 2)
+    monkeypatch.setattr(erasure, "MAX_LISTED", 2)
     made = [await store.create(sold(f"key-{number}", at=SOLD_AT + timedelta(hours=number))) for number in range(5)]
     asked = []
     for _ in range(3):
@@ -764,7 +766,7 @@ async def test_a_persons_sales_beyond_what_one_request_takes_are_left_for_the_ne
 
 
 async def test_sales_that_must_stay_hide_no_older_ones_of_the_same_person(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(erasure, "MOST_SALES", 3)
+    monkeypatch.setattr(erasure, "MAX_SALES", 3)
     old = [await store.create(sold(f"old-{number}", at=SOLD_AT + timedelta(hours=number))) for number in range(4)]
     new = [await store.create(sold(f"new-{number}", at=clock.now - timedelta(days=3, minutes=number))) for number in range(8)]
     done = await erased_by(keeper)
@@ -778,8 +780,8 @@ async def test_sales_that_must_stay_hide_no_older_ones_of_the_same_person(store,
 
 
 async def test_a_request_ends_that_finds_very_many_sales_that_must_stay(store, keeper, clock, monkeypatch):
-    monkeypatch.setattr(erasure, "MOST_SALES", 2)
-    monkeypatch.setattr(erasure, "MOST_STAYED", 4)
+    monkeypatch.setattr(erasure, "MAX_SALES", 2)
+    monkeypatch.setattr(erasure, "MAX_STAYED", 4)
     for number in range(7):
         await store.create(sold(f"new-{number}", at=clock.now - timedelta(days=3, minutes=number)))
     done = await erased_by(keeper)
@@ -809,7 +811,7 @@ async def test_a_sale_with_what_newer_code_has_written_is_left_whole_to_newer_co
 async def test_an_erasure_that_cannot_be_read_hides_no_other(store, keeper, clock, caplog, damaged):
     await store.create(sold())
     await erased_by(keeper)
-    await store.write_paper(PaperKind.CONTROLS, Paper("live-erasure-x", damaged, "live-erasures"))
+    await store.write_paper(DocumentKind.CONTROLS, Document("live-erasure-x", damaged, "live-erasures"))
     request = Request({"type": "http", "method": "GET", "path": "/erasures", "query_string": b"", "headers": []})
     listed = json.loads((await erasures(request, keeper, "")).body)["erasures"]
     assert [(one["by"], one["of"], one["erased"]) for one in listed] == [("thandi@example.com", "meterNumber", 1)]
@@ -817,7 +819,7 @@ async def test_an_erasure_that_cannot_be_read_hides_no_other(store, keeper, cloc
 
 
 async def test_exactly_as_many_sales_as_one_request_takes_are_all(store, keeper, monkeypatch):
-    monkeypatch.setattr(erasure, "MOST_SALES", 2)
+    monkeypatch.setattr(erasure, "MAX_SALES", 2)
     for number in range(2):
         await store.create(sold(f"key-{number}"))
     done = await erased_by(keeper)
@@ -850,7 +852,7 @@ async def test_a_recent_sale_is_erased_once_its_day_and_those_beside_it_are_sett
     made = await store.create(sold(at=at))
     assert (await erased_by(keeper)).stayed[0].why is Hold.SETTLING
     for day in (at.date() + timedelta(days=number) for number in (0, 1)):
-        await store.write_paper(PaperKind.SETTLEMENTS, day_paper(day.isoformat()))
+        await store.write_paper(DocumentKind.SETTLEMENTS, day_paper(day.isoformat()))
     clock.now += timedelta(seconds=1)
     assert (await erased_by(keeper)).erased == (made.id,)
 
@@ -860,5 +862,5 @@ async def test_a_day_is_retired_once_its_sales_were(store, keeper, clock):
     await store.create(sold())
     clock.now = SOLD_AT + timedelta(days=1827)
     await run(keeper)
-    paper = await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))
+    paper = await store.read_paper(DocumentKind.CONTROLS, progress_id(MODE))
     assert paper.body["retiredUpTo"] == "2024-03-02"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from shared.ports.documents import Paper, PaperKind
+from shared.ports.documents import Document, DocumentKind
 from shared.retention import run as retention_run
 from tests.unit.retention.test_run import SOLD_AT, clock, day_paper, keeper, run, sold, store  # noqa: F401 -- fixtures
 
@@ -20,7 +20,7 @@ def retired(clock):  # noqa: F811
     clock.now = RETIRED
 
 
-async def write(store, *papers, kind=PaperKind.SETTLEMENTS):  # noqa: F811
+async def write(store, *papers, kind=DocumentKind.SETTLEMENTS):  # noqa: F811
     return [await store.write_paper(kind, paper) for paper in papers]
 
 
@@ -30,10 +30,10 @@ def found(number, status="accepted", day=DAY):
 
 async def find(store, *entries):  # noqa: F811
     """These discrepancies, as a settlement has found them. None is listed as open: only they themselves say so."""
-    return await write(store, *[Paper(f"live-{one['id']}", one) for one in entries], kind=PaperKind.DISCREPANCIES)
+    return await write(store, *[Document(f"live-{one['id']}", one) for one in entries], kind=DocumentKind.DISCREPANCIES)
 
 
-async def kept(store, kind=PaperKind.SETTLEMENTS, *ids):  # noqa: F811
+async def kept(store, kind=DocumentKind.SETTLEMENTS, *ids):  # noqa: F811
     return [one for one in ids if await store.read_paper(kind, one) is not None]
 
 
@@ -63,13 +63,13 @@ def read(store, monkeypatch):  # noqa: F811
 
 
 async def test_a_day_goes_with_its_own_discrepancies_first_then_its_versions_from_the_last_and_itself_last(store, keeper, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(retention_run, "MOST_DELETED", 3)
+    monkeypatch.setattr(retention_run, "MAX_DELETED", 3)
     await find(store, found(1), found(2), found(3), found(4), found(5, day="2024-02-28"))
     unread = [{"id": "x/y", "day": DAY}, {"id": None, "day": DAY}, {"day": DAY}, {"id": "d-6", "day": DAY}, {"id": "d-4"}]
     versions = [[found(2), found(5, day="2024-02-28")], [], [found(4), found(1)], unread]
     for number, listed in enumerate(versions, 1):
-        await write(store, Paper(f"live-{DAY}-v{number:04d}", {"discrepancies": listed}))
-    await write(store, day_paper(DAY, discrepancies=[found(3), found(1)]), Paper(f"live-{DAY}-run", {"runs": []}))
+        await write(store, Document(f"live-{DAY}-v{number:04d}", {"discrepancies": listed}))
+    await write(store, day_paper(DAY, discrepancies=[found(3), found(1)]), Document(f"live-{DAY}-run", {"runs": []}))
     made = commits(store, monkeypatch)
     assert (await run(keeper)).papers == 10
     assert made == [
@@ -78,7 +78,7 @@ async def test_a_day_goes_with_its_own_discrepancies_first_then_its_versions_fro
         ("settlements", [f"live-{DAY}-v0004", f"live-{DAY}-v0003", f"live-{DAY}-v0002"]),
         ("settlements", [f"live-{DAY}-v0001", f"live-{DAY}-run", f"live-{DAY}"]),
     ]
-    assert await kept(store, PaperKind.DISCREPANCIES, "live-d-5") == ["live-d-5"]
+    assert await kept(store, DocumentKind.DISCREPANCIES, "live-d-5") == ["live-d-5"]
 
 
 async def test_a_day_without_versions_runs_or_discrepancies_is_one_paper(store, keeper, monkeypatch):  # noqa: F811
@@ -90,29 +90,29 @@ async def test_a_day_without_versions_runs_or_discrepancies_is_one_paper(store, 
 @pytest.mark.parametrize("statuses", [("open", "accepted"), ("accepted", "open"), ("open", "open")])
 async def test_a_day_stays_whole_while_one_of_its_discrepancies_is_open(store, keeper, statuses):  # noqa: F811
     await find(store, *[found(number, status) for number, status in enumerate(statuses)])
-    await write(store, day_paper(DAY, discrepancies=[found(0), found(1)]), Paper(f"live-{DAY}-v0001", {}))
+    await write(store, day_paper(DAY, discrepancies=[found(0), found(1)]), Document(f"live-{DAY}-v0001", {}))
     assert (await run(keeper)).papers == 0
-    assert await kept(store, PaperKind.DISCREPANCIES, "live-d-0", "live-d-1") == ["live-d-0", "live-d-1"]
-    assert await kept(store, PaperKind.SETTLEMENTS, f"live-{DAY}", f"live-{DAY}-v0001") == [f"live-{DAY}", f"live-{DAY}-v0001"]
+    assert await kept(store, DocumentKind.DISCREPANCIES, "live-d-0", "live-d-1") == ["live-d-0", "live-d-1"]
+    assert await kept(store, DocumentKind.SETTLEMENTS, f"live-{DAY}", f"live-{DAY}-v0001") == [f"live-{DAY}", f"live-{DAY}-v0001"]
 
 
 async def test_a_day_stays_while_a_sale_of_it_is_more_than_a_tombstone(store, keeper, monkeypatch):  # noqa: F811
     await store.create(sold())
     await write(store, day_paper(DAY))
-    monkeypatch.setattr(retention_run, "MOST_SALES", 0)
-    assert (await run(keeper)).papers == 0 and await kept(store, PaperKind.SETTLEMENTS, f"live-{DAY}") == [f"live-{DAY}"]
+    monkeypatch.setattr(retention_run, "MAX_SALES", 0)
+    assert (await run(keeper)).papers == 0 and await kept(store, DocumentKind.SETTLEMENTS, f"live-{DAY}") == [f"live-{DAY}"]
 
 
 @pytest.mark.parametrize("apart", range(-3, 4))
 async def test_a_day_stays_while_it_or_one_beside_it_has_not_ended(store, keeper, apart):  # noqa: F811
     near = (SOLD_AT.date() + apart * ONE - 2 * ONE).isoformat()
-    await write(store, day_paper("2024-02-28"), Paper("live-doubt", {"day": near, "open": []}, "live"))
+    await write(store, day_paper("2024-02-28"), Document("live-doubt", {"day": near, "open": []}, "live"))
     assert (await run(keeper)).papers == (apart not in (-1, 0, 1))
 
 
 @pytest.mark.parametrize("how", ["settled again", "deleted"])
 async def test_a_day_that_somebody_has_begun_again_or_deleted_meanwhile_is_left_alone(store, keeper, monkeypatch, how):  # noqa: F811
-    held, _, _ = await write(store, day_paper(DAY), Paper(f"live-{DAY}-v0001", {}), day_paper("2024-02-20"))
+    held, _, _ = await write(store, day_paper(DAY), Document(f"live-{DAY}-v0001", {}), day_paper("2024-02-20"))
     real = store.any_of_day
 
     async def meanwhile(mode, day):
@@ -120,20 +120,20 @@ async def test_a_day_that_somebody_has_begun_again_or_deleted_meanwhile_is_left_
             await (
                 write(store, structs.replace(held, mark="live"))
                 if how == "settled again"
-                else store.delete_papers(PaperKind.SETTLEMENTS, [held])
+                else store.delete_papers(DocumentKind.SETTLEMENTS, [held])
             )
         return await real(mode, day)
 
     monkeypatch.setattr(store, "any_of_day", meanwhile)
-    monkeypatch.setattr(retention_run, "MOST_DAYS", 2)
+    monkeypatch.setattr(retention_run, "MAX_DAYS", 2)
     assert (await run(keeper)).papers == 1
     left = [f"live-{DAY}", f"live-{DAY}-v0001"]
-    assert await kept(store, PaperKind.SETTLEMENTS, *left) == left[how == "deleted" :]
+    assert await kept(store, DocumentKind.SETTLEMENTS, *left) == left[how == "deleted" :]
 
 
 @pytest.mark.parametrize("why", ["open", "unread", "begun again", "sold", "compared"])
 async def test_days_that_must_stay_do_not_count_among_those_that_one_run_deletes(store, keeper, monkeypatch, why):  # noqa: F811
-    monkeypatch.setattr(retention_run, "MOST_DAYS", 1)
+    monkeypatch.setattr(retention_run, "MAX_DAYS", 1)
     first, *others = [f"2024-01-{number:02d}" for number in (1, 11, 21)]
     await write(store, day_paper(first, discrepancies=[found(1, day=first)]), *map(day_paper, others))
     match why:
@@ -144,77 +144,77 @@ async def test_days_that_must_stay_do_not_count_among_those_that_one_run_deletes
             await store._connection.commit(lambda sqlite: sqlite.execute("UPDATE papers SET body = '' WHERE id = 'live-d-1'"))
         case "sold":
             await store.create(sold(at=datetime(2024, 1, 1, 10, tzinfo=UTC)))
-            monkeypatch.setattr(retention_run, "MOST_SALES", 0)
+            monkeypatch.setattr(retention_run, "MAX_SALES", 0)
         case "compared":
-            await write(store, Paper("live-near", {"day": "2024-01-02", "open": []}, "live"))
+            await write(store, Document("live-near", {"day": "2024-01-02", "open": []}, "live"))
         case "begun again":
             real = store.any_of_day
 
             async def begun(mode, day):
                 if day.isoformat() == first:
                     (held,) = [
-                        paper for paper in [await store.read_paper(PaperKind.SETTLEMENTS, f"live-{first}")] if paper.mark == "live-ended"
+                        paper for paper in [await store.read_paper(DocumentKind.SETTLEMENTS, f"live-{first}")] if paper.mark == "live-ended"
                     ]
                     await write(store, structs.replace(held, mark="live"))
                 return await real(mode, day)
 
             monkeypatch.setattr(store, "any_of_day", begun)
     assert (await run(keeper)).papers == 1
-    assert await kept(store, PaperKind.SETTLEMENTS, *[f"live-{day}" for day in (first, *others)]) == [
+    assert await kept(store, DocumentKind.SETTLEMENTS, *[f"live-{day}" for day in (first, *others)]) == [
         f"live-{day}" for day in (first, others[1])
     ]
 
 
 @pytest.mark.parametrize(("late", "gone"), [(False, 2), (True, 1)])
 async def test_a_run_that_is_late_still_looks_at_as_many_days_as_one_run_deletes_and_at_no_more(store, keeper, monkeypatch, late, gone):  # noqa: F811
-    monkeypatch.setattr(retention_run, "MOST_DAYS", 2)
+    monkeypatch.setattr(retention_run, "MAX_DAYS", 2)
     days = [f"2024-01-{number:02d}" for number in (1, 11, 21)]
-    await write(store, *map(day_paper, days), Paper("live-near", {"day": "2023-12-01", "open": []}, "live"), day_paper("2023-12-02"))
+    await write(store, *map(day_paper, days), Document("live-near", {"day": "2023-12-01", "open": []}, "live"), day_paper("2023-12-02"))
     await find(store, found(1, "open", day=days[0]))
-    held = await store.read_paper(PaperKind.SETTLEMENTS, f"live-{days[0]}")
+    held = await store.read_paper(DocumentKind.SETTLEMENTS, f"live-{days[0]}")
     await write(store, structs.replace(held, body={**held.body, "discrepancies": [found(1, day=days[0])]}))
     keeper = structs.replace(keeper, recorder=structs.replace(keeper.recorder, monotonic=lambda: 0.0))
     assert (await keeper.retaining.retain(keeper.recorder.now() + (-ONE if late else ONE))).papers == gone
-    assert await kept(store, PaperKind.SETTLEMENTS, *[f"live-{day}" for day in days]) == [
+    assert await kept(store, DocumentKind.SETTLEMENTS, *[f"live-{day}" for day in days]) == [
         f"live-{day}" for day in (days[0], *days[1 + gone :])
     ]
 
 
 async def test_of_days_and_decisions_a_run_reads_no_more_than_the_first_that_is_too_young(store, keeper, monkeypatch):  # noqa: F811
     await write(
-        store, *[day_paper(f"2024-03-{number:02d}") for number in range(1, 6)], Paper("live-2024-01-01", {"day": "soon"}, "live-ended")
+        store, *[day_paper(f"2024-03-{number:02d}") for number in range(1, 6)], Document("live-2024-01-01", {"day": "soon"}, "live-ended")
     )
     ages = [("live-selling", number) for number in range(-1, 3)] + [("live-erasures", number) for number in range(-1, 3)]
     first = datetime(2024, 2, 29, 22, tzinfo=UTC)  # 1 March in Johannesburg
-    decisions = [Paper(f"{mark}-{number + 1}", {"at": (first + number * ONE).isoformat()}, mark) for mark, number in ages]
-    await write(store, *decisions, Paper("live-selling-0-damaged", {"at": "noon"}, "live-selling"), kind=PaperKind.CONTROLS)
+    decisions = [Document(f"{mark}-{number + 1}", {"at": (first + number * ONE).isoformat()}, mark) for mark, number in ages]
+    await write(store, *decisions, Document("live-selling-0-damaged", {"at": "noon"}, "live-selling"), kind=DocumentKind.CONTROLS)
     listed = read(store, monkeypatch)
     assert (await run(keeper)).papers == 3
     assert listed == [
         *("live-2024-01-01", "live-2024-03-01", "live-2024-03-02"),
         *("live-selling-0", "live-selling-0-damaged", "live-selling-1", "live-erasures-0", "live-erasures-1"),
     ]
-    assert await kept(store, PaperKind.CONTROLS, *[paper.id for paper in decisions], "live-selling-0-damaged") == [
+    assert await kept(store, DocumentKind.CONTROLS, *[paper.id for paper in decisions], "live-selling-0-damaged") == [
         *("live-selling-1", "live-selling-2", "live-selling-3", "live-erasures-1", "live-erasures-2", "live-erasures-3"),
         "live-selling-0-damaged",
     ]
 
 
 async def test_decisions_go_by_as_many_as_one_commit_takes_in_one_run(store, keeper, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(retention_run, "MOST_DELETED", 2)
+    monkeypatch.setattr(retention_run, "MAX_DELETED", 2)
     for number in range(5):
         at = "noon" if number == 1 else (SOLD_AT - 9 * ONE).isoformat()
-        await write(store, Paper(f"live-selling-{number}", {"at": at}, "live-selling"), kind=PaperKind.CONTROLS)
+        await write(store, Document(f"live-selling-{number}", {"at": at}, "live-selling"), kind=DocumentKind.CONTROLS)
     made, listed = commits(store, monkeypatch), read(store, monkeypatch)
     assert (await run(keeper)).papers == 2
     assert made == [("controls", ["live-selling-0", "live-selling-2"])] and listed == [f"live-selling-{number}" for number in range(4)]
     assert (await run(keeper)).papers == 2 and (await run(keeper)).papers == 0
-    assert await kept(store, PaperKind.CONTROLS, "live-selling-1") == ["live-selling-1"]
+    assert await kept(store, DocumentKind.CONTROLS, "live-selling-1") == ["live-selling-1"]
 
 
 async def test_a_run_is_bounded_as_the_page_on_retention_says(store, keeper):  # noqa: F811
     await store.create(sold())
     assert (await run(keeper)).erased == 1
     page = (Path(retention_run.__file__).parents[2] / "docs" / "retention.md").read_text()
-    assert f"remembered, at most {retention_run.MOST_HELD:,}, and looked at again" in page
-    assert f"looks at about {retention_run.MOST_SALES:,} sales at most" in page
+    assert f"remembered, at most {retention_run.MAX_HELD:,}, and looked at again" in page
+    assert f"looks at about {retention_run.MAX_SALES:,} sales at most" in page

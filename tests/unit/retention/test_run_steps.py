@@ -7,7 +7,7 @@ from msgspec import structs
 
 from shared.domain.outcome import Unknown
 from shared.domain.transaction import SHARDS, State
-from shared.ports.documents import Conflict, Paper, PaperKind
+from shared.ports.documents import Conflict, Document, DocumentKind
 from shared.retention import run as retention_run
 from shared.retention.rules import Hold, tombstone_of
 from shared.retention.run import Needed, Retained
@@ -40,19 +40,19 @@ TO_ERASE, TO_RETIRE = 400, 1826  # days, at the end of which a sale is old enoug
 
 
 async def body_of(store):  # noqa: F811
-    return (await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))).body
+    return (await store.read_paper(DocumentKind.CONTROLS, progress_id(MODE))).body
 
 
 async def keep_body(store, **body):  # noqa: F811
-    held = await store.read_paper(PaperKind.CONTROLS, progress_id(MODE))
-    paper = Paper(progress_id(MODE), body) if held is None else structs.replace(held, body={**held.body, **body})
-    await store.write_paper(PaperKind.CONTROLS, paper)
+    held = await store.read_paper(DocumentKind.CONTROLS, progress_id(MODE))
+    paper = Document(progress_id(MODE), body) if held is None else structs.replace(held, body={**held.body, **body})
+    await store.write_paper(DocumentKind.CONTROLS, paper)
 
 
 async def name(store, made, number=1, status="open"):  # noqa: F811
     """A discrepancy that names a sale."""
     body = {**open_discrepancy(made.id, made.day.isoformat()).body, "id": f"d-{number}", "status": status}
-    return await store.write_paper(PaperKind.DISCREPANCIES, Paper(f"live-d-{number}", body, f"live-{status}"))
+    return await store.write_paper(DocumentKind.DISCREPANCIES, Document(f"live-d-{number}", body, f"live-{status}"))
 
 
 def keys_of(shard, at):
@@ -92,23 +92,23 @@ async def test_what_discrepancies_days_and_open_sales_need(store, keeper, clock)
         {"transactionId": 7, "ours": {"alsoHeldBy": 7}},
     ]
     for number, one in enumerate(found):
-        await store.write_paper(PaperKind.DISCREPANCIES, Paper(f"live-d-{number}", {**one, "status": "open"}, "live-open"))
+        await store.write_paper(DocumentKind.DISCREPANCIES, Document(f"live-d-{number}", {**one, "status": "open"}, "live-open"))
     for mark in ("simulated-open", "live-closed", None):
-        await store.write_paper(PaperKind.DISCREPANCIES, Paper(f"{mark}-d-x", {"transactionId": ids[4]}, mark))
+        await store.write_paper(DocumentKind.DISCREPANCIES, Document(f"{mark}-d-x", {"transactionId": ids[4]}, mark))
     days = [
         day_paper("2024-01-01", "provisional"),
         day_paper("2024-01-03", "provisional", open=[{}]),
         day_paper("2024-01-05", "provisional", notReadable=[{}]),
         day_paper("2024-01-07", "balanced", open=[{}]),
-        Paper("live-2024-01-09", {"day": "2024-01-09"}, "live"),
-        Paper("live-2024-01-11-run", {"refusal": {"day": "2024-01-11"}}, "live-refused"),
-        Paper("live-2024-01-13", {"day": "soon", "open": [{}]}, "live"),
-        Paper("live-2024-01-15-run", {"refusal": {"day": "soon"}}, "live-refused"),
-        Paper("live-2024-01-17-run", {"refusal": None}, "live-refused"),
-        Paper("simulated-2024-01-19", {"day": "2024-01-19"}, "simulated"),
+        Document("live-2024-01-09", {"day": "2024-01-09"}, "live"),
+        Document("live-2024-01-11-run", {"refusal": {"day": "2024-01-11"}}, "live-refused"),
+        Document("live-2024-01-13", {"day": "soon", "open": [{}]}, "live"),
+        Document("live-2024-01-15-run", {"refusal": {"day": "soon"}}, "live-refused"),
+        Document("live-2024-01-17-run", {"refusal": None}, "live-refused"),
+        Document("simulated-2024-01-19", {"day": "2024-01-19"}, "simulated"),
     ]
     for paper in days:
-        await store.write_paper(PaperKind.SETTLEMENTS, paper)
+        await store.write_paper(DocumentKind.SETTLEMENTS, paper)
     for day, due in ((20, timedelta(0)), (22, timedelta(hours=23, minutes=59)), (24, timedelta(hours=24, minutes=1))):
         at = datetime(2024, 1, day, 10, tzinfo=SOLD_AT.tzinfo)
         await store.create(sale(f"{day}", at=at, state=State.IN_DOUBT, outcome=Unknown("lost"), due_at=clock.now + due))
@@ -156,7 +156,7 @@ async def test_of_several_discrepancies_of_a_sale_one_that_is_open_keeps_it(stor
     papers = [*discrepancies(made)]
     assert len(papers) == len(statuses)
     for paper, status in zip(papers, statuses, strict=True):  # neither is listed as open: only they themselves say so
-        await store.write_paper(PaperKind.DISCREPANCIES, structs.replace(paper, body={**paper.body, "status": status}, mark=None))
+        await store.write_paper(DocumentKind.DISCREPANCIES, structs.replace(paper, body={**paper.body, "status": status}, mark=None))
     assert await keeper.retaining.retire(made, await keeper.retaining.needed()) is Hold.DISCREPANCY
     assert await store.find(made.id) == made
 
@@ -221,7 +221,7 @@ async def test_a_shard_that_has_come_further_than_sales_are_old_now_is_not_asked
 @pytest.mark.parametrize(("most", "done"), [(4, 4), (3, 4), (5, 6)])
 async def test_a_run_begins_no_page_once_it_has_looked_at_as_many_sales_as_it_may(store, keeper, monkeypatch, most, done):  # noqa: F811
     monkeypatch.setattr(retention_run, "PAGE", 2)
-    monkeypatch.setattr(retention_run, "MOST_SALES", most)
+    monkeypatch.setattr(retention_run, "MAX_SALES", most)
     await make(store, 3, 9)
     await keep_body(store, erased={str(shard): ["2024-04-01", "x"] for shard in range(SHARDS) if shard != 3})
     assert await run(keeper) == Retained(erased=done, retired=0, held=0, papers=0, more=True)
@@ -250,7 +250,7 @@ async def test_of_two_runs_at_once_the_later_stops_and_says_that_there_is_more(s
     real = store.write_paper
 
     async def taken(kind, paper, *more):
-        if kind is PaperKind.CONTROLS:
+        if kind is DocumentKind.CONTROLS:
             raise Conflict
         return await real(kind, paper, *more)
 
@@ -277,7 +277,7 @@ async def left(store):  # noqa: F811
 
 
 async def test_what_must_stay_is_kept_by_its_id_as_far_as_there_is_room_and_then_by_its_day(store, keeper, monkeypatch, caplog):  # noqa: F811
-    monkeypatch.setattr(retention_run, "MOST_HELD", 2)
+    monkeypatch.setattr(retention_run, "MAX_HELD", 2)
     made = [*await make(store, 3, 3), *await make(store, 4, 2), *await make(store, 5, 2, at=SOLD_AT + ONE)]
     papers = [await name(store, one, number) for number, one in enumerate(made)]
     await make(store, 6, 1)
@@ -308,8 +308,8 @@ async def test_of_sales_that_were_named_since_they_were_erased_each_is_looked_at
     await keep_body(store, erasedLater={} if begun is None else {days[-1]: begun}, retiredLater={"2020-01-01": [1, 2, 3, "x"]})
     for number, one in enumerate(made):
         await name(store, one, number + 3)
-    monkeypatch.setattr(retention_run, "MOST_HELD", 3 + room)
-    monkeypatch.setattr(retention_run, "MOST_SALES", 0)  # nothing else is looked at
+    monkeypatch.setattr(retention_run, "MAX_HELD", 3 + room)
+    monkeypatch.setattr(retention_run, "MAX_SALES", 0)  # nothing else is looked at
     await run(keeper)
     later = {} if begun is None else {days[-1]: begun}
     later |= {day: [0, 0, 0, "0"] for day in days[room:] if day not in later}
@@ -327,8 +327,8 @@ async def test_where_more_are_held_than_there_is_room_for_none_is_forgotten_and_
     made = [await store.create(sold(f"day-{number}", at=SOLD_AT - number * ONE)) for number in (1, 2)]
     for number, one in enumerate(made):
         await name(store, one, number + 3)
-    monkeypatch.setattr(retention_run, "MOST_HELD", 1)
-    monkeypatch.setattr(retention_run, "MOST_SALES", 0)
+    monkeypatch.setattr(retention_run, "MAX_HELD", 1)
+    monkeypatch.setattr(retention_run, "MAX_SALES", 0)
     await run(keeper)
     assert await left(store) == (sorted(one.id for one in kept), {one.day.isoformat(): [0, 0, 0, "0"] for one in made}, {})
 
@@ -338,7 +338,7 @@ async def test_a_name_that_no_sale_can_have_or_whose_sale_is_young_is_not_looked
     named = [("x/y", DAY), ("\u00e9", DAY), ("last", DAY), ("young", DAY + ONE), ("a1", None)]
     for number, (sale_id, day) in enumerate(named):
         body = {"id": f"d-{number}", "transactionId": sale_id, "ours": {"day": day and day.isoformat(), "alsoHeldBy": 7}, "status": "open"}
-        await store.write_paper(PaperKind.DISCREPANCIES, Paper(f"live-d-{number}", body, "live-open"))
+        await store.write_paper(DocumentKind.DISCREPANCIES, Document(f"live-d-{number}", body, "live-open"))
     await run(keeper)
     assert await left(store) == (["last"], {}, {})
 
@@ -416,9 +416,9 @@ async def test_the_day_that_waits_is_gone_through_once_it_is_old_enough_and_comp
     shards = {str(shard): ["2024-03-01", "zz"] for shard in range(SHARDS)}
     later = {(DAY - 5 * ONE).isoformat(): [1, 0, 0, "0"], DAY.isoformat(): [6, 0, 0, "0"], (DAY + ONE).isoformat(): [9, 0, 0, "0"]}
     await keep_body(store, erased=shards, retired=shards, **{f"{step}Later": later})
-    await store.write_paper(PaperKind.SETTLEMENTS, day_paper((DAY - 5 * ONE).isoformat(), "provisional", open=[{}]))
+    await store.write_paper(DocumentKind.SETTLEMENTS, day_paper((DAY - 5 * ONE).isoformat(), "provisional", open=[{}]))
     if not settled:
-        await store.write_paper(PaperKind.SETTLEMENTS, day_paper(DAY.isoformat(), "provisional", open=[{}]))
+        await store.write_paper(DocumentKind.SETTLEMENTS, day_paper(DAY.isoformat(), "provisional", open=[{}]))
     clock.now = SOLD_AT + timedelta(days=TO_ERASE if step == "erased" else TO_RETIRE)
     read, written = asked(store, monkeypatch, "up_to_day"), asked(store, monkeypatch, "write_paper")
     done = await run(keeper)
@@ -436,7 +436,7 @@ async def test_the_day_that_waits_is_gone_through_once_it_is_old_enough_and_comp
 @pytest.mark.parametrize("known", [8, 3])
 async def test_a_day_that_waits_is_gone_on_with_where_the_last_run_has_stopped(store, keeper, clock, monkeypatch, most, known):  # noqa: F811
     monkeypatch.setattr(retention_run, "PAGE", 3)
-    monkeypatch.setattr(retention_run, "MOST_SALES", most)
+    monkeypatch.setattr(retention_run, "MAX_SALES", most)
     made = [*await make(store, 3, 7), *await make(store, 4, 1)]
     shards = {str(shard): ["2024-03-01", "zz"] for shard in range(SHARDS)}
     other = {"2024-01-01": [1, 0, 0, "0"]}
@@ -444,7 +444,7 @@ async def test_a_day_that_waits_is_gone_on_with_where_the_last_run_has_stopped(s
     come = most + 2  # in pages of three
     assert await run(keeper) == Retained(erased=come, retired=0, held=max(0, known - come) + 1, papers=0, more=True)
     assert await left(store) == ([], {"2024-03-01": [max(0, known - come), 0, 3, made[come - 1].id]}, other)
-    monkeypatch.setattr(retention_run, "MOST_SALES", 100)
+    monkeypatch.setattr(retention_run, "MAX_SALES", 100)
     assert await run(keeper) == Retained(erased=8 - come, retired=0, held=1, papers=0, more=False)
     assert await left(store) == ([], {}, other)
 
@@ -452,7 +452,7 @@ async def test_a_day_that_waits_is_gone_on_with_where_the_last_run_has_stopped(s
 @pytest.mark.parametrize("compared", [True, False])
 async def test_what_is_compared_waits_as_its_day_and_what_is_named_by_its_id(store, keeper, clock, compared):  # noqa: F811
     made = await make(store, 3, 3)
-    day = await store.write_paper(PaperKind.SETTLEMENTS, day_paper(DAY.isoformat(), "provisional", open=[{}] if compared else []))
+    day = await store.write_paper(DocumentKind.SETTLEMENTS, day_paper(DAY.isoformat(), "provisional", open=[{}] if compared else []))
     papers = [await name(store, one, number) for number, one in enumerate(made)]
     ids = [one.id for one in made]
     await run(keeper)
@@ -475,9 +475,9 @@ async def test_what_is_compared_waits_as_its_day_and_what_is_named_by_its_id(sto
 async def test_a_sale_that_is_named_waits_by_its_id_though_a_file_of_its_day_is_awaited(store, keeper):  # noqa: F811
     """Its personal data goes once the discrepancy is closed, whether or not the file ever comes."""
     made = await store.create(sold())
-    await store.write_paper(PaperKind.SETTLEMENTS, day_paper(DAY.isoformat(), "file_missing"))
+    await store.write_paper(DocumentKind.SETTLEMENTS, day_paper(DAY.isoformat(), "file_missing"))
     body = {**open_discrepancy(made.id).body, "ours": None}
-    paper = await store.write_paper(PaperKind.DISCREPANCIES, Paper("live-d-1", body, "live-open"))
+    paper = await store.write_paper(DocumentKind.DISCREPANCIES, Document("live-d-1", body, "live-open"))
     await run(keeper)
     assert await left(store) == ([made.id], {}, {})
     await close(store, paper)
@@ -486,7 +486,7 @@ async def test_a_sale_that_is_named_waits_by_its_id_though_a_file_of_its_day_is_
 
 async def test_an_index_entry_that_is_not_its_sales_is_remembered_though_there_is_no_room(store, keeper, monkeypatch):  # noqa: F811
     """By its day it could never be found again."""
-    monkeypatch.setattr(retention_run, "MOST_HELD", 0)
+    monkeypatch.setattr(retention_run, "MAX_HELD", 0)
     made = await store.create(sold())
     await name(store, made)
     real = store.up_to_day

@@ -7,10 +7,10 @@ import pytest
 
 from shared.domain.money import Money
 from shared.domain.outcome import Reason, Rejected
-from shared.schemas.problems import KINDS, Fault, Problem, of_refusal
+from shared.schemas.problems import KINDS, Problem, RequestFault, of_refusal
 from shared.schemas.refusals import NEW_REASON, Retry
 
-ANY = [*Fault, *Reason]
+ANY = [*RequestFault, *Reason]
 
 
 CALLERS_GO_BY = """
@@ -67,12 +67,12 @@ def test_what_callers_go_by_is_never_another():
 
 
 def test_a_problem_has_the_detail_the_members_and_the_headers_that_it_is_given_or_its_own():
-    own = Problem(Fault.STORE_UNAVAILABLE)
-    assert (own.detail, own.headers, own.members["retryAfterSeconds"]) == (KINDS[Fault.STORE_UNAVAILABLE].detail, {}, 5)
-    given = Problem(Fault.STORE_UNAVAILABLE, detail="Other.", headers={"A": "b"}, retryAfterSeconds=9, instance="/x")
+    own = Problem(RequestFault.STORE_UNAVAILABLE)
+    assert (own.detail, own.headers, own.members["retryAfterSeconds"]) == (KINDS[RequestFault.STORE_UNAVAILABLE].detail, {}, 5)
+    given = Problem(RequestFault.STORE_UNAVAILABLE, detail="Other.", headers={"A": "b"}, retryAfterSeconds=9, instance="/x")
     assert (given.body()["detail"], given.headers) == ("Other.", {"A": "b"})
     assert (given.body()["retryAfterSeconds"], given.body()["instance"]) == (9, "/x")
-    assert Problem(Fault.NOT_FOUND, retry=Retry.SAME_KEY).body()["retry"] == "same-key"
+    assert Problem(RequestFault.NOT_FOUND, retry=Retry.SAME_KEY).body()["retry"] == "same-key"
 
 
 def test_every_fault_and_every_reason_has_exactly_one_row():
@@ -105,7 +105,9 @@ def test_a_rejection_says_first_that_the_money_is_to_be_released(reason):
     assert KINDS[reason].what_to_do.startswith("Release the money")
 
 
-@pytest.mark.parametrize("name", [Fault.INTERNAL, Fault.IDENTITY_UNAVAILABLE, Fault.REQUEST_IN_PROGRESS, Fault.STORE_UNAVAILABLE])
+@pytest.mark.parametrize(
+    "name", [RequestFault.INTERNAL, RequestFault.IDENTITY_UNAVAILABLE, RequestFault.REQUEST_IN_PROGRESS, RequestFault.STORE_UNAVAILABLE]
+)
 def test_what_ends_no_purchase_says_that_the_money_is_to_be_held(name):
     assert KINDS[name].what_to_do.startswith("Hold the money. Repeat the same request under the same key")
 
@@ -120,7 +122,7 @@ def test_a_rejection_is_a_conflict_with_another_sale_or_unprocessable(reason):
 @pytest.mark.parametrize("name", [name for name in ANY if KINDS[name].status >= 500])
 def test_a_5xx_carries_no_outcome_so_the_same_key_is_to_be_used_again(name):
     assert KINDS[name].retry is Retry.SAME_KEY
-    assert name in set(Fault)
+    assert name in set(RequestFault)
 
 
 def test_a_minimum_is_told_in_words_and_in_cents():
@@ -146,4 +148,4 @@ def test_a_refusal_has_the_members_that_it_is_given_before_those_of_its_own():
 
 
 def test_members_without_a_value_are_left_out():
-    assert "transactionId" not in Problem(Fault.NOT_FOUND, transactionId=None).body()
+    assert "transactionId" not in Problem(RequestFault.NOT_FOUND, transactionId=None).body()

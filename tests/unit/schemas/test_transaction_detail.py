@@ -12,12 +12,12 @@ from shared.domain.money import Money
 from shared.domain.outcome import Answer, RawAnswer, Receipt, TokensDue, Unknown, Vended
 from shared.domain.policy import ConsumerDetails
 from shared.domain.tombstone import Tombstone
-from shared.domain.transaction import HistoryEntry, State, after, noted
+from shared.domain.transaction import HistoryEntry, State, append_history, transition
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
 from shared.schemas import transaction_detail
 from shared.schemas.responses import ReceiptBody, transaction_body
-from shared.schemas.transaction_detail import HIDDEN, dossier_body, found_body, harmless, retired_body, unread_dossier_body
+from shared.schemas.transaction_detail import HIDDEN, dossier_body, found_body, redacted, retired_body, unread_dossier_body
 from tests.sales import KEY_CHANGE, METER, NOON, RECEIPT, TOKEN, vending
 
 UUID = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"
@@ -28,7 +28,7 @@ def raw(body):
 
 
 def dossier(body, *, revealed=False):
-    sale = after(vending(), Answer(Vended(RECEIPT), raw(body)), at=NOON, by="supplier", retry_seconds=60)
+    sale = transition(vending(), Answer(Vended(RECEIPT), raw(body)), at=NOON, by="supplier", retry_seconds=60)
     return dossier_body(sale, NOON, revealed=revealed)
 
 
@@ -64,26 +64,26 @@ def test_what_is_revealed_is_tokens_and_raw_answers_and_no_more():
     ],
 )
 def test_of_a_raw_answer_only_the_harmless_is_shown(said, shown):
-    assert json.loads(harmless(json.dumps(said).encode())) == shown
+    assert json.loads(redacted(json.dumps(said).encode())) == shown
 
 
 @pytest.mark.parametrize("body", [b"<html>Jane 12345678901", b'{"tokens": ["0000', b"\xff\xfe", b"[" * 100_000, b""])
 def test_what_is_no_json_is_shown_to_nobody_unrevealed(body):
-    assert harmless(body) is None
+    assert redacted(body) is None
 
 
 def test_what_is_hidden_is_four_stars():
-    assert harmless(b'{"name": "Jane", "12345": [1]}') == '{\n "name": "****",\n "****": [\n  "****"\n ]\n}'
+    assert redacted(b'{"name": "Jane", "12345": [1]}') == '{\n "name": "****",\n "****": [\n  "****"\n ]\n}'
 
 
 def test_deep_and_long_answers_are_cut():
     deep = json.loads('{"a":' * 30 + "1" + "}" * 30)
-    assert HIDDEN in harmless(json.dumps(deep).encode())
-    assert len(json.loads(harmless(json.dumps(list(range(1000))).encode()))) == 50
+    assert HIDDEN in redacted(json.dumps(deep).encode())
+    assert len(json.loads(redacted(json.dumps(list(range(1000))).encode()))) == 50
 
 
 def test_a_callers_own_words_and_ids_show_no_number():
-    sale = after(vending("key 12345678901"), Answer(Unknown("lost")), at=NOON, by="supplier", retry_seconds=60)
+    sale = transition(vending("key 12345678901"), Answer(Unknown("lost")), at=NOON, by="supplier", retry_seconds=60)
     assert dossier_body(sale, NOON)["idempotencyKey"] == "key *8901"
 
 
@@ -99,8 +99,8 @@ def test_of_everything_that_may_hold_a_number_or_a_name_an_operator_sees_a_part(
     )
     claimed = vending(f"key {number}", caller=Caller("https://issuer.example", f"user {number}"))
     claimed = structs.replace(claimed, order=structs.replace(claimed.order, reference=f"basket {number}"))
-    sale = after(claimed, Answer(Vended(receipt), raw({"transactionId": UUID, "pin": pin})), at=NOON, by="supplier", retry_seconds=60)
-    sale = noted(sale, HistoryEntry(NOON, "decision: tokens", "thandi@wallet.example", f"Read out for {number}."))
+    sale = transition(claimed, Answer(Vended(receipt), raw({"transactionId": UUID, "pin": pin})), at=NOON, by="supplier", retry_seconds=60)
+    sale = append_history(sale, HistoryEntry(NOON, "decision: tokens", "thandi@wallet.example", f"Read out for {number}."))
     body = dossier_body(sale, NOON)
     shown, answer = body["receipt"], body["answers"][0]
     assert body["reference"] == "basket *8901" and body["meterNumber"] == "*8901"
@@ -128,14 +128,14 @@ def test_of_everything_that_may_hold_a_number_or_a_name_an_operator_sees_a_part(
 
 
 def test_what_is_not_there_is_null_and_no_mask():
-    sale = after(
+    sale = transition(
         vending(), Answer(Vended(Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.NONE))), at=NOON, by="us", retry_seconds=60
     )
     sale = structs.replace(sale, open=None)
     shown = dossier_body(sale, NOON)["receipt"]
     assert [shown[name] for name in ("receiptNumber", "reference", "pin", "serialNumber", "instructions")] == [None] * 5
     assert dossier_body(sale, NOON)["nextTryAt"] is None
-    assert dossier_body(after(vending(), Answer(Unknown("lost")), at=NOON, by="us", retry_seconds=60), NOON)["receipt"] is None
+    assert dossier_body(transition(vending(), Answer(Unknown("lost")), at=NOON, by="us", retry_seconds=60), NOON)["receipt"] is None
 
 
 def test_a_search_says_what_it_found_and_whether_there_is_more():
@@ -155,8 +155,8 @@ HARMLESS = (
 @pytest.mark.parametrize("name", HARMLESS)
 def test_the_harmless_fields_of_an_answer_are_shown_and_no_others(name):
     for value in ("Credit", 12.5, True, None):
-        assert json.loads(harmless(json.dumps({name: value}).encode())) == {name: value}
-        assert json.loads(harmless(json.dumps({f"{name}s": value}).encode())) == {f"{name}s": value if value in (True, None) else HIDDEN}
+        assert json.loads(redacted(json.dumps({name: value}).encode())) == {name: value}
+        assert json.loads(redacted(json.dumps({f"{name}s": value}).encode())) == {f"{name}s": value if value in (True, None) else HIDDEN}
 
 
 @pytest.mark.parametrize(
@@ -181,31 +181,31 @@ def test_the_harmless_fields_of_an_answer_are_shown_and_no_others(name):
     ],
 )
 def test_a_harmless_field_shows_ids_times_and_amounts_and_no_longer_number(said, shown):
-    found = json.loads(harmless(json.dumps({"detail": said}).encode()))["detail"]
+    found = json.loads(redacted(json.dumps({"detail": said}).encode()))["detail"]
     assert found == (said if shown is None else shown)
 
 
 def test_a_field_whose_name_is_no_name_is_hidden_with_what_it_holds():
     names = {"a" * 40: "a" * 40, "a" * 41: HIDDEN, "_a": HIDDEN, "a b": HIDDEN, "a1": HIDDEN, "A_b": "A_b"}
     for name, shown in names.items():
-        assert json.loads(harmless(json.dumps({name: 1}).encode())) == {shown: HIDDEN}
+        assert json.loads(redacted(json.dumps({name: 1}).encode())) == {shown: HIDDEN}
 
 
 def test_eight_levels_and_fifty_items_are_shown():
     deep = {"a": 0}
     for _ in range(7):
         deep = {"a": deep}
-    assert json.loads(harmless(json.dumps(deep).encode())) == json.loads(json.dumps(deep).replace("0", f'"{HIDDEN}"'))
-    assert json.loads(harmless(json.dumps([deep]).encode()))[0]["a"]["a"]["a"]["a"]["a"]["a"]["a"] == HIDDEN
+    assert json.loads(redacted(json.dumps(deep).encode())) == json.loads(json.dumps(deep).replace("0", f'"{HIDDEN}"'))
+    assert json.loads(redacted(json.dumps([deep]).encode()))[0]["a"]["a"]["a"]["a"]["a"]["a"]["a"] == HIDDEN
     nested = HIDDEN
     for _ in range(8):
         nested = [nested]
-    assert json.loads(harmless(json.dumps([nested]).encode())) == json.loads(harmless(json.dumps(nested).encode())) == nested
-    assert len(json.loads(harmless(json.dumps({"a" * n: n for n in range(1, 41)} | {"b" * n: n for n in range(1, 41)}).encode()))) == 50
+    assert json.loads(redacted(json.dumps([nested]).encode())) == json.loads(redacted(json.dumps(nested).encode())) == nested
+    assert len(json.loads(redacted(json.dumps({"a" * n: n for n in range(1, 41)} | {"b" * n: n for n in range(1, 41)}).encode()))) == 50
 
 
 def test_what_is_shown_of_an_answer_is_plain_text_whatever_the_answer_was_in():
-    assert harmless('{"detail": "caf\u00e9"}'.encode()) == '{\n "detail": "caf\\u00e9"\n}'
+    assert redacted('{"detail": "caf\u00e9"}'.encode()) == '{\n "detail": "caf\\u00e9"\n}'
     assert dossier(b"caf\xc3\xa9 \xff", revealed=True)["answers"][0]["text"] == "caf\u00e9 \ufffd"
 
 
@@ -306,7 +306,7 @@ def test_of_a_sale_that_is_kept_no_longer_an_operator_sees_that_it_was_there():
 
 
 def test_all_that_a_caller_sees_of_a_sale_an_operator_sees_too_and_no_field_is_missing():
-    sale = after(vending(), Answer(Vended(RECEIPT), raw({})), at=NOON, by="supplier", retry_seconds=60)
+    sale = transition(vending(), Answer(Vended(RECEIPT), raw({})), at=NOON, by="supplier", retry_seconds=60)
     body, seen = dossier_body(sale, NOON), transaction_body(sale, State.VENDED, ConsumerDetails.MASKED)
     masked = {"meterNumber": "*8901", "receipt": body["receipt"]}
     assert {name: body[name] for name in seen} == {**seen, **masked}
@@ -327,7 +327,7 @@ def test_a_new_field_of_a_receipt_is_hidden_from_operators(monkeypatch):
         return body
 
     monkeypatch.setattr(transaction_detail, "transaction_body", with_new_fields)
-    sale = after(vending(), Answer(Vended(RECEIPT), None), at=NOON, by="supplier", retry_seconds=60)
+    sale = transition(vending(), Answer(Vended(RECEIPT), None), at=NOON, by="supplier", retry_seconds=60)
     assert json.dumps(dossier_body(sale, NOON, revealed=True)["receipt"]).count("newField") == 7
     shown = dossier_body(sale, NOON)["receipt"]
     assert "newField" not in json.dumps(shown)

@@ -10,7 +10,7 @@ from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.absence import NEAR_MIDNIGHT, Silence, days_that_may_bill, may_be_absent
-from shared.settlement.matching import Readings, match
+from shared.settlement.matching import FileInterpretation, match
 from tests.unit.settlement.test_comparison import (
     BEFORE,
     CONTROLS,
@@ -34,7 +34,7 @@ MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 
 def matching(sold, files, **readings):
     read = [SettlementFile(written(day, lines), name=f"{day}.txt") for day, lines in files.items()]
-    return match(sold, read, Readings(**readings), sorted(files))
+    return match(sold, read, FileInterpretation(**readings), sorted(files))
 
 
 def asked(doubt=SILENT, *others, files=None, today=TODAY, distrusted=(), sold=None, **readings):

@@ -18,8 +18,8 @@ from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
 from shared.settlement.comparison import compare, files_needed
-from shared.settlement.matching import MerchantId, Readings, match
-from shared.settlement.settled_day import Kind, Severity, Status, day_as_read, next_version
+from shared.settlement.matching import FileInterpretation, MerchantId, match
+from shared.settlement.settled_day import DiscrepancyKind, Severity, Status, day_as_read, next_version
 from shared.settlement.withdrawn_lines import UNREAD, Lacking, LostLine, ids_of, names_any, withdrawn
 
 ONE_DAY = timedelta(days=1)
@@ -74,7 +74,7 @@ def line(sold, **changes):
 def settled(sold, files, *, day=DAY, today=TODAY, **readings):
     """`files`: the lines of each day."""
     read = [SettlementFile(written(of, lines), name=f"{of}.txt") for of, lines in files.items()]
-    return compare(day, sold, read, mode=Mode.LIVE, today=today, readings=Readings(**readings))
+    return compare(day, sold, read, mode=Mode.LIVE, today=today, readings=FileInterpretation(**readings))
 
 
 def closed(sold, lines, **changes):
@@ -142,7 +142,12 @@ def test_an_id_that_a_persons_decision_lacks_is_proven_by_its_line_and_changes_n
 def test_missing_at_supplier():
     result = closed([A, B], [line(B)])
     (found,) = result.discrepancies
-    assert (found.kind, found.severity, found.transaction_id, found.theirs) == (Kind.MISSING_AT_SUPPLIER, Severity.WARNING, A.id, None)
+    assert (found.kind, found.severity, found.transaction_id, found.theirs) == (
+        DiscrepancyKind.MISSING_AT_SUPPLIER,
+        Severity.WARNING,
+        A.id,
+        None,
+    )
     assert found.ours["recipient"] == "*8901"
     assert result.status is Status.DISCREPANCIES
 
@@ -150,7 +155,7 @@ def test_missing_at_supplier():
 def test_missing_here():
     result = closed([A], [line(A), line(B)])
     (found,) = result.discrepancies
-    assert (found.kind, found.severity, found.transaction_id, found.ours) == (Kind.MISSING_HERE, Severity.CRITICAL, None, None)
+    assert (found.kind, found.severity, found.transaction_id, found.ours) == (DiscrepancyKind.MISSING_HERE, Severity.CRITICAL, None, None)
     assert (found.theirs["line"], found.theirs["recipient"], found.theirs["amountCents"]) == (3, "*8902", 10_000)
     assert result.strangers == (line(B),)
 
@@ -158,7 +163,7 @@ def test_missing_here():
 @pytest.mark.parametrize("cents", [9_999, 10_001, 0])
 def test_amount_differs_by_a_cent(cents):
     result = closed([A], [line(A, amount=str(cents))])
-    assert kinds(result) == [Kind.AMOUNT_DIFFERS]
+    assert kinds(result) == [DiscrepancyKind.AMOUNT_DIFFERS]
     assert is_conserved(result)
 
 
@@ -166,12 +171,12 @@ def test_a_bills_fee_is_in_the_amount_or_on_top_as_it_is_set():
     bill = sale("bill", vas_type=VasType.BILL_PAYMENT, recipient="12345", fee_cents=250)
     inside, on_top = line(bill), line(bill, amount="10250")
     assert kinds(closed([bill], [inside])) == kinds(closed([bill], [on_top], fee_is_on_top=True)) == []
-    assert kinds(closed([bill], [on_top])) == kinds(closed([bill], [inside], fee_is_on_top=True)) == [Kind.AMOUNT_DIFFERS]
+    assert kinds(closed([bill], [on_top])) == kinds(closed([bill], [inside], fee_is_on_top=True)) == [DiscrepancyKind.AMOUNT_DIFFERS]
 
 
 def test_state_differs_where_our_vend_was_binned():
     result = closed([A], [line(A, status="Binned")])
-    assert kinds(result) == [Kind.STATE_DIFFERS]
+    assert kinds(result) == [DiscrepancyKind.STATE_DIFFERS]
     assert is_conserved(result)
     assert closed([A], [line(A, status="Binned")], binned_is_charged=True).discrepancies[0].severity is Severity.CRITICAL
 
@@ -179,7 +184,7 @@ def test_state_differs_where_our_vend_was_binned():
 def test_vended_after_rejection():
     rejected = sale("a", state=State.REJECTED, supplier_transaction_id=None, sign_of_vend=False)
     result = closed([rejected], [line(rejected)])
-    assert kinds(result) == [Kind.VENDED_AFTER_REJECTION]
+    assert kinds(result) == [DiscrepancyKind.VENDED_AFTER_REJECTION]
     assert [(proof.transaction_id, proof.ends_sale) for proof in result.proofs] == [(rejected.id, False)]
     assert (result.healed, result.matched) == ((), Total())
     assert is_conserved(result)
@@ -195,7 +200,7 @@ def test_vended_after_rejection():
 )
 def test_a_difference_shows_both_sides_whole_and_four_digits_of_whom_it_is_about(sold, ours):
     found = closed([sold], [line(sold, amount="10001")]).discrepancies[-1]
-    assert found.kind is Kind.AMOUNT_DIFFERS
+    assert found.kind is DiscrepancyKind.AMOUNT_DIFFERS
     assert found.ours == ours | {
         "supplierId": "",
         "requestId": sold.request_id,
@@ -227,20 +232,20 @@ def test_vended_twice_in_whatever_order_the_lines_stand(order):
     second = line(B, merchant_id=A.request_id, meter_number=METER)
     result = closed([A], [line(A), second][::order])
     (found,) = result.discrepancies
-    assert (found.kind, found.theirs["supplierTransactionId"]) == (Kind.VENDED_TWICE, second.transaction_id)
+    assert (found.kind, found.theirs["supplierTransactionId"]) == (DiscrepancyKind.VENDED_TWICE, second.transaction_id)
     assert [proof.supplier_transaction_id for proof in result.proofs] == [second.transaction_id]
     assert is_conserved(result)
 
 
 def test_vended_twice_when_the_one_line_has_another_supplier_id_than_our_answer_had():
-    assert kinds(closed([A], [line(A, transaction_id=line(B).transaction_id)])) == [Kind.VENDED_TWICE]
+    assert kinds(closed([A], [line(A, transaction_id=line(B).transaction_id)])) == [DiscrepancyKind.VENDED_TWICE]
 
 
 def test_claimed_twice_when_two_sales_hold_one_supplier_id():
     later = sale("b", recipient=OTHER_METER, supplier_transaction_id=A.supplier_transaction_id, created_at=NOON + timedelta(minutes=1))
     own_id = line(B).transaction_id
     (found,) = closed([A, later], [line(A), line(later, transaction_id=own_id)]).discrepancies
-    assert (found.kind, found.transaction_id, found.ours["alsoHeldBy"]) == (Kind.CLAIMED_TWICE, later.id, A.id)
+    assert (found.kind, found.transaction_id, found.ours["alsoHeldBy"]) == (DiscrepancyKind.CLAIMED_TWICE, later.id, A.id)
 
 
 def test_claimed_twice_when_a_line_gives_one_sale_the_supplier_id_of_another():
@@ -248,24 +253,27 @@ def test_claimed_twice_when_a_line_gives_one_sale_the_supplier_id_of_another():
     taken = line(doubt, transaction_id=line(A).transaction_id)
     result = closed([A, doubt], [line(A), taken])
     (found,) = result.discrepancies
-    assert (found.kind, found.transaction_id, found.ours["alsoHeldBy"]) == (Kind.CLAIMED_TWICE, doubt.id, A.id)
-    assert kinds(closed(recorded([A, doubt], result), [line(A), taken])) == [Kind.CLAIMED_TWICE]
+    assert (found.kind, found.transaction_id, found.ours["alsoHeldBy"]) == (DiscrepancyKind.CLAIMED_TWICE, doubt.id, A.id)
+    assert kinds(closed(recorded([A, doubt], result), [line(A), taken])) == [DiscrepancyKind.CLAIMED_TWICE]
     assert is_conserved(result)
 
 
 def test_claimed_twice_when_one_sales_line_has_the_supplier_id_of_another():
     result = closed([A, B], [line(A, transaction_id=line(B).transaction_id), line(B)])
     (found,) = result.discrepancies
-    assert (found.kind, found.transaction_id, found.ours["alsoHeldBy"]) == (Kind.CLAIMED_TWICE, A.id, B.id)
+    assert (found.kind, found.transaction_id, found.ours["alsoHeldBy"]) == (DiscrepancyKind.CLAIMED_TWICE, A.id, B.id)
 
 
 def test_a_sale_whose_supplier_id_another_sales_line_has_is_vended_twice_when_its_own_line_has_a_third():
     lines = [line(A, transaction_id=line(B).transaction_id), line(B, transaction_id=GUID)]
     result = closed([A, B], lines)
-    assert {(found.kind, found.transaction_id) for found in result.discrepancies} == {(Kind.CLAIMED_TWICE, A.id), (Kind.VENDED_TWICE, B.id)}
+    assert {(found.kind, found.transaction_id) for found in result.discrepancies} == {
+        (DiscrepancyKind.CLAIMED_TWICE, A.id),
+        (DiscrepancyKind.VENDED_TWICE, B.id),
+    }
     rejected = doubtful("r", state=State.REJECTED)
     result = closed([rejected, B], [line(rejected, transaction_id=line(B).transaction_id), lines[1]])
-    assert (Kind.VENDED_TWICE, B.id) in {(found.kind, found.transaction_id) for found in result.discrepancies}
+    assert (DiscrepancyKind.VENDED_TWICE, B.id) in {(found.kind, found.transaction_id) for found in result.discrepancies}
 
 
 @pytest.mark.parametrize(
@@ -277,18 +285,18 @@ def test_a_sale_whose_supplier_id_another_sales_line_has_is_vended_twice_when_it
     ],
 )
 def test_account_differs(sold, other):
-    assert kinds(closed([sold], [line(sold, **other)])) == [Kind.ACCOUNT_DIFFERS]
+    assert kinds(closed([sold], [line(sold, **other)])) == [DiscrepancyKind.ACCOUNT_DIFFERS]
 
 
 def test_a_line_of_another_service_differs_and_both_services_stay_conserved():
     result = closed([A], [line(A, vas_type="Data", meter_number="")])
-    assert kinds(result) == [Kind.ACCOUNT_DIFFERS]
+    assert kinds(result) == [DiscrepancyKind.ACCOUNT_DIFFERS]
     assert is_conserved(result)
 
 
 def test_duplicate_line():
     result = closed([A], [line(A), line(A), line(A)])
-    assert kinds(result) == [Kind.DUPLICATE_LINE, Kind.DUPLICATE_LINE]
+    assert kinds(result) == [DiscrepancyKind.DUPLICATE_LINE, DiscrepancyKind.DUPLICATE_LINE]
     assert len({found.id for found in result.discrepancies}) == 2
     assert result.proofs == ()
     assert is_conserved(result)
@@ -297,14 +305,14 @@ def test_duplicate_line():
 def test_a_duplicate_in_the_next_days_file_is_the_next_days():
     files = {BEFORE: [], DAY: [line(A)], NEXT: [line(A)], NEXT + ONE_DAY: []}
     assert settled([A], files).discrepancies == ()
-    assert kinds(settled([A], files, day=NEXT, today=NEXT + 2 * ONE_DAY)) == [Kind.DUPLICATE_LINE]
+    assert kinds(settled([A], files, day=NEXT, today=NEXT + 2 * ONE_DAY)) == [DiscrepancyKind.DUPLICATE_LINE]
 
 
 def test_late_posting():
     old = sale("old", created_at=NOON - 3 * ONE_DAY)
     result = closed([old], [line(old)])
     (found,) = result.discrepancies
-    assert (found.kind, found.severity) == (Kind.LATE_POSTING, Severity.INFO)
+    assert (found.kind, found.severity) == (DiscrepancyKind.LATE_POSTING, Severity.INFO)
     assert [carried.transaction_id for carried in result.carried_in] == [old.id]
     assert is_conserved(result)
 
@@ -316,32 +324,34 @@ def test_one_business_day_is_not_late():
 def test_negative_line():
     reversal = line(A, amount="-10000")
     result = closed([A], [line(A), reversal])
-    assert [(found.kind, found.severity) for found in result.discrepancies] == [(Kind.NEGATIVE_LINE, Severity.WARNING)]
+    assert [(found.kind, found.severity) for found in result.discrepancies] == [(DiscrepancyKind.NEGATIVE_LINE, Severity.WARNING)]
     assert closed([A], [line(A), reversal], reversals_are_expected=True).discrepancies[0].severity is Severity.INFO
     assert is_conserved(result)
 
 
 def test_a_negative_line_of_no_sale_of_ours_is_a_warning_even_where_reversals_are_expected():
     result = closed([A], [line(A), line(B, amount="-10000")], reversals_are_expected=True)
-    assert [(found.kind, found.severity) for found in result.discrepancies] == [(Kind.NEGATIVE_LINE, Severity.WARNING)]
+    assert [(found.kind, found.severity) for found in result.discrepancies] == [(DiscrepancyKind.NEGATIVE_LINE, Severity.WARNING)]
 
 
 def test_a_line_of_a_sale_that_cannot_be_read_hides_no_difference_in_the_lines_behind_it():
     files = [SettlementFile(written(day, lines)) for day, lines in {DAY: [line(A), line(B)], NEXT: []}.items()]
     unread = Unread(id=A.id, request_id=A.request_id, day=DAY)
-    result = compare(DAY, [], files, mode=Mode.LIVE, today=TODAY, readings=Readings(), unread=[unread])
-    assert [(found.kind, found.theirs["merchantTransactionId"]) for found in result.discrepancies] == [(Kind.MISSING_HERE, B.request_id)]
+    result = compare(DAY, [], files, mode=Mode.LIVE, today=TODAY, readings=FileInterpretation(), unread=[unread])
+    assert [(found.kind, found.theirs["merchantTransactionId"]) for found in result.discrepancies] == [
+        (DiscrepancyKind.MISSING_HERE, B.request_id)
+    ]
 
 
 def test_unknown_status():
     result = closed([A], [line(A, status="Pending")])
-    assert kinds(result) == [Kind.UNKNOWN_STATUS]
+    assert kinds(result) == [DiscrepancyKind.UNKNOWN_STATUS]
     assert is_conserved(result)
 
 
 def test_a_binned_line_of_no_sale_of_ours_is_shown_but_bills_nothing():
     result = closed([], [line(A, status="Binned")])
-    assert [(found.kind, found.severity) for found in result.discrepancies] == [(Kind.MISSING_HERE, Severity.WARNING)]
+    assert [(found.kind, found.severity) for found in result.discrepancies] == [(DiscrepancyKind.MISSING_HERE, Severity.WARNING)]
     assert is_conserved(result)
 
 
@@ -385,7 +395,7 @@ def test_a_day_waits_for_the_whole_of_the_next_one_whose_file_of_a_day_that_stil
     assert (result.status, result.discrepancies) == (Status.PROVISIONAL, ())
     assert [(carried.transaction_id, carried.billed_on) for carried in result.carried_out] == [(B.id, None)]
     assert is_conserved(result)
-    assert kinds(settled([A, B], files, today=NEXT + ONE_DAY)) == [Kind.MISSING_AT_SUPPLIER]
+    assert kinds(settled([A, B], files, today=NEXT + ONE_DAY)) == [DiscrepancyKind.MISSING_AT_SUPPLIER]
 
 
 def test_without_its_file_a_day_waits_and_calls_nothing_missing():
@@ -397,19 +407,21 @@ def test_without_its_file_a_day_waits_and_calls_nothing_missing():
 def test_two_files_of_one_day_are_refused():
     twin = [SettlementFile(written(DAY, [])), SettlementFile(written(DAY, []))]
     with pytest.raises(ValueError, match="two settlement files"):
-        compare(DAY, [], twin, mode=Mode.LIVE, today=TODAY, readings=Readings())
+        compare(DAY, [], twin, mode=Mode.LIVE, today=TODAY, readings=FileInterpretation())
 
 
 def test_a_broken_file_finds_nothing_out():
     with pytest.raises(FileRefused):
-        compare(DAY, [A], [SettlementFile(written(DAY, [line(A)], miscounted_by=1))], mode=Mode.LIVE, today=TODAY, readings=Readings())
+        compare(
+            DAY, [A], [SettlementFile(written(DAY, [line(A)], miscounted_by=1))], mode=Mode.LIVE, today=TODAY, readings=FileInterpretation()
+        )
 
 
 def test_an_older_sale_needs_the_files_around_it():
     old = sale("old", created_at=NOON - 3 * ONE_DAY)
     assert files_needed(DAY, [old]) == {DAY + offset * ONE_DAY for offset in (-4, -3, -2, -1, 0, 1)}
     twice_billed = settled([old], {old.day: [line(old)], DAY: [line(old)], NEXT: []})
-    assert kinds(twice_billed) == [Kind.DUPLICATE_LINE]
+    assert kinds(twice_billed) == [DiscrepancyKind.DUPLICATE_LINE]
 
 
 # What a line proves
@@ -766,7 +778,7 @@ def test_a_day_has_the_contracts_shape():
 
 def test_the_words_of_a_day_never_change():
     """Golden: papers with these words are kept for years, and older code reads them."""
-    assert [kind.value for kind in Kind] == [
+    assert [kind.value for kind in DiscrepancyKind] == [
         *("vended_twice", "claimed_twice", "vended_after_rejection", "tokens_differ", "missing_here", "lines_withdrawn", "duplicate_line"),
         *("amount_differs", "account_differs", "missing_at_supplier", "state_differs", "negative_line", "unknown_status", "late_posting"),
     ]
@@ -796,9 +808,9 @@ def test_a_list_that_is_cut_says_how_many_entries_it_lacks_and_one_that_fits_say
 def test_of_a_list_that_is_cut_the_gravest_differences_stay_in_their_order():
     late = sale("late", created_at=NOON - 3 * ONE_DAY)
     result = closed([late, A], [line(late), line(B)])
-    assert kinds(result) == [Kind.MISSING_HERE, Kind.MISSING_AT_SUPPLIER, Kind.LATE_POSTING]
+    assert kinds(result) == [DiscrepancyKind.MISSING_HERE, DiscrepancyKind.MISSING_AT_SUPPLIER, DiscrepancyKind.LATE_POSTING]
     backwards = structs.replace(result, discrepancies=result.discrepancies[::-1])
-    assert kinds(backwards.listing(2)) == [Kind.MISSING_AT_SUPPLIER, Kind.MISSING_HERE]
+    assert kinds(backwards.listing(2)) == [DiscrepancyKind.MISSING_AT_SUPPLIER, DiscrepancyKind.MISSING_HERE]
 
 
 LOST = LostLine("their id", "our id", 10_000)
@@ -863,7 +875,7 @@ def test_rows_that_were_kept_before_they_said_who_sold_are_read_with_the_supplie
 
 def test_modes_never_share_a_discrepancy():
     live, simulated = (
-        compare(DAY, [A], [SettlementFile(written(day, [])) for day in (DAY, NEXT)], mode=mode, today=TODAY, readings=Readings())
+        compare(DAY, [A], [SettlementFile(written(day, [])) for day in (DAY, NEXT)], mode=mode, today=TODAY, readings=FileInterpretation())
         for mode in Mode
     )
     assert live.discrepancies[0].id != simulated.discrepancies[0].id
@@ -887,14 +899,14 @@ def many(count, chance):
 
 
 FOUND = {
-    Plant.MISSING: Kind.MISSING_AT_SUPPLIER,
-    Plant.EXTRA: Kind.MISSING_HERE,
-    Plant.DUPLICATE: Kind.DUPLICATE_LINE,
-    Plant.TWICE: Kind.VENDED_TWICE,
-    Plant.AMOUNT: Kind.AMOUNT_DIFFERS,
-    Plant.BINNED: Kind.STATE_DIFFERS,
-    Plant.UNKNOWN_STATUS: Kind.UNKNOWN_STATUS,
-    Plant.REVERSED: Kind.NEGATIVE_LINE,
+    Plant.MISSING: DiscrepancyKind.MISSING_AT_SUPPLIER,
+    Plant.EXTRA: DiscrepancyKind.MISSING_HERE,
+    Plant.DUPLICATE: DiscrepancyKind.DUPLICATE_LINE,
+    Plant.TWICE: DiscrepancyKind.VENDED_TWICE,
+    Plant.AMOUNT: DiscrepancyKind.AMOUNT_DIFFERS,
+    Plant.BINNED: DiscrepancyKind.STATE_DIFFERS,
+    Plant.UNKNOWN_STATUS: DiscrepancyKind.UNKNOWN_STATUS,
+    Plant.REVERSED: DiscrepancyKind.NEGATIVE_LINE,
 }
 
 
@@ -906,7 +918,7 @@ def test_sixty_faults_among_twenty_thousand_sales_are_found_and_nothing_else():
     expected = sorted((FOUND[plant], sold[at].id) for at, plant in plants.items() if plant is not Plant.EXTRA)
     assert len(result.discrepancies) == len(plants) == 60
     assert sorted((found.kind, found.transaction_id) for found in result.discrepancies if found.transaction_id) == expected
-    assert kinds(result).count(Kind.MISSING_HERE) == 60 - len(expected)
+    assert kinds(result).count(DiscrepancyKind.MISSING_HERE) == 60 - len(expected)
     assert is_conserved(result)
 
 
@@ -984,7 +996,7 @@ def test_a_changed_byte_is_refused_or_reported_or_harmless(at, byte):
     files = [SettlementFile(written(NEXT, []))]
     try:
         files.append(SettlementFile([corrupted]))
-        result = compare(DAY, [A, B], files, mode=Mode.LIVE, today=TODAY, readings=Readings())
+        result = compare(DAY, [A, B], files, mode=Mode.LIVE, today=TODAY, readings=FileInterpretation())
     except (FileRefused, ValueError):
         return
     truth = closed([A, B], [line(A), line(B)])
@@ -1041,7 +1053,10 @@ def test_the_strangers_of_a_day_are_its_lines_that_name_no_sale_and_those_behind
     assert settled([A, carried, billed], files, today=NEXT).strangers == (line(own),)
 
 
-@pytest.mark.parametrize(("amount", "kind"), [("-100", Kind.NEGATIVE_LINE), ("-1", Kind.NEGATIVE_LINE), ("0", Kind.MISSING_HERE)])
+@pytest.mark.parametrize(
+    ("amount", "kind"),
+    [("-100", DiscrepancyKind.NEGATIVE_LINE), ("-1", DiscrepancyKind.NEGATIVE_LINE), ("0", DiscrepancyKind.MISSING_HERE)],
+)
 def test_a_strangers_line_is_negative_from_its_first_cent_on(amount, kind):
     stranger = line(sale("stranger"), amount=amount)
     result = closed([A], [line(A), stranger])
@@ -1064,7 +1079,7 @@ BY_THEIR_ID = {
 def test_the_suppliers_id_names_a_sale_in_the_field_that_is_known_to_carry_it_or_in_both_where_none_is(field, known_as, spelt):
     other = {"merchant_id": "eeeeeeee-0000-4000-8000-000000000001", "transaction_id": "eeeeeeee-0000-4000-8000-000000000002"}
     billed = line(A, **{**other, field: spelt(A.supplier_transaction_id)})
-    matched = match([A, B], [SettlementFile(written(DAY, [billed]), name="one.txt")], Readings(merchant_id=known_as), [DAY])
+    matched = match([A, B], [SettlementFile(written(DAY, [billed]), name="one.txt")], FileInterpretation(merchant_id=known_as), [DAY])
     named = matched.named(billed)
     assert (named is not None) is BY_THEIR_ID[field][known_as]
     assert named is None or named.sale == A

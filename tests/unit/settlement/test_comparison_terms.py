@@ -13,8 +13,17 @@ from shared.domain.vas import Mode, Order, VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.comparison import OPEN_STATES, around, compare, files_needed
-from shared.settlement.matching import Filed, Readings
-from shared.settlement.settled_day import Carried, Healed, NotReadable, Proof, Sign, Status, StillOpen, TokenToRecover
+from shared.settlement.matching import Filed, FileInterpretation
+from shared.settlement.settled_day import (
+    Carried,
+    NotReadable,
+    Proof,
+    ResolvedBySettlement,
+    Status,
+    StillOpen,
+    TokenToRecover,
+    VendIndication,
+)
 from shared.settlement.withdrawn_lines import Past
 from tests.unit.settlement.test_comparison import (
     BEFORE,
@@ -41,7 +50,9 @@ REJECTED = doubtful("r", state=State.REJECTED)
 
 def settled(sold, files, *, day=DAY, today=TODAY, past=None, unread=(), **readings):
     read = [SettlementFile(written(of, lines), name=f"{of}.txt") for of, lines in files.items()]
-    return compare(day, sold, read, mode=Mode.LIVE, today=today, readings=Readings(**readings), past=past or Past(), unread=unread)
+    return compare(
+        day, sold, read, mode=Mode.LIVE, today=today, readings=FileInterpretation(**readings), past=past or Past(), unread=unread
+    )
 
 
 def terms(result):
@@ -199,9 +210,9 @@ def test_what_is_healed_is_in_order_whichever_way_it_ended():
     result = settled([*CONTROLS.values(), vended, *silent], files)
     assert result.absent == ("b-sale", "x-sale")
     assert result.healed == (
-        Healed("b-sale", State.REJECTED, None),
-        Healed("x-sale", State.REJECTED, None),
-        Healed("z-sale", State.VENDED, line(vended).transaction_id),
+        ResolvedBySettlement("b-sale", State.REJECTED, None),
+        ResolvedBySettlement("x-sale", State.REJECTED, None),
+        ResolvedBySettlement("z-sale", State.VENDED, line(vended).transaction_id),
     )
 
 
@@ -305,7 +316,7 @@ def test_a_proof_is_of_the_day_of_the_sale_or_of_the_line_and_of_no_other():
 
 
 def sign(sold, day, number, filed, is_of_doubt=True):
-    return Sign(transaction_id=sold.id, is_of_doubt=is_of_doubt, day=day, number=number, line=filed)
+    return VendIndication(transaction_id=sold.id, is_of_doubt=is_of_doubt, day=day, number=number, line=filed)
 
 
 def test_the_first_line_that_names_a_doubt_and_bills_it_nowhere_is_its_sign_those_that_count_before_earlier_ones():

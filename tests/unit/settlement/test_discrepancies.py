@@ -14,8 +14,8 @@ from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.discrepancies import SEVERITY, Differences
-from shared.settlement.matching import DayView, Filed, Readings, match
-from shared.settlement.settled_day import Kind, Severity
+from shared.settlement.matching import DayView, Filed, FileInterpretation, match
+from shared.settlement.settled_day import DiscrepancyKind, Severity
 from shared.settlement.withdrawn_lines import Past
 from tests.unit.settlement.test_comparison import BEFORE, DAY, GUID, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, doubtful, line, sale
 
@@ -25,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 def differences(sold, lines, *, files=None, day=DAY, today=TODAY, past=None, mode=Mode.LIVE, unread=(), **readings):
     filed = {DAY: lines, NEXT: []} if files is None else files
     read = [SettlementFile(written(of, some), name=f"{of}.txt") for of, some in filed.items()]
-    view = DayView(day, match(sold, read, Readings(**readings), [day - ONE_DAY, day, day + ONE_DAY], unread), today)
+    view = DayView(day, match(sold, read, FileInterpretation(**readings), [day - ONE_DAY, day, day + ONE_DAY], unread), today)
     return Differences(view, mode, past or Past())
 
 
@@ -46,7 +46,7 @@ def test_how_grave_each_kind_is():
     warning = {"missing_at_supplier", "state_differs", "negative_line", "unknown_status"}
     assert {kind.value for kind, severity in SEVERITY.items() if severity is Severity.CRITICAL} == critical
     assert {kind.value for kind, severity in SEVERITY.items() if severity is Severity.WARNING} == warning
-    assert {kind.value for kind in Kind} == critical | warning | {"late_posting"} == {kind.value for kind in SEVERITY}
+    assert {kind.value for kind in DiscrepancyKind} == critical | warning | {"late_posting"} == {kind.value for kind in SEVERITY}
 
 
 REJECTED = doubtful("r", state=State.REJECTED)
@@ -97,7 +97,7 @@ def test_every_difference_of_a_day_is_told_once_the_gravest_kinds_first():
         key=str,
     )
     order = [kind for kind, *_ in told(sold, lines, past=past)]
-    assert order == sorted(order, key=[kind.value for kind in Kind].index)
+    assert order == sorted(order, key=[kind.value for kind in DiscrepancyKind].index)
 
 
 def test_differences_of_a_kind_come_by_request_id_then_the_suppliers_then_by_line_whatever_the_order_of_lines():
@@ -106,10 +106,10 @@ def test_differences_of_a_kind_come_by_request_id_then_the_suppliers_then_by_lin
     lines = [strangers[0], twice, strangers[1], twice, strangers[2], twice]
     by_id = sorted(strangers, key=lambda one: (one.merchant_id, one.transaction_id))
     found = differences([], lines).all()
-    assert [one.theirs["supplierTransactionId"] for one in found if one.kind is Kind.MISSING_HERE] == [
+    assert [one.theirs["supplierTransactionId"] for one in found if one.kind is DiscrepancyKind.MISSING_HERE] == [
         one.transaction_id for one in [twice, *by_id]
     ]
-    assert [one.theirs["line"] for one in found if one.kind is Kind.DUPLICATE_LINE] == [5, 7]
+    assert [one.theirs["line"] for one in found if one.kind is DiscrepancyKind.DUPLICATE_LINE] == [5, 7]
     same = differences([], lines[::-1]).all()
     assert [one.id for one in same] == [one.id for one in found]
 
@@ -118,16 +118,16 @@ def test_an_id_is_of_the_mode_the_day_the_kind_and_both_ids_and_of_how_often_it_
     """Golden: decisions of people are kept under these ids."""
     first, second = (one for one in differences([A], [line(A), line(A), line(A)]).all())
     key = A.request_id, A.supplier_transaction_id
-    assert first.id == hashed("discrepancy", Mode.LIVE, "2026-05-04", Kind.DUPLICATE_LINE, *key)
-    assert second.id == hashed("discrepancy", Mode.LIVE, "2026-05-04", Kind.DUPLICATE_LINE, *key, "2")
+    assert first.id == hashed("discrepancy", Mode.LIVE, "2026-05-04", DiscrepancyKind.DUPLICATE_LINE, *key)
+    assert second.id == hashed("discrepancy", Mode.LIVE, "2026-05-04", DiscrepancyKind.DUPLICATE_LINE, *key, "2")
     (simulated, _) = differences([A], [line(A), line(A), line(A)], mode=Mode.SIMULATED).all()
-    assert simulated.id == hashed("discrepancy", Mode.SIMULATED, "2026-05-04", Kind.DUPLICATE_LINE, *key)
+    assert simulated.id == hashed("discrepancy", Mode.SIMULATED, "2026-05-04", DiscrepancyKind.DUPLICATE_LINE, *key)
     (missing,) = differences([A], []).all()
-    assert missing.id == hashed("discrepancy", Mode.LIVE, "2026-05-04", Kind.MISSING_AT_SUPPLIER, A.request_id, "")
+    assert missing.id == hashed("discrepancy", Mode.LIVE, "2026-05-04", DiscrepancyKind.MISSING_AT_SUPPLIER, A.request_id, "")
     (stranger,) = differences([], [line(B, merchant_id="SHOP")]).all()
-    assert stranger.id == hashed("discrepancy", Mode.LIVE, "2026-05-04", Kind.MISSING_HERE, "SHOP", B.supplier_transaction_id)
+    assert stranger.id == hashed("discrepancy", Mode.LIVE, "2026-05-04", DiscrepancyKind.MISSING_HERE, "SHOP", B.supplier_transaction_id)
     (gone,) = differences([], [], past=Past(withdrawn=Total(1, 2))).all()
-    assert gone.id == hashed("discrepancy", Mode.LIVE, "2026-05-04", Kind.LINES_WITHDRAWN, "", "")
+    assert gone.id == hashed("discrepancy", Mode.LIVE, "2026-05-04", DiscrepancyKind.LINES_WITHDRAWN, "", "")
     assert (gone.ours, gone.theirs, gone.transaction_id, gone.day) == (None, {"rows": 1, "amountCents": 2}, None, DAY)
 
 
@@ -202,7 +202,7 @@ def test_what_a_line_says_otherwise_than_the_sale_that_it_bills(sold, changes, k
 def test_a_claim_names_the_other_sale():
     lines = [line(A, transaction_id=B.supplier_transaction_id), line(B)]
     (found,) = differences([A, B], lines).all()
-    assert (found.kind, found.ours["alsoHeldBy"]) == (Kind.CLAIMED_TWICE, B.id)
+    assert (found.kind, found.ours["alsoHeldBy"]) == (DiscrepancyKind.CLAIMED_TWICE, B.id)
     (plain,) = differences([A], [line(A, transaction_id=GUID)]).all()
     assert "alsoHeldBy" not in plain.ours
 
@@ -211,11 +211,11 @@ def test_of_the_sales_that_hold_an_id_each_later_one_is_told_on_its_own_day_besi
     third = structs.replace(LATER, id="third-sale", request_id=GUID, created_at=NOON + 2 * MINUTE)
     tomorrow = structs.replace(LATER, id="tomorrow-sale", request_id=GUID[::-1], day=NEXT, created_at=NOON + ONE_DAY)
     rows = [third, tomorrow, LATER, A]
-    found = {one.transaction_id: one for one in differences(rows, [line(A)]).all() if one.kind is Kind.CLAIMED_TWICE}
+    found = {one.transaction_id: one for one in differences(rows, [line(A)]).all() if one.kind is DiscrepancyKind.CLAIMED_TWICE}
     assert {name: one.ours["alsoHeldBy"] for name, one in found.items()} == {LATER.id: A.id, third.id: A.id}
     assert {one.severity for one in found.values()} == {Severity.CRITICAL} and {one.theirs for one in found.values()} == {None}
     on_next = differences(rows, [], day=NEXT, today=TODAY + ONE_DAY).all()
-    assert [one.transaction_id for one in on_next if one.kind is Kind.CLAIMED_TWICE] == [tomorrow.id]
+    assert [one.transaction_id for one in on_next if one.kind is DiscrepancyKind.CLAIMED_TWICE] == [tomorrow.id]
 
 
 # Sales that no line bills

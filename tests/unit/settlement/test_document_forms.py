@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import pytest
 
-from shared.ports.documents import Paper, PaperKind, UnreadableRecord
+from shared.ports.documents import Document, DocumentKind, UnreadableRecord
 from shared.settlement.document_forms import OPTIONAL, TERMS, Day, Difference, Listed, RefusedRuns, Runs, _about, read, readable, with_newer
 from tests.step_driver import run
 
@@ -82,7 +82,7 @@ def changed(body, path, change):
 
 def is_read(form, body):
     try:
-        return read(PaperKind.SETTLEMENTS, Paper("live-1", body, revision="7"), form).body == body
+        return read(DocumentKind.SETTLEMENTS, Document("live-1", body, revision="7"), form).body == body
     except UnreadableRecord as unreadable:
         return None if unreadable.revision != "7" else False  # by that it can be written over
 
@@ -117,7 +117,7 @@ def test_a_paper_that_lacks_a_field_is_damaged_which_is_reported(which, caplog):
         caplog.clear()
         assert is_read(form, changed(whole, path, lambda part, name: part.pop(name))) is is_optional(which, path), path
         told = [line.fields for line in caplog.records]
-        assert told == ([] if is_optional(which, path) else [{"kind": PaperKind.SETTLEMENTS, "paper_id": "live-1"}])
+        assert told == ([] if is_optional(which, path) else [{"kind": DocumentKind.SETTLEMENTS, "paper_id": "live-1"}])
 
 
 @pytest.mark.parametrize("which", FORMS)
@@ -132,10 +132,10 @@ def test_a_field_that_is_of_no_kind_the_form_knows_is_damage(which):
 def test_of_listed_papers_those_that_can_be_read_are_given(caplog):
     async def papers():
         for number, body in enumerate((LISTED, {}, {**LISTED, "version": "one"}, LISTED)):
-            yield Paper(f"live-{number}", body)
+            yield Document(f"live-{number}", body)
 
     async def listed():
-        return [paper.id async for paper in readable(PaperKind.SETTLEMENTS, papers(), Listed)]
+        return [paper.id async for paper in readable(DocumentKind.SETTLEMENTS, papers(), Listed)]
 
     assert run(listed()) == ["live-0", "live-3"] and len(caplog.records) == 2
 

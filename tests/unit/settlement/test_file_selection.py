@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from shared.domain.statement import Fault
+from shared.domain.statement import FileFault
 from shared.mobilemart.settlement_format import FORMAT
-from shared.ports.settlement_files import FileUnreadable, FoundFiles, NotTaken, Refusal, Refused, StoredFile, broke_off
+from shared.ports.settlement_files import FileUnreadable, FoundFiles, NotTaken, Refusal, StatementRefused, StoredFile, broke_off
 from shared.settlement.file_selection import Choice, printable, read, to_the_end
 from shared.settlement.matching import ONE_DAY
 
@@ -338,7 +338,7 @@ def test_files_are_read_the_oldest_first_and_the_one_that_is_refused_is_named_wi
     good, lines = files.put("20260502", of(DAY), mark="m1"), b"H|1|20260502\n" + b"D|x\n" * 2 + b"T|4\n"
     broken, last = files.put("20260503", lines, mark="m2"), files.put("20260504", of(AFTER), mark="m3")
     assert read({NEXT - ONE_DAY: good, AFTER: last}, lambda opened: [file.day for file in opened], FORMAT) == [DAY, AFTER]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(StatementRefused) as refused:
         read({AFTER: last, NEXT: broken, DAY: good}, to_the_end, FORMAT)
     refusal = refused.value.refusal
     assert (refused.value.day, refusal.file, refusal.mark, refusal.reason) == (NEXT, broken.name, "m2", "the file breaks the format")
@@ -347,9 +347,9 @@ def test_files_are_read_the_oldest_first_and_the_one_that_is_refused_is_named_wi
 
 
 def test_a_file_whose_header_is_gone_is_refused_as_it_is_opened(files):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(StatementRefused) as refused:
         read({DAY: files.put("20260501", of(DAY)), NEXT: files.put("20260502", BROKEN, mark="m1")}, to_the_end, FORMAT)
-    fault = Fault(1, "must be the header H|version|CCYYMMDD")
+    fault = FileFault(1, "must be the header H|version|CCYYMMDD")
     assert (refused.value.day, refused.value.refusal) == (
         NEXT,
         Refusal("FULCRUM.MERCHANT.ACME.RECON.20260502.txt", "m1", "the file breaks the format", (fault,)),
@@ -368,7 +368,7 @@ def test_a_file_that_breaks_off_is_known_otherwise_than_one_that_could_not_be_op
 
     days = [DAY, NEXT, AFTER]
     stored = {day: StoredFile(f"{day}.txt", "m1", lambda day=day, at=at: chunks(day, at)) for at, day in enumerate(days)}
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(StatementRefused) as refused:
         read(stored, to_the_end, FORMAT)
     file, cause, unread = stored[days[fails]], *(("it is cut off", "broken off") if fails else ("it is locked", "unreadable"))
     assert refused.value.day == days[fails]
@@ -378,7 +378,7 @@ def test_a_file_that_breaks_off_is_known_otherwise_than_one_that_could_not_be_op
 
 
 def test_a_file_that_is_another_days_by_now_was_replaced(files):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(StatementRefused) as refused:
         read({DAY: files.put("20260502", of(NEXT), mark="m1")}, to_the_end, FORMAT)
     reason = "the file cannot be read: it was replaced while it was looked for"
     assert refused.value.refusal == Refusal("FULCRUM.MERCHANT.ACME.RECON.20260502.txt", "m1", reason, unread="unreadable")

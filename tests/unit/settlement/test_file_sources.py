@@ -26,7 +26,7 @@ from shared.ports.settlement_files import (
     FileUnreadable,
     NotTaken,
     Refusal,
-    Refused,
+    StatementRefused,
     StoredFile,
 )
 from shared.settlement.file_sources import StoredFiles
@@ -203,7 +203,7 @@ async def test_bytes_that_have_not_their_checksum_are_not_believed_and_without_o
     listed = await bucket.find([DAY])
     assert await bucket.read(listed, to_the_end) == [0]
     client.objects = {f"recon/{NAME}": of(DAY, HEAD_BYTES - 1) + b"\t"}  # blank too
-    with pytest.raises(Refused, match="its bytes have not its checksum") as refused:
+    with pytest.raises(StatementRefused, match="its bytes have not its checksum") as refused:
         await bucket.read(listed, to_the_end)
     assert refused.value.refusal.unread == "broken off"
     client.unsaid = True
@@ -216,7 +216,7 @@ async def test_as_many_bytes_as_were_asked_for_have_to_come(client, bucket, more
     listed = await bucket.find([DAY])
     client.ranges = False
     client.objects = {f"recon/{NAME}": (of(DAY) + b"\n")[: len(of(DAY)) + more] if more else b""}
-    with pytest.raises(Refused, match=f"{came} bytes came in the place of 17"):
+    with pytest.raises(StatementRefused, match=f"{came} bytes came in the place of 17"):
         await bucket.read(listed, to_the_end)
 
 
@@ -264,7 +264,7 @@ async def test_of_an_object_that_comes_as_gzip_as_many_bytes_come_as_were_asked_
     client.objects, client.encodings = {f"recon/{NAME}": body}, {f"recon/{NAME}": "gzip"}
     listed = await bucket.find([DAY])
     client.objects = {f"recon/{NAME}": body[:-1]}
-    with pytest.raises(Refused, match=f"{len(body) - 1} bytes came in the place of {len(body)}"):
+    with pytest.raises(StatementRefused, match=f"{len(body) - 1} bytes came in the place of {len(body)}"):
         await bucket.read(listed, to_the_end)
 
 
@@ -312,7 +312,7 @@ async def test_after_a_file_could_not_be_read_the_place_is_listed_once_more():
     files = StoredFiles(folder := Folder(), None, FORMAT)
     found = await files.find([DAY])
     assert folder.listings == 1
-    with pytest.raises(Refused, match="cannot be read: it is cut off"):
+    with pytest.raises(StatementRefused, match="cannot be read: it is cut off"):
         await files.read(found, to_the_end)
     assert folder.listings == 2
     folder.parts = []
@@ -346,7 +346,7 @@ async def test_a_file_that_breaks_the_format_or_is_another_merchants_says_nothin
     folder._chunks = lambda: [b"H|1|20260501\nT|3\n"]
     files = StoredFiles(folder, None, FORMAT)
     found = await files.find([DAY])
-    with pytest.raises(Refused, match="format"):
+    with pytest.raises(StatementRefused, match="format"):
         await files.read(found, to_the_end)
     await files.close()
     files = StoredFiles(folder := Folder(away_at=2), "BETA", FORMAT)

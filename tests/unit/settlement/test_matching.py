@@ -11,7 +11,7 @@ from shared.domain.unread import Unread
 from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
-from shared.settlement.matching import DayView, Filed, Judged, MerchantId, Readings, Verdict, goes_to, match
+from shared.settlement.matching import DayView, Filed, FileInterpretation, Judged, MerchantId, Verdict, goes_to, match
 from tests.unit.settlement.test_comparison import (
     BEFORE,
     DAY,
@@ -35,7 +35,7 @@ REJECTED = doubtful("r", state=State.REJECTED)
 
 def matched(sold, files, *, near=None, unread=(), **readings):
     read = [SettlementFile(written(day, lines), name=f"{day}.txt") for day, lines in files.items()]
-    return match(sold, read, Readings(**readings), sorted(files) if near is None else near, unread)
+    return match(sold, read, FileInterpretation(**readings), sorted(files) if near is None else near, unread)
 
 
 def verdicts(matching):
@@ -51,7 +51,7 @@ def billed(matching):
 def test_the_words_and_defaults_of_settings_never_change():
     """Deployers type the words."""
     assert [one.value for one in MerchantId] == ["request_id", "supplier_id", "unknown"]
-    assert Readings() == Readings(
+    assert FileInterpretation() == FileInterpretation(
         merchant_id=MerchantId.UNKNOWN, binned_is_charged=False, reversals_are_expected=False, fee_is_on_top=False
     )
 
@@ -126,9 +126,9 @@ def test_files_are_read_the_oldest_first():
 def test_two_files_of_a_day_are_no_day_and_a_broken_one_is_none():
     files = [SettlementFile(written(DAY, [])), SettlementFile(written(NEXT, [])), SettlementFile(written(DAY, []))]
     with pytest.raises(ValueError, match="two settlement files of 2026-05-04"):
-        match([], files, Readings())
+        match([], files, FileInterpretation())
     with pytest.raises(FileRefused):
-        match([], [SettlementFile(written(DAY, [], miscounted_by=1))], Readings())
+        match([], [SettlementFile(written(DAY, [], miscounted_by=1))], FileInterpretation())
 
 
 def test_a_sale_that_is_given_twice_is_known_once_and_the_last_word_counts():

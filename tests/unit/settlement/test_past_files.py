@@ -9,12 +9,12 @@ from shared.domain.statement import Summary, Total
 from shared.domain.transaction import State
 from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_writer import detail
-from shared.ports.documents import Paper, PaperKind
+from shared.ports.documents import Document, DocumentKind
 from shared.ports.settlement_files import Refusal, StoredFile, broke_off
 from shared.settlement.matching import Filed
 from shared.settlement.past_files import Doubted, PastFiles, Read
 from shared.settlement.repository import DayPapers, Runs
-from shared.settlement.settled_day import Healed, SettledDay, Status, next_version
+from shared.settlement.settled_day import ResolvedBySettlement, SettledDay, Status, next_version
 from shared.settlement.withdrawn_lines import UNREAD, Earlier, Lacking, LostLine
 from tests.archive import Archive, bill
 from tests.step_driver import START, boundaries, one_by_one, run
@@ -62,7 +62,7 @@ def test_a_run_remembers_every_file_that_it_knows_enough_of_and_what_those_of_th
         DAY + timedelta(days=2): Refusal("of no matter", "m", "broken"),
     }
     before = Runs(
-        healed=(Healed("sale", State.VENDED, None),),
+        healed=(ResolvedBySettlement("sale", State.VENDED, None),),
         files={"2026-04-20": "gone/m"},
         refused=("old/m",),
         earlier=("older/m",),
@@ -116,10 +116,10 @@ def on_record(world, of, files=None, lacking=NOTHING, changed=None, damaged=None
     """A day beside the doubt's, as it was settled."""
     body = {**next_version(day(day=of), None), **(changed or {})}
     keys = {"paper": f"live-{of}", "runs": f"live-{of}-run"}
-    world.papers[PaperKind.SETTLEMENTS, keys["paper"]] = Paper(keys["paper"], body, "live-ended", revision="r")
+    world.papers[DocumentKind.SETTLEMENTS, keys["paper"]] = Document(keys["paper"], body, "live-ended", revision="r")
     run(papers_of(world).keep_runs(of, Runs(), Runs(files=files or {}, lacking=lacking)))
     if damaged is not None:
-        key = PaperKind.SETTLEMENTS, keys[damaged]
+        key = DocumentKind.SETTLEMENTS, keys[damaged]
         world.papers[key] = structs.replace(world.papers[key], body={"day": 5})
 
 
@@ -166,7 +166,7 @@ def test_a_neighbour_without_a_file_is_not_asked_what_it_lacks():
     assert "read_paper" not in world.store_calls
 
 
-MANY = tuple(Healed(f"{number:04d}", State.VENDED, None) for number in range(1_001))
+MANY = tuple(ResolvedBySettlement(f"{number:04d}", State.VENDED, None) for number in range(1_001))
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_what_the_paper_of_a_file_did_not_list_is_to_be_read_where_that_file_sti
     lines = bill(two.first), bill(two.second)
     world.deliver(DAY, *lines, stamp="20260502050000")
     settle(world, DAY)
-    key = PaperKind.SETTLEMENTS, "live-2026-05-01"
+    key = DocumentKind.SETTLEMENTS, "live-2026-05-01"
     world.papers[key] = structs.replace(world.papers[key], body={**world.papers[key].body, "leftOut": {"open": 1}})
     world.now = morning(2)
     two.deliver_next()

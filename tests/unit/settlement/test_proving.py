@@ -7,7 +7,7 @@ from msgspec import structs
 
 from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.domain.transaction import EventName, State
-from shared.settlement.settled_day import Proof, Sign
+from shared.settlement.settled_day import Proof, VendIndication
 from tests.archive import Archive, bill
 from tests.step_driver import START, electricity, run
 from tests.unit.settlement.test_comparison import closed
@@ -39,7 +39,7 @@ def healed(world, **found):
 
 
 def sign(sale, *, is_of_doubt=True):
-    return Sign(transaction_id=sale.id, is_of_doubt=is_of_doubt, day=DAY, number=7, line=bill(sale, status="Binned"))
+    return VendIndication(transaction_id=sale.id, is_of_doubt=is_of_doubt, day=DAY, number=7, line=bill(sale, status="Binned"))
 
 
 def proof(sale, supplier_id="theirs", *, ends_sale=True):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from shared.domain.statement import Total
 from shared.ports.settlement_files import Refusal
-from shared.settlement.reporting import Glance, OpenSale, Report, ServiceTotals
+from shared.settlement.reporting import DaySummary, OpenSale, Report, ServiceTotals
 from shared.settlement.settled_day import Status
 from shared.web.report_csv import csv_of
 from shared.web.report_html import html_of
@@ -50,7 +50,7 @@ def report(status="discrepancies", discrepancies=(FOUND,), file=FILE, **changes)
         in_doubt=(),
         tokens=(),
         at_least=False,
-        last_days=tuple(Glance(DAY - timedelta(days=back), None, Total(), 0) for back in reversed(range(30))),
+        last_days=tuple(DaySummary(DAY - timedelta(days=back), None, Total(), 0) for back in reversed(range(30))),
     )
     return replace(made, **changes)
 
@@ -117,7 +117,7 @@ def test_the_forms_of_a_file_that_were_read_all_the_same_are_on_the_page():
 
 
 def test_the_page_of_a_day_with_everything_and_of_one_with_nothing():
-    days = tuple(Glance(DAY - timedelta(days=29 - at), list(Status)[at % 4], Total(1, at * 100 - 100), at % 2) for at in range(30))
+    days = tuple(DaySummary(DAY - timedelta(days=29 - at), list(Status)[at % 4], Total(1, at * 100 - 100), at % 2) for at in range(30))
     full = html_of(
         report(in_doubt=(open_sale(timedelta(days=4)),), tokens=(open_sale(timedelta(hours=3)),), last_days=days, simulated=True)
     )

@@ -6,22 +6,22 @@ import pytest
 from msgspec import structs
 
 from shared.domain.closures import SEEN
-from shared.domain.statement import Fault, Summary, Total
+from shared.domain.statement import FileFault, Summary, Total
 from shared.domain.transaction import State
 from shared.domain.vas import Mode
-from shared.ports.documents import Conflict, Paper, PaperKind, UnreadableRecord
+from shared.ports.documents import Conflict, Document, DocumentKind, UnreadableRecord
 from shared.ports.settlement_files import Refusal
 from shared.settlement.repository import DayPapers, Runs, progress_id, with_healed
-from shared.settlement.settled_day import Discrepancy, Healed, Kind, SettledDay, Severity, Status, next_version
+from shared.settlement.settled_day import Discrepancy, DiscrepancyKind, ResolvedBySettlement, SettledDay, Severity, Status, next_version
 from shared.settlement.withdrawn_lines import Lacking, LostLine
 from tests.step_driver import World, boundaries, one_by_one, run
 
 DAY = date(2026, 5, 1)
 NOON = datetime(2026, 5, 1, 10, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)
-SETTLEMENTS, DISCREPANCIES = PaperKind.SETTLEMENTS, PaperKind.DISCREPANCIES
+SETTLEMENTS, DISCREPANCIES = DocumentKind.SETTLEMENTS, DocumentKind.DISCREPANCIES
 DAY_ID, RUN_ID = "live-2026-05-01", "live-2026-05-01-run"
-REFUSAL = Refusal("f", "m", "broken", (Fault(3, "no number", 4, "amount"), Fault(9, "no line")))
+REFUSAL = Refusal("f", "m", "broken", (FileFault(3, "no number", 4, "amount"), FileFault(9, "no line")))
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def keep(world, settled, mode=Mode.LIVE):
 
 
 def put(world, kind, paper_id, body, mark=None):
-    world.papers[kind, paper_id] = Paper(paper_id, body, mark, revision=world.new_id())
+    world.papers[kind, paper_id] = Document(paper_id, body, mark, revision=world.new_id())
 
 
 def kept(world, kind=SETTLEMENTS):
@@ -155,7 +155,7 @@ def test_a_day_without_a_paper_is_not_begun_and_one_that_cannot_be_read_is(world
 )
 def test_a_day_is_retired_up_to_the_one_that_retaining_says(world, body, is_retired):
     if body is not None:
-        put(world, PaperKind.CONTROLS, progress_id(Mode.LIVE), body)
+        put(world, DocumentKind.CONTROLS, progress_id(Mode.LIVE), body)
     assert run(papers_of(world).is_retired(DAY)) is is_retired
     assert not run(papers_of(world, Mode.SIMULATED).is_retired(DAY))
 
@@ -197,7 +197,7 @@ def test_the_days_that_have_not_ended_are_listed_oldest_first_and_one_of_an_old_
 
 
 FULL = Runs(
-    healed=(Healed("a", State.VENDED, "theirs"), Healed("b", State.REJECTED, None)),
+    healed=(ResolvedBySettlement("a", State.VENDED, "theirs"), ResolvedBySettlement("b", State.REJECTED, None)),
     files={"2026-05-01": "f/m", "2026-05-02": "g/m"},
     refused=("h/m", "i/m/unreadable"),
     earlier=("e/m", "d/m"),
@@ -261,7 +261,7 @@ def test_what_newer_code_keeps_of_the_runs_stays_and_a_file_that_is_gone_does_no
     put(world, SETTLEMENTS, RUN_ID, newer, "live-refused")
     papers = papers_of(world)
     before = run(papers.runs(DAY))
-    more = (*before.healed, Healed("c", State.VENDED, None))
+    more = (*before.healed, ResolvedBySettlement("c", State.VENDED, None))
     run(papers.keep_runs(DAY, before, structs.replace(before, healed=more, files={"2026-05-02": "g/n"})))
     healed = [["a", "vended", "theirs", "more", 5], ["b", "rejected", None], ["c", "vended", None]]
     assert kept(world)[RUN_ID][0] == {**newer, "healed": healed, "files": {"2026-05-02": "g/n"}}
@@ -320,9 +320,13 @@ def test_the_days_that_are_refused_are_listed_by_the_day_that_was(world):
 
 
 def test_of_sales_that_were_healed_each_is_remembered_once_as_it_was_first_and_ten_thousand_at_most():
-    first, again, other = Healed("b", State.VENDED, "theirs"), Healed("b", State.REJECTED, None), Healed("a", State.REJECTED, None)
+    first, again, other = (
+        ResolvedBySettlement("b", State.VENDED, "theirs"),
+        ResolvedBySettlement("b", State.REJECTED, None),
+        ResolvedBySettlement("a", State.REJECTED, None),
+    )
     assert with_healed([first], [again, other]) == (other, first)
-    many = [Healed(f"{number:05d}", State.VENDED, None) for number in range(10_001)]
+    many = [ResolvedBySettlement(f"{number:05d}", State.VENDED, None) for number in range(10_001)]
     assert with_healed(many[::2], many[1::2]) == tuple(many[:10_000])
     assert with_healed([], many[:1]) == (many[0],) and with_healed(many[:1], []) == (many[0],)
 
@@ -333,7 +337,7 @@ def test_of_sales_that_were_healed_each_is_remembered_once_as_it_was_first_and_t
 FOUND = Discrepancy(
     id="ab" * 16,
     day=DAY,
-    kind=Kind.AMOUNT_DIFFERS,
+    kind=DiscrepancyKind.AMOUNT_DIFFERS,
     severity=Severity.CRITICAL,
     transaction_id="sale",
     ours={"amountCents": 5, "supplierId": "MOBILEMART"},
@@ -482,7 +486,7 @@ def test_what_people_decided_on_a_days_own_differences_of_newer_code_is_looked_u
     ]
     for body in bodies[:3]:
         put(world, DISCREPANCIES, f"live-{body['id']}", body, "live-closed")
-    before = Paper(DAY_ID, {"day": "2026-05-01", "discrepancies": bodies})
+    before = Document(DAY_ID, {"day": "2026-05-01", "discrepancies": bodies})
     reviewed = review(world, FOUND, before=before)
     assert [(found.id, str(found.kind), found.status) for found in reviewed.discrepancies] == [
         (FOUND.id, "amount_differs", "open"),

@@ -12,7 +12,7 @@ from shared.domain.outcome import Answer, NoSuchTransaction, Reason, Receipt, Re
 from shared.domain.transaction import SHARDS, EventName, State
 from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_writer import detail
-from shared.ports.documents import Paper, PaperKind
+from shared.ports.documents import Document, DocumentKind
 from shared.ports.settlement_files import FilesUnavailable
 from shared.settlement.matching import ONE_DAY
 from shared.settlement.repository import progress_id
@@ -276,7 +276,7 @@ def test_a_sale_that_ends_while_the_files_are_read_is_not_contradicted_by_a_line
     while settling.send(None) != "before compare":
         pass
     refusal = Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011"))
-    ended = run(world.recorder.learn(world.sales[sale.id], refusal, by="supplier"))
+    ended = run(world.recorder.apply_answer(world.sales[sale.id], refusal, by="supplier"))
     run(settling)
     assert (world.sales[sale.id].state, world.sales[sale.id].history) == (State.REJECTED, ended.history)
 
@@ -325,7 +325,7 @@ def test_a_discrepancy_stays_open_in_later_reports_until_a_person_closes_it():
 
 
 def close(world, found):
-    key = PaperKind.DISCREPANCIES, f"live-{found['id']}"
+    key = DocumentKind.DISCREPANCIES, f"live-{found['id']}"
     closure = {"decision": "accepted", "note": "a cent", "by": "ann@example.com", "at": "2026-05-04T08:00:00Z"}
     body = {**found, "status": "accepted", "closure": closure}
     world.papers[key] = structs.replace(world.papers[key], body=body, mark=None, revision="closed")
@@ -899,7 +899,7 @@ def test_a_day_that_another_run_takes_up_meanwhile_keeps_the_mark_which_that_one
     world = world_at(MORNING + 2 * ONE_DAY)
     balanced(world)
     settle(world)
-    key = PaperKind.SETTLEMENTS, "live-2026-05-01"
+    key = DocumentKind.SETTLEMENTS, "live-2026-05-01"
     world.papers[key] = structs.replace(world.papers[key], mark="live")
     settling = world.settling().settle(None, world.now)
     while settling.send(None) != "before write_paper":
@@ -1007,7 +1007,7 @@ def test_today_is_settled_by_no_run_over_all_days_although_its_file_was_refused_
 def test_a_file_of_a_day_whose_sales_are_kept_no_longer_is_nothing_to_settle(retired_up_to, is_settled):
     world = world_at(MORNING + 90 * ONE_DAY)
     body = {"retiredUpTo": retired_up_to and retired_up_to.isoformat()}
-    run(world.write_paper(PaperKind.CONTROLS, Paper(progress_id(Mode.LIVE), body)))
+    run(world.write_paper(DocumentKind.CONTROLS, Document(progress_id(Mode.LIVE), body)))
     world.deliver(DAY)
     world.deliver(DAY + 89 * ONE_DAY)
     if is_settled:

@@ -10,8 +10,8 @@ from shared.domain.sale_summary import seen
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import State
 from shared.domain.unread import Unread
-from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
-from shared.ports.settlement_files import FoundFiles, NotTaken, Refusal, Refused, StoredFile
+from shared.ports.documents import Conflict, Document, DocumentKind, StoreUnavailable
+from shared.ports.settlement_files import FoundFiles, NotTaken, Refusal, StatementRefused, StoredFile
 from shared.ports.transactions import LookupBy
 from shared.settlement.past_files import Read
 from shared.settlement.repository import Runs
@@ -70,23 +70,23 @@ def test_only_sales_that_are_not_known_to_have_vended_are_looked_for_in_earlier_
 def test_what_is_learned_of_a_sale_is_news_once_and_takes_the_place_of_what_was_known():
     here, older, fresh = in_doubt(key="a"), in_doubt(key="b"), vended(key="c")
     known = evidence(here, older=[older])
-    assert not known.learn([]) and not known.learn([here, older])
+    assert not known.apply_answer([]) and not known.apply_answer([here, older])
     ended = [structs.replace(sale, state=State.REJECTED, outcome=REFUSED) for sale in (here, older)]
-    assert known.learn([here, ended[1]]) and known.learn([ended[0]]) and known.learn([older, fresh])
+    assert known.apply_answer([here, ended[1]]) and known.apply_answer([ended[0]]) and known.apply_answer([older, fresh])
     assert (known.sold, list(known.older)) == ({here.id: seen(ended[0])}, [older.id, fresh.id])
-    assert known.older == {older.id: seen(older), fresh.id: seen(fresh)} and not known.learn([fresh, ended[0]])
+    assert known.older == {older.id: seen(older), fresh.id: seen(fresh)} and not known.apply_answer([fresh, ended[0]])
 
 
 def test_a_sale_that_cannot_be_read_is_news_once_and_no_sale_to_compare():
     known, unread = evidence(vended(key="a")), Unread(id="newer")
-    assert known.learn([unread]) and not known.learn([unread])
+    assert known.apply_answer([unread]) and not known.apply_answer([unread])
     assert known.unread == {"newer": unread} and known.older == {} and len(known.sold) == 1
 
 
 def test_a_retired_sale_is_news_once_and_remembered_as_retired():
     sale = vended(key="a")
     known, left = evidence(), tombstone(sale)
-    assert known.learn([left]) and not known.learn([left])
+    assert known.apply_answer([left]) and not known.apply_answer([left])
     assert (known.retired, list(known.older), known.older[sale.id].recipient) == ({sale.id}, [sale.id], None)
 
 
@@ -117,7 +117,7 @@ def test_a_run_takes_up_the_last_four_weeks_from_the_first_day_with_a_file_or_a_
     if by == "a paper":
         body = {"day": (today - back * ONE_DAY).isoformat(), "version": 1, "status": "balanced", "file": None}
         paper_id = f"live-{body['day']}"
-        world.papers[PaperKind.SETTLEMENTS, paper_id] = Paper(paper_id, body, "live-ended", revision="r")
+        world.papers[DocumentKind.SETTLEMENTS, paper_id] = Document(paper_id, body, "live-ended", revision="r")
         steps = run(world.settling()._window(today))
     else:
         name = world.deliver(today - back * ONE_DAY)
@@ -210,7 +210,7 @@ def test_a_day_whose_paper_cannot_be_read_is_refused_without_a_file():
     world = world_at(MORNING + ONE_DAY)
     world.deliver(DAY, bill(sell(world)))
     settle(world)
-    key = PaperKind.SETTLEMENTS, "live-2026-05-01"
+    key = DocumentKind.SETTLEMENTS, "live-2026-05-01"
     world.papers[key] = structs.replace(world.papers[key], body={**world.papers[key].body, "matched": 5})
     settled = settle(world)
     assert settled.refused == (RefusedDay(DAY, Refusal("", "", "what is on record of the day cannot be read by this version")),)
@@ -260,7 +260,7 @@ def test_of_a_sale_that_ended_otherwise_meanwhile_it_is_not_said_that_the_files_
     settling = world.settling().settle(DAY, LATER)
     while settling.send(None) != "before advance":
         pass
-    run(world.recorder.learn(world.sales[sale.id], Answer(REFUSED), by="supplier"))
+    run(world.recorder.apply_answer(world.sales[sale.id], Answer(REFUSED), by="supplier"))
     assert world.sales[sale.id].state is State.REJECTED
     assert only(run(settling))["healed"] == []
 
@@ -440,7 +440,7 @@ def test_a_day_without_such_a_file_or_settled_with_it_is_left_alone():
     assert (brought(world, file=False), world.days) == ({}, {})
     papers = world.settling()._papers
     run(papers.keep_runs(DAY, Runs(), Runs(files={"2026-05-09": "late/m"})))
-    world.papers[PaperKind.SETTLEMENTS, "live-2026-05-01"] = Paper("live-2026-05-01", {"day": 5}, revision="r")
+    world.papers[DocumentKind.SETTLEMENTS, "live-2026-05-01"] = Document("live-2026-05-01", {"day": 5}, revision="r")
     assert (brought(world), world.written) == ({}, 0)
 
 
@@ -452,7 +452,7 @@ def test_a_day_that_was_settled_without_it_is_settled_again_and_one_that_is_refu
     spoil(world, name)
     assert brought(world) == {}
     assert world.days["live-2026-05-01-run"]["refusal"]["file"] == name and run(world.settling()._papers.refused()) == [DAY]
-    key = PaperKind.SETTLEMENTS, "live-2026-05-01-run"
+    key = DocumentKind.SETTLEMENTS, "live-2026-05-01-run"
     world.papers[key] = structs.replace(world.papers[key], body={"healed": 5})
     assert (brought(world), world.written) == ({}, 0)
 
@@ -490,7 +490,7 @@ def test_a_day_is_refused_for_its_own_file_or_for_another_in_whose_place_one_was
     if not is_refused:
         assert _check(DAY, of, refusal, runs) is None
         return
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(StatementRefused) as refused:
         _check(DAY, of, refusal, runs)
     assert (refused.value.day, refused.value.refusal) == (of, refusal)
 

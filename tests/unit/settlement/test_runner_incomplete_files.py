@@ -9,7 +9,7 @@ from msgspec import structs
 from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.domain.transaction import EventName, State
 from shared.domain.unread import Unread
-from shared.ports.documents import PaperKind
+from shared.ports.documents import DocumentKind
 from shared.settlement.matching import ONE_DAY
 from tests.archive import Archive, bill
 from tests.step_driver import START, electricity, run
@@ -120,7 +120,7 @@ def test_no_closure_lets_silence_count_again_and_a_file_with_every_line_does(two
 
 
 def close(world, found, decision="accepted"):
-    key = PaperKind.DISCREPANCIES, f"live-{found['id']}"
+    key = DocumentKind.DISCREPANCIES, f"live-{found['id']}"
     closure = {"decision": decision, "note": "known", "by": "ann@example.com", "at": "2026-05-04T08:00:00Z"}
     world.papers[key] = structs.replace(world.papers[key], body={**found, "status": decision, "closure": closure}, mark=None, revision="c")
 

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from shared.domain.sale_summary import unsettled
 from shared.domain.vas import Mode
-from shared.ports.documents import Paper, PaperKind, UnreadableRecord
+from shared.ports.documents import Document, DocumentKind, UnreadableRecord
 from shared.ports.settlement_files import Refusal
 from shared.settlement.closing import Closing, DiscrepancyClosed
 from shared.settlement.document_forms import _about
@@ -21,7 +21,7 @@ from tests.newer import FIELD, POINTS, WORD
 from tests.step_driver import one_by_one, run
 from tests.unit.settlement.test_runner import DAY, LATER, LOST, MORNING, NEXT, balanced, bill, sell, settle, world_at
 
-SETTLEMENTS, DISCREPANCIES = PaperKind.SETTLEMENTS, PaperKind.DISCREPANCIES
+SETTLEMENTS, DISCREPANCIES = DocumentKind.SETTLEMENTS, DocumentKind.DISCREPANCIES
 DAY_ID, RUN_ID = f"live-{DAY}", f"live-{DAY}-run"
 WRONG = (None, 5, True, "text", [], {}, [None], ["x"], [[]], {"x": 5})
 
@@ -160,7 +160,7 @@ def newer_difference(world, **changed):
         FIELD: POINTS,
         **changed,
     }
-    paper = Paper(f"live-{body['id']}", body, "live-open" if body["status"] == "open" else None)
+    paper = Document(f"live-{body['id']}", body, "live-open" if body["status"] == "open" else None)
     run(world.write_paper(DISCREPANCIES, paper))
     return paper.id
 

@@ -14,18 +14,18 @@ from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.comparison import compare
-from shared.settlement.matching import Readings
+from shared.settlement.matching import FileInterpretation
 from shared.settlement.settled_day import (
     ENDED,
-    MOST_LISTED,
+    MAX_LISTED,
     Conservation,
     Discrepancy,
-    Healed,
-    Kind,
+    DiscrepancyKind,
     Proof,
+    ResolvedBySettlement,
     Severity,
-    Sign,
     Status,
+    VendIndication,
     difference_as_read,
     ended_status,
     gravity,
@@ -38,7 +38,14 @@ NOTHING = {"rows": 0, "cents": 0}
 
 def found(name, **changes):
     said = Discrepancy(
-        id=name, day=DAY, kind=Kind.MISSING_HERE, severity=Severity.CRITICAL, transaction_id=None, ours=None, theirs=None, seen="hash"
+        id=name,
+        day=DAY,
+        kind=DiscrepancyKind.MISSING_HERE,
+        severity=Severity.CRITICAL,
+        transaction_id=None,
+        ours=None,
+        theirs=None,
+        seen="hash",
     )
     return structs.replace(said, **changes)
 
@@ -54,7 +61,9 @@ def test_the_paper_of_a_day_holds_every_list_in_its_form():
         SettlementFile(written(NEXT, [line(out)]), name="next.txt"),
     ]
     unread = [Unread(id="u-2", day=DAY), Unread(id="u-1", request_id="r-1", day=DAY), Unread(id="u-3", day=NEXT)]
-    day = compare(DAY, [A, billed_before, out, healed, doubt], files, mode=Mode.LIVE, today=TODAY, readings=Readings(), unread=unread)
+    day = compare(
+        DAY, [A, billed_before, out, healed, doubt], files, mode=Mode.LIVE, today=TODAY, readings=FileInterpretation(), unread=unread
+    )
     day = structs.replace(day, left_out={"open": 3}, discrepancies=(found("d-1", ours={"amountCents": 10_000}),))
     carried = {"supplierId": "MOBILEMART", "vasType": "utility", "amountCents": 10_000, "soldOn": "2026-05-03", "billedOn": "2026-05-04"}
     data = {"supplierId": "MOBILEMART", "vasType": "data", "amountCents": 500, "soldOn": "2026-05-04", "billedOn": "2026-05-05"}
@@ -151,9 +160,13 @@ def test_a_day_of_which_nothing_is_new_is_the_one_before_itself_and_any_change_m
 
 def test_what_earlier_runs_healed_stays_listed_in_order_and_once_as_it_is_known_now():
     day = closed([A], [line(A)])
-    healed = [Healed(name, State.VENDED, "s", "MOBILEMART") for name in ("b", "d")]
+    healed = [ResolvedBySettlement(name, State.VENDED, "s", "MOBILEMART") for name in ("b", "d")]
     first = next_version(structs.replace(day, healed=tuple(healed)), None)
-    now = (Healed("a", State.REJECTED, None), Healed("b", State.REJECTED, None), Healed("c", State.VENDED, "t"))
+    now = (
+        ResolvedBySettlement("a", State.REJECTED, None),
+        ResolvedBySettlement("b", State.REJECTED, None),
+        ResolvedBySettlement("c", State.VENDED, "t"),
+    )
     second = next_version(structs.replace(day, healed=now), first)
     assert [(one["transactionId"], one["state"]) for one in second["healed"]] == [
         ("a", "rejected"),
@@ -172,7 +185,7 @@ def test_how_grave_a_difference_is_compared_with_others_and_what_newer_code_find
 
 
 def test_a_day_has_ended_balanced_or_with_differences_and_only_open_ones_count():
-    assert {Status.BALANCED, Status.DISCREPANCIES} == ENDED and MOST_LISTED == 1_000
+    assert {Status.BALANCED, Status.DISCREPANCIES} == ENDED and MAX_LISTED == 1_000
     still, over = found("a"), found("b", status="accepted")
     assert [ended_status(some) for some in ((), (over,), (over, still), (still, over))] == [
         *(Status.BALANCED, Status.BALANCED),
@@ -236,7 +249,7 @@ def test_of_a_list_that_is_cut_the_first_stay_and_of_differences_the_gravest():
         listing = day.listing(most)
         assert [one.id for one in listing.discrepancies] == kept
         assert listing.left_out == {"lookUps": 2, "discrepancies": 6 - most} and listing.absent == day.absent
-    healed = tuple(Healed(name, State.VENDED, None) for name in "cab")
+    healed = tuple(ResolvedBySettlement(name, State.VENDED, None) for name in "cab")
     assert structs.replace(day, healed=healed).listing(2).healed == healed[:2]
 
 
@@ -253,7 +266,7 @@ def test_a_proof_is_a_receipt_whose_token_is_to_be_recovered_where_one_is_due():
 def test_no_whole_number_is_shown_by_what_holds_a_line():
     said = line(B, msisdn="27720012345")
     proof = Proof(transaction_id="t", supplier_transaction_id="s", token_due=True, ends_sale=True, line=said)
-    sign = Sign(transaction_id="t", is_of_doubt=True, day=DAY, number=2, line=said)
+    sign = VendIndication(transaction_id="t", is_of_doubt=True, day=DAY, number=2, line=said)
     day = structs.replace(closed([A], [line(A)]), proofs=(proof,), signs=(sign,), strangers=(said,))
     for shown in (proof, sign, day):
         assert OTHER_METER not in repr(shown) and said.transaction_id not in repr(shown)
@@ -277,7 +290,7 @@ def test_values_of_every_kind_become_json():
     side = {
         "at": datetime(2026, 5, 4, 10, tzinfo=NOON.tzinfo),
         "day": date(2026, 5, 4),
-        "kind": Kind.MISSING_HERE,
+        "kind": DiscrepancyKind.MISSING_HERE,
         "total": Total(1, 2),
         "n": 5,
     }

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from shared.ports.documents import Paper
+from shared.ports.documents import Document
 from shared.ports.settlement_files import Refusal, StoredFile, broke_off
 from shared.settlement.repository import Runs
 from shared.settlement.turns import Standing, Turn, around_asked, earlier_files, in_turn, is_foreign
@@ -18,7 +18,7 @@ def stored(name="one", mark="m", *earlier):
 
 
 def settled(status="balanced", **runs):
-    return Standing(DAY, Paper("live-2026-05-01", {"status": status}), Runs(**runs))
+    return Standing(DAY, Document("live-2026-05-01", {"status": status}), Runs(**runs))
 
 
 def test_only_another_merchants_file_is_foreign():
@@ -66,7 +66,7 @@ FAR = DAY + 5 * ONE_DAY
         ),
         (Standing(DAY, None, Runs()), {}, Turn.FRESH),
         (Standing(DAY, None, Runs()), {DAY: stored()}, Turn.NEWS),
-        (Standing(YESTERDAY, Paper("y", {"status": "balanced"}), Runs()), {}, Turn.FRESH),
+        (Standing(YESTERDAY, Document("y", {"status": "balanced"}), Runs()), {}, Turn.FRESH),
     ],
 )
 def test_when_it_is_a_days_turn(standing, found, turn):
@@ -77,11 +77,11 @@ def test_days_with_news_go_first_then_those_never_settled_then_those_that_wait_a
     days = [DAY + number * ONE_DAY for number in (0, 3, 6, 12, 15)]
     waiting, fresh, older, new, ended = days
     standing = [
-        Standing(waiting, Paper("a", {"status": "provisional"}), Runs()),
+        Standing(waiting, Document("a", {"status": "provisional"}), Runs()),
         Standing(fresh, None, Runs()),
         Standing(older, None, Runs()),
         Standing(new, None, Runs()),
-        Standing(ended, Paper("b", {"status": "balanced"}), Runs()),
+        Standing(ended, Document("b", {"status": "balanced"}), Runs()),
     ]
     found = {new: stored()}
     assert in_turn(standing, found, YESTERDAY) == [new, fresh, older, waiting]
@@ -90,7 +90,7 @@ def test_days_with_news_go_first_then_those_never_settled_then_those_that_wait_a
 def test_beside_the_day_that_is_asked_for_those_are_settled_that_were_before_and_have_news():
     found = {NEXT: stored("two")}
     never, asked = Standing(NEXT, None, Runs()), Standing(DAY, None, Runs())
-    later = Standing(NEXT, Paper("a", {"status": "provisional"}), Runs())
+    later = Standing(NEXT, Document("a", {"status": "provisional"}), Runs())
     assert around_asked([asked, never], found, DAY) == [DAY]
     assert around_asked([asked, later], found, DAY) == [DAY, NEXT]
     assert around_asked([asked, later], {}, DAY) == [DAY]

@@ -13,8 +13,8 @@ from shared.domain.vas import Mode, VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import detail, written
 from shared.settlement.comparison import compare
-from shared.settlement.matching import ONE_DAY, Filed, Readings
-from shared.settlement.settled_day import MOST_LISTED, next_version
+from shared.settlement.matching import ONE_DAY, Filed, FileInterpretation
+from shared.settlement.settled_day import MAX_LISTED, next_version
 from shared.settlement.withdrawn_lines import UNREAD, Earlier, Ids, Lacking, LostLine, Past, ids_of, lacking, read_earlier, withdrawn
 
 DAY = date(2026, 5, 4)
@@ -76,7 +76,7 @@ def settled(*lines, sold=(), earlier_days=()):
         [file(*lines), SettlementFile(written(NEXT, []), name="next.txt")],
         mode=Mode.LIVE,
         today=NEXT + ONE_DAY,
-        readings=Readings(),
+        readings=FileInterpretation(),
     )
     return day.reviewed({}, earlier_days)
 
@@ -91,9 +91,9 @@ A, B, C = line("a"), line("b", 20_000), line("c", 30_000)
 def test_what_is_known_of_the_past_grows_and_shows_no_line():
     past = Past(lines=(Filed(DAY, 2, A),), distrusted=frozenset({DAY}))
     assert (Past().lines, Past().withdrawn, Past().distrusted) == ((), None, frozenset())
-    more = past.with_more(Total(1, 5), [NEXT])
+    more = past.merged_with(Total(1, 5), [NEXT])
     assert more == Past(lines=past.lines, withdrawn=Total(1, 5), distrusted=frozenset({DAY, NEXT}))
-    assert more.with_more(None, []) == structs.replace(more, withdrawn=None)
+    assert more.merged_with(None, []) == structs.replace(more, withdrawn=None)
     earlier = read_earlier(NO_IDS, {A.merchant_id}, [file(A)])
     for one in (past, more, earlier):
         assert METER not in repr(one) and A.transaction_id not in repr(one) and A.merchant_id not in repr(one)
@@ -131,9 +131,9 @@ def _summary(*lines):
 
 
 def test_of_very_many_lost_lines_a_thousand_are_kept_and_all_are_counted():
-    lines = [line(f"{at}", at) for at in range(MOST_LISTED + 1)]
+    lines = [line(f"{at}", at) for at in range(MAX_LISTED + 1)]
     found = read_earlier(NO_IDS, (), [file(*lines)])
-    assert [one.number for one in found.lost] == list(range(2, MOST_LISTED + 2))
+    assert [one.number for one in found.lost] == list(range(2, MAX_LISTED + 2))
     assert (found.total, found.rows, found.naming) == (Total(1_001, 500_500), 1_001, ())
 
 
@@ -202,8 +202,8 @@ def test_what_such_a_file_has_at_least_is_the_most_that_was_ever_known_of_rows_a
 
 
 def test_lines_that_are_lacking_are_remembered_up_to_a_thousand():
-    known = Lacking(lines=lost(*(line(f"{at}", at) for at in range(MOST_LISTED + 1))))
-    assert lacks(known=known).lines == known.lines[:MOST_LISTED] != known.lines
+    known = Lacking(lines=lost(*(line(f"{at}", at) for at in range(MAX_LISTED + 1))))
+    assert lacks(known=known).lines == known.lines[:MAX_LISTED] != known.lines
 
 
 # What the paper of a day tells of a file whose bytes are gone

@@ -4,13 +4,13 @@ import zlib
 
 import pytest
 
-from shared.ports.documents import Paper, PaperKind, UnreadableRecord
+from shared.ports.documents import Document, DocumentKind, UnreadableRecord
 from shared.store.documents import readable_paper
 
 
 @pytest.mark.parametrize("mark", ["live-open", None])
 def test_a_paper_is_its_json_object_and_its_mark(mark):
-    assert readable_paper(PaperKind.CONTROLS, "one", lambda: b'{"at": 1}', mark, "7") == Paper("one", {"at": 1}, mark, revision="7")
+    assert readable_paper(DocumentKind.CONTROLS, "one", lambda: b'{"at": 1}', mark, "7") == Document("one", {"at": 1}, mark, revision="7")
 
 
 @pytest.mark.parametrize(
@@ -18,13 +18,13 @@ def test_a_paper_is_its_json_object_and_its_mark(mark):
 )
 def test_what_is_no_paper_is_reported_and_may_be_replaced_at_its_revision(caplog, text, mark):
     with pytest.raises(UnreadableRecord) as raised:
-        readable_paper(PaperKind.CONTROLS, "one", lambda: text, mark, "7")
+        readable_paper(DocumentKind.CONTROLS, "one", lambda: text, mark, "7")
     assert raised.value.revision == "7"
     assert [(line.levelname, line.message, line.fields) for line in caplog.records] == [
-        ("CRITICAL", "record not readable", {"kind": PaperKind.CONTROLS, "paper_id": "one"})
+        ("CRITICAL", "record not readable", {"kind": DocumentKind.CONTROLS, "paper_id": "one"})
     ]
 
 
 def test_a_body_that_cannot_be_unpacked_is_no_paper():
     with pytest.raises(UnreadableRecord):
-        readable_paper(PaperKind.CONTROLS, "one", lambda: zlib.decompress(b"not packed"), None, "7")
+        readable_paper(DocumentKind.CONTROLS, "one", lambda: zlib.decompress(b"not packed"), None, "7")

@@ -10,7 +10,7 @@ from msgspec import structs
 from shared.domain.outcome import Unknown
 from shared.domain.transaction import State, shard_of
 from shared.domain.vas import Mode, VasType
-from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
+from shared.ports.documents import Conflict, Document, DocumentKind, StoreUnavailable
 from shared.ports.transactions import LookupBy
 from shared.store.sqlite import Connection, SqliteStore, _found, _json, _key, _sortable
 from shared.store.transaction_documents import transaction_document
@@ -203,25 +203,27 @@ async def test_open_sales_that_look_the_same_are_found_in_the_order_of_their_cla
 
 
 async def test_a_paper_is_deleted_as_it_was_read_and_all_of_a_call_or_none(store):
-    papers = [await store.write_paper(PaperKind.CONTROLS, Paper(f"p-{number}", {"n": number}, "mark")) for number in range(3)]
+    papers = [await store.write_paper(DocumentKind.CONTROLS, Document(f"p-{number}", {"n": number}, "mark")) for number in range(3)]
     stale = structs.replace(papers[2], revision="7")
     with pytest.raises(Conflict):
-        await store.delete_papers(PaperKind.CONTROLS, [*papers[:2], stale])
-    assert [paper.id async for paper in store.marked_papers(PaperKind.CONTROLS, "mark")] == ["p-0", "p-1", "p-2"]
-    await store.delete_papers(PaperKind.CONTROLS, papers[:2])
-    assert [paper async for paper in store.marked_papers(PaperKind.CONTROLS, "mark")] == papers[2:]
+        await store.delete_papers(DocumentKind.CONTROLS, [*papers[:2], stale])
+    assert [paper.id async for paper in store.marked_papers(DocumentKind.CONTROLS, "mark")] == ["p-0", "p-1", "p-2"]
+    await store.delete_papers(DocumentKind.CONTROLS, papers[:2])
+    assert [paper async for paper in store.marked_papers(DocumentKind.CONTROLS, "mark")] == papers[2:]
     with pytest.raises(ValueError, match="not read"):
-        await store.delete_papers(PaperKind.CONTROLS, [Paper("p-2", {})])
+        await store.delete_papers(DocumentKind.CONTROLS, [Document("p-2", {})])
 
 
 async def test_a_paper_is_written_over_what_was_read_and_says_its_revision(store):
-    first = await store.write_paper(PaperKind.CONTROLS, Paper("p", {"n": 1}))
-    second = await store.write_paper(PaperKind.CONTROLS, structs.replace(first, body={"n": 2}))
-    assert (first.revision, second.revision) == ("1", "2") == (first.revision, (await store.read_paper(PaperKind.CONTROLS, "p")).revision)
-    for stale in (Paper("p", {"n": 3}), structs.replace(first, body={"n": 3})):
+    first = await store.write_paper(DocumentKind.CONTROLS, Document("p", {"n": 1}))
+    second = await store.write_paper(DocumentKind.CONTROLS, structs.replace(first, body={"n": 2}))
+    assert (
+        (first.revision, second.revision) == ("1", "2") == (first.revision, (await store.read_paper(DocumentKind.CONTROLS, "p")).revision)
+    )
+    for stale in (Document("p", {"n": 3}), structs.replace(first, body={"n": 3})):
         with pytest.raises(Conflict):
-            await store.write_paper(PaperKind.CONTROLS, stale)
-    assert (await store.read_paper(PaperKind.CONTROLS, "p")).body == {"n": 2}
+            await store.write_paper(DocumentKind.CONTROLS, stale)
+    assert (await store.read_paper(DocumentKind.CONTROLS, "p")).body == {"n": 2}
 
 
 async def test_the_simulators_memory_keeps_a_value_under_a_new_key_once(store):

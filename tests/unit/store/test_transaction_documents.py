@@ -18,7 +18,7 @@ from shared.domain.outcome import Consumer, RawAnswer, Receipt, Rejected, Tokens
 from shared.domain.prevend import Prevend
 from shared.domain.sale_summary import Sold
 from shared.domain.sts_tokens import StsToken, TokenKind
-from shared.domain.transaction import EventName, HistoryEntry, State, Transaction, with_open
+from shared.domain.transaction import EventName, HistoryEntry, State, Transaction, reindexed
 from shared.domain.vas import Mode, Order, VasType
 from shared.lib.times import EARLIEST_YEAR, LATEST_YEAR, MALFORMED
 from shared.ports.documents import StoreUnavailable, UnreadableRecord
@@ -137,7 +137,7 @@ def test_what_is_written_of_a_change_makes_of_the_old_document_the_new_one(befor
 
 
 TOKEN = "00000000000012345678"
-SALE = with_open(
+SALE = reindexed(
     Transaction(
         id="00ff" + "ab" * 14,
         version=2,
@@ -240,7 +240,7 @@ def test_the_stored_form_never_changes():
 
 def test_a_sale_is_found_by_its_account_until_it_is_finished():
     """Golden: the key is in the index of databases. Older code kept it there until a sale was announced."""
-    doubtful = with_open(structs.replace(SALE, state=State.IN_DOUBT, outcome=Unknown("lost"), open=None), NOON)
+    doubtful = reindexed(structs.replace(SALE, state=State.IN_DOUBT, outcome=Unknown("lost"), open=None), NOON)
     assert transaction_document(doubtful)["open"]["account"] == ACCOUNT
     older = {**STORED, "open": STORED["open"] | {"account": ACCOUNT}}
     assert transaction_of(older, None).open.account == ACCOUNT

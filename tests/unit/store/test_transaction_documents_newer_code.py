@@ -13,7 +13,18 @@ from shared.domain.policy import ConsumerDetails
 from shared.domain.prevend import Prevend
 from shared.domain.sale_summary import Sold, seen
 from shared.domain.sts_tokens import StsToken, TokenKind, joined
-from shared.domain.transaction import EventName, HistoryEntry, State, Transaction, after, announced, not_found, noted, put_off, tried
+from shared.domain.transaction import (
+    EventName,
+    HistoryEntry,
+    State,
+    Transaction,
+    after_failed_attempt,
+    after_not_found,
+    announced,
+    append_history,
+    reschedule,
+    transition,
+)
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
 from shared.lib.value import Kept, Value, is_new_word, new_word
@@ -57,13 +68,13 @@ def moves(sale: Transaction) -> list[Transaction]:
     """What a sale may become, one thing after the other."""
     made = [sale]
     for move in (
-        lambda known: after(known, Answer(Unknown("lost", sign_of_vend=True), RAW), at=LATER, by="reprint", retry_seconds=60),
-        lambda known: not_found(known, RAW, at=LATER, minimum_age_seconds=900, retry_seconds=60),
-        lambda known: tried(known, at=LATER, minimum_age_seconds=900, review_after_seconds=1, retry_seconds=60),
-        lambda known: after(known, Answer(SOLD, RAW), at=LATER, by="reprint", retry_seconds=60),
-        lambda known: after(known, Answer(SOLD, RAW), at=LATER, by="somebody", retry_seconds=60),
-        lambda known: noted(known, HistoryEntry(LATER, "seen", "somebody")),
-        lambda known: put_off(known, at=LATER, retry_seconds=60),
+        lambda known: transition(known, Answer(Unknown("lost", sign_of_vend=True), RAW), at=LATER, by="reprint", retry_seconds=60),
+        lambda known: after_not_found(known, RAW, at=LATER, minimum_age_seconds=900, retry_seconds=60),
+        lambda known: after_failed_attempt(known, at=LATER, minimum_age_seconds=900, review_after_seconds=1, retry_seconds=60),
+        lambda known: transition(known, Answer(SOLD, RAW), at=LATER, by="reprint", retry_seconds=60),
+        lambda known: transition(known, Answer(SOLD, RAW), at=LATER, by="somebody", retry_seconds=60),
+        lambda known: append_history(known, HistoryEntry(LATER, "seen", "somebody")),
+        lambda known: reschedule(known, at=LATER, retry_seconds=60),
     ):
         made.append(structs.replace(move(made[-1]), nonce=f"nonce-{len(made)}"))
     return made
@@ -170,7 +181,7 @@ def test_a_sale_of_newer_code_is_named_once_and_an_ordinary_one_never(caplog):
 def test_keys_that_newer_code_finds_a_sale_by_stay():
     document = {**DOCUMENTS[State.IN_DOUBT], "keys": [*DOCUMENTS[State.IN_DOUBT]["keys"], "live-account_number-x"]}
     before = transaction_of(document, "1")
-    ended = after(before, Answer(SOLD), at=LATER, by="reprint", retry_seconds=60)
+    ended = transition(before, Answer(SOLD), at=LATER, by="reprint", retry_seconds=60)
     keys = updated(document, *transaction_update(before, ended))["keys"]
     assert "live-account_number-x" in keys and set(transaction_document(ended)["keys"]) < set(keys) and len(keys) == len(set(keys))
 
@@ -179,7 +190,7 @@ def test_keys_that_newer_code_finds_a_sale_by_stay():
 def test_a_change_of_a_sale_whose_keys_are_no_list_gives_it_its_own(keys):
     document = {**DOCUMENTS[State.IN_DOUBT], "keys": keys}
     before = transaction_of(document, "1")
-    ended = after(before, Answer(SOLD), at=LATER, by="reprint", retry_seconds=60)
+    ended = transition(before, Answer(SOLD), at=LATER, by="reprint", retry_seconds=60)
     assert updated(document, *transaction_update(before, ended))["keys"] == transaction_document(ended)["keys"]
 
 
@@ -189,7 +200,7 @@ def test_a_sale_stays_open_while_only_newer_code_knows_what_is_left_to_do():
         sale = transaction_of(written(DOCUMENTS[State.VENDED], newer.Place(place, word)), "1")
         left = announced(sale, frozenset(EventName))
         assert sale.waits_for_newer_code and left.open is not None and left.waits_for_newer_code
-        assert put_off(left, at=LATER, retry_seconds=900).open.due_at == LATER + timedelta(seconds=900)
+        assert reschedule(left, at=LATER, retry_seconds=900).open.due_at == LATER + timedelta(seconds=900)
 
 
 def test_a_refusal_for_a_reason_of_newer_code_is_still_a_refusal():
@@ -210,7 +221,7 @@ def test_of_two_charges_alike_what_newer_code_has_written_of_one_is_not_lost():
     newer_one, plain = Charge("text", Money(5), beyond={FIELD: POINTS}), Charge("text", Money(5))
     due = Receipt(supplier_transaction_id="s", tokens_due=TokensDue.PENDING, charges=(newer_one, plain))
     more = structs.replace(SOLD.receipt, supplier_transaction_id="s", charges=(plain, plain))
-    assert newer_one in due.with_more(more).charges
+    assert newer_one in due.merged_with(more).charges
 
 
 def test_values_are_hashed_by_what_is_known_and_told_apart_by_all():

@@ -9,8 +9,8 @@ from msgspec import structs
 
 from shared.domain.outcome import Reason, Receipt, Rejected, Unknown, Vended
 from shared.domain.vas import Mode, VasType
-from shared.ports.documents import Conflict, Paper, StoreUnavailable, UnreadableRecord
-from shared.vending.circuit_breaker import ITSELF, Brake, Pause
+from shared.ports.documents import Conflict, Document, StoreUnavailable, UnreadableRecord
+from shared.vending.circuit_breaker import ITSELF, CircuitBreaker, Pause
 from tests.logged import logged
 from tests.step_driver import boundary, run
 
@@ -27,7 +27,7 @@ BUSY = Rejected(Reason.SUPPLIER_BUSY, "429")
 class Record:
     """The one paper, as a store keeps it."""
 
-    held: Paper | None = None
+    held: Document | None = None
     reads: int = 0
     down: bool = False
     before_reading: Callable[[str], Awaitable[None]] | None = None
@@ -51,10 +51,10 @@ class Record:
 class Instance:
     record: Record
     at: datetime = NOON
-    brake: Brake = field(init=False)
+    brake: CircuitBreaker = field(init=False)
 
     def __post_init__(self):
-        self.brake = Brake(self.record, Mode.LIVE, lambda: self.at)
+        self.brake = CircuitBreaker(self.record, Mode.LIVE, lambda: self.at)
 
     def stops(self, vas_type=VasType.UTILITY):
         return run(self.brake.stops(vas_type))
@@ -92,7 +92,7 @@ def test_any_answer_ends_a_run_of_doubts():
 
 def test_the_longest_pause_bounds_what_the_brake_sets_itself_and_nothing_else():
     instance = Instance(Record())
-    instance.brake = Brake(instance.record, Mode.LIVE, lambda: instance.at, longest=timedelta(seconds=10))
+    instance.brake = CircuitBreaker(instance.record, Mode.LIVE, lambda: instance.at, longest=timedelta(seconds=10))
     maintenance = Pause("maintenance", NOON + timedelta(hours=1), "person@example.com", NOON)
     run(instance.brake.set({VasType.DATA: maintenance}))
     instance.notices(EMPTY)
@@ -214,7 +214,7 @@ DAMAGED = [
 
 
 def recorded(body):
-    return Record(Paper("live-selling", body, revision="1"))
+    return Record(Document("live-selling", body, revision="1"))
 
 
 def warmed(record):
@@ -272,7 +272,7 @@ def test_where_the_pauses_cannot_be_read_nothing_is_sold_until_somebody_decides(
 
 
 def test_a_paper_of_pauses_that_is_none_stops_everything_and_can_be_replaced():
-    instance = Instance(Record(Paper("live-selling", {}, revision="7")))
+    instance = Instance(Record(Document("live-selling", {}, revision="7")))
 
     async def unreadable(_):
         if instance.record.held.revision == "7":
@@ -299,7 +299,7 @@ def test_hearing_how_a_vend_ended_never_raises(error):
 def paused(record, **pauses):
     """A paper with these pauses, as a person has set them."""
     said = {name: {"reason": "away", "until": None, "by": "ann@example.com", "at": NOON.isoformat()} for name in pauses}
-    record.held = Paper("live-selling", said, revision="1")
+    record.held = Document("live-selling", said, revision="1")
 
 
 def test_each_of_two_first_sales_reads_what_is_paused():

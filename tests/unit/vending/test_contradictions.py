@@ -5,7 +5,7 @@ from msgspec import structs
 
 from shared.domain.outcome import Reason, Rejected
 from shared.domain.transaction import HistoryEntry
-from shared.ports.documents import Paper
+from shared.ports.documents import Document
 from shared.vending.contradictions import discrepancies
 from tests.sales import METER, NOON, PINNED_ORDER, PINNED_RECEIPT, RECEIPT, ended, rejected, vended, vending
 
@@ -18,7 +18,7 @@ def test_the_paper_of_a_contradiction_has_one_form_for_ever():
     """Golden: its id is on record, and a person's closure hangs on it."""
     sale = contradicted(vended(), ("reprint", "vended_twice: s-2: more"))
     assert list(discrepancies(sale)) == [
-        Paper(
+        Document(
             "simulated-9ad0d1d44ef9377c17874e506572b02d",
             {
                 "id": "9ad0d1d44ef9377c17874e506572b02d",

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from shared.domain.outcome import Answer, Receipt, TokensDue, Vended
 from shared.domain.policy import ConsumerDetails
-from shared.domain.transaction import EventName, after, each_contradiction
+from shared.domain.transaction import EventName, each_contradiction, transition
 from shared.schemas.responses import event_body, event_id
 from shared.store.transaction_documents import transaction_document, transaction_of
 from tests.step_driver import World, delivered, electricity, run
@@ -32,7 +32,7 @@ def sold(world):
 
 
 def contradicted(world, sale, name):
-    return run(world.recorder.learn(sale, Answer(delivered(name)), by="reprint"))
+    return run(world.recorder.apply_answer(sale, Answer(delivered(name)), by="reprint"))
 
 
 def heard(messages):
@@ -48,7 +48,7 @@ def heard(messages):
 def test_a_contradiction_is_announced_under_the_version_that_it_made():
     world = Hearing()
     sale = contradicted(world, sold(world), "other-00000001")
-    run(world.recorder.announce(sale))
+    run(world.recorder.publish_pending_events(sale))
     assert sale.version == 3 and heard(world.messages) == {f"{sale.id}:contradicted:3"}
 
 
@@ -56,7 +56,7 @@ def test_contradictions_that_wait_together_are_announced_one_by_one():
     world = Hearing(topic_down=True)
     sale = contradicted(world, contradicted(world, sold(world), "other-00000001"), "other-00000002")
     world.topic_down = False
-    run(world.recorder.announce(sale))
+    run(world.recorder.publish_pending_events(sale))
     ids = {f"{sale.id}:contradicted:3", f"{sale.id}:contradicted:4"}
     for order in permutations(world.messages):
         assert heard(order) == ids
@@ -66,12 +66,12 @@ def test_contradictions_that_wait_together_are_announced_one_by_one():
 def test_one_that_is_announced_again_once_the_version_has_moved_keeps_its_id():
     world = Hearing()
     first = contradicted(world, sold(world), "other-00000001")
-    announcing = world.recorder.announce(first)
+    announcing = world.recorder.publish_pending_events(first)
     while announcing.send(None) != "after publish":
         pass
     announcing.close()  # dead before it forgets what it has published
     second = contradicted(world, world.sales[first.id], "other-00000002")
-    run(world.recorder.announce(second))
+    run(world.recorder.publish_pending_events(second))
     told = [message["eventId"].removeprefix(first.id) for message in world.messages if message["event"] == "contradicted"]
     assert told == [":contradicted:3", ":contradicted:3", ":contradicted:4"]
 
@@ -79,8 +79,12 @@ def test_one_that_is_announced_again_once_the_version_has_moved_keeps_its_id():
 def test_later_news_of_a_sale_hides_no_contradiction_from_whom_it_reaches_first():
     world = Hearing(answers=[PENDING])
     sale = contradicted(world, sold(world), "other-00000001")
-    run(world.recorder.announce(sale))
-    run(world.recorder.announce(run(world.recorder.learn(world.sales[sale.id], Answer(delivered("00000001")), by="reprint"))))
+    run(world.recorder.publish_pending_events(sale))
+    run(
+        world.recorder.publish_pending_events(
+            run(world.recorder.apply_answer(world.sales[sale.id], Answer(delivered("00000001")), by="reprint"))
+        )
+    )
     assert [message["event"] for message in world.messages][-1] == "tokens"
     for order in permutations(world.messages):
         assert heard(order) == {f"{sale.id}:contradicted:3"}
@@ -99,6 +103,6 @@ def test_one_that_older_code_recorded_is_announced_under_the_version_of_its_sale
     sale = contradicted(world, sold(world), "other-00000001")
     forgotten = structs.replace(sale, contradicted_at=())
     assert [event_id(EventName.CONTRADICTED, one) for one in each_contradiction(forgotten)] == [f"{sale.id}:contradicted:3"]
-    beside = after(forgotten, Answer(delivered("other-00000002")), at=world.now, by="reprint", retry_seconds=60)
+    beside = transition(forgotten, Answer(delivered("other-00000002")), at=world.now, by="reprint", retry_seconds=60)
     assert [one.contradicted_at[-1] for one in each_contradiction(structs.replace(beside, version=5))] == [4, 5]
     assert list(each_contradiction(structs.replace(forgotten, unannounced=()))) == []

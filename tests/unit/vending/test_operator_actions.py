@@ -7,12 +7,12 @@ from msgspec import structs
 
 from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Vended
 from shared.domain.sale_summary import Sold
-from shared.domain.transaction import EventName, State, after
+from shared.domain.transaction import EventName, State, transition
 from shared.domain.vas import Mode, Order, VasType
-from shared.ports.documents import Paper, PaperKind
+from shared.ports.documents import Document, DocumentKind
 from shared.settlement.closing import Closing, DiscrepancyClosed
 from shared.store.transaction_documents import transaction_document, transaction_of
-from shared.vending.operator_actions import Decision, NothingToDecide, Outdated, TokensRefused, decided
+from shared.vending.operator_actions import Decision, NothingToDecide, TokensRefused, VersionConflict, decided
 from tests.sales import NOON, ORDER, PINNED_ORDER, RECEIPT, TOKEN, in_doubt, vended, vending
 from tests.step_driver import World, run
 
@@ -28,7 +28,7 @@ def decide(sale, state=State.VENDED, tokens=None, *, version=None, at=AT, note="
 def pending(sale):
     """A sale that vended, and whose token is due."""
     receipt = Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.PENDING)
-    return after(sale, Answer(Vended(receipt)), at=NOON, by="supplier", retry_seconds=60)
+    return transition(sale, Answer(Vended(receipt)), at=NOON, by="supplier", retry_seconds=60)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_has_ended_stays_ended(sale, state):
 
 def test_a_decision_on_another_version_is_none():
     sale = in_doubt()
-    with pytest.raises(Outdated) as outdated:
+    with pytest.raises(VersionConflict) as outdated:
         decide(sale, version=sale.version - 1)
     assert outdated.value.sale is sale
 
@@ -124,7 +124,7 @@ def test_a_live_sale_takes_no_simulated_token():
 
 def test_what_a_person_ended_agrees_with_whatever_id_the_supplier_names_later():
     sale = decide(in_doubt(), tokens=None)
-    told = after(sale, Answer(Vended(RECEIPT)), at=AT, by="reprint", retry_seconds=60)
+    told = transition(sale, Answer(Vended(RECEIPT)), at=AT, by="reprint", retry_seconds=60)
     assert (told.receipt, EventName.CONTRADICTED in told.unannounced) == (RECEIPT, False)
     assert Sold.of(sale).supplier_transaction_id is None
 
@@ -170,13 +170,13 @@ def test_a_pin_is_kept_as_it_was_written_and_is_no_token():
 def test_a_difference_that_was_kept_before_it_said_who_sold_says_so_once_it_is_closed():
     world = World(now=AT)
     body = {"id": "ab", "status": "open", "closure": None, "ours": {"amountCents": 5}, "theirs": None, "seen": "mark"}
-    world.papers[PaperKind.DISCREPANCIES, "live-ab"] = Paper("live-ab", body, "live-open", revision="r")
+    world.papers[DocumentKind.DISCREPANCIES, "live-ab"] = Document("live-ab", body, "live-open", revision="r")
     closing = Closing(store=world, mode=Mode.LIVE, now=lambda: world.now)
     closure = {"decision": "accepted", "note": "a cent", "by": WHO, "at": "2026-05-01T11:00:00.000000Z"}
     shown = {"id": "ab", "status": "accepted", "closure": closure, "ours": {"amountCents": 5, "supplierId": "MOBILEMART"}, "theirs": None}
     for _ in range(2):
         assert run(closing.close("ab", "accepted", "a cent", WHO)) == shown
-    paper = world.papers[PaperKind.DISCREPANCIES, "live-ab"]
+    paper = world.papers[DocumentKind.DISCREPANCIES, "live-ab"]
     assert (paper.body, paper.mark) == ({**shown, "seen": "mark"}, "live-closed")
     for other in (("corrected", "a cent", WHO), ("accepted", "two cents", WHO), ("accepted", "a cent", "ann@example.com")):
         with pytest.raises(DiscrepancyClosed) as closed:

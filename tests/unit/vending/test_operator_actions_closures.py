@@ -9,7 +9,7 @@ from shared.domain import closures
 from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.domain.transaction import claimed_twice
 from shared.domain.vas import Mode
-from shared.ports.documents import PaperKind
+from shared.ports.documents import DocumentKind
 from shared.settlement.closing import Closing
 from shared.settlement.matching import ONE_DAY
 from shared.settlement.reporting import Reporting
@@ -72,7 +72,7 @@ def test_a_closure_of_one_cent_does_not_cover_nine_thousand_rand(world, caplog):
     assert (earlier["decision"], earlier["note"], earlier["by"]) == ("accepted", "one cent", "ann@example.com")
     assert (earlier["theirs"]["amountCents"], found["theirs"]["amountCents"]) == (10_001, 910_000)
     assert "discrepancy found" in caplog.text
-    assert world.papers[PaperKind.DISCREPANCIES, f"live-{found['id']}"].mark == "live-open"
+    assert world.papers[DocumentKind.DISCREPANCIES, f"live-{found['id']}"].mark == "live-open"
 
 
 def test_what_is_open_again_is_closed_by_a_decision_of_its_own_and_both_are_kept(world):
@@ -129,7 +129,7 @@ def test_another_state_on_ours_is_open_again(world):
     settled(world, bill(sale, status="Pending"))
     accept(world)
     vended = Answer(Vended(Receipt(supplier_transaction_id="bbbbbbbb-0000-4000-8000-000000000009", tokens_due=TokensDue.NONE)))
-    run(world.recorder.learn(world.sales[sale.id], vended, by="supplier"))
+    run(world.recorder.apply_answer(world.sales[sale.id], vended, by="supplier"))
     assert settled(world, bill(sale, "bbbbbbbb-0000-4000-8000-000000000009", status="Pending"))["discrepancies"][0]["status"] == "open"
 
 
@@ -152,7 +152,7 @@ def test_a_closure_kept_before_differences_had_a_mark_covers_what_its_paper_show
     sale = sell(world)
     settled(world, bill(sale, amount="10001"))
     accept(world)
-    key = PaperKind.DISCREPANCIES, f"live-{only(world)['id']}"
+    key = DocumentKind.DISCREPANCIES, f"live-{only(world)['id']}"
     old = {name: value for name, value in world.papers[key].body.items() if name != closures.SEEN}
     world.papers[key] = structs.replace(world.papers[key], body=old)
     assert settled(world, bill(sale, amount="10001", units="3"))["status"] == "balanced"
@@ -186,11 +186,11 @@ def test_a_contradiction_that_was_closed_of_a_sale_in_doubt_is_open_again_once_t
     def claimed(known):
         return claimed_twice(known, "bbbbbbbb-0000-4000-8000-000000000007", None, at=world.now, by="reprint", retry_seconds=60)
 
-    run(world.recorder.announce(run(world.recorder.change(world.sales[sale.id], claimed))))
+    run(world.recorder.publish_pending_events(run(world.recorder.update(world.sales[sale.id], claimed))))
     accept(world, "their error")
-    run(world.recorder.announce(run(world.recorder.change(world.sales[sale.id], claimed))))
+    run(world.recorder.publish_pending_events(run(world.recorder.update(world.sales[sale.id], claimed))))
     assert only(world)["status"] == "accepted"
     refused = Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011"))
-    run(world.recorder.announce(run(world.recorder.learn(world.sales[sale.id], refused, by="supplier"))))
+    run(world.recorder.publish_pending_events(run(world.recorder.apply_answer(world.sales[sale.id], refused, by="supplier"))))
     found = only(world)
     assert (found["status"], found["ours"]["state"], found["earlierClosures"][0]["ours"]["state"]) == ("open", "rejected", "in_doubt")

@@ -9,7 +9,7 @@ from shared.domain.outcome import Answer, RawAnswer, Receipt, Reprint, TokensDue
 from shared.domain.sts_tokens import StsToken, TokenKind
 from shared.domain.transaction import EventName, State
 from shared.domain.vas import Order, VasType
-from shared.vending.operator_actions import Decision, Outdated, decided
+from shared.vending.operator_actions import Decision, VersionConflict, decided
 from tests.step_driver import CATALOGUE, World, electricity, run
 
 TOKEN, OTHER, THIRD = "11112222333344445555", "22223333444455556666", "33334444555566667777"
@@ -43,12 +43,12 @@ def doubtful(world, order=None):
 def decide(world, sale, *tokens, state=State.VENDED, known=True):
     """A person's decision, on record and announced."""
     made = Decision(version=sale.version, state=state, tokens=tokens if known else None, note="read out")
-    kept = run(world.recorder.change(sale, lambda held: decided(held, made, at=world.now, by="person", retry_seconds=60)))
-    return run(world.recorder.announce(kept))
+    kept = run(world.recorder.update(sale, lambda held: decided(held, made, at=world.now, by="person", retry_seconds=60)))
+    return run(world.recorder.publish_pending_events(kept))
 
 
 def learn(world, sale, answer, by="reprint"):
-    return run(world.recorder.announce(run(world.recorder.learn(world.sales[sale.id], answer, by=by))))
+    return run(world.recorder.publish_pending_events(run(world.recorder.apply_answer(world.sales[sale.id], answer, by=by))))
 
 
 def contradictions(sale):
@@ -152,7 +152,7 @@ def test_a_reprint_in_flight_while_a_person_decides_loses_no_token():
     told = run(sweep)
     assert told.receipt.tokens == () and contradictions(told) == [f"tokens_differ: {ID}"]
     assert (sale.id, EventName.CONTRADICTED, State.VENDED) in world.topic
-    with pytest.raises(Outdated):
+    with pytest.raises(VersionConflict):
         decide(world, sale, OTHER)
 
 

@@ -10,13 +10,13 @@ from msgspec import structs
 from shared.domain.identifiers import Caller, account_key, caller_id, transaction_id
 from shared.domain.money import Money
 from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
-from shared.domain.policy import Rules
+from shared.domain.policy import VendingPolicy
 from shared.domain.tombstone import Tombstone
 from shared.domain.transaction import EventName, State
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, Order, VasType
 from shared.ports.documents import Conflict, StoreUnavailable, UnreadableRecord
-from shared.ports.transactions import MOST_ALIKE, SaleRetired
+from shared.ports.transactions import MAX_ALIKE, SaleRetired
 from shared.vending.purchase import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
 from shared.vending.purchasing import NOT_LOOKED_UP
 from tests.logged import logged
@@ -248,17 +248,17 @@ def test_a_contradiction_is_on_a_persons_list_before_it_is_announced_wherever_it
     def prepared():
         world = World(answers=[REFUSED])
         sale = bought(world, electricity()).transaction
-        return world, world.recorder.learn(sale, Answer(delivered(sale.request_id)), by="supplier")
+        return world, world.recorder.apply_answer(sale, Answer(delivered(sale.request_id)), by="supplier")
 
     whole, learning = prepared()
     contradicted = run(learning)
-    for crash in range(len(boundaries(lambda: whole.recorder.announce(contradicted)))):
+    for crash in range(len(boundaries(lambda: whole.recorder.publish_pending_events(contradicted)))):
         world, learning = prepared()
-        run(world.recorder.announce(run(learning)), stop_after=crash)
+        run(world.recorder.publish_pending_events(run(learning)), stop_after=crash)
         if EventName.CONTRADICTED in {event for _, event, _ in world.topic}:
             assert world.papers, crash
         (sale,) = world.sales.values()
-        run(world.recorder.announce(sale))
+        run(world.recorder.publish_pending_events(sale))
         assert len(world.papers) == 1 and world.sales[sale.id].unannounced == (), crash
 
 
@@ -313,7 +313,7 @@ def test_an_amount_below_the_meters_minimum_is_refused_without_asking_for_a_vend
 
 
 def test_a_request_that_took_too_long_before_its_claim_sells_nothing():
-    world = World(rules=Rules(mode=Mode.LIVE, exchange_seconds=60, function_timeout_seconds=220))
+    world = World(rules=VendingPolicy(mode=Mode.LIVE, exchange_seconds=60, function_timeout_seconds=220))
     slow = world.vending.purchase(electricity())
     while slow.send(None) != "before prevend":
         pass
@@ -466,7 +466,7 @@ def test_a_sale_that_waits_for_its_token_stands_in_the_way_of_another():
 
 def test_the_one_that_is_unfinished_is_found_behind_those_that_have_ended():
     world = World()
-    for number in range(MOST_ALIKE - 2):
+    for number in range(MAX_ALIKE - 2):
         as_older_code_kept(world, ended_unannounced(world, f"old-{number}"))
     world.answers = [Unknown("lost")]
     doubtful = bought(world, electricity("key-1")).transaction
@@ -476,7 +476,7 @@ def test_the_one_that_is_unfinished_is_found_behind_those_that_have_ended():
 
 def test_where_not_all_that_look_the_same_are_read_none_is_sent():
     world = World()
-    for number in range(MOST_ALIKE):
+    for number in range(MAX_ALIKE):
         as_older_code_kept(world, ended_unannounced(world, f"old-{number}"))
     sold = len(world.vends)
     assert bought(world, electricity("key-1")).transaction.outcome.reason is Reason.POSSIBLE_DUPLICATE
@@ -485,7 +485,7 @@ def test_where_not_all_that_look_the_same_are_read_none_is_sent():
 
 def test_the_sweep_takes_what_has_ended_out_of_the_index_of_older_code_while_the_topic_is_away():
     world = World()
-    for number in range(MOST_ALIKE):
+    for number in range(MAX_ALIKE):
         as_older_code_kept(world, ended_unannounced(world, f"old-{number}"))
     world.wait(61)
     run(world.sweeping.sweep(world.now + timedelta(hours=1)))
@@ -647,15 +647,15 @@ def test_the_brake_hears_how_every_vend_ended(outcome):
 
 def test_where_more_look_the_same_than_are_read_none_is_sold_for_being_first_among_those_that_were():
     keys = sorted((f"key-{number}" for number in range(60)), key=lambda key: transaction_id(Mode.LIVE, CALLER, key))
-    elder, own, *others = keys[-1], *keys[:MOST_ALIKE]  # the store reads the first by id, and the elder is not among them
-    world = World(answers=[Unknown("lost")] * (MOST_ALIKE + 1))
+    elder, own, *others = keys[-1], *keys[:MAX_ALIKE]  # the store reads the first by id, and the elder is not among them
+    world = World(answers=[Unknown("lost")] * (MAX_ALIKE + 1))
     first = bought(world, electricity(elder)).transaction
     tap = world.vending.purchase(electricity(own))
     while tap.send(None) != "after create":
         pass
     for key in others:
         bought(world, electricity(key, allow_duplicate=True))
-    assert len(others) == MOST_ALIKE - 1 and first.open is not None
+    assert len(others) == MAX_ALIKE - 1 and first.open is not None
     refused = run(tap).transaction
     assert refused.state is State.REJECTED and refused.outcome.reason is Reason.POSSIBLE_DUPLICATE
     assert refused.outcome.other_transaction_id in {transaction_id(Mode.LIVE, CALLER, key) for key in others}
@@ -667,7 +667,7 @@ def test_a_first_tap_is_sold_however_many_come_after_it_up_to_those_that_are_rea
     tap = world.vending.purchase(electricity("first"))
     while tap.send(None) != "after create":
         pass
-    for number in range(MOST_ALIKE - 2):
+    for number in range(MAX_ALIKE - 2):
         world.answers.append(Unknown("lost"))
         bought(world, electricity(f"key-{number}", allow_duplicate=True))
     assert run(tap).transaction.state is State.VENDED

@@ -9,7 +9,7 @@ from msgspec import structs
 from shared.domain.outcome import Answer, Reason, Receipt, Rejected, TokensDue, Unknown, Vended
 from shared.domain.transaction import EventName, State, claimed_twice
 from shared.lib.value import new_word
-from shared.ports.documents import Conflict, PaperKind, StoreUnavailable
+from shared.ports.documents import Conflict, DocumentKind, StoreUnavailable
 from shared.ports.events import EventsUnavailable
 from shared.ports.transactions import LookupBy
 from shared.vending import recorder as recording
@@ -57,7 +57,7 @@ class Recorded(World):
 
     @property
     def papers_found(self):
-        return [paper for (kind, _), paper in sorted(self.papers.items()) if kind is PaperKind.DISCREPANCIES]
+        return [paper for (kind, _), paper in sorted(self.papers.items()) if kind is DocumentKind.DISCREPANCIES]
 
 
 @pytest.fixture
@@ -92,10 +92,10 @@ def test_an_outcome_is_tried_to_be_kept_three_times(world, faults):
     world.store_faults = dict.fromkeys(range(faults), "refused")
     if faults == 3:
         with pytest.raises(StoreUnavailable):
-            run(world.recording.change(sale, changed))
+            run(world.recording.update(sale, changed))
         assert (world.store_calls, world.sales[sale.id]) == (["advance"] * 3, sale)
     else:
-        kept = run(world.recording.change(sale, changed))
+        kept = run(world.recording.update(sale, changed))
         assert (world.store_calls, kept) == (["advance"] * (faults + 1), world.sales[sale.id]) and kept.version == sale.version + 1
 
 
@@ -103,7 +103,7 @@ def test_what_was_written_although_the_store_did_not_answer_is_found_and_not_wri
     sale = world.sold()
     world.store_calls.clear()
     world.store_faults = {0: "reply lost", 2: "refused"}
-    kept = run(world.recording.change(sale, changed))
+    kept = run(world.recording.update(sale, changed))
     assert world.store_calls == ["advance", "advance", "find", "find"]
     assert kept == world.sales[sale.id] and kept.version == sale.version + 1
 
@@ -119,7 +119,7 @@ def test_a_store_that_is_slow_to_refuse_is_tried_until_the_time_is_over_and_one_
     world.store_calls.clear()
     world.store_faults, world.fault_seconds = dict.fromkeys(range(1000), "refused"), seconds
     with pytest.raises(StoreUnavailable):
-        run(world.recording.change(sale, changed, None if until is None else world.now + timedelta(seconds=until)))
+        run(world.recording.update(sale, changed, None if until is None else world.now + timedelta(seconds=until)))
     assert world.store_calls == ["advance"] * tries and world.sales[sale.id] == sale
 
 
@@ -135,21 +135,21 @@ def test_a_sale_that_others_always_take_first_is_given_up(world):
     world.advance = taken
     world.store_calls.clear()
     with pytest.raises(StoreUnavailable):
-        run(world.recording.change(sale, changed))
-    assert world.store_calls == ["advance", *(["find", "advance"] * (recording.MOST_CONFLICTS - 1))]
+        run(world.recording.update(sale, changed))
+    assert world.store_calls == ["advance", *(["find", "advance"] * (recording.MAX_CONFLICTS - 1))]
 
 
 def test_what_somebody_else_has_put_on_record_meanwhile_is_kept(world):
     sale = world.sold()
     other = world.open_again(sale, attempts=7)
-    kept = run(world.recording.change(sale, changed))
+    kept = run(world.recording.update(sale, changed))
     assert (kept.attempts, kept.version, kept.revision) == (7, other.version + 1, world.sales[sale.id].revision)
 
 
 def test_what_changes_nothing_is_not_written_and_a_sale_that_is_gone_is_no_sale(world):
     sale = world.sold()
     world.store_calls.clear()
-    assert run(world.recording.change(sale, lambda known: known)) is sale and world.store_calls == []
+    assert run(world.recording.update(sale, lambda known: known)) is sale and world.store_calls == []
     del world.sales[sale.id]
     with pytest.raises(StoreUnavailable):
         run(world.recording.held(sale.id))
@@ -159,27 +159,27 @@ def test_what_changes_nothing_is_not_written_and_a_sale_that_is_gone_is_no_sale(
 
 
 def contradicted(world, sale, name, by="reprint"):
-    return run(world.recording.learn(sale, Answer(delivered(name)), by=by))
+    return run(world.recording.apply_answer(sale, Answer(delivered(name)), by=by))
 
 
 def test_events_are_published_in_their_order_with_contradictions_first_and_forgotten(world):
     sale = contradicted(world, contradicted(world, world.sold(), "other-00000001"), "other-00000002")
     sale = world.open_again(sale, unannounced=(EventName.VENDED, EventName.CONTRADICTED, EventName.TOKENS))
     world.topic.clear()
-    done = run(world.recording.announce(sale))
+    done = run(world.recording.publish_pending_events(sale))
     assert [event for _, event, _ in world.topic] == [EventName.CONTRADICTED, EventName.CONTRADICTED, EventName.VENDED, EventName.TOKENS]
     assert (done.unannounced, done.open) == ((), None) and world.sales[sale.id] == done
     world.topic.clear()
     world.store_calls.clear()
-    assert run(world.recording.announce(done)) is done and (world.topic, world.store_calls) == ([], [])
+    assert run(world.recording.publish_pending_events(done)) is done and (world.topic, world.store_calls) == ([], [])
 
 
 def test_every_event_of_a_contradicted_sale_comes_behind_its_contradictions(world):
     """A consumer ignores older versions than the one that it knows."""
-    sale = run(world.recording.announce(contradicted(world, world.sold(), "other-00000001")))
+    sale = run(world.recording.publish_pending_events(contradicted(world, world.sold(), "other-00000001")))
     sale = world.open_again(sale, unannounced=(EventName.TOKENS,), open=None)
     world.topic.clear()
-    run(world.recording.announce(sale))
+    run(world.recording.publish_pending_events(sale))
     assert [event for _, event, _ in world.topic] == [EventName.CONTRADICTED, EventName.TOKENS]
 
 
@@ -187,7 +187,9 @@ def test_a_contradiction_that_code_without_versions_of_them_has_recorded_is_anno
     sale = contradicted(world, world.sold(), "other-00000001")
     sale = world.open_again(sale, contradicted_at=())
     world.topic.clear()
-    assert run(world.recording.announce(sale)).unannounced == () and [event for _, event, _ in world.topic] == [EventName.CONTRADICTED]
+    assert run(world.recording.publish_pending_events(sale)).unannounced == () and [event for _, event, _ in world.topic] == [
+        EventName.CONTRADICTED
+    ]
 
 
 def test_one_that_such_code_has_announced_is_not_put_on_the_list_again(world):
@@ -195,16 +197,16 @@ def test_one_that_such_code_has_announced_is_not_put_on_the_list_again(world):
     sale = world.open_again(sale, contradicted_at=(), unannounced=(EventName.TOKENS,))
     world.topic.clear()
     world.store_calls.clear()
-    run(world.recording.announce(sale))
+    run(world.recording.publish_pending_events(sale))
     assert [event for _, event, _ in world.topic] == [EventName.TOKENS] and world.store_calls == ["advance"]
 
 
 def test_an_answer_that_names_anothers_vend_proves_nothing_of_this_sale(world):
     sale = world.sold(Unknown("ReadTimeout"))
-    known = run(world.recording.learn(sale, Answer(delivered("other-00000001")), by="reprint", claimed="supplier-other-00000001"))
+    known = run(world.recording.apply_answer(sale, Answer(delivered("other-00000001")), by="reprint", claimed="supplier-other-00000001"))
     assert (known.state, known.receipt, known.sign_of_vend) == (State.IN_DOUBT, None, True)
     assert known.history[-1].note == "claimed_twice: supplier-other-00000001"
-    proven = run(world.recording.learn(known, Answer(delivered("own-00000001")), by="reprint", send_ended_at=world.now))
+    proven = run(world.recording.apply_answer(known, Answer(delivered("own-00000001")), by="reprint", send_ended_at=world.now))
     assert (proven.state, proven.receipt.supplier_transaction_id) == (State.VENDED, "supplier-own-00000001")
 
 
@@ -213,9 +215,9 @@ def test_newer_codes_events_are_left_to_it(world):
     newer = world.open_again(sale, unannounced=(LATER,))
     world.topic.clear()
     world.store_calls.clear()
-    assert run(world.recording.announce(newer)) is newer and (world.topic, world.store_calls) == ([], [])
+    assert run(world.recording.publish_pending_events(newer)) is newer and (world.topic, world.store_calls) == ([], [])
     both = world.open_again(sale, unannounced=(LATER, EventName.VENDED), open=None)
-    run(world.recording.announce(both))
+    run(world.recording.publish_pending_events(both))
     assert [event for _, event, _ in world.topic] == [EventName.VENDED]
 
 
@@ -229,7 +231,7 @@ def test_a_contradiction_that_is_not_on_the_list_or_not_published_is_announced_a
     world.store_calls.clear()
     world.store_faults = {0: "refused"} if fails == "paper" else {}
     world.wait(1000)
-    left = run(world.recording.announce(sale))
+    left = run(world.recording.publish_pending_events(sale))
     assert left.unannounced == (EventName.CONTRADICTED, EventName.TOKENS) and world.topic == []
     assert left.open.due_at == world.now + timedelta(seconds=60) and left == world.sales[sale.id]
     ((level, message, fields),) = world.told(caplog)
@@ -248,7 +250,7 @@ def test_what_was_published_before_the_topic_failed_is_forgotten_and_the_rest_is
         await real(event, sale)
 
     world.publish = until_tokens
-    left = run(world.recording.announce(sale))
+    left = run(world.recording.publish_pending_events(sale))
     assert left.unannounced == (EventName.TOKENS, EventName.NEEDS_REVIEW)
     assert [event for _, event, _ in world.topic] == [EventName.VENDED]
     ((_, message, fields),) = world.told(caplog)
@@ -258,7 +260,7 @@ def test_what_was_published_before_the_topic_failed_is_forgotten_and_the_rest_is
 def test_a_sale_whose_events_are_all_published_is_due_when_it_was(world):
     sale = world.open_again(world.sold(PENDING), unannounced=(EventName.VENDED,))
     world.wait(1000)
-    done = run(world.recording.announce(sale))
+    done = run(world.recording.publish_pending_events(sale))
     assert (done.unannounced, done.open.due_at) == ((), sale.open.due_at) and sale.open.due_at < world.now
 
 
@@ -266,16 +268,16 @@ def test_a_contradiction_that_has_come_meanwhile_is_not_taken_for_announced(worl
     sale = contradicted(world, world.sold(), "other-00000001")
     contradicted(world, sale, "other-00000002")
     world.topic.clear()
-    left = run(world.recording.announce(sale))
+    left = run(world.recording.publish_pending_events(sale))
     assert left.unannounced == (EventName.CONTRADICTED,) and len(world.topic) == 1
-    assert run(world.recording.announce(left)).unannounced == ()
+    assert run(world.recording.publish_pending_events(left)).unannounced == ()
 
 
 def test_what_was_published_and_cannot_be_forgotten_is_published_again(world):
     sale = world.open_again(world.sold(), unannounced=(EventName.VENDED,))
     world.store_calls.clear()
     world.store_faults = dict.fromkeys(range(9), "refused")
-    assert run(world.recording.announce(sale)) is sale and world.sales[sale.id] == sale
+    assert run(world.recording.publish_pending_events(sale)) is sale and world.sales[sale.id] == sale
 
 
 # What a person decides, and hears
@@ -283,15 +285,15 @@ def test_what_was_published_and_cannot_be_forgotten_is_published_again(world):
 
 def close(world, paper):
     closure = {"decision": "accepted", "note": "seen", "by": "ann"}
-    key = PaperKind.DISCREPANCIES, paper.id
+    key = DocumentKind.DISCREPANCIES, paper.id
     world.papers[key] = structs.replace(paper, body={**paper.body, "status": "accepted", "closure": closure}, mark="live-closed")
     return world.papers[key]
 
 
 def test_of_two_contradictions_the_one_that_was_closed_stays_closed_while_the_sale_is_as_it_was(world, caplog):
-    sale = run(world.recording.announce(contradicted(world, world.sold(), "other-00000001")))
+    sale = run(world.recording.publish_pending_events(contradicted(world, world.sold(), "other-00000001")))
     (first,) = [close(world, paper) for paper in world.papers_found]
-    run(world.recording.announce(contradicted(world, sale, "other-00000002")))
+    run(world.recording.publish_pending_events(contradicted(world, sale, "other-00000002")))
     found = {paper.body["status"]: paper for paper in world.papers_found}
     assert found["accepted"] == first and (found["open"].mark, len(found), len(world.papers_found)) == ("live-open", 2, 2)
     assert "discrepancy found" not in [message for _, message, _ in world.told(caplog)]
@@ -303,11 +305,11 @@ def test_one_that_was_closed_is_open_again_once_the_sale_is_no_longer_as_it_was(
     def claimed(known):
         return claimed_twice(known, "supplier-other", None, at=world.now, by="reprint", retry_seconds=60)
 
-    sale = run(world.recording.announce(run(world.recording.change(sale, claimed))))
+    sale = run(world.recording.publish_pending_events(run(world.recording.update(sale, claimed))))
     (held,) = [close(world, paper) for paper in world.papers_found]
-    ended = run(world.recording.learn(sale, Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011")), by="supplier"))
+    ended = run(world.recording.apply_answer(sale, Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011")), by="supplier"))
     world.told(caplog)
-    run(world.recording.announce(ended))
+    run(world.recording.publish_pending_events(ended))
     (fresh,) = discrepancies(ended)
     (paper,) = world.papers_found
     covered = {**held.body["closure"], "ours": held.body["ours"], "theirs": held.body["theirs"]}
@@ -319,11 +321,11 @@ def test_one_that_was_closed_is_open_again_once_the_sale_is_no_longer_as_it_was(
 def test_one_that_is_still_open_or_gone_again_is_left_as_it_is(world, caplog):
     sale = contradicted(world, world.sold(), "other-00000001")
     (fresh,) = discrepancies(sale)
-    held = run(world.write_paper(PaperKind.DISCREPANCIES, structs.replace(fresh, body={**fresh.body, "ours": None})))
+    held = run(world.write_paper(DocumentKind.DISCREPANCIES, structs.replace(fresh, body={**fresh.body, "ours": None})))
     world.told(caplog)
     run(world.recording._keep_discrepancies(sale))
     assert world.papers_found == [held]
-    del world.papers[PaperKind.DISCREPANCIES, fresh.id]
+    del world.papers[DocumentKind.DISCREPANCIES, fresh.id]
     run(world.recording._reopen(fresh))
     assert world.papers_found == [] and world.told(caplog) == []
 
@@ -336,14 +338,14 @@ def test_each_change_that_a_person_should_hear_of_is_told_once(world, caplog):
     def claimed(name):
         return lambda known: claimed_twice(known, name, None, at=world.now, by="reprint", retry_seconds=60)
 
-    sale = run(world.recording.change(sale, claimed("supplier-1")))
+    sale = run(world.recording.update(sale, claimed("supplier-1")))
     line = ("CRITICAL", "vend claimed twice", {**told, "state": State.IN_DOUBT, "note": "claimed_twice: supplier-1"})
     assert world.told(caplog) == [line]
-    sale = run(world.recording.change(sale, lambda known: claimed("supplier-3")(claimed("supplier-2")(known))))
+    sale = run(world.recording.update(sale, lambda known: claimed("supplier-3")(claimed("supplier-2")(known))))
     assert [fields["note"] for _, _, fields in world.told(caplog)] == ["claimed_twice: supplier-2", "claimed_twice: supplier-3"]
-    sale = run(world.recording.learn(sale, Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011")), by="supplier"))
-    sale = run(world.recording.change(sale, lambda known: structs.replace(known, attempts=9)))
+    sale = run(world.recording.apply_answer(sale, Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011")), by="supplier"))
+    sale = run(world.recording.update(sale, lambda known: structs.replace(known, attempts=9)))
     assert world.told(caplog) == []
-    run(world.recording.learn(sale, Answer(delivered("other-00000001")), by="reprint"))
+    run(world.recording.apply_answer(sale, Answer(delivered("other-00000001")), by="reprint"))
     note = "vended_after_rejection: supplier-other-00000001"
     assert world.told(caplog) == [("CRITICAL", "contradiction after an end", {**told, "state": State.REJECTED, "note": note})]

@@ -8,15 +8,15 @@ from msgspec import structs
 
 from shared.domain import transaction
 from shared.domain.outcome import Answer, NoAnswer, NoSuchTransaction, RawAnswer, Receipt, Reprint, TokensDue, Unknown, Vended
-from shared.domain.policy import Rules
-from shared.domain.transaction import EventName, State, with_open
+from shared.domain.policy import VendingPolicy
+from shared.domain.transaction import EventName, State, reindexed
 from shared.domain.vas import Mode, VasType
 from shared.lib.value import new_word
 from shared.ports.documents import Conflict, StoreUnavailable
 from shared.ports.events import EventsUnavailable
 from shared.ports.transactions import CONTROLS
 from shared.vending import sweep
-from shared.vending.recorder import MOST_CONFLICTS
+from shared.vending.recorder import MAX_CONFLICTS
 from shared.vending.sweep import Swept
 from tests.logged import logged
 from tests.step_driver import World, boundaries, delivered, electricity, run
@@ -58,7 +58,7 @@ def sweep_at(world, *waits):
 
 def one_at_a_time(monkeypatch):
     """Sweeps that look at one sale each."""
-    monkeypatch.setattr(sweep, "MOST_DUE", 1)
+    monkeypatch.setattr(sweep, "MAX_DUE", 1)
     for module in (sweep, transaction):
         monkeypatch.setattr(module, "SHARDS", 1)
 
@@ -169,7 +169,7 @@ def test_a_doubt_whose_absence_was_said_once_is_soon_asked_about_again_and_then_
 
 
 def test_an_old_doubt_goes_to_a_person_once_and_is_still_tried():
-    world = World(rules=Rules(mode=Mode.LIVE, review_after_seconds=7200))
+    world = World(rules=VendingPolicy(mode=Mode.LIVE, review_after_seconds=7200))
     sale = lost_reply(world)
     world.reprint_knows = False
     sweep_at(world, *[3600] * 6)
@@ -328,7 +328,7 @@ def test_what_only_newer_code_can_do_is_looked_at_again_after_a_quarter_of_an_ho
     sale = lost_reply(world)
     swept(world)
     waits = structs.replace(world.sales[sale.id], unannounced=(new_word(EventName, "of newer code"),))
-    world.sales[sale.id] = with_open(waits, world.now)
+    world.sales[sale.id] = reindexed(waits, world.now)
     run(world.sweeping.resolving.resolve(world.sales[sale.id], frozenset()))
     assert world.sales[sale.id].open.due_at == world.now + timedelta(seconds=900)
 
@@ -544,10 +544,10 @@ def test_no_control_is_asked_where_a_does_not_exist_could_end_nothing():
 def test_only_what_was_published_is_forgotten_when_the_topic_fails_between_two_events():
     world = World(answers=[Vended(Receipt(supplier_transaction_id="supplier-00000001", tokens_due=TokensDue.PENDING))], topic_down=True)
     sale = run(world.vending.purchase(electricity())).transaction
-    whole = run(world.recorder.learn(sale, Answer(delivered("00000001")), by="reprint"))
+    whole = run(world.recorder.apply_answer(sale, Answer(delivered("00000001")), by="reprint"))
     assert whole.unannounced == (EventName.VENDED, EventName.TOKENS)
     world.topic_down = False
-    announcing = world.recorder.announce(whole)
+    announcing = world.recorder.publish_pending_events(whole)
     while announcing.send(None) != "after publish":
         pass
     world.topic_down = True
@@ -558,11 +558,11 @@ def test_only_what_was_published_is_forgotten_when_the_topic_fails_between_two_e
 def test_a_second_contradiction_while_the_first_is_being_announced_is_not_lost():
     world = World()
     sold = run(world.vending.purchase(electricity())).transaction
-    first = run(world.recorder.learn(sold, Answer(delivered("other-00000001")), by="reprint"))
-    announcing = world.recorder.announce(first)
+    first = run(world.recorder.apply_answer(sold, Answer(delivered("other-00000001")), by="reprint"))
+    announcing = world.recorder.publish_pending_events(first)
     while announcing.send(None) != "after publish":
         pass
-    run(world.recorder.learn(first, Answer(delivered("other-00000002")), by="reprint"))  # and crashes before it announces
+    run(world.recorder.apply_answer(first, Answer(delivered("other-00000002")), by="reprint"))  # and crashes before it announces
     run(announcing)
     assert EventName.CONTRADICTED in world.sales[sold.id].unannounced
     world.wait(MINUTE)
@@ -613,7 +613,7 @@ def test_a_control_that_does_not_answer_leaves_it_to_the_next_one():
 
 
 def test_a_doubt_that_is_too_old_wakes_somebody_at_every_try_and_a_token_that_is_due_is_told_each_time(caplog):
-    world = World(rules=Rules(mode=Mode.LIVE, review_after_seconds=7200))
+    world = World(rules=VendingPolicy(mode=Mode.LIVE, review_after_seconds=7200))
     doubt = lost_reply(world)
     world.reprint_knows = False
     said = {"transaction_id": doubt.id, "amount_cents": 10_000, "created_at": doubt.created_at}
@@ -647,7 +647,7 @@ def test_each_contradiction_wakes_somebody_once_and_says_what_it_was(caplog):
     world = World()
     sold = run(world.vending.purchase(electricity())).transaction
     for number in (1, 2):
-        run(world.recorder.learn(sold, Answer(delivered(f"other-0000000{number}")), by="reprint"))
+        run(world.recorder.apply_answer(sold, Answer(delivered(f"other-0000000{number}")), by="reprint"))
     contradictions = [line for line in logged(caplog) if line[0] == "CRITICAL"]
     assert [line[1] for line in contradictions] == ["contradiction after an end"] * 2
     notes = [entry.note for entry in world.sales[sold.id].history if entry.what == EventName.CONTRADICTED]
@@ -693,11 +693,11 @@ def test_a_record_that_is_always_somebody_elses_or_gone_is_a_store_that_is_away(
 
     world.advance = overtaken
     with pytest.raises(StoreUnavailable):
-        run(world.recorder.learn(sale, Answer(delivered(sale.request_id)), by="reprint"))
-    assert tries == MOST_CONFLICTS == 100
+        run(world.recorder.apply_answer(sale, Answer(delivered(sale.request_id)), by="reprint"))
+    assert tries == MAX_CONFLICTS == 100
     world.sales.clear()
     with pytest.raises(StoreUnavailable):
-        run(world.recorder.learn(sale, Answer(delivered(sale.request_id)), by="reprint"))
+        run(world.recorder.apply_answer(sale, Answer(delivered(sale.request_id)), by="reprint"))
 
 
 def test_a_sweep_counts_each_sale_for_what_it_did_and_names_what_could_not_be_stored(caplog):
@@ -727,7 +727,7 @@ def test_a_sweep_counts_each_sale_for_what_it_did_and_names_what_could_not_be_st
 
 
 def test_a_sweep_counts_what_needs_a_person_and_announces_it():
-    world = World(rules=Rules(mode=Mode.LIVE, review_after_seconds=7200), reprint_knows=False)
+    world = World(rules=VendingPolicy(mode=Mode.LIVE, review_after_seconds=7200), reprint_knows=False)
     never_vended(world)
     world.wait(7200)
     assert swept(world) == Swept(examined=1, still_in_doubt=1, needs_review=1, announced=1)

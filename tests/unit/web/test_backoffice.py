@@ -8,26 +8,26 @@ import pytest
 from msgspec import structs
 
 from shared.domain.clock import business_day
-from shared.domain.policy import Rules
+from shared.domain.policy import VendingPolicy
 from shared.domain.transaction import REVEALED, State
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
 from shared.lib.concurrency import each
-from shared.ports.documents import Conflict, Paper, PaperKind, StoreUnavailable
+from shared.ports.documents import Conflict, Document, DocumentKind, StoreUnavailable
 from shared.ports.transactions import LookupBy
 from shared.schemas import operator_requests
 from shared.schemas.problems import Problem
 from shared.settlement.closing import Closing, DiscrepancyClosed, DiscrepancyUnknown
 from shared.settlement.reporting import LISTED, Reporting
 from shared.store.sqlite import SqliteStore
-from shared.vending.circuit_breaker import Brake, Pause
+from shared.vending.circuit_breaker import CircuitBreaker, Pause
 from shared.vending.operator_actions import Operating, Selling
 from shared.vending.recorder import Recorder
 from shared.web.backoffice import _paused
 from tests.logged import logged
 from tests.sales import ORDER, vended
 
-MOST_FOUND, MOST_DECISIONS = 100, 50
+MAX_FOUND, MAX_DECISIONS = 100, 50
 
 AT = datetime(2026, 5, 2, 5, tzinfo=UTC)
 WHO = "thandi@wallet.example"
@@ -53,8 +53,8 @@ async def store(tmp_path):
 
 def operating(store):
     now, mode = Moved(), Mode.SIMULATED
-    brake = Brake(store, mode, now)
-    recorder = Recorder(store=store, events=None, rules=Rules(mode=mode), now=now, new_id=lambda: str(uuid4()))
+    brake = CircuitBreaker(store, mode, now)
+    recorder = Recorder(store=store, events=None, rules=VendingPolicy(mode=mode), now=now, new_id=lambda: str(uuid4()))
     return Operating(recorder=recorder, store=store, brake=brake)
 
 
@@ -64,12 +64,12 @@ def closing(store):
 
 async def test_a_search_says_when_there_are_more_sales_than_it_shows(store):
     desk = operating(store)
-    for number in range(MOST_FOUND + 1):
+    for number in range(MAX_FOUND + 1):
         found, more = await desk.search(LookupBy.METER_NUMBER, ORDER.meter_number)
         assert (len(found), more) == (number, False)
         await store.create(structs.replace(vended(), id=f"{number:032x}"))
     found, more = await desk.search(LookupBy.METER_NUMBER, ORDER.meter_number)
-    assert (len(found), more) == (MOST_FOUND, True)
+    assert (len(found), more) == (MAX_FOUND, True)
 
 
 async def test_an_operator_finds_the_sales_of_the_mode_alone_and_those_that_cannot_be_read_too(store, monkeypatch):
@@ -87,18 +87,18 @@ async def test_an_operator_finds_the_sales_of_the_mode_alone_and_those_that_cann
     monkeypatch.setattr(store, "find", find)
     monkeypatch.setattr(store, "lookup", lookup)
     assert [await desk.find(sale_id) for sale_id in (sold.id, live.id, "c" * 32)] == [sold, None, None]
-    found = [Unread(id=f"{number:032x}") for number in range(MOST_FOUND + 1)]
-    assert await desk.search(LookupBy.REQUEST_ID, "r") == (found[:MOST_FOUND], True)
+    found = [Unread(id=f"{number:032x}") for number in range(MAX_FOUND + 1)]
+    assert await desk.search(LookupBy.REQUEST_ID, "r") == (found[:MAX_FOUND], True)
     found = [Unread(id="d" * 32), sold]
     assert await desk.search(LookupBy.REQUEST_ID, "r") == (found, False)
-    assert asked == [(Mode.SIMULATED, LookupBy.REQUEST_ID, "r", MOST_FOUND + 1)] * 2
+    assert asked == [(Mode.SIMULATED, LookupBy.REQUEST_ID, "r", MAX_FOUND + 1)] * 2
 
 
 async def test_the_last_decisions_about_the_brake_are_shown_newest_first(store):
     desk = operating(store)
-    for number in range(MOST_DECISIONS + 1):
+    for number in range(MAX_DECISIONS + 1):
         seen = await desk.pause((VasType.DATA,), f"reason {number}", None, WHO)
-    assert [decision["reason"] for decision in seen.decisions] == [f"reason {number}" for number in range(MOST_DECISIONS, 0, -1)]
+    assert [decision["reason"] for decision in seen.decisions] == [f"reason {number}" for number in range(MAX_DECISIONS, 0, -1)]
 
 
 async def test_a_decision_that_met_another_is_not_listed(store, monkeypatch):
@@ -139,7 +139,7 @@ async def test_the_days_that_are_listed_are_the_last_ones(store):
     days = [today - LISTED - timedelta(days=1), today - LISTED, today - timedelta(days=2), today - timedelta(days=1), today]
     for day, mark in zip(days, ("simulated-ended", "simulated-ended", "simulated", "simulated-ended", "simulated"), strict=True):
         body = {"day": day.isoformat(), "status": "balanced", "file": None, "version": 1}
-        await store.write_paper(PaperKind.SETTLEMENTS, Paper(f"simulated-{day}", body, mark))
+        await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"simulated-{day}", body, mark))
     reporting = Reporting(store=store, mode=Mode.SIMULATED, now=lambda: AT, each=each)
     assert [one["day"] for one in await reporting.days()] == [day.isoformat() for day in reversed(days[1:])]
 
@@ -169,17 +169,17 @@ async def test_who_sees_tokens_is_on_record_and_in_the_log_before_they_are_shown
 
 
 def discrepancy(mode=Mode.SIMULATED, **body):
-    return Paper(f"{mode}-d-1", {"id": "d-1", "kind": "missing_here", "status": "open", "closure": None, **body}, f"{mode}-open")
+    return Document(f"{mode}-d-1", {"id": "d-1", "kind": "missing_here", "status": "open", "closure": None, **body}, f"{mode}-open")
 
 
 async def test_a_discrepancy_is_closed_once_with_who_when_and_why(store, caplog):
     caplog.set_level("INFO", "gateway")
     desk = closing(store)
-    await store.write_paper(PaperKind.DISCREPANCIES, discrepancy())
+    await store.write_paper(DocumentKind.DISCREPANCIES, discrepancy())
     closed = await desk.close("d-1", "accepted", "Seen on 12345678901.", WHO)
     closure = {"decision": "accepted", "note": "Seen on *8901.", "by": WHO, "at": "2026-05-02T05:00:01.000000Z"}
     assert closed == {"id": "d-1", "kind": "missing_here", "status": "accepted", "closure": closure}
-    held = await store.read_paper(PaperKind.DISCREPANCIES, "simulated-d-1")
+    held = await store.read_paper(DocumentKind.DISCREPANCIES, "simulated-d-1")
     assert (held.body, held.mark) == (closed, "simulated-closed")  # until retention has looked at its sale
     assert logged(caplog) == [("INFO", "discrepancy closed", {"discrepancy_id": "d-1", "decision": "accepted", "operator": WHO})]
     assert await desk.close("d-1", "accepted", "Seen on 12345678901.", WHO) == closed
@@ -187,24 +187,24 @@ async def test_a_discrepancy_is_closed_once_with_who_when_and_why(store, caplog)
         with pytest.raises(DiscrepancyClosed) as refused:
             await desk.close("d-1", *other)
         assert refused.value.body == closed
-    assert (await store.read_paper(PaperKind.DISCREPANCIES, "simulated-d-1")).body == closed and len(logged(caplog)) == 1
+    assert (await store.read_paper(DocumentKind.DISCREPANCIES, "simulated-d-1")).body == closed and len(logged(caplog)) == 1
 
 
 async def test_a_discrepancy_of_the_other_mode_or_none_is_unknown(store):
-    await store.write_paper(PaperKind.DISCREPANCIES, discrepancy(Mode.LIVE))
+    await store.write_paper(DocumentKind.DISCREPANCIES, discrepancy(Mode.LIVE))
     with pytest.raises(DiscrepancyUnknown):
         await closing(store).close("d-1", "accepted", "Why.", WHO)
 
 
 async def test_one_that_the_settlement_closed_is_not_closed_again(store):
-    await store.write_paper(PaperKind.DISCREPANCIES, discrepancy(status="corrected"))
+    await store.write_paper(DocumentKind.DISCREPANCIES, discrepancy(status="corrected"))
     with pytest.raises(DiscrepancyClosed):
         await closing(store).close("d-1", "accepted", "Why.", WHO)
 
 
 async def test_a_closure_that_somebody_overtakes_is_made_on_what_they_wrote(store, monkeypatch):
     desk = closing(store)
-    await store.write_paper(PaperKind.DISCREPANCIES, discrepancy())
+    await store.write_paper(DocumentKind.DISCREPANCIES, discrepancy())
     write, overtaken = store.write_paper, []
 
     async def slow(kind, paper, beside=None):
@@ -232,7 +232,7 @@ async def test_a_pause_says_what_why_until_when_and_by_whom(store):
             "until": "2026-05-02T06:00:00+00:00",
         }
     ]
-    assert (await store.read_paper(PaperKind.CONTROLS, "simulated-selling-20260502T050001000000")).mark == "simulated-selling"
+    assert (await store.read_paper(DocumentKind.CONTROLS, "simulated-selling-20260502T050001000000")).mark == "simulated-selling"
     released = await desk.pause((), "Mended.", None, WHO)
     assert (released.pauses, released.decisions[0]["until"], len(released.decisions)) == ({}, None, 2)
 
@@ -241,7 +241,7 @@ async def test_decisions_about_the_brake_are_shown_for_four_hundred_days(store):
     desk = operating(store)
     for days in (401, 399):
         at = AT - timedelta(days=days)
-        await store.write_paper(PaperKind.CONTROLS, Paper(desk._decision_id(at), {"days": days}, "simulated-selling"))
+        await store.write_paper(DocumentKind.CONTROLS, Document(desk._decision_id(at), {"days": days}, "simulated-selling"))
     assert [decision["days"] for decision in (await desk.selling()).decisions] == [399]
 
 

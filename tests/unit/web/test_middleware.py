@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from shared.config import load
 from shared.lib import logs
 from shared.ports.documents import StoreUnavailable
-from shared.schemas.problems import Fault, Problem
+from shared.schemas.problems import Problem, RequestFault
 from shared.vending.purchase import Purchased
 from shared.web import middleware, sales
 from tests.sales import NOON, in_doubt, vended, vending
@@ -25,7 +25,7 @@ CONFIG = load({"ENVIRONMENT": "local", "MOBILEMART_LIVE_INTEGRATION": "false", "
 
 def client_of(handler, mounted_at: str = "") -> httpx.AsyncClient:
     """A client of a function, mounted where a host likes."""
-    endpoint = middleware.answers_problems(CONFIG)(handler)
+    endpoint = middleware.handle_errors(CONFIG)(handler)
     routes = [Mount(mounted_at, routes=[Route("/{path:path}", endpoint, methods=["GET", "POST"])])]
     return httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=routes)), base_url="http://function")
 
@@ -47,7 +47,7 @@ async def test_what_nobody_expected_is_a_problem_that_tells_nothing_and_is_logge
 
 async def test_a_refusal_that_cannot_be_written_is_a_problem_too(caplog):
     async def broken(request: Request) -> Response:
-        raise Problem(Fault.NOT_FOUND, detail="\ud800")
+        raise Problem(RequestFault.NOT_FOUND, detail="\ud800")
 
     response = await client_of(broken).get("/x")
 

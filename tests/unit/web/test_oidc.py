@@ -760,7 +760,7 @@ async def test_a_token_that_was_found_good_is_refused_once_its_key_is_no_longer_
 
 
 async def test_more_tokens_than_are_remembered_are_all_found_good(verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.web.oidc._MOST_KNOWN", 2)
+    monkeypatch.setattr("shared.web.oidc._MAX_KNOWN", 2)
     tokens = [token(sub=f"wallet-{number}") for number in range(5)]
     for _ in range(2):
         assert [(await verifier.caller(bearing(each))).subject for each in tokens] == [f"wallet-{number}" for number in range(5)]

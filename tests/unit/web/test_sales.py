@@ -10,7 +10,7 @@ from msgspec import structs
 from starlette.requests import Request
 
 from shared.config import load
-from shared.domain.transaction import with_open
+from shared.domain.transaction import reindexed
 from shared.domain.unread import Unread
 from shared.schemas.problems import Problem
 from shared.schemas.responses import unread_body
@@ -75,7 +75,7 @@ def test_a_sale_that_cannot_be_read_hides_no_other_of_its_day_and_has_its_place_
 
 @pytest.mark.parametrize(("seconds", "said"), [(-5, "1"), (0, "1"), (0.2, "1"), (1, "1"), (1.2, "2"), (59.5, "60")])
 def test_a_doubt_says_in_whole_seconds_when_somebody_next_tries_to_end_it(seconds, said):
-    sale = with_open(in_doubt(), NOON + timedelta(seconds=seconds))
+    sale = reindexed(in_doubt(), NOON + timedelta(seconds=seconds))
     response = purchased(request(), Purchased(sale, replayed=False), NOON, CONFIG)
     assert (response.status_code, response.headers["retry-after"]) == (202, said)
     response = purchased(request(), Purchased(structs.replace(sale, open=None), replayed=True), NOON, CONFIG)

@@ -23,12 +23,12 @@ from shared.mobilemart.simulator import (
     STANDARD,
     Behaviour,
     Effect,
-    Fault,
     Ledger,
     MemoryLedger,
     Scenario,
     Service,
     Simulator,
+    SwitchFault,
 )
 from shared.mobilemart.simulator.errors import ERRORS
 from tests.stand_ins.merchant import PURCHASE_PATHS, Merchant, abandoned, exactly, new_id
@@ -83,7 +83,7 @@ def simulator(
     behaviour: Behaviour = STANDARD,
     *,
     ledger: Ledger | None = None,
-    faults: tuple[Fault, ...] = (),
+    faults: tuple[SwitchFault, ...] = (),
     now: Callable[[], datetime] | None = None,
 ) -> Simulator:
     return Simulator(ledger or StrictLedger(), behaviour=behaviour, faults=faults, now=now or Clock())
@@ -320,7 +320,9 @@ class TestErrors:
         return code
 
     async def test_a_scripted_refusal_of_a_number_names_it_too(self) -> None:
-        async with merchant_at(simulator(faults=(Fault(Effect.REFUSED, code=1013), Fault(Effect.REFUSED, code=1013)))) as merchant:
+        async with merchant_at(
+            simulator(faults=(SwitchFault(Effect.REFUSED, code=1013), SwitchFault(Effect.REFUSED, code=1013)))
+        ) as merchant:
             order = PLAIN.order(Service.DATA_PINLESS)
             answer = await merchant.purchase(Service.DATA_PINLESS, order)
             without = await merchant.purchase(Service.VOUCHER, PLAIN.order(Service.VOUCHER))
@@ -525,7 +527,7 @@ class TestReprints:
 
 class TestScript:
     async def test_a_fault_strikes_as_often_as_it_says_and_where_it_says(self) -> None:
-        faults = (Fault(Effect.RATE_LIMITED, on="/v1/voucher/purchase", times=2),)
+        faults = (SwitchFault(Effect.RATE_LIMITED, on="/v1/voucher/purchase", times=2),)
         order = PLAIN.order(Service.VOUCHER)
         async with merchant_at(simulator(faults=faults)) as merchant:
             other = await merchant.play(PLAIN, Service.DATA_PINNED)
@@ -535,7 +537,7 @@ class TestScript:
         assert [answer.status_code for answer in answers] == [429, 429, 200]
 
     async def test_a_fault_for_every_call_never_ends(self) -> None:
-        async with merchant_at(simulator(faults=(Fault(Effect.WRONG_HOST, on=None, times=None),)), logged_in=False) as merchant:
+        async with merchant_at(simulator(faults=(SwitchFault(Effect.WRONG_HOST, on=None, times=None),)), logged_in=False) as merchant:
             answers = [
                 await merchant.http.post("/connect/token"),
                 await merchant.http.get("/v1/utility/products"),
@@ -547,7 +549,7 @@ class TestScript:
     async def test_a_script_can_grow_and_comes_before_the_scenario(self) -> None:
         switch = simulator()
         async with merchant_at(switch) as merchant:
-            switch.script(Fault(Effect.REFUSED, code=1002))
+            switch.script(SwitchFault(Effect.REFUSED, code=1002))
             first = await merchant.play(named("rate-limited"), Service.VOUCHER)
             second = await merchant.play(named("rate-limited"), Service.VOUCHER)
 
@@ -555,7 +557,7 @@ class TestScript:
 
     @pytest.mark.parametrize("service", Service)
     async def test_any_purchase_can_lose_its_reply_and_has_vended(self, service: Service) -> None:
-        switch = simulator(faults=(Fault(Effect.REPLY_LOST, on=PURCHASE_PATHS[service]),))
+        switch = simulator(faults=(SwitchFault(Effect.REPLY_LOST, on=PURCHASE_PATHS[service]),))
         async with merchant_at(switch) as merchant:
             with pytest.raises(httpx.RemoteProtocolError):
                 await merchant.play(PLAIN, service)

@@ -19,12 +19,12 @@ from shared.mobilemart.simulator import (
     SCENARIOS,
     Behaviour,
     Effect,
-    Fault,
     Leg,
     MemoryLedger,
     Scenario,
     Service,
     Simulator,
+    SwitchFault,
     Told,
     Vend,
 )
@@ -34,7 +34,7 @@ from tests.root import ROOT
 from tests.stand_ins.merchant import Merchant, abandoned, exactly
 
 NOON = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
-LONGEST_DEADLINE_SECONDS = 60.0
+MAX_DEADLINE_SECONDS = 60.0
 NEVER_ANSWERED = ("silent", "vends-late")
 NO_PROOF = (1003, 1099)
 DOCUMENTATION = ROOT / "docs" / "simulated-mode.md"
@@ -108,7 +108,7 @@ async def _heard(switch: Switch, merchant: Merchant, scenario: Scenario, service
         response = await merchant.play(scenario, service, "ours")
     except httpx.RemoteProtocolError:
         return None
-    return response if switch.paused_seconds < LONGEST_DEADLINE_SECONDS else None
+    return response if switch.paused_seconds < MAX_DEADLINE_SECONDS else None
 
 
 def _outcome(response: httpx.Response | None, vends: list[Vend]) -> str | None:
@@ -310,7 +310,7 @@ async def test_a_script_may_spoil_the_answer_of_any_scenario(effect: Effect) -> 
         for service in sorted(scenario.services):
             switch = Switch()
             async with switch.merchant() as merchant:
-                switch.simulator.script(Fault(effect))
+                switch.simulator.script(SwitchFault(effect))
                 answer = await merchant.play(scenario, service)
 
             assert answer.status_code in (200, 202, 502), (scenario.name, service)
