@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 import uvicorn
 
-from local.slip import slip
+from local.receipt_printer import slip
 from shared import bootstrap
 from shared.domain.vas import Mode
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from local import morning, page
+from local import background_jobs, page
 from shared import bootstrap
 from shared.domain.vas import Mode
 from shared.web import middleware
@@ -31,7 +31,7 @@ def app() -> Starlette:
 
     @asynccontextmanager
     async def alive(_app: Starlette) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(morning.sweep_for_ever(wired))
+        sweeping = asyncio.create_task(background_jobs.sweep_for_ever(wired))
         yield
         sweeping.cancel()
         await asyncio.wait([sweeping])
@@ -39,7 +39,7 @@ def app() -> Starlette:
 
     @middleware.handle_errors(wired.config)
     async def settle(request: Request) -> Response:
-        return await morning.settle_today(request, wired)
+        return await background_jobs.settle_today(request, wired)
 
     @middleware.handle_errors(wired.config)
     async def problems(request: Request) -> Response:

@@ -23,8 +23,8 @@ from typing import Any, Final
 import httpx
 
 from local.deployment import READ_SECONDS, Deployment, Purchase, meter_of, object_of, refusal
-from local.journal import Journal
-from local.slip import slip
+from local.purchase_log import Journal
+from local.receipt_printer import slip
 from local.terminal import Exit, Steps, Stop, Verdict, rand, said
 from shared.domain.money import Money
 from shared.domain.policy import Environment

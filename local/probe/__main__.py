@@ -22,9 +22,9 @@ from getpass import GetPassWarning, getpass
 from pathlib import Path
 from typing import Final, assert_never
 
-from local.probe import asking, buying
+from local.probe import purchase_checks, read_checks
 from local.probe.findings import Finding
-from local.probe.notes import Notes
+from local.probe.output import Notes
 from local.probe.questions import QUESTIONS
 from local.probe.switch import Switch
 from local.terminal import Exit, Steps, Stop, Verdict, rand
@@ -95,26 +95,26 @@ async def _probe(options: argparse.Namespace, config: Config) -> int:
         await switch.aclose()
         await secrets.close()
     print(_summary(notes))
-    in_doubt = Verdict.DOUBT in notes.steps.verdicts and buying.unended(notes)
+    in_doubt = Verdict.DOUBT in notes.steps.verdicts and purchase_checks.unended(notes)
     return Exit.IN_DOUBT if in_doubt else Exit.FAILED if Verdict.FAIL in notes.steps.verdicts else Exit.DONE
 
 
 async def _steps(options: argparse.Namespace, switch: Switch, notes: Notes) -> None:
     if notes.folder is not None:
-        for line in buying.unended(notes):
+        for line in purchase_checks.unended(notes):
             print(f"not known to have ended: --reprint {line['requestId']}, of {line['at']}\n", flush=True)
-    await asking.access(switch, notes)
+    await read_checks.access(switch, notes)
     if options.reprint is not None:
-        await buying.reprint_earlier(switch, notes, options.reprint)
+        await purchase_checks.reprint_earlier(switch, notes, options.reprint)
         return
-    order = await asking.products(switch, notes, _order(options))
-    await asking.reprints_of_nothing(switch, notes)
+    order = await read_checks.products(switch, notes, _order(options))
+    await read_checks.reprints_of_nothing(switch, notes)
     if order is None:
         return
-    prevend_id = await asking.prevend(switch, notes, order, options.unknown_meter)
+    prevend_id = await read_checks.prevend(switch, notes, order, options.unknown_meter)
     if options.buy is not None:
         repeat = options.repeat_request_id is not None
-        await buying.buy(switch, notes, order, prevend_id, age_seconds=options.prevend_age, repeat=repeat)
+        await purchase_checks.buy(switch, notes, order, prevend_id, age_seconds=options.prevend_age, repeat=repeat)
 
 
 def _credentials(names: SupplierSecrets | None, secrets: Secrets) -> GetCredentials:
@@ -183,7 +183,9 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--url", help="the switch; default: MOBILEMART_API_URL")
     parser.add_argument("--service", type=VasType, default=VasType.UTILITY, help=", ".join(VasType))
     parser.add_argument("--meter", type=_meter)
-    parser.add_argument("--unknown-meter", type=_meter, default=asking.NO_METER, help=f"one that does not exist; {asking.NO_METER}")
+    parser.add_argument(
+        "--unknown-meter", type=_meter, default=read_checks.NO_METER, help=f"one that does not exist; {read_checks.NO_METER}"
+    )
     parser.add_argument("--account", type=_account)
     parser.add_argument("--mobile", type=_mobile)
     parser.add_argument("--product", help="merchantProductId; electricity's only one need not be named")

@@ -4,7 +4,7 @@ from typing import Final
 
 import httpx
 
-from local.probe.witness import Witness
+from local.probe.recording_transport import Witness
 from shared import bootstrap
 from shared.config import Config
 from shared.domain.outcome import Rejected

@@ -1,4 +1,4 @@
-"""The ports to stored sales: `Store` for selling, `Books` for reconciling. `shared/store/` implements both twice."""
+"""The ports to stored sales: `Store` for selling, `TransactionIndex` for reconciling. `shared/store/` implements both twice."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime, timedelta

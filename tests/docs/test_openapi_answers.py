@@ -11,7 +11,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from local import openapi
+from local.openapi import description as openapi
 from shared.schemas.problems import KINDS
 from tests.days import long_today
 from tests.docs.running import system

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from local import openapi
+from local.openapi import description as openapi
 from shared.domain.transaction import EventName
 from shared.schemas.problems import RequestFault
 from shared.settlement.discrepancies import SEVERITY

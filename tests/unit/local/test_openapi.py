@@ -10,9 +10,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from local import openapi, problem_docs
-from local.openapi_schemas import refers, word_of
-from local.openapi_words import WORDS
+from local import problem_docs
+from local.openapi import description as openapi
+from local.openapi.schemas import refers, word_of
+from local.openapi.words import WORDS
 from shared.domain.outcome import Reason
 from shared.domain.vas import PREVENDED, VasType
 from shared.schemas.problems import KINDS, RequestFault
@@ -20,7 +21,7 @@ from shared.schemas.problems import KINDS, RequestFault
 DOCUMENT = openapi.document()
 COMPONENTS = DOCUMENT["components"]
 FORMS: dict[str, Any] = COMPONENTS["schemas"]
-MAINS = Path(openapi.__file__).parents[1] / "functions"
+MAINS = Path(openapi.__file__).parents[2] / "functions"
 METHODS = {"get", "post"}
 OPERATIONS = {f"{method} {path}": item for path, methods in DOCUMENT["paths"].items() for method, item in methods.items()}
 UNITS = {

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from local.openapi_examples import Json, prevend, request, sale
-from local.openapi_parts import DATE, ID, OF_BODIES, OF_CALLERS, answer, body, in_path, parameter, problems
-from local.openapi_words import DAY, SALE_ID, WORDS
+from local.openapi.examples import Json, prevend, request, sale
+from local.openapi.parts import DATE, ID, OF_BODIES, OF_CALLERS, answer, body, in_path, parameter, problems
+from local.openapi.words import DAY, SALE_ID, WORDS
 from shared.domain.outcome import Reason
 from shared.domain.transaction import State
 from shared.domain.vas import ALIASES, PREVENDED, WITHOUT_RECIPIENT, VasType

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from local import openapi_operators, openapi_sales, problem_docs
-from local.openapi_examples import of_problems
-from local.openapi_parts import EVERYWHERE, HEADERS, answer, body, in_path, problems
-from local.openapi_schemas import schemas
+from local import problem_docs
+from local.openapi import operators, sales
+from local.openapi.examples import of_problems
+from local.openapi.parts import EVERYWHERE, HEADERS, answer, body, in_path, problems
+from local.openapi.schemas import schemas
 from shared.schemas.problems import RequestFault
 
-PATH: Final = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
+PATH: Final = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 FUNCTIONS: Final = ("prevend", "purchase", "reconcile")
 
 _DESCRIPTION: Final = """\
@@ -56,7 +57,7 @@ def document() -> dict[str, Any]:
             {"name": "reconcile", "description": "For Cloud Scheduler and operators: ends doubts, balances days, decides."},
             {"name": "problems", "description": "Where the `type` of a problem leads."},
         ],
-        "paths": dict([*openapi_sales.paths(forms), *openapi_operators.paths(), *_of_all_functions()]),
+        "paths": dict([*sales.paths(forms), *operators.paths(), *_of_all_functions()]),
         "webhooks": {"transaction": {"post": _event()}},
         "components": {
             "securitySchemes": {
@@ -160,7 +161,3 @@ def _event() -> dict[str, Any]:
         "requestBody": body(["EventBody"]),
         "responses": {"200": {"description": "Acknowledged, as the subscription does it."}},
     }
-
-
-if __name__ == "__main__":
-    main()

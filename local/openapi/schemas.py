@@ -6,9 +6,9 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from local.openapi_examples import composed, special
-from local.openapi_reports import DaysBody, OursBody, ReportBody, SettledDayBody, SettledDaysBody, TheirsBody
-from local.openapi_words import WORDS, Word
+from local.openapi.examples import composed, special
+from local.openapi.reports import DaysBody, OursBody, ReportBody, SettledDayBody, SettledDaysBody, TheirsBody
+from local.openapi.words import WORDS, Word
 from shared.schemas.operator_requests import ClosureBody, ResolutionBody, SellingBody
 from shared.schemas.requests import PREVENDS, PURCHASES
 from shared.schemas.responses import DayBody, EventBody, HealthBody, PrevendBody, ProblemBody, ProductsBody, TransactionBody
@@ -48,7 +48,7 @@ _DESCRIPTIONS: Final[Mapping[str, str]] = {  # of forms whose own docstring is f
     ),
     "Retry": (
         "What may be sent next. `same-key`: the same request, under the same key. `new-key`: the same request, under a new key. "
-        "`update`: not as it is; where the body says `state`, a changed request needs a new key. `never`: nothing."
+        "`change`: not as it is; where the body says `state`, a changed request needs a new key. `never`: nothing."
     ),
     "TokenBody": "An STS token.",
     "VasType": "The kinds of service.",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any, Final
 
-from local.openapi_words import DAY, SALE_ID
+from local.openapi.words import DAY, SALE_ID
 from shared.domain.outcome import Reason
 from shared.schemas.problems import KINDS, Name, RequestFault
 

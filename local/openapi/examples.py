@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
-from local.openapi_words import OTHER_SALE_ID, SALE_ID, WORDS
+from local.openapi.words import OTHER_SALE_ID, SALE_ID, WORDS
 from shared.domain.money import Money
 from shared.domain.outcome import Reason, Rejected
 from shared.domain.transaction import State

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from local.journal import Journal, keep
 from local.probe.findings import Finding
 from local.probe.structure import members_at, structure
+from local.purchase_log import Journal, keep
 from local.terminal import Steps, Verdict, said
 from shared.mobilemart.responses import Heard, Reply
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from local.openapi_parts import DATE, EVERYWHERE, ID, OF_BODIES, answer, body, in_path, parameter, problems
-from local.openapi_words import DAY, DISCREPANCY_ID, SALE_ID, SUPPLIERS_ID, WORDS
+from local.openapi.parts import DATE, EVERYWHERE, ID, OF_BODIES, answer, body, in_path, parameter, problems
+from local.openapi.words import DAY, DISCREPANCY_ID, SALE_ID, SUPPLIERS_ID, WORDS
 from shared.schemas.problems import RequestFault
 
 _FAULTS: Final = (RequestFault.RECORD_NOT_READABLE, RequestFault.STORE_UNAVAILABLE, *EVERYWHERE)

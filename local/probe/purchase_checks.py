@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 from local.probe import findings
 from local.probe.findings import Finding
-from local.probe.notes import Notes, description, looks
+from local.probe.output import Notes, description, looks
 from local.probe.switch import Switch
 from local.terminal import Stop, Verdict, said
 from shared import bootstrap

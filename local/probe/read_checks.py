@@ -5,7 +5,7 @@ from typing import Final
 from msgspec import structs
 
 from local.probe import findings
-from local.probe.notes import Notes, looks
+from local.probe.output import Notes, looks
 from local.probe.structure import structure
 from local.probe.switch import Switch
 from local.terminal import Stop, Verdict, said

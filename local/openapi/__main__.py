@@ -1,0 +1,5 @@
+"""`make openapi`."""
+
+from local.openapi.description import main
+
+main()
