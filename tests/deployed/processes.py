@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 
@@ -155,6 +156,21 @@ class Supplier:
     def script(self, *faults: Mapping[str, object]) -> None:
         """Let these go wrong with the next calls."""
         assert self.http.post("/_control/faults", json=faults).status_code == 204
+
+
+SIMULATOR: Final = Path("shared/mobilemart/simulator")  # in an archive; only simulated mode loads it
+TELLS_WHAT_IT_LOADS: Final = {"PYTHONVERBOSE": "1"}
+_LOADED: Final = re.compile(r"code object from '?([^'\"\n]+\.pyc?)['\"\n]")  # a request's lines are JSON
+
+
+def loaded_by(process: Process) -> set[Path]:
+    """The sources of all modules that a process has loaded, which was started with `TELLS_WHAT_IT_LOADS`."""
+    return {_source(Path(path)) for path in _LOADED.findall(process.words)}
+
+
+def _source(path: Path) -> Path:
+    """The source of a module that may have been loaded from its cache."""
+    return path.parent.parent / f"{path.name.partition('.')[0]}.py" if path.parent.name == "__pycache__" else path
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from functools import partial
 
 from shared.mobilemart.simulator import PLAIN, Service
 from tests.days import long_today
-from tests.deployed.processes import Function, until
+from tests.deployed.processes import SIMULATOR, TELLS_WHAT_IT_LOADS, Function, loaded_by, until
 from tests.deployed.surroundings import Surroundings
 from tests.deployed.wallet import body_of, named, new_key
 from tests.stand_ins.storage import storage
@@ -22,7 +22,7 @@ def test_a_lost_answer_ends_by_itself_and_the_day_balances(surroundings: Surroun
     today = long_today()
     with storage(BUCKET) as bucket:
         environment = surroundings.live(topic, supplier, SETTLEMENT_FILES=f"gs://{BUCKET}/in", STORAGE_EMULATOR_HOST=bucket.address)
-        started = [surroundings.platform.start(name, environment) for name in ("purchase", "reconcile")]
+        started = [surroundings.platform.start(name, environment | TELLS_WHAT_IT_LOADS) for name in ("purchase", "reconcile")]
         purchase, reconcile = (function.ready() for function in started)
 
         until(partial(wallet.sells, purchase, PLAIN, Service.UTILITY))
@@ -47,3 +47,7 @@ def test_a_lost_answer_ends_by_itself_and_the_day_balances(surroundings: Surroun
         page = reconcile.http.get(f"/reports/{today}.html").raise_for_status().text
         surroundings.seen.note([vend["recipient"] for vend in vends], "recipient")
         assert not [vend for vend in vends if vend["recipient"] in page]
+        archive = surroundings.platform.unpacked("reconcile")
+        loaded = loaded_by(reconcile.process)
+        assert archive / "shared/settlement/runner.py" in loaded and archive / "shared/web/report_html.py" in loaded
+        assert not [path for path in loaded if path.is_relative_to(archive / SIMULATOR)]

@@ -1,34 +1,30 @@
 """What an archive runs on, and what it refuses to run with."""
 
-import re
 from pathlib import Path
 
 from local import package
 from shared.mobilemart.simulator import PLAIN, Service
-from tests.deployed.processes import Supplier
+from tests.deployed.processes import SIMULATOR, TELLS_WHAT_IT_LOADS, Supplier, loaded_by
 from tests.deployed.surroundings import Surroundings
 from tests.deployed.wallet import body_of, new_key
 
-LOADED = re.compile(r"code object from '?([^'\n]+\.pyc?)'?$", re.MULTILINE)  # as the interpreter says with PYTHONVERBOSE
 
+def test_a_function_runs_on_its_own_archive_and_nothing_of_the_checkout_or_the_simulator(
+    surroundings: Surroundings, supplier: Supplier
+) -> None:
+    environment = surroundings.live(surroundings.topic(), supplier) | TELLS_WHAT_IT_LOADS
+    prevend, purchase = (surroundings.platform.start(name, environment) for name in ("prevend", "purchase"))
+    wallet, body = surroundings.wallet(), body_of(PLAIN, Service.UTILITY)
+    assert wallet.confirm(prevend.ready(), "utility", body).status_code == 200
+    assert wallet.buy(purchase.ready(), "utility", body, new_key()).status_code == 201
 
-def test_a_function_runs_on_its_own_archive_and_nothing_of_the_checkout(surroundings: Surroundings, supplier: Supplier) -> None:
-    environment = surroundings.live(surroundings.topic(), supplier)
-    function = surroundings.platform.start("purchase", {**environment, "PYTHONVERBOSE": "1"}).ready()
-    sold = surroundings.wallet().buy(function, "voucher", body_of(PLAIN, Service.VOUCHER), new_key())
-    loaded = {Path(path) for path in LOADED.findall(function.process.words)}
-    archive = surroundings.platform.unpacked("purchase")
-
-    assert sold.status_code == 201
-    ours = {path.relative_to(archive) for path in loaded if path.is_relative_to(archive)}
-    assert {Path("shared/vending/purchasing.py"), Path("shared/mobilemart/client.py")} <= {source(path) for path in ours}
-    for folder in ("functions", "local", "shared", "tests"):
-        assert not [path for path in loaded if path.is_relative_to(package.ROOT / folder)]
-
-
-def source(path: Path) -> Path:
-    """The source of a module that may have been loaded from its cache."""
-    return path.parent.parent / f"{path.name.partition('.')[0]}.py" if path.parent.name == "__pycache__" else path
+    for name, function in (("prevend", prevend), ("purchase", purchase)):
+        archive, loaded = surroundings.platform.unpacked(name), loaded_by(function.process)
+        ours = {path.relative_to(archive) for path in loaded if path.is_relative_to(archive)}
+        assert {Path("shared/vending/purchasing.py"), Path("shared/mobilemart/client.py")} <= ours
+        assert not [path for path in ours if path.is_relative_to(SIMULATOR)]
+        for folder in ("functions", "local", "shared", "tests"):
+            assert not [path for path in loaded if path.is_relative_to(package.ROOT / folder)]
 
 
 COMPLETE = {
