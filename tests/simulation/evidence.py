@@ -161,6 +161,20 @@ def hole_in_the_files(world: "World", sale: Transaction) -> str | None:
     return None
 
 
+def has_control_around(world: "World", sale: Transaction) -> bool:
+    """Whether each file that may bill a sale bills, by our id, a vended sale of the sale's day or its neighbours.
+
+    Nobody looks up a line of another amount that names an older sale: such a line is no control, and the doubt stays a person's.
+    """
+    near = {one.request_id for one in world.store.sales.values() if one.state is not State.REJECTED and abs(one.day - sale.day) <= ONE_DAY}
+    days = [sale.day, sale.day + ONE_DAY, *([sale.day - ONE_DAY] if is_near_midnight(sale) else [])]
+    return all(
+        any(row[OUR_ID].lower() in near and row[STATUS] == "Successful" for row in _rows(files[-1]))
+        for day in days
+        if (files := _files(world, day))
+    )
+
+
 def is_near_midnight(sale: Transaction) -> bool:
     """Whether it was made or sent ten minutes or less before or after."""
     moments = (at.replace(microsecond=0) for at in (sale.created_at, sale.send_ended_at or sale.lease_until))
