@@ -70,7 +70,7 @@ resource "google_monitoring_alert_policy" "open_to_strangers" {
   }
 
   documentation {
-    content = "Whoever has no right to call reconcile got another answer than a refusal: tokens and decisions may be open to strangers.\n\n**First:** `gcloud run services get-iam-policy reconcile --region=${var.region}`; take `allUsers` and `allAuthenticatedUsers` out of it at once.\n\n**Then:** ${var.runbook}#reconcile-lets-strangers-in"
+    content = "A caller without the right to call reconcile got another answer than a refusal: tokens and decisions may be open to strangers.\n\n**First:** read `gcloud run services get-iam-policy reconcile --region=${var.region}`; remove `allUsers` and `allAuthenticatedUsers` at once.\n\n**Then:** ${var.runbook}#reconcile-lets-strangers-in"
   }
 
   alert_strategy {

@@ -7,117 +7,117 @@ locals {
     configured_product = {
       message  = "configured product not listed"
       severity = "CRITICAL"
-      means    = "The supplier's list no longer has the product that MOBILEMART_UTILITY_PRODUCT_ID names: every sale of electricity without a product of its own is refused."
-      do       = "Ask the probe for the list of utility, and the supplier which row is the one. Set MOBILEMART_UTILITY_PRODUCT_ID in the environment's tfvars to that row, and apply."
+      means    = "The supplier's list lacks the product that MOBILEMART_UTILITY_PRODUCT_ID names. Every sale of electricity without a product of its own is refused."
+      do       = "Read the list of utility with the probe, and ask the supplier for the right row. Set MOBILEMART_UTILITY_PRODUCT_ID in the environment's tfvars to that row, and apply."
     }
     contradiction = {
       message  = "contradiction after an end"
       severity = "CRITICAL"
-      means    = "The supplier says something else about a sale than the end that we gave it: it may be billed though we called it rejected, or vended twice."
-      do       = "Open the sale in reconcile (GET /transactions/{id}). Its history and raw answers are kept. The loss is the merchant's: never take the customer's money again. Close the discrepancy with a note."
+      means    = "The supplier contradicts the end of a sale: it may bill a sale that we rejected, or have vended a sale twice."
+      do       = "Open the sale in reconcile (GET /transactions/{id}): its history and raw answers are stored. The loss is the merchant's: never take the customer's money again. Close the discrepancy with a note."
     }
     claimed_twice = {
       message  = "vend claimed twice"
       severity = "CRITICAL"
-      means    = "The supplier names, for a sale that is being sold or in doubt, a vend that another sale holds: perhaps two customers received one token. It is not believed; the sale is in doubt."
+      means    = "For a sale that is being sold or in doubt, the supplier names a vend that another sale holds. Perhaps two customers received one token. The answer is not believed; the sale is in doubt."
       do       = "Open both sales in reconcile (GET /transactions/{id}), compare their raw answers, and ask the supplier which vend is whose."
     }
     credentials_refused = {
       message  = "supplier refuses our credentials"
       severity = "CRITICAL"
-      means    = "The supplier does not accept our client id and secret: nothing can be sold."
-      do       = "Compare the newest versions in Secret Manager with what the supplier gave; add a version that is right. No redeploy is needed."
+      means    = "The supplier refuses our client id and secret: nothing can be sold."
+      do       = "Compare the newest versions in Secret Manager with the supplier's values, and add the right version. No redeployment is needed."
     }
     days_left = {
       message  = "days left unsettled"
       severity = "ERROR"
-      means    = "A run of settling ended before it came to every day. The days that it did not begin stay as they were, and their sales in doubt with them."
-      do       = "POST /settle, until `left` in its answer is empty. If it comes with every run, look at the days that it names (GET /reports): files that never came, or too many days at once."
+      means    = "A run of settling ended before it reached every day. The remaining days are unchanged, and their sales in doubt stay in doubt."
+      do       = "POST /settle, until `left` in its answer is empty. If every run logs the message, look at the days that it names (GET /reports): missing files, or too many days at once."
     }
     discrepancy = {
       message  = "discrepancy found"
       severity = "ERROR"
       means    = "A settlement file and our records differ about a day."
-      do       = "Open the day's report (GET /reports/{day}.html), look at each open discrepancy, take it up with the supplier, and close it with a decision."
+      do       = "Open the day's report (GET /reports/{day}.html), look at each open discrepancy, ask the supplier, and close the discrepancy with a decision."
     }
     events_not_announced = {
       message  = "events not announced"
       severity = "ERROR"
-      means    = "Pub/Sub did not take an event. The sale is right; wallets do not know of it yet."
-      do       = "Nothing, if it stops: the sweep announces it every minute. If it goes on, look at the topic's permissions and at Pub/Sub's status."
+      means    = "Pub/Sub did not accept an event. The sale is right; wallets have no event yet."
+      do       = "If the messages stop, nothing: the sweep publishes pending events every minute. If they continue, look at the topic's permissions and at Pub/Sub's status."
     }
     file_missing = {
       message  = "settlement file missing"
       severity = "WARNING"
-      means    = "A day's settlement file has not come."
-      do       = "Look into the settlement bucket and at the relay that fills it; then ask the supplier for the file. Sales that only a file can end stay in doubt until it comes."
+      means    = "A day's settlement file has not arrived."
+      do       = "Look into the settlement bucket and at the relay that fills it; then ask the supplier for the file. Sales that only a file can end stay in doubt until the file arrives."
     }
     file_refused = {
       message  = "settlement file refused"
       severity = "ERROR"
-      means    = "A settlement file breaks the agreed format. Nothing of it was used."
-      do       = "POST /settle?day=... names the first ten faults. Ask the supplier for a corrected file; do not edit it."
+      means    = "A settlement file breaks the agreed format. No line of it was used."
+      do       = "POST /settle?day=... names the first ten faults. Ask the supplier for a corrected file; do not edit the file."
     }
     float_exhausted = {
       message  = "float exhausted"
       severity = "CRITICAL"
-      means    = "The prepaid balance with the supplier is used up: it refuses every sale."
+      means    = "The prepaid balance with the supplier is used up, and the supplier refuses every sale."
       do       = "Top up the float. Selling pauses itself for minutes at a time and resumes by itself."
     }
     in_doubt = {
       message  = "in doubt too long"
       severity = "CRITICAL"
-      means    = "Nobody can tell whether a sale vended, and it is now on a person's list."
-      do       = "Open the sale in reconcile and ask the supplier about its request id. Then decide (POST /transactions/{id}/resolution) with a note. Never sell it again to find out."
+      means    = "Nobody can tell whether a sale vended. A person must decide the sale now."
+      do       = "Open the sale in reconcile and ask the supplier about its request id. Then decide (POST /transactions/{id}/resolution) with a note. Never sell again as a test."
     }
     outcome_not_stored = {
       message  = "outcome not stored"
       severity = "CRITICAL"
-      means    = "The supplier answered a sale, and Firestore did not take the answer. The caller was told 202."
-      do       = "Look at Firestore's status. The sweep asks the supplier again once the lease has run out; watch that the sale ends."
+      means    = "The supplier answered a sale, and Firestore did not store the answer. The caller received 202."
+      do       = "Look at Firestore's status. The sweep asks the supplier again after the sale's lease; watch that the sale ends."
     }
     record_unreadable = {
       message  = "record not readable"
       severity = "CRITICAL"
       narrowed = "severity>=CRITICAL" # of others only a part is not known, and it is kept
-      means    = "The version that runs cannot tell what became of a sale on record, or cannot read a paper: newer code wrote it, or it is damaged. It is left alone, and nothing is sold under its key."
-      do       = "After a roll back, deploy the newer version again. Else compare the record that the log names with a backup."
+      means    = "The running version cannot read how a sale ended, or cannot read a prevend or a stored document. Newer code wrote it, or it is damaged. The record stays untouched, and nothing is sold under its key."
+      do       = "After a roll back, deploy the newer version again. Otherwise compare the record that the log names with a backup."
     }
     request_failed = {
       message  = "request failed"
       severity = "ERROR"
-      means    = "A fault of ours ended a request with a 500. It carries no outcome: the caller repeats with the same key, and nothing is sold twice."
-      do       = "Open the log entry: it names the exception and where it passed. After a deployment, roll back (docs/deploying.md)."
+      means    = "A fault of ours ended a request with a 500. The answer carries no outcome: the caller repeats with the same key, and nothing is sold twice."
+      do       = "Open the log entry: it names the exception and its places in the code. After a deployment, roll back (docs/deploying.md)."
     }
     selling_paused = {
       message  = "selling paused"
       severity = "ERROR"
-      means    = "A service is not being sold: the brake was pulled, by a person or by a run of unknown outcomes."
-      do       = "GET /selling says what is paused, why and until when. Look at the supplier's latency and at what is in doubt before it is released."
+      means    = "A service is not sold: a person has pulled the brake, or the brake has set itself after a run of doubts or for an empty float."
+      do       = "GET /selling returns the paused services, the reason and the end. Before you resume, look at the supplier's latency and at the sales in doubt."
     }
     supplier_says_simulated = {
       message  = "supplier says simulated"
       severity = "CRITICAL"
-      means    = "A live function got an answer that is marked as simulated. It was not delivered as a token."
-      do       = "Pause selling (POST /selling). Compare MOBILEMART_API_URL with what was deployed."
+      means    = "A live function received an answer that is marked as simulated. No token of it was delivered."
+      do       = "Pause selling (POST /selling). Compare MOBILEMART_API_URL with the deployed value."
     }
     tokens_pending = {
       message  = "tokens pending"
       severity = "WARNING"
-      means    = "A sale is vended and owed, and its tokens have not come."
-      do       = "The sweep and the settlement keep asking. If the customer is waiting, ask the supplier by its transaction id, and add the tokens (POST /transactions/{id}/resolution)."
+      means    = "A sale is vended and owed, and its tokens have not arrived."
+      do       = "The sweep and the settlement ask again. If the customer is waiting, ask the supplier by its transaction id, and add the tokens (POST /transactions/{id}/resolution)."
     }
     vend_amount_differs = {
       message  = "vend amount differs"
       severity = "CRITICAL"
-      means    = "The supplier's answer to a vend names another amount than was asked for. With MOBILEMART_AMOUNT_CHECK=alert the sale is vended all the same, with doubt it is in doubt."
-      do       = "Open the sale in reconcile (GET /transactions?requestId=...) and read its raw answer. If all sales say so, the supplier writes amounts otherwise than we read them; if one does, ask the supplier what it sold."
+      means    = "The supplier's answer to a vend names another amount than the request. With MOBILEMART_AMOUNT_CHECK=alert the sale is vended; with doubt the sale is in doubt."
+      do       = "Open the sale in reconcile (GET /transactions?requestId=...) and read its raw answer. If all sales differ, the supplier writes amounts in another form; if one does, ask the supplier for the amount sold."
     }
     vend_mismatch = {
       message  = "vend answer does not match"
       severity = "CRITICAL"
-      means    = "The supplier answered a vend with a 2xx that says no or not yet, carries an error, or names another meter, account, number or request. The sale is in doubt, with a sign of a vend."
-      do       = "Open the sale in reconcile (GET /transactions?requestId=...) and read its raw answer. If it names another customer, pause that service (POST /selling) and call the supplier. Never give the customer what it holds before the supplier has said whose it is."
+      means    = "The supplier answered a vend with a 2xx that does not prove the vend: no, not yet, an error, or another meter, account, number or request. The sale is in doubt, with an indication of a vend."
+      do       = "Open the sale in reconcile (GET /transactions?requestId=...) and read its raw answer. If it names another customer, pause that service (POST /selling) and call the supplier. Never give the customer a token from it before the supplier has confirmed whose token it is."
     }
   }
 
@@ -291,7 +291,7 @@ resource "google_monitoring_alert_policy" "run_missing" {
   }
 
   documentation {
-    content = "While ${each.key} does not run, ${each.key == "retention" ? "personal data is kept for longer than was promised" : "nothing in doubt is resolved"}.\n\n**First:** look at the job `${each.key}` in Cloud Scheduler and at the log of the function `reconcile`; `gcloud scheduler jobs run ${each.key} --location=${var.region}` starts one by hand.\n\n**Then:** ${var.runbook}#${each.key}-did-not-run"
+    content = "While ${each.key} does not run, ${each.key == "retention" ? "personal data is stored for longer than promised" : "no sale in doubt ends"}.\n\n**First:** look at the job `${each.key}` in Cloud Scheduler and at the log of the function `reconcile`. `gcloud scheduler jobs run ${each.key} --location=${var.region}` starts a run by hand.\n\n**Then:** ${var.runbook}#${each.key}-did-not-run"
   }
 
   alert_strategy {
@@ -323,7 +323,7 @@ resource "google_monitoring_alert_policy" "attempts_failed" {
   }
 
   documentation {
-    content = "The Scheduler cannot start reconcile, or reconcile refuses it or fails. On a first day this is the only alert that tells: those on silence need one run that ended well.\n\n**First:** the job's last status in Cloud Scheduler: 403 is a missing grant, 5xx is reconcile's log.\n\n**Then:** ${var.runbook}#scheduled-runs-fail"
+    content = "The Scheduler cannot start reconcile, or reconcile refuses the call or fails. On a first day only this alert reports that: alerts on missing runs need one run that ended well.\n\n**First:** read the job's last status in Cloud Scheduler. 403 is a missing grant; for 5xx read reconcile's log.\n\n**Then:** ${var.runbook}#scheduled-runs-fail"
   }
 
   alert_strategy {
@@ -362,7 +362,7 @@ resource "google_monitoring_alert_policy" "server_errors" {
   }
 
   documentation {
-    content = "A 5xx never carries an outcome: callers repeat with the same key, and nothing is sold twice.\n\n**First:** look at the function's log for the cause; after a deployment, roll back (docs/deploying.md).\n\n**Then:** ${var.runbook}#more-than-2-of-requests-fail"
+    content = "A 5xx never carries an outcome: callers repeat with the same key, and nothing is sold twice.\n\n**First:** read the cause in the function's log. After a deployment, roll back (docs/deploying.md).\n\n**Then:** ${var.runbook}#more-than-2-of-requests-fail"
   }
 }
 
@@ -390,7 +390,7 @@ resource "google_monitoring_alert_policy" "turned_away" {
   }
 
   documentation {
-    content = "Every instance is full, and the platform answers 429 by itself: nothing was begun, and callers hold the money and repeat with the same key.\n\n**First:** is the supplier slow? Each sale then holds its place for longer. If it is not, raise the maximum in `instances` by a commit.\n\n**Then:** ${var.runbook}#callers-are-turned-away"
+    content = "Every instance is full, and the platform answers 429 by itself. No such request has begun anything: callers hold the money, and repeat with the same key.\n\n**First:** is the supplier slow? Each sale then occupies its place for longer. If the supplier is not slow, raise the maximum in `instances` by a commit.\n\n**Then:** ${var.runbook}#callers-are-turned-away"
   }
 
   alert_strategy {
@@ -424,7 +424,7 @@ resource "google_monitoring_alert_policy" "supplier_slow" {
   }
 
   documentation {
-    content = "What passes the deadline is in doubt, and may be billed all the same.\n\n**First:** look at the dashboard for what is in doubt; ask the supplier; pause selling (POST /selling) if doubts pile up.\n\n**Then:** ${var.runbook}#the-supplier-is-slow"
+    content = "A sale that exceeds the deadline is in doubt, and may be billed.\n\n**First:** look at the sales in doubt on the dashboard, and call the supplier. Pause selling (POST /selling) if doubts accumulate.\n\n**Then:** ${var.runbook}#the-supplier-is-slow"
   }
 }
 
@@ -451,7 +451,7 @@ resource "google_monitoring_alert_policy" "sales_in_doubt" {
   }
 
   documentation {
-    content = "Each is a liability until there is evidence.\n\n**First:** is the supplier slow or down? Pause selling (POST /selling) before more come; the sweep resolves what it can.\n\n**Then:** ${var.runbook}#many-sales-are-in-doubt"
+    content = "Each sale in doubt is a liability until there is evidence.\n\n**First:** is the supplier slow or down? Pause selling (POST /selling) before there are more. The sweep ends the sales once the supplier answers again.\n\n**Then:** ${var.runbook}#many-sales-are-in-doubt"
   }
 }
 
@@ -477,6 +477,6 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   }
 
   documentation {
-    content = "The wallet refused an event twenty times: money may be reserved that should be captured or released.\n\n**First:** the wallet's log; then `gcloud pubsub subscriptions pull transactions-dead-WALLET` without acknowledging, and have the wallet ask for those sales once it is mended.\n\n**Then:** ${var.runbook}#events-that-nobody-could-process"
+    content = "The wallet refused an event twenty times: money may be reserved that should be captured or released.\n\n**First:** read the wallet's log, then `gcloud pubsub subscriptions pull transactions-dead-WALLET` without acknowledging. Once the wallet is repaired, have it ask for those sales.\n\n**Then:** ${var.runbook}#events-that-nobody-could-process"
   }
 }

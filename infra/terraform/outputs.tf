@@ -4,27 +4,27 @@ output "archives" {
 }
 
 output "events_topic" {
-  description = "The topic that wallets subscribe to."
+  description = "Topic that wallets subscribe to."
   value       = google_pubsub_topic.transactions.id
 }
 
 output "images" {
-  description = "What a build that is submitted by hand runs on, as substitutions."
+  description = "Images of a build that is submitted by hand, as substitutions."
   value       = "_TERRAFORM=${var.images.terraform},_TESTS=${var.images.tests}"
 }
 
 output "mode" {
-  description = "Whether this environment sells for money: live or simulated."
+  description = "Mode of this environment: live sells for money, simulated does not."
   value       = local.live ? "live" : "simulated"
 }
 
 output "region" {
-  description = "Where the functions run."
+  description = "Region of the functions."
   value       = var.region
 }
 
 output "secrets" {
-  description = "The secrets that people must fill; none in a simulation."
+  description = "Secrets that people must fill; none in a simulation."
   value       = [for secret in google_secret_manager_secret.mobilemart : secret.secret_id]
 }
 
@@ -34,16 +34,16 @@ output "service_accounts" {
 }
 
 output "settlement_files" {
-  description = "Where settlement files are to be put."
+  description = "Place that must receive the settlement files."
   value       = "gs://${google_storage_bucket.settlement.name}/"
 }
 
 output "sftp_address" {
-  description = "Where the supplier pushes its files to; null: there is no such server."
+  description = "Address to which the supplier pushes its files; null: there is no such server."
   value       = one(values(module.sftp)[*].address)
 }
 
 output "uris" {
-  description = "Where each function answers."
+  description = "Address of each function."
   value       = { for name, function in module.function : name => function.uri }
 }

@@ -1,5 +1,5 @@
 variable "alert_emails" {
-  description = "Addresses that alerts are sent to."
+  description = "Addresses that receive alerts."
   type        = set(string)
   default     = []
 
@@ -10,13 +10,13 @@ variable "alert_emails" {
 }
 
 variable "archives" {
-  description = "Folder of the functions' archives, NAME.zip each. Always the same one: another path is another object to the provider."
+  description = "Folder of the functions' archives, NAME.zip each. Never change the path: the provider treats another path as another object."
   type        = string
   default     = "../../build"
 }
 
 variable "budget" {
-  description = "What a month may cost before somebody is told: the billing account, and a whole amount in its currency; null: nobody is told."
+  description = "Budget of a month: the billing account, and a whole amount in its currency. Messages are sent at shares of the amount; null: no budget."
   type        = object({ billing_account = string, amount = number })
   default     = null
 
@@ -32,7 +32,7 @@ variable "budget" {
 }
 
 variable "build_region" {
-  description = "Where Cloud Build tests and applies; null: the region. It must be the region of the repository's connection. No sale passes there."
+  description = "Region in which Cloud Build tests and applies; null: region. It must be the region of the repository's connection. No sale passes through it."
   type        = string
   default     = null
 
@@ -54,7 +54,7 @@ variable "cors_origins" {
 }
 
 variable "environment" {
-  description = "Which environment this is: uat, staging or production."
+  description = "Name of this environment: uat, staging or production."
   type        = string
 
   validation {
@@ -64,7 +64,7 @@ variable "environment" {
 }
 
 variable "events_retention_days" {
-  description = "Days for which every event can be read again, by a wallet that subscribes later or has lost some."
+  description = "Days for which a wallet can read every event again, if it subscribes later or has lost events."
   type        = number
   default     = 31
 
@@ -75,7 +75,7 @@ variable "events_retention_days" {
 }
 
 variable "exports_abroad" {
-  description = "Export all sales every night to a bucket in a second region, encrypted by a key of our own, and keep each export so many days; null: no sale leaves the region. They hold tokens, names and numbers."
+  description = "Exports all sales every night to a bucket in a second region, encrypted by a key of our own; retention_days is how long each export is stored. Exports hold tokens, names and numbers. null: no sale leaves the region."
   type        = object({ region = string, retention_days = optional(number, 14) })
   default     = null
 
@@ -91,25 +91,25 @@ variable "exports_abroad" {
 }
 
 variable "firestore_database" {
-  description = "Name of the database that is made first. It never changes: another name would replace the database. What is served is served_database."
+  description = "Name of the database that is made first. It never changes: another name would replace the database. served_database is the database in use."
   type        = string
   default     = "(default)"
 }
 
 variable "firestore_location" {
-  description = "Where sales are kept; the region of the functions, unless that region has no Firestore."
+  description = "Location of the database; null: region. Set it only if region has no Firestore."
   type        = string
   default     = null
 }
 
 variable "function_timeout_seconds" {
-  description = "How long a request may take: longer than the supplier, shorter than the lease."
+  description = "Time limit of a request: longer than mobilemart_timeout_seconds, shorter than vending_lease_seconds."
   type        = number
   default     = 220
 }
 
 variable "iap_audience" {
-  description = "The audience of Identity-Aware Proxy's assertions for reconcile, /projects/NUMBER/...; null: no such proxy stands before it."
+  description = "Audience of Identity-Aware Proxy's assertions for reconcile, /projects/NUMBER/...; null: no such proxy is before reconcile."
   type        = string
   default     = null
 
@@ -120,7 +120,7 @@ variable "iap_audience" {
 }
 
 variable "images" {
-  description = "What builds run on, each as REGISTRY/NAME:VERSION@sha256:DIGEST: gcloud, Terraform, and what the tests need. `make images` finds the digests."
+  description = "Images of the builds, each as REGISTRY/NAME:VERSION@sha256:DIGEST: gcloud, Terraform, and the image of the tests. `make images` finds the digests."
   type        = object({ gcloud = string, terraform = string, tests = string })
 
   validation {
@@ -130,7 +130,7 @@ variable "images" {
 }
 
 variable "instances" {
-  description = "How many instances of each function there are at least and at most."
+  description = "Minimum and maximum number of instances of each function."
   type = object({
     prevend   = object({ minimum = number, maximum = number })
     purchase  = object({ minimum = number, maximum = number })
@@ -144,7 +144,7 @@ variable "instances" {
 }
 
 variable "logs_retention_days" {
-  description = "Days for which the log is kept."
+  description = "Days for which the log is stored."
   type        = number
   default     = 30
 
@@ -155,7 +155,7 @@ variable "logs_retention_days" {
 }
 
 variable "metric_wait_seconds" {
-  description = "How long alerts wait for a metric that has just been made: Monitoring may know it only minutes later. Waited for once."
+  description = "Time that alerts wait, once, for a new metric: Monitoring may know the metric only minutes later."
   type        = number
   default     = 600
 
@@ -166,7 +166,7 @@ variable "metric_wait_seconds" {
 }
 
 variable "mobilemart_api_url" {
-  description = "The supplier's switch, where it is not the environment's usual one; live only."
+  description = "Address of the supplier's switch; null: the environment's usual switch; live only."
   type        = string
   default     = null
 
@@ -225,13 +225,13 @@ variable "mobilemart_secrets" {
 }
 
 variable "mobilemart_timeout_seconds" {
-  description = "How long one exchange with the supplier may take."
+  description = "Time limit of one exchange with the supplier."
   type        = number
   default     = 60
 }
 
 variable "notification_channels" {
-  description = "Resource names of further notification channels, such as a pager made by hand because it holds a key."
+  description = "Resource names of further notification channels, such as a pager that was made by hand because it holds a key."
   type        = list(string)
   default     = []
 
@@ -247,7 +247,7 @@ variable "notification_channels" {
 }
 
 variable "oidc" {
-  description = "Who vouches for the callers of prevend and purchase, for which audience, with which keys. A scope is looked for in scope_claim. issuer_aliases: the issuer's earlier addresses, the oldest first, for ever."
+  description = "Issuer, audience and keys of the tokens of prevend's and purchase's callers. scope_claim is the claim that must hold scope. issuer_aliases are the issuer's earlier addresses, the oldest first, for ever."
   type = object({
     audience       = string
     issuer         = string
@@ -279,7 +279,7 @@ variable "operators_group" {
 }
 
 variable "personal_data_days" {
-  description = "Days for which a sale keeps names, addresses, numbers and the supplier's raw answers. POPIA wants them gone when no longer needed."
+  description = "Days for which a sale stores names, addresses, numbers and the supplier's raw answers. POPIA requires their erasure when no longer needed."
   type        = number
   default     = 400
 
@@ -301,13 +301,13 @@ variable "project" {
 }
 
 variable "region" {
-  description = "Where everything runs. Johannesburg is near the callers, and keeps personal data in South Africa (POPIA)."
+  description = "Region of all resources. Johannesburg is near the callers, and stores personal data in South Africa (POPIA)."
   type        = string
   default     = "africa-south1"
 }
 
 variable "release" {
-  description = "What makes a plan for this environment: a push to branches, or to tags, that match the regular expression."
+  description = "Pushes that make a plan for this environment: to branches, or to tags, that match the regular expression."
   type = object({
     branch = optional(string)
     tag    = optional(string)
@@ -330,7 +330,7 @@ variable "repository" {
 }
 
 variable "restored_databases" {
-  description = "Databases that gcloud has restored beside the first, by name, with the ids of the composite indexes that came with them, by our names: due, lookup."
+  description = "Databases that gcloud has restored beside the first, by name, with the ids of their composite indexes, by our names: due, lookup."
   type        = map(object({ indexes = optional(map(string), {}) }))
   default     = {}
 
@@ -341,7 +341,7 @@ variable "restored_databases" {
 }
 
 variable "retention_days" {
-  description = "Days for which sales and papers are kept; then a sale is a tombstone that binds its key. Tax records are kept for five years."
+  description = "Days for which sales and documents are stored; then a sale becomes a tombstone that binds its key. Tax records are stored for five years."
   type        = number
   default     = 1826
 
@@ -357,13 +357,13 @@ variable "retention_days" {
 }
 
 variable "runbook" {
-  description = "Where operators read docs/operations.md: a path or an address, to which alerts add the section."
+  description = "Path or address of docs/operations.md; alerts append the section."
   type        = string
   default     = "docs/operations.md"
 }
 
 variable "scheduler_region" {
-  description = "Where the clock runs; null: the region, unless that region has no Cloud Scheduler. The jobs carry no data."
+  description = "Region of Cloud Scheduler; null: region. Set it only if region has no Cloud Scheduler. The jobs carry no data."
   type        = string
   default     = null
 
@@ -374,7 +374,7 @@ variable "scheduler_region" {
 }
 
 variable "served_database" {
-  description = "The database that the functions sell from; null: the first. Otherwise one of restored_databases."
+  description = "Database that the functions use: one of restored_databases; null: the first database."
   type        = string
   default     = null
 
@@ -396,13 +396,13 @@ variable "settings" {
 }
 
 variable "settlement_merchant" {
-  description = "Our name in the names of settlement files, where one bucket receives several merchants' files."
+  description = "Our name in the names of settlement files, if one bucket receives several merchants' files."
   type        = string
   default     = null
 }
 
 variable "settlement_retention_days" {
-  description = "Days for which a settlement file is kept: live, it can be neither changed nor deleted before, and it is deleted after. Tax records are kept for five years."
+  description = "Days for which a settlement file is stored. In a live environment nobody can change or delete it before; the bucket deletes it afterwards. Tax records are stored for five years."
   type        = number
   default     = 1827
 
@@ -413,7 +413,7 @@ variable "settlement_retention_days" {
 }
 
 variable "settlement_retention_locked" {
-  description = "true makes settlement_retention_days final: nobody, not even Google, can shorten it, and the bucket stays until its last file is of age. Never undone."
+  description = "true makes settlement_retention_days final: nobody, not even Google, can shorten or unlock it. The bucket then stays until its last file has reached its age."
   type        = bool
   default     = false
 
@@ -424,7 +424,7 @@ variable "settlement_retention_locked" {
 }
 
 variable "settlement_writer" {
-  description = "Who brings the settlement files into the bucket, as an IAM member such as serviceAccount:relay@...; may be none."
+  description = "IAM member that delivers the settlement files into the bucket, such as serviceAccount:relay@...; may be null."
   type        = string
   default     = null
 
@@ -435,7 +435,7 @@ variable "settlement_writer" {
 }
 
 variable "sftp" {
-  description = "An SFTP server that the supplier pushes its settlement files to: the networks that it comes from, its public keys, the name that it logs in with, and the zone; null: files come another way."
+  description = "SFTP server that the supplier pushes its settlement files to: the supplier's networks, public keys and login name, and the zone; null: files arrive another way."
   type = object({
     allowed = list(string)
     keys    = list(string)
@@ -461,18 +461,18 @@ variable "sftp" {
 }
 
 variable "state_bucket" {
-  description = "The bucket that holds this configuration's state; made by hand, before everything else."
+  description = "Bucket of this configuration's state; made by hand, before everything else."
   type        = string
 }
 
 variable "vending_lease_seconds" {
-  description = "After this long an unfinished sale counts as abandoned."
+  description = "Time after which an unfinished sale counts as abandoned."
   type        = number
   default     = 240
 }
 
 variable "wallets" {
-  description = "Who reads which caller's events, by a short name: the caller's hash (docs/deploying.md), and an IAM member."
+  description = "Readers of callers' events, by a short name: the caller's hash (docs/deploying.md), and an IAM member."
   type        = map(object({ caller = string, subscriber = string }))
 
   validation {

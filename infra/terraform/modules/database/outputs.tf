@@ -1,4 +1,4 @@
 output "name" {
-  description = "Name of the database, known once it is there."
+  description = "Name of the database, known once the database exists."
   value       = google_firestore_database.this.name
 }

@@ -1,10 +1,10 @@
 variable "keep_data" {
-  description = "Whether sales must be recoverable: point-in-time recovery, daily backups, no deletion."
+  description = "true makes sales recoverable: point-in-time recovery, daily backups, no deletion."
   type        = bool
 }
 
 variable "location" {
-  description = "Where the database lies."
+  description = "Location of the database."
   type        = string
 }
 

@@ -9,6 +9,6 @@ output "name" {
 }
 
 output "uri" {
-  description = "Where the function answers."
+  description = "Address of the function."
   value       = google_cloudfunctions2_function.this.service_config[0].uri
 }

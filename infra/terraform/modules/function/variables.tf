@@ -4,7 +4,7 @@ variable "archive" {
 }
 
 variable "archives_bucket" {
-  description = "Name of the bucket that archives are put into."
+  description = "Name of the bucket of the archives."
   type        = string
 }
 
@@ -24,7 +24,7 @@ variable "build_service_account" {
 }
 
 variable "concurrency" {
-  description = "Requests that one instance takes at a time."
+  description = "Maximum number of requests in one instance at a time."
   type        = number
 
   validation {
@@ -34,22 +34,22 @@ variable "concurrency" {
 }
 
 variable "description" {
-  description = "What the function does, in a sentence."
+  description = "The function's work, in a sentence."
   type        = string
 }
 
 variable "docker_repository" {
-  description = "Full name of the repository that images are kept in."
+  description = "Full name of the repository of the images."
   type        = string
 }
 
 variable "environment_variables" {
-  description = "What the function is told; without nulls."
+  description = "Environment variables of the function; without nulls."
   type        = map(string)
 }
 
 variable "instances" {
-  description = "How many instances there are at least and at most."
+  description = "Minimum and maximum number of instances."
   type        = object({ minimum = number, maximum = number })
 }
 
@@ -59,7 +59,7 @@ variable "invokers" {
 }
 
 variable "lease_seconds" {
-  description = "After this long an unfinished sale counts as abandoned."
+  description = "Time after which an unfinished sale counts as abandoned."
   type        = number
 }
 
@@ -79,12 +79,12 @@ variable "service_account" {
 }
 
 variable "supplier_timeout_seconds" {
-  description = "How long one exchange with the supplier may take."
+  description = "Time limit of one exchange with the supplier."
   type        = number
 }
 
 variable "timeout_seconds" {
-  description = "How long a request may take."
+  description = "Time limit of a request."
   type        = number
 
   validation {
@@ -94,6 +94,6 @@ variable "timeout_seconds" {
 }
 
 variable "viewers" {
-  description = "IAM members that may look the service up, by a short name."
+  description = "IAM members that may read the service's description, by a short name."
   type        = map(string)
 }

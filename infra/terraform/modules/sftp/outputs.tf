@@ -1,4 +1,4 @@
 output "address" {
-  description = "Where the supplier connects to."
+  description = "Address to which the supplier connects."
   value       = google_compute_address.this.address
 }

@@ -4,7 +4,7 @@ variable "allowed" {
 }
 
 variable "bucket" {
-  description = "Name of the bucket that files are brought into."
+  description = "Name of the bucket that receives the files."
   type        = string
 }
 
@@ -14,7 +14,7 @@ variable "keys" {
 }
 
 variable "region" {
-  description = "Where the server stands."
+  description = "Region of the server."
   type        = string
 }
 
@@ -24,7 +24,7 @@ variable "service_account" {
 }
 
 variable "user" {
-  description = "The name that the supplier logs in with."
+  description = "Login name of the supplier."
   type        = string
 }
 
