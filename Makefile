@@ -25,10 +25,14 @@ run: $(INSTALLED)
 test: lint
 	@$(VENV)/bin/python -m pytest -n logical --maxprocesses 4
 
+# Rules and format, types, which room imports which, what nothing uses, and which packages are declared.
 lint: $(INSTALLED_DEV)
 	@$(VENV)/bin/ruff check --quiet
 	@$(VENV)/bin/ruff format --check --quiet
 	@$(VENV)/bin/mypy --no-error-summary
+	@$(VENV)/bin/lint-imports --no-logo
+	@$(VENV)/bin/vulture
+	@$(VENV)/bin/deptry .
 
 # What an independent scanner says of the Terraform, but for what tests/infra/accepted.py accepts and why. It asks nobody.
 scan: $(SCANNER)/.installed
