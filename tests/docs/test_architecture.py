@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import grimp
 import pytest
 
 from shared.domain.transaction import NEXT, State
@@ -55,6 +56,16 @@ def test_the_diagram_of_states_is_the_table():
         (str(before), str(after)) for before, nexts in NEXT.items() for after in nexts
     }
     assert {before for before, after in drawn if after == "[*]"} == {str(state) for state in State if not NEXT[state]}
+
+
+def test_the_drawn_imports_are_those_of_the_code():
+    (drawing,) = (body for _, body in PAGE.fences("mermaid") if body.startswith("flowchart TD"))
+    lines = [line.split(" --> ") for line in drawing.splitlines() if "-->" in line]
+    drawn = {(importer.strip(), imported) for importer, others in lines for imported in others.split(" & ")}
+    graph = grimp.build_graph("shared")
+    pairs = ((module, other) for module in graph.modules for other in graph.find_modules_directly_imported_by(module))
+    found = {(module.split(".")[1], other.split(".")[1]) for module, other in pairs if module != "shared" != other}
+    assert drawn == {(importer, imported) for importer, imported in found if importer != imported and imported not in ("lib", "domain")}
 
 
 def test_files_that_the_page_names_are_there():
