@@ -31,13 +31,14 @@ class Shelf:
     be read, whether their header can.
     """
 
-    __slots__ = ("_choice", "contents", "ever", "forms", "unreadable")
+    __slots__ = ("_choice", "_opened", "contents", "ever", "forms", "unreadable")
 
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
         self.ever: dict[str, bytes] = {}  # by hash, those that were overwritten too
         self.forms: dict[str, Form] = {}
         self.unreadable: dict[str, bool] = {}
+        self._opened: set[tuple[str, bytes]] = set()  # files, with their bytes, of which the header has been read
         self._choice = Choice(None, FORMAT)
 
     @coroutine
@@ -87,9 +88,10 @@ class Shelf:
         return sorted(name for name in self.contents if self.contents[name].startswith(head))
 
     def hides_some_of(self, day: date) -> bool:
-        """Whether a file that cannot be read is of that day, or may be, by its name."""
+        """Whether a file that cannot be read is of that day, or may be: its name allows it, and its header was never read."""
         stamps = [f".{day + timedelta(days=later):%Y%m%d}" for later in (0, 1)]
-        by_name = any(stamp in name for name, header in self.unreadable.items() for stamp in stamps if not header)
+        headless = [name for name, header in self.unreadable.items() if not header and (name, self._served(name)) not in self._opened]
+        by_name = any(stamp in name for name in headless for stamp in stamps)
         return by_name or any(name in self.unreadable for name in self.of_day(day))
 
     def hash_of(self, name: str) -> str:
@@ -106,9 +108,11 @@ class Shelf:
 
     def _chunks(self, name: str, served: bytes) -> Iterator[bytes]:
         if name not in self.unreadable:
+            self._opened.add((name, served))
             yield served
             return
         if self.unreadable[name]:
+            self._opened.add((name, served))
             yield served[: len(served.splitlines(keepends=True)[0]) + 1]
         raise FileUnreadable("Forbidden (403)")
 
