@@ -14,6 +14,7 @@ from msgspec import field, structs
 from shared.domain.catalogue import Product, fitted
 from shared.domain.clock import business_day
 from shared.domain.identifiers import Caller, account_key, caller_id, comparable, transaction_id
+from shared.domain.money import Money
 from shared.domain.outcome import Answer, Reason, Rejected, Unknown, Vended
 from shared.domain.prevend import Prevend
 from shared.domain.transaction import CLAIMED, State, Transaction, reindexed, transition
@@ -199,46 +200,56 @@ class Vending(Value, frozen=True, kw_only=True):
 
     async def _draft(self, sale_id: str, asked: PurchaseRequest, started: Moment) -> _Draft:
         """The checks between the look and the claim. Every refusal here is of a valid request, and goes on record."""
-        prevend = None
-        order = asked.order
-        if asked.prevend_id is not None:
-            prevend = await self.recorder.store.find_prevend(asked.prevend_id)
-            if prevend is None or (prevend.mode, prevend.caller, prevend.order.vas_type) != (
-                self.recorder.rules.mode,
-                asked.caller,
-                asked.vas_type,
-            ):
-                raise PrevendUnknown
-            order = structs.replace(prevend.order, reference=asked.reference)
-        assert order is not None  # a request names a prevend or says what it wants
-        if prevend is not None and (refusal := self._prevend_fault(prevend)) is not None:
+        prevend, order = await self._ordered(asked)
+        if (refusal := await self._not_selling(order, prevend)) is not None:
             return _Draft(order, refusal=refusal)
-        if await self.brake.stops(order.vas_type):
-            return _Draft(order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "selling is paused"))
-        if (unready := await self.supplier.ready()) is not None:
-            return _Draft(order, refusal=unready)
-        minimum, supplier_prevend_id = None, None
-        if prevend is not None:
-            minimum, supplier_prevend_id = prevend.minimum_amount, prevend.supplier_prevend_id
-        else:
-            chosen = await self._fitted(order)
-            if isinstance(chosen, Rejected):
-                return _Draft(order, refusal=chosen)
-            order = chosen
-            if order.vas_type in PREVENDED:
-                confirmed = await self.supplier.prevend(order, self.recorder.new_id())
-                if isinstance(confirmed, Rejected):
-                    return _Draft(order, refusal=confirmed)
-                minimum, supplier_prevend_id = confirmed.minimum_amount, confirmed.supplier_prevend_id
-        if minimum is not None and order.amount < minimum:
-            return _Draft(order, refusal=Rejected(Reason.AMOUNT_BELOW_MINIMUM, "below the meter's minimum", minimum_amount=minimum))
+        draft = await self._confirmed(order, prevend)
+        if draft.refusal is not None:
+            return draft
         if prevend is not None:  # before the claim, which would use the prevend up
             refusal = await self._refused_for_an_elder(sale_id, asked, account_key(self.recorder.rules.mode, asked.caller, order))
             if refusal is not None:
                 return _Draft(order, refusal=refusal)
         if started.age(self.recorder.moment()) > self.recorder.rules.latest_claim:
-            return _Draft(order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "too late to begin"))
-        return _Draft(order, prevend, supplier_prevend_id)
+            return _Draft(draft.order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "too late to begin"))
+        return draft
+
+    async def _ordered(self, asked: PurchaseRequest) -> tuple[Prevend | None, Order]:
+        """The prevend that the request names, if any, and the order.
+
+        Raises:
+            PrevendUnknown: this caller has no such prevend for this service.
+        """
+        if asked.prevend_id is None:
+            assert asked.order is not None  # a request names a prevend or holds an order
+            return None, asked.order
+        prevend = await self.recorder.store.find_prevend(asked.prevend_id)
+        wanted = (self.recorder.rules.mode, asked.caller, asked.vas_type)
+        if prevend is None or (prevend.mode, prevend.caller, prevend.order.vas_type) != wanted:
+            raise PrevendUnknown
+        return prevend, structs.replace(prevend.order, reference=asked.reference)
+
+    async def _not_selling(self, order: Order, prevend: Prevend | None) -> Rejected | None:
+        """The refusal that needs no exchange with the supplier: the prevend is over, selling is paused, or the client is not ready."""
+        if prevend is not None and (fault := self._prevend_fault(prevend)) is not None:
+            return fault
+        if await self.brake.stops(order.vas_type):
+            return Rejected(Reason.TEMPORARILY_UNAVAILABLE, "selling is paused")
+        return await self.supplier.ready()
+
+    async def _confirmed(self, order: Order, prevend: Prevend | None) -> _Draft:
+        """The order as the supplier confirmed it: with the prevend, else now."""
+        if prevend is not None:
+            return _at_least(prevend.minimum_amount, _Draft(order, prevend, prevend.supplier_prevend_id))
+        chosen = await self._fitted(order)
+        if isinstance(chosen, Rejected):
+            return _Draft(order, refusal=chosen)
+        if chosen.vas_type not in PREVENDED:
+            return _Draft(chosen)
+        confirmed = await self.supplier.prevend(chosen, self.recorder.new_id())
+        if isinstance(confirmed, Rejected):
+            return _Draft(chosen, refusal=confirmed)
+        return _at_least(confirmed.minimum_amount, _Draft(chosen, None, confirmed.supplier_prevend_id))
 
     async def _refused_for_an_elder(self, sale_id: str, asked: PurchaseRequest, account: str | None) -> Rejected | None:
         """Why a sale must not be sent: one that looks the same was claimed before it, and is not finished.
@@ -397,6 +408,14 @@ class Vending(Value, frozen=True, kw_only=True):
             if not (isinstance(answer.outcome, Rejected) and answer.outcome.not_taken):
                 return answer
         return answer
+
+
+def _at_least(minimum: Money | None, draft: _Draft) -> _Draft:
+    """The draft, refused if its amount is below the meter's minimum."""
+    if minimum is None or draft.order.amount >= minimum:
+        return draft
+    refusal = Rejected(Reason.AMOUNT_BELOW_MINIMUM, "below the meter's minimum", minimum_amount=minimum)
+    return _Draft(draft.order, refusal=refusal)
 
 
 class _PrevendTaken(Exception):
