@@ -1,1 +1,1 @@
-"""All that knows the supplier MobileMart (its switch is called Fulcrum); nothing outside this package does."""
+"""The supplier MobileMart, whose switch is called Fulcrum. No other package knows anything about the supplier."""

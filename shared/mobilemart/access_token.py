@@ -1,4 +1,6 @@
-"""The access token: one for all, renewed beside the sales while it is good, dropped when the supplier refuses it."""
+"""The access token: one for all calls, renewed beside the sales before it expires, dropped when the supplier refuses
+it.
+"""
 
 import asyncio
 import re
@@ -17,17 +19,17 @@ from shared.mobilemart.responses import Heard, Reply, refused, usable
 from shared.ports.credentials import GetCredentials
 
 RENEWED_BEFORE: Final = timedelta(seconds=300)  # longer than a sale takes
-RENEWAL_PAUSE: Final = timedelta(seconds=10)  # after a failed renewal, while the token at hand is good
+RENEWAL_PAUSE: Final = timedelta(seconds=10)  # after a failed renewal, while the cached token is valid
 CREDENTIALS_SECONDS: Final = 10.0
 MAX_LIFE_SECONDS: Final = 24 * 3600
 
-_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,8000}", re.ASCII)  # what a header can carry
+_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,8000}", re.ASCII)  # the characters that a header can carry
 
 log = logs.logger(__name__)
 
 
 class AccessToken(Value, frozen=True):
-    """A bearer token, when it ends, and from when on another is fetched."""
+    """A bearer token, its expiry, and the moment from which it is renewed."""
 
     _hidden = frozenset({"value"})
 
@@ -51,9 +53,10 @@ class Access:
         self._renew = SingleFlight(self._renewed)
 
     async def token(self) -> str | Rejected:
-        """The token at hand. It is fetched where there is none, and renewed beside the sales when its end is near.
+        """Return the cached token; fetch one if none is cached. A token near its expiry is renewed beside the sales.
 
-        Nobody waits for a renewal while the token at hand is good: secrets or a token endpoint that hang delay no sale.
+        No caller waits for a renewal while the cached token is valid. Secrets or a token endpoint that hang delay no
+        sale.
         """
         if (value := self.cached()) is None:
             return await self._renew()
@@ -62,22 +65,22 @@ class Access:
         return value
 
     def _is_due(self) -> bool:
-        """Whether the token at hand is to be renewed now. After a failed renewal the next one waits."""
+        """Whether the cached token is to be renewed now. After a failed renewal the next renewal waits."""
         now = self._now()
         is_old = self._held is not None and now >= self._held.renew_at
         return is_old and (self._paused_until is None or now >= self._paused_until)
 
     def cached(self) -> str | None:
-        """The token held, without asking anybody; `None` when there is none, or it has expired."""
+        """Return the cached token without a request; `None` if none is cached or the token has expired."""
         return self._held.value if self._held is not None and self._now() < self._held.expires_at else None
 
     def drop(self, refused_token: str) -> None:
-        """Forget a token that the supplier refused; another, fetched meanwhile, stays."""
+        """Drop a token that the supplier refused. A token fetched meanwhile stays."""
         if self._held is not None and self._held.value == refused_token:
             self._held = None
 
     def close(self) -> None:
-        """End a renewal that is running."""
+        """Cancel a running renewal."""
         self._renew.cancel()
 
     async def _renewed(self) -> str | Rejected:
@@ -104,7 +107,7 @@ class Access:
         try:
             async with asyncio.timeout(CREDENTIALS_SECONDS):
                 credentials = await self._credentials(fresh_credentials)
-        except Exception as error:  # whoever keeps the secrets: without them there is no selling
+        except Exception as error:  # any library that reads secrets; without credentials nothing can be sold
             log.error("credentials not read", cause=type(error).__name__)
             return Rejected(Reason.TEMPORARILY_UNAVAILABLE, "credentials not read")
         return usable(await self._ask(token_call(credentials.client_id, credentials.client_secret)), self._mode)

@@ -1,6 +1,6 @@
-"""What the utility took from the amount, and when that leaves nothing to type. Pure; nothing that it reads raises.
+"""The charges that the utility took from the amount, and whether they leave a token due. Pure; no function raises.
 
-Nothing is due only where the supplier says so. The words that say so are a list, and everything else waits for its token.
+Nothing is due only if the supplier states so. The words for that are a list; every other sale waits for its token.
 """
 
 import re
@@ -16,7 +16,7 @@ CHARGE_NAME_KEYS: Final = ("description", "name", "type")
 CHARGE_AMOUNT_KEYS: Final = ("amount", "value")
 
 _DEBT: Final = re.compile(r"arrear|debt|(?<![a-z])aux(?![a-z])|auxiliary|recover", re.IGNORECASE)
-_RECOVERY_WORDS: Final = re.compile(  # of the name of a recovery. Any other word may make it a balance, a relief, or the energy
+_RECOVERY_WORDS: Final = re.compile(  # words in the name of a recovery. Any other word may name a balance, a relief, or the energy
     r"arrears?|debts?|aux|auxiliary|recover(?:y|ies|ed)|(?:re)?payments?|paid|install?ments?|collect(?:ion|ed)|deduct(?:ion|ed)|settlement"
     r"|charges?|amount|water|sewer|sewerage|sanitation|refuse|rates?|property|rent|rental|loan|fines?|penalty|interest|sundry|other|old"
     r"|historic|municipal|municipality|city|council|local|authority|accounts?|acc|type|of|on|for|the|in|to|and|from|against|towards"
@@ -32,16 +32,17 @@ _NOT_NOUGHT: Final = re.compile(r"[1-9]")
 
 
 def read_charges(said: object) -> tuple[Charge, ...]:
-    """The charges and debts of a sale, as its slip shows them."""
+    """Read the charges and debts of a sale, as its slip shows them."""
     listed = said if isinstance(said, list) else []
     items = [members(one) for one in listed[:MAX_CHARGES]]
     return tuple(Charge(first_text(*(item.get(key) for key in CHARGE_NAME_KEYS)), _charged(item)) for item in items)
 
 
 def recovers_all(said: object, amount: Money) -> bool:
-    """Whether the charges say that debt recovery took the whole amount, to the cent.
+    """Whether the charges prove that debt recovery took the whole amount, to the cent.
 
-    Balances may stand beside it. Any other row with an amount leaves it unproven, a service charge too, or one that cannot be read.
+    Balances may stand beside the recovery. Any other row with an amount leaves it unproven: a service charge, too.
+    A row that cannot be read leaves it unproven.
     """
     if not isinstance(said, list) or len(said) > MAX_CHARGES:
         return False
@@ -64,7 +65,7 @@ def _names_recovery(name: str) -> bool:
 
 
 def quotes_units(sold: Mapping[str, object]) -> bool:
-    """Whether a sale quotes units anywhere: then something was sold that a token brings. Nought is no quantity."""
+    """Whether a sale quotes units anywhere. Quoted units belong to a token. Zero is no quantity."""
     return any(_quotes(key, value) for key, value in leaves(sold))
 
 

@@ -1,4 +1,4 @@
-"""The supplier, as the core asks it: one client for the network and for the simulator. Its failures never raise."""
+"""The supplier's client, one for the network and for the simulator. A failure of the supplier never raises."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -43,9 +43,9 @@ log = logs.logger(__name__)
 
 
 class Settings(Value, frozen=True, kw_only=True):
-    """How to speak with the switch at `base_url`. Times are in seconds; `timeout_seconds` bounds a whole exchange.
+    """How to reach the switch at `base_url`. Times are in seconds; `timeout_seconds` bounds a whole exchange.
 
-    `utility_product_id` is the configured electricity product: every list of utility is looked through for it.
+    `utility_product_id` is the configured electricity product. Each list of electricity products is searched for it.
     """
 
     base_url: str
@@ -65,9 +65,10 @@ class _Catalogue(Value, frozen=True):
 
 
 class MobileMart:
-    """The supplier over `transport`: `exchange.live_transport()`, or the simulator's.
+    """The supplier over `transport`: `http_exchange.live_transport()`, or the simulator's.
 
-    It holds one access token, the catalogues and the pooled connections, and belongs to one event loop. `now` is aware UTC.
+    The client holds one access token, the catalogues and the pooled connections, and belongs to one event loop.
+    `now` returns aware UTC.
     """
 
     def __init__(
@@ -82,27 +83,28 @@ class MobileMart:
         self._fetches = {vas_type: SingleFlight(partial(self._fetch_products, vas_type)) for vas_type in VasType}
 
     async def ready(self) -> Rejected | None:
-        """Have an access token at hand. `None` when it is there."""
+        """Make sure that an access token is cached. `None` means that one is."""
         token = await self._access.token()
         return token if isinstance(token, Rejected) else None
 
     async def products(self, vas_type: VasType) -> tuple[Product, ...] | Rejected:
         """The catalogue of one service, at most 15 minutes old."""
         kept = self._catalogues.get(vas_type)
-        if kept is not None and timedelta() < kept.good_until - self._now() <= PRODUCTS_KEPT:  # for longer: the clock has stepped back
+        if kept is not None and timedelta() < kept.good_until - self._now() <= PRODUCTS_KEPT:  # a longer rest: the clock has stepped back
             return kept.products
         return await self._fetches[vas_type]()
 
     async def prevend(self, order: Order, request_id: str) -> Prevended | Rejected:
-        """Confirm a meter or account and an amount. Moves no money."""
+        """Confirm a meter or account and an amount. No money moves."""
         heard = await self._read(prevend_call(order, request_id))
         return heard if isinstance(heard, Rejected) else read_prevend(heard, order, self._settings.mode)
 
     async def vend(self, order: Order, supplier_prevend_id: str | None, request_id: str, send_within_seconds: float) -> Answer:
-        """Sell: one request on the wire at most, none after `send_within_seconds`.
+        """Sell: at most one request on the wire, and none after `send_within_seconds`.
 
-        It uses the token at hand. A refused token is dropped, and the answer is `Rejected.not_taken`: whether it is sent
-        again is the caller's decision.
+        The request carries the cached token. A refused token is dropped, and the outcome is `Rejected` with
+        `not_taken`.
+        The caller decides whether to send again.
         """
         token = self._access.cached()
         if token is None or send_within_seconds <= 0:
@@ -121,11 +123,11 @@ class MobileMart:
         return Answer(read.outcome, self._kept("vend", heard))
 
     def can_reprint(self, sale: Transaction) -> bool:
-        """Whether there is anything to ask a reprint by: a service that has one, and the id that is configured."""
+        """Whether a reprint can be requested: the service has reprints, and the configured id is known."""
         return self._reprint_call(sale) is not None
 
     async def reprint(self, sale: Transaction) -> Reprint:
-        """Ask for a past vend again, by the id that is configured. A vend that does not match the sale is no answer."""
+        """Request a past vend again, by the configured id. A vend that does not match the sale counts as no answer."""
         call = self._reprint_call(sale)
         if call is None:
             return Reprint(NoAnswer("nothing to ask a reprint by"))
@@ -137,7 +139,7 @@ class MobileMart:
         return Reprint(result, self._kept("reprint", heard))
 
     async def aclose(self) -> None:
-        """End what runs beside the sales, and close the connections."""
+        """Cancel a running renewal, and close the connections."""
         self._access.close()
         await self._exchange.aclose()
 
@@ -159,7 +161,7 @@ class MobileMart:
         return products
 
     def _keep(self, vas_type: VasType, catalogue: _Catalogue) -> None:
-        """Keep a list until its next refresh. Without the configured product it sells no electricity: one log line per refresh."""
+        """Store a list until its next refresh. If the configured product is missing, log one error per refresh."""
         self._catalogues[vas_type] = catalogue
         configured = self._settings.utility_product_id
         if (
@@ -170,7 +172,7 @@ class MobileMart:
             log.error("configured product not listed", merchant_product_id=configured, listed=len(catalogue.products))
 
     async def _read(self, call: Call, *, etag: str | None = None, most_bytes: int = MAX_ANSWER_BYTES) -> Heard | Rejected:
-        """Ask what moves no money, once more with a new token where the first was refused."""
+        """Send a call that moves no money; send it once more with a new token if the first token was refused."""
         heard: Heard = NoReply("not asked")
         for _ in range(2):
             token = await self._access.token()
@@ -201,7 +203,7 @@ class MobileMart:
         self._alarmed(call, heard)
 
     def _alarmed(self, call: Call, heard: Heard) -> None:
-        """Log what a person should see. Never a body."""
+        """Log an answer that needs an operator. Never log a body."""
         if isinstance(heard, NoReply):
             log.warning("supplier not heard", path=call.path, cause=heard.cause)
         elif is_foreign(heard, self._settings.mode):
@@ -224,7 +226,7 @@ class MobileMart:
 
 
 def _told(read: VendRead, order: Order, request_id: str) -> None:
-    """Log what a person should hear of the answer to a vend. Never what it says, which stands in the sale's record."""
+    """Log a vend's answer that needs an operator. Its content is never logged: the sale's record holds it."""
     told = {"request_id": request_id, "vas_type": order.vas_type, "amount_cents": order.amount.cents, "why": read.why}
     match read.concern:
         case Concern.DOES_NOT_MATCH:

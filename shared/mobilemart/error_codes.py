@@ -1,6 +1,7 @@
-"""What the supplier's error codes and statuses mean: the one table. **A new code is one line in `CODES`.**
+"""The meaning of the supplier's error codes and statuses: the one table. **A new code is one line in `CODES`.**
 
-A code that is not here, or stands on an answer that is not a 4xx, proves nothing: a vend that got it is in doubt.
+A code that is not listed proves nothing, nor does a listed code on an answer that is not a 4xx.
+A vend with such an answer is in doubt.
 Source: the supplier's code list 1000 to 1103, of which only these are known by name; `docs/mobilemart.md`.
 """
 
@@ -26,15 +27,16 @@ def _recipient_refused(vas_type: VasType) -> Reason:
 
 
 RECIPIENT_REFUSED: Final = MappingProxyType({vas_type: _recipient_refused(vas_type) for vas_type in VasType})
-"""Refused for the meter, account or number itself: which of them depends on the service."""
+"""The refusal of the meter, account or number itself. The service decides which of them it is."""
 
 
 class Meaning(Value, frozen=True, kw_only=True):
-    """What a code or status says: `name` is the supplier's, for our records.
+    """The meaning of a code or status. `name` is the supplier's, for our records.
 
-    `vend`: why nothing was sold; `None` unless the supplier has said that nothing is sold under it, and the vend is then in doubt.
-    `prevend`: why a meter or account was not confirmed; no money moves there. `not_taken`: refused before it was looked at, so
-    the same request may be sent again.
+    `vend`: why nothing was sold. `None` means that the supplier has not stated that nothing is sold: the vend is in
+    doubt.
+    `prevend`: why a meter or account was not confirmed; no money moves there.
+    `not_taken`: refused before the request was processed, so the same request may be sent again.
     """
 
     name: str
@@ -43,7 +45,7 @@ class Meaning(Value, frozen=True, kw_only=True):
     not_taken: bool = False
 
     def reason(self, vas_type: VasType) -> Reason | None:
-        """Why a vend of that service was rejected; `None` where it may have been made all the same."""
+        """Why a vend of that service was rejected; `None` if it may have been made."""
         return _of(self.vend, vas_type) if self.vend is not None else None
 
     def prevend_reason(self, vas_type: VasType) -> Reason:
@@ -52,7 +54,7 @@ class Meaning(Value, frozen=True, kw_only=True):
 
 
 NEVER_EVIDENCE: Final = frozenset({404, 405})
-"""What the switch answers on a path that it does not know, whatever else stands in the body: on a vend, no proof."""
+"""The statuses of the switch for an unknown path. On a vend they prove nothing, whatever the body holds."""
 
 FLOAT_EXHAUSTED: Final = 1008
 MERCHANT_ERROR: Final = 1010
@@ -63,7 +65,7 @@ CODES: Final[Mapping[int, Meaning]] = MappingProxyType(
         1000: Meaning(name="ProductDoesNotExist", vend=Reason.PRODUCT_UNAVAILABLE, prevend=Reason.PRODUCT_UNAVAILABLE),
         1001: Meaning(name="AmountInvalid", vend=Reason.AMOUNT_REFUSED, prevend=Reason.AMOUNT_REFUSED),
         1002: Meaning(name="CannotSourceProduct", vend=Reason.TEMPORARILY_UNAVAILABLE, prevend=Reason.TEMPORARILY_UNAVAILABLE),
-        # On a purchase it may say "no such prevend", or that the prevend was used up, perhaps by this very sale: no proof.
+        # On a purchase: either no such prevend, or the prevend was used up, perhaps by this very sale. No proof.
         1003: Meaning(name="TransactionDoesNotExist", vend=None, prevend=Reason.PREVEND_REFUSED),
         1006: Meaning(
             name="UserNotAuthenticated",
@@ -71,12 +73,12 @@ CODES: Final[Mapping[int, Meaning]] = MappingProxyType(
             prevend=Reason.TEMPORARILY_UNAVAILABLE,
             not_taken=True,
         ),
-        # Our prefunded float is empty: nothing that the customer did.
+        # Our prefunded float is empty. The customer did nothing wrong.
         1008: Meaning(name="MerchantCreditLimitReached", vend=Reason.TEMPORARILY_UNAVAILABLE, prevend=Reason.TEMPORARILY_UNAVAILABLE),
-        # The request failed validation: on a vend a fault of ours, on a prevend perhaps the meter's form.
+        # The request failed validation: on a vend our fault, on a prevend perhaps the meter's form.
         1010: Meaning(name="MerchantError", vend=Reason.TEMPORARILY_UNAVAILABLE, prevend=Reason.PREVEND_REFUSED),
         1011: Meaning(name="ProductNotAvailable", vend=Reason.PRODUCT_UNAVAILABLE, prevend=Reason.PRODUCT_UNAVAILABLE),
-        # Said of reprints only; on a vend it makes no sense, and so proves nothing.
+        # Documented for reprints only. On a vend it has no meaning, and so proves nothing.
         1012: Meaning(name="ReprintNotAllowed", vend=None, prevend=Reason.PREVEND_REFUSED),
         1013: Meaning(name="MobileNumberInvalid", vend=Reason.MOBILE_NUMBER_REFUSED, prevend=Reason.PREVEND_REFUSED),
         1016: Meaning(name="ConsumerAccountError", vend=RECIPIENT_REFUSED, prevend=RECIPIENT_REFUSED),
@@ -89,11 +91,11 @@ STATUSES: Final[Mapping[int, Meaning]] = MappingProxyType(
         429: Meaning(name="TooManyRequests", vend=Reason.SUPPLIER_BUSY, prevend=Reason.SUPPLIER_BUSY),
     }
 )
-"""Statuses that say enough by themselves, whatever their body."""
+"""Statuses with one meaning, whatever their body."""
 
 
 def meaning(status: int, code: int | None) -> Meaning | None:
-    """What an answer of this status and error code means; `None` when it is not in the table."""
+    """Return the meaning of a status and error code; `None` if the table has none."""
     if status in STATUSES:
         return STATUSES[status]
     return CODES.get(code) if code is not None and 400 <= status < 500 else None

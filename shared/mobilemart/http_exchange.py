@@ -1,7 +1,7 @@
-"""One exchange over HTTP: a call goes out at most once, within one deadline, and whatever happens comes back as a value.
+"""One exchange over HTTP: a call goes out at most once, within one deadline, and every result returns as a value.
 
-The transport is called directly, without httpx's client around it: that client would follow environment proxies, keep the
-supplier's cookies and log every address, meter numbers included.
+The transport is called directly, without httpx's client. That client would follow environment proxies and keep the
+supplier's cookies. It would log every address, meter numbers included.
 """
 
 import asyncio
@@ -37,18 +37,19 @@ class Exchange:
         connect_seconds: float,
         most_bytes: int = MAX_ANSWER_BYTES,
     ) -> Heard:
-        """The answer, or why there is none. Nothing is written to a new connection once `connect_seconds` have passed.
+        """Return the answer, or why there is none. A new connection is not written to once `connect_seconds` have
+        passed.
 
-        Only a cancellation of the caller's task leaves as an exception: it says nothing about the supplier.
+        Only a cancellation of the caller's task raises: it proves nothing about the supplier.
         """
         response: httpx.Response | None = None
         body = bytearray()
         fault: str | None = None
         try:
-            async with asyncio.timeout(seconds):  # read timeouts are per chunk: a drip passes them
+            async with asyncio.timeout(seconds):  # read timeouts are per chunk: a dripped body passes them
                 response = await self._transport.handle_async_request(self._request(call, access_token, etag, connect_seconds))
                 try:
-                    assert isinstance(response.stream, httpx.AsyncByteStream)  # of an asynchronous transport
+                    assert isinstance(response.stream, httpx.AsyncByteStream)  # an asynchronous transport gives one
                     async for chunk in response.stream:  # undecoded
                         body += chunk
                         if len(body) > most_bytes:
@@ -56,7 +57,7 @@ class Exchange:
                             break
                 finally:
                     await response.aclose()
-        except Exception as error:  # whatever the library: it is an outcome, and only proof makes it more than a doubt
+        except Exception as error:  # any library's: every exception is an outcome, and only proof makes it more than a doubt
             if response is None:
                 return NoReply(_named(error), never_sent=never_connected(error))
             fault = _named(error)
@@ -67,7 +68,7 @@ class Exchange:
         await self._transport.aclose()
 
     def _request(self, call: Call, access_token: str | None, etag: str | None, connect_seconds: float) -> httpx.Request:
-        headers = {"Accept": JSON, "Accept-Encoding": "identity"}  # what is compressed cannot be measured before it is unpacked
+        headers = {"Accept": JSON, "Accept-Encoding": "identity"}  # compressed bytes cannot be measured before they are unpacked
         if access_token is not None:
             headers["Authorization"] = f"Bearer {access_token}"
         if etag is not None:
@@ -75,7 +76,7 @@ class Exchange:
         if call.content_type is not None:
             headers["Content-Type"] = call.content_type
         wait = connect_seconds if connect_seconds <= _EXACT_WAIT_SECONDS else max(_EXACT_WAIT_SECONDS, connect_seconds - 1)
-        timeouts = {"connect": wait, "pool": wait, "read": None, "write": None}  # "pool" covers name resolution and handshake too
+        timeouts = {"connect": wait, "pool": wait, "read": None, "write": None}  # "pool" covers name resolution and handshake, too
         url = httpx.URL(call.url(self._base_url)) if call.query else _address(call.url(self._base_url))
         return httpx.Request(call.method, url, headers=headers, content=call.body, extensions={"timeout": timeouts})
 
@@ -83,15 +84,19 @@ class Exchange:
 def never_connected(error: Exception) -> bool:
     """Whether `error` proves that the request was not sent.
 
-    The exception's own type proves nothing: httpx-aiohttp raises `ConnectTimeout` for an answer that was cut, too. Its
-    cause does: aiohttp raises these two only while it has no connection. A failed TLS handshake is among them.
+    The exception's own type proves nothing: httpx-aiohttp also raises `ConnectTimeout` for an answer that was cut.
+    The exception's cause is a proof: aiohttp raises these two only while it has no connection.
+    They include a failed TLS handshake.
     """
     return isinstance(error.__cause__, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
 
 
 def live_transport() -> httpx.AsyncBaseTransport:
-    """The network, by aiohttp: TLS always verified against certifi's roots, no proxies, no cookies, no queue for connections."""
-    from httpx_aiohttp import AiohttpTransport  # loaded where there is a network to use
+    """The network, by aiohttp. TLS is always verified against certifi's roots.
+
+    There are no proxies, no cookies, and no queue for connections.
+    """
+    from httpx_aiohttp import AiohttpTransport  # loaded only if a network is used
 
     roots = _roots()
     return AiohttpTransport(verify=roots, trust_env=False, client=lambda: _session(roots))
@@ -99,13 +104,13 @@ def live_transport() -> httpx.AsyncBaseTransport:
 
 @cache
 def _address(url: str) -> httpx.URL:
-    """Taken apart once: there are a dozen without a query, and to read one takes longer than to send it."""
+    """Parse an address once: a dozen have no query, and parsing one takes longer than sending it."""
     return httpx.URL(url)
 
 
 @cache
 def _roots() -> ssl.SSLContext:
-    """Read once for all transports: it takes 35 ms."""
+    """Read certifi's roots once for all transports: it takes 35 ms."""
     return httpx.create_ssl_context(trust_env=False)
 
 
@@ -119,10 +124,11 @@ def _session(roots: ssl.SSLContext) -> aiohttp.ClientSession:
 
 
 class _Request(aiohttp.ClientRequest):
-    """A request that goes only over a connection on which the supplier has nothing more to say.
+    """A request that uses a connection only if no unread data arrived on it.
 
-    aiohttp keeps what arrives on an idle connection and would read it as the answer to the next request: a repeated
-    answer would give one customer's token to another. Refused before a byte is written, so as never connected.
+    aiohttp keeps data that arrives on an idle connection, and would read it as the answer to the next request.
+    A repeated answer would then give one customer's token to another.
+    The request is refused before a byte is written, and so counts as never connected.
     """
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
@@ -132,9 +138,9 @@ class _Request(aiohttp.ClientRequest):
 
 
 def _named(error: BaseException) -> str:
-    """What happened and what the library made of it, never its text, which may quote an address with a meter number in it.
+    """The types of the error and its cause. Their texts may quote an address with a meter number, and are left out.
 
-    The cause comes first: `ServerDisconnectedError as ConnectTimeout` was sent, whatever the second word says.
+    The cause comes first: `ServerDisconnectedError as ConnectTimeout` means that the request was sent.
     """
     if error.__cause__ is None or isinstance(error, TimeoutError):
         return type(error).__name__

@@ -1,4 +1,4 @@
-"""Reading what the supplier wrote: hostile JSON in, storable values or `None` out. Nothing here raises. Pure."""
+"""Reads the supplier's JSON: hostile JSON in, storable values or `None` out. No function raises. Pure."""
 
 import json
 import re
@@ -12,13 +12,13 @@ MAX_ID_LENGTH: Final = 100
 MAX_TEXT_LENGTH: Final = 300
 
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?", re.ASCII)
-_REPLACED: Final = "\ufffd"  # stands where the supplier's bytes were not UTF-8
+_REPLACED: Final = "\ufffd"  # replaces bytes that were not UTF-8
 _BYTE_ORDER_MARK: Final = "\ufeff"
-_ZEROS: Final = "0-{}"  # of which the empty GUID is made, in whichever form
+_ZEROS: Final = "0-{}"  # an empty GUID consists of these, in every form
 
 
 def json_value(body: bytes) -> object:
-    """The JSON in `body`, its fractions as `Decimal`; `None` when it is not JSON, nests too deep, or names a key twice.
+    """Decode the JSON in `body`, fractions as `Decimal`. `None` if it is no JSON, nests too deep, or repeats a key.
 
     A byte that is not UTF-8 becomes U+FFFD: one bad letter in a customer's name must not cost the token beside it.
     """
@@ -29,12 +29,12 @@ def json_value(body: bytes) -> object:
 
 
 def members(value: object) -> Mapping[str, object]:
-    """A JSON object's members; none for anything else."""
+    """Return a JSON object's members; none for any other value."""
     return value if isinstance(value, dict) else {}
 
 
 def leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
-    """Every value in JSON that holds no other, each with the name of the nearest member that it belongs to. However deep it nests."""
+    """Yield every value that is no object and no list, with the name of its nearest member. Any depth is read."""
     left = [(name, value)]
     while left:
         nearest, one = left.pop()
@@ -47,7 +47,7 @@ def leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
 
 
 def text(value: object, longest: int = MAX_TEXT_LENGTH) -> str | None:
-    """Text for people, cut to `longest` characters; `None` when there is none, or a store could not hold it."""
+    """Return text for people, cut to `longest` characters; `None` if it is empty or no store could hold it."""
     if not isinstance(value, str):
         return None
     kept = value.strip()[:longest].rstrip()
@@ -55,20 +55,20 @@ def text(value: object, longest: int = MAX_TEXT_LENGTH) -> str | None:
 
 
 def exact(value: object, longest: int = MAX_ID_LENGTH) -> str | None:
-    """An identifier, serial number or PIN: whole, or `None`. Never cut, never with a letter replaced."""
+    """Return an identifier, serial number or PIN as a whole, or `None`. It is never cut, and no letter is replaced."""
     if not isinstance(value, str) or len(value) > longest or _REPLACED in value:
         return None
     return text(value, longest)
 
 
 def given_id(value: object) -> str | None:
-    """The supplier's id of something that is there: `exact`, and none of zeros, which is how .NET spells that there is no id."""
+    """Return the supplier's id, as `exact` does. An id of zeros counts as none: .NET writes a missing id so."""
     found = exact(value)
     return found if found is not None and found.strip(_ZEROS) else None
 
 
 def number(value: object) -> Decimal | None:
-    """A JSON number, or decimal text, of at most 15 digits on either side of the point."""
+    """Read a JSON number, or decimal text, with at most 15 digits on either side of the point."""
     if isinstance(value, str):
         return Decimal(value.strip()) if len(value) <= 2 * MAX_DIGITS and _DECIMAL.fullmatch(value.strip()) else None
     if type(value) is not int and not isinstance(value, Decimal):
@@ -79,7 +79,7 @@ def number(value: object) -> Decimal | None:
 
 
 def rand(value: object) -> Money | None:
-    """An amount in rand, as a number or decimal text; `None` when it is neither, or finer than a cent."""
+    """Read an amount in rand, as a number or decimal text; `None` if it is neither, or finer than a cent."""
     exact_rand = number(value)
     try:
         return None if exact_rand is None else money_from_rand(exact_rand)
@@ -88,7 +88,7 @@ def rand(value: object) -> Money | None:
 
 
 def first_text(*values: object, longest: int = MAX_TEXT_LENGTH) -> str | None:
-    """The first of `values` that is text."""
+    """Return the first of `values` that is text."""
     return next((found for value in values if (found := text(value, longest)) is not None), None)
 
 
@@ -111,8 +111,8 @@ def _refused(constant: str) -> NoReturn:
 def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object]:
     named = dict(pairs)
     if len(named) != len(pairs):
-        raise ValueError("a key appears twice")  # two amounts or two codes: neither can be believed
+        raise ValueError("a key appears twice")  # of two amounts or two codes neither can be trusted
     return named
 
 
-_decoded: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_refused, object_pairs_hook=_unambiguous).decode  # made once
+_decoded: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_refused, object_pairs_hook=_unambiguous).decode  # built once

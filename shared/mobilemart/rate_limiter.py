@@ -1,4 +1,4 @@
-"""How fast reconciling may ask the supplier: one call after the other, slower once the supplier refuses."""
+"""The pace at which reconcile asks the supplier: one call after another, slower after the supplier refuses."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,12 +9,13 @@ from shared.domain.transaction import Transaction
 from shared.ports.supplier import Supplier
 
 TOO_MANY_REQUESTS: Final = 429
-SLOWEST: Final = 1 / 16  # of the configured rate: below that, a sweep would end nothing at all
+SLOWEST: Final = 1 / 16  # of the configured rate: at a lower rate a sweep would end no doubt
 RECOVERY: Final = 1 / 50  # of the configured rate, for each answer that was no refusal
 
 
 class RateLimiter:
-    """At most so many calls a second, one after the other: halved when the supplier says that they are too many, and slowly up again.
+    """At most so many calls a second, one after another. A refusal halves the rate; every other answer raises it a
+    little.
 
     `clock` is monotonic, in seconds.
     """
@@ -27,25 +28,25 @@ class RateLimiter:
         self.per_second = most_per_second
 
     async def turn(self) -> None:
-        """Wait for one's turn, in the order of asking."""
+        """Wait for the next turn, in the order of the calls."""
         async with self._line:
             if (early := self._next - self._clock()) > 0:
                 await self._sleep(early)
             self._next = max(self._next, self._clock()) + 1 / self.per_second
 
     def heard(self, *, refused: bool) -> None:
-        """Learn from an answer whether the calls are too many."""
+        """Adjust the rate: `refused` means that the supplier refused a call as one too many."""
         wanted = self.per_second / 2 if refused else self.per_second + self._most * RECOVERY
         self.per_second = min(max(wanted, self._most * SLOWEST), self._most)
 
 
 class Reprinting(Supplier, Protocol):
     def can_reprint(self, sale: Transaction) -> bool:
-        """Whether there is anything to ask a reprint by: otherwise no call is made."""
+        """Whether a reprint can be requested; if not, no call is made."""
 
 
 class RateLimitedSupplier:
-    """A supplier whose reprints go at a pace. Only reconciling asks it: no sale ever waits here."""
+    """A supplier whose reprints wait for a turn. Only reconcile uses it: no sale ever waits here."""
 
     def __init__(self, supplier: Reprinting, pace: RateLimiter) -> None:
         self._supplier, self._pace = supplier, pace

@@ -1,7 +1,7 @@
-"""What was delivered: the supplier's sale, read into a receipt. Pure; nothing that it reads raises.
+"""Reads the supplier's sale into a receipt. Pure; no function raises.
 
-The shapes are those of `docs/mobilemart.md`. Where the supplier has not said which key holds something, every likely one is
-read, and each such list of keys stands below, once.
+The shapes are those of `docs/mobilemart.md`. If the supplier has not documented a key, every likely key is read.
+Each such list of keys stands below, once.
 """
 
 import re
@@ -19,30 +19,33 @@ from shared.lib.value import Value
 from shared.mobilemart.charges import quotes_units, read_charges, recovers_all
 from shared.mobilemart.json_fields import exact, first_text, given_id, members, number, rand, text
 
-MAX_TOKENS: Final = 20  # of one sale; a record must stay storable whatever is answered
+MAX_TOKENS: Final = 20  # of one sale; a record must stay storable, whatever the answer
 MAX_INSTRUCTIONS_LENGTH: Final = 2000
 
 TOKEN_KEYS: Final = ("token", "value", "tokenValue", "pin")
 KIND_KEYS: Final = ("type", "tokenType", "kind", "description")
 UNIT_KEYS: Final = ("units", "kWh", "kwh")
 
-KIND_WORDS: Final = tuple(  # the first that matches: "free basic electricity" is free before it is electricity. Else it is `other`
+KIND_WORDS: Final = tuple(  # the first match counts: "free basic electricity" is free before it is electricity. No match is `other`
     (re.compile(words, re.IGNORECASE), kind)
     for words, kind in (
         (r"(?<![a-z])kct|(?<![a-z])kc(?![a-z])|key.?change|decoder.?key", TokenKind.KEY_CHANGE),  # a keypad is no key
         (r"(?<!non)(?<!non.)(?<!no)(?<!no.)(?<!not )refund(?!able)", TokenKind.REFUND),
         (r"\Afree\Z|(?<![a-z])fbe|(?<![a-z])e?bsst|(?<![a-z])free.?basic", TokenKind.FREE),  # BSST: basic support services token
-        (r"(?<![a-z])(?<!vat.)(?<!tax.)free.?(?:unit|kwh|electric|energy|issue|token)", TokenKind.FREE),  # what is free of VAT is paid for
+        (
+            r"(?<![a-z])(?<!vat.)(?<!tax.)free.?(?:unit|kwh|electric|energy|issue|token)",
+            TokenKind.FREE,
+        ),  # VAT-free energy is paid for
         (
             r"(?<!clear)(?<!clear.)(?<!clr)(?<!clr.)credit|electricity|energy|normal|standard|(?<![a-z])std(?:tok|(?![a-z]))|(?<![a-z])sale",
             TokenKind.CREDIT,
-        ),  # "clear credit" takes it away
+        ),  # "clear credit" removes credit
     )
 )
 
 
 def read_receipt(sold: Mapping[str, object], order: Order) -> Receipt | None:
-    """The receipt of what `order` bought; `None` without a supplier's transaction id, which alone proves a sale."""
+    """Read the receipt of `order`. `None` without a supplier's transaction id, which alone proves a sale."""
     supplier_id = given_id(sold.get("transactionId"))
     if supplier_id is None:
         return None
@@ -61,7 +64,7 @@ def read_receipt(sold: Mapping[str, object], order: Order) -> Receipt | None:
 
 
 def amount_said(sold: Mapping[str, object]) -> Money | None:
-    """The amount that a sale names, in whichever field its service has for it; `None` where none can be read."""
+    """Return the amount that a sale names, in any field of its service; `None` if none can be read."""
     return next((stated for value in _amounts(sold) if (stated := rand(value)) is not None), None)
 
 
@@ -71,7 +74,7 @@ def names_amount(sold: Mapping[str, object]) -> bool:
 
 
 def other_amounts(sold: Mapping[str, object], amount: Money) -> tuple[Money | None, ...]:
-    """The amounts that a sale names and that differ from `amount`; `None` for one that cannot be read."""
+    """Return the amounts of a sale that differ from `amount`; `None` stands for one that cannot be read."""
     return tuple(stated for value in _named_amounts(sold) if (stated := rand(value)) != amount)
 
 
@@ -97,7 +100,7 @@ def _common(supplier_id: str, sold: Mapping[str, object]) -> Receipt:
 
 
 def read_consumer(said: Mapping[str, object]) -> Consumer | None:
-    """Whom `said` names under `consumerDetails`, or as the holder of a billed account."""
+    """Return the person under `consumerDetails`, or the holder of a billed account."""
     details = members(said.get("consumerDetails"))
     name = first_text(details.get("name"), said.get("accountHolder"))
     consumer = Consumer(name, text(details.get("address")), text(details.get("message")))
@@ -110,7 +113,7 @@ def _with_bill(receipt: Receipt, sold: Mapping[str, object]) -> Receipt:
 
 
 def _with_pin(receipt: Receipt, sold: Mapping[str, object], *, may_lack_pin: bool) -> Receipt:
-    """Some vouchers have no PIN: their serial number is what is redeemed. A PIN that is there but unreadable is still due."""
+    """Some vouchers have no PIN and are redeemed by their serial number. An unreadable PIN is still due."""
     details = members(sold.get("additionalDetails"))
     pin, serial_number = exact(details.get("pin")), exact(details.get("serialNumber"))
     by_serial = may_lack_pin and details.get("pin") in (None, "") and serial_number is not None
@@ -135,7 +138,9 @@ def _with_tokens(receipt: Receipt, sold: Mapping[str, object], amount: Money) ->
 
 
 class Issued(Value, frozen=True):
-    """The tokens that could be read, in their order, how many were sent, and the units that were quoted for them together."""
+    """The tokens that could be read, in their order; the number of tokens sent; and the units quoted for all
+    together.
+    """
 
     tokens: tuple[StsToken, ...]
     count: int
@@ -153,10 +158,10 @@ class _Entry(Value, frozen=True):
 
 
 def read_tokens(said: object) -> Issued:
-    """The tokens of a sale: objects or strings, several or one, each of which may hold several tokens.
+    """Read the tokens of a sale: objects or strings, several or one, each of which may hold several tokens.
 
-    One that cannot be read leaves the others readable but the whole undelivered: a credit token without its key change
-    would be refused by the meter.
+    One unreadable token leaves the others readable, but the sale undelivered.
+    A meter would refuse a credit token without its key change.
     """
     if said is None:
         return Issued((), 0)
@@ -171,11 +176,11 @@ def read_tokens(said: object) -> Issued:
 
 
 def _entries(one: object) -> tuple[_Entry, ...]:
-    """The tokens of one entry. Several in one text share its name and its units, so neither is any single one's."""
+    """Read the tokens of one entry. Several tokens in one text share its name and units, so no token has either."""
     named = members(one)
     said = [joined_numbers(value) for value in ([named.get(key) for key in TOKEN_KEYS] if named else [one])]
     found = {numbers for numbers in said if any(numbers)}
-    if len(found) != 1:  # none, or different numbers in one token: neither can be believed
+    if len(found) != 1:  # none, or different numbers in one token: neither can be trusted
         return (_Entry(None, _kind(named), _quantity(named)),)
     match found.pop():
         case (number,):
@@ -185,7 +190,7 @@ def _entries(one: object) -> tuple[_Entry, ...]:
 
 
 def _kind(named: Mapping[str, object]) -> TokenKind | None:
-    """The kind that a token's names say, the first in the table of those that any of them says; `None` without a name."""
+    """Return the kind that a token's names give, in the order of the table; `None` without a name."""
     names = [name for key in KIND_KEYS if (name := text(named.get(key))) is not None]
     if not names:
         return None
@@ -193,7 +198,7 @@ def _kind(named: Mapping[str, object]) -> TokenKind | None:
 
 
 def _tokens_due(issued: Issued, sold: Mapping[str, object], amount: Money) -> TokensDue:
-    """`NONE` only where the supplier says that nothing is due: everything else without a token waits for one."""
+    """Return `NONE` only if the supplier states that nothing is due. Every other sale without a token waits for one."""
     if not issued.is_whole:
         return TokensDue.PENDING
     if issued.tokens:
@@ -204,7 +209,9 @@ def _tokens_due(issued: Issued, sold: Mapping[str, object], amount: Money) -> To
 
 
 def _issued(issued: Issued, due: TokensDue, sold: Mapping[str, object]) -> int | None:
-    """How many tokens there are, where not all could be read. Units without a token mean that there is one, which did not come."""
+    """Return the number of tokens sent, if not all could be read. Units without a token mean one token, which is
+    missing.
+    """
     if due is not TokensDue.PENDING:
         return None
     return issued.count if not issued.is_whole else 1 if quotes_units(sold) else None
@@ -216,7 +223,10 @@ def _quantity(said: Mapping[str, object]) -> Decimal | None:
 
 
 def _units(sold: Mapping[str, object], issued: Issued) -> Decimal | None:
-    """As quoted for the whole sale, or for its only token with units, where all could be read. Never added up here."""
+    """Return the units quoted for the whole sale, or for its only token with units. They are never added up.
+
+    The only token counts if all tokens could be read.
+    """
     quoted = [token.units for token in issued.tokens if token.units is not None]
     stated = (_quantity(members(sold.get("additionalDetails"))), _quantity(sold), issued.units)
     whole = next((units for units in stated if units is not None), None)

@@ -1,4 +1,4 @@
-"""Whether a number that an answer names is the one that was sold to, in whichever form it is written. Pure."""
+"""Whether a number in an answer is the recipient of the sale, in any form of writing. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -6,16 +6,17 @@ from typing import Final
 
 from shared.domain.vas import Order
 
-_MASKED: Final = re.compile(r"\.{2,}")  # and everything else that is neither a digit nor a separator
+_MASKED: Final = re.compile(r"\.{2,}")  # beside every character that is neither a digit nor a separator
 _SEPARATORS: Final = re.compile(r"[\s\-\u2010-\u2015+()/.,'_]")
 _HIDDEN: Final = re.compile(r"[^0-9]+")
-_LENGTHS: Final = (11, 13, 20)  # to which meters and accounts are filled up with zeros
+_LENGTHS: Final = (11, 13, 20)  # zeros fill meters and accounts up to these
 
 
 def names_another(named: object, order: Order) -> bool | None:
-    """Whether `named` is another meter, account or mobile number than the one of `order`; `None` where it names nobody.
+    """Whether `named` is a meter, account or mobile number other than the order's; `None` if it names nobody.
 
-    Leading zeros, separators, and `27` or `+27` for `0` make no difference. Of a masked number, the digits that show decide.
+    Leading zeros, separators, and `27` or `+27` for `0` make no difference. The visible digits of a masked number
+    decide.
     """
     if not isinstance(named, str | int):  # true and false have no digits
         return None
@@ -30,7 +31,7 @@ def names_another(named: object, order: Order) -> bool | None:
 
 
 def _forms(order: Order) -> Sequence[str]:
-    """The ways to write the order's recipient; none for an order without one."""
+    """The ways to write the order's recipient; none for an order without a recipient."""
     if order.mobile_number is not None:
         national = order.mobile_number.removeprefix("27")
         return tuple(f"{before}{national}" for before in ("27", "0", "", "0027", "270"))
@@ -41,7 +42,7 @@ def _forms(order: Order) -> Sequence[str]:
 
 
 def _fits(pieces: Sequence[str], form: str) -> bool:
-    """Whether the pieces that show stand in the number, in their order, the first at its start and the last at its end."""
+    """Whether the number holds the visible pieces in order, the first at its start and the last at its end."""
     first, *middle, last = pieces
     if len(first) + len(last) > len(form) or not (form.startswith(first) and form.endswith(last)):
         return False

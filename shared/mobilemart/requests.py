@@ -1,4 +1,4 @@
-"""What we say to the supplier: its paths, and one request builder for each thing that we ask. Pure."""
+"""The requests to the supplier: its paths, and one builder for each request. Pure."""
 
 from enum import StrEnum
 from typing import Final, assert_never
@@ -34,14 +34,16 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode  # exact: a Decim
 
 
 class MobileForm(StrEnum):
-    """How a host wants mobile numbers."""
+    """The form in which a host accepts mobile numbers."""
 
     LOCAL = "local"  # 0821234567
     INTERNATIONAL = "international"  # 27821234567
 
 
 class Call(Value, frozen=True):
-    """One request, without its access token. Query and body name meters, accounts and secrets: never in `repr`."""
+    """One request, without its access token. Query and body hold meters, accounts and secrets, and never show in
+    `repr`.
+    """
 
     _hidden = frozenset({"query", "body"})
 
@@ -58,7 +60,7 @@ class Call(Value, frozen=True):
 
 
 def mobile_form(base_url: str) -> MobileForm:
-    """The form that the switch at `base_url` takes: its UAT refuses what its production wants."""
+    """Return the form that the switch at `base_url` accepts: its UAT refuses the form of its production."""
     return MobileForm.LOCAL if (urlsplit(base_url).hostname or "").rstrip(".") == UAT_HOST else MobileForm.INTERNATIONAL
 
 
@@ -76,13 +78,13 @@ def products_call(vas_type: VasType) -> Call:
 def prevend_call(order: Order, request_id: str) -> Call:
     """Ask the supplier to confirm the meter or account of `order`, and its amount.
 
-    The amount goes with a bill payment too: a documented test without it passed, but production sent it, and the
-    switch ignores query parameters that it does not know.
+    A bill payment sends the amount, too. A documented test without it passed, but production sent it.
+    The switch ignores query parameters that it does not know.
     """
     match order.vas_type:
         case VasType.UTILITY:
             recipient = ("meterNumber", order.meter_number)
-        case VasType.BILL_PAYMENT | VasType.AIRTIME | VasType.DATA | VasType.VOUCHER:  # of these, only a bill payment is prevended
+        case VasType.BILL_PAYMENT | VasType.AIRTIME | VasType.DATA | VasType.VOUCHER:  # of these, only a bill payment has a prevend
             recipient = ("accountNumber", order.account_number)
         case _:
             assert_never(order.vas_type)
@@ -91,7 +93,10 @@ def prevend_call(order: Order, request_id: str) -> Call:
 
 
 def vend_call(order: Order, supplier_prevend_id: str | None, request_id: str, tender_type: str, mobile: MobileForm) -> Call:
-    """The request that sells, with exactly the fields of its schema. `supplier_prevend_id` is what the prevended are sold by."""
+    """The request that sells, with exactly the fields of its schema.
+
+    `supplier_prevend_id` names the prevend of a service that is sold by its prevend.
+    """
     product: _Fields = {"requestId": request_id, "merchantProductId": order.merchant_product_id, "tenderType": tender_type}
     prevended: _Fields = {"requestId": request_id, "prevendTransactionId": supplier_prevend_id, "tenderType": tender_type}
     amount: _Fields = {"amount": order.amount.rand}
@@ -116,7 +121,7 @@ def vend_call(order: Order, supplier_prevend_id: str | None, request_id: str, te
 
 
 def reprint_call(vas_type: VasType, by: ReprintBy, request_id: str, supplier_transaction_id: str | None) -> Call | None:
-    """Ask for a past sale again; `None` when there is nothing to ask, or nothing to ask by."""
+    """Ask for a past sale again; `None` if the service has no reprint, or the configured id is unknown."""
     if vas_type not in REPRINTED:
         return None
     match by:
@@ -132,7 +137,7 @@ def reprint_call(vas_type: VasType, by: ReprintBy, request_id: str, supplier_tra
 
 def _money_path(vas_type: VasType, action: str) -> str:
     match vas_type:
-        case VasType.BILL_PAYMENT:  # its product list is v1 all the same
+        case VasType.BILL_PAYMENT:  # its product list is v1
             return f"/v2/{vas_type}/{action}"
         case VasType.UTILITY | VasType.AIRTIME | VasType.DATA | VasType.VOUCHER:
             return f"/v1/{vas_type}/{action}"

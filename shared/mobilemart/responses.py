@@ -1,6 +1,6 @@
-"""What the supplier's answers mean. Whatever comes, one of the outcomes leaves; nothing here raises. Pure.
+"""The meaning of the supplier's answers. Every answer becomes one of the outcomes; no function raises. Pure.
 
-The codes and statuses that decide are in `error_codes.py`; what was delivered is read by `receipts.py`.
+The codes and statuses that decide are in `error_codes.py`. `receipts.py` reads the delivery.
 """
 
 import re
@@ -40,21 +40,21 @@ MAX_WAIT_SECONDS: Final = 3600
 _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.ASCII)
 _RETRY_IN: Final = re.compile(r"retry in ([0-9]{1,4}) (second|minute)", re.ASCII | re.IGNORECASE)
 _ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,200}"', re.ASCII)
-_ACCEPTED: Final = 202  # taken, and not done yet (RFC 9110 section 15.3.3)
+_ACCEPTED: Final = 202  # accepted, and not completed yet (RFC 9110 section 15.3.3)
 _NOT_ABOUT_A_SALE: Final = frozenset({Doubt.PROBLEM, Doubt.ERROR})
 
 
 class NoReply(Value, frozen=True):
-    """No answer began. `never_sent`: proven that the request did not leave us, so nothing can have come of it."""
+    """No answer began. `never_sent`: proven that the request did not leave us, and so had no effect."""
 
     cause: str
     never_sent: bool = False
 
 
 class Reply(Value, frozen=True):
-    """An answer as it came. `fault` says why its body is not whole or not readable; then `json` is `None`.
+    """An answer as it arrived. `fault` names why its body is not whole or not readable; `json` is then `None`.
 
-    Bodies hold tokens and personal data: never in `repr`, never logged.
+    Bodies hold tokens and personal data: they never show in `repr` and are never logged.
     """
 
     _hidden = frozenset({"body", "json"})
@@ -67,11 +67,13 @@ class Reply(Value, frozen=True):
     retry_after: str | None = None
     etag: str | None = None
     says_simulated: bool = False
-    code: int | None = None  # the supplier's own error code, where it says one
+    code: int | None = None  # the supplier's own error code, if there is one
 
     @classmethod
     def of(cls, status: int, headers: Mapping[str, str], body: bytes, fault: str | None = None) -> "Reply":
-        """The answer of that status, headers (names in lower case, or a mapping that ignores case) and body."""
+        """Build the answer from its status, headers and body. Header names are lower case, or the mapping ignores
+        case.
+        """
         content_type = headers.get("content-type")
         if fault is None and headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             fault = "an encoding that was not asked for"
@@ -94,29 +96,29 @@ class Reply(Value, frozen=True):
 
     @property
     def is_success(self) -> bool:
-        """Any 2xx: on a vend, a sign that it was made."""
+        """Any 2xx: on a vend, an indication of a vend."""
         return 200 <= self.status < 300
 
     @property
     def meaning(self) -> Meaning | None:
-        """Its line in the table of codes and statuses."""
+        """The answer's line in the table of codes and statuses."""
         return meaning(self.status, self.code)
 
     @property
     def is_unauthenticated(self) -> bool:
-        """Refused for its access token, before anything was done."""
+        """Refused for its access token, before the request was processed."""
         return self.meaning is not None and self.meaning.not_taken
 
     @property
     def delivered(self) -> Mapping[str, object]:
-        """The members of a 2xx that is a JSON object and says no error; none otherwise."""
+        """The members of a 2xx that is a JSON object and reports no error; none otherwise."""
         said = members(self.json)
         has_error = not all(says_no_error(said.get(key)) for key in ("fulcrumErrorCode", "errorCode"))
         return said if self.is_success and not has_error else {}
 
     @property
     def description(self) -> str:
-        """For our records: what kind of answer it was, in words of ours."""
+        """The kind of answer, in our own words, for our records."""
         known = f" {self.meaning.name}" if self.meaning is not None else ""
         code = f" code {self.code}" if self.code is not None and -1_000_000 < self.code < 1_000_000 else ""
         body = self.fault or ("" if self.json is not None else "no JSON")
@@ -124,7 +126,7 @@ class Reply(Value, frozen=True):
 
     @property
     def wait_seconds(self) -> int:
-        """How long a 429 asks us to wait: by its header, else by its text, else a minute."""
+        """The wait that a 429 asks for: by its header, else by its text, else a minute."""
         if self.retry_after is not None and re.fullmatch(r"[0-9]{1,6}", self.retry_after.strip(), re.ASCII):
             return max(1, min(int(self.retry_after), MAX_WAIT_SECONDS))
         if found := _RETRY_IN.search(text(members(self.json).get("detail")) or ""):
@@ -137,7 +139,7 @@ Heard = Reply | NoReply
 
 
 class Concern(StrEnum):
-    """What a person should hear of the answer to a vend."""
+    """Why an operator must see the answer to a vend."""
 
     DOES_NOT_MATCH = "does not match"
     AMOUNT_DIFFERS = "amount differs"
@@ -145,7 +147,7 @@ class Concern(StrEnum):
 
 
 class VendRead(Value, frozen=True):
-    """What became of a vend, and what a person should hear of its answer, with the reason in words of ours."""
+    """The outcome of a vend, why an operator must see its answer, and the reason in our own words."""
 
     outcome: Outcome
     concern: Concern | None = None
@@ -155,9 +157,11 @@ class VendRead(Value, frozen=True):
 def read_vend(
     heard: Heard, order: Order, mode: Mode, request_id: str | None = None, amount_check: AmountCheck = AmountCheck.ALERT
 ) -> VendRead:
-    """What became of a vend that was asked for under `request_id`, and whom its answer concerns. `Unknown` unless it proves more.
+    """Return the outcome of a vend requested under `request_id`, and its concern. `Unknown` unless the answer proves
+    more.
 
-    A sale that its own answer speaks against is in doubt, with a sign of a vend. `amount_check` says what another amount does.
+    A sale that its own answer contradicts is in doubt, with an indication of a vend.
+    `amount_check` decides the effect of another amount.
     """
     if isinstance(heard, NoReply):
         never = Rejected(Reason.TEMPORARILY_UNAVAILABLE, heard.cause, not_taken=True)
@@ -186,7 +190,7 @@ def read_vend(
 
 
 def read_prevend(heard: Heard, order: Order, mode: Mode) -> Prevended | Rejected:
-    """What a prevend confirmed. No money moves, so whatever else comes is a refusal."""
+    """Return the terms that a prevend confirmed. No money moves, so every other answer is a refusal."""
     reply = usable(heard, mode)
     if isinstance(reply, Rejected):
         return reply
@@ -206,10 +210,9 @@ def read_prevend(heard: Heard, order: Order, mode: Mode) -> Prevended | Rejected
 
 
 def read_reprint(heard: Heard, order: Order, mode: Mode, asked_for: str | None = None, request_id: str | None = None) -> Reprinted:
-    """What a reprint says of `order`, asked by our `request_id`, or by the supplier's id `asked_for`.
+    """Return the result of a reprint of `order`, requested by our `request_id` or by the supplier's id `asked_for`.
 
-    A sale that differs from it, or whose status does not say yes, is no proof. Under our own request id it is a sign of a vend all
-    the same.
+    A sale that differs, or whose status is no yes, is no proof. Under our own request id it indicates a vend.
     """
     reply = usable(heard, mode)
     if isinstance(reply, Rejected):
@@ -229,7 +232,7 @@ def read_reprint(heard: Heard, order: Order, mode: Mode, asked_for: str | None =
 
 
 def read_products(heard: Heard, vas_type: VasType, mode: Mode) -> tuple[Product, ...] | Rejected:
-    """The rows of a product list that can be sold, in its order. A row without an id or a name is left out."""
+    """Return the rows of a product list that can be sold, in its order. A row without an id or a name is left out."""
     reply = usable(heard, mode)
     if isinstance(reply, Rejected):
         return reply
@@ -241,7 +244,7 @@ def read_products(heard: Heard, vas_type: VasType, mode: Mode) -> tuple[Product,
 
 
 def usable(heard: Heard, mode: Mode) -> Reply | Rejected:
-    """The answer to a question that moves no money, or why there is none to read."""
+    """Return the answer to a call that moves no money, or why none can be read."""
     if isinstance(heard, NoReply):
         return Rejected(Reason.TEMPORARILY_UNAVAILABLE, heard.cause)
     if is_foreign(heard, mode):
@@ -250,12 +253,12 @@ def usable(heard: Heard, mode: Mode) -> Reply | Rejected:
 
 
 def is_foreign(reply: Reply, mode: Mode) -> bool:
-    """A live answer that our own simulator has marked: somebody has pointed us at the wrong switch."""
+    """Whether a live answer carries the mark of our own simulator: our configuration names the wrong switch."""
     return mode is Mode.LIVE and reply.says_simulated
 
 
 def refused(reply: Reply, reason: Reason) -> Rejected:
-    """Rejected by that answer, with all that it says of what to do next."""
+    """The rejection by that answer, with the wait that it asks for."""
     return Rejected(
         reason,
         reply.description,
@@ -266,7 +269,7 @@ def refused(reply: Reply, reason: Reason) -> Rejected:
 
 
 def _doubt(reply: Reply, receipt: Receipt | None, statement: Statement) -> Doubt | None:
-    """What in a 2xx speaks against the sale that it names. A bare 202 does, unless the goods are in it."""
+    """Why a 2xx contradicts the sale that it names. A bare 202 does, unless it holds the goods."""
     has_goods = receipt is not None and (receipt.tokens_due is TokensDue.DELIVERED or bool(receipt.tokens))
     doubt = statement.doubt(has_goods=has_goods)
     return Doubt.NOT_YET if doubt is None and reply.status == _ACCEPTED and not has_goods else doubt
@@ -281,14 +284,14 @@ def _mismatch(receipt: Receipt, said: Mapping[str, object], order: Order, asked_
 
 
 def _amount_written(stated: Money | None, asked: Money) -> str:
-    """How another amount is written, as far as it can be told."""
+    """How the answer writes the other amount, if it can be recognised."""
     if stated is None:
         return "not readable"
     return "in cents" if stated.cents == 100 * asked.cents else "less than asked" if stated < asked else "more than asked"
 
 
 def _rows(value: object) -> Sequence[object] | None:
-    """A bare array, as documented, or one under a name, as integrations have tolerated."""
+    """Return the rows: a bare array, as documented, or one under a name, as integrations have accepted."""
     if isinstance(value, list):
         return value
     named = (members(value).get(key) for key in ("products", "data", "items"))
@@ -299,7 +302,7 @@ def _product(vas_type: VasType, row: Mapping[str, object]) -> Product | None:
     product_id = exact(row.get("merchantProductId"))
     name = text(row.get("productName")) or text(row.get("name"))
     fixed, amount = row.get("fixedAmount") is True, _price(row.get("amount"))
-    if product_id is None or name is None or (fixed and amount is None):  # a fixed price that we cannot read cannot be kept
+    if product_id is None or name is None or (fixed and amount is None):  # a fixed price that cannot be read cannot be honoured
         return None
     return Product(
         vas_type=vas_type,
@@ -315,6 +318,6 @@ def _product(vas_type: VasType, row: Mapping[str, object]) -> Product | None:
 
 
 def _price(value: object) -> Money | None:
-    """An amount above zero: a list writes 0, or null, where it means that there is none."""
+    """Return an amount above zero. A list writes 0 or null for a missing price."""
     price = rand(value)
     return price if price is not None and price.cents > 0 else None

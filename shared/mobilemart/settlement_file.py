@@ -1,9 +1,11 @@
 """The supplier's settlement file ("recon file") v1.1: a strict reader that streams. Pure.
 
-`H|version|CCYYMMDD`, then one `D` line of 24 positions per sale, then `T|count of all lines`; `|` between fields, LF or CRLF,
-UTF-8. A file is believed whole or not at all: lines are handed out while it is read, so that a million of them never lie in
-memory, but whoever takes them may act on none before the last one was handed out without `FileRefused`. Forms that harm nothing are
-read and noted: `settlement_forms`.
+A file is `H|version|CCYYMMDD`, then one `D` line of 24 positions per sale, then `T|count of all lines`.
+`|` separates fields; LF or CRLF ends lines; the text is UTF-8.
+
+A file is accepted as a whole or not at all. The reader yields lines while it reads: a million lines never fill memory.
+Callers act on no line before the last one has been yielded without `FileRefused`.
+Forms that harm nothing are read and noted: `settlement_forms`.
 
 Source: the supplier's "Merchant Recon Spec" v1.1 as restated in `docs/settlement.md`, with its open questions.
 """
@@ -42,15 +44,15 @@ FILE_VAS_TYPES: Final = MappingProxyType(
 
 MAX_FAULTS: Final = 10
 MAX_LINE_BYTES: Final = 16 * 1024  # longer than any valid line: 24 fields of 128 characters of 4 bytes
-PIECE_BYTES: Final = 128 * 1024  # what is parsed at once; its lines are all that lies in memory
+PIECE_BYTES: Final = 128 * 1024  # parsed at once; memory holds only its lines
 
 
 class Line(NamedTuple):
-    """One detail line: its fields in the file's order, as the texts that stood there; the properties give their values.
+    """One detail line: its fields in the file's order, as the file's texts. The properties give their values.
 
     Implements `shared.domain.statement.StatementLine`.
 
-    The record id and the tender PAN are left out: a card number is never kept.
+    The record id and the tender PAN are left out: a card number is never stored.
     """
 
     vas_type: str
@@ -86,13 +88,13 @@ class Line(NamedTuple):
 
     @property
     def at(self) -> datetime:
-        """The moment of the sale, UTC; the file says it in South African time."""
+        """The moment of the sale, UTC. The file holds it in South African time."""
         said = datetime.fromisoformat(f"{self.date}T{self.time}")
         return said.replace(tzinfo=BUSINESS_TIME).astimezone(UTC)
 
     @property
     def recipient(self) -> str:
-        """The meter, account or mobile number, as its service has one; empty where the line names none."""
+        """The meter, account or mobile number of the line's service; empty if the line names none."""
         return self[RECIPIENT_FIELD[self.vas_type]]
 
     @property
@@ -126,11 +128,9 @@ class _Field(Value, frozen=True):
     rule: str
 
 
-_CHARACTER: Final = (
-    r"[^|\x00-\x1f\x7f]"  # its repeats are possessive: a field ends where its characters do, so there is nothing to try again
-)
+_CHARACTER: Final = r"[^|\x00-\x1f\x7f]"  # its repeats are possessive: a field ends where its characters end, so backtracking finds nothing
 _HEX: Final = "[0-9A-Fa-f]"
-_DAY: Final = "2[0-9]{7}"  # of this millennium: a moment in the year 1 has none in UTC, and the last day of 9999 no next one
+_DAY: Final = "2[0-9]{7}"  # of this millennium: a moment in the year 1 has none in UTC, and the last day of 9999 has no next day
 _TEXT: Final = f"{_CHARACTER}{{1,128}}+", "1 to 128 characters, none of them a control character"
 _OPTIONAL: Final = f"{_CHARACTER}{{0,128}}+", "at most 128 characters, none of them a control character"
 
@@ -141,7 +141,7 @@ _FIELDS: Final = (  # behind the record id
     _Field("Fulcrum transaction id", "-".join(f"{_HEX}{{{digits}}}" for digits in (8, 4, 4, 4, 12)), "a GUID"),
     _Field("merchant transaction id", *_OPTIONAL),
     _Field("transaction type", "Payment|Purchase", "Payment or Purchase"),
-    _Field("transaction status", *_TEXT),  # one that we do not know is a discrepancy, not a broken file
+    _Field("transaction status", *_TEXT),  # an unknown status is a discrepancy, not a broken file
     _Field("date", _DAY, "a day as CCYYMMDD"),
     _Field("time", "(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]", "a time as HHMMSS"),
     _Field("tender type", *_OPTIONAL),
@@ -165,11 +165,11 @@ _VAS_TYPE: Final = itemgetter(0)  # empty in a row that is no detail line
 _KIND: Final = itemgetter(0, Line._fields.index("status"))
 _AMOUNT: Final = itemgetter(Line._fields.index("amount"))
 _DATE: Final = itemgetter(Line._fields.index("date"))
-_line: Final = partial(tuple.__new__, Line)  # what `Line._make` does, without a Python frame for each of a million lines
+_line: Final = partial(tuple.__new__, Line)  # as `Line._make`, without a Python frame for each of a million lines
 
 _HEADER: Final = re.compile(rf"H\|([^|\x00-\x1f\x7f]{{1,16}})\|({_DAY})")
 _TRAILER: Final = re.compile(r"T\|([0-9]{1,12})")
-# A whole line at once, all its fields but the tender PAN as groups; whatever is no such line matches too, as empty groups.
+# Matches a whole line at once; all fields but the tender PAN are groups. Any other line matches with empty groups.
 _DETAIL: Final = re.compile(
     "D" + "".join(rf"\|({field.pattern})" for field in _FIELDS[:-1]) + rf"\|(?:{_FIELDS[-1].pattern})\r?\n|[^\n]*\n"
 )
@@ -194,7 +194,7 @@ class SettlementFile:
         self._faults: list[FileFault] = []
         self._number = 1  # of the next line
         self._trailer: tuple[int, int] | None = None  # its line number, and the count that it gives
-        self._blanks = 0  # lines behind the trailer that hold nothing
+        self._blanks = 0  # empty lines behind the trailer
         self._notes: dict[str, Note] = {}  # by their messages
         self._rows: Counter[tuple[str, str]] = Counter()  # by VAS type and status
         self._cents: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -213,7 +213,11 @@ class SettlementFile:
 
     @property
     def summary(self) -> Summary:
-        """What the whole file is; there only once every line has been handed out and none was refused."""
+        """The summary of the whole file.
+
+        Raises:
+            ValueError: a line has not been yielded yet, or one was refused.
+        """
         if self._summary is None:
             raise ValueError("the file has not been read to its end")
         return self._summary
@@ -224,7 +228,7 @@ class SettlementFile:
     def _blocks(self) -> Iterator[list[Line]]:
         for text in chain((self._first_piece,), self._pieces):
             lines = self._lines(text)
-            if not self._faults:  # behind a fault nothing is handed out, but the other faults are still looked for
+            if not self._faults:  # behind a fault no line is yielded, but the reader looks for further faults
                 self._count(lines)
                 yield lines
         self._summary = self._verdict()
@@ -235,7 +239,7 @@ class SettlementFile:
             self._cents[kind] += cents
 
     def _lines(self, text: str) -> list[Line]:
-        """The detail lines of whole lines of text, every other line having been judged."""
+        """Return the detail lines of whole lines of text, after it judged every other line."""
         rows = _DETAIL.findall(text)
         lines = list(map(_line, filter(_VAS_TYPE, rows)))
         if len(lines) < len(rows):
@@ -247,14 +251,17 @@ class SettlementFile:
         return lines
 
     def _judge_others(self, rows: list[tuple[str, ...]], text: str) -> None:
-        """Judge every row that is no detail line to the letter. One that is in another form takes its place among the rows."""
+        """Judge every row that is not exactly a detail line. A row in another accepted form becomes a detail line."""
         texts = text.split("\n")
         for at, row in enumerate(rows):
             if not _VAS_TYPE(row):
                 rows[at] = self._judge(self._number + at, texts[at]) or row
 
     def _judge(self, number: int, text: str) -> tuple[str, ...] | None:
-        """A line that is no detail line to the letter: one in another form, whose fields are returned; the trailer; blank; or at fault."""
+        """Judge a line that is not exactly a detail line: another form, the trailer, a blank line, or a fault.
+
+        The fields of a line in another form are returned.
+        """
         if self._trailer is not None and forms.is_blank(text):
             self._judge_blank(number)
             return None
@@ -285,7 +292,7 @@ class SettlementFile:
             self._notes[message] = Note(number, message) if known is None else Note(known.line, message, known.lines + 1)
 
     def _judge_days(self, rows: list[tuple[str, ...]], days: set[str]) -> None:
-        """Eight digits are not yet a day: the calendar decides."""
+        """Refuse eight digits that are no day of the calendar."""
         real = {text for text in days if _day(text) is not None}
         self._real_days |= real
         for at, row in enumerate(rows):
@@ -328,7 +335,7 @@ class SettlementFile:
         return text
 
     def _whole_lines(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The bytes, cut behind line ends into pieces of about `PIECE_BYTES`. A last line needs no line end."""
+        """Cut the bytes behind line ends into pieces of about `PIECE_BYTES`. A last line needs no line end."""
         rest = b""
         for chunk in chunks:
             for start in range(0, len(chunk), PIECE_BYTES):
@@ -344,7 +351,7 @@ class SettlementFile:
             yield rest + b"\n"
 
     def _with_line_feeds(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The bytes as they come. Where the first line ends in CR alone, every CR of them is a LF."""
+        """Yield the bytes as they arrive. If the first line ends in CR alone, every CR becomes LF."""
         begun, alone = b"", None
         for chunk in chunks:
             self._sha256.update(chunk)
@@ -376,7 +383,7 @@ def _fault(line: int, position: int) -> FileFault:
 
 
 def _faults_of(line: int, text: str) -> tuple[FileFault, ...]:
-    """What is wrong with a line that is neither a detail line nor the trailer."""
+    """Return the faults of a line that is neither a detail line nor the trailer."""
     record, *fields = text.split("|")
     if record != "D":
         return (FileFault(line, "is no detail line, which begins with D"),)

@@ -1,4 +1,4 @@
-"""How the supplier names and writes its settlement files: what settlement is given to find and read them. Pure."""
+"""How the supplier names and writes its settlement files. Settlement finds and reads files with it. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -19,7 +19,9 @@ class ReconFormat:
         return SettlementFile(chunks, name)
 
     def file_name(self, name: str) -> FileName | None:
-        """The parts of `FULCRUM.MERCHANT.<NAME>.RECON.<DATETIME>.txt`; `None` for any other name, and for what cannot be printed."""
+        """Split `FULCRUM.MERCHANT.<NAME>.RECON.<DATETIME>.txt`. `None` for any other name, and for unprintable
+        characters.
+        """
         match = _FILE_NAME.fullmatch(name)
         return FileName(match[1], match[2]) if match and name.isprintable() else None
 

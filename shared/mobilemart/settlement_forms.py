@@ -1,7 +1,9 @@
-"""Forms that a settlement file may have beside the letter of its format, because they harm nothing. Pure.
+"""Forms that deviate from a settlement file's format and harm nothing. Pure.
 
-The reader reads each of them and notes it, so that a day is not refused for blanks. Each is unambiguous: no form moves a field, and none
-touches a field that settlement compares (ids, service, type, status, date, time, cents, recipient). `docs/settlement.md` lists them.
+The reader accepts and notes each of them, so that blanks do not cost a day. Each form is unambiguous and moves no
+field.
+No form changes a field that settlement compares: ids, service, type, status, date, time, cents, recipient.
+`docs/settlement.md` lists the forms.
 """
 
 import re
@@ -15,16 +17,16 @@ TABBED: Final = "has a tab in a text that is not compared"
 NOT_UTF_8: Final = "is not UTF-8, and its texts were read as Windows-1252"
 CR_ALONE: Final = "ends in CR without LF, as every line of the file"
 
-MAX_BLANK_LINES: Final = 1_000  # behind a trailer: each costs as much time as a sale's line
+MAX_BLANK_LINES: Final = 1_000  # behind a trailer: each takes as much time as a sale's line
 
 POSITIONS: Final = 24
-COMPARED: Final = frozenset({0, 1, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17})  # positions of a detail line, the record id being 0
+COMPARED: Final = frozenset({0, 1, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17})  # positions of a detail line; the record id is 0
 
 BYTE_ORDER_MARK: Final = "\ufeff"
 _BEHIND_A_LINE: Final = " \t\r"
-_BEHIND_THE_TRAILER: Final = f"{_BEHIND_A_LINE}\x00\x0b\x0c\x1a\xa0{BYTE_ORDER_MARK}"  # CP/M ended a text with 0x1A, and filled its block
+_BEHIND_THE_TRAILER: Final = f"{_BEHIND_A_LINE}\x00\x0b\x0c\x1a\xa0{BYTE_ORDER_MARK}"  # CP/M ended a text with 0x1A, and padded its block
 _ASCII: Final = bytes(range(128))
-_ESCAPED: Final = re.compile("[\udc80-\udcff]")  # bytes of no UTF-8 letter, as Python's `surrogateescape` has them
+_ESCAPED: Final = re.compile("[\udc80-\udcff]")  # bytes of no UTF-8 letter, as Python's `surrogateescape` writes them
 _FIRST_END: Final = re.compile(rb"\n|\r+(?=[^\r\n])")
 
 # Five bytes have no letter in Windows-1252: they become U+FFFD.
@@ -32,20 +34,20 @@ _WINDOWS_1252: Final = bytes(range(256)).decode("cp1252", "replace")
 
 
 def is_blank(text: str) -> bool:
-    """Whether a line behind the trailer holds nothing."""
+    """Whether a line behind the trailer is blank."""
     return not text.strip(_BEHIND_THE_TRAILER)
 
 
 def unmarked(text: str) -> tuple[str, tuple[str, ...]]:
-    """A line without the byte order marks before it, which programs leave that join files; and what is to be noted."""
+    """Remove byte order marks before a line, which programs leave that join files. Also return the notes."""
     bare = text.lstrip(BYTE_ORDER_MARK)
     return bare, () if bare == text else (MARKED,)
 
 
 def framed(text: str, *, ends_the_file: bool) -> tuple[str, tuple[str, ...]]:
-    """The header or the trailer without what stands behind its last field; and what is to be noted.
+    """Remove padding behind the last field of the header or trailer. Also return the notes.
 
-    Programs that write tables fill each row with separators.
+    Programs that write tables pad each row with separators.
     """
     padding = _BEHIND_THE_TRAILER if ends_the_file else _BEHIND_A_LINE
     bare = text.rstrip(f"{padding}|")
@@ -54,9 +56,10 @@ def framed(text: str, *, ends_the_file: bool) -> tuple[str, tuple[str, ...]]:
 
 
 def detail(text: str) -> tuple[str, tuple[str, ...]]:
-    """A detail line without blanks behind its last field, and without tabs in texts; and what is to be noted.
+    """Remove blanks behind a detail line's last field, and tabs in texts. Also return the notes.
 
-    A separator behind the last field stays: with one in a text, every field behind it has moved, and the line looks the same.
+    A separator behind the last field stays. A separator inside a text moves every field behind it, and both lines look
+    alike.
     """
     bare = text.rstrip(_BEHIND_A_LINE)
     notes = (PADDED,) if bare != text.removesuffix("\r") else ()
@@ -68,10 +71,11 @@ def detail(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def decoded(piece: bytes) -> tuple[str, list[tuple[int, tuple[int, ...]]]]:
-    """Whole lines that are not UTF-8 throughout: every byte that belongs to no UTF-8 letter is read as Windows-1252.
+    """Decode whole lines that are not all UTF-8. Every byte of no UTF-8 letter is read as Windows-1252.
 
-    Beside the text, each line that has such a byte, counted from 0, with the positions that may not be read so: the compared ones, and 0
-    in a line that has not the positions of a detail line. No step is taken for each letter: a file may be full of them.
+    Also return each line with such a byte, counted from 0, with the positions that may not be read so.
+    These are the compared positions, and 0 in a line without the positions of a detail line.
+    No step is taken for each letter: a file may be full of them.
     """
     text = piece.decode("utf-8", "surrogateescape")
     lines = [(at, _read_strictly(line)) for at, line in enumerate(text.split("\n")) if not line.isascii() and _ESCAPED.search(line)]
@@ -90,6 +94,6 @@ def _read_strictly(line: str) -> tuple[int, ...]:
 
 
 def ends_in_cr_alone(begun: bytes) -> bool | None:
-    """Whether the first line of a file ends in CR alone; `None` where these first bytes do not tell yet."""
+    """Whether the first line of a file ends in CR alone; `None` if these first bytes do not show it yet."""
     end = _FIRST_END.search(begun)
     return None if end is None else end[0] != b"\n"

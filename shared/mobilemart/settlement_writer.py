@@ -1,6 +1,6 @@
-"""The supplier's settlement file v1.1, written as the supplier writes it, with whatever faults are planted. Pure.
+"""Writes the supplier's settlement file v1.1 as the supplier does, with planted faults. Pure.
 
-For the simulator and the tests: what is written here without a fault, `settlement_file` reads.
+The simulator and the tests use this module. `settlement_file` reads every file that is written without a fault.
 """
 
 import itertools
@@ -20,20 +20,20 @@ _PLANTED: Final = uuid.UUID("6f1d7c52-8a0b-5e64-9d41-3c2b7a90e518")  # namespace
 
 
 class Plant(StrEnum):
-    """What can be wrong with what a well-formed file says."""
+    """What can be wrong with the content of a well-formed file."""
 
     MISSING = "missing"  # the line is left out
-    EXTRA = "extra"  # a line besides, of a sale that was never made
+    EXTRA = "extra"  # one more line, of a sale that was never made
     DUPLICATE = "duplicate"  # the line a second time
     TWICE = "twice"  # a second vend under the same merchant id
     AMOUNT = "amount"  # a cent too much
     RECIPIENT = "recipient"  # another meter, account or number
     BINNED = "binned"
     UNKNOWN_STATUS = "unknown_status"
-    REVERSED = "reversed"  # a negative line besides
+    REVERSED = "reversed"  # one more line, negative
     OTHER_MERCHANT_ID = "other_merchant_id"  # field 5 carries an id that we do not know
     NO_MERCHANT_ID = "no_merchant_id"
-    SUPPLIER_ID_TWICE = "supplier_id_twice"  # field 5 carries what field 4 does
+    SUPPLIER_ID_TWICE = "supplier_id_twice"  # field 5 carries the value of field 4
 
 
 def detail(
@@ -50,7 +50,7 @@ def detail(
     status: str = SUCCESSFUL,
     tender_type: str = "Credit Card",
 ) -> Line:
-    """A detail line from values; `at` is aware, and written in South African time. What is not given stays empty."""
+    """Build a detail line from values. `at` is aware, and written in South African time. Other fields stay empty."""
     local = at.astimezone(BUSINESS_TIME)
     fields = dict.fromkeys(Line._fields, "")
     fields[Line._fields[RECIPIENT_FIELD[_VAS_TEXTS[service]]]] = recipient
@@ -84,7 +84,7 @@ def _transaction_type(service: VasType) -> str:
 def written(
     day: date, lines: Iterable[Line], *, version: str = "1", line_end: str = "\n", miscounted_by: int = 0, tender_pan: str = ""
 ) -> Iterator[bytes]:
-    """The file of a business day, a line at a time. `miscounted_by` is what the trailer's count is wrong by."""
+    """Yield the file of a business day, line by line. `miscounted_by` is the error of the trailer's count."""
     count = itertools.count(2)
     yield f"H|{version}|{day:%Y%m%d}{line_end}".encode()
     for line in lines:
@@ -94,7 +94,7 @@ def written(
 
 
 def planted(lines: Iterable[Line], plants: Mapping[int, Plant]) -> Iterator[Line]:
-    """The lines with a fault at each of the given positions, counted from 0. The same plants give the same lines."""
+    """Yield the lines with a fault at each given position, counted from 0. The same plants give the same lines."""
     for at, line in enumerate(lines):
         yield from (line,) if at not in plants else _planted(line, plants[at])
 

@@ -1,6 +1,6 @@
-"""What a status of the supplier's says of a sale: yes, no, or not yet. Pure.
+"""What a status of the supplier means for a sale: yes, no, or not yet. Pure.
 
-Its words are not documented, so these lists hold the words of the field. A word that stands in none of them is unknown.
+The supplier's status words are not documented, so the lists hold the words of the field. Any other word is unknown.
 """
 
 import re
@@ -12,7 +12,7 @@ from shared.mobilemart.json_fields import leaves, number
 
 
 class Says(StrEnum):
-    """What a status says; the graver comes first."""
+    """The meaning of a status; the graver meaning comes first."""
 
     NO = "no"
     NOT_YET = "not yet"
@@ -36,7 +36,7 @@ _NOT_YET: Final = (
     *("requested", "later", "soon", "shortly", "yet", "still", "being"),
 )
 _NOT_YET_WORDS: Final = ("process", "processing", "p")
-_EITHER: Final = ("accept", "sent", "creat", "authori", "duplicat")  # of a request as well as of a sale
+_EITHER: Final = ("accept", "sent", "creat", "authori", "duplicat")  # these may be about the request or the sale
 _YES: Final = (
     *("succe", "complet", "approv", "vended", "deliver", "done", "processed", "fulfil", "confirm", "paid", "issued", "sold"),
     *("settled", "final", "passed", "posted", "captured", "honou?r", "purchased", "executed", "finished", "credited", "recharged"),
@@ -53,7 +53,7 @@ def _any_of(stems: tuple[str, ...], words: tuple[str, ...] = ()) -> re.Pattern[s
     return re.compile(rf"\b(?:{'|'.join([*stems, *whole])})")
 
 
-@cache  # made for the first status that is text: most answers have none, and a start need not wait for it
+@cache  # built for the first status that is text: most answers have none, and a start need not wait for it
 def _lists() -> tuple[tuple[re.Pattern[str], Says], ...]:
     return (
         (_any_of(_NO, _NO_WORDS), Says.NO),
@@ -66,15 +66,17 @@ def _lists() -> tuple[tuple[re.Pattern[str], Says], ...]:
 _REMARK: Final = re.compile(_REMARKED)
 _NO_TROUBLE: Final = re.compile(r"\b(?:no|without|zero|0|nil) (?:error|fault|failure|problem|issue|exception)s?\b")
 _NOTHING: Final = frozenset({"", "none", "null", "nil", "n a", "not applicable", "undefined"})
-_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")  # of whatever is written: "InProgress", "IN_PROGRESS", "in progress"
-_DASHES: Final = " -\u2013\u2014._/*\t\r\n"  # which say nothing
+_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")  # in any spelling: "InProgress", "IN_PROGRESS", "in progress"
+_DASHES: Final = " -\u2013\u2014._/*\t\r\n"  # punctuation without a meaning
 _MAX_STATUS_LENGTH: Final = 200
 _FLAGS: Final = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
 _SUPPLIERS_CODES: Final = range(1000, 1104)
 
 
 def status_says(value: object, *, is_code: bool = False) -> Says | None:
-    """What a status says, in words or as a number; `None` where it says nothing. `is_code`: it stands where a response code does."""
+    """The meaning of a status, in words or as a number; `None` for an empty one. `is_code`: the member is a response
+    code.
+    """
     if isinstance(value, bool):
         return Says.YES if value else Says.NO
     if isinstance(value, str) and number(value) is None:
@@ -83,7 +85,7 @@ def status_says(value: object, *, is_code: bool = False) -> Says | None:
 
 
 def remark_says(value: object) -> Says | None:
-    """What a text for people says, which may speak of anything: only what plainly names the sale's end counts."""
+    """The meaning of a text for people. Only words that plainly name the sale's end count."""
     if not isinstance(value, str):
         return None
     found = _REMARK.search(_plain(value))
@@ -91,7 +93,7 @@ def remark_says(value: object) -> Says | None:
 
 
 def flag_says(value: object, *, good: bool) -> Says | None:
-    """What a member says that is true or false. `good`: true means that it was sold; otherwise true means that it was not."""
+    """The meaning of a true or false member. `good`: true means sold; otherwise true means not sold."""
     flag = _FLAGS.get(str(value).strip().lower())
     if flag is not None:
         return Says.YES if flag and good else Says.NO if flag is not good else None
@@ -100,7 +102,7 @@ def flag_says(value: object, *, good: bool) -> Says | None:
 
 
 def says_no_error(value: object) -> bool:
-    """Whether a member that is about errors says that there is none: empty, zero, false, or words like "none" and "success"."""
+    """Whether a member about errors reports none: empty, zero, false, or words like "none" and "success"."""
     return all(_is_no_error(leaf) for _, leaf in leaves(value))
 
 
@@ -108,12 +110,12 @@ def _is_no_error(value: object) -> bool:
     if isinstance(value, str):
         plain = _plain(value)
         return (plain != "" and not plain.strip("0 ")) or _text_says(value) in (None, Says.YES)
-    return value is None or value == 0  # as false is, and true is not
+    return value is None or value == 0  # `False` equals 0, and `True` does not
 
 
 def _text_says(text: str) -> Says | None:
     plain = _NO_TROUBLE.sub("ok", _plain(text))
-    if plain in _NOTHING:  # and in letters of another script it says something that we cannot read
+    if plain in _NOTHING:  # letters of another script have a meaning that we cannot read
         return Says.UNKNOWN if not plain and text.strip(_DASHES) else None
     return next((says for words, says in _lists() if words.search(plain)), Says.UNKNOWN)
 
@@ -133,5 +135,5 @@ def _number_says(value: object, is_code: bool) -> Says | None:
 
 
 def _plain(text: str) -> str:
-    """Its words in lower case, one blank apart."""
+    """Return the words in lower case, joined by one blank."""
     return " ".join(_WORDS.findall(text[:_MAX_STATUS_LENGTH])).lower()

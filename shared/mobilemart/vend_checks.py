@@ -1,6 +1,7 @@
-"""What in a 2xx speaks against the sale that it names: a status, an error, another recipient or another request. Pure.
+"""What in a 2xx contradicts the sale that it names: a status, an error, another recipient or another request. Pure.
 
-Which members say so is not documented, so every likely one is read, wherever it stands; each such list of names stands below, once.
+The members for this are not documented, so every likely one is read at any depth. Each list of names stands below,
+once.
 """
 
 import re
@@ -18,7 +19,7 @@ from shared.mobilemart.status_words import Says, flag_says, remark_says, says_no
 
 
 class Doubt(StrEnum):
-    """Why a sale is not believed, in words of ours."""
+    """Why a sale is not believed, in our own words."""
 
     PROBLEM = "it is a problem"
     ERROR = "it says an error"
@@ -33,7 +34,7 @@ class Doubt(StrEnum):
 
 
 class Statement(Value, frozen=True):
-    """What an answer says of a sale besides its goods."""
+    """The statements of an answer about a sale, besides its goods."""
 
     is_problem: bool = False
     has_error: bool = False
@@ -42,7 +43,7 @@ class Statement(Value, frozen=True):
     other_recipient: bool = False
 
     def doubt(self, *, has_goods: bool) -> Doubt | None:
-        """What speaks against the sale. A status that nobody knows does, unless goods stand beside it: a token, a PIN, a serial number."""
+        """What contradicts the sale. An unknown status does, unless a token, PIN or serial number stands beside it."""
         checks = (
             (self.is_problem, Doubt.PROBLEM),
             (self.has_error, Doubt.ERROR),
@@ -72,7 +73,7 @@ class _Role(StrEnum):
 
 
 class _Within(StrEnum):
-    """What the object is about that holds a member."""
+    """What the object that holds a member is about."""
 
     SALE = "the sale itself"
     PART = "a part of it"
@@ -125,15 +126,15 @@ _OTHERS: Final = frozenset(
     {"municipalitydetails", "municipality", "fixedcosts", "product", "productdetails", "tariff", "tariffdetails", "merchant", "biller"}
 )
 _NUMBERS: Final = frozenset({_Role.METER, _Role.ACCOUNT, _Role.MOBILE, _Role.ANYBODY})
-_MAX_NAME_LENGTH: Final = 60  # of a member, as far as it is read and remembered
+_MAX_NAME_LENGTH: Final = 60  # the part of a member's name that is read and cached
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^a-z0-9]")
 
 
 def statement_of(said: Mapping[str, object], order: Order, request_id: str | None, content_type: str | None = None) -> Statement:
-    """What a JSON object says of the sale of `order`, asked for under `request_id` (`None`: it is not known).
+    """Read what a JSON object states about the sale of `order`, requested under `request_id` (`None`: unknown).
 
-    A number of the order's own kind decides whom it was sold to. Without one, any other number that it names must be the recipient;
-    what has none, a PIN or a voucher, must name nobody.
+    A number of the order's own kind identifies the recipient. Without one, any other number must be the recipient.
+    A PIN or a voucher has no recipient, and its answer must name nobody.
     """
     said_so: set[Says] = set()
     has_error = other_request = other_recipient = strange = named = False
@@ -162,7 +163,7 @@ def statement_of(said: Mapping[str, object], order: Order, request_id: str | Non
 
 
 def _statements(said: Mapping[str, object]) -> Iterator[tuple[_Role, _Within, object]]:
-    """What its members say, however deep they stand. An error is given whole; of all else, each value that holds no other."""
+    """Yield the members' statements at any depth. An error is one value; of all else, each innermost value counts."""
     left = deque([(said, _Within.SALE)])
     while left:
         holder, within = left.popleft()
@@ -181,7 +182,7 @@ def _statements(said: Mapping[str, object]) -> Iterator[tuple[_Role, _Within, ob
 
 
 def _unlisted(listed: list[object]) -> Iterator[object]:
-    """The values in a list, and in lists of lists."""
+    """Yield the values of a list, and of lists of lists."""
     left = [*listed]
     while left:
         one = left.pop()
@@ -191,7 +192,7 @@ def _unlisted(listed: list[object]) -> Iterator[object]:
             yield one
 
 
-@lru_cache(maxsize=1024)  # of all the names that an answer can hold: they are the same from one answer to the next
+@lru_cache(maxsize=1024)  # caches names: they are the same from one answer to the next
 def _place(key: str, within: _Within) -> tuple[_Role | None, _Within]:
     """What a member of that name is about, and the objects beneath it."""
     name = _NOT_ALPHANUMERIC.sub("", key.lower())
@@ -213,7 +214,7 @@ def _role(name: str, within: _Within) -> _Role | None:
 
 
 def _beneath(name: str, role: _Role | None, within: _Within) -> _Within:
-    """What an object is about that stands under this name."""
+    """What an object under this name is about."""
     if within in (_Within.CUSTOMER, _Within.OTHERS):
         return within
     if name in _CUSTOMERS:
@@ -226,7 +227,7 @@ def _beneath(name: str, role: _Role | None, within: _Within) -> _Within:
 
 
 def _status(role: _Role, value: object) -> Says | None:
-    """The status that a member says; `None` where it says none, or names somebody."""
+    """Return the status in a member; `None` if it has none, or names somebody."""
     match role:
         case _Role.GOOD | _Role.BAD:
             return flag_says(value, good=role is _Role.GOOD)
@@ -250,7 +251,7 @@ def _own(order: Order) -> frozenset[_Role]:
 
 
 def _is_another_request(named: object, request_id: str | None) -> bool:
-    """Whether it names a request of ours, and not this one. Nothing, and zeros only, name none."""
+    """Whether a value names a request other than ours. Empty values and zeros name none."""
     if request_id is None or isinstance(named, bool) or not isinstance(named, str | int):
         return False
     plain = _NOT_ALPHANUMERIC.sub("", str(named).lower())
@@ -258,7 +259,9 @@ def _is_another_request(named: object, request_id: str | None) -> bool:
 
 
 def _is_problem(said: Mapping[str, object], content_type: str | None) -> bool:
-    """Whether it has the form of an error (RFC 9457): by its content type, or by a title with another of its members beside it."""
+    """Whether the answer is a problem (RFC 9457): by its content type, or by a title beside another member of a
+    problem.
+    """
     if content_type is not None and content_type.partition(";")[0].strip().lower() == "application/problem+json":
         return True
     kind = text(said.get("type")) or ""

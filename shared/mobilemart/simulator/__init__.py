@@ -1,6 +1,6 @@
-"""A Fulcrum switch to develop and test against: the supplier's wire over ASGI, with scenarios by recipient and faults by script.
+"""A simulated Fulcrum switch for development and tests: the supplier's wire over ASGI.
 
-Nothing here sells anything. `docs/simulated-mode.md` says what it plays.
+The recipient chooses a scenario; scripts add faults. Nothing is sold. `docs/simulated-mode.md` describes the simulator.
 """
 
 from shared.mobilemart.simulator.app import ConnectionCut, Simulator

@@ -1,4 +1,4 @@
-"""Access tokens of the simulated switch: any process can check one, and none opens anything real."""
+"""Access tokens of the simulated switch. Any process can check one, and none gives access to anything real."""
 
 import hashlib
 import hmac
@@ -14,7 +14,9 @@ _NOT_STORED = {"cache-control": "no-store", "pragma": "no-cache", "connection": 
 
 
 def answer(body: bytes, behaviour: Behaviour, now: datetime) -> SwitchReply:
-    """The token endpoint: the client-credentials grant, form-encoded. Without the scope `api` it gives a token that no call accepts."""
+    """The token endpoint: the client-credentials grant, form-encoded. No call accepts a token without the scope
+    `api`.
+    """
     form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
     if form.get("grant_type") != "client_credentials":
         return UNSUPPORTED_GRANT
@@ -25,13 +27,13 @@ def answer(body: bytes, behaviour: Behaviour, now: datetime) -> SwitchReply:
 
 
 def access_token(expires_at: datetime, scope: str = _SCOPE) -> str:
-    """A token for `scope` that is good until then, in whole seconds."""
+    """Make a token for `scope` that expires at `expires_at`, in whole seconds."""
     expiry = str(int(expires_at.timestamp()))
     return f"simulated.{expiry}.{_signature(expiry, scope)}"
 
 
 def is_authorised(authorization: str | None, now: datetime) -> bool:
-    """Whether the header carries a token of ours, for the scope `api`, that has not expired."""
+    """Whether the header carries one of our tokens, for the scope `api`, that has not expired."""
     match (authorization or "").removeprefix("Bearer ").split("."):
         case ["simulated", expiry, signature] if hmac.compare_digest(_signature(expiry, _SCOPE).encode(), signature.encode()):
             return now.timestamp() < int(expiry)

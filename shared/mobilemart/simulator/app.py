@@ -1,4 +1,4 @@
-"""The simulated switch as an ASGI app: its wire, and nothing of what it does behind it."""
+"""The simulated switch as an ASGI app: its wire only. `switch.py` holds its decisions."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,13 +28,13 @@ from shared.mobilemart.simulator.services import ROUTES, Leg, Route, Service
 from shared.mobilemart.simulator.switch import Job, Switch
 
 DRIPS: Final = 64
-UAT: Final = "uat."  # what the name of a host for tests begins with
+UAT: Final = "uat."  # begins the host names of test systems
 
 _decode_body: Final = msgspec.json.Decoder(dict[str, object], float_hook=Decimal).decode
 
 
 class ConnectionCut(httpx.RemoteProtocolError):
-    """The answer is lost. In process, this is what the client sees of it: the same kind of exception as over a socket."""
+    """The answer was lost. In process the client receives this exception, of the same kind as over a socket."""
 
     def __init__(self) -> None:
         super().__init__("the simulated switch cut the connection")
@@ -58,12 +58,12 @@ class ReceivedCall:
 
     @property
     def host(self) -> str:
-        """The name under which the switch was called."""
+        """The host name in the request's address."""
         return (urlsplit(self.base_url).hostname or "").lower()
 
     @property
     def mobile_number(self) -> str | None:
-        """The number that the request names, however little else of it can be read."""
+        """The mobile number in the request, even if the rest cannot be read."""
         try:
             return self.fields.optional_text("MobileNumber")
         except RequestRefused:
@@ -82,7 +82,7 @@ class ReceivedCall:
         """The query of a GET, the JSON body of a POST.
 
         Raises:
-            Refused: the body is not a JSON object.
+            RequestRefused: the body is not a JSON object.
         """
         if self.method == "GET":
             return Fields(self.query, text_amounts=True)
@@ -93,9 +93,10 @@ class ReceivedCall:
 
 
 class Simulator:
-    """A Fulcrum switch. Simulators that share a ledger are one supplier; a script of faults belongs to the one it was given to.
+    """A Fulcrum switch. Simulators that share a ledger are one supplier. A script of faults belongs to one
+    simulator.
 
-    `delay` awaits a number of seconds: a test may pass one that is shorter.
+    `delay` awaits a number of seconds; a test may pass a shorter one.
     """
 
     def __init__(
@@ -115,15 +116,15 @@ class Simulator:
         self._delay = delay
 
     def script(self, *faults: SwitchFault) -> None:
-        """Let these go wrong with the next calls, after those already waiting."""
+        """Add faults for the next calls, after those that are already waiting."""
         self._script.add(faults)
 
     async def vends(self) -> list[Vend]:
-        """All that was vended, oldest first, whatever became of the answers."""
+        """Return all vends, oldest first, whether or not their answers arrived."""
         return await self._books.vends()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert scope["type"] == "http"  # a server takes that as: no lifespan events here
+        assert scope["type"] == "http"  # a server treats the failure as: no lifespan events here
         call = await _read(Request(scope, receive), self._now())
         if self._behaviour.answer_seconds:
             await self._delay(self._behaviour.answer_seconds)
@@ -133,7 +134,7 @@ class Simulator:
         await self._deliver(spoilt(reply, effect), effect, scope, receive, send)
 
     async def _exchange(self, call: ReceivedCall) -> tuple[SwitchReply, Effect | None]:
-        """The switch's answer, and what is to go wrong with it."""
+        """Return the switch's answer, and the effect of a fault on it."""
         scripted = self._script.strike(call.leg, call.path)
         if scripted is not None and scripted.effect in IDLE:
             return self._instead(scripted, call), scripted.effect
@@ -150,10 +151,10 @@ class Simulator:
             return error(refused, call.base_url, call.trace_id), _effect(fault)
 
     async def _understood(self, call: ReceivedCall, effect: Effect | None) -> Job | SwitchReply:
-        """The job in a call, or the answer to a call that is not about a sale.
+        """Return the job in a call, or the answer to a call that is about no sale.
 
         Raises:
-            Refused: it is about a sale, and the switch will not have it.
+            RequestRefused: the call is about a sale, and the switch refuses it.
         """
         match call.route:
             case None:
@@ -180,13 +181,13 @@ class Simulator:
         return instead(fault, call.base_url, call.trace_id, call.mobile_number)
 
     def _mobile_form(self, call: ReceivedCall) -> MobileForm:
-        """The form of mobile numbers that this host takes."""
+        """The form of mobile numbers that this host accepts."""
         if self._behaviour.mobile_numbers != "by_host":
             return MobileForm(self._behaviour.mobile_numbers)
         return MobileForm.LOCAL if call.host.startswith(UAT) else MobileForm.INTERNATIONAL
 
     def _moment(self, call: ReceivedCall, fault: SwitchFault | None) -> datetime:
-        """As of when the job is done."""
+        """The moment as of which the job is done."""
         late = _effect(fault) is Effect.VENDS_LATE
         return call.at + timedelta(seconds=self._behaviour.late_seconds if late else 0)
 
@@ -204,7 +205,7 @@ class Simulator:
                 await Response(reply.body, reply.status, _headers(reply))(scope, receive, send)
 
     async def _drip(self, reply: SwitchReply, send: Send) -> None:
-        """Answer piece by piece: no pause is long, and the whole takes `late_seconds`."""
+        """Send the answer in small pieces. Each pause is short, and the whole takes `late_seconds`."""
         headers = {**_headers(reply), "content-length": str(len(reply.body))}
         raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": reply.status, "headers": raw_headers})
@@ -230,8 +231,8 @@ async def _read(request: Request, at: datetime) -> ReceivedCall:
 async def _cut(send: Send) -> None:
     """End the connection without a byte of an answer.
 
-    ASGI has no word for that. But a server refuses this header only once it counts the answer as begun, so it can do nothing
-    but close. The in-process transport takes any header: there the loss is raised.
+    ASGI has no message for that. A server refuses this header only after it counts the answer as begun.
+    It can then do nothing but close. The in-process transport accepts any header: there the loss is raised.
     """
     try:
         await send({"type": "http.response.start", "status": 502, "headers": [(b"\n", b"")]})
@@ -256,7 +257,7 @@ def _headers(reply: SwitchReply) -> dict[str, str]:
 
 
 def _unless_known(rows: list[Any], call: ReceivedCall) -> SwitchReply:
-    """A list with its ETag; 304 when the caller has it already."""
+    """Return a list with its ETag; 304 if the caller has the list already."""
     reply = SwitchReply(rows)
     etag = f'"{hashed(reply.body.decode())}"'
     known = {tag.strip().removeprefix("W/") for tag in call.headers.get("if-none-match", "").split(",")}

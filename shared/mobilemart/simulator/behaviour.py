@@ -1,26 +1,34 @@
-"""How the simulated switch behaves where the real one's behaviour is unknown, or where a test needs it otherwise."""
+"""How the simulated switch behaves if the real behaviour is unknown, or a test needs another one."""
 
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 RepeatedRequestId = Literal["reject", "replay", "vend_again"]
-"""What a purchase under a known `requestId` gets: an error, the first answer again, or a second vend."""
+"""The answer to a purchase under a known `requestId`: an error, the first answer again, or a second vend."""
 
 ReprintBy = Literal["request_id", "transaction_id", "both", "none"]
-"""What a reprint looks a sale up by: the merchant's `requestId`, the switch's `transactionId`, either, or nothing at all (always 1003)."""
+"""The id by which a reprint finds a sale: the merchant's `requestId`, the switch's `transactionId`, either, or none.
+
+With none, every reprint answers 1003.
+"""
 
 MobileNumbers = Literal["by_host", "local", "international"]
-"""Which form of mobile number is taken: `0821234567` under a host `uat.…` and `27821234567` under every other, or one of them under any."""
+"""The accepted form of mobile numbers.
+
+By host: `0821234567` under a host `uat.…` and `27821234567` under every other. Otherwise one form under any host.
+"""
 
 SIMULATED_CLIENT_ID: Final = "simulated-merchant"
-SIMULATED_CLIENT_SECRET: Final = "simulated-secret"  # opens nothing but a simulator
+SIMULATED_CLIENT_SECRET: Final = "simulated-secret"  # gives access to simulators only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """The switch as a whole; a scenario may override it for its own recipients. Durations are in seconds.
+    """The behaviour of the whole switch. A scenario may override it for its own recipients. Durations are in
+    seconds.
 
-    `marked`: every answer says that it is simulated. Unmarked, a simulator on a socket plays a live switch to a test.
+    `marked`: every answer states that it is simulated. An unmarked simulator on a socket plays a live switch for a
+    test.
     """
 
     marked: bool = True

@@ -1,4 +1,4 @@
-"""The simulated catalogue: a few plain products, and one per scenario of what has no recipient (PINs and vouchers)."""
+"""The simulated catalogue: a few plain products, and one per scenario without a recipient (PINs and vouchers)."""
 
 from typing import Any, Final, assert_never
 
@@ -8,12 +8,12 @@ from shared.domain.vas import VasType
 from shared.mobilemart.simulator.scenarios import PRODUCT_PREFIXES, SCENARIOS, Scenario, product_id
 from shared.mobilemart.simulator.services import PINNED, WITH_CREATORS, Service
 
-_WITHOUT_PINNED: Final = product_id(Service.BILL_PAYMENT, 2)  # documented rows of billers have no `pinned`, those seen in production had it
+_WITHOUT_PINNED: Final = product_id(Service.BILL_PAYMENT, 2)  # documented rows of billers have no `pinned`; rows seen in production have it
 _HUNDRED_RAND: Final = Money(10_000)
 
 
 def _product(service: Service, number: int, name: str, creator: str, fixed: Money | None, least: int = 100, most: int = 500_000) -> Product:
-    """A product of one price, or one of any price between the bounds, in cents."""
+    """A product of one price, or of any price between the bounds, in cents."""
     return Product(
         service.vas_type,
         product_id(service, number),
@@ -51,25 +51,27 @@ _BY_ID: Final = {product.merchant_product_id: product for product in PRODUCTS}
 
 
 def product_named(merchant_product_id: str, service: Service) -> Product | None:
-    """The product of that id, where this service sells it."""
+    """Return the product of that id, if this service sells it."""
     product = _BY_ID.get(merchant_product_id)
     sold = product is not None and merchant_product_id.rstrip("0123456789") == PRODUCT_PREFIXES[service]
     return product if sold else None
 
 
 def listed(vas_type: VasType, content_creator: str | None = None) -> list[dict[str, Any]]:
-    """A product list, each service with its own fields; amounts in rand. Creators are compared without case and spaces."""
+    """Return a product list with the service's own fields. Amounts are in rand; creators match without case and
+    spaces.
+    """
     filtered = content_creator if vas_type in WITH_CREATORS else None
     return [_row(product) for product in PRODUCTS if product.vas_type is vas_type and _is_by(product, filtered)]
 
 
 def renamed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same list with another id for each product: one that begins with New instead of Sim."""
+    """Return the same list with another id for each product: it begins with New instead of Sim."""
     return [{**row, "merchantProductId": row["merchantProductId"].replace("Sim", "New", 1)} for row in rows]
 
 
 def creators(vas_type: VasType) -> list[str]:
-    """The content creators of a service, each once."""
+    """Return the content creators of a service, each once."""
     return sorted({product.content_creator for product in PRODUCTS if product.vas_type is vas_type and product.content_creator})
 
 

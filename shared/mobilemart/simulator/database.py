@@ -1,4 +1,4 @@
-"""What the switch keeps in its ledger: confirmed meters and accounts, and what was vended."""
+"""The switch's records in its ledger: confirmed meters and accounts, and vends."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +21,7 @@ VENDS: Final = "vend:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deal:
-    """What is to be sold, to whom, for how many cents. `scenario` is a number."""
+    """What is to be sold, to whom, for how many cents. `scenario` is its number."""
 
     service: Service
     scenario: int
@@ -54,9 +54,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vend:
-    """One sale on the books: all that its answer, its reprint and its line in a settlement file say.
+    """One sale on record: the source of its answer, its reprint and its line in a settlement file.
 
-    `at` may lie ahead, when the switch has yet to carry it out. `copy` counts the vends under one `request_id`.
+    `at` may lie in the future, if the switch has yet to carry out the sale. `copy` counts the vends of one
+    `request_id`.
     """
 
     request_id: str
@@ -115,7 +116,7 @@ class Vend:
 
 
 def sold(deal: Deal, request_id: str, copy: int, transaction_id: str, tender_type: str, at: datetime) -> Vend:
-    """The vend of a deal. All of it follows from these, so that racing processes would write the same."""
+    """Build the vend of a deal. All fields follow from the arguments, so racing processes write the same vend."""
     goods = scenario_numbered(deal.scenario).goods
     electricity, pinned = deal.service is Service.UTILITY, deal.service.pinned
     charges_cents = goods.charges_cents(deal.amount_cents)
@@ -137,56 +138,56 @@ def sold(deal: Deal, request_id: str, copy: int, transaction_id: str, tender_typ
 
 
 class Database:
-    """The ledger, in the switch's words. What clients name goes into keys as a hash, whatever its characters."""
+    """The ledger, by the switch's own records. Ids from clients become hashes in keys, whatever their characters."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     async def confirm(self, confirmed: Confirmed) -> bool:
-        """Keep a prevend; `False` when its id is taken."""
+        """Store a prevend; `False` if its id is taken."""
         return await self._ledger.add(_prevend_key(confirmed.transaction_id), msgspec.to_builtins(confirmed))
 
     async def confirmed(self, transaction_id: str) -> Confirmed | None:
-        """The prevend of that id."""
+        """Return the prevend of that id."""
         value = await self._ledger.get(_prevend_key(transaction_id))
         return None if value is None else msgspec.convert(value, Confirmed)
 
     async def use_up(self, confirmed: Confirmed, request_id: str) -> bool:
-        """Give the prevend to this request, if it is still free or has it already."""
+        """Assign the prevend to this request, unless another request has it."""
         key = f"used:{hashed(confirmed.transaction_id)}"
         if await self._ledger.add(key, {"requestId": request_id}):
             return True
         return await self._ledger.get(key) == {"requestId": request_id}
 
     async def accept(self, request_id: str, accepted: Accepted) -> Accepted:
-        """Keep a purchase that is not carried out, the first under this request id. The one that is kept."""
+        """Store a purchase that is not carried out. Return the first one under this request id."""
         key = f"accepted:{hashed(request_id)}"
         if await self._ledger.add(key, msgspec.to_builtins(accepted)):
             return accepted
         return msgspec.convert(await self._ledger.get(key), Accepted)
 
     async def accepted(self, request_id: str) -> Accepted | None:
-        """The purchase under that `requestId` that was accepted and not carried out."""
+        """Return the purchase under that `requestId` that was accepted and not carried out."""
         value = await self._ledger.get(f"accepted:{hashed(request_id)}")
         return None if value is None else msgspec.convert(value, Accepted)
 
     async def book(self, vend: Vend) -> bool:
-        """Vend, atomically: `False` when there is such a copy under this request id. A pointer without a vend is harmless."""
+        """Vend, atomically; `False` if this copy exists under this request id. A pointer without a vend is harmless."""
         key = _vend_key(vend.request_id, vend.copy)
         await self._ledger.put(_transaction_key(vend.transaction_id), {"vend": key})
         return await self._ledger.add(key, msgspec.to_builtins(vend))
 
     async def vend_by_request(self, request_id: str) -> Vend | None:
-        """The first vend under that `requestId`."""
+        """Return the first vend under that `requestId`."""
         return await self._vend(_vend_key(request_id, 1))
 
     async def vend_by_transaction(self, transaction_id: str) -> Vend | None:
-        """The vend of that `transactionId` of the switch's."""
+        """Return the vend of the switch's `transactionId`."""
         pointer = await self._ledger.get(_transaction_key(transaction_id))
         return None if pointer is None else await self._vend(pointer["vend"])
 
     async def vends(self) -> list[Vend]:
-        """All vends, oldest first."""
+        """Return all vends, oldest first."""
         values = await self._ledger.starting_with(VENDS)
         return sorted((msgspec.convert(value, Vend) for value in values), key=lambda vend: (vend.at, vend.transaction_id))
 

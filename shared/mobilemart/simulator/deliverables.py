@@ -1,4 +1,6 @@
-"""What a sale delivers: tokens, units, PINs. None of it can be taken for real, and the same request always yields the same."""
+"""What a sale delivers: tokens, units, PINs. None can be mistaken for real ones. The same request yields the same
+goods.
+"""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -9,19 +11,19 @@ from typing import Any, Final, Literal, assert_never
 from shared.domain.sts_tokens import SIMULATED_PREFIX, TOKEN_DIGITS, grouped
 
 VAT_PERCENT: Final = 15  # inside every amount
-# The steps of one purchase: so many kWh, each for so many cents before VAT; `None` is all that follow. The first also carries the
-# network's charge. Seen in production, VAT included: R30 gave 7.3 kWh, R100 gave 29.7, R200 gave 59.3.
+# The steps of one purchase: so many kWh, each for so many cents before VAT; `None` stands for the rest. The first step
+# also carries the network's charge. Seen in production, VAT included: R30 gave 7.3 kWh, R100 29.7, R200 59.3.
 TARIFF: Final[tuple[tuple[Decimal | None, int], ...]] = ((Decimal(5), 397), (Decimal(25), 272), (None, 294))
 FREE_UNITS: Final = Decimal("50.0")
 REFUND_UNITS: Final = Decimal("12.5")
 CONVENIENCE_FEE_CENTS: Final = 550
 
 _TENTH: Final = Decimal("0.1")
-_NUMBERS: Final = 10**8  # what the twelve zeros leave
+_NUMBERS: Final = 10**8  # the digits that the twelve zeros leave
 
 
 class DeliverableKind(StrEnum):
-    """What a token is for."""
+    """The purpose of a token."""
 
     KEY_CHANGE = "key_change"
     FREE = "free"
@@ -37,7 +39,7 @@ _TYPE_NAMES: Final = {
     DeliverableKind.REFUND: "Refund",
     DeliverableKind.POWER_LIMIT: "PowerLimit",
 }
-_ABBREVIATIONS: Final = {  # of the interfaces of South Africa's switches
+_ABBREVIATIONS: Final = {  # from the interfaces of South Africa's switches
     DeliverableKind.KEY_CHANGE: "KC",
     DeliverableKind.FREE: "BSST",
     DeliverableKind.CREDIT: "STD",
@@ -48,7 +50,7 @@ _ABBREVIATIONS: Final = {  # of the interfaces of South Africa's switches
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One STS token, of 20 digits. `units` is in kWh; `None` where it has none."""
+    """One STS token, of 20 digits. `units` is in kWh; `None` if it has none."""
 
     kind: DeliverableKind
     number: str = field(repr=False)
@@ -56,7 +58,7 @@ class Token:
 
 
 class TokenShape(StrEnum):
-    """How an electricity answer writes its tokens; which shape the real switch uses is only half known."""
+    """How an electricity answer writes its tokens. The shape of the real switch is only partly known."""
 
     TOKEN = "token"  # objects, with the digits under this key, or under one of the next three
     VALUE = "value"
@@ -69,16 +71,19 @@ class TokenShape(StrEnum):
     EMPTY = "empty"  # an empty array
     MISSING = "missing"  # no such member
     SLIP = "slip"  # no such member, but lines to print, with the digits in them
-    ABBREVIATED = "abbreviated"  # objects, their kinds as abbreviations; key changes as KC
+    ABBREVIATED = "abbreviated"  # objects with abbreviated kinds; key changes as KC
     NUMBERED = "numbered"  # the same; key changes as KCT1 and KCT2
-    PIPED = "piped"  # the digits of all in one text, which is the member itself
+    PIPED = "piped"  # the digits of all tokens in one text, which is the member itself
     LISTED = "listed"  # the same with commas, in one object
     SPACED = "spaced"  # the same with blanks, in one string of an array
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of the amount that goes to a debt or a service. `balance_cents` is what is then still owed, where that is said."""
+    """The part of the amount that goes to a debt or a service.
+
+    `balance_cents` is the remaining debt, if the answer states it.
+    """
 
     description: str
     percent: int
@@ -87,9 +92,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goods:
-    """What is delivered, where it is not plain. `shares` are taken from the amount before units are bought.
+    """The delivery of a scenario, if it is not plain. `shares` are taken from the amount before units are bought.
 
-    `itemised`: the answer also lists what the units cost, by the steps of the tariff (`steps`) or in one line (`energy`), and the VAT.
+    `itemised`: the answer also lists the price of the units, and the VAT.
+    `steps` lists the steps of the tariff; `energy` is one line.
     """
 
     key_change: bool = False
@@ -105,14 +111,14 @@ class Goods:
     convenience_fee: bool = False
 
     def shares_cents(self, amount_cents: int) -> list[tuple[Share, int]]:
-        """What each share takes of an amount, in cents."""
+        """The cents that each share takes of an amount."""
         return [(share, amount_cents * share.percent // 100) for share in self.shares]
 
     def charges_cents(self, amount_cents: int) -> int:
         return sum(cents for _, cents in self.shares_cents(amount_cents))
 
     def tokens(self, transaction_id: str, amount_cents: int) -> tuple[Token, ...]:
-        """The tokens of one electricity sale, in the order in which they are typed."""
+        """The tokens of one electricity sale, in the order of typing."""
         if self.online_meter:
             return ()
         paid = units(amount_cents - self.charges_cents(amount_cents))
@@ -136,7 +142,9 @@ def units(cents: int) -> Decimal:
 
 
 def steps(cents: int) -> list[tuple[Decimal, int]]:
-    """What an amount in cents, VAT included, buys of each step of the tariff: exact kWh, and the price of one before VAT, in cents."""
+    """The exact kWh that an amount in cents, VAT included, buys in each step, and its price per kWh before VAT in
+    cents.
+    """
     left = Decimal(cents) * 100 / (100 + VAT_PERCENT)
     bought = []
     for most, price in TARIFF:
@@ -157,7 +165,7 @@ def serial_number(transaction_id: str) -> str:
 
 
 def written(tokens: tuple[Token, ...], shape: TokenShape) -> list[Any] | str | None:
-    """The `tokens` member of an answer; `None` when it is to be left out."""
+    """The `tokens` member of an answer; `None` if the answer has no such member."""
     numbers = [token.number for token in tokens]
     match shape:
         case TokenShape.MISSING | TokenShape.SLIP:
@@ -186,12 +194,12 @@ def written(tokens: tuple[Token, ...], shape: TokenShape) -> list[Any] | str | N
 
 
 def printable(tokens: tuple[Token, ...]) -> list[str]:
-    """The lines of a slip that is to be printed as it is."""
+    """The lines of a slip that is printed as it is."""
     return ["PREPAID ELECTRICITY", *(f"TOKEN: {grouped(token.number)}" for token in tokens), "SIMULATED: NO ELECTRICITY WAS SOLD"]
 
 
 def _abbreviated(at: int, token: Token, shape: TokenShape) -> str:
-    """The kind of the token at that place, from 1: key changes come first, so their place is their number."""
+    """The kind of the token at that place, from 1. Key changes come first, so their place is their number."""
     is_numbered = shape is TokenShape.NUMBERED and token.kind is DeliverableKind.KEY_CHANGE
     return f"KCT{at}" if is_numbered else _ABBREVIATIONS[token.kind]
 
@@ -201,7 +209,7 @@ def _written(key: str, number: str, token: Token) -> dict[str, Any]:
 
 
 def _token_number(transaction_id: str, at: int) -> str:
-    number = (_number("token", transaction_id) + at) % _NUMBERS  # neighbours, so that no two of a sale are equal
+    number = (_number("token", transaction_id) + at) % _NUMBERS  # neighbouring numbers: no two tokens of a sale are equal
     return f"{SIMULATED_PREFIX}{number:0{TOKEN_DIGITS - len(SIMULATED_PREFIX)}d}"
 
 

@@ -20,7 +20,7 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode  # rand as
 
 @dataclass(frozen=True, slots=True)
 class SwitchReply:
-    """An answer before it goes out. JSON is kept as an object as long as possible, so that it can still be marked or spoilt."""
+    """An answer before it is sent. JSON stays an object as long as possible, so that it can be marked or spoilt."""
 
     content: Content = field(repr=False)
     status: int = 200
@@ -32,13 +32,13 @@ class SwitchReply:
         return self.content if isinstance(self.content, bytes) else _encode(self.content)
 
     def marked(self) -> "SwitchReply":
-        """The same answer, which says that it is simulated."""
+        """Return the same answer with the mark of a simulator."""
         content = {**self.content, "simulated": True} if isinstance(self.content, dict) else self.content
         return replace(self, content=content, headers={**self.headers, "x-simulated": "true"})
 
 
 class RequestRefused(Exception):
-    """The switch says no, and has sold nothing. `more` are extra members of its answer."""
+    """The switch refused a request, and sold nothing. `more` are extra members of its answer."""
 
     def __init__(self, code: int, detail: str | None = None, **more: object) -> None:
         super().__init__(f"refused with {code}")
@@ -80,7 +80,7 @@ def error(refused: RequestRefused, base_url: str, trace_id: str) -> SwitchReply:
 
 
 def rate_limited(trace_id: str) -> SwitchReply:
-    """429, without an error code and without `Retry-After`."""
+    """A 429, without an error code and without `Retry-After`."""
     body = {
         "type": "https://www.rfc-editor.org/rfc/rfc6585#section-4",
         "title": "Too Many Requests.",
@@ -92,14 +92,14 @@ def rate_limited(trace_id: str) -> SwitchReply:
 
 
 def trace_id(*parts: str) -> str:
-    """A W3C traceparent, the same for the same parts."""
+    """A W3C traceparent; the same parts give the same one."""
     return f"00-{hashed('trace', *parts)}-{hashed('span', *parts)[:16]}-01"
 
 
 UNAUTHORISED: Final = SwitchReply(b"", 401, None, {"www-authenticate": 'Bearer error="invalid_token"'})
 BAD_GATEWAY: Final = SwitchReply(b"<html><head><title>502 Bad Gateway</title></head></html>", 502, HTML)
 NOT_ALLOWED: Final = SwitchReply(b"", 405, None, {"allow": "GET, HEAD"})
-EMPTY_PAGE: Final = SwitchReply(b"", 200, HTML)  # what the supplier's other hosts say to any path
+EMPTY_PAGE: Final = SwitchReply(b"", 200, HTML)  # the supplier's other hosts answer so on any path
 WEB_PAGE: Final = SwitchReply(
     b'<!doctype html><html><head><title>Fulcrum</title></head><body><div id="root"></div></body></html>',
     200,

@@ -1,4 +1,4 @@
-"""What can go wrong with an exchange. A scenario's faults strike every time, a script's the next calls; they are the same thing."""
+"""The faults of an exchange. A scenario's fault strikes every time, a script's fault the next calls."""
 
 import uuid
 from collections.abc import Callable, Iterable
@@ -29,9 +29,9 @@ DEPTH: Final = 100_000  # of nested arrays: past the recursion limit of any read
 
 
 class Effect(StrEnum):
-    """What the fault does."""
+    """The effect of a fault."""
 
-    # The switch does nothing, and this is what comes back:
+    # The switch does nothing, and answers with:
     REFUSED = "refused"  # an error with the fault's code
     RATE_LIMITED = "rate-limited"  # 429
     UNAUTHORISED = "unauthorised"  # 401
@@ -41,10 +41,10 @@ class Effect(StrEnum):
     SAYS_FAILED = "says-failed"  # a 200 with a `transactionId` and the status Failed
     SAYS_PROBLEM = "says-problem"  # a 200 with a `transactionId` whose body is a problem without a code
 
-    # The list comes, with other ids than those under which the switch sells:
+    # The switch lists its products under other ids than it sells them by:
     PRODUCTS_RENAMED = "products-renamed"
 
-    # The switch does what it was asked to, and then its answer
+    # The switch does what was asked, and then its answer
     SLOW = "slow"  # comes after `slow_seconds`
     LATE = "late"  # comes after `late_seconds`
     DRIPPED = "dripped"  # comes in small pieces over `late_seconds`
@@ -55,11 +55,11 @@ class Effect(StrEnum):
     PAGE_AFTER = "page-after"  # is the web app's page, status 200
     CUT_JSON = "cut-json"  # ends in the middle of its JSON
     NO_TRANSACTION_ID = "no-transaction-id"  # lacks its `transactionId`
-    WRONG_AMOUNT = "wrong-amount"  # speaks of ten rand more
-    HALF_AMOUNT = "half-amount"  # speaks of half the amount
-    ANOTHER_RECIPIENT = "another-recipient"  # is that of another sale, to another meter, account or number
-    ANOTHER_REQUEST = "another-request"  # is that of another sale, which names its `requestId`
-    SAYS_UNSUCCESSFUL = "says-unsuccessful"  # says `"success": false`
+    WRONG_AMOUNT = "wrong-amount"  # names ten rand more
+    HALF_AMOUNT = "half-amount"  # names half the amount
+    ANOTHER_RECIPIENT = "another-recipient"  # is of another sale, to another meter, account or number
+    ANOTHER_REQUEST = "another-request"  # is of another sale, which names its `requestId`
+    SAYS_UNSUCCESSFUL = "says-unsuccessful"  # holds `"success": false`
     LONE_SURROGATE = "lone-surrogate"  # holds half a character
     NUL = "nul"  # holds a NUL character
     DEEPLY_NESTED = "deeply-nested"  # holds arrays in arrays, 100 000 deep
@@ -79,9 +79,9 @@ IDLE: Final = frozenset(
         Effect.SAYS_PROBLEM,
     }
 )
-"""The effects under which the switch does nothing at all."""
+"""The effects with which the switch does nothing."""
 
-_FRAGMENTS: Final = {  # raw JSON, because no encoder would write it
+_FRAGMENTS: Final = {  # raw JSON: no encoder would write it
     Effect.LONE_SURROGATE: b'"\\ud800"',
     Effect.NUL: b'"a\\u0000b"',
     Effect.DEEPLY_NESTED: b"[" * DEPTH + b"]" * DEPTH,
@@ -92,10 +92,11 @@ _FRAGMENTS: Final = {  # raw JSON, because no encoder would write it
 
 @dataclass(frozen=True, slots=True)
 class SwitchFault:
-    """One thing that goes wrong on a leg, or on one path (`on` then begins with a slash), or on every call (`None`).
+    """One fault on a leg, on one path (`on` begins with a slash), or on every call (`None`).
 
-    In a script it strikes the next `times` matching calls, all of them when `None`; a scenario's strikes always. `code` is
-    the error's, for `REFUSED`, and `detail` its words where they are not the code's own.
+    In a script the fault strikes the next `times` matching calls, or all of them if `None`. A scenario's fault always
+    strikes.
+    For `REFUSED`, `code` is the error's code, and `detail` its text if it differs from the code's own.
     """
 
     effect: Effect
@@ -109,7 +110,7 @@ class SwitchFault:
 
 
 class Script:
-    """Faults that wait for the next calls of one simulator, in the order in which they were given."""
+    """Faults that wait for the next calls of one simulator, in the order in which they were added."""
 
     def __init__(self, faults: Iterable[SwitchFault]) -> None:
         self._waiting = list(faults)
@@ -118,7 +119,7 @@ class Script:
         self._waiting.extend(faults)
 
     def strike(self, leg: Leg | None, path: str) -> SwitchFault | None:
-        """The first fault for such a call, counted down."""
+        """Return the first fault for such a call, counted down."""
         for at, fault in enumerate(self._waiting):
             if fault.strikes(leg, path):
                 if fault.times is not None:
@@ -128,7 +129,7 @@ class Script:
 
 
 def instead(fault: SwitchFault, base_url: str, trace_id: str, mobile_number: str | None = None) -> SwitchReply:
-    """What an idle fault answers, to a request that named that mobile number."""
+    """The answer of a fault under which the switch does nothing. The request named that mobile number."""
     match fault.effect:
         case Effect.REFUSED:
             named = {"msisdn": mobile_number} if fault.code == MOBILE_NUMBER_INVALID and mobile_number is not None else {}
@@ -151,7 +152,7 @@ def instead(fault: SwitchFault, base_url: str, trace_id: str, mobile_number: str
 
 
 def spoilt(reply: SwitchReply, effect: Effect | None) -> SwitchReply:
-    """The answer as the fault leaves it; its delivery (late, dripped, lost) is not decided here."""
+    """Return the answer as the fault leaves it. Another function delivers it: late, dripped, or not at all."""
     content = reply.content
     match effect:
         case Effect.FAILED_AFTER:
@@ -189,13 +190,13 @@ def _with_amount(body: dict[str, Any], changed: Callable[[Decimal], Decimal]) ->
 
 
 def _of_another(body: dict[str, Any]) -> dict[str, Any]:
-    """The answer of a sale to somebody else: another id, another recipient and, of electricity, other tokens."""
+    """Change the answer into one of a sale to somebody else: another id, recipient and, for electricity, tokens."""
     changed = {**body, "transactionId": _another(body)}
     for name in ("accountNumber", "mobileNumber"):
         if body.get(name) is not None:
             return {**changed, name: _next(body[name])}
     details = body.get("additionalDetails", {})
-    if "onlineMeter" not in details:  # a PIN or a voucher is nobody's
+    if "onlineMeter" not in details:  # a PIN or a voucher belongs to nobody
         return changed
     tokens = details.get("tokens")
     if isinstance(tokens, list):
@@ -205,7 +206,7 @@ def _of_another(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _next(number: str) -> str:
-    """A number of the same form with another last digit."""
+    """Return a number of the same form with another last digit."""
     return f"{number[:-1]}{(int(number[-1]) + 5) % 10}"
 
 
@@ -214,12 +215,12 @@ def _another(body: dict[str, Any]) -> str:
 
 
 def _id_of(*parts: str) -> str:
-    """A GUID that follows from its parts, and is no vend's."""
+    """Return a GUID that follows from its parts. No vend has it."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, hashed("nobody's", *parts)))
 
 
 def _with_text(body: dict[str, Any], text: msgspec.Raw) -> dict[str, Any]:
-    """`text` where the answer has words for the customer, or its reference."""
+    """Put `text` into the answer's message for the customer, or into its reference."""
     details = body.get("additionalDetails", {})
     for name in ("instructions", "productInstructions"):
         if name in details:

@@ -1,4 +1,4 @@
-"""Reading the fields of a request: names without regard to case, and every fault told at once."""
+"""Reads the fields of a request: names ignore case, and all faults are reported at once."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -11,7 +11,7 @@ MAX_REQUEST_ID_LENGTH = 36
 
 
 class Fields:
-    """A query (where amounts are text) or a JSON body (where they are numbers). `check` says what was wrong with it."""
+    """A query (amounts are text) or a JSON body (amounts are numbers). `check` reports the faults."""
 
     def __init__(self, values: Mapping[str, object], *, text_amounts: bool) -> None:
         self._values = {name.lower(): value for name, value in values.items()}
@@ -19,7 +19,7 @@ class Fields:
         self._faults: list[str] = []
 
     def text(self, name: str, is_valid: Callable[[str], object] = bool) -> str:
-        """A required text; empty when it is at fault."""
+        """Read a required text; empty if it is at fault."""
         value = self._values.get(name.lower())
         if value is None or value == "":
             self._faults.append(f"{name} is required")
@@ -30,26 +30,26 @@ class Fields:
         return value
 
     def request_id(self) -> str:
-        """The required `requestId`, of at most 36 characters."""
+        """Read the required `requestId`, of at most 36 characters."""
         value = self.text("RequestId")
         if len(value) > MAX_REQUEST_ID_LENGTH:
             self._faults.append("Request Id cannot be longer than 36 characters")
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """A text that may be absent; what is no text counts as absent."""
+        """Read an optional text; a value that is no text counts as absent."""
         value = self._values.get(name.lower())
         return value if isinstance(value, str) and value else None
 
     def amount_cents(self, name: str = "Amount") -> int:
-        """A required amount in rand, more than nothing; 0 when it is at fault."""
+        """Read a required amount in rand, above zero, as cents; 0 if it is at fault."""
         cents = self.optional_amount_cents(name)
         if cents is None:
             self._faults.append(f"{name} is required")
         return cents or 0
 
     def optional_amount_cents(self, name: str = "Amount") -> int | None:
-        """An amount in rand that may be absent; 0 when it is at fault."""
+        """Read an optional amount in rand as cents; 0 if it is at fault."""
         value = self._values.get(name.lower())
         if value is None:
             return None
@@ -65,7 +65,7 @@ class Fields:
         """End the reading.
 
         Raises:
-            Refused: with 1010 and all faults, joined by spaces.
+            RequestRefused: with 1010 and all faults, joined by spaces.
         """
         if self._faults:
             raise RequestRefused(MERCHANT_ERROR, " ".join(self._faults))

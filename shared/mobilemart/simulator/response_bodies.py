@@ -87,7 +87,7 @@ def _electricity(vend: Vend, token_shape: TokenShape) -> dict[str, Any]:
 
 
 def _shares(vend: Vend) -> list[dict[str, Any]]:
-    """What was taken for debts and services."""
+    """The amounts taken for debts and services."""
     rows = [(share, Money(cents).rand) for share, cents in vend.scenario.goods.shares_cents(vend.amount_cents)]
     return [
         {"description": share.description, "amount": rand}
@@ -97,7 +97,7 @@ def _shares(vend: Vend) -> list[dict[str, Any]]:
 
 
 def _items(vend: Vend) -> list[dict[str, Any]]:
-    """What the units cost, and the VAT. Together they are all of the amount that the shares left."""
+    """The price of the units, and the VAT. Together they are all of the amount that the shares left."""
     itemised = vend.scenario.goods.itemised
     paid = Money(vend.amount_cents - vend.charges_cents)
     if itemised is None:

@@ -41,18 +41,18 @@ EVERY_KIND: Final = Goods(key_change=True, free_units=True, refund=True, power_l
 
 
 class Told(StrEnum):
-    """What the purchase's answer tells."""
+    """What the purchase's answer reveals."""
 
-    OUTCOME = "outcome"  # whether it vended, and what
+    OUTCOME = "outcome"  # whether it vended, and the goods
     UNREADABLE = "unreadable"  # the same, in words that a client may not be able to read
-    NOTHING = "nothing"  # no answer in time, or none that says whether it vended
+    NOTHING = "nothing"  # no answer in time, or none that reveals whether it vended
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A purchase is accepted with this status and the word PROCESSING, and carried out later, or never.
 
-    `reprint_tells`: meanwhile a reprint says PROCESSING too, else 1003.
+    `reprint_tells`: meanwhile a reprint also answers PROCESSING; otherwise 1003.
     """
 
     status: int
@@ -62,7 +62,9 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What happens to a sale. `vends` and `told` say how a purchase of `amount_cents` ends, with the plain `Behaviour`."""
+    """What happens to a sale. `vends` and `told` give the end of a purchase of `amount_cents` under the plain
+    `Behaviour`.
+    """
 
     number: int
     name: str
@@ -73,8 +75,8 @@ class Scenario:
     amount_cents: int = 10_000
     faults: tuple[SwitchFault, ...] = ()
     goods: Goods = PLAIN_GOODS
-    minimum_cents: int = MINIMUM_CENTS  # what the prevend says
-    refused_below_cents: int = 0  # what the purchase then does, with 1001
+    minimum_cents: int = MINIMUM_CENTS  # in the prevend's answer
+    refused_below_cents: int = 0  # the purchase then answers 1001
     refused_above_cents: int | None = None
     listed: bool = True  # its product is on the list
     pending: Pending | None = None
@@ -100,7 +102,7 @@ class Scenario:
                 assert_never(service)
 
     def order(self, service: Service) -> Order:
-        """An order that plays this scenario."""
+        """Build an order that plays this scenario."""
         key = self.key(service)
         return Order(
             vas_type=service.vas_type,
@@ -114,7 +116,7 @@ class Scenario:
 
 
 def product_id(service: Service, number: int) -> str:
-    """A product's id: 20 characters, opaque to clients."""
+    """Build a product's id: 20 characters, opaque to clients."""
     prefix = PRODUCT_PREFIXES[service]
     return f"{prefix}{number:0{PRODUCT_ID_CHARACTERS - len(prefix)}d}"
 
@@ -127,12 +129,12 @@ def _refused(number: int, code: int, why: str, told: Told = Told.OUTCOME) -> Sce
 
 
 def _after(number: int, effect: Effect, says: str, told: Told = Told.NOTHING, services: frozenset[Service] = ALL) -> Scenario:
-    """It vends, and then something goes wrong with the answer."""
+    """The switch vends, and then a fault spoils the answer."""
     return Scenario(number=number, name=effect.value, says=says, services=services, told=told, faults=(SwitchFault(effect),))
 
 
 def _before(number: int, effect: Effect, says: str, told: Told) -> Scenario:
-    """Something goes wrong, and it does not vend."""
+    """A fault strikes, and the switch does not vend."""
     return Scenario(number=number, name=effect.value, says=says, vends=False, told=told, faults=(SwitchFault(effect),))
 
 
@@ -141,7 +143,7 @@ def _shape(number: int, shape: TokenShape, says: str, goods: Goods = PLAIN_GOODS
 
 
 def _pending(number: int, status: int, meanwhile: str, *, comes: bool, reprint_tells: bool) -> Scenario:
-    """The answer says that the sale is being processed."""
+    """The answer states that the sale is being processed."""
     end = "it is carried out 10 seconds later" if comes else "it is never carried out"
     return Scenario(
         number=number,
@@ -162,7 +164,7 @@ def _electricity(number: int, name: str, says: str, goods: Goods) -> Scenario:
 
 
 def _lost(number: int, name: str, says: str, *more: SwitchFault, lag: float = 0, repeated: RepeatedRequestId | None = None) -> Scenario:
-    """The answer is lost after vending, and what the client may try next goes wrong too."""
+    """The answer is lost after the vend, and the client's next attempt fails, too."""
     faults = (SwitchFault(Effect.REPLY_LOST), *more)
     return Scenario(
         number=number, name=name, says=says, told=Told.NOTHING, faults=faults, reprint_lag_seconds=lag, repeated_request_id=repeated
@@ -362,12 +364,12 @@ _BY_NUMBER: Final = {scenario.number: scenario for scenario in SCENARIOS}
 
 
 def scenario_numbered(number: int) -> Scenario:
-    """The scenario of that number; plain where a newer version of this table has put an unknown one on the books."""
+    """Return the scenario of that number; plain for a number that only a newer version of the table has."""
     return _BY_NUMBER.get(number, PLAIN)
 
 
 def scenario_of(service: Service, key: str) -> Scenario:
-    """The scenario that a meter, account, local mobile number or product plays under this service; plain for any other."""
+    """Return the scenario that a meter, account, local mobile number or product plays; plain for any other."""
     number = int(key[-2:]) if key[-2:].isdecimal() else 0
     scenario = _BY_NUMBER.get(number, PLAIN)
     return scenario if service in scenario.services and scenario.key(service) == key else PLAIN

@@ -1,4 +1,4 @@
-"""What the switch sells, and the paths of its interface."""
+"""The services of the switch, and the paths of its interface."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Service(StrEnum):
 
     @property
     def pinned(self) -> bool:
-        """Whether it delivers a PIN or voucher."""
+        """Whether the service delivers a PIN or voucher."""
         return self in PINNED
 
 
@@ -78,7 +78,7 @@ def _has_creators(vas_type: VasType) -> bool:
 
 
 WITH_CREATORS: Final = frozenset(filter(_has_creators, VasType))
-"""The services whose product list can be asked for by content creator."""
+"""The services whose product list can be filtered by content creator."""
 
 
 class Leg(StrEnum):
@@ -94,7 +94,7 @@ class Leg(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What a method and path ask for: a leg, of one service, or of all that share a VAS type."""
+    """What a method and path request: a leg, of one service, or of all services with one VAS type."""
 
     leg: Leg
     of: VasType | Service | None = None

@@ -17,17 +17,19 @@ MERCHANT: Final = "SIMULATED"
 NO_PLANTS: Final[Mapping[int, Plant]] = MappingProxyType({})
 
 _ONE_DAY: Final = timedelta(days=1)
-_DELIVERED: Final = timedelta(days=1, hours=6)  # after the day's beginning: the hour that the supplier is said to keep
+_DELIVERED: Final = timedelta(days=1, hours=6)  # after the day's beginning: the supplier is said to deliver at this hour
 _TENDERS: Final = MappingProxyType({"CreditCard": "Credit Card"})
 
 
 def day_file(day: date, vends: Iterable[Vend], plants: Mapping[int, Plant] = NO_PLANTS) -> Iterator[bytes]:
-    """The file of a business day, a line at a time, in the order of the vends. `plants` are faults by position, from 0."""
+    """Yield the file of a business day, line by line, in the order of the vends. `plants` are faults by position,
+    from 0.
+    """
     return written(day, planted((line_of(vend) for vend in vends if business_day(vend.at) == day), plants))
 
 
 def day_file_name(day: date, vends: Iterable[Vend], at: datetime) -> str:
-    """The name under which a day's file is delivered. While the day runs, its time is that of the last vend in it."""
+    """The name under which a day's file is delivered. While the day runs, its time is that of the day's last vend."""
     beginning = datetime(day.year, day.month, day.day, tzinfo=BUSINESS_TIME)
     made = beginning + _DELIVERED
     if business_day(at) <= day:
@@ -36,7 +38,7 @@ def day_file_name(day: date, vends: Iterable[Vend], at: datetime) -> str:
 
 
 def line_of(vend: Vend) -> Line:
-    """A vend as the file bills it."""
+    """The settlement line that bills a vend."""
     line = detail(
         service=vend.vas_type,
         transaction_id=vend.transaction_id,
@@ -61,10 +63,11 @@ def line_of(vend: Vend) -> Line:
 
 
 class SimulatedFiles:
-    """The files that the simulated supplier would deliver: of what it really vended. Implements `shared.ports.settlement_files.Files`.
+    """The simulated supplier's files of its real vends. Implements `shared.ports.settlement_files.Files`.
 
-    A day that still runs has a file of what was vended so far, under a name of its own. The first file is of the first vend's day,
-    or of yesterday. Where a file lies among those `delivered`, it is that one: so faults can be planted.
+    While a day runs, its file holds the vends so far, under a name of its own.
+    The first file is of the first vend's day, or of yesterday. A file among `delivered` replaces the made one: faults
+    can be planted.
     """
 
     def __init__(self, ledger: Ledger, now: Callable[[], datetime], delivered: Files) -> None:

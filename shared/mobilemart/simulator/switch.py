@@ -1,4 +1,4 @@
-"""What the switch does: confirm, vend, show again. It knows its books and the clock, and nothing of HTTP."""
+"""The switch's actions: confirm, vend, reprint. It uses its database and the clock, and knows nothing of HTTP."""
 
 import uuid
 from collections.abc import Awaitable, Callable
@@ -31,9 +31,10 @@ SOMEONE_ELSE: Final = "another request"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A request that the switch has understood: the scenario it belongs to, and how to do it.
+    """A request that the switch has understood: its scenario, and how to carry it out.
 
-    `do(at)` does it as of that moment and returns the answer, whose status is `status`; it may raise `Refused`.
+    `do(at)` carries out the request as of that moment, and returns the answer with `status`. It may raise
+    `RequestRefused`.
     """
 
     scenario: Scenario
@@ -43,7 +44,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Each method reads a request and returns the job in it, or raises `Refused`. Nothing is done before the job is."""
+    """Each method reads a request and returns its job, or raises `RequestRefused`. Only the job has effects."""
 
     books: Database
     behaviour: Behaviour
@@ -74,7 +75,7 @@ class Switch:
         return Job(scenario, do)
 
     async def purchase(self, service: Service, fields: Fields, mobile_form: MobileForm) -> Job:
-        """Vend. A mobile number of another form than `mobile_form` is refused."""
+        """Vend. A mobile number in another form than `mobile_form` is refused."""
         request_id = fields.request_id()
         tender_type = fields.text("TenderType", lambda value: value == TENDER_TYPE)
         if service in PREVENDED:
@@ -102,7 +103,7 @@ class Switch:
         return Job(scenario, do, 200 if scenario.pending is None else scenario.pending.status)
 
     async def reprint(self, vas_type: VasType, fields: Fields) -> Job:
-        """Show a vend again, tokens and all."""
+        """Return a past vend, with its tokens."""
         vend = await self._found(fields)
         if vend is None and (accepted := await self._accepted(fields)) is not None and accepted.deal.service.vas_type is vas_type:
             return _still_processing(accepted)
@@ -120,14 +121,14 @@ class Switch:
         return Job(vend.scenario, do)
 
     async def _confirm(self, deal: Deal, request_id: str, at: datetime) -> Confirmed:
-        """Put it on the books; under a repeated request id, once more."""
+        """Store the prevend; under a repeated request id, once more."""
         copy = 1
         while not await self.books.confirm(confirmed := Confirmed(_guid("prevend", request_id, str(copy)), at, deal)):
             copy += 1
         return confirmed
 
     async def _vend(self, deal: Deal, request_id: str, tender_type: str, at: datetime) -> Vend:
-        """Put it on the books, unless there is a vend under this request id: then as the behaviour says."""
+        """Store the vend. If the request id has a vend, the behaviour decides."""
         repeated = scenario_numbered(deal.scenario).repeated_request_id or self.behaviour.repeated_request_id
         copy = 1
         while not await self.books.book(vend := sold(deal, request_id, copy, _guid("vend", request_id, str(copy)), tender_type, at)):
@@ -139,7 +140,7 @@ class Switch:
         return vend
 
     async def _confirmed(self, service: Service, fields: Fields) -> Confirmed:
-        """The prevend that a purchase names, with the amount that is to be paid."""
+        """Return the prevend that a purchase names, with the amount to be paid."""
         transaction_id = fields.text("PrevendTransactionId")
         paid_cents = fields.amount_cents() if service is Service.BILL_PAYMENT else None
         fields.check()
@@ -154,7 +155,10 @@ class Switch:
         return replace(confirmed, deal=replace(confirmed.deal, amount_cents=paid))
 
     async def _accepted(self, fields: Fields) -> Accepted | None:
-        """The purchase that was accepted and not carried out, where this switch tells of it, and looks up by the merchant's id."""
+        """Return the purchase that was accepted and not carried out.
+
+        The switch must reveal such a purchase, and look sales up by the merchant's id.
+        """
         request_id = fields.optional_text("RequestId") if self.behaviour.reprint_by in ("request_id", "both") else None
         accepted = None if request_id is None else await self.books.accepted(request_id)
         if accepted is None:
@@ -163,7 +167,7 @@ class Switch:
         return accepted if pending is not None and pending.reprint_tells else None
 
     async def _found(self, fields: Fields) -> Vend | None:
-        """The vend that a reprint asks for, by what this switch looks sales up by."""
+        """Return the vend that a reprint requests, by the id that this switch looks up."""
         by = self.behaviour.reprint_by
         request_id = fields.optional_text("RequestId") if by in ("request_id", "both") else None
         transaction_id = fields.optional_text("TransactionId") if by in ("transaction_id", "both") else None
@@ -184,7 +188,9 @@ def _still_processing(sale: Vend | Accepted) -> Job:
 
 
 def _direct(service: Service, fields: Fields, mobile_form: MobileForm) -> Deal:
-    """What a purchase without a prevend asks for. The schema for data has no amount, so one that is sent means nothing."""
+    """Return the deal of a purchase without a prevend. The schema for data has no amount: one that is sent is
+    ignored.
+    """
     product_id = fields.text("MerchantProductId")
     mobile_number = fields.text("MobileNumber") if service in PINLESS else None
     asked_cents = fields.optional_amount_cents() if _names_amount(service) else None
@@ -226,7 +232,7 @@ def _product(product_id: str, service: Service) -> Product:
 
 
 def _price_cents(product: Product, asked_cents: int | None) -> int:
-    """What is to be paid: the product's price, or what was asked for where it has none."""
+    """The price to be paid: the product's, or the requested amount if the product has none."""
     if product.amount is not None:
         if asked_cents not in (None, product.amount.cents):
             raise RequestRefused(AMOUNT_INVALID)
@@ -240,7 +246,7 @@ def _price_cents(product: Product, asked_cents: int | None) -> int:
 
 
 def _local(mobile_number: str, form: MobileForm) -> str:
-    """The number as `0821234567`, whichever form of the two the switch takes. No switch takes a plus."""
+    """Return the number as `0821234567`, in whichever of the two forms the switch accepts. No switch accepts a plus."""
     international = msisdn(mobile_number)
     if international is None or not mobile_number.startswith("0" if form is MobileForm.LOCAL else "27"):
         raise RequestRefused(MOBILE_NUMBER_INVALID, msisdn=mobile_number)
@@ -248,5 +254,5 @@ def _local(mobile_number: str, form: MobileForm) -> str:
 
 
 def _guid(*parts: str) -> str:
-    """A GUID that follows from its parts."""
+    """Return a GUID that follows from its parts."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, hashed("simulated", *parts)))
