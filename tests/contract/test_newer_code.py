@@ -13,7 +13,7 @@ from shared.ports.documents import Conflict, UnreadableRecord
 from shared.ports.transactions import LookupBy
 from shared.store.firestore import PREVENDS, FirestoreStore
 from shared.store.transaction_documents import transaction_document
-from tests.contract.test_store import prevend, sale, store, vended  # noqa: F401 -- a fixture
+from tests.contract.records import prevend, sale, vended
 from tests.newer import (
     CALLER,
     DAY,
@@ -35,7 +35,7 @@ from tests.newer import (
 SOLD = Vended(Receipt(supplier_transaction_id="supplier-1"))
 
 
-async def put_all(store):  # noqa: F811
+async def put_all(store):
     """Every document that newer code might have written, each on record as a sale of its own: what it holds, and where, by its id."""
     placed = {}
     for number, (state, place) in enumerate(OF_SALES):
@@ -49,7 +49,7 @@ async def everything(call):
     return [one for number in range(SHARDS) for one in await call(number)]
 
 
-async def test_whatever_newer_code_wrote_is_found_listed_due_settled_and_still_there_after_a_change(store):  # noqa: F811
+async def test_whatever_newer_code_wrote_is_found_listed_due_settled_and_still_there_after_a_change(store):
     placed = await put_all(store)
     readable = {sale_id for sale_id, (_, place) in placed.items() if not decides(place)}
 
@@ -87,7 +87,7 @@ async def test_whatever_newer_code_wrote_is_found_listed_due_settled_and_still_t
             await store.advance(known, changed)
 
 
-async def test_what_no_document_of_ours_has_is_written_back_as_it_was(store):  # noqa: F811
+async def test_what_no_document_of_ours_has_is_written_back_as_it_was(store):
     odd = {"float": 0.1, "big": 2**62, "none": None, "empty": [{}, "", None], "text": "Zoë 🙂"}
     if isinstance(store, FirestoreStore):
         from shared.store.protobuf import Value
@@ -105,7 +105,7 @@ async def test_what_no_document_of_ours_has_is_written_back_as_it_was(store):  #
 
 
 @pytest.mark.parametrize("many", [1, 12])
-async def test_any_number_of_sales_that_cannot_be_read_keeps_no_other_from_the_sweep(store, many):  # noqa: F811
+async def test_any_number_of_sales_that_cannot_be_read_keeps_no_other_from_the_sweep(store, many):
     alike = [sale for number in range(400) if (sale := filled_sale(State.IN_DOUBT, f"key-{number}")).open.shard == "live-03"]
     for one in alike[:many]:  # all due at the same time, and before the others
         document = transaction_document(structs.replace(one, open=structs.replace(one.open, due_at=NOON - timedelta(hours=1))))
@@ -116,7 +116,7 @@ async def test_any_number_of_sales_that_cannot_be_read_keeps_no_other_from_the_s
     assert len(await store.due(Mode.LIVE, 3, NOON, 2)) == 2
 
 
-async def test_a_prevend_that_newer_code_made_is_used_up_and_stays_what_it_was(store):  # noqa: F811
+async def test_a_prevend_that_newer_code_made_is_used_up_and_stays_what_it_was(store):
     made = prevend()
     await store.add_prevend(made)
     newer = await on_record(store, made.id, PREVENDS)
@@ -133,7 +133,7 @@ async def test_a_prevend_that_newer_code_made_is_used_up_and_stays_what_it_was(s
 
 
 @pytest.mark.parametrize("record", [None, [], "{not json", "[" * 100_000, {}, {"state": TOKEN}], ids=lambda record: str(record)[:9])
-async def test_a_damaged_document_is_named_and_hides_no_other(store, record, caplog):  # noqa: F811
+async def test_a_damaged_document_is_named_and_hides_no_other(store, record, caplog):
     document = transaction_document(filled_sale(State.VENDED, "damaged"))
     sale_id = await put(store, document)
     damaged = {**document, "record": record}

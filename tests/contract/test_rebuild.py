@@ -1,84 +1,25 @@
 """Binding what a restore has lost, in Firestore: nothing lost is sold again, and nothing that is there is touched."""
 
-import base64
-import io
-import json
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from msgspec import structs
 
 from local import rebuild
 from shared.domain.identifiers import caller_id
-from shared.domain.outcome import Reason, Receipt, Rejected, Unknown, Vended
-from shared.domain.policy import ConsumerDetails
-from shared.domain.sts_tokens import StsToken, TokenKind
+from shared.domain.outcome import Reason, Rejected, Unknown
 from shared.domain.transaction import EventName, State, may_be_absent
 from shared.domain.vas import Mode, VasType
 from shared.ports.documents import Conflict, StoreUnavailable, UnreadableRecord
 from shared.ports.transactions import LookupBy, SaleRetired
-from shared.schemas.responses import encoded, event_body
 from shared.store.firestore import FirestoreStore
-from shared.vending.circuit_breaker import CircuitBreaker, Pause
-from tests.contract.test_store import CALLER, TIMEOUT_SECONDS, project, sale
+from tests.contract.rebuilt import GOOD, KEYS, NOW, OF_CALLER, TOKEN, altered, paused, ran, sold
+from tests.contract.records import CALLER, sale
 from tests.newer import on_record
-
-TOKEN = "12345678901234567890"
-NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-async def restored(firestore_emulator, monkeypatch):
-    """A restored database in which nothing is sold."""
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_emulator)
-    named = project()
-    store = await FirestoreStore.open(named, "(default)", timeout_seconds=TIMEOUT_SECONDS, emulator_host=firestore_emulator)
-    store.named = named
-    await paused(store, None)
-    yield store
-    await store.close()
-
-
-async def paused(store, until, services=tuple(VasType)):
-    await CircuitBreaker(store, Mode.LIVE, lambda: NOW).set({one: Pause("restoring", until, "thandi", NOW) for one in services})
-
-
-def sold(key):
-    receipt = Receipt(supplier_transaction_id=f"supplier-{key}", tokens=(StsToken(TokenKind.CREDIT, TOKEN),))
-    return structs.replace(sale(key, state=State.VENDED, outcome=Vended(receipt)), version=2)
 
 
 def doubtful(key):
     return structs.replace(sale(key, state=State.IN_DOUBT, outcome=Unknown("timeout")), version=2)
-
-
-def pulled(*announced):
-    """What gcloud prints of a pull."""
-    messages = []
-    for event, one in announced:
-        attributes = {"caller": caller_id(one.mode, one.caller), "event": event.value}
-        data = base64.b64encode(encoded(event_body(event, one, ConsumerDetails.MASKED))).decode()
-        messages.append({"ackId": "a", "message": {"attributes": attributes, "data": data, "messageId": "1", "orderingKey": one.id}})
-    return json.dumps(messages, indent=2)
-
-
-async def ran(store, *arguments):
-    """The command's exit code and what it said."""
-    out = io.StringIO()
-    asked = rebuild.asked_for(["--project", store.named, "--database", "(default)", "--mode", "live", *map(str, arguments)])
-    return await rebuild.run(asked, out), out.getvalue()
-
-
-@pytest.fixture
-def gap(tmp_path):
-    def write(*announced):
-        path = tmp_path / "gap.json"
-        with path.open("a") as file:  # pull after pull
-            file.write(pulled(*announced))
-        return path
-
-    return write
 
 
 async def test_a_sale_that_was_announced_and_is_lost_is_never_sold_again(restored, gap):
@@ -186,14 +127,6 @@ async def doubt(store, key, state=State.IN_DOUBT, version=2):
     return await store.create(structs.replace(sale(key, state=state, outcome=outcome), version=version))
 
 
-def altered(path, changes, **message):
-    """The pulls of a file, with the last event changed as newer code or damage would."""
-    pulled = json.loads(path.read_text())
-    body = json.loads(base64.b64decode(pulled[-1]["message"]["data"]))
-    pulled[-1]["message"] |= {"data": base64.b64encode(json.dumps(body | changes).encode()).decode(), **message}
-    path.write_text(json.dumps(pulled))
-
-
 @pytest.mark.parametrize("version", [2, 3, 4])
 async def test_a_record_that_ended_otherwise_than_announced_is_said_loudly_and_stays(restored, gap, version):
     rejected = structs.replace(sale("kept", state=State.REJECTED, outcome=Rejected(Reason.ACCOUNT_REFUSED, "no")), version=version)
@@ -253,150 +186,6 @@ async def test_a_vend_counts_before_whatever_was_announced_after_it(restored, ga
     again = structs.replace(sale("lost", state=State.REJECTED, outcome=Rejected(Reason.ACCOUNT_REFUSED, "no")), version=5)
     code, said = await ran(restored, "--events", gap((EventName.VENDED, sold("lost")), (EventName.REJECTED, again)), "--write")
     assert code == 0 and "announced vended" in said
-
-
-KEYS = "idempotencyKey,vasType,amountCents,usedAt\n"
-OF_CALLER = ("--issuer", CALLER.issuer, "--subject", CALLER.subject)
-GOOD = "never,utility,10000,2026-11-29T10:00:00+02:00\n"
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        *(f"{key},utility,10000,2026-11-29T10:00:00+02:00" for key in ("abc ", " abc", "", "a b", "\u00e4", "k" * 256, '"a\nb"', '"a"b')),
-        *(f"k,utility,10000,{at}" for at in ("2026-11-29T10:00:00", "2026-11-29", "", "yesterday", "0001-01-01T00:00:00+14:00")),
-        *(f"k,utility,{cents},2026-11-29T10:00:00Z" for cents in ("", "-1", "1.5", "1_0", " 1", "R1", "\u0661", "9" * 16)),
-        *(f"k,{vas},1,2026-11-29T10:00:00Z" for vas in ("", "water", "Utility", " utility")),
-        "k,utility,1",
-        "k,utility,1,2026-11-29T10:00:00Z,more",
-        "never,utility,500,2026-11-29T10:00:00+02:00",
-        '"k,utility,1,2026-11-29T10:00:00Z',
-    ],
-)
-async def test_a_file_with_a_key_that_no_request_carries_or_a_broken_line_is_refused_whole(restored, tmp_path, line):
-    keys = tmp_path / "wallet.csv"
-    keys.write_text(f"{KEYS}{GOOD}{line}\n")
-    code, said = await ran(restored, "--keys", keys, *OF_CALLER, "--write")
-    assert code == 1 and "line " in said and "refused whole" in said
-    assert await restored.find(sale("never").id) is None
-
-
-async def test_every_line_at_fault_is_named_and_none_is_quoted(restored, tmp_path):
-    keys = tmp_path / "wallet.csv"
-    keys.write_text(f"{KEYS}{GOOD}secret ,utility,1,2026-11-29T10:00:00Z\nk,utility,1,2026-11-29T10:00:00\n")
-    code, said = await ran(restored, "--keys", keys, *OF_CALLER)
-    assert code == 1 and "line 3: the key" in said and "line 4: usedAt has no offset" in said and "secret" not in said
-
-
-@pytest.mark.parametrize("heading", ["", "key,vasType,amountCents,usedAt\n", KEYS.replace(",", ";")])
-async def test_a_file_without_its_heading_is_refused(restored, tmp_path, heading):
-    keys = tmp_path / "wallet.csv"
-    keys.write_text(f"{heading}{GOOD}")
-    code, said = await ran(restored, "--keys", keys, *OF_CALLER, "--write")
-    assert code == 1 and "line 1: the heading" in said
-    assert await restored.find(sale("never").id) is None
-
-
-@pytest.mark.parametrize(
-    "encoded", [b"\xff\xfe", b"idempotencyKey,vasType,amountCents,usedAt\n\xff,utility,1,2026-11-29T10:00:00Z\n", None]
-)
-async def test_a_file_that_cannot_be_read_is_refused(restored, tmp_path, encoded):
-    keys = tmp_path / "wallet.csv"
-    if encoded is not None:
-        keys.write_bytes(encoded)
-    code, said = await ran(restored, "--keys", keys, *OF_CALLER, "--write")
-    assert code == 1 and "not readable" in said and "refused whole" in said
-
-
-async def test_a_key_that_stands_twice_is_bound_once_and_a_mark_of_order_is_no_part_of_the_heading(restored, tmp_path):
-    keys = tmp_path / "wallet.csv"
-    keys.write_text(f"{KEYS}{GOOD}{GOOD}\n".replace("\n", "\r\n"), encoding="utf-8-sig")
-    for words in ((), ("--write",)):
-        code, said = await ran(restored, "--keys", keys, *OF_CALLER, *words)
-        assert code == 0 and "0 on record, 0 on record and behind, 1 " in said
-
-
-async def test_a_caller_who_never_bought_anything_is_asked_about(restored, tmp_path):
-    keys = tmp_path / "wallet.csv"
-    keys.write_text(f"{KEYS}never,utility,10000,2026-05-04T10:00:00+02:00\n")
-    assert "NOBODY KNOWN" in (await ran(restored, "--keys", keys, *OF_CALLER))[1]
-    await restored.create(sale("earlier"))
-    assert "NOBODY KNOWN" not in (await ran(restored, "--keys", keys, *OF_CALLER))[1]
-    assert "NOBODY KNOWN" in (await ran(restored, "--keys", keys, "--issuer", f"{CALLER.issuer}/", "--subject", CALLER.subject))[1]
-
-
-@pytest.mark.parametrize("change", [{"state": "reversed"}, {"vasType": "water"}])
-async def test_a_sale_announced_in_a_newer_word_is_bound_and_listed_and_so_are_the_others(restored, gap, change):
-    events = gap((EventName.VENDED, sold("other")), (EventName.VENDED, sold("lost")))
-    altered(events, change)
-    code, said = await ran(restored, "--events", events, "--write")
-    assert code == 1 and "2 bound" in said and f"UNREAD: sale {sold('lost').id}: announced as" in said
-    for key in ("other", "lost"):
-        with pytest.raises(SaleRetired):
-            await restored.find(sold(key).id)
-        with pytest.raises(Conflict):
-            await restored.create(sale(key))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"state": None},
-        {"state": "a secret"},
-        {"vasType": ["utility"]},
-        {"amountCents": 1.5},
-        {"amountCents": True},
-        {"createdAt": "2026-05-01T10:00:00"},
-        {"createdAt": "soon"},
-        {"receipt": [1]},
-        {"receipt": {"supplierTransactionId": 7}},
-        {"supplierId": None},
-        {"simulated": "no"},
-        {"version": "3"},
-        {"version": 0},
-        {"transactionId": "../x"},
-        {"transactionId": 7},
-    ],
-)
-async def test_a_message_that_cannot_be_read_is_listed_and_the_others_are_bound(restored, gap, change):
-    events = gap((EventName.VENDED, sold("other")), (EventName.VENDED, sold("lost")))
-    altered(events, change)
-    code, said = await ran(restored, "--events", events, "--write")
-    assert code == 1 and "1 bound" in said and "not readable, nothing was bound" in said and "secret" not in said
-    with pytest.raises(SaleRetired):
-        await restored.find(sold("other").id)
-
-
-@pytest.mark.parametrize("message", [{"data": "!"}, {"data": None}, {"data": "e30="}, {"attributes": 7}])
-async def test_a_message_that_holds_no_event_is_listed_by_its_name(restored, gap, message):
-    events = gap((EventName.VENDED, sold("other")), (EventName.VENDED, sold("lost")))
-    altered(events, {}, **message)
-    code, said = await ran(restored, "--events", events, "--write")
-    assert code == 1 and "1 bound" in said and "UNREAD: " in said
-
-
-async def test_a_pull_that_broke_off_is_listed_and_what_came_before_it_is_bound(restored, gap, tmp_path):
-    events = gap((EventName.VENDED, sold("other")))
-    with events.open("a") as file:
-        file.write(pulled((EventName.VENDED, sold("lost")))[:-40])
-    other = tmp_path / "utf16.json"
-    other.write_text("[]", encoding="utf-16")
-    code, said = await ran(restored, "--events", other, events, "--write")
-    assert code == 1 and "1 bound" in said and "UNREAD: gap.json" in said and "UNREAD: utf16.json" in said and TOKEN not in said
-
-
-async def test_a_file_of_events_that_is_not_there_ends_the_run_before_anything_is_written(restored, gap, tmp_path):
-    code, said = await ran(restored, "--events", gap((EventName.VENDED, sold("lost"))), tmp_path / "none.json", "--write")
-    assert code == 1 and "none.json" in said
-    assert await restored.find(sold("lost").id) is None
-
-
-def test_many_pulls_of_one_file_are_read_in_the_time_of_their_length(tmp_path):
-    path = tmp_path / "gap.json"
-    path.write_text((json.dumps([{"message": {}}]) + "\n" * 2_000) * 10_000)  # 20 MB
-    archive, began = rebuild.Archive(), time.monotonic()
-    archive.read(path, Mode.LIVE, NOW)
-    assert len(archive.unread) == 10_000 and time.monotonic() - began < 20
 
 
 async def test_a_run_that_broke_off_says_what_it_did_and_its_repeat_lists_every_lost_key(restored, gap, monkeypatch):

@@ -13,7 +13,7 @@ from shared.ports.transactions import LookupBy, SaleRetired
 from shared.retention.rules import erased, tombstone_of
 from shared.store.sqlite import SqliteStore
 from shared.store.transaction_documents import tombstone_document, transaction_document
-from tests.contract.test_store import CALLER, METER, NOON, outcomes, prevend, sale, shard, store, vended  # noqa: F401 -- a fixture
+from tests.contract.records import CALLER, METER, NOON, outcomes, prevend, sale, shard, vended
 from tests.newer import on_record
 
 LATER = NOON + timedelta(days=500)
@@ -30,13 +30,13 @@ def bare(made):
     return erased(made, at=LATER, by="retention")
 
 
-async def retired(store, key="key-1", **fields):  # noqa: F811
+async def retired(store, key="key-1", **fields):
     made = await store.create(vended(key, **fields))
     await store.retire(made, tombstone_of(made, LATER))
     return made
 
 
-async def test_an_erased_sale_is_found_without_what_was_personal_and_by_no_number_of_it(store):  # noqa: F811
+async def test_an_erased_sale_is_found_without_what_was_personal_and_by_no_number_of_it(store):
     made = await store.create(sold())
     kept = await store.advance(made, bare(made))
     found = await store.find(made.id)
@@ -49,7 +49,7 @@ async def test_an_erased_sale_is_found_without_what_was_personal_and_by_no_numbe
     assert METER not in str(await on_record(store, made.id)) and "Jane" not in str(await on_record(store, made.id))
 
 
-async def test_an_erased_sale_goes_on_as_any_other(store):  # noqa: F811
+async def test_an_erased_sale_goes_on_as_any_other(store):
     made = await store.create(sold())
     kept = await store.advance(made, bare(made))
     further = await store.advance(kept, structs.replace(kept, version=2, nonce="further"))
@@ -64,14 +64,14 @@ async def test_an_erased_sale_goes_on_as_any_other(store):  # noqa: F811
         (LookupBy.MOBILE_NUMBER, "mobile_number", "27821234567"),
     ],
 )
-async def test_a_persons_sales_are_found_by_each_kind_of_number(store, by, field, number):  # noqa: F811
+async def test_a_persons_sales_are_found_by_each_kind_of_number(store, by, field, number):
     order = structs.replace(sale().order, meter_number=None)
     made = await store.create(sale(order=structs.replace(order, **{field: number})))
     assert await store.lookup(Mode.LIVE, by, number) == [made]
     assert [found for other in LookupBy if other is not by for found in await store.lookup(Mode.LIVE, other, number)] == []
 
 
-async def test_a_retired_sale_leaves_a_tombstone_and_its_key_is_never_free(store):  # noqa: F811
+async def test_a_retired_sale_leaves_a_tombstone_and_its_key_is_never_free(store):
     made = await retired(store)
     with pytest.raises(SaleRetired) as refused:
         await store.find(made.id)
@@ -83,7 +83,7 @@ async def test_a_retired_sale_leaves_a_tombstone_and_its_key_is_never_free(store
     assert all(word not in str(document) for word in (METER, CALLER.subject, "idempotency_key", "'record'"))
 
 
-async def test_a_tombstone_is_found_by_its_two_ids_and_stands_in_no_list(store):  # noqa: F811
+async def test_a_tombstone_is_found_by_its_two_ids_and_stands_in_no_list(store):
     made = await retired(store)
     (tombstone,) = await store.lookup(Mode.LIVE, LookupBy.REQUEST_ID, made.request_id)
     assert await store.lookup(Mode.LIVE, LookupBy.SUPPLIER_TRANSACTION_ID, "supplier-key-1") == [tombstone] == [tombstone_of(made, LATER)]
@@ -94,7 +94,7 @@ async def test_a_tombstone_is_found_by_its_two_ids_and_stands_in_no_list(store):
     assert await store.up_to_day(Mode.LIVE, shard(made), date(2099, 1, 1), None, 10) == []
 
 
-async def test_only_the_sale_that_was_read_is_retired_and_only_with_the_papers_that_were_read(store):  # noqa: F811
+async def test_only_the_sale_that_was_read_is_retired_and_only_with_the_papers_that_were_read(store):
     made = await store.create(vended())
     current = await store.advance(made, structs.replace(made, version=2))
     paper = await store.write_paper(DocumentKind.DISCREPANCIES, OPEN)
@@ -111,13 +111,13 @@ async def test_only_the_sale_that_was_read_is_retired_and_only_with_the_papers_t
         await store.advance(current, structs.replace(current, version=3))
 
 
-async def test_of_a_retirement_and_a_change_one_wins(store):  # noqa: F811
+async def test_of_a_retirement_and_a_change_one_wins(store):
     made = await store.create(vended())
     racers = [store.advance(made, structs.replace(made, version=2)), *(store.retire(made, tombstone_of(made, LATER)) for _ in range(7))]
     assert (await outcomes(*racers))["Conflict"] == 7
 
 
-async def test_sales_up_to_a_day_are_read_in_the_order_of_their_days_page_by_page(store):  # noqa: F811
+async def test_sales_up_to_a_day_are_read_in_the_order_of_their_days_page_by_page(store):
     made = [await store.create(vended(f"key-{number}", at=NOON + timedelta(days=number % 3))) for number in range(120)]
     number = shard(made[0])
     wanted = sorted((one.day, one.id) for one in made if shard(one) == number and one.day <= date(2026, 5, 2))
@@ -132,7 +132,7 @@ async def test_sales_up_to_a_day_are_read_in_the_order_of_their_days_page_by_pag
     assert len(every) == sum(one.day <= date(2026, 5, 2) for one in made)
 
 
-async def test_papers_are_deleted_as_they_were_read_all_or_none(store):  # noqa: F811
+async def test_papers_are_deleted_as_they_were_read_all_or_none(store):
     made = [await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"live-{number}", {"n": number}, "live")) for number in range(3)]
     changed = await store.write_paper(DocumentKind.SETTLEMENTS, structs.replace(made[1], body={"n": 9}))
     with pytest.raises(Conflict):

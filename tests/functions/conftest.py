@@ -1,6 +1,7 @@
 """The functions, running in simulated mode over one SQLite file, which the tests may open too."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 
 from shared.store.sqlite import SqliteStore
 from tests.functions.running import SIMULATED, client_of
+from tests.functions.system import System, no_value_in
 from tests.functions.wallet import Wallet
 
 
@@ -42,3 +44,18 @@ async def store(sales_file: Path) -> AsyncIterator[SqliteStore]:
 @pytest.fixture
 def wallet(prevend: httpx.Client, purchase: httpx.Client) -> Wallet:
     return Wallet(prevend, purchase)
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory):
+    with ExitStack() as stack:
+        system = System(tmp_path_factory.mktemp("system"), stack)
+        yield system
+        no_value_in(system.said)
+
+
+@pytest.fixture
+async def system_store(system):
+    store = await SqliteStore.open(str(system.store_path), timeout_seconds=10)
+    yield store
+    await store.close()

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.config import NAMES, ConfigError, load
-from tests.unit.test_config import CLOUD, EMULATORS, LIVE_LOCAL, LOCAL, PRODUCTION, UAT, without
+from tests.unit.configurations import CLOUD, EMULATORS, LIVE_LOCAL, LOCAL, PRODUCTION, UAT, without
 
 MALFORMED = """
 ENVIRONMENT must be local, uat, staging or production

@@ -14,7 +14,7 @@ from shared.mobilemart.requests import Call, token_call
 from shared.mobilemart.responses import SAYS_SIMULATED, Heard, NoReply
 from shared.ports.credentials import Credentials
 from tests.logged import logged
-from tests.unit.mobilemart.test_responses import answer, html, problem
+from tests.unit.mobilemart.answers import answer, html, problem
 
 NOW = datetime(2026, 5, 1, 8, tzinfo=UTC)
 DENIED = answer(401, {"error": "invalid_client"})

@@ -20,7 +20,7 @@ from shared.mobilemart.requests import Call
 from shared.mobilemart.responses import Heard, NoReply, Reply
 from shared.ports.credentials import Credentials
 from tests.logged import logged
-from tests.unit.mobilemart.test_responses import answer, html, problem
+from tests.unit.mobilemart.answers import answer, html, problem
 
 REQUEST_ID = "3f1d6c1e-2b4f-4f0a-8a53-0a6a1c2d3e4f"
 AIRTIME = Order(vas_type=VasType.AIRTIME, amount=Money(500), merchant_product_id="AIR", mobile_number="27821234567")

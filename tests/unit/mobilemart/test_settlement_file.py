@@ -1,47 +1,15 @@
-from datetime import UTC, date, datetime, timedelta
+"""The supplier's settlement file: each field's rule, and each fault by its line."""
+
+from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from shared.domain.statement import FileName, FileRefused, Total
 from shared.domain.vas import VasType
-from shared.mobilemart.settlement_file import FILE_VAS_TYPES, MAX_FAULTS, MAX_LINE_BYTES, Line, SettlementFile
+from shared.mobilemart.settlement_file import MAX_FAULTS, MAX_LINE_BYTES, SettlementFile
 from shared.mobilemart.settlement_format import FORMAT
 from shared.mobilemart.settlement_writer import Plant, detail, planted, written
-from tests.file_forms import Form, formed
-
-DAY = date(2026, 5, 1)
-UTILITY = (
-    "D|Utility|Services|SimOperator|6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10|3f1d6c1e-2b4f-4f0a-8a53-0a6a1c2d3e4f|Purchase|Successful"
-    "|20260501|101530|Credit Card|10000||Electricity||||12345678901|KWH|29.7|Sim Municipality|False||"
-)
-AIRTIME = (
-    "D|Airtime|Pinless|vodacom|0f2b7c1a-93a5-4f6b-8b4a-7f6f1f0c2d11|8a7b6c5d-4e3f-4a2b-9c1d-0e9f8a7b6c5d|Payment|Binned"
-    "|20260501|233005|Wallet|5000||Airtime R50||0720012345||||||||"
-)
-
-
-def content(*details, head="H|1|20260501", count=None, end="\n"):
-    lines = [head, *details, f"T|{len(details) + 2 if count is None else count}"]
-    return "".join(f"{line}{end}" for line in lines).encode()
-
-
-def changed(line, position, value):
-    fields = line.split("|")
-    fields[position] = value
-    return "|".join(fields)
-
-
-def read(data, size=1 << 20):
-    file = SettlementFile(data[at : at + size] for at in range(0, len(data), size))
-    return list(file), file
-
-
-def faults(data, size=1 << 20):
-    with pytest.raises(FileRefused) as refused:
-        read(data, size)
-    return refused.value.faults
+from tests.unit.mobilemart.file_lines import AIRTIME, DAY, UTILITY, changed, content, faults, read
 
 
 def test_the_documented_example_is_read():
@@ -179,53 +147,8 @@ def test_a_file_that_breaks_the_format_is_refused(data, line, message):
     assert faults(data, size=5)[0] == first
 
 
-LETTER = UTILITY.replace("Sim Municipality", "Municipalit\u00e9")
-UTF_8_BESIDE = AIRTIME.replace("vodacom", "v\u00f6dacom")
-HARMLESS = {
-    "blank lines behind the trailer": (content(UTILITY) + b"\n \t\n\r\n", [(4, 3, "behind the trailer")]),
-    "a Ctrl-Z behind the trailer": (content(UTILITY) + b"\x1a", [(4, 1, "behind the trailer")]),
-    "a Ctrl-Z on the trailer's line": (content(UTILITY)[:-1] + b"\x1a", [(3, 1, "ends in blanks")]),
-    "a Ctrl-Z and what fills its block": (content(UTILITY) + b"\x1a" * 90 + bytes(30), [(4, 1, "behind the trailer")]),
-    "NULs behind the trailer": (content(UTILITY)[:-1] + bytes(500), [(3, 1, "ends in blanks")]),
-    "a form feed behind the trailer": (content(UTILITY) + b"\x0c\n", [(4, 1, "behind the trailer")]),
-    "a separator behind the header": (content(UTILITY, head="H|1|20260501|"), [(1, 1, "separator")]),
-    "a row of separators behind the header": (content(UTILITY, head="H|1|20260501" + "|" * 21), [(1, 1, "separator")]),
-    "a separator behind the trailer's count": (content(UTILITY).replace(b"T|3", b"T|3|"), [(3, 1, "separator")]),
-    "both, with CRLF": (content(UTILITY, head="H|1|20260501|", end="\r\n").replace(b"T|3", b"T|3|"), [(1, 2, "separator")]),
-    "blanks behind the header": (content(UTILITY, head="H|1|20260501  "), [(1, 1, "ends in blanks")]),
-    "blanks behind the trailer's count": (content(UTILITY).replace(b"T|3", b"T|3 \t "), [(3, 1, "ends in blanks")]),
-    "tabs behind a line": (content(UTILITY + "\t\t", AIRTIME), [(2, 1, "ends in blanks")]),
-    "blanks without end behind a line": (content(UTILITY + " " * 200), [(2, 1, "ends in blanks")]),
-    "CRs as a transfer doubles them": (content(UTILITY, AIRTIME, end="\r\r\n"), [(1, 4, "ends in blanks")]),
-    "CR alone": (content(UTILITY, AIRTIME, end="\r"), [(1, 1, "CR without LF")]),
-    "a tab in a product's name": (content(changed(UTILITY, 13, "Elec\ttricity")), [(2, 1, "tab")]),
-    "byte order marks": (content("\ufeff" + UTILITY, AIRTIME).replace(b"T|4", b"\xef\xbb\xbfT|4"), [(2, 2, "byte order mark")]),
-    "two byte order marks before all": (b"\xef\xbb\xbf" * 2 + content(UTILITY), []),
-    "a letter in Windows-1252": (content(AIRTIME, LETTER).decode().encode("cp1252"), [(3, 1, "Windows-1252")]),
-    "a letter in Windows-1252 beside UTF-8": (
-        content(UTF_8_BESIDE, UTILITY).replace(b"Sim Mun", b"S\xecm Mun"),
-        [(3, 1, "Windows-1252")],
-    ),
-    "both in one line": (content(UTF_8_BESIDE).replace(b"Airtime R50", b"Airtim\xe9"), [(2, 1, "Windows-1252")]),
-    "a byte that Windows-1252 does not have": (content(UTILITY).replace(b"SimOperator", b"Sim\x81Operator"), [(2, 1, "Windows-1252")]),
-    "zeros before the count": (content(UTILITY).replace(b"T|3", b"T|0000003"), []),
-}
-
-
-COMPARED = {1, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17}
 TEXTS_THAT_MUST_BE = {2, 3, 7, 13}
 MAY_BE_EMPTY = {5, 10, 12, *range(14, 24)}
-
-
-@pytest.mark.parametrize("position", range(1, 24))
-def test_another_form_is_read_in_no_field_that_is_compared_and_in_every_other(position):
-    line = changed(UTILITY, position, "here")
-    for put, message in ((b"a\tb", "tab"), (b"a\xe9b", "Windows-1252")):
-        data = content(line).replace(b"|here", b"|" + put)
-        if position in COMPARED:
-            assert {fault.field for fault in faults(data)} >= {position}
-        else:
-            assert [(note.line, note.lines, message in note.message) for note in read(data)[1].summary.notes] == [(2, 1, True)]
 
 
 @pytest.mark.parametrize("position", sorted(TEXTS_THAT_MUST_BE | MAY_BE_EMPTY))
@@ -255,61 +178,6 @@ def test_an_amount_is_at_most_15_digits_behind_a_minus_where_it_is_negative(amou
         assert read(data)[1].summary.all == Total(1, int(amount))
     else:
         assert [fault.field for fault in faults(data)] == [11]
-
-
-def test_a_thousand_blank_lines_behind_the_trailer_are_read_and_no_more():
-    data = content(UTILITY) + b"\n" * 1_000
-    (note,) = read(data)[1].summary.notes
-    assert (note.line, note.lines) == (4, 1_000)
-    assert [fault.line for fault in faults(data + b"\n")] == [1_004]
-
-
-@pytest.mark.parametrize("form", HARMLESS)
-@pytest.mark.parametrize("size", [1, 7, 1 << 20])
-def test_a_form_that_harms_nothing_is_read_and_noted(form, size):
-    data, notes = HARMLESS[form]
-    lines, file = read(data, size)
-    said = [(note.line, note.lines) for note in file.summary.notes]
-    assert said == [(line, count) for line, count, _ in notes]
-    assert all(words in note.message for note, (_, _, words) in zip(file.summary.notes, notes, strict=True))
-    assert compared(lines) in (
-        compared(read(content(UTILITY))[0]),
-        compared(read(content(UTILITY, AIRTIME))[0]),
-        compared(read(content(AIRTIME))[0]),
-        compared(read(content(AIRTIME, UTILITY))[0]),
-    )
-
-
-def compared(lines):
-    """What settlement compares of lines."""
-    return [(line.transaction_id, line.merchant_id, line.status, line.service, line.at, line.cents, line.recipient) for line in lines]
-
-
-@pytest.mark.parametrize(
-    ("data", "field", "text"),
-    [
-        (content(LETTER).decode().encode("cp1252"), "municipality", "Municipalit\u00e9"),
-        (content(UTF_8_BESIDE).replace(b"Airtime R50", b"Airtim\xe9"), "provider", "v\u00f6dacom"),
-        (content(UTF_8_BESIDE).replace(b"Airtime R50", b"Airtim\xe9"), "product_name", "Airtim\u00e9"),
-        (content(UTILITY).replace(b"SimOperator", b"\x80\x81\x9d"), "provider", "\u20ac\ufffd\ufffd"),
-        (content(changed(UTILITY, 13, "Elec\ttricity")), "product_name", "Elec tricity"),
-        (content("\ufeff" + UTILITY), "vas_type", "Utility"),
-    ],
-)
-def test_a_text_in_another_form_is_what_was_meant(data, field, text):
-    (line,), _ = read(data)
-    assert getattr(line, field) == text
-
-
-def test_a_note_quotes_nothing_of_the_file():
-    secret = "4111111111111111"
-    data = content(changed(UTILITY, 13, f"{secret}\t"), changed(UTILITY, 3, f"{secret}\u00e9")).decode().encode("cp1252")
-    assert secret not in str(read(data)[1].summary.notes)
-
-
-def test_a_file_to_the_letter_has_no_notes():
-    for end in ("\n", "\r\n"):
-        assert read(content(UTILITY, AIRTIME, end=end))[1].summary.notes == ()
 
 
 def test_the_first_ten_faults_are_named():
@@ -395,131 +263,3 @@ def test_two_plants_of_the_same_kind_are_the_same_file():
         assert once == again
         assert once != lines or plant is Plant.NO_MERCHANT_ID
         assert read(b"".join(written(DAY, once)))[0] == once
-
-
-TEXTS = st.text(st.characters(exclude_characters="|", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
-LINES = st.builds(
-    Line,
-    vas_type=st.sampled_from(sorted(FILE_VAS_TYPES)),
-    vas_category=TEXTS,
-    provider=TEXTS,
-    transaction_id=st.uuids().map(str),
-    merchant_id=st.one_of(st.just(""), st.uuids().map(str), TEXTS),
-    transaction_type=st.sampled_from(["Payment", "Purchase"]),
-    status=st.one_of(st.sampled_from(["Successful", "Binned"]), TEXTS),
-    date=st.dates(date(2000, 1, 1), date(2099, 12, 31)).map(lambda day: f"{day:%Y%m%d}"),
-    time=st.times().map(lambda time: f"{time:%H%M%S}"),
-    amount=st.integers(-(10**12), 10**12).map(str),
-    product_name=TEXTS,
-    **{
-        name: st.one_of(st.just(""), TEXTS)
-        for name in Line._fields
-        if name
-        not in {
-            "vas_type",
-            "vas_category",
-            "provider",
-            "transaction_id",
-            "merchant_id",
-            "transaction_type",
-            "status",
-            "date",
-            "time",
-            "amount",
-            "product_name",
-        }
-    },
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    lines=st.lists(LINES, max_size=6), end=st.sampled_from(["\n", "\r\n"]), size=st.integers(1, 300), version=st.sampled_from(["1", "1.1"])
-)
-def test_what_is_written_is_read(lines, end, size, version):
-    data = b"".join(written(DAY, lines, line_end=end, version=version, tender_pan="411111******1111"))
-    again, file = read(data, size)
-    assert (again, file.version) == (lines, version)
-    assert file.summary.all == Total(len(lines), sum(line.cents for line in lines))
-
-
-@pytest.mark.parametrize("form", Form)
-@settings(max_examples=30, deadline=None)
-@given(lines=st.lists(LINES, min_size=1, max_size=6), end=st.sampled_from(["\n", "\r\n"]), size=st.integers(1, 300))
-def test_what_is_written_in_a_harmless_form_is_read_with_a_note_and_says_the_same(form, lines, end, size):
-    short = [line._replace(provider=line.provider[:40]) for line in lines]
-    again, file = read(formed(b"".join(written(DAY, short, line_end=end)), form), size)
-    assert compared(again) == compared(short) and file.summary.notes
-    assert file.summary.all == Total(len(lines), sum(line.cents for line in lines))
-
-
-@settings(max_examples=30, deadline=None)
-@given(lines=st.lists(LINES, max_size=4), by=st.integers(-3, 3).filter(bool))
-def test_a_wrong_count_is_refused(lines, by):
-    assert faults(b"".join(written(DAY, lines, miscounted_by=by)))
-
-
-BREAKS = {
-    "cut": lambda pieces, at, other: pieces[:at],
-    "left out": lambda pieces, at, other: pieces[:at] + pieces[at + 1 :],
-    "doubled": lambda pieces, at, other: [*pieces[:at], pieces[at], *pieces[at:]],
-    "swapped": lambda pieces, at, other: [pieces[other if one == at else at if one == other else one] for one in range(len(pieces))],
-}
-
-
-@pytest.mark.parametrize("broken", BREAKS)
-@settings(max_examples=60, deadline=None)
-@given(lines=st.lists(LINES, max_size=5), places=st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), size=st.integers(1, 300))
-def test_a_file_whose_lines_were_cut_left_out_doubled_or_swapped_is_refused_or_says_the_same(broken, lines, places, size):
-    pieces = b"".join(written(DAY, lines)).splitlines(keepends=True)
-    at, other = (place % len(pieces) for place in places)
-    assert says_the_same(b"".join(BREAKS[broken](pieces, at, other)), lines, size)
-
-
-@settings(max_examples=100, deadline=None)
-@given(lines=st.lists(LINES, min_size=1, max_size=4), end=st.integers(1, 10**6), size=st.integers(1, 300))
-def test_a_file_that_was_cut_anywhere_is_refused_or_says_the_same(lines, end, size):
-    data = b"".join(written(DAY, lines))
-    assert says_the_same(data[: -(end % len(data)) or None], lines, size)
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    lines=st.lists(LINES, min_size=1, max_size=3),
-    at=st.integers(0, 10**6),
-    put=st.binary(min_size=1, max_size=2) | st.sampled_from([b"", b"|", b"\n", b"\r", b"\x00", b"\xff", b"\xef\xbb\xbf"]),
-    over=st.integers(0, 2),
-)
-def test_bytes_put_in_or_over_others_are_refused_or_change_one_field_and_move_none(lines, at, put, over):
-    data = b"".join(written(DAY, lines))
-    at %= len(data)
-    try:
-        read_back, file = read(data[:at] + put + data[at + over :], 50)
-    except FileRefused:
-        return
-    assert len(read_back) == file.summary.all.rows == len(lines)
-    assert file.summary.all.cents == sum(line.cents for line in read_back)
-    assert sum(one != was for now, before in zip(read_back, lines, strict=True) for one, was in zip(now, before, strict=True)) <= 1
-
-
-def says_the_same(data, lines, size):
-    """Whether a file is refused, or has exactly these lines, in whatever order."""
-    try:
-        read_back, file = read(data, size)
-    except FileRefused:
-        return True
-    totals = Total(len(lines), sum(line.cents for line in lines))
-    return sorted(read_back) == sorted(lines) and file.summary.all == totals and file.day == DAY
-
-
-def test_a_line_is_written_as_it_was_read():
-    (line,), _ = read(content(UTILITY))
-    assert line.text == UTILITY.removesuffix("|")
-
-
-def test_times_are_written_in_south_african_time():
-    near_midnight = datetime(2026, 4, 30, 22, 5, tzinfo=UTC)
-    line = detail(service=VasType.AIRTIME, transaction_id="t", merchant_id="m", at=near_midnight, cents=5, recipient="27720012345")
-    assert (line.date, line.time) == ("20260501", "000500")
-    assert line.at == near_midnight.replace(microsecond=0)
-    assert line.at + timedelta(0) == near_midnight

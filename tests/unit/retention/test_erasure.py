@@ -18,17 +18,9 @@ from shared.retention.rules import Hold, tombstone_of
 from shared.retention.run import Retaining
 from shared.schemas.problems import Problem
 from shared.web.erasures import erasures, retention
-from tests.contract.test_store import METER, sale
-from tests.unit.retention.test_run import (  # noqa: F401 -- fixtures
-    SOLD_AT,
-    clock,
-    day_paper,
-    is_bare,
-    keeper,
-    sold,
-    store,
-)
-from tests.unit.retention.test_run_steps import asked as asked_of
+from tests.contract.records import METER, sale
+from tests.unit.retention.retained import SOLD_AT, day_paper, is_bare, sold
+from tests.unit.retention.steps import asked as asked_of
 
 REASON = "The customer asked, ticket 4711; 12345678901."
 MASKED = "The customer asked, ticket 4711; *8901."
@@ -37,22 +29,22 @@ ONE = timedelta(days=1)
 AT = "2025-04-06T10:00:00.000000Z"
 
 
-async def erase(keeper, by=LookupBy.METER_NUMBER, number=METER):  # noqa: F811
+async def erase(keeper, by=LookupBy.METER_NUMBER, number=METER):
     return await keeper.erase_person(Person(by, number), REASON, BY)
 
 
-async def named(store, made, number=1):  # noqa: F811
+async def named(store, made, number=1):
     """An open discrepancy names the sale, which stays."""
     body = {"id": f"d-{number}", "day": made.day.isoformat(), "transactionId": made.id, "ours": None, "status": "open"}
     await store.write_paper(DocumentKind.DISCREPANCIES, Document(f"live-d-{number}", body, "live-open"))
 
 
-async def sell(store, count, **fields):  # noqa: F811
+async def sell(store, count, **fields):
     """So many sales of one meter, newest first, as a request finds them."""
     return [await store.create(sold(f"{number}", at=SOLD_AT - number * timedelta(hours=1), **fields)) for number in range(count)]
 
 
-async def test_an_erasure_is_on_record_before_its_effect_and_afterwards_with_what_came_of_it(store, keeper, clock, monkeypatch):  # noqa: F811
+async def test_an_erasure_is_on_record_before_its_effect_and_afterwards_with_what_came_of_it(store, keeper, clock, monkeypatch):
     made, doubt = await store.create(sold()), await store.create(sale("doubt", at=SOLD_AT, state=State.IN_DOUBT, outcome=Unknown("lost")))
     body = {"at": AT, "by": BY, "reason": MASKED, "of": "meter_number", "recipient": "*8901"}
     calls, real = [], store.write_paper
@@ -90,7 +82,7 @@ def test_whose_data_it_is_is_shown_nowhere():
         (7, [0, 1, 3, 4, 5], [4, 7, 9], [2, 6], [0, 1, 3, 4, 5], False),
     ],
 )
-async def test_how_far_one_request_goes(store, keeper, monkeypatch, sales, stay, asked, erased, stayed, more):  # noqa: F811
+async def test_how_far_one_request_goes(store, keeper, monkeypatch, sales, stay, asked, erased, stayed, more):
     monkeypatch.setattr(erasure, "MAX_SALES", 3)
     monkeypatch.setattr(erasure, "MAX_STAYED", 6)
     made = await sell(store, sales)
@@ -108,7 +100,7 @@ async def test_how_far_one_request_goes(store, keeper, monkeypatch, sales, stay,
     )
 
 
-async def test_a_sale_with_nothing_personal_left_is_neither_erased_nor_stays(store, keeper, clock):  # noqa: F811
+async def test_a_sale_with_nothing_personal_left_is_neither_erased_nor_stays(store, keeper, clock):
     await sell(store, 2)
     assert len((await erase(keeper)).erased) == 2
     clock.now += timedelta(seconds=1)
@@ -116,14 +108,14 @@ async def test_a_sale_with_nothing_personal_left_is_neither_erased_nor_stays(sto
     assert (done.erased, done.stayed, done.more) == ((), (), False)
 
 
-async def test_of_very_many_erasures_the_last_are_listed_newest_first(store, keeper, monkeypatch):  # noqa: F811
+async def test_of_very_many_erasures_the_last_are_listed_newest_first(store, keeper, monkeypatch):
     monkeypatch.setattr(erasure, "MAX_LISTED", 3)
     for number in range(5):
         await store.write_paper(DocumentKind.CONTROLS, Document(f"live-erasure-{number}", {"at": number}, "live-erasures"))
     assert [paper["at"] for paper in await keeper.erasures()] == [4, 3, 2]
 
 
-async def test_one_request_is_bounded_as_the_pages_say(store, keeper, monkeypatch):  # noqa: F811
+async def test_one_request_is_bounded_as_the_pages_say(store, keeper, monkeypatch):
     docs = Path(erasure.__file__).parents[2] / "docs"
     page, contract = (docs / "retention.md").read_text(), (docs / "contract.md").read_text()
     await sell(store, 1)
@@ -152,9 +144,9 @@ async def test_one_request_is_bounded_as_the_pages_say(store, keeper, monkeypatc
     ],
 )
 async def test_a_sale_of_the_last_weeks_goes_once_its_day_and_both_beside_it_have_ended_or_have_nothing_to_settle(
-    store,  # noqa: F811
-    keeper,  # noqa: F811
-    clock,  # noqa: F811
+    store,
+    keeper,
+    clock,
     back,
     ended,
     other,
@@ -171,7 +163,7 @@ async def test_a_sale_of_the_last_weeks_goes_once_its_day_and_both_beside_it_hav
 
 
 @pytest.mark.parametrize("status", ["balanced", "discrepancies", "provisional", "file_missing"])
-async def test_a_recent_day_has_ended_when_no_file_of_it_is_awaited_any_more(store, keeper, clock, status):  # noqa: F811
+async def test_a_recent_day_has_ended_when_no_file_of_it_is_awaited_any_more(store, keeper, clock, status):
     made = await store.create(sold(at=clock.now - 5 * ONE))
     body = {"day": made.day.isoformat(), "status": status, "open": []}
     await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"live-{made.day}", body, "live-ended"))
@@ -192,7 +184,7 @@ def asked(body=None, path="/erasures", **headers):
     return Request({**scope, "headers": [(name.encode(), value.encode()) for name, value in head.items()]}, receive)
 
 
-async def answered(request, keeper, by=BY):  # noqa: F811
+async def answered(request, keeper, by=BY):
     return json.loads((await erasures(request, keeper, by)).body)
 
 
@@ -200,7 +192,7 @@ NUMBERS = {"meterNumber": METER, "accountNumber": "135609708", "mobileNumber": "
 
 
 @pytest.mark.parametrize(("name", "whom"), [("meterNumber", "*8901"), ("accountNumber", "*9708"), ("mobileNumber", "*4567")])
-async def test_an_erasure_names_what_went_and_what_stayed_and_the_list_counts_them(store, keeper, name, whom):  # noqa: F811
+async def test_an_erasure_names_what_went_and_what_stayed_and_the_list_counts_them(store, keeper, name, whom):
     field = {"meterNumber": "meter_number", "accountNumber": "account_number", "mobileNumber": "mobile_number"}[name]
     number = "27821234567" if name == "mobileNumber" else NUMBERS[name]
     order = structs.replace(sold().order, **{"meter_number": None, field: number})
@@ -214,7 +206,7 @@ async def test_an_erasure_names_what_went_and_what_stayed_and_the_list_counts_th
     assert await answered(asked(), keeper) == {"erasures": [{**said, "erased": 1, "stayed": 1}]}
 
 
-async def test_one_that_was_cut_short_is_listed_without_counts(store, keeper):  # noqa: F811
+async def test_one_that_was_cut_short_is_listed_without_counts(store, keeper):
     said = {"at": "2026-05-01T12:00:00+02:00", "by": BY, "reason": "r", "recipient": None, "erased": None, "stayed": None}
     await store.write_paper(DocumentKind.CONTROLS, Document("live-erasure-1", {**said, "of": "account_number"}, "live-erasures"))
     shown = {**said, "at": "2026-05-01T10:00:00.000000Z", "of": "accountNumber"}
@@ -222,14 +214,14 @@ async def test_one_that_was_cut_short_is_listed_without_counts(store, keeper):  
 
 
 @pytest.mark.parametrize("numbers", [(), ("meterNumber", "accountNumber"), ("meterNumber", "accountNumber", "mobileNumber")])
-async def test_exactly_one_number_is_asked_for(store, keeper, numbers):  # noqa: F811
+async def test_exactly_one_number_is_asked_for(store, keeper, numbers):
     with pytest.raises(Problem) as refused:
         await answered(asked({**{name: NUMBERS[name] for name in numbers}, "reason": REASON}), keeper)
     errors = [{"field": name, "message": "exactly one of these is required"} for name in ("accountNumber", "meterNumber", "mobileNumber")]
     assert refused.value.body()["errors"] == errors and await keeper.erasures() == []
 
 
-async def test_of_two_erasures_at_one_moment_the_later_is_asked_to_read_again(store, keeper):  # noqa: F811
+async def test_of_two_erasures_at_one_moment_the_later_is_asked_to_read_again(store, keeper):
     await answered(asked({"meterNumber": METER, "reason": REASON}), keeper)
     with pytest.raises(Problem) as refused:
         await answered(asked({"meterNumber": METER, "reason": REASON}), keeper)
@@ -252,7 +244,7 @@ async def test_of_two_erasures_at_one_moment_the_later_is_asked_to_read_again(st
         ),
     ],
 )
-async def test_a_damaged_erasure_is_reported_and_not_listed(store, keeper, caplog, damage):  # noqa: F811
+async def test_a_damaged_erasure_is_reported_and_not_listed(store, keeper, caplog, damage):
     whole = {"at": AT, "by": BY, "reason": "r", "of": "meter_number", "recipient": "*1", "erased": ["a"], "stayed": []}
     await store.write_paper(DocumentKind.CONTROLS, Document("live-erasure-1", whole, "live-erasures"))
     await store.write_paper(DocumentKind.CONTROLS, Document("live-erasure-2", {**whole, **damage}, "live-erasures"))
@@ -264,7 +256,7 @@ async def test_a_damaged_erasure_is_reported_and_not_listed(store, keeper, caplo
     assert lines == [{"kind": DocumentKind.CONTROLS}] * 4
 
 
-async def test_a_run_over_http_has_half_of_what_the_exchange_leaves_and_is_logged(store, keeper, caplog, monkeypatch):  # noqa: F811
+async def test_a_run_over_http_has_half_of_what_the_exchange_leaves_and_is_logged(store, keeper, caplog, monkeypatch):
     await sell(store, 2)
     until, real = [], Retaining.retain
 
@@ -280,7 +272,7 @@ async def test_a_run_over_http_has_half_of_what_the_exchange_leaves_and_is_logge
 
 
 @pytest.mark.parametrize("which", ["another site", "a parameter"])
-async def test_a_run_is_refused_that_another_site_asks_for_or_that_has_parameters(store, keeper, which):  # noqa: F811
+async def test_a_run_is_refused_that_another_site_asks_for_or_that_has_parameters(store, keeper, which):
     request = asked({}, "/retention", **({"sec_fetch_site": "cross-site"} if which == "another site" else {}))
     listed = asked(None)
     if which == "a parameter":
@@ -295,7 +287,7 @@ async def test_a_run_is_refused_that_another_site_asks_for_or_that_has_parameter
     assert await store.find(made.id) == made
 
 
-async def test_a_tombstone_is_found_by_no_number(store, keeper):  # noqa: F811
+async def test_a_tombstone_is_found_by_no_number(store, keeper):
     made, other = await sell(store, 2)
     await store.retire(made, tombstone_of(made, keeper.recorder.now()))
     assert (await erase(keeper)).erased == (other.id,)

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from shared.ports.documents import Document, DocumentKind
 from shared.retention import run as retention_run
-from tests.unit.retention.test_run import SOLD_AT, clock, day_paper, keeper, run, sold, store  # noqa: F401 -- fixtures
+from tests.unit.retention.retained import SOLD_AT, day_paper, run, sold
 
 DAY = "2024-03-01"
 ONE = timedelta(days=1)
@@ -16,11 +16,11 @@ RETIRED = SOLD_AT + timedelta(days=1826)  # the first moment of business at whic
 
 
 @pytest.fixture(autouse=True)
-def retired(clock):  # noqa: F811
+def retired(clock):
     clock.now = RETIRED
 
 
-async def write(store, *papers, kind=DocumentKind.SETTLEMENTS):  # noqa: F811
+async def write(store, *papers, kind=DocumentKind.SETTLEMENTS):
     return [await store.write_paper(kind, paper) for paper in papers]
 
 
@@ -28,16 +28,16 @@ def found(number, status="accepted", day=DAY):
     return {"id": f"d-{number}", "day": day, "status": status, "transactionId": None, "ours": None}
 
 
-async def find(store, *entries):  # noqa: F811
+async def find(store, *entries):
     """These discrepancies, as a settlement has found them. None is listed as open: only they themselves say so."""
     return await write(store, *[Document(f"live-{one['id']}", one) for one in entries], kind=DocumentKind.DISCREPANCIES)
 
 
-async def kept(store, kind=DocumentKind.SETTLEMENTS, *ids):  # noqa: F811
+async def kept(store, kind=DocumentKind.SETTLEMENTS, *ids):
     return [one for one in ids if await store.read_paper(kind, one) is not None]
 
 
-def commits(store, monkeypatch):  # noqa: F811
+def commits(store, monkeypatch):
     """What is deleted from now on: kind and ids of each commit."""
     made, real = [], store.delete_papers
 
@@ -49,7 +49,7 @@ def commits(store, monkeypatch):  # noqa: F811
     return made
 
 
-def read(store, monkeypatch):  # noqa: F811
+def read(store, monkeypatch):
     """Which papers are read from lists from now on."""
     ids, real = [], store.marked_papers
 
@@ -62,7 +62,7 @@ def read(store, monkeypatch):  # noqa: F811
     return ids
 
 
-async def test_a_day_goes_with_its_own_discrepancies_first_then_its_versions_from_the_last_and_itself_last(store, keeper, monkeypatch):  # noqa: F811
+async def test_a_day_goes_with_its_own_discrepancies_first_then_its_versions_from_the_last_and_itself_last(store, keeper, monkeypatch):
     monkeypatch.setattr(retention_run, "MAX_DELETED", 3)
     await find(store, found(1), found(2), found(3), found(4), found(5, day="2024-02-28"))
     unread = [{"id": "x/y", "day": DAY}, {"id": None, "day": DAY}, {"day": DAY}, {"id": "d-6", "day": DAY}, {"id": "d-4"}]
@@ -81,14 +81,14 @@ async def test_a_day_goes_with_its_own_discrepancies_first_then_its_versions_fro
     assert await kept(store, DocumentKind.DISCREPANCIES, "live-d-5") == ["live-d-5"]
 
 
-async def test_a_day_without_versions_runs_or_discrepancies_is_one_paper(store, keeper, monkeypatch):  # noqa: F811
+async def test_a_day_without_versions_runs_or_discrepancies_is_one_paper(store, keeper, monkeypatch):
     await write(store, day_paper(DAY))
     made = commits(store, monkeypatch)
     assert (await run(keeper)).papers == 1 and made == [("settlements", [f"live-{DAY}"])]
 
 
 @pytest.mark.parametrize("statuses", [("open", "accepted"), ("accepted", "open"), ("open", "open")])
-async def test_a_day_stays_whole_while_one_of_its_discrepancies_is_open(store, keeper, statuses):  # noqa: F811
+async def test_a_day_stays_whole_while_one_of_its_discrepancies_is_open(store, keeper, statuses):
     await find(store, *[found(number, status) for number, status in enumerate(statuses)])
     await write(store, day_paper(DAY, discrepancies=[found(0), found(1)]), Document(f"live-{DAY}-v0001", {}))
     assert (await run(keeper)).papers == 0
@@ -96,7 +96,7 @@ async def test_a_day_stays_whole_while_one_of_its_discrepancies_is_open(store, k
     assert await kept(store, DocumentKind.SETTLEMENTS, f"live-{DAY}", f"live-{DAY}-v0001") == [f"live-{DAY}", f"live-{DAY}-v0001"]
 
 
-async def test_a_day_stays_while_a_sale_of_it_is_more_than_a_tombstone(store, keeper, monkeypatch):  # noqa: F811
+async def test_a_day_stays_while_a_sale_of_it_is_more_than_a_tombstone(store, keeper, monkeypatch):
     await store.create(sold())
     await write(store, day_paper(DAY))
     monkeypatch.setattr(retention_run, "MAX_SALES", 0)
@@ -104,14 +104,14 @@ async def test_a_day_stays_while_a_sale_of_it_is_more_than_a_tombstone(store, ke
 
 
 @pytest.mark.parametrize("apart", range(-3, 4))
-async def test_a_day_stays_while_it_or_one_beside_it_has_not_ended(store, keeper, apart):  # noqa: F811
+async def test_a_day_stays_while_it_or_one_beside_it_has_not_ended(store, keeper, apart):
     near = (SOLD_AT.date() + apart * ONE - 2 * ONE).isoformat()
     await write(store, day_paper("2024-02-28"), Document("live-doubt", {"day": near, "open": []}, "live"))
     assert (await run(keeper)).papers == (apart not in (-1, 0, 1))
 
 
 @pytest.mark.parametrize("how", ["settled again", "deleted"])
-async def test_a_day_that_somebody_has_begun_again_or_deleted_meanwhile_is_left_alone(store, keeper, monkeypatch, how):  # noqa: F811
+async def test_a_day_that_somebody_has_begun_again_or_deleted_meanwhile_is_left_alone(store, keeper, monkeypatch, how):
     held, _, _ = await write(store, day_paper(DAY), Document(f"live-{DAY}-v0001", {}), day_paper("2024-02-20"))
     real = store.any_of_day
 
@@ -132,7 +132,7 @@ async def test_a_day_that_somebody_has_begun_again_or_deleted_meanwhile_is_left_
 
 
 @pytest.mark.parametrize("why", ["open", "unread", "begun again", "sold", "compared"])
-async def test_days_that_must_stay_do_not_count_among_those_that_one_run_deletes(store, keeper, monkeypatch, why):  # noqa: F811
+async def test_days_that_must_stay_do_not_count_among_those_that_one_run_deletes(store, keeper, monkeypatch, why):
     monkeypatch.setattr(retention_run, "MAX_DAYS", 1)
     first, *others = [f"2024-01-{number:02d}" for number in (1, 11, 21)]
     await write(store, day_paper(first, discrepancies=[found(1, day=first)]), *map(day_paper, others))
@@ -166,7 +166,7 @@ async def test_days_that_must_stay_do_not_count_among_those_that_one_run_deletes
 
 
 @pytest.mark.parametrize(("late", "gone"), [(False, 2), (True, 1)])
-async def test_a_run_that_is_late_still_looks_at_as_many_days_as_one_run_deletes_and_at_no_more(store, keeper, monkeypatch, late, gone):  # noqa: F811
+async def test_a_run_that_is_late_still_looks_at_as_many_days_as_one_run_deletes_and_at_no_more(store, keeper, monkeypatch, late, gone):
     monkeypatch.setattr(retention_run, "MAX_DAYS", 2)
     days = [f"2024-01-{number:02d}" for number in (1, 11, 21)]
     await write(store, *map(day_paper, days), Document("live-near", {"day": "2023-12-01", "open": []}, "live"), day_paper("2023-12-02"))
@@ -180,7 +180,7 @@ async def test_a_run_that_is_late_still_looks_at_as_many_days_as_one_run_deletes
     ]
 
 
-async def test_of_days_and_decisions_a_run_reads_no_more_than_the_first_that_is_too_young(store, keeper, monkeypatch):  # noqa: F811
+async def test_of_days_and_decisions_a_run_reads_no_more_than_the_first_that_is_too_young(store, keeper, monkeypatch):
     await write(
         store, *[day_paper(f"2024-03-{number:02d}") for number in range(1, 6)], Document("live-2024-01-01", {"day": "soon"}, "live-ended")
     )
@@ -200,7 +200,7 @@ async def test_of_days_and_decisions_a_run_reads_no_more_than_the_first_that_is_
     ]
 
 
-async def test_decisions_go_by_as_many_as_one_commit_takes_in_one_run(store, keeper, monkeypatch):  # noqa: F811
+async def test_decisions_go_by_as_many_as_one_commit_takes_in_one_run(store, keeper, monkeypatch):
     monkeypatch.setattr(retention_run, "MAX_DELETED", 2)
     for number in range(5):
         at = "noon" if number == 1 else (SOLD_AT - 9 * ONE).isoformat()
@@ -212,7 +212,7 @@ async def test_decisions_go_by_as_many_as_one_commit_takes_in_one_run(store, kee
     assert await kept(store, DocumentKind.CONTROLS, "live-selling-1") == ["live-selling-1"]
 
 
-async def test_a_run_is_bounded_as_the_page_on_retention_says(store, keeper):  # noqa: F811
+async def test_a_run_is_bounded_as_the_page_on_retention_says(store, keeper):
     await store.create(sold())
     assert (await run(keeper)).erased == 1
     page = (Path(retention_run.__file__).parents[2] / "docs" / "retention.md").read_text()

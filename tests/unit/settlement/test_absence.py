@@ -11,7 +11,7 @@ from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.absence import NEAR_MIDNIGHT, Silence, days_that_may_bill, may_be_absent
 from shared.settlement.matching import FileInterpretation, match
-from tests.unit.settlement.test_comparison import (
+from tests.unit.settlement.compared import (
     BEFORE,
     CONTROLS,
     DAY,

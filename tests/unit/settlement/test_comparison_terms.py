@@ -25,7 +25,7 @@ from shared.settlement.settled_day import (
     VendIndication,
 )
 from shared.settlement.withdrawn_lines import Past
-from tests.unit.settlement.test_comparison import (
+from tests.unit.settlement.compared import (
     BEFORE,
     CONTROLS,
     DAY,

@@ -17,7 +17,7 @@ from shared.settlement.discrepancies import SEVERITY, Differences
 from shared.settlement.matching import DayView, Filed, FileInterpretation, match
 from shared.settlement.settled_day import DiscrepancyKind, Severity
 from shared.settlement.withdrawn_lines import Past
-from tests.unit.settlement.test_comparison import BEFORE, DAY, GUID, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, doubtful, line, sale
+from tests.unit.settlement.compared import BEFORE, DAY, GUID, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, doubtful, line, sale
 
 MINUTE = timedelta(minutes=1)
 

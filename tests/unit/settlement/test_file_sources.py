@@ -31,7 +31,7 @@ from shared.ports.settlement_files import (
 )
 from shared.settlement.file_sources import StoredFiles
 from shared.settlement.matching import ONE_DAY
-from tests.contract.test_settlement_files import vends_in
+from tests.contract.file_places import vends_in
 
 DAY = date(2026, 5, 1)
 NEXT = DAY + ONE_DAY

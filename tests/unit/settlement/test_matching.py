@@ -12,22 +12,7 @@ from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.matching import DayView, Filed, FileInterpretation, Judged, MerchantId, Verdict, goes_to, match
-from tests.unit.settlement.test_comparison import (
-    BEFORE,
-    DAY,
-    GUID,
-    METER,
-    NEXT,
-    NOON,
-    ONE_DAY,
-    OTHER_METER,
-    TODAY,
-    A,
-    B,
-    doubtful,
-    line,
-    sale,
-)
+from tests.unit.settlement.compared import BEFORE, DAY, GUID, METER, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, doubtful, line, sale
 
 AFTER = NEXT + ONE_DAY
 REJECTED = doubtful("r", state=State.REJECTED)

@@ -18,7 +18,7 @@ from shared.settlement.settled_day import ResolvedBySettlement, SettledDay, Stat
 from shared.settlement.withdrawn_lines import UNREAD, Earlier, Lacking, LostLine
 from tests.archive import Archive, bill
 from tests.step_driver import START, boundaries, one_by_one, run
-from tests.unit.settlement.test_runner_incomplete_files import LATER, Two, morning, opened, sell, settle, state
+from tests.unit.settlement.two_days import LATER, Two, morning, opened, sell, settle, state
 
 DAY = date(2026, 5, 1)
 BEFORE, NEXT, FAR, FARTHER = (DAY + timedelta(days=days) for days in (-1, 1, 20, 30))

@@ -10,7 +10,7 @@ from shared.domain.transaction import EventName, State
 from shared.settlement.settled_day import Proof, VendIndication
 from tests.archive import Archive, bill
 from tests.step_driver import START, electricity, run
-from tests.unit.settlement.test_comparison import closed
+from tests.unit.settlement.compared import closed
 
 MORNING = datetime(2026, 5, 2, 4, tzinfo=UTC)
 DAY = date(2026, 5, 1)

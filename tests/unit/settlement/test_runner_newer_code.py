@@ -17,9 +17,10 @@ from shared.settlement.reporting import Reporting
 from shared.settlement.runner import NOT_READABLE
 from shared.web.report_csv import csv_of
 from shared.web.report_html import html_of
+from tests.archive import bill
 from tests.newer import FIELD, POINTS, WORD
 from tests.step_driver import one_by_one, run
-from tests.unit.settlement.test_runner import DAY, LATER, LOST, MORNING, NEXT, balanced, bill, sell, settle, world_at
+from tests.unit.settlement.settled import DAY, LATER, LOST, MORNING, NEXT, balanced, sell, settle, world_at
 
 SETTLEMENTS, DISCREPANCIES = DocumentKind.SETTLEMENTS, DocumentKind.DISCREPANCIES
 DAY_ID, RUN_ID = f"live-{DAY}", f"live-{DAY}-run"

@@ -31,7 +31,7 @@ from shared.settlement.settled_day import (
     gravity,
     next_version,
 )
-from tests.unit.settlement.test_comparison import DAY, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, closed, doubtful, line, sale
+from tests.unit.settlement.compared import DAY, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, closed, doubtful, line, sale
 
 NOTHING = {"rows": 0, "cents": 0}
 

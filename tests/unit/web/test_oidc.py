@@ -1,16 +1,12 @@
 """Callers by real tokens and real keys, against an issuer on a socket."""
 
-import asyncio
 import base64
 import hashlib
 import hmac
 import json
 import time
-import traceback
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
 
 import httpx
 import jwt
@@ -20,132 +16,26 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from starlette.datastructures import Headers
 
 from shared.domain.identifiers import Caller
-from shared.web.oidc import (
-    IapOperator,
-    IdentityUnavailable,
-    MissingScope,
-    Unauthenticated,
-    Verifier,
-    is_service_account,
-    local_caller,
-    local_operator,
-    operator,
-)
+from shared.web.oidc import MissingScope, Unauthenticated, Verifier, local_caller, local_operator
 from shared.web.settings import Oidc, ScopeClaim
-from shared.web.signing_keys import KeysUnavailable, SigningKeys
+from tests.unit.web.issuer import (
+    ABSENT,
+    AUDIENCE,
+    EC_KEY,
+    ISSUER,
+    OTHER_RSA_KEY,
+    RSA_KEY,
+    Clock,
+    Issuer,
+    bearing,
+    public,
+    refused,
+    token,
+    unsigned,
+)
 
-AUDIENCE = "https://vas.example"
-ISSUER = "https://issuer.example/tenant"
-RSA_KEY = rsa.generate_private_key(65537, 2048)
-OTHER_RSA_KEY = rsa.generate_private_key(65537, 2048)
 FOREIGN_RSA_KEY = rsa.generate_private_key(65537, 2048)
 SHORT_RSA_KEY = rsa.generate_private_key(65537, 1024)
-EC_KEY = ec.generate_private_key(ec.SECP256R1())
-ABSENT = object()
-
-
-def public(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, **members: str) -> dict[str, Any]:
-    """A key as a JWKS document lists it."""
-    algorithm: Any
-    match key:
-        case rsa.RSAPrivateKey():
-            algorithm = jwt.algorithms.RSAAlgorithm
-        case ec.EllipticCurvePrivateKey():
-            algorithm = jwt.algorithms.ECAlgorithm
-        case _:
-            algorithm = jwt.algorithms.OKPAlgorithm
-    return {**algorithm.to_jwk(key.public_key(), as_dict=True), **members}
-
-
-def token(key: Any = RSA_KEY, kid: str | None = "rsa-1", algorithm: str = "RS256", **changes: object) -> str:
-    """A signed token. Its times (`iat`, `nbf`, `exp`) are given in seconds from now."""
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "wallet-7", "iat": 0, "exp": 300, **changes}
-    present = {name: value for name, value in claims.items() if value is not ABSENT}
-    now = int(time.time())
-    times = {name: now + value for name in ("iat", "nbf", "exp") if isinstance(value := present.get(name), int)}
-    return jwt.encode({**present, **times}, key, algorithm=algorithm, headers={} if kid is None else {"kid": kid})
-
-
-def unsigned(header: object, **changes: object) -> str:
-    """A token put together by hand, since no library would sign it."""
-    _, claims, _ = token(**changes).split(".")
-    return f"{base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b'=').decode()}.{claims}."
-
-
-class Issuer:
-    """An issuer's JWKS address: what it publishes, and how often it was asked."""
-
-    def __init__(self) -> None:
-        self.keys: object = [public(RSA_KEY, kid="rsa-1", use="sig", alg="RS256"), public(EC_KEY, kid="ec-1")]
-        self.status = 200
-        self.asked = 0
-        self.was_asked = asyncio.Event()
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-        self.url = ""
-        self.headers = ""
-        self.heard = b""
-
-    async def asks(self, times: int) -> None:
-        """Wait until it was asked so many times."""
-        while self.asked < times:
-            await asyncio.sleep(0.01)
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.heard = await reader.readuntil(b"\r\n\r\n")
-        self.asked += 1
-        self.was_asked.set()
-        await self.may_answer.wait()
-        body = json.dumps({"keys": self.keys})
-        writer.write(f"HTTP/1.1 {self.status} -\r\n{self.headers}content-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode())
-        writer.close()
-        await writer.wait_closed()
-
-
-@pytest.fixture
-async def issuer() -> AsyncIterator[Issuer]:
-    issuer = Issuer()
-    async with await asyncio.start_server(issuer.answer, "127.0.0.1", 0) as server:
-        issuer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/jwks"
-        yield issuer
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(verify=False) as client:
-        yield client
-
-
-@pytest.fixture
-def verifier(issuer: Issuer, http: httpx.AsyncClient, clock: Clock) -> Verifier:
-    return Verifier(Oidc(ISSUER, AUDIENCE, issuer.url, scope=None), http, clock)
-
-
-def bearing(token: str) -> httpx.Headers:
-    return httpx.Headers({"Authorization": f"Bearer {token}"}, encoding="latin-1")
-
-
-async def refused(verifier: Verifier, token: str) -> str:
-    """The reason for which `token` is refused; neither it nor its causes quote the token."""
-    with pytest.raises(Unauthenticated) as error:
-        await verifier.caller(bearing(token))
-    told = "".join(traceback.format_exception_only(error.value))
-    assert not any(part in told for part in token.split(".") if part)
-    assert error.value.__suppress_context__ or error.value.__context__ is None
-    return str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -440,210 +330,6 @@ async def test_a_caller_keeps_its_identity_when_the_issuer_moves(issuer, http):
     assert await refused(verifier, token(iss="https://third.example")) == "the token is from another issuer"
 
 
-async def test_many_requests_at_once_ask_the_issuer_once(verifier, issuer):
-    await asyncio.gather(*(verifier.caller(bearing(token())) for _ in range(50)))
-
-    assert issuer.asked == 1
-
-
-async def test_a_withdrawn_key_is_refused_within_ten_minutes(verifier, issuer, clock):
-    await verifier.caller(bearing(token()))
-    issuer.keys = [public(EC_KEY, kid="ec-1")]
-    clock.seconds += 299
-    await verifier.caller(bearing(token()))
-    assert issuer.asked == 1
-
-    clock.seconds += 300
-    assert await refused(verifier, token()) == "the token's signing key is unknown"
-
-
-async def test_keys_are_read_again_beside_the_requests(verifier, issuer, clock):
-    await verifier.caller(bearing(token()))
-    issuer.may_answer.clear()
-    clock.seconds += 301
-
-    async with asyncio.timeout(1):  # nobody waits for the issuer
-        await verifier.caller(bearing(token()))
-        await issuer.asks(2)
-        await verifier.caller(bearing(token()))
-    issuer.may_answer.set()
-
-
-async def test_keys_are_kept_for_an_hour_while_the_issuer_is_away(verifier, issuer, clock, caplog):
-    await verifier.caller(bearing(token()))
-    issuer.status = 503
-    for _ in range(6):
-        clock.seconds += 599
-        await verifier.caller(bearing(token()))
-        await asyncio.sleep(0.02)
-    assert {record.getMessage() for record in caplog.records} == {"signing keys not read"}
-
-    clock.seconds += 6
-    with pytest.raises(IdentityUnavailable):
-        await verifier.caller(bearing(token()))
-    issuer.status = 200
-    assert await verifier.caller(bearing(token()))
-
-
-async def test_while_the_issuer_is_away_it_is_asked_every_ten_seconds_and_nobody_waits(verifier, issuer, clock):
-    await verifier.caller(bearing(token()))
-    issuer.status = 503
-    clock.seconds += 600
-    await verifier.caller(bearing(token()))  # waits once, to learn of withdrawn keys
-    issuer.may_answer.clear()
-    for _ in range(5):
-        async with asyncio.timeout(1):
-            await verifier.caller(bearing(token()))
-    assert issuer.asked == 2
-    clock.seconds += 10
-    async with asyncio.timeout(1):
-        await verifier.caller(bearing(token()))
-        await issuer.asks(3)
-    issuer.may_answer.set()
-
-
-@pytest.mark.parametrize(
-    ("age", "asked", "waits"),
-    [(299.9, 1, False), (300, 2, False), (539.9, 2, False), (540, 2, True), (3599.9, 2, True), (3600, 2, True)],
-)
-async def test_keys_of_five_minutes_are_read_again_beside_a_request_and_older_ones_before_it(issuer, http, clock, age, asked, waits):
-    keys = SigningKeys(issuer.url, http, clock)
-    await keys.candidates("rsa-1", "RS256")
-    issuer.may_answer.clear()
-    clock.seconds += age
-    assert keys.are_fresh is (asked == 1)
-    asking = asyncio.create_task(keys.candidates("rsa-1", "RS256"))
-    await asyncio.sleep(0.05)
-    assert (issuer.asked, asking.done(), keys.edition) == (asked, not waits, 1)
-    issuer.may_answer.set()
-    assert [key.key_id for key in await asking] == ["rsa-1"]
-    await (keys._reading or asking)
-    assert keys.edition == asked
-
-
-async def test_while_they_cannot_be_read_keys_verify_for_an_hour_and_no_longer(issuer, http, clock, caplog):
-    keys = SigningKeys(issuer.url, http, clock)
-    await keys.candidates("rsa-1", "RS256")
-    issuer.status = 503
-    for seconds, asked in ((540, 2), (9.9, 2), (0.1, 3), (3049.9, 4)):
-        clock.seconds += seconds
-        assert await keys.candidates("rsa-1", "RS256")
-        if keys._reading is not None:
-            await keys._reading
-        assert issuer.asked == asked
-    clock.seconds += 0.1
-    with pytest.raises(KeysUnavailable):
-        await keys.candidates("rsa-1", "RS256")
-    assert [(line.levelname, line.message, line.fields["known_keys_verify"]) for line in caplog.records] == [
-        *[("ERROR", "signing keys not read", True)] * 3,
-        ("ERROR", "signing keys not read", False),
-    ]
-
-
-async def test_of_an_unknown_name_the_issuer_is_asked_every_ten_seconds_at_most(issuer, http, clock):
-    keys = SigningKeys(issuer.url, http, clock)
-    for seconds, asked in ((0, 2), (9.9, 2), (0.1, 3), (9.9, 3)):
-        clock.seconds += seconds
-        assert await keys.candidates("unknown", "RS256") == []
-        assert issuer.asked == asked
-    assert await keys.candidates("rsa-1", "RS256") and await keys.candidates(None, "ES256")
-    assert await keys.candidates("rsa-1", "ES256") == await keys.candidates("ec-1", "ES384") == []
-
-
-async def test_of_keys_that_share_a_name_or_have_none_eight_are_tried(issuer, http, clock):
-    issuer.keys = [public(RSA_KEY)] * 9 + [public(EC_KEY, kid="ec")] * 7 + [public(EC_KEY)]
-    keys = SigningKeys(issuer.url, http, clock)
-    assert len(await keys.candidates("any", "RS256")) == len(await keys.candidates(None, "ES256")) == 8
-    assert len(await keys.candidates("ec", "ES256")) == 7 and len(await keys.candidates("other", "ES256")) == 1
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
-async def test_a_compressed_key_document_is_not_unpacked(verifier, issuer, encoding):
-    issuer.headers = f"content-encoding: {encoding}\r\n"
-
-    with pytest.raises(IdentityUnavailable):
-        await verifier.caller(bearing(token()))
-    assert b"accept: application/json\r\n" in issuer.heard.lower() and b"accept-encoding: identity\r\n" in issuer.heard.lower()
-
-
-async def test_a_key_document_is_read_up_to_its_bound(verifier, issuer):
-    padding = {"kty": "oct", "kid": "padding", "k": "A" * (500 * 1024)}
-    issuer.keys = [public(RSA_KEY, kid="rsa-1"), padding]
-    assert await verifier.caller(bearing(token()))
-
-    issuer.keys = [public(OTHER_RSA_KEY, kid="rsa-2"), padding, padding]
-    with pytest.raises(IdentityUnavailable):
-        await verifier.caller(bearing(token(OTHER_RSA_KEY, "rsa-2")))
-
-
-async def test_a_new_key_is_found_at_once(verifier, issuer):
-    await verifier.caller(bearing(token()))
-    issuer.keys = [public(OTHER_RSA_KEY, kid="rsa-2")]
-
-    assert await verifier.caller(bearing(token(OTHER_RSA_KEY, "rsa-2")))
-    assert issuer.asked == 2
-
-
-async def test_tokens_with_invented_keys_do_not_make_us_hammer_the_issuer(verifier, issuer, clock):
-    await verifier.caller(bearing(token()))
-    for number in range(20):
-        assert await refused(verifier, token(kid=f"invented-{number}")) == "the token's signing key is unknown"
-    assert issuer.asked == 2
-
-    clock.seconds += 10
-    await refused(verifier, token(kid="invented-again"))
-    assert issuer.asked == 3
-
-
-@pytest.mark.parametrize(
-    "answer", [{"status": 500}, {"status": 302}, {"keys": []}, {"keys": "none"}, {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}]
-)
-async def test_without_keys_nobody_is_refused_as_unknown(verifier, issuer, answer):
-    for name, value in answer.items():
-        setattr(issuer, name, value)
-
-    with pytest.raises(IdentityUnavailable):
-        await verifier.caller(bearing(token()))
-
-
-async def test_an_unreachable_issuer_is_asked_again_by_the_next_request(verifier, issuer):
-    good_keys, issuer.keys = issuer.keys, None
-    with pytest.raises(IdentityUnavailable):
-        await verifier.caller(bearing(token()))
-    issuer.keys = good_keys
-
-    assert await verifier.caller(bearing(token()))
-
-
-async def test_a_refused_connection_is_an_unavailable_issuer(http):
-    verifier = Verifier(Oidc(ISSUER, AUDIENCE, "http://127.0.0.1:1/jwks", scope=None), http)
-
-    with pytest.raises(IdentityUnavailable):
-        await verifier.caller(bearing(token()))
-
-
-async def test_known_keys_serve_while_the_issuer_is_down(verifier, issuer):
-    await verifier.caller(bearing(token()))
-    issuer.status = 503
-
-    assert await verifier.caller(bearing(token()))
-    with pytest.raises(IdentityUnavailable):  # it may be a new key: that cannot be said now
-        await verifier.caller(bearing(token(kid="rsa-2")))
-    assert await verifier.caller(bearing(token()))
-
-
-async def test_a_caller_who_gives_up_does_not_end_the_reading_for_the_others(verifier, issuer):
-    issuer.may_answer.clear()
-    impatient = asyncio.create_task(verifier.caller(bearing(token())))
-    patient = asyncio.create_task(verifier.caller(bearing(token())))
-    await issuer.was_asked.wait()
-    impatient.cancel()
-    issuer.may_answer.set()
-
-    assert await patient == Caller(ISSUER, "wallet-7")
-    assert issuer.asked == 1
-
-
 async def test_locally_the_caller_is_whoever_the_header_says():
     assert await local_caller(httpx.Headers()) == Caller("local", "local")
     assert await local_caller(httpx.Headers({"X-Caller": "thandi"})) == Caller("local", "thandi")
@@ -655,79 +341,6 @@ async def test_locally_the_caller_is_whoever_the_header_says():
 async def test_a_malformed_local_caller_is_refused(name):
     with pytest.raises(Unauthenticated):
         await local_caller(httpx.Headers({"X-Caller": name}))
-
-
-def checked_by_cloud_run(**claims: object) -> str:
-    """A token as Cloud Run passes it on."""
-    header, body, _ = token(**claims).split(".")
-    return f"{header}.{body}.SIGNATURE_REMOVED_BY_GOOGLE"
-
-
-def arriving(*headers: tuple[str, str]) -> Headers:
-    """Headers as the server hands them on: each as often as it was sent."""
-    return Headers(raw=[(name.lower().encode(), value.encode("latin-1")) for name, value in headers])
-
-
-def test_an_operator_is_named_by_the_token_that_cloud_run_checked():
-    headers = arriving(("Authorization", f"Bearer {checked_by_cloud_run(email='ops@example.com')}"))
-
-    assert operator(headers) == "ops@example.com"
-
-
-@pytest.mark.parametrize("name", ["Authorization", "X-Serverless-Authorization"])
-def test_of_two_tokens_nobody_knows_which_was_checked(name):
-    first, second = (f"Bearer {checked_by_cloud_run(email=email)}" for email in ("boss@example.com", "ops@example.com"))
-
-    assert operator(arriving((name, first), (name, second))) == "unknown"
-    assert operator(arriving((name, first), (name, first))) == "unknown"
-
-
-def test_an_unchecked_header_may_be_there_twice():
-    checked, forged = (f"Bearer {checked_by_cloud_run(email=email)}" for email in ("ops@example.com", "boss@example.com"))
-
-    assert operator(arriving(("X-Serverless-Authorization", checked), *[("Authorization", forged)] * 2)) == "ops@example.com"
-
-
-@pytest.mark.parametrize(
-    ("address", "is_one"),
-    [
-        ("scheduler@wallet-vas-production.iam.gserviceaccount.com", True),
-        ("123456789012-compute@developer.gserviceaccount.com", True),
-        ("wallet-vas@appspot.GServiceAccount.com", True),
-        ("thandi@wallet.example", False),
-        ("thandi@notgserviceaccount.com", False),
-        ("gserviceaccount.com@wallet.example", False),
-        ("unknown", False),
-    ],
-)
-def test_a_service_account_is_told_from_a_person(address, is_one):
-    assert is_service_account(address) is is_one
-
-
-def test_beside_the_checked_header_the_unchecked_one_names_nobody():
-    forged = f"Bearer {checked_by_cloud_run(email='boss@example.com')}"
-
-    for checked, name in [(checked_by_cloud_run(email="ops@example.com"), "ops@example.com"), ("nonsense", "unknown")]:
-        assert operator(arriving(("X-Serverless-Authorization", f"Bearer {checked}"), ("Authorization", forged))) == name
-
-
-@pytest.mark.parametrize(
-    "authorization",
-    [
-        None,
-        "",
-        "Bearer ",
-        "Bearer a.b.c",
-        "Bearer " + "x" * 100_000,
-        "Bearer " + base64.b64encode(b"[" * 5000).decode() + ".e30.e30",
-        f"Bearer {checked_by_cloud_run()}",
-        f"Bearer {checked_by_cloud_run(email=7)}",
-        f"Bearer {checked_by_cloud_run(email='no address')}",
-        f"Bearer {checked_by_cloud_run(email='a@b' + chr(10) + 'c')}",
-    ],
-)
-def test_a_token_that_names_nobody_leaves_the_operator_unknown(authorization):
-    assert operator(arriving(*([] if authorization is None else [("Authorization", authorization)]))) == "unknown"
 
 
 async def test_a_token_that_was_found_good_is_not_checked_again(verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -766,62 +379,8 @@ async def test_more_tokens_than_are_remembered_are_all_found_good(verifier: Veri
         assert [(await verifier.caller(bearing(each))).subject for each in tokens] == [f"wallet-{number}" for number in range(5)]
 
 
-# --- Identity-Aware Proxy
-
-IAP_AUDIENCE = "/projects/123456789/locations/africa-south1/services/reconcile"
-
-
-def assertion(**changes: object) -> str:
-    """What Identity-Aware Proxy sends with a request."""
-    said = {"iss": "https://cloud.google.com/iap", "aud": IAP_AUDIENCE, "sub": "accounts.google.com:1", "email": "op@example.com"}
-    return token(**{"key": EC_KEY, "kid": "ec-1", "algorithm": "ES256", "exp": 600, **said, **changes})
-
-
-def asserting(*assertions: str) -> Headers:
-    return Headers(raw=[(b"x-goog-iap-jwt-assertion", each.encode()) for each in assertions])
-
-
-@pytest.fixture
-def iap(issuer: Issuer, http: httpx.AsyncClient, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> IapOperator:
-    monkeypatch.setattr("shared.web.oidc.IAP_KEYS_URL", issuer.url)
-    return IapOperator(IAP_AUDIENCE, http, clock)
-
-
-async def test_an_operator_is_named_by_the_assertion_that_the_proxy_signed(iap):
-    assert await iap(asserting(assertion())) == "op@example.com"
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"aud": "/projects/123456789/global/backendServices/7"},
-        {"iss": "https://accounts.google.com"},
-        {"exp": -60},
-        {"key": ec.generate_private_key(ec.SECP256R1())},
-        {"key": RSA_KEY, "kid": "rsa-1", "algorithm": "RS256"},
-    ],
-    ids=["audience", "issuer", "expired", "key", "algorithm"],
-)
-async def test_an_assertion_that_does_not_hold_is_refused(iap, changes):
-    with pytest.raises(Unauthenticated):
-        await iap(asserting(assertion(**changes)))
-
-
-async def test_without_one_assertion_nobody_is_an_operator(iap):
-    unsigned_token = unsigned({"alg": "none", "typ": "JWT"}, aud=IAP_AUDIENCE, email="op@example.com")
-    for headers in (asserting(), asserting(assertion(), assertion()), asserting(unsigned_token)):
-        with pytest.raises(Unauthenticated):
-            await iap(headers)
-    with pytest.raises(Unauthenticated):  # what Cloud Run has checked says nothing of who passed the proxy
-        await iap(Headers({"authorization": f"Bearer {assertion()}"}))
-
-
-@pytest.mark.parametrize("email", [ABSENT, "no address", 7])
-async def test_an_assertion_without_an_address_names_nobody(iap, email):
-    assert await iap(asserting(assertion(email=email))) == "unknown"
-
-
 # --- tokens of the exact shape of well-known providers
+
 
 AZURE, GOOGLE, FIREBASE = (
     "https://login.microsoftonline.com/7c0e/v2.0",

@@ -19,7 +19,7 @@ from shared.vending.purchasing import Vending
 from shared.vending.recorder import Recorder
 from shared.web.sales import allow_purchase, look_up, purchased, sale_id
 from tests.sales import NOON, in_doubt, vended, vending
-from tests.unit.test_config import LOCAL
+from tests.unit.configurations import LOCAL
 
 PAGE = 100  # sales of a day
 
