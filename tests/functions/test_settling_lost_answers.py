@@ -133,9 +133,9 @@ async def test_without_reprints_every_lost_answer_is_ended_by_the_settlement_fil
         in_doubt = [sale for sale in sales if sale.state is State.IN_DOUBT]
         assert len(in_doubt) >= 100
         world.now = NOON + 2 * ONE_DAY
-        files = SimulatedFiles(ledger, lambda: world.now, files_in(None, None))
-        first, _ = (await world.settle(files)).days
-        await files.close()
+        delivered = files_in(None, None)
+        first, _ = (await world.settle(SimulatedFiles(ledger, lambda: world.now, delivered))).days
+        await delivered.close()
         vends, left = await world.vends(), set()
         for sale in sales:
             held, vend = await world.held(sale), vends.get(sale.request_id)
