@@ -1,1 +1,1 @@
-"""What any program has: frozen structs, logs, environment variables, clocks, single flight."""
+"""Code that any program could use: frozen structs, logs, environment variables, clocks, single flight."""

@@ -1,4 +1,4 @@
-"""Many coroutines at once, at most so many of them running."""
+"""Many coroutines at once, up to a bound."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -6,22 +6,22 @@ from typing import Any
 
 
 async def each(coroutines: Iterable[Coroutine[Any, Any, Any]], at_most: int) -> list[Any]:
-    """Run them, at most so many at once; their results, in order. Implements `shared.ports.concurrency.Each`.
+    """Run the coroutines, at most `at_most` at once, and return their results in order. Implements `shared.ports.concurrency.Each`.
 
     Raises:
-        Exception: the first in their order that one of them raised, when all have ended.
+        Exception: after all have ended, the first error in the order of the coroutines.
     """
-    places = asyncio.Semaphore(at_most)
-    made = list(coroutines)
+    slots = asyncio.Semaphore(at_most)
+    pending = list(coroutines)
 
-    async def placed(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        async with places:
+    async def bounded(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        async with slots:
             return await coroutine
 
     try:
-        results = await asyncio.gather(*map(placed, made), return_exceptions=True)
+        results = await asyncio.gather(*map(bounded, pending), return_exceptions=True)
     finally:
-        for coroutine in made:  # those that a cancellation did not let begin; the others have ended
+        for coroutine in pending:  # a cancellation leaves some unstarted; the others have ended
             coroutine.close()
     for result in results:
         if isinstance(result, BaseException):

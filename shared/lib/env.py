@@ -1,4 +1,4 @@
-"""Reading environment variables: typed, all faults collected, and no text quoted that could be a secret in the wrong place."""
+"""Reads environment variables: typed, with all faults collected. No fault quotes a value, which may be a misplaced secret."""
 
 import ipaddress
 import re
@@ -11,7 +11,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class Variables:
-    """Reads variables one at a time and remembers what is wrong. After a fault it gives something of the right type."""
+    """Reads variables one at a time and collects faults. After a fault a method returns a value of the right type."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.given = {name: value for name, value in environ.items() if value}
@@ -60,7 +60,7 @@ class Variables:
         return None
 
     def origins(self, name: str, *, clear: bool) -> tuple[str, ...]:
-        """The origins of pages, separated by commas: `https`, and with `clear` also `http` on this machine."""
+        """The origins of pages, separated by commas. Each is `https`, or with `clear` also `http` on this machine."""
         origins = tuple(origin.strip() for origin in self.given.get(name, "").split(",") if origin.strip())
         for origin in origins:
             parts = split_address(origin)
@@ -93,7 +93,7 @@ def _one_of(choices: Iterable[StrEnum]) -> str:
 
 
 def split_address(address: str) -> SplitResult | None:
-    """An address in its parts; `None` unless it is a host with, at most, a port and a path."""
+    """The parts of an address that is a host with at most a port and a path; `None` for every other text."""
     if not re.fullmatch(r"[!-~]{1,2000}", address):
         return None
     try:

@@ -1,8 +1,8 @@
-"""Logging: a fixed message plus fields, one JSON object a line on stdout, as Cloud Logging reads it.
+"""Logging: a fixed message plus fields, one JSON object a line on stdout, in the form that Cloud Logging reads.
 
-Everything goes through the standard library's logging, so what other libraries say (from WARNING on) leaves in the same form
-and through the same mask. Bearer values never leave: no stack traces, no exception texts of ours, no field named like a
-secret, and, as a last defence against what slipped through, no long run of digits in any text.
+All logs pass through the standard library's logging. Logs of other libraries, from WARNING on, get the same form and the same mask.
+Bearer values never leave: no stack trace, no exception text, no field named like a secret.
+As a last defence the mask removes every long run of digits from every text.
 """
 
 import json
@@ -23,8 +23,8 @@ from typing import Final
 from shared.lib.masking import last_four
 from shared.lib.value import Value
 
-REFUSED: Final = "[refused]"  # stands for a field that must not be logged at all
-MASKED: Final = "[masked]"  # stands for a bearer value found in text
+REFUSED: Final = "[refused]"  # in the place of a field that must not be logged at all
+MASKED: Final = "[masked]"  # in the place of a bearer value in a text
 
 _OURS: Final = "gateway"  # parent of our own loggers: one place for their level
 _MAX_CHARACTERS: Final = 4096  # of one text; an entry of Cloud Logging has at most 256 KiB
@@ -36,20 +36,20 @@ _PERSONAL: Final = frozenset({"meternumber", "meter", "accountnumber", "account"
 _BEARER: Final = frozenset(
     {"token", "tokens", "pin", "pins", "secret", "secrets", "authorization", "password", "credential", "credentials", "assertion", "cookie"}
 )
-_ABOUT: Final = frozenset({"count", "due", "kind", "name"})  # `tokens_due`, `secret_name`: said of a bearer value, not the value
+_ABOUT: Final = frozenset({"count", "due", "kind", "name"})  # `tokens_due`, `secret_name`: such a field describes a bearer value
 _WORDS: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
 
 _HARMLESS: Final = (  # identifiers that may hold long runs of digits by chance
     r"(?<![0-9A-Za-z])(?:"
     r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"  # traceparent
     r"|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"  # UUID
-    r"|RECON\.2[0-9]{7,16}\.txt"  # the end of a settlement file's name: the moment when it was made
+    r"|RECON\.2[0-9]{7,16}\.txt"  # the end of a settlement file's name: the moment of its making
     r"|(?=[0-9]*[a-fA-F])(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{40}|[0-9a-fA-F]{32}|[0-9a-fA-F]{16})"  # hashes; span and trace ids
     r")(?![0-9A-Za-z])"
 )
-_MIN_CHARACTERS: Final = 10  # of anything masked
-_SEPARATOR: Final = r"(?:%20|[\s+_\-\u2010-\u2015]){0,2}"  # how tokens and PINs are grouped, on slips and in URLs
-_TELLING: Final = re.compile(
+_MIN_CHARACTERS: Final = 10  # of the shortest text that the mask can change
+_SEPARATOR: Final = r"(?:%20|[\s+_\-\u2010-\u2015]){0,2}"  # between the groups of tokens and PINs, on slips and in URLs
+_SENSITIVE: Final = re.compile(
     rf"(?P<harmless>{_HARMLESS})"
     r"|(?P<scheme>\b(?:Bearer|Basic)\s+)[\w.~+/=-]+"
     r"|(?P<jwt>\beyJ[\w-]{8,}(?:\.[\w-]*)*)"
@@ -64,7 +64,7 @@ _trace: ContextVar[Mapping[str, str]] = ContextVar("trace", default={})  # noqa:
 
 
 class _Kind(Enum):
-    """What a field's name promises."""
+    """The kind of value that a field's name promises."""
 
     PLAIN = auto()
     PERSONAL = auto()
@@ -72,26 +72,26 @@ class _Kind(Enum):
 
 
 class Logger(Value, frozen=True):
-    """Says a fixed message and its fields. Meter, account and mobile numbers may be given whole: four digits leave.
+    """Logs a fixed message and its fields. Meter, account and mobile numbers may be passed whole: the log shows four digits.
 
-    A field may be an exception: its type and the places it passed are said, never its text.
+    A field may be an exception: the log shows its type and the places that it passed, never its text.
     """
 
     _logger: logging.Logger
 
     def info(self, message: str, /, **fields: object) -> None:
-        self._say(logging.INFO, message, fields)
+        self._log_at(logging.INFO, message, fields)
 
     def warning(self, message: str, /, **fields: object) -> None:
-        self._say(logging.WARNING, message, fields)
+        self._log_at(logging.WARNING, message, fields)
 
     def error(self, message: str, /, **fields: object) -> None:
-        self._say(logging.ERROR, message, fields)
+        self._log_at(logging.ERROR, message, fields)
 
     def critical(self, message: str, /, **fields: object) -> None:
-        self._say(logging.CRITICAL, message, fields)
+        self._log_at(logging.CRITICAL, message, fields)
 
-    def _say(self, level: int, message: str, fields: Mapping[str, object]) -> None:
+    def _log_at(self, level: int, message: str, fields: Mapping[str, object]) -> None:
         if self._logger.isEnabledFor(level):
             self._logger.log(level, message, extra={"fields": fields})
 
@@ -102,10 +102,10 @@ def logger(name: str) -> Logger:
 
 
 def configure() -> None:
-    """Send every log of this process to stdout as JSON. Called at start; again, it takes back what somebody else has taken over."""
-    logging.raiseExceptions = False  # what cannot be written must not be printed with its arguments either
+    """Send every log of this process to stdout as JSON. A later call takes loggers back that another library has taken over."""
+    logging.raiseExceptions = False  # else `logging` prints a record that cannot be written, with its arguments
     logging.captureWarnings(True)
-    for name in list(logging.root.manager.loggerDict):  # servers bring handlers of their own, and silence whom they did not make
+    for name in list(logging.root.manager.loggerDict):  # servers add handlers of their own, and disable foreign loggers
         theirs = logging.getLogger(name)
         theirs.handlers.clear()
         theirs.propagate = True
@@ -119,9 +119,10 @@ def configure() -> None:
 def traced(headers: Mapping[str, str], project: str | None = None) -> Iterator[None]:
     """Within: every line carries the trace of the request that came with `headers` (whose look-up ignores case).
 
-    Cloud Logging groups lines under a request when the trace names the project too. With `LOG_EXECUTION_ID`, which the platform
-    may set by itself, functions-framework silences every logger that there is once a function is loaded, and puts a handler of
-    its own in the place of ours: no alert, and no mask. So this is where the logs of a process are taken back.
+    Cloud Logging groups lines under a request when the trace also names the project.
+
+    The platform may set `LOG_EXECUTION_ID` by itself. functions-framework then disables every logger once a function is loaded,
+    and replaces our handler by its own: no alert, and no mask. This function therefore takes the logs of the process back.
     """
     if logging.getLogger(_OURS).disabled:
         configure()
@@ -133,18 +134,18 @@ def traced(headers: Mapping[str, str], project: str | None = None) -> Iterator[N
 
 
 def masked(text: str) -> str:
-    """`text` without bearer values; meters, accounts and mobile numbers keep their last four digits."""
-    return _TELLING.sub(_mask, text) if len(text) >= _MIN_CHARACTERS else text
+    """`text` without bearer values; meter, account and mobile numbers keep their last four digits."""
+    return _SENSITIVE.sub(_mask, text) if len(text) >= _MIN_CHARACTERS else text
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line of JSON, valid whatever it holds. Never raises."""
+    """A record as one line of JSON, valid for any content. Never raises."""
 
     def format(self, record: logging.LogRecord) -> str:
         try:
             return self._line(record, _message(record), getattr(record, "fields", {}))
-        except Exception as error:  # a value whose own methods fail: the fields are lost, the event is not
-            return self._line(record, _said(record.msg), {"unsaid": type(error).__name__})
+        except Exception as error:  # a value's own methods fail: the line loses its fields and keeps its message
+            return self._line(record, _as_text(record.msg), {"unsaid": type(error).__name__})
 
     def _line(self, record: logging.LogRecord, message: str, fields: Mapping[str, object]) -> str:
         line = {
@@ -170,7 +171,7 @@ def _stdout() -> logging.Handler:
 
 
 class _Stdout(logging.Handler):
-    """Writes to whatever stdout is now: functions-framework replaces it to add its execution id."""
+    """Writes to the stdout of the moment: functions-framework replaces stdout to add its execution id."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -181,11 +182,11 @@ class _Stdout(logging.Handler):
 
 
 def _message(record: logging.LogRecord) -> str:
-    """The message with its arguments, which other libraries do not always get right."""
+    """The message with its arguments. Other libraries may pass arguments that do not fit; then the message alone."""
     try:
         return record.getMessage()
     except Exception:
-        return _said(record.msg)
+        return _as_text(record.msg)
 
 
 def _mask(match: re.Match[str]) -> str:
@@ -201,7 +202,7 @@ def _mask(match: re.Match[str]) -> str:
 
 
 def _plain(value: object, depth: int) -> object:
-    """`value` as JSON has it."""
+    """`value` as a JSON value."""
     match value:
         case None | bool():
             return value
@@ -226,11 +227,11 @@ def _plain(value: object, depth: int) -> object:
         case list() | tuple() | set() | frozenset():
             return [_plain(item, depth + 1) for item in islice(value, _MAX_ITEMS)]
         case _:
-            return _plain_text(_said(value))
+            return _plain_text(_as_text(value))
 
 
-def _said(value: object) -> str:
-    """A value in its own words, or its type where it has none."""
+def _as_text(value: object) -> str:
+    """The text of a value, or its type if its `__str__` fails."""
     try:
         return str(value)
     except Exception:
@@ -252,7 +253,7 @@ def _plain_items(fields: Mapping[str, object], depth: int) -> dict[str, object]:
 
 @lru_cache(maxsize=1024)
 def _named(name: str) -> tuple[str, _Kind]:
-    """A field's name as it leaves, and what kind of value the name promises."""
+    """A field's name as the log shows it, and the kind of value that the name promises."""
     words = [word.lower() for word in _WORDS.findall(name)]
     if not _BEARER.isdisjoint(words) and words[-1] not in _ABOUT:
         kind = _Kind.BEARER
@@ -262,19 +263,19 @@ def _named(name: str) -> tuple[str, _Kind]:
 
 
 def _plain_text(text: str) -> str:
-    """Masked before it is cut, so that no cut shortens a number out of the mask's sight; lone surrogates replaced."""
+    """A text, masked and then cut: a cut first could shorten a number until the mask misses it. Lone surrogates are replaced."""
     cut = masked(text)[:_MAX_CHARACTERS]
     return cut if cut.isascii() else cut.encode("utf-8", "replace").decode("utf-8")
 
 
 def _exception(error: BaseException) -> list[str]:
-    """What happened and where, innermost cause last: `ReadTimeout at client.py:88 vend`. No texts: they may quote a secret."""
+    """The types and places of an error and its causes, innermost last: `ReadTimeout at client.py:88 vend`. Texts may quote a secret."""
     return [f"{type(each).__name__}{_code(each)} at {_places(each)}" for each in _causes(error)]
 
 
 def _code(error: BaseException) -> str:
     """The code of a gRPC call that failed, as ` UNAVAILABLE`: one of a fixed list, and no text."""
-    aio = sys.modules.get("grpc.aio")  # where nobody has loaded it, there is no such error
+    aio = sys.modules.get("grpc.aio")  # a process that has not loaded the module has no such error
     return f" {error.code().name}" if aio is not None and isinstance(error, aio.AioRpcError) else ""
 
 

@@ -1,4 +1,4 @@
-"""How a number is shown: its last four digits."""
+"""Shows a number by its last four digits."""
 
 
 def last_four(number: str | None) -> str | None:

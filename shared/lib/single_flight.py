@@ -1,4 +1,4 @@
-"""One running call for everybody who asks for the same thing at the same time."""
+"""One running call for all concurrent callers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Awaits `call` once for all who ask while it runs. One who is cancelled leaves the others their answer."""
+    """Awaits `call` once for all callers that arrive while the call runs. Cancelling one caller does not cancel the call."""
 
     def __init__(self, call: Callable[[], Awaitable[T]]) -> None:
         self._call = call
@@ -18,13 +18,13 @@ class SingleFlight(Generic[T]):
         return await asyncio.shield(self.begin())
 
     def begin(self) -> asyncio.Task[T]:
-        """Start the call, unless it runs already, and wait for nothing. The task that runs it."""
+        """Start the call unless it runs already, without waiting, and return its task."""
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run())
         return self._running
 
     def cancel(self) -> None:
-        """End a call that is running. Whoever waits for it is cancelled too."""
+        """Cancel the running call, and with it every caller that waits for it."""
         if self._running is not None:
             self._running.cancel()
 

@@ -9,14 +9,19 @@ def rfc3339(at: datetime) -> str:
     return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
-EARLIEST_YEAR: Final = 2000  # what lies before is no time of ours, nor is what lies behind: neither can be calculated with
+EARLIEST_YEAR: Final = 2000  # no stored time lies outside these years: arithmetic with such a time could overflow
 LATEST_YEAR: Final = 2999
 MALFORMED: Final = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
-"""What reading a damaged document raises. Their texts may quote a token."""
+"""The errors that reading a damaged document raises. Their texts may quote a token."""
 
 
 def moment_of(stored: datetime | str) -> datetime:
-    """A time that was stored: text in what was JSON meanwhile."""
+    """A stored time: a `datetime`, or its text where the store holds JSON.
+
+    Raises:
+        ValueError: no time, a time without its zone, or one of an impossible year.
+        TypeError: neither a `datetime` nor a text.
+    """
     moment = stored if isinstance(stored, datetime) else datetime.fromisoformat(stored)
     if moment.tzinfo is None or not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
         raise ValueError("not a time")

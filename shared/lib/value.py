@@ -1,4 +1,4 @@
-"""Values: what is known, made once, never changed, and cheap to make and to copy."""
+"""Values: made once, never changed, and cheap to make and to copy."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,11 +11,12 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 class Value(Struct, frozen=True):
-    """A frozen value of named fields, with `msgspec.structs.replace` for a copy of it that differs.
+    """A frozen value of named fields; `msgspec.structs.replace` makes a changed copy.
 
-    A `Struct`, because a sale makes a hundred of them: to make a frozen dataclass takes ten times as long, to copy a wide one
-    forty times, and its class takes 0.4 ms of every start. `_hidden` names the fields that no `repr` may show: bearer value,
-    personal data, and the supplier's words.
+    A `Struct`, because one sale makes a hundred values. Making a frozen dataclass takes ten times as long, and copying a wide one
+    forty times. The class of a dataclass takes 0.4 ms of every start.
+
+    `_hidden` names the fields that no `repr` may show: bearer values, personal data, and the supplier's words.
     """
 
     _hidden: ClassVar[frozenset[str]] = frozenset()
@@ -24,29 +25,29 @@ class Value(Struct, frozen=True):
         shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in self._hidden and name != "beyond")
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    __rich_repr__ = None  # type: ignore[assignment]  # a Struct's own would show `rich` every field
+    __rich_repr__ = None  # type: ignore[assignment]  # a Struct's own method would show every field to `rich`
 
 
 class Kept(Value, frozen=True, kw_only=True):
-    """A part of a record that may be written again, perhaps by code that is older than the record.
+    """A part of a record that code older than the record may write again.
 
-    `beyond` holds, as they are stored, the fields that newer code has written and this code does not know: they go where the value
-    goes, are written back, and are shown by nothing.
+    `beyond` holds the fields, as stored, that newer code has written and this code does not know. Each copy of the value carries
+    them, each write stores them again, and nothing shows them.
     """
 
     beyond: Mapping[str, Any] | None = None
 
     def __hash__(self) -> int:
-        """By what this code knows: the rest cannot be hashed."""
+        """By the fields that this code knows: `beyond` is not hashable."""
         return hash(tuple([getattr(self, name) for name in self.__struct_fields__ if name != "beyond"]))
 
 
 def new_word(kind: type[Word], text: str) -> Word:
-    """A member of an enum that newer code has and this code has not: it is text of its kind, and equals none of the others.
+    """A member of an enum that newer code has and this code has not. Its type is `kind`, and it equals no known member.
 
     Raises:
         ValueError: `text` is a member that this code knows.
-        TypeError: it is no text.
+        TypeError: `text` is no `str`.
     """
     made: Word = _new_word(kind, text)
     return made
@@ -64,21 +65,21 @@ def _new_word(kind: type[StrEnum], text: str) -> Any:
 
 
 def word(kind: type[Word], text: str) -> Word:
-    """The member of an enum that a record holds, which newer code may have and this code has not.
+    """The member of an enum that a record names: a known member, or a new one that only newer code knows.
 
     Raises:
-        TypeError: it is no text.
+        TypeError: `text` is no `str`.
     """
     return new_word(kind, text) if is_new_word(kind, text) else kind(text)
 
 
 def is_new_word(kind: type[StrEnum], word: str) -> bool:
-    """Whether newer code has this member of an enum, and this code has not."""
+    """Whether a member of an enum is new: newer code has the member, and this code has not."""
     return word not in kind._value2member_map_
 
 
 class Record(Value, frozen=True, kw_only=True):
-    """A value that a store keeps. `revision` is the store's mark of the version read: no part of the record, and not compared."""
+    """A value that a store holds. `revision` is the store's mark of the version read: not part of the record, and not compared."""
 
     _hidden = frozenset({"revision"})
 
@@ -89,4 +90,4 @@ class Record(Value, frozen=True, kw_only=True):
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in self.__struct_fields__ if name != "revision")
 
-    __hash__ = None  # type: ignore[assignment]  # nothing keeps records by value
+    __hash__ = None  # type: ignore[assignment]  # no set or dict holds records by value
