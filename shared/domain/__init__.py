@@ -1,1 +1,1 @@
-"""What is bought, and what became of it. Pure: no clock, no I/O."""
+"""Orders, sales and their outcomes. Pure: no clock, no I/O."""

@@ -25,9 +25,9 @@ class Product(Value, frozen=True):
 
 
 def fitted(order: Order, products: Sequence[Product], utility_product_id: str | None) -> Order | Rejected:
-    """The order with its product chosen, or why the catalogue refuses it.
+    """The order with its product chosen, or the reason of the catalogue's refusal.
 
-    Electricity without a product takes the configured one, else the only row: the supplier routes by meter number.
+    An electricity order without a product takes the configured product, else the only row: the supplier routes by meter number.
     """
     if order.merchant_product_id is None:
         chosen = utility_product_id or (products[0].merchant_product_id if len(products) == 1 else None)

@@ -1,7 +1,7 @@
-"""What a person's closure of a discrepancy covers: exactly the difference that was seen. Pure.
+"""The scope of an operator's closure: exactly the discrepancy that the operator saw. Pure.
 
-Not the line's number, which moves when a file is sent again. Of papers that were kept before differences had a mark, what they show is
-compared: of a recipient that is four digits.
+The scope leaves the line's number out, which moves when the supplier sends a file again. Documents from before discrepancies had a
+mark are compared by their shown fields, a recipient by its last four digits.
 """
 
 from collections.abc import Mapping
@@ -11,33 +11,33 @@ from shared.domain.identifiers import hashed
 
 Json = dict[str, Any]
 
-SEEN: Final = "seen"  # the mark of a difference in its paper; shown to nobody
+SEEN: Final = "seen"  # the field of a discrepancy's document that holds its mark; no answer shows the field
 OPEN: Final = "open"
-CLOSED: Final = "closed"  # the mark of papers that were closed since retaining looked at them
+CLOSED: Final = "closed"  # the index mark of documents that were closed since the last retention run
 _OURS: Final = ("state", "amountCents", "alsoHeldBy")
 _THEIRS: Final = ("supplierTransactionId", "status", "amountCents", "recipient", "rows", "source", "said")
 
 
 def mark(ours: Mapping[str, object] | None, theirs: Mapping[str, object] | None, recipient: str | None) -> str:
-    """What tells a difference from every other of its kind and sale; `recipient` is whom the supplier's side names, whole."""
+    """A mark that tells one discrepancy from all others of its kind and sale. `recipient` is the supplier's, unmasked."""
     return hashed("difference", *map(str, _shown(ours, theirs)), recipient or "")
 
 
 def is_covered(held: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:
-    """Whether what was decided on a discrepancy, as its paper `held` has it, holds for the difference as it is now."""
+    """Whether the decision in the stored document `held` also covers the discrepancy in its present form, `fresh`."""
     if SEEN in held and SEEN in fresh:
         return bool(held[SEEN] == fresh[SEEN])
     return _shown(held["ours"], held["theirs"]) == _shown(fresh["ours"], fresh["theirs"])
 
 
 def reopened(held: Mapping[str, Any], fresh: Mapping[str, Any]) -> Json:
-    """The paper of a difference that is another one now, with the earlier closure and what that one covered."""
+    """The open document of a discrepancy that has changed, with the earlier closure and the sides that it covered."""
     covered = {**held["closure"], "ours": held["ours"], "theirs": held["theirs"]}
     return {**fresh, "status": OPEN, "closure": None, "earlierClosures": [*held.get("earlierClosures", ()), covered]}
 
 
 def shown(body: Mapping[str, Any]) -> Json:
-    """A discrepancy's paper as it is shown."""
+    """The fields of a discrepancy's document that answers show."""
     return {name: value for name, value in body.items() if name != SEEN}
 
 

@@ -1,4 +1,4 @@
-"""Identifiers that are computed: the same input names the same sale on every instance, for ever.
+"""Computed identifiers: one input names one sale on every instance, for ever.
 
 Golden vectors in `tests/unit/domain/test_identifiers.py` never change: a different hash would make a repeat a second sale.
 """
@@ -14,21 +14,21 @@ from shared.lib.value import Value
 
 ID_CHARACTERS = 32  # 128 bits of SHA-256, in hex
 IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
-"""The form of a caller's name for a purchase. No request carries another."""
+"""The form of a caller's name for a purchase. The edge refuses every other form."""
 
 _FINGERPRINT: Final = re.compile(rf"[0-9a-f]{{{ID_CHARACTERS}}}", re.ASCII)
 _GUID: Final = re.compile(r"\{?([0-9a-f]{8})" + 3 * r"-?([0-9a-f]{4})" + r"-?([0-9a-f]{12})\}?", re.ASCII | re.IGNORECASE)
 
 
 class Caller(Value, frozen=True):
-    """Who asks: the issuer and subject of a verified token."""
+    """The sender of a request: the issuer and subject of a verified token."""
 
     issuer: str
     subject: str
 
 
 def hashed(*parts: str) -> str:
-    """An identifier of `parts`. Each goes in with its length, so that no two lists of parts read the same."""
+    """An identifier of `parts`. The hash covers each part with its length: no two lists of parts give one input."""
     whole: list[bytes] = []
     for part in parts:
         data = part.encode(errors="surrogatepass")
@@ -37,7 +37,7 @@ def hashed(*parts: str) -> str:
 
 
 def transaction_id(mode: Mode, caller: Caller, idempotency_key: str) -> str:
-    """The id of the one sale that this caller can make under this key, in this mode."""
+    """The id of the only sale that the caller can make under the key in the mode."""
     return hashed("transaction", mode, caller.issuer, caller.subject, idempotency_key)
 
 
@@ -47,30 +47,35 @@ def caller_id(mode: Mode, caller: Caller) -> str:
 
 
 def account_key(mode: Mode, caller: Caller, order: Order) -> str | None:
-    """What makes two sales of a caller look alike: recipient and amount. `None` for a PIN or voucher, which have no recipient."""
+    """One key for all sales of a caller with one service, recipient and amount. `None` for a PIN or voucher: no recipient."""
     if order.recipient is None:
         return None
     return hashed("account", mode, caller.issuer, caller.subject, order.vas_type, order.recipient, str(order.amount.cents))
 
 
 def fingerprint(vas_type: VasType, body: Mapping[str, object]) -> str:
-    """A hash of a purchase request as it was sent, field order and VAS aliases aside: a key is good for one request only."""
+    """A hash of a purchase request as sent, apart from field order and VAS aliases: a key is good for one request only."""
     canonical = json.dumps(dict(body), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashed("request", vas_type, canonical)
 
 
 def comparable(one: str, other: str) -> bool:
-    """Whether two fingerprints are of one scheme, so that two that differ are of two requests. This code makes one scheme only."""
+    """Whether two fingerprints are of one scheme. If so, different fingerprints are of different requests. This code makes one scheme."""
     return (_FINGERPRINT.fullmatch(one) is None) == (_FINGERPRINT.fullmatch(other) is None)
 
 
 def one_spelling(supplier_id: str) -> str:
-    """A supplier's id as it is compared and looked up. Its GUIDs, which its API and its files may spell otherwise, are in lower case,
-    with hyphens and without braces."""
+    """A supplier's id in the spelling for comparison and look-up: GUIDs in lower case, with hyphens and without braces.
+
+    The supplier's API and its files may spell one GUID differently.
+    """
     found = _GUID.fullmatch(supplier_id)
     return supplier_id if found is None else "-".join(found.groups()).lower()
 
 
 def same_supplier_id(one: str | None, other: str | None) -> bool:
-    """Whether two ids of the supplier's name one sale: GUIDs in any case, all others to the letter. None is the same as none."""
+    """Whether two of the supplier's ids name one sale: GUIDs in any spelling, all others to the letter.
+
+    `None` never equals anything, not even `None`.
+    """
     return one is not None and other is not None and one_spelling(one) == one_spelling(other)

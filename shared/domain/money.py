@@ -1,4 +1,4 @@
-"""Money: rand in integer cents, and the exact way in and out of decimal rand."""
+"""Money: rand in integer cents, and the exact way from and to decimal rand."""
 
 from decimal import Decimal, InvalidOperation
 
@@ -34,7 +34,7 @@ class Money(Value, frozen=True, order=True):
 
 
 def money_from_rand(rand: Decimal | int | str) -> Money:
-    """The exact cents of an amount in rand, as a number or as decimal text.
+    """The exact cents of an amount in rand. `rand` is a number or decimal text.
 
     Raises:
         ValueError: not a finite decimal, finer than a cent, or more than 15 digits.

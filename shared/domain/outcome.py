@@ -1,4 +1,4 @@
-"""What one exchange with the supplier means: vended, rejected, or unknown; and the receipt of what was vended."""
+"""The outcome of one exchange with the supplier: vended, rejected, or unknown; and the receipt of a vend."""
 
 import hashlib
 import re
@@ -15,17 +15,17 @@ from shared.lib.value import Kept, Value
 
 KEPT_ANSWER_BYTES: Final = 64 * 1024
 
-MAX_WORTH: Final = 2  # of an answer: a token may be in it
+MAX_WORTH: Final = 2  # of an answer that may hold a token
 
-_LONG_NUMBER: Final = re.compile(rb"[0-9](?:[ -]?[0-9]){13}")  # of 14 digits, as the shortest PIN that was seen; a token has 20
+_LONG_NUMBER: Final = re.compile(rb"[0-9](?:[ -]?[0-9]){13}")  # of 14 digits, like the shortest PIN seen so far; a token has 20
 
 
 class Reason(StrEnum):
-    """Why nothing was sold. The value is the problem's name, `/problems/<value>`; `shared/schemas/problems.py` says the rest."""
+    """Why nothing was sold. The value is the problem's name, `/problems/<value>`; `shared/schemas/problems.py` has its texts."""
 
     AMOUNT_ABOVE_MAXIMUM = "amount-above-maximum"
     AMOUNT_BELOW_MINIMUM = "amount-below-minimum"
-    AMOUNT_REFUSED = "amount-refused"  # the utility took this amount for this meter amiss (1001)
+    AMOUNT_REFUSED = "amount-refused"  # the utility refused this amount for this meter (1001)
     ACCOUNT_REFUSED = "account-refused"
     METER_UNKNOWN = "meter-unknown"
     MOBILE_NUMBER_REFUSED = "mobile-number-refused"
@@ -40,15 +40,15 @@ class Reason(StrEnum):
 
 
 class TokensDue(StrEnum):
-    """Whether the customer is owed something to type: an STS token, or the PIN of what is pinned."""
+    """Whether the customer is owed a number to type: an STS token, or the PIN of a pinned product."""
 
     NONE = "none"  # an online meter, debt recovery that used up the amount, pinless, bill payment
     DELIVERED = "delivered"
-    PENDING = "pending"  # vended, but the token or PIN did not reach us yet
+    PENDING = "pending"  # vended, but the token or PIN has not reached us yet
 
 
 class Consumer(Kept, frozen=True):
-    """Whom the meter or account belongs to, as the supplier said it. Personal data, so `repr` is silent."""
+    """The owner of the meter or account, in the supplier's words. Personal data: `repr` shows none of it."""
 
     _hidden = frozenset({"name", "address", "message"})
 
@@ -75,11 +75,11 @@ class Charge(Kept, frozen=True):
 
 
 class Receipt(Kept, frozen=True, kw_only=True):
-    """What was delivered. `tokens` are in the order in which they must be typed.
+    """The delivery of one sale. `tokens` are in the order in which the customer types them.
 
-    `supplier_transaction_id` is `None` only where a person has decided that it was vended, and the supplier has not said it yet.
-    `pin` and the tokens are bearer value and stay out of `repr`. `units` is as quoted, in `unit_type` (kWh when unsaid).
-    `tokens_issued` says how many tokens there are, where not all of them could be read, or units were quoted without any.
+    `supplier_transaction_id` is `None` only if an operator decided that the sale vended, and the supplier has not confirmed yet.
+    `pin` and the tokens are bearer value and stay out of `repr`. `units` is as quoted, in `unit_type` (kWh if `None`).
+    `tokens_issued` is the number of tokens, if not all could be read, or if the supplier quoted units without a token.
     """
 
     _hidden = frozenset({"tokens", "pin", "serial_number", "consumer", "instructions"})
@@ -101,7 +101,7 @@ class Receipt(Kept, frozen=True, kw_only=True):
     tokens_issued: int | None = None
 
     def lacks(self, more: "Receipt") -> bool:
-        """Whether another answer about the same sale has a token or PIN that is not in this receipt, or more tokens than are in it."""
+        """Whether another answer about the sale has a token or PIN that this receipt lacks, or counts more tokens than it has."""
         return (
             not {token.number for token in more.tokens} <= {token.number for token in self.tokens}
             or (more.tokens_issued or 0) > len(self.tokens)
@@ -113,22 +113,22 @@ class Receipt(Kept, frozen=True, kw_only=True):
         return self.pin is not None and "*" in self.pin
 
     def is_quoted_in(self, body: bytes) -> bool:
-        """Whether a raw answer holds every token, and the PIN, of this receipt, in groups or not."""
-        said = _plain(body.decode("utf-8", "replace"))
+        """Whether a raw answer holds the PIN and every token of this receipt, grouped or not."""
+        text = _plain(body.decode("utf-8", "replace"))
         numbers = (*(token.number for token in self.tokens), *(() if self.pin is None else (self.pin,)))
-        return all(_plain(number) in said for number in numbers)
+        return all(_plain(number) in text for number in numbers)
 
     def merged_with(self, more: "Receipt") -> "Receipt":
-        """This receipt, of which something is due, with what another answer about its sale adds. Nothing that was known is lost.
+        """This receipt, with a token still due, completed by another answer about its sale. No known field or token is lost.
 
-        What is then due follows from the whole: as long as it has fewer tokens than were issued, the rest is. Where both say something,
-        the answer that delivers counts; until then what was known stays, so that no answer takes back another's words.
+        Tokens are due as long as the merged receipt has fewer than were issued. If both receipts fill a field, the answer that
+        delivers counts. Until an answer delivers, the known value stays: no answer takes back another's words.
         """
         tokens = joined(self.tokens, more.tokens)
         issued = max(self.tokens_issued or 0, more.tokens_issued or 0)
         waits = more.tokens_due is TokensDue.PENDING or len(tokens) < issued or (self.tokens != () and more.tokens == ())
         quoted = sum(token.units is not None for token in tokens)
-        if quoted > 1 and len(more.tokens) < len(tokens):  # units of a part are not those of the whole
+        if quoted > 1 and len(more.tokens) < len(tokens):  # the units of some tokens are not the units of all
             more = structs.replace(more, units=None)
         filled: Receipt = _filled(self, more) if waits else _filled(more, self)
         return structs.replace(
@@ -142,18 +142,18 @@ class Receipt(Kept, frozen=True, kw_only=True):
 
 
 def _plain(text: str) -> str:
-    """A token or PIN, or what holds some, without what groups their digits."""
+    """A text without the blanks and hyphens that group the digits of tokens and PINs."""
     return text.replace(" ", "").replace("-", "")
 
 
 def _with_beyond(charges: tuple[Charge, ...], known: tuple[Charge, ...]) -> tuple[Charge, ...]:
-    """Charges, with what newer code has written of those of them that were known."""
+    """The charges, each with the `beyond` of its known equal."""
     held = {structs.replace(charge, beyond=None): charge for charge in known if charge.beyond is not None}
     return tuple(held.get(charge, charge) for charge in charges) if held else charges
 
 
 def _filled(known: Any, more: Any) -> Any:
-    """What is known, and what only the other one says, down to the fields of fields."""
+    """`known`, with each empty field filled from `more`, down to the fields of fields."""
     if known is None or known == ():
         return more
     if isinstance(known, Value) and type(known) is type(more):
@@ -162,7 +162,7 @@ def _filled(known: Any, more: Any) -> Any:
 
 
 class Vended(Kept, frozen=True):
-    """It was sold: final, and owed to the supplier."""
+    """The sale was vended: final, and owed to the supplier."""
 
     receipt: Receipt
 
@@ -170,8 +170,8 @@ class Vended(Kept, frozen=True):
 class Rejected(Kept, frozen=True):
     """Nothing was sold, and we can prove it.
 
-    `not_taken` is the stronger proof that the supplier did not even begin (no connection, or 401): the same request
-    may be sent again. `float_exhausted`: the account that we prefund is empty, so no other sale can succeed either.
+    `not_taken` is the stronger proof that the supplier did not begin (no connection, or 401): the request may be sent again.
+    `float_exhausted`: our prefunded account is empty, and no other sale can succeed either.
     `cause` is for our records, never for the caller.
     """
 
@@ -185,9 +185,9 @@ class Rejected(Kept, frozen=True):
 
 
 class Unknown(Kept, frozen=True):
-    """It may have been sold. Never resend: a second token is a second debt.
+    """The sale may have vended. Never resend: a second token is a second debt.
 
-    `sign_of_vend`: the supplier said something that only follows a sale (any 2xx), so absence elsewhere proves nothing.
+    `sign_of_vend`: the answer is an indication of a vend (any 2xx). Absence elsewhere then proves nothing.
     """
 
     cause: str
@@ -198,9 +198,9 @@ Outcome = Vended | Rejected | Unknown
 
 
 class RawAnswer(Kept, frozen=True):
-    """The supplier's words as they came, for audit: at most `KEPT_ANSWER_BYTES` of the body, and the hash of all of it.
+    """The supplier's answer as it arrived, for audit: at most `KEPT_ANSWER_BYTES` of the body, and the hash of the whole body.
 
-    `source` says which call was answered (`vend`, `reprint`, `settlement`). Holds tokens and personal data: never in `repr`.
+    `source` names the call (`vend`, `reprint`, `settlement`). The body holds tokens and personal data: `repr` never shows it.
     """
 
     _hidden = frozenset({"body"})
@@ -215,7 +215,10 @@ class RawAnswer(Kept, frozen=True):
 
     @property
     def worth(self) -> int:
-        """How dearly it is kept: 0 is no sign of a vend, 1 is one, 2 has a number in it that may be a token or a PIN."""
+        """The rank of the answer when space is short.
+
+        0 is no indication of a vend. 1 is an indication. 2 also holds a number that may be a token or a PIN.
+        """
         if self.status is None or not 200 <= self.status < 300 or not self.body:
             return 0
         return MAX_WORTH if _LONG_NUMBER.search(self.body) else 1
@@ -227,7 +230,7 @@ class RawAnswer(Kept, frozen=True):
 
 
 class Answer(Value, frozen=True):
-    """One exchange: what it means, and the words it came in (`None` when no answer arrived at all)."""
+    """One exchange: its outcome, and the raw answer (`None` if no answer arrived)."""
 
     outcome: Outcome
     raw: RawAnswer | None = None
@@ -245,21 +248,21 @@ class Prevended(Value, frozen=True):
 
 
 class NoSuchTransaction(Value, frozen=True):
-    """A reprint that says `TransactionDoesNotExist` (1003). Evidence only beside a control, and only when said twice."""
+    """A reprint that answers `TransactionDoesNotExist` (1003). Evidence only beside a control, and only the second time."""
 
 
 class NoAnswer(Value, frozen=True):
-    """A reprint that says nothing about the sale: refused, busy, unreachable, or not understood."""
+    """A reprint without information about the sale: refused, busy, unreachable, or not understood."""
 
     cause: str
 
 
 Reprinted = Vended | NoSuchTransaction | NoAnswer | Unknown
-"""`Unknown`: something vended under our request id, and it is not what we asked for. Never evidence, always a sign of a vend."""
+"""`Unknown`: a vend under our request id that differs from our order. Never evidence, always an indication of a vend."""
 
 
 class Reprint(Value, frozen=True):
-    """One reprint: what it says of the sale, and the words it came in (`None` when no answer arrived at all)."""
+    """One reprint: its result for the sale, and the raw answer (`None` if no answer arrived)."""
 
     result: Reprinted
     raw: RawAnswer | None = None

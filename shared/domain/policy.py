@@ -1,4 +1,4 @@
-"""The settings of selling, as the core takes them. `docs/contract.md` names the variable of each."""
+"""The settings of selling. `docs/contract.md` names the variable of each."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -15,7 +15,7 @@ class Environment(StrEnum):
 
 
 class ReprintBy(StrEnum):
-    """What the supplier's reprint is asked by; `NONE`: it is not asked, and settlement files alone are the evidence."""
+    """The id by which we ask for a reprint. `NONE`: we ask for none, and settlement files alone are the evidence."""
 
     REQUEST_ID = "request_id"
     TRANSACTION_ID = "transaction_id"
@@ -23,21 +23,21 @@ class ReprintBy(StrEnum):
 
 
 class AmountCheck(StrEnum):
-    """What becomes of a vend whose answer names another amount than was asked for."""
+    """The result of a vend whose answer names another amount than the order."""
 
-    ALERT = "alert"  # vended, and somebody is woken: how the supplier writes amounts is not known
-    DOUBT = "doubt"  # in doubt, once a smoke sale has shown that it writes them as sent
+    ALERT = "alert"  # vended, and an alert wakes an operator: we do not know how the supplier writes amounts
+    DOUBT = "doubt"  # in doubt: use it once a smoke sale has shown that the supplier writes amounts as sent
 
 
 class ConsumerDetails(StrEnum):
-    """How a consumer's name and address are shown in prevend answers and receipts."""
+    """How prevend answers and receipts show a consumer's name and address."""
 
     MASKED = "masked"  # J** D**
     FULL = "full"
 
 
 class VendingPolicy(Value, frozen=True, kw_only=True):
-    """The settings of selling, in seconds; `docs/contract.md` says where each comes from."""
+    """The settings of selling, times in seconds."""
 
     mode: Mode
     utility_product_id: str | None = None
@@ -52,10 +52,13 @@ class VendingPolicy(Value, frozen=True, kw_only=True):
 
     @property
     def latest_claim(self) -> timedelta:
-        """How long after its start a request may still claim: the exchange and half of what it leaves remain for the rest."""
+        """The longest time from a request's start to its claim.
+
+        The exchange, and half of the time beside the exchange, remain after the claim.
+        """
         return timedelta(seconds=(self.function_timeout_seconds - self.exchange_seconds) / 2)
 
     @property
     def latest_record(self) -> timedelta:
-        """How long after its claim a sale's outcome can still be put on record: what the latest claim leaves of the function's time."""
+        """The longest time from a sale's claim to the record of its outcome: the function's timeout less `latest_claim`."""
         return timedelta(seconds=self.function_timeout_seconds) - self.latest_claim

@@ -1,4 +1,4 @@
-"""A prevend of ours: one confirmed meter or account, good for one purchase, for a while."""
+"""Our prevend: one confirmed meter or account, good for one purchase until it expires."""
 
 from datetime import datetime
 
@@ -10,9 +10,9 @@ from shared.lib.value import Record
 
 
 class Prevend(Record, frozen=True, kw_only=True):
-    """What was confirmed, for whom, and which sale used it.
+    """A confirmed order of a caller, and the id of the sale that used the prevend.
 
-    `id` is random and ours; `supplier_prevend_id` is what the supplier's purchase needs.
+    `id` is random and ours. The supplier's purchase needs `supplier_prevend_id`. Times are UTC.
     """
 
     _hidden = frozenset({"consumer", "revision"})

@@ -1,4 +1,4 @@
-"""A sale as settlement sees it: small enough that a day of them fits in memory."""
+"""A sale as settlement compares it: small enough that a day of sales fits in memory."""
 
 from datetime import date, datetime
 from sys import intern
@@ -11,17 +11,19 @@ from shared.domain.vas import Order, VasType
 from shared.lib.masking import last_four
 from shared.lib.value import Value, is_new_word
 
-CONVENIENCE_FEE = "convenience fee"  # the name that a bill's receipt gives to what its payment costs
+CONVENIENCE_FEE = "convenience fee"  # the name of a bill payment's fee on its receipt
 
 
-class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads back to it, and the collector need not look at a million
-    """What settlement compares of a sale.
+class Sold(Value, frozen=True, kw_only=True, gc=False):  # holds no cycle: the garbage collector need not visit a million of them
+    """The fields of a sale that settlement compares.
 
-    `recipient` is the meter, account or mobile number, if it has one. `token_due`: when this is vended, a token or PIN is
-    owed that we do not hold. `fee_cents` is the convenience fee that a bill's receipt named. Times are UTC; `day` is the business
-    day of the claim. `sent_by` is kept of a sale that is open, for of no other does anybody ask for it: from then on nobody sends it
-    any more. The process that sent it may have died without a word; then that is when its lease ended.
-    `is_nameless`: it went to somebody, and to whom is no longer kept.
+    `recipient` is the meter, account or mobile number, or `None`. `token_due`: once vended, the sale owes a token or PIN that we do
+    not hold. `fee_cents` is the convenience fee on a bill's receipt. Times are UTC; `day` is the business day of the claim.
+
+    `sent_by` is the moment after which no process sends the sale. Only an open sale has one.
+    If the sending process died without a record, that moment is the end of the sale's lease.
+
+    `is_nameless`: the sale had a recipient that is no longer stored.
     """
 
     id: str
@@ -59,7 +61,7 @@ class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads b
             sign_of_vend=sale.sign_of_vend,
             token_due=brings_token(sale.order) if receipt is None else sale.tokens_pending,
             fee_cents=sum(fees),
-            supplier_id=intern(sale.supplier_id),  # one for all of them
+            supplier_id=intern(sale.supplier_id),  # one object for all sales
             is_nameless=sale.erased_at is not None and sale.order.recipient is None and not sale.order.pinned,
         )
 
@@ -68,7 +70,7 @@ class Sold(Value, frozen=True, kw_only=True, gc=False):  # nothing in it leads b
 
 
 def seen(sale: Transaction | Unread | Tombstone) -> Sold | Unread:
-    """A sale as settlement sees it. One of a service that newer code sells cannot be compared with anything: it counts as not read."""
+    """A sale as settlement compares it. A sale of a service that only newer code sells cannot be compared: it counts as unread."""
     if isinstance(sale, Unread):
         return sale
     if isinstance(sale, Tombstone):
@@ -77,7 +79,7 @@ def seen(sale: Transaction | Unread | Tombstone) -> Sold | Unread:
 
 
 def _retired(sale: Tombstone) -> Sold:
-    """A sale of which only its tombstone is left: it has ended, and nobody knows any more to whom it went."""
+    """The summary of a retired sale: it has ended, and its recipient is no longer stored."""
     return Sold(
         id=sale.id,
         request_id=sale.request_id,
@@ -93,12 +95,12 @@ def _retired(sale: Tombstone) -> Sold:
         token_due=False,
         fee_cents=sale.fee_cents,
         supplier_id=intern(sale.supplier_id),
-        is_nameless=True,  # as far as anybody knows
+        is_nameless=True,  # a tombstone does not show whether the sale had a recipient
     )
 
 
 def unsettled(sale: Transaction) -> Unread:
-    """What settlement can say of a sale that it cannot compare."""
+    """The readable part of a sale that settlement cannot compare."""
     receipt = sale.receipt
     return Unread(
         id=sale.id,
@@ -128,5 +130,5 @@ _BRINGS_TOKEN: Final = frozenset(filter(_always_brings_token, VasType))
 
 
 def brings_token(order: Order) -> bool:
-    """Whether a sale of this kind brings something to type: an STS token, a PIN, or a voucher's serial number."""
+    """Whether a sale of this kind brings a number to type: an STS token, a PIN, or a voucher's serial number."""
     return order.pinned or order.vas_type in _BRINGS_TOKEN

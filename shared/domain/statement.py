@@ -1,4 +1,4 @@
-"""A supplier's statement of what it bills for one business day: lines, totals, and why a file is refused. Pure.
+"""A supplier's statement of its bills for one business day: lines, totals, and the faults of a refused file. Pure.
 
 Settlement compares these types with our sales. A supplier's reader implements them.
 """
@@ -13,7 +13,7 @@ from shared.lib.value import Value
 
 
 class Note(Value, frozen=True):
-    """A form that was read. `line` is the first of the `lines` that have it. Quotes nothing that stands there."""
+    """A deviation from the format that the reader accepts. `line` is the first of the `lines` with it. The message quotes no field."""
 
     line: int
     message: str
@@ -29,7 +29,7 @@ class Billing(Enum):
 
 
 class StatementLine(Protocol):
-    """One line of a statement. Texts stand as the supplier spelt them; its `repr` shows no number whole."""
+    """One line of a statement. Texts are in the supplier's spelling. Its `repr` shows no number whole."""
 
     @property
     def transaction_id(self) -> str:
@@ -37,7 +37,7 @@ class StatementLine(Protocol):
 
     @property
     def merchant_id(self) -> str:
-        """Our id of the sale; empty where the supplier gives none."""
+        """Our id of the sale; empty if the line names none."""
 
     @property
     def service(self) -> VasType: ...
@@ -52,7 +52,7 @@ class StatementLine(Protocol):
 
     @property
     def recipient(self) -> str:
-        """The meter, account or mobile number; empty where the line names none."""
+        """The meter, account or mobile number; empty if the line names none."""
 
     @property
     def status(self) -> str:
@@ -66,17 +66,17 @@ class StatementLine(Protocol):
 
     @property
     def serial_number(self) -> str:
-        """A voucher's serial number; empty where there is none."""
+        """A voucher's serial number; empty if there is none."""
 
     @property
     def text(self) -> str:
-        """The line as the file holds it, without a card number."""
+        """The line of the file, without a card number."""
 
 
 class Statement(Protocol):
     """A file of one day, read once from its beginning to its end.
 
-    Iterating raises `FileRefused` where the file breaks its format: then nothing may be done on the word of the lines before.
+    Iterating raises `FileRefused` at the first line that breaks the format. The lines before are then no evidence either.
     """
 
     @property
@@ -87,13 +87,13 @@ class Statement(Protocol):
 
     @property
     def summary(self) -> "Summary":
-        """The whole file. Raises `ValueError` until it was read to its end."""
+        """The summary of the whole file. Raises `ValueError` before the file was read to its end."""
 
     def __iter__(self) -> Iterator[StatementLine]: ...
 
 
 class FileFault(Value, frozen=True):
-    """Where a file breaks the format. Quotes nothing that stands there: a field too many and it would be a card number."""
+    """The place where a file breaks the format. The message quotes no field: after one field too many it could be a card number."""
 
     line: int
     message: str
@@ -106,7 +106,7 @@ class FileFault(Value, frozen=True):
 
 
 class FileRefused(Exception):
-    """The file of that name breaks the format. `faults` are the first ten."""
+    """The file `name` breaks the format. `faults` are the first ten."""
 
     def __init__(self, name: str, faults: tuple[FileFault, ...]) -> None:
         super().__init__("; ".join(map(str, faults)))
@@ -114,7 +114,7 @@ class FileRefused(Exception):
 
 
 class FileName(Value, frozen=True):
-    """What a file's name says. `stamp` is 8 to 17 digits of unknown form: of two, the greater is taken to be the later."""
+    """The parts of a file's name. `stamp` is 8 to 17 digits of unknown form: we take the greater of two stamps as the later."""
 
     merchant: str
     stamp: str
@@ -134,9 +134,9 @@ class Total(Value, frozen=True):
 
 
 class Summary(Value, frozen=True):
-    """A file that was read to its end and broke no rule. `all` is over its detail lines, `successful` over those billed.
+    """A file that was read to its end and broke no rule. `all` totals its detail lines, `successful` the billed lines.
 
-    `notes` are the forms beside the format's letter, in the order of their first lines.
+    `notes` are the accepted deviations from the format, in the order of their first lines.
     """
 
     name: str

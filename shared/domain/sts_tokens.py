@@ -1,6 +1,6 @@
 """STS tokens: the 20 digits that a customer types into a prepaid meter.
 
-Source: IEC 62055-41 (the Standard Transfer Specification); what the supplier sends is in `docs/mobilemart.md`.
+Source: IEC 62055-41 (the Standard Transfer Specification). `docs/mobilemart.md` describes the supplier's forms.
 """
 
 import re
@@ -14,7 +14,7 @@ from msgspec import structs
 from shared.lib.value import Kept, is_new_word
 
 TOKEN_DIGITS = 20
-SIMULATED_PREFIX = "0" * 12  # no real token of this system's supplier starts so; every simulated one does
+SIMULATED_PREFIX = "0" * 12  # of every simulated token, and of no real token of the supplier
 
 _TWENTY_DIGITS = re.compile(r"[0-9]{20}", re.ASCII)
 MAX_JOINED = 20  # tokens in one text
@@ -25,19 +25,19 @@ _MAX_JOINED_LENGTH = MAX_JOINED * 2 * TOKEN_DIGITS
 
 
 class TokenKind(StrEnum):
-    """What typing the token does to the meter."""
+    """The effect of a token on the meter."""
 
-    KEY_CHANGE = "key_change"  # typed first, in order, or the credit token is refused
+    KEY_CHANGE = "key_change"  # typed first, in order, or the meter refuses the credit token
     FREE = "free"  # free basic electricity: zero rand
     CREDIT = "credit"
-    REFUND = "refund"  # credit that the utility gives back
-    OTHER = "other"  # the supplier named a kind that we do not know
+    REFUND = "refund"  # credit that the utility returns
+    OTHER = "other"  # the supplier named a kind that this code does not know
 
 
 class StsToken(Kept, frozen=True):
-    """One token. Bearer value: whoever reads `number` can spend it, so it is never shown by `repr`.
+    """One token. Bearer value: a reader of `number` can spend it. `repr` never shows the number.
 
-    `units` is in kWh (or the unit that the receipt names), as quoted by the supplier; `None` where it said nothing.
+    `units` is in kWh (or the receipt's unit), as quoted by the supplier; `None` if the supplier quoted none.
     """
 
     kind: TokenKind
@@ -53,7 +53,7 @@ class StsToken(Kept, frozen=True):
 
 
 def token_number(text: object) -> str | None:
-    """The 20 digits in `text`, which may be grouped by spaces or hyphens; `None` when it is anything but a token."""
+    """The 20 digits of a token, which spaces or hyphens may group; `None` for every other text or value."""
     if not isinstance(text, str) or len(text) > 2 * TOKEN_DIGITS:
         return None
     digits = _SEPARATORS.sub("", text)
@@ -63,7 +63,7 @@ def token_number(text: object) -> str | None:
 def joined_numbers(text: object) -> tuple[str | None, ...]:
     """The tokens in one text, in their order; `None` for each part that is no token.
 
-    Several tokens stand between `|`, `,`, `;`, `/`, blanks or line ends. The groups of one token never count as several.
+    `|`, `,`, `;`, `/`, blanks or line ends separate several tokens. The groups of one token never count as several tokens.
     """
     if not isinstance(text, str) or len(text) > _MAX_JOINED_LENGTH:
         return (None,)
@@ -72,7 +72,7 @@ def joined_numbers(text: object) -> tuple[str | None, ...]:
 
 
 def _spaced(text: str) -> Iterator[str | None]:
-    """The tokens in text without other separators: each a whole group, or several groups. Groups that do not come out even are none."""
+    """The tokens in a text that only blanks and hyphens separate: each a whole group, or several groups of 20 digits together."""
     for is_whole, run in groupby(_SEPARATORS.split(text.strip()), key=lambda group: len(group) == TOKEN_DIGITS):
         groups = tuple(run)
         yield from map(token_number, groups) if is_whole else _grouped_numbers(groups)
@@ -86,35 +86,35 @@ def _grouped_numbers(groups: Iterable[str]) -> tuple[str | None, ...]:
         if len(digits) >= TOKEN_DIGITS:
             numbers.append(token_number(digits))
             digits = ""
-    return (None,) if digits or None in numbers else tuple(numbers)  # one group that is missing would make tokens that nobody issued
+    return (None,) if digits or None in numbers else tuple(numbers)  # with one group missing, others would form false tokens
 
 
 def grouped(number: str) -> str:
-    """A token as a slip shows it: groups of four digits."""
+    """A token as a printed receipt shows it: groups of four digits."""
     return " ".join(number[at : at + 4] for at in range(0, len(number), 4))
 
 
 def joined(known: Sequence[StsToken], more: Sequence[StsToken]) -> tuple[StsToken, ...]:
-    """Two lists of one sale's tokens as one, in the order in which they are typed. No number that was known is lost.
+    """Two lists of one sale's tokens as one, in the order of typing. No known number is lost.
 
-    A list with all the known numbers in it is the better one, in its own order. Otherwise what is new goes before the known tokens
-    that follow it in its list, and behind those that it follows there. Where that leaves it open, it goes behind all of its kind.
+    If `more` has all known numbers, its order counts. Otherwise each new token goes before the known tokens that follow it in `more`,
+    and behind those that precede it there. A token without such neighbours goes behind all tokens of its kind.
     """
     held = {token.number: token for token in known}
     listed = [_both(held.get(token.number, token), token) for token in more]
-    said = {token.number: token for token in listed}
-    if held.keys() <= said.keys():
+    by_number = {token.number: token for token in listed}
+    if held.keys() <= by_number.keys():
         return tuple(listed)
-    whole = [said.get(token.number, token) for token in known]
-    numbers = list(said)
-    for at, token in enumerate(said.values()):
+    whole = [by_number.get(token.number, token) for token in known]
+    numbers = list(by_number)
+    for at, token in enumerate(by_number.values()):
         if token.number not in held:
-            whole.insert(_place(token, whole, listed=numbers, later=numbers[at:]), token)  # it is not among the others yet
+            whole.insert(_place(token, whole, listed=numbers, later=numbers[at:]), token)  # `whole` does not hold the token yet
     return tuple(whole)
 
 
 def _place(token: StsToken, whole: Sequence[StsToken], *, listed: Sequence[str], later: Sequence[str]) -> int:
-    """Where a new token goes among the others, of which some are listed with it, and some of those later than it."""
+    """The position of a new token in `whole`. `listed` are the numbers of its list, and `later` those from the token on."""
     if (before := next((at for at, other in enumerate(whole) if other.number in later), None)) is not None:
         return before
     behind = max((at + 1 for at, other in enumerate(whole) if other.number in listed), default=0)
@@ -122,15 +122,15 @@ def _place(token: StsToken, whole: Sequence[StsToken], *, listed: Sequence[str],
     return max(behind, by_kind)
 
 
-def _both(known: StsToken, said: StsToken) -> StsToken:
-    """What two lists say of one token: the kind that is no guess, which the last ones may be, and the units that were quoted."""
-    kind = min(known.kind, said.kind, key=_guessed)
-    units = known.units if said.units is None else said.units
-    return structs.replace(said, kind=kind, units=units, beyond=said.beyond or known.beyond)
+def _both(known: StsToken, listed: StsToken) -> StsToken:
+    """One token from two lists: the surer of its two kinds, and the units that a list quotes."""
+    kind = min(known.kind, listed.kind, key=_guessed)
+    units = known.units if listed.units is None else listed.units
+    return structs.replace(listed, kind=kind, units=units, beyond=listed.beyond or known.beyond)
 
 
 def _guessed(kind: TokenKind) -> int:
-    """How much of a guess a kind is: the last ones may be one, and what newer code calls a token is none."""
+    """The rank of a kind by certainty. The last kinds may be guesses; a kind from newer code is no guess, and ranks first."""
     return -1 if is_new_word(TokenKind, kind) else _SUREST_FIRST.index(kind)
 
 
@@ -138,5 +138,5 @@ _SUREST_FIRST = (TokenKind.KEY_CHANGE, TokenKind.FREE, TokenKind.REFUND, TokenKi
 
 
 def _typed(token: StsToken) -> int:
-    """When a token is typed: key changes first, then free units, then all else, refunds among it."""
+    """The rank of a token in the order of typing: key changes first, then free units, then all others with refunds."""
     return {TokenKind.KEY_CHANGE: 0, TokenKind.FREE: 1}.get(token.kind, 2)

@@ -1,4 +1,4 @@
-"""What is left of a sale once its retention is over: enough that its key is never free again, and nothing about anybody."""
+"""The remains of a retired sale: enough to bind its key for ever, and no personal data."""
 
 from datetime import date, datetime
 
@@ -9,10 +9,10 @@ from shared.lib.value import Value
 
 
 class Tombstone(Value, frozen=True, kw_only=True):
-    """A sale that has ended and is kept no longer. Its id binds its key for ever.
+    """A sale that has ended and is no longer stored. Its id binds its key for ever.
 
-    `caller` is a hash (`identifiers.caller_id`). The ids, the day and the amounts let a settlement line that comes after years name
-    a sale that is known. Amounts are integer cents, times UTC; `fee_cents` is the convenience fee of a bill payment.
+    `caller` is a hash (`identifiers.caller_id`). By the ids, the day and the amounts, a settlement line that arrives years later
+    still matches the sale. Amounts are integer cents, times UTC; `fee_cents` is the convenience fee of a bill payment.
     """
 
     id: str

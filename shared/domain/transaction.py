@@ -1,4 +1,4 @@
-"""One sale: its states, what moves it, and what is still to be done about it. All pure."""
+"""One sale: its states, its transitions, and its open work. Pure."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
@@ -15,11 +15,11 @@ from shared.lib.value import Kept, Record, is_new_word
 
 SHARDS: Final = 16
 MAX_RAW_ANSWERS: Final = 8  # of 64 KiB each: a record stays below Firestore's 1 MiB
-MAX_IDLE_ANSWERS: Final = 4  # of those, while they change nothing: there is room for what does
-MAX_TELLING_ANSWERS: Final = 6  # likewise, where they may hold a token
+MAX_IDLE_ANSWERS: Final = 4  # of answers that change nothing: the rest is room for answers that do
+MAX_TELLING_ANSWERS: Final = 6  # likewise, of answers that may hold a token
 MAX_HISTORY: Final = 200
 REVEALED: Final = "tokens revealed"
-SUPPLIERS_WORD: Final = frozenset({"supplier", "reprint", "settlement"})  # by whom it comes; any other name is a person's
+SUPPLIERS_WORD: Final = frozenset({"supplier", "reprint", "settlement"})  # the sources that speak for the supplier
 CLAIMED: Final = "another sale holds its supplier's id"
 MAX_RETRY: Final = timedelta(hours=1)
 
@@ -28,7 +28,7 @@ _TOKENS_DIFFER: Final = "tokens_differ"
 
 class State(StrEnum):
     VENDING = "vending"  # on record; the request may be on the wire
-    IN_DOUBT = "in_doubt"  # it may have vended: only evidence moves it
+    IN_DOUBT = "in_doubt"  # the sale may have vended: only evidence ends the doubt
     VENDED = "vended"  # delivered, and owed to the supplier
     REJECTED = "rejected"  # proven: nothing was vended
 
@@ -44,7 +44,7 @@ NEXT: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
 
 
 class EventName(StrEnum):
-    """What is announced about a sale."""
+    """The events that we publish about a sale."""
 
     VENDED = "vended"
     REJECTED = "rejected"
@@ -55,13 +55,13 @@ class EventName(StrEnum):
 
 
 class IllegalTransition(Exception):
-    """The state table does not allow the move."""
+    """The state table does not allow the transition."""
 
 
 class Open(Kept, frozen=True):
-    """Why the sweep still looks at a sale: something is left to do, due at `due_at`.
+    """A sale's place in the sweep's index: the sale has open work, due at `due_at`.
 
-    `account` is what the duplicate guard finds a sale by: there until the sale has ended and no token of it is due.
+    The duplicate guard finds a sale by `account`. The field is `None` once the sale has ended and no token is due.
     """
 
     shard: str
@@ -70,7 +70,7 @@ class Open(Kept, frozen=True):
 
 
 class HistoryEntry(Kept, frozen=True):
-    """One line of a sale's append-only history: what happened, by whom, and what they said. Never a token."""
+    """One line of a sale's append-only history: the event, its source, and a note. Never a token."""
 
     at: datetime
     what: str
@@ -81,11 +81,11 @@ class HistoryEntry(Kept, frozen=True):
 class Transaction(Record, frozen=True, kw_only=True):
     """A sale, from its claim to its end. Times are UTC; `day` is the business day of the claim.
 
-    `contradicted_at` are the versions that contradictions made, one each: they name its announcements. `erased_at`: its personal data
-    was taken out then (`shared/retention/rules.py`).
-    `supplier_id` says who sells: it is set when the sale begins, and is the mode's where a record does not have it.
-    `version` counts what a caller can see change; `nonce` names the commit that wrote the record, so that a commit whose
-    reply was lost is told from a competitor's.
+    `contradicted_at` holds one version for each contradiction, and the versions name the events.
+    `erased_at` is the moment when retention erased the personal data (`shared/retention/rules.py`).
+    `supplier_id` names the seller. The claim sets the id; a record without one has the id of its mode.
+    `version` counts the changes that a caller can see.
+    `nonce` names the commit that wrote the record: it tells our commit whose reply was lost from a competitor's.
     """
 
     id: str
@@ -123,12 +123,12 @@ class Transaction(Record, frozen=True, kw_only=True):
             structs.force_setattr(self, "supplier_id", SUPPLIER_IDS[self.mode])
 
     def __repr__(self) -> str:
-        """Without what the customer bought, and the supplier's words."""
+        """Without the order's recipient, the receipt and the raw answers."""
         return f"Transaction(id={self.id!r}, version={self.version}, state={self.state.value!r}, amount_cents={self.order.amount.cents})"
 
     @property
     def receipt(self) -> Receipt | None:
-        """What was delivered, once vended."""
+        """The receipt of a vended sale."""
         return self.outcome.receipt if isinstance(self.outcome, Vended) else None
 
     @property
@@ -137,12 +137,12 @@ class Transaction(Record, frozen=True, kw_only=True):
 
     @property
     def is_unfinished(self) -> bool:
-        """It runs, is in doubt, or waits for a token, or for what only newer code knows: more is left to do than to announce it."""
+        """Whether more than publishing is left: the sale runs, is in doubt, or owes a token or something that newer code knows."""
         return bool(NEXT[self.state]) or self.tokens_pending or self._owes_something_new
 
     @property
     def waits_for_newer_code(self) -> bool:
-        """Whether something is left to do that this code does not know: an announcement, or what is due to the customer."""
+        """Whether some open work is unknown to this code: a pending event, or a delivery that is due to the customer."""
         return self._owes_something_new or any(is_new_word(EventName, event) for event in self.unannounced)
 
     @property
@@ -150,24 +150,24 @@ class Transaction(Record, frozen=True, kw_only=True):
         return self.receipt is not None and is_new_word(TokensDue, self.receipt.tokens_due)
 
     def is_abandoned(self, at: datetime) -> bool:
-        """Still `vending` after its lease: nobody is selling it any more, so it is treated as in doubt."""
+        """Whether the sale is still `vending` after its lease: no process sells it any more, and it counts as in doubt."""
         return self.state is State.VENDING and at >= self.lease_until
 
 
 def sent_until(sale: Transaction, ended_at: datetime | None) -> Transaction:
-    """The sale with when its send ended, which is never moved back."""
+    """The sale with the end of its send. A later end on record stays."""
     if ended_at is None or (sale.send_ended_at is not None and ended_at <= sale.send_ended_at):
         return sale
     return structs.replace(sale, send_ended_at=ended_at)
 
 
 def no_earlier(sale: Transaction, at: datetime) -> datetime:
-    """A moment as it goes on record: clocks step, and one that lies before what is on record is taken as that."""
+    """The moment to put on record: clocks step, and a moment earlier than one on record becomes the moment on record."""
     return max(at, sale.updated_at, sale.history[-1].at) if sale.history else max(at, sale.updated_at)
 
 
 def shard_of(transaction_id: str, mode: Mode) -> str:
-    """Which of the mode's shards a sale is indexed under."""
+    """The shard of the mode under which a sale is indexed."""
     return shard_name(mode, int(transaction_id[:4], 16) % SHARDS)
 
 
@@ -177,11 +177,14 @@ def shard_name(mode: Mode, shard: int) -> str:
 
 
 def transition(sale: Transaction, answer: Answer, *, at: datetime, by: str, retry_seconds: int) -> Transaction:
-    """The sale as `answer` leaves it, with whatever must now be announced.
+    """The sale as `answer` leaves it, with its pending events.
 
-    An answer that agrees with an ended sale changes nothing, or adds tokens that were due; its words may be kept all the same
-    (`heard`). One that contradicts it leaves the state alone, and is kept, noted and announced as `contradicted`. `by` names the
-    source: `supplier`, `reprint`, `settlement`, or a person.
+    An answer that agrees with an ended sale changes nothing, or adds tokens that were due. `attach_raw_answer` may store its words.
+    An answer that contradicts an ended sale leaves the state alone. The answer is stored, noted, and published as `contradicted`.
+    `by` names the source: `supplier`, `reprint`, `settlement`, or an operator.
+
+    Raises:
+        IllegalTransition: `NEXT` does not allow the transition.
     """
     at = no_earlier(sale, at)
     match sale.state:
@@ -222,11 +225,12 @@ def _after_rejection(sale: Transaction, answer: Answer, at: datetime, by: str, r
 
 
 def attach_raw_answer(sale: Transaction, raw: RawAnswer | None) -> Transaction:
-    """The sale with words that change nothing and may hold more than we could read: not a visible change.
+    """The sale with a raw answer that changes nothing and may hold more than we could read. Not a visible change.
 
-    Those of any 2xx, and whatever the sale itself was answered. The same words are kept once, and where there are many, the earliest,
-    with room for later ones that may be worth more: what comes every hour neither fills the record nor is written every hour.
-    None are kept of a sale whose personal data was erased: they would bring it back.
+    Stored are all 2xx answers, and every answer to the vend itself. Equal answers are stored once.
+    The earliest answers stay, with room for later answers of higher worth. An answer that repeats every hour therefore fills no
+    record and causes no hourly write.
+    A sale whose personal data was erased takes no answer, which would bring the data back.
     """
     if (
         raw is None
@@ -241,9 +245,9 @@ def attach_raw_answer(sale: Transaction, raw: RawAnswer | None) -> Transaction:
 
 
 def each_contradiction(sale: Transaction) -> Iterator[Transaction]:
-    """The sale once for each contradiction of it, in their order; the last of `contradicted_at` is then that one.
+    """The sale once for each of its contradictions, in their order. `contradicted_at` ends with the contradiction's version.
 
-    Code that keeps no `contradicted_at` may have recorded one that awaits its announcement: the sale's version stands for it.
+    Older code may have recorded a contradiction without `contradicted_at`. While its event is pending, the sale's version stands in.
     """
     versions = sale.contradicted_at
     on_record = sum(entry.what == EventName.CONTRADICTED for entry in sale.history)
@@ -254,7 +258,7 @@ def each_contradiction(sale: Transaction) -> Iterator[Transaction]:
 
 
 def announced(sale: Transaction, published: frozenset[EventName]) -> Transaction:
-    """The sale without the announcements that were made, and closed when nothing is left to do. Not a visible change."""
+    """The sale without the events that were published, and no longer open if no work is left. Not a visible change."""
     left = tuple(event for event in sale.unannounced if event not in published)
     if left == sale.unannounced or sale.open is None:
         return sale
@@ -262,14 +266,14 @@ def announced(sale: Transaction, published: frozenset[EventName]) -> Transaction
 
 
 def reschedule(sale: Transaction, *, at: datetime, retry_seconds: int) -> Transaction:
-    """The sale, due again a while after `at`, if it was due by then: what could not be done for it keeps no other waiting."""
+    """The sale, due again `retry_seconds` after `at` if it was due by then: work that cannot be done delays no other sale."""
     if sale.open is None or sale.open.due_at > at:
         return sale
     return reindexed(sale, no_earlier(sale, at) + timedelta(seconds=retry_seconds))
 
 
 def reindexed(sale: Transaction, due_at: datetime) -> Transaction:
-    """The sale with its place in the sweep's index: due at `due_at`, or gone when nothing is left to do."""
+    """The sale with its place in the sweep's index: due at `due_at`, or without a place if no work is left."""
     if not (sale.is_unfinished or sale.unannounced):
         return structs.replace(sale, open=None)
     place = sale.open or Open(shard_of(sale.id, sale.mode), due_at, account_key(sale.mode, sale.caller, sale.order))
@@ -277,14 +281,14 @@ def reindexed(sale: Transaction, due_at: datetime) -> Transaction:
 
 
 def after_not_found(sale: Transaction, raw: RawAnswer | None, *, at: datetime, minimum_age_seconds: int, retry_seconds: int) -> Transaction:
-    """The sale after a reprint asked for at `at` said, beside a control, that it does not exist.
+    """The sale after a reprint, requested at `at` and beside a control, answered that the sale does not exist.
 
-    That ends a sale when said twice, `retry_seconds` apart, both after the minimum age, and only where no sign of a vend
-    was ever seen.
+    The answer ends a sale the second time: both after the minimum age, and `retry_seconds` apart.
+    A sale that ever showed an indication of a vend stays in doubt.
     """
     if not may_be_absent(sale, at=at, minimum_age_seconds=minimum_age_seconds):
         return sale
-    if sale.not_found_at is None or sale.not_found_at < absence_counts_from(sale, minimum_age_seconds):  # its age came on record after that
+    if sale.not_found_at is None or sale.not_found_at < absence_counts_from(sale, minimum_age_seconds):  # the send's end was stored later
         return structs.replace(sale, not_found_at=at)
     if at - sale.not_found_at < timedelta(seconds=retry_seconds):
         return sale
@@ -293,22 +297,23 @@ def after_not_found(sale: Transaction, raw: RawAnswer | None, *, at: datetime, m
 
 
 def may_be_absent(sale: Transaction, *, at: datetime, minimum_age_seconds: int) -> bool:
-    """Whether "does not exist" would say anything about the sale: in doubt, old enough, and without a sign of a vend."""
+    """Whether "does not exist" is evidence for the sale: in doubt, old enough, and without an indication of a vend."""
     doubtful = sale.state is State.IN_DOUBT or sale.is_abandoned(at)
     return doubtful and not sale.sign_of_vend and at >= absence_counts_from(sale, minimum_age_seconds)
 
 
 def absence_counts_from(sale: Transaction, minimum_age_seconds: int) -> datetime:
-    """From when on "does not exist" may count: the supplier starts no vend that long after it received the request."""
+    """The moment from which "does not exist" may count: the supplier starts no vend so long after it received the request."""
     return (sale.send_ended_at or sale.lease_until) + timedelta(seconds=minimum_age_seconds)
 
 
 def after_failed_attempt(
     sale: Transaction, *, at: datetime, minimum_age_seconds: int, review_after_seconds: int, retry_seconds: int
 ) -> Transaction:
-    """The sale after a try that did not finish it: due again later, and announced once as a person's when it is too old.
+    """The sale after an attempt that did not finish it: due again later. After `review_after_seconds` it goes to review, once.
 
-    That is soon while a first "does not exist" is fresh, for the second ends the sale, and at the latest when the sale comes of age.
+    While a first "does not exist" is fresh, the sale is due soon, because the second ends it.
+    A sale below the minimum age is due at that age at the latest.
     """
     if sale.open is None:
         return sale
@@ -328,9 +333,9 @@ def after_failed_attempt(
 def claimed_twice(
     sale: Transaction, supplier_transaction_id: str, raw: RawAnswer | None, *, at: datetime, by: str, retry_seconds: int
 ) -> Transaction:
-    """The sale after an answer named a vend that another sale holds: no evidence, but a sign of a vend, and never silent.
+    """The sale after an answer named a vend that another sale holds: no evidence, an indication of a vend, and an event.
 
-    A sale that is being sold is then in doubt. Whoever names the same vend again says nothing new.
+    A sale in `vending` is then in doubt. A second answer that names the vend changes nothing more.
     """
     at, note = no_earlier(sale, at), f"claimed_twice: {supplier_transaction_id}"
     if sale.state is State.VENDING:
@@ -343,23 +348,26 @@ def claimed_twice(
 
 
 def retry_delay(attempts: int, retry_seconds: int) -> timedelta:
-    """How long to wait after the given number of attempts: doubling from `retry_seconds`, at most an hour."""
+    """The wait after the given number of attempts: doubling from `retry_seconds`, at most an hour."""
     return min(timedelta(seconds=retry_seconds * 2 ** min(attempts, 12)), MAX_RETRY)
 
 
 def append_history(sale: Transaction, entry: HistoryEntry) -> Transaction:
-    """The sale with one more line of history. A full one loses what comes again and again, and neither a decision nor an end."""
+    """The sale with one more line of history. A full history loses a line of a kind that repeats, never a decision or an end."""
     kept = sale.history if len(sale.history) < MAX_HISTORY else _without_a_repeat(sale.history)
     at = no_earlier(sale, entry.at)
     return structs.replace(sale, history=(*kept, entry if at == entry.at else structs.replace(entry, at=at)))
 
 
 def _without_a_repeat(history: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
-    """The history without the oldest line of whatever fills it: tokens revealed, or contradictions by the supplier, whose first stays."""
+    """The history without the oldest line of the kind that fills it: tokens revealed, or contradictions by the supplier.
+
+    The first contradiction stays.
+    """
     revealed = [at for at, line in enumerate(history) if line.what == REVEALED]
     contradicted = [at for at, line in enumerate(history) if line.what == EventName.CONTRADICTED and line.by in SUPPLIERS_WORD]
     most = max(revealed, contradicted[1:], key=len)
-    passing = most[0] if most else 1  # nothing else comes so often
+    passing = most[0] if most else 1  # no other kind repeats so often
     return (*history[:passing], *history[passing + 1 :])
 
 
@@ -370,7 +378,7 @@ def _moved(sale: Transaction, state: State) -> Transaction:
 
 
 def _changed(sale: Transaction, raw: RawAnswer | None, events: tuple[EventName, ...], entry: HistoryEntry, due_at: datetime) -> Transaction:
-    """One visible change: a new version, its history, its raw answer, its announcements."""
+    """One visible change: a new version, a line of history, the raw answer, and the pending events."""
     fresh = tuple(event for event in events if event not in sale.unannounced)
     answers = sale.answers if raw is None else _with_answer(sale.answers, raw)
     changed = structs.replace(sale, version=sale.version + 1, updated_at=entry.at, answers=answers, unannounced=(*sale.unannounced, *fresh))
@@ -378,7 +386,7 @@ def _changed(sale: Transaction, raw: RawAnswer | None, events: tuple[EventName, 
 
 
 def _with_answer(answers: tuple[RawAnswer, ...], raw: RawAnswer) -> tuple[RawAnswer, ...]:
-    """The answers and one more. Where they are full, the latest of those that are worth the least makes way, but never the first."""
+    """The answers and one more. Full answers lose the latest of the lowest worth, but never the first."""
     if len(answers) < MAX_RAW_ANSWERS:
         return (*answers, raw)
     out = min(range(len(answers) - 1, 0, -1), key=lambda at: answers[at].worth)
@@ -395,7 +403,7 @@ def _ended(sale: Transaction, outcome: Vended | Rejected, raw: RawAnswer | None,
 
 
 def _in_place_of(known: Outcome | None, outcome: Outcome) -> Outcome:
-    """An outcome, with what newer code has written into the one whose place it takes."""
+    """An outcome, with the `beyond` of the outcome that it replaces."""
     if known is None or known.beyond is None or outcome is known:
         return outcome
     beyond = {name: item for name, item in known.beyond.items() if name not in outcome.__struct_fields__}
@@ -407,7 +415,7 @@ def _in_doubt(sale: Transaction, unknown: Unknown, raw: RawAnswer | None, at: da
     if sale.state is State.IN_DOUBT:
         if sale.sign_of_vend or not unknown.sign_of_vend:
             return attach_raw_answer(sale, raw)
-        return _changed(signed, raw, (), HistoryEntry(at, "sign of a vend", by, unknown.cause), at)  # never forgotten
+        return _changed(signed, raw, (), HistoryEntry(at, "sign of a vend", by, unknown.cause), at)  # an indication stays for ever
     moved = structs.replace(_moved(signed, State.IN_DOUBT), outcome=_in_place_of(sale.outcome, unknown))
     return _changed(moved, raw, (EventName.IN_DOUBT,), HistoryEntry(at, State.IN_DOUBT.value, by, unknown.cause), at)
 
@@ -420,7 +428,7 @@ def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at
     due_at = at + timedelta(seconds=retry_seconds)
     if known.tokens_due is TokensDue.PENDING:
         return _with_more(sale, known, receipt, raw, at, by, due_at)
-    if known.supplier_transaction_id is None and receipt.supplier_transaction_id is not None:  # a person had decided
+    if known.supplier_transaction_id is None and receipt.supplier_transaction_id is not None:  # an operator had decided
         whole = structs.replace(known, supplier_transaction_id=receipt.supplier_transaction_id)
         named = structs.replace(sale, outcome=_in_place_of(sale.outcome, Vended(whole)))
         sale, raw = _changed(named, raw, (), HistoryEntry(at, "supplier's id learned", by), due_at), None
@@ -430,26 +438,26 @@ def _vended_again(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at
 
 
 def _tokens_differ(sale: Transaction, receipt: Receipt, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
-    """The sale after an answer with another token or PIN than its receipt has: that stays, and the other one is kept in its raw answer."""
-    told = [entry for entry in sale.history if (entry.note or "").startswith(_TOKENS_DIFFER)]
-    are_kept = any(receipt.is_quoted_in(answer.body) for answer in sale.answers)
-    if (told and are_kept) or len(told) >= MAX_RAW_ANSWERS:
+    """The sale after an answer with a token or PIN that its receipt lacks. The receipt stays; the raw answer holds the other token."""
+    earlier = [entry for entry in sale.history if (entry.note or "").startswith(_TOKENS_DIFFER)]
+    are_stored = any(receipt.is_quoted_in(answer.body) for answer in sale.answers)
+    if (earlier and are_stored) or len(earlier) >= MAX_RAW_ANSWERS:
         return attach_raw_answer(sale, raw)
-    again = f", other tokens than before: {len(told)}" if told else ""
+    again = f", other tokens than before: {len(earlier)}" if earlier else ""
     return _contradicted(sale, f"{_TOKENS_DIFFER}: {receipt.supplier_transaction_id}{again}", raw, at, by, retry_seconds)
 
 
 def _with_more(
     sale: Transaction, known: Receipt, receipt: Receipt, raw: RawAnswer | None, at: datetime, by: str, due_at: datetime
 ) -> Transaction:
-    """The sale with what an answer adds to its receipt. `tokens` is announced once, when nothing more is due: no part of them is."""
+    """The sale with its receipt completed by an answer. We publish `tokens` once, when no token is due any more, never for a part."""
     whole = known.merged_with(receipt)
-    if by not in SUPPLIERS_WORD and receipt.tokens_due is not TokensDue.PENDING:  # what a person has written down is all there is
+    if by not in SUPPLIERS_WORD and receipt.tokens_due is not TokensDue.PENDING:  # an operator's tokens are all there are
         whole = structs.replace(whole, tokens_due=receipt.tokens_due, tokens_issued=None)
     if whole == known:
         return attach_raw_answer(sale, raw)
     changed = structs.replace(sale, outcome=_in_place_of(sale.outcome, Vended(whole)))
-    if structs.replace(whole, tokens_issued=known.tokens_issued) == known:  # nobody sees how many there are
+    if structs.replace(whole, tokens_issued=known.tokens_issued) == known:  # no caller sees the number of tokens
         return attach_raw_answer(changed, raw)
     if whole.tokens_due is not TokensDue.PENDING:
         return _changed(changed, raw, (EventName.TOKENS,), HistoryEntry(at, "tokens added", by), due_at)
@@ -460,6 +468,6 @@ def _with_more(
 def _contradicted(sale: Transaction, note: str, raw: RawAnswer | None, at: datetime, by: str, retry_seconds: int) -> Transaction:
     entry = HistoryEntry(at, EventName.CONTRADICTED.value, by, note)  # the note begins with the kind of discrepancy
     if any((known.what, known.by, known.note) == (entry.what, entry.by, entry.note) for known in sale.history):
-        return attach_raw_answer(sale, raw)  # said before
+        return attach_raw_answer(sale, raw)  # on record before
     changed = _changed(sale, raw, (EventName.CONTRADICTED,), entry, at + timedelta(seconds=retry_seconds))
     return structs.replace(changed, contradicted_at=(*sale.contradicted_at, changed.version))

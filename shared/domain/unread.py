@@ -1,7 +1,8 @@
-"""A sale on record that this code cannot read whole, and what of it can be read. Pure.
+"""The readable part of a sale on record that this code cannot read whole. Pure.
 
-Newer code wrote it, in a state or with an outcome that is not known here, or it is damaged. Nothing here changes it or says what
-became of it: it is named, shown as far as it can be read, and left to whoever can.
+Newer code wrote the sale, in a state or with an outcome that this code does not know, or the record is damaged.
+This code never changes such a sale and derives no outcome from it. It names the sale, shows the readable part, and leaves the rest
+to newer code.
 """
 
 from collections.abc import Mapping
@@ -14,9 +15,9 @@ from shared.lib.value import Value
 
 
 class Unread(Value, frozen=True, kw_only=True):
-    """What can be read of a sale. `None`: that cannot, or is not there.
+    """The readable fields of a sale. `None`: the field is absent or unreadable.
 
-    `unknown` names what cannot, and what is not known here. `record` is the whole, as it is stored.
+    `unknown` names the unreadable fields and the unknown words. `record` is the whole record, as stored.
     """
 
     _hidden = frozenset({"record", "caller"})

@@ -1,4 +1,4 @@
-"""Value-added services: what can be bought, how it is named, and which numbers are well formed."""
+"""Value-added services: their names, the orders for them, and which numbers are well formed."""
 
 import re
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from shared.lib.value import Kept
 
 
 class Mode(StrEnum):
-    """Where sales go. Part of every id and index key, so that neither mode ever reads the other's records."""
+    """The destination of sales. Every id and index key contains the mode: neither mode ever reads the other's records."""
 
     LIVE = "live"
     SIMULATED = "simulated"
 
 
 SUPPLIER_IDS: Final[Mapping[Mode, str]] = MappingProxyType({Mode.LIVE: "MOBILEMART", Mode.SIMULATED: "SIMULATED"})
-"""Who sells in each mode: the `supplierId` of a sale, under the names of the system that was before this one."""
+"""The seller in each mode: the `supplierId` of a sale, by the names of the earlier system."""
 
 
 class VasType(StrEnum):
-    """The kinds of service, under the names that the contract and the supplier's paths share."""
+    """The kinds of service, by the names that the contract and the supplier's paths share."""
 
     UTILITY = "utility"
     BILL_PAYMENT = "bill-payment"
@@ -43,7 +43,7 @@ ALIASES: Final[Mapping[str, VasType]] = MappingProxyType(
 
 
 class _Terms(NamedTuple):
-    """How a service is sold: each field is a set of services below."""
+    """How a service is sold. Each field makes one set of services below."""
 
     is_prevended: bool = False
     is_priced_by_product: bool = False
@@ -69,23 +69,24 @@ def _terms(vas_type: VasType) -> _Terms:
 
 
 PREVENDED: Final = frozenset(vas_type for vas_type in VasType if _terms(vas_type).is_prevended)
-"""Sold in two legs: the supplier's prevend fixes what its purchase sells."""
+"""Services with two calls: the supplier's prevend fixes the content of the purchase."""
 
 MAY_BE_PINNED: Final = frozenset(vas_type for vas_type in VasType if _terms(vas_type).may_be_pinned)
-"""Sold to a mobile number, or as a PIN: the order is `pinned`, and so is its product."""
+"""Services that are sold to a mobile number or as a PIN. For a PIN the order and its product are `pinned`."""
 
 WITHOUT_RECIPIENT: Final = frozenset(vas_type for vas_type in VasType if not _terms(vas_type).has_recipient)
-"""Sold to no meter, account or mobile number, as a pinned order of any service is."""
+"""Services without a meter, account or mobile number. A pinned order of any service has no recipient either."""
 
 BRINGS_STS_TOKENS: Final = frozenset(vas_type for vas_type in VasType if _terms(vas_type).brings_sts_tokens)
-"""Sold for STS tokens, which a meter takes; all that another service brings to type is a PIN or a serial number."""
+"""Services that bring STS tokens for a meter. Every other service brings at most a PIN or a serial number to type."""
 
 PRICED_BY_PRODUCT: Final = frozenset(vas_type for vas_type in VasType if _terms(vas_type).is_priced_by_product)
-"""The supplier's request for these names no amount: what it bills is the product's price, whether or not its list calls that fixed."""
+"""Services whose request to the supplier names no amount. The supplier bills the product's price, even if its list does not call
+the price fixed."""
 
 
 def vas_type_named(name: str) -> VasType | None:
-    """The service that a path segment names, aliases included; `None` when there is none of that name."""
+    """The service that a path segment names, aliases included; `None` if no service has the name."""
     try:
         return VasType(name)
     except ValueError:
@@ -98,16 +99,16 @@ MOBILE_NUMBER: Final = re.compile(r"(?:\+?27|0)([6-8][0-9]{8})", re.ASCII)
 
 
 def msisdn(text: str) -> str | None:
-    """A South African mobile number as `27821234567`, from `082...`, `2782...` or `+2782...`; `None` when it is not one."""
+    """A South African mobile number as `27821234567`, from `082...`, `2782...` or `+2782...`; `None` for every other text."""
     match = MOBILE_NUMBER.fullmatch(text)
     return f"27{match[1]}" if match else None
 
 
 class Order(Kept, frozen=True, kw_only=True):
-    """What is to be sold, as the caller asked for it and the wallet reserved it.
+    """The order of a sale: the caller's request, for the amount that the wallet reserved.
 
-    Exactly one of meter, account and mobile number is set, or none for what is pinned. `merchant_product_id` is `None`
-    only in an electricity sale that was refused before its product was chosen.
+    Exactly one of meter, account and mobile number is set; none for a pinned order or a voucher.
+    `merchant_product_id` is `None` only in an electricity sale that was refused before its product was chosen.
     """
 
     vas_type: VasType
@@ -124,5 +125,5 @@ class Order(Kept, frozen=True, kw_only=True):
 
     @property
     def recipient(self) -> str | None:
-        """The meter, account or number that receives what is bought; `None` for a PIN or voucher."""
+        """The meter, account or mobile number that receives the sale; `None` for a PIN or voucher."""
         return self.meter_number or self.account_number or self.mobile_number
