@@ -4,10 +4,11 @@ from typing import NotRequired
 
 from typing_extensions import TypedDict
 
+from shared.domain.discrepancy import Severity
 from shared.domain.transaction import State
 from shared.domain.vas import VasType
 from shared.schemas.responses import FileFaultBody, NotTakenBody
-from shared.settlement.settled_day import Severity, Status
+from shared.settlement.settled_day import Status
 from shared.web.backoffice import ClosedBody, EarlierClosureBody
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import Final
 
+from shared.domain.discrepancy import Discrepancy, DiscrepancyKind
 from shared.domain.sale_summary import Sold
 from shared.domain.statement import Billing, Statement, StatementLine, Total
 from shared.domain.transaction import State
@@ -21,8 +22,6 @@ from shared.settlement.matching import ONE_DAY, DayView, FileInterpretation, Sal
 from shared.settlement.settled_day import (
     Carried,
     Conservation,
-    Discrepancy,
-    DiscrepancyKind,
     NotReadable,
     Proof,
     ResolvedBySettlement,

@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import UNSET
+
 from shared.domain import closures
+from shared.domain.discrepancy import Discrepancy, DiscrepancyKind, OurSide, Severity, TheirSide, side_body
 from shared.domain.identifiers import hashed
 from shared.domain.statement import Billing, StatementLine
 from shared.domain.transaction import State
@@ -13,7 +16,6 @@ from shared.domain.vas import Mode
 from shared.lib.masking import last_four
 from shared.lib.value import Value
 from shared.settlement.matching import ONE_DAY, DayView, Filed, SaleMatch, Verdict, goes_to
-from shared.settlement.settled_day import Discrepancy, DiscrepancyKind, Severity
 from shared.settlement.withdrawn_lines import Past
 
 SEVERITY: Final[Mapping[DiscrepancyKind, Severity]] = MappingProxyType(
@@ -54,7 +56,7 @@ class _Found(Value, frozen=True):
     filed: Filed | None
     severity: Severity
     rival: SaleMatch | None = None  # the other sale that holds the same supplier id
-    theirs: Mapping[str, object] | None = None  # where it is said of no line
+    theirs: TheirSide | None = None  # where it is said of no line
 
     @property
     def key(self) -> tuple[str, str]:
@@ -95,25 +97,25 @@ class Differences:
             transaction_id=found.known.sale.id if found.known else None,
             ours=ours,
             theirs=theirs,
-            seen=closures.mark(ours, theirs, found.filed.line.recipient if found.filed else None),
+            seen=closures.mark(side_body(ours), side_body(theirs), found.filed.line.recipient if found.filed else None),
         )
 
-    def _ours(self, found: _Found) -> dict[str, object]:
+    def _ours(self, found: _Found) -> OurSide:
         """Our side, as it is once the day's proofs are on record: a second run must find nothing new."""
         known = found.known
         assert known is not None
         sale = known.sale
-        side: dict[str, object] = {
-            "supplierId": sale.supplier_id,
-            "requestId": sale.request_id,
-            "supplierTransactionId": self.matching.held_by(known),
-            "state": (State.VENDED if known.is_vended else sale.state).value,
-            "vasType": sale.vas_type.value,
-            "amountCents": known.cents,
-            "recipient": last_four(sale.recipient),
-            "day": sale.day.isoformat(),
-        }
-        return side if found.rival is None else side | {"alsoHeldBy": found.rival.sale.id}
+        return OurSide(
+            supplier_id=sale.supplier_id,
+            request_id=sale.request_id,
+            supplier_transaction_id=self.matching.held_by(known),
+            state=State.VENDED if known.is_vended else sale.state,
+            vas_type=sale.vas_type,
+            amount_cents=known.cents,
+            recipient=last_four(sale.recipient),
+            day=sale.day.isoformat(),
+            also_held_by=UNSET if found.rival is None else found.rival.sale.id,
+        )
 
     def _in_lines(self) -> Iterator[_Found]:
         """What is wrong with lines that bill no sale for the first time."""
@@ -175,7 +177,7 @@ class Differences:
     def _in_past(self) -> Iterator[_Found]:
         """What an earlier file of the day says otherwise than its last one: lines that are gone, and one that bills a rejected sale."""
         if (lost := self.past.withdrawn) is not None:
-            theirs = {"rows": lost.rows, "amountCents": lost.cents}
+            theirs = TheirSide(rows=lost.rows, amount_cents=lost.cents)
             yield _Found(DiscrepancyKind.LINES_WITHDRAWN, None, None, SEVERITY[DiscrepancyKind.LINES_WITHDRAWN], theirs=theirs)
         told: set[str] = set()
         for filed in self.past.lines:
@@ -202,16 +204,16 @@ class Differences:
         return SEVERITY[kind]
 
 
-def _theirs(filed: Filed) -> dict[str, object]:
+def _theirs(filed: Filed) -> TheirSide:
     line = filed.line
-    return {
-        "line": filed.number,
-        "supplierTransactionId": line.transaction_id,
-        "merchantTransactionId": line.merchant_id,
-        "status": line.status,
-        "vasType": line.service.value,
-        "amountCents": line.cents,
-        "recipient": last_four(line.recipient or None),
-        "at": line.at.isoformat().replace("+00:00", "Z"),
-        "productName": line.product_name,
-    }
+    return TheirSide(
+        line=filed.number,
+        supplier_transaction_id=line.transaction_id,
+        merchant_transaction_id=line.merchant_id,
+        status=line.status,
+        vas_type=line.service,
+        amount_cents=line.cents,
+        recipient=last_four(line.recipient or None),
+        at=line.at.isoformat().replace("+00:00", "Z"),
+        product_name=line.product_name,
+    )

@@ -12,6 +12,7 @@ from typing import Any, Final, NotRequired
 import msgspec
 from typing_extensions import TypedDict
 
+from shared.domain.discrepancy import OurSide, TheirSide
 from shared.lib import logs
 from shared.ports.documents import Document, DocumentKind, UnreadableRecord
 
@@ -31,12 +32,6 @@ class File(Total):
     sha256: str
 
 
-class Side(TypedDict, total=False):
-    """One side of a difference, of which more is only shown."""
-
-    amountCents: int | None
-
-
 class Standing(TypedDict):
     """Whether a discrepancy is open, and how it was closed."""
 
@@ -52,8 +47,8 @@ class Difference(Standing):
     kind: str
     severity: str
     transactionId: str | None
-    ours: Side | None
-    theirs: Side | None
+    ours: OurSide | None
+    theirs: TheirSide | None
 
 
 class Carried(TypedDict):

@@ -14,6 +14,7 @@ from msgspec import structs
 
 from shared.domain import closures
 from shared.domain.clock import business_day
+from shared.domain.discrepancy import gravity
 from shared.domain.statement import Total
 from shared.domain.transaction import SHARDS, State, Transaction
 from shared.domain.vas import Mode
@@ -27,7 +28,7 @@ from shared.ports.transactions import TransactionIndex
 from shared.settlement import document_forms
 from shared.settlement.document_forms import TERMS
 from shared.settlement.repository import day_marks, refusal_of, refused_mark, runs_id
-from shared.settlement.settled_day import ENDED, Status, day_as_read, difference_as_read, gravity
+from shared.settlement.settled_day import ENDED, Status, day_as_read, difference_as_read
 
 GLANCED: Final = 30
 LISTED: Final = timedelta(days=400)

@@ -15,6 +15,7 @@ from typing import Any, Final
 from msgspec import field, structs
 
 from shared.domain import closures
+from shared.domain.discrepancy import Discrepancy, DiscrepancyKind, discrepancy_of
 from shared.domain.statement import FileFault, Total
 from shared.domain.transaction import State
 from shared.domain.vas import Mode
@@ -28,12 +29,9 @@ from shared.settlement.document_forms import with_newer
 from shared.settlement.settled_day import (
     ENDED,
     MAX_LISTED,
-    Discrepancy,
-    DiscrepancyKind,
     Json,
     ResolvedBySettlement,
     SettledDay,
-    Severity,
     day_as_read,
     difference_as_read,
     next_version,
@@ -204,7 +202,7 @@ class DayPapers(Value, frozen=True, kw_only=True):
             await self._close_gone(settled, open_papers.values())
         decided = await self.each((self._difference(one) for one in _found_by_newer_code(before, open_papers, self.mode)), AT_ONCE)
         papers = [*open_papers.values(), *(paper for paper in decided if paper is not None)]
-        earlier = [_discrepancy(difference_as_read(paper.body, self.mode)) for paper in papers]
+        earlier = [discrepancy_of(difference_as_read(paper.body, self.mode)) for paper in papers]
         return settled.reviewed(decisions, earlier).listing(MAX_LISTED)
 
     async def _reviewed(self, found: Discrepancy, open_papers: Mapping[str, Document]) -> str:
@@ -217,7 +215,7 @@ class DayPapers(Value, frozen=True, kw_only=True):
         if closure is not None and closure.get("by") == BY:
             closure = None  # it was gone, and is back
         status = closures.OPEN if closure is None else str(closure.get("decision", held and held.body["status"]))
-        body = with_newer(_body(found, status, closure), {} if held is None else held.body)
+        body = with_newer(structs.replace(found, status=status).document(closure), {} if held is None else held.body)
         if held is not None and closure is not None and not closures.is_covered(held.body, body):
             body = closures.reopened(held.body, body)
         if held is None or held.body != body:
@@ -317,31 +315,3 @@ def _lacking(body: Mapping[str, Any] | None) -> Lacking:
         return Lacking()
     lines = tuple(LostLine(*line) for line in body["lines"])
     return Lacking(least=Total(body["rows"], body["cents"]), lines=lines, unlisted=body["unlisted"])
-
-
-def _body(found: Discrepancy, status: str, closure: Mapping[str, Any] | None) -> Json:
-    return {
-        "id": found.id,
-        "day": found.day.isoformat(),
-        "kind": found.kind.value,
-        "severity": found.severity.value,
-        "transactionId": found.transaction_id,
-        "ours": found.ours,
-        "theirs": found.theirs,
-        "status": status,
-        "closure": closure,
-        closures.SEEN: found.seen,
-    }
-
-
-def _discrepancy(body: Mapping[str, Any]) -> Discrepancy:
-    return Discrepancy(
-        id=body["id"],
-        day=date.fromisoformat(body["day"]),
-        kind=word(DiscrepancyKind, body["kind"]),
-        severity=word(Severity, body["severity"]),
-        transaction_id=body["transactionId"],
-        ours=body["ours"],
-        theirs=body["theirs"],
-        status=body["status"],
-    )

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from functools import cache
 from typing import Any, Final
 
-from msgspec import field, structs
+from msgspec import field, structs, to_builtins
 
 from shared.domain.closures import OPEN
+from shared.domain.discrepancy import Discrepancy, DiscrepancyKind, gravity
 from shared.domain.outcome import Receipt, TokensDue
 from shared.domain.statement import StatementLine, Summary, Total
 from shared.domain.transaction import State
@@ -17,36 +17,6 @@ from shared.lib.value import Value, is_new_word
 from shared.settlement.document_forms import with_newer
 
 MAX_LISTED: Final = 1_000  # of each list: with them all full, a day's paper is still below Firestore's 1 MiB
-
-
-class DiscrepancyKind(StrEnum):
-    """What can differ between our sales and the supplier's file."""
-
-    VENDED_TWICE = "vended_twice"  # one request id, two supplier ids
-    CLAIMED_TWICE = "claimed_twice"  # one supplier id, two sales of ours
-    VENDED_AFTER_REJECTION = "vended_after_rejection"
-    TOKENS_DIFFER = "tokens_differ"  # a person's tokens, or none, and others of the supplier's
-    MISSING_HERE = "missing_here"
-    LINES_WITHDRAWN = "lines_withdrawn"  # an earlier file of the day had lines which the last one has not
-    DUPLICATE_LINE = "duplicate_line"  # the same supplier id again
-    AMOUNT_DIFFERS = "amount_differs"
-    ACCOUNT_DIFFERS = "account_differs"  # or the service
-    MISSING_AT_SUPPLIER = "missing_at_supplier"
-    STATE_DIFFERS = "state_differs"  # vended here, `Binned` there
-    NEGATIVE_LINE = "negative_line"
-    UNKNOWN_STATUS = "unknown_status"
-    LATE_POSTING = "late_posting"  # by more than one business day
-
-
-class Severity(StrEnum):
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-
-def gravity(severity: str) -> int:
-    """How grave a difference is, as compared with others. What newer code calls a severity may be the gravest."""
-    return list(Severity).index(Severity(severity)) if severity in list(Severity) else len(Severity)
 
 
 class Status(StrEnum):
@@ -61,27 +31,7 @@ class Status(StrEnum):
 ENDED: Final = frozenset({Status.BALANCED, Status.DISCREPANCIES})  # no file is awaited any more
 
 
-class Discrepancy(Value, frozen=True, kw_only=True):
-    """One difference, for a person. `ours` and `theirs` are its two sides, numbers masked; `None` where a side is missing.
-
-    `id` is the same whenever a difference of that kind is found again between the same two on the same day, and `seen` while nothing
-    of it has changed that a person's closure covers: it is kept with the discrepancy, and never shown.
-    """
-
-    _hidden = frozenset({"seen"})
-
-    id: str
-    day: date
-    kind: DiscrepancyKind
-    severity: Severity
-    transaction_id: str | None
-    ours: Mapping[str, object] | None
-    theirs: Mapping[str, object] | None
-    status: str = OPEN
-    seen: str = ""
-
-
-class Carried(Value, frozen=True, kw_only=True):
+class Carried(Value, frozen=True, kw_only=True, rename="camel"):
     """A vended sale that another day's file bills. `billed_on` is `None` while that file is not there."""
 
     transaction_id: str
@@ -132,7 +82,7 @@ class VendIndication(Value, frozen=True, kw_only=True):
     line: StatementLine
 
 
-class ResolvedBySettlement(Value, frozen=True):
+class ResolvedBySettlement(Value, frozen=True, rename="camel"):
     """A sale in doubt that the files bring to its end: `vended` by a line, `rejected` by their silence.
 
     `supplier_id` says who sold it, once the sale is at hand.
@@ -144,7 +94,7 @@ class ResolvedBySettlement(Value, frozen=True):
     supplier_id: str = ""
 
 
-class StillOpen(Value, frozen=True, kw_only=True):
+class StillOpen(Value, frozen=True, kw_only=True, rename="camel"):
     """A sale of the day of which the files prove nothing."""
 
     transaction_id: str
@@ -155,7 +105,7 @@ class StillOpen(Value, frozen=True, kw_only=True):
     created_at: datetime
 
 
-class NotReadable(Value, frozen=True, kw_only=True):
+class NotReadable(Value, frozen=True, kw_only=True, rename="camel"):
     """A sale of the day that this version cannot read: whether it vended is not known. `None`: that cannot be read either."""
 
     transaction_id: str
@@ -164,7 +114,7 @@ class NotReadable(Value, frozen=True, kw_only=True):
     amount_cents: int | None
 
 
-class TokenToRecover(Value, frozen=True):
+class TokenToRecover(Value, frozen=True, rename="camel"):
     """A vended sale whose token or PIN never reached us."""
 
     transaction_id: str
@@ -173,7 +123,7 @@ class TokenToRecover(Value, frozen=True):
     supplier_id: str
 
 
-class Conservation(Value, frozen=True, kw_only=True):
+class Conservation(Value, frozen=True, kw_only=True, rename="camel"):
     """One service's books. Every term is counted on its own, so the residue is 0 only if nothing was lost between them.
 
     `missing_at_supplier` includes sales whose only line is not `Successful` or names another service; that line, where it is
@@ -303,58 +253,33 @@ def next_version(day: SettledDay, previous: Json | None) -> Json:
 
 def _json(day: SettledDay) -> Json:
     left_out = {"leftOut": dict(day.left_out)} if day.left_out else {}
-    not_readable = {"notReadable": [_object(sale) for sale in day.not_readable]} if day.not_readable else {}
-    file = day.file and _file(day.file)
+    not_readable = {"notReadable": _rows(day.not_readable)} if day.not_readable else {}
     return {
         "day": day.day.isoformat(),
         "version": 1,
         "status": day.status.value,
-        "file": file,
+        "file": day.file and _file(day.file),
         "matched": {"rows": day.matched.rows, "totalCents": day.matched.cents},
-        "carriedOut": [_object(carried) for carried in day.carried_out],
-        "carriedIn": [_object(carried) for carried in day.carried_in],
-        "discrepancies": [_object(found) for found in day.discrepancies],
-        "conservation": [_object(books) | {"residue": _value(books.residue)} for books in day.conservation],
-        "healed": [_object(healed) for healed in day.healed],
-        "open": [_object(sale) for sale in day.open],
-        "tokensToRecover": [_object(sale) for sale in day.tokens_to_recover],
+        "carriedOut": _rows(day.carried_out),
+        "carriedIn": _rows(day.carried_in),
+        "discrepancies": [found.row() for found in day.discrepancies],
+        "conservation": [to_builtins(books) | {"residue": to_builtins(books.residue)} for books in day.conservation],
+        "healed": _rows(day.healed),
+        "open": _rows(day.open),
+        "tokensToRecover": _rows(day.tokens_to_recover),
         **not_readable,
         **left_out,
     }
 
 
+def _rows(rows: Iterable[Value]) -> list[Json]:
+    return [to_builtins(row) for row in rows]
+
+
 def _file(file: Summary) -> Json:
     """The file that was believed. `notes` only where there are any: days that were kept before they were taken stay the same."""
-    notes = {"notes": [_object(note) for note in file.notes]} if file.notes else {}
+    notes = {"notes": _rows(file.notes)} if file.notes else {}
     return {"name": file.name, "sha256": file.sha256, "rows": file.all.rows, "totalCents": file.all.cents, **notes}
-
-
-def _object(record: Any) -> Json:
-    """A value as a JSON object, its fields in camelCase."""
-    kind: Any = type(record)
-    return {camel: _value(getattr(record, name)) for name, camel in _members(kind)}
-
-
-@cache
-def _members(kind: Any) -> tuple[tuple[str, str], ...]:
-    """The fields of a kind of value, and their names in JSON."""
-    return tuple((name, _camel(name)) for name in kind.__struct_fields__ if name not in kind._hidden)
-
-
-def _value(value: object) -> object:
-    match value:
-        case Total():
-            return {"rows": value.rows, "cents": value.cents}
-        case datetime():
-            return value.isoformat().replace("+00:00", "Z")
-        case date():
-            return value.isoformat()
-        case StrEnum():
-            return value.value
-        case Mapping():
-            return {key: _value(held) for key, held in value.items()}
-        case _:
-            return value
 
 
 def _camel(name: str) -> str:

@@ -10,10 +10,11 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import structs
 
+from shared.domain.discrepancy import DiscrepancyKind, side_body
 from shared.domain.statement import FileRefused, Statement, Total
 from shared.lib.value import Value
 from shared.settlement.matching import Filed
-from shared.settlement.settled_day import MAX_LISTED, DiscrepancyKind, SettledDay
+from shared.settlement.settled_day import MAX_LISTED, SettledDay
 
 LENGTH_OF_GUID: Final = 36  # a field for our id that holds anything shorter may say the same in every line
 
@@ -163,7 +164,7 @@ def _at_ours(settled: SettledDay) -> Total:
     """What a file bills in all, with our amounts where they differ, and without what is negative: a correction takes no line away."""
     file = settled.file
     assert file is not None  # a day without a file lacks nothing that is known
-    negative = sum(_cents(found.theirs) for found in settled.discrepancies if found.kind is DiscrepancyKind.NEGATIVE_LINE)
+    negative = sum(_cents(side_body(found.theirs)) for found in settled.discrepancies if found.kind is DiscrepancyKind.NEGATIVE_LINE)
     return Total(file.all.rows, file.all.cents - sum(books.differences.cents for books in settled.conservation) - negative)
 
 

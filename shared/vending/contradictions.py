@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+from shared.domain import closures
+from shared.domain.discrepancy import Discrepancy, DiscrepancyKind, OurSide, Severity, TheirSide
 from shared.domain.identifiers import hashed
 from shared.domain.transaction import EventName, HistoryEntry, Transaction
 from shared.lib.masking import last_four
+from shared.lib.value import word
 from shared.ports.documents import Document
 
 SETTLEMENT = "settlement"  # it keeps the discrepancies that it finds by itself, with the line beside them
@@ -20,25 +23,23 @@ def discrepancies(sale: Transaction) -> Iterator[Document]:
 def _paper(sale: Transaction, entry: HistoryEntry) -> Document:
     kind, _, detail = (entry.note or "").partition(": ")
     name = hashed("contradiction", sale.mode, sale.id, entry.by, entry.note or "")
-    ours = {
-        "supplierId": sale.supplier_id,
-        "requestId": sale.request_id,
-        "supplierTransactionId": sale.receipt.supplier_transaction_id if sale.receipt else None,
-        "state": sale.state.value,
-        "vasType": sale.order.vas_type.value,
-        "amountCents": sale.order.amount.cents,
-        "recipient": last_four(sale.order.recipient),
-        "day": sale.day.isoformat(),
-    }
-    body = {
-        "id": name,
-        "day": sale.day.isoformat(),
-        "kind": kind,
-        "severity": "critical",
-        "transactionId": sale.id,
-        "ours": ours,
-        "theirs": {"source": entry.by, "said": detail},
-        "status": "open",
-        "closure": None,
-    }
-    return Document(f"{sale.mode}-{name}", body, f"{sale.mode}-open")
+    ours = OurSide(
+        supplier_id=sale.supplier_id,
+        request_id=sale.request_id,
+        supplier_transaction_id=sale.receipt.supplier_transaction_id if sale.receipt else None,
+        state=sale.state,
+        vas_type=sale.order.vas_type,
+        amount_cents=sale.order.amount.cents,
+        recipient=last_four(sale.order.recipient),
+        day=sale.day.isoformat(),
+    )
+    found = Discrepancy(
+        id=name,
+        day=sale.day,
+        kind=word(DiscrepancyKind, kind),
+        severity=Severity.CRITICAL,
+        transaction_id=sale.id,
+        ours=ours,
+        theirs=TheirSide(source=entry.by, said=detail),
+    )
+    return Document(f"{sale.mode}-{name}", found.document(), f"{sale.mode}-{closures.OPEN}")

@@ -8,10 +8,11 @@ from typing import Any, Final, assert_never
 from markupsafe import Markup
 
 from shared.domain.clock import BUSINESS_TIME
+from shared.domain.discrepancy import DiscrepancyKind
 from shared.domain.money import Money
 from shared.domain.vas import VasType
 from shared.settlement.reporting import DaySummary, Report
-from shared.settlement.settled_day import DiscrepancyKind, Status
+from shared.settlement.settled_day import Status
 from shared.web.templating import template
 
 STATUS_WORDS: Final[Mapping[str | None, str]] = MappingProxyType(

@@ -7,10 +7,11 @@ import subprocess
 import pytest
 
 from local.openapi import description as openapi
+from shared.domain.discrepancy import DiscrepancyKind
 from shared.domain.transaction import EventName
 from shared.schemas.problems import RequestFault
 from shared.settlement.discrepancies import SEVERITY
-from shared.settlement.settled_day import DiscrepancyKind, Status
+from shared.settlement.settled_day import Status
 from tests.docs.pages import Page, quoted, rows
 from tests.log_calls import log_calls
 

@@ -17,6 +17,7 @@ from msgspec import structs
 
 from shared.bootstrap import files_in
 from shared.domain.clock import business_day
+from shared.domain.discrepancy import DiscrepancyKind
 from shared.domain.identifiers import Caller, transaction_id
 from shared.domain.money import Money
 from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue, Unknown, Vended
@@ -30,7 +31,6 @@ from shared.mobilemart.settlement_writer import Plant, detail, planted, written
 from shared.ports.transactions import LookupBy
 from shared.settlement.matching import ONE_DAY, FileInterpretation
 from shared.settlement.runner import Settling
-from shared.settlement.settled_day import DiscrepancyKind
 from shared.store.database import Write
 from shared.store.firestore import SALES, FirestoreStore
 from shared.store.transaction_documents import transaction_document

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import structs
 
+from shared.domain.discrepancy import DiscrepancyKind
 from shared.domain.outcome import Reason, Receipt, Rejected, TokensDue
 from shared.domain.policy import ReprintBy
 from shared.domain.sts_tokens import TokenKind
@@ -16,7 +17,6 @@ from shared.mobilemart.requests import REPRINTED
 from shared.ports.documents import DocumentKind
 from shared.retention.rules import ERASED
 from shared.settlement.repository import day_marks
-from shared.settlement.settled_day import DiscrepancyKind
 from tests.simulation import evidence
 from tests.simulation.files import billed_on
 from tests.simulation.goods import Vend, id_on_record

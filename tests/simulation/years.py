@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shared.domain.clock import business_day
 from shared.domain.closures import OPEN
+from shared.domain.discrepancy import DiscrepancyKind
 from shared.domain.transaction import Transaction
 from shared.domain.vas import Mode, Order
 from shared.ports.documents import Conflict, DocumentKind, StoreUnavailable
@@ -15,7 +16,6 @@ from shared.ports.settlement_files import FilesUnavailable
 from shared.ports.transactions import LookupBy, SaleRetired
 from shared.retention.erasure import Person
 from shared.settlement.repository import day_marks
-from shared.settlement.settled_day import DiscrepancyKind
 from tests.simulation import invariants, operators
 from tests.simulation.files import lines_of
 from tests.simulation.scheduler import Crashed

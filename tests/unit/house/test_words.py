@@ -3,6 +3,7 @@
 import pytest
 
 from shared.config import Function
+from shared.domain.discrepancy import DiscrepancyKind, Severity
 from shared.domain.outcome import Reason, TokensDue
 from shared.domain.policy import AmountCheck, ConsumerDetails, Environment, ReprintBy
 from shared.domain.sts_tokens import TokenKind
@@ -16,7 +17,7 @@ from shared.retention.rules import Hold
 from shared.schemas.problems import RequestFault
 from shared.schemas.refusals import Retry
 from shared.settlement.matching import MerchantId
-from shared.settlement.settled_day import DiscrepancyKind, Severity, Status
+from shared.settlement.settled_day import Status
 from shared.web.settings import ScopeClaim
 
 WORDS = {

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain.discrepancy import DiscrepancyKind
 from shared.domain.outcome import TokensDue
 from shared.domain.statement import FileRefused, Total
 from shared.domain.transaction import State
@@ -12,7 +13,7 @@ from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.comparison import compare, files_needed
 from shared.settlement.matching import FileInterpretation, MerchantId
-from shared.settlement.settled_day import DiscrepancyKind, Status
+from shared.settlement.settled_day import Status
 from tests.unit.settlement.compared import (
     BEFORE,
     DAY,

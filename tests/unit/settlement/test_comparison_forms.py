@@ -2,11 +2,11 @@
 
 import pytest
 
+from shared.domain.discrepancy import DiscrepancyKind
 from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.matching import FileInterpretation, MerchantId, match
-from shared.settlement.settled_day import DiscrepancyKind
 from shared.settlement.withdrawn_lines import names_any
 from tests.unit.settlement.compared import (
     CONTROLS,

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from shared.domain.discrepancy import DiscrepancyKind
 from shared.domain.statement import FileRefused
 from shared.domain.transaction import State
 from shared.domain.vas import Mode, VasType
@@ -14,7 +15,7 @@ from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import Plant, planted, written
 from shared.settlement.comparison import compare
 from shared.settlement.matching import FileInterpretation, MerchantId
-from shared.settlement.settled_day import DiscrepancyKind, Status, next_version
+from shared.settlement.settled_day import Status, next_version
 from tests.unit.settlement.compared import (
     BEFORE,
     DAY,

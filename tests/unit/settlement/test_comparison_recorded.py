@@ -5,6 +5,7 @@ import json
 import pytest
 from msgspec import structs
 
+from shared.domain.discrepancy import DiscrepancyKind, Severity
 from shared.domain.statement import Total
 from shared.domain.transaction import State
 from shared.domain.vas import Mode
@@ -12,7 +13,7 @@ from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.comparison import compare
 from shared.settlement.matching import FileInterpretation
-from shared.settlement.settled_day import DiscrepancyKind, Severity, Status, day_as_read, next_version
+from shared.settlement.settled_day import Status, day_as_read, next_version
 from shared.settlement.withdrawn_lines import UNREAD, Lacking, LostLine, ids_of, withdrawn
 from tests.unit.settlement.compared import (
     BEFORE,

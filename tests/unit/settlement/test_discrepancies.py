@@ -6,6 +6,7 @@ import pytest
 from msgspec import structs
 
 from shared.domain import closures
+from shared.domain.discrepancy import DiscrepancyKind, Severity, side_body
 from shared.domain.identifiers import hashed
 from shared.domain.statement import Total
 from shared.domain.transaction import State
@@ -15,7 +16,6 @@ from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.discrepancies import SEVERITY, Differences
 from shared.settlement.matching import DayView, Filed, FileInterpretation, match
-from shared.settlement.settled_day import DiscrepancyKind, Severity
 from shared.settlement.withdrawn_lines import Past
 from tests.unit.settlement.compared import BEFORE, DAY, GUID, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, doubtful, line, sale
 
@@ -32,7 +32,7 @@ def differences(sold, lines, *, files=None, day=DAY, today=TODAY, past=None, mod
 def told(*args, **kwargs):
     """Each difference by kind, severity, sale and line."""
     return [
-        (one.kind.value, one.severity.value, one.transaction_id, one.theirs and one.theirs.get("line"))
+        (one.kind.value, one.severity.value, one.transaction_id, one.theirs and side_body(one.theirs).get("line"))
         for one in differences(*args, **kwargs).all()
     ]
 
@@ -106,10 +106,10 @@ def test_differences_of_a_kind_come_by_request_id_then_the_suppliers_then_by_lin
     lines = [strangers[0], twice, strangers[1], twice, strangers[2], twice]
     by_id = sorted(strangers, key=lambda one: (one.merchant_id, one.transaction_id))
     found = differences([], lines).all()
-    assert [one.theirs["supplierTransactionId"] for one in found if one.kind is DiscrepancyKind.MISSING_HERE] == [
+    assert [one.theirs.supplier_transaction_id for one in found if one.kind is DiscrepancyKind.MISSING_HERE] == [
         one.transaction_id for one in [twice, *by_id]
     ]
-    assert [one.theirs["line"] for one in found if one.kind is DiscrepancyKind.DUPLICATE_LINE] == [5, 7]
+    assert [one.theirs.line for one in found if one.kind is DiscrepancyKind.DUPLICATE_LINE] == [5, 7]
     same = differences([], lines[::-1]).all()
     assert [one.id for one in same] == [one.id for one in found]
 
@@ -128,22 +128,22 @@ def test_an_id_is_of_the_mode_the_day_the_kind_and_both_ids_and_of_how_often_it_
     assert stranger.id == hashed("discrepancy", Mode.LIVE, "2026-05-04", DiscrepancyKind.MISSING_HERE, "SHOP", B.supplier_transaction_id)
     (gone,) = differences([], [], past=Past(withdrawn=Total(1, 2))).all()
     assert gone.id == hashed("discrepancy", Mode.LIVE, "2026-05-04", DiscrepancyKind.LINES_WITHDRAWN, "", "")
-    assert (gone.ours, gone.theirs, gone.transaction_id, gone.day) == (None, {"rows": 1, "amountCents": 2}, None, DAY)
+    assert (gone.ours, side_body(gone.theirs), gone.transaction_id, gone.day) == (None, {"rows": 1, "amountCents": 2}, None, DAY)
 
 
 def test_what_a_closure_covers_is_both_sides_and_the_whole_recipient():
     (found,) = differences([B], [line(B, amount="1")]).all()
-    assert found.seen == closures.mark(found.ours, found.theirs, OTHER_METER)
+    assert found.seen == closures.mark(side_body(found.ours), side_body(found.theirs), OTHER_METER)
     (other,) = differences([structs.replace(B, recipient="00000678902")], [line(B, amount="1", meter_number="00000678902")]).all()
     assert other.theirs == found.theirs and other.seen != found.seen
     (missing,) = differences([B], []).all()
-    assert missing.seen == closures.mark(missing.ours, None, None)
+    assert missing.seen == closures.mark(side_body(missing.ours), None, None)
 
 
 def test_both_sides_are_shown_whole_with_four_digits():
     late = sale("late", vas_type=VasType.DATA, recipient="27720012345", supplier_id="MOBILEMART", created_at=NOON - 2 * ONE_DAY)
     (found,) = differences([late], [line(late, product_name="1 GB")]).all()
-    assert found.ours == {
+    assert side_body(found.ours) == {
         "supplierId": "MOBILEMART",
         "requestId": late.request_id,
         "supplierTransactionId": late.supplier_transaction_id,
@@ -153,7 +153,7 @@ def test_both_sides_are_shown_whole_with_four_digits():
         "recipient": "*2345",
         "day": "2026-05-02",
     }
-    assert found.theirs == {
+    assert side_body(found.theirs) == {
         "line": 2,
         "supplierTransactionId": late.supplier_transaction_id,
         "merchantTransactionId": late.request_id,
@@ -165,7 +165,7 @@ def test_both_sides_are_shown_whole_with_four_digits():
         "productName": "1 GB",
     }
     (bare,) = differences([], [line(sale("v", vas_type=VasType.VOUCHER, recipient=None))]).all()
-    assert bare.theirs["recipient"] is None
+    assert bare.theirs.recipient is None
 
 
 # Bills
@@ -202,9 +202,9 @@ def test_what_a_line_says_otherwise_than_the_sale_that_it_bills(sold, changes, k
 def test_a_claim_names_the_other_sale():
     lines = [line(A, transaction_id=B.supplier_transaction_id), line(B)]
     (found,) = differences([A, B], lines).all()
-    assert (found.kind, found.ours["alsoHeldBy"]) == (DiscrepancyKind.CLAIMED_TWICE, B.id)
+    assert (found.kind, found.ours.also_held_by) == (DiscrepancyKind.CLAIMED_TWICE, B.id)
     (plain,) = differences([A], [line(A, transaction_id=GUID)]).all()
-    assert "alsoHeldBy" not in plain.ours
+    assert "alsoHeldBy" not in side_body(plain.ours)
 
 
 def test_of_the_sales_that_hold_an_id_each_later_one_is_told_on_its_own_day_beside_the_first():
@@ -212,7 +212,7 @@ def test_of_the_sales_that_hold_an_id_each_later_one_is_told_on_its_own_day_besi
     tomorrow = structs.replace(LATER, id="tomorrow-sale", request_id=GUID[::-1], day=NEXT, created_at=NOON + ONE_DAY)
     rows = [third, tomorrow, LATER, A]
     found = {one.transaction_id: one for one in differences(rows, [line(A)]).all() if one.kind is DiscrepancyKind.CLAIMED_TWICE}
-    assert {name: one.ours["alsoHeldBy"] for name, one in found.items()} == {LATER.id: A.id, third.id: A.id}
+    assert {name: one.ours.also_held_by for name, one in found.items()} == {LATER.id: A.id, third.id: A.id}
     assert {one.severity for one in found.values()} == {Severity.CRITICAL} and {one.theirs for one in found.values()} == {None}
     on_next = differences(rows, [], day=NEXT, today=TODAY + ONE_DAY).all()
     assert [one.transaction_id for one in on_next if one.kind is DiscrepancyKind.CLAIMED_TWICE] == [tomorrow.id]

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain.discrepancy import DiscrepancyKind, Severity, side_body
 from shared.domain.statement import Total
 from shared.domain.transaction import State
 from shared.domain.unread import Unread
@@ -12,7 +13,7 @@ from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
 from shared.settlement.comparison import compare
 from shared.settlement.matching import FileInterpretation
-from shared.settlement.settled_day import DiscrepancyKind, Severity, Status
+from shared.settlement.settled_day import Status
 from tests.unit.settlement.compared import (
     BEFORE,
     DAY,
@@ -45,7 +46,7 @@ def test_missing_at_supplier():
         A.id,
         None,
     )
-    assert found.ours["recipient"] == "*8901"
+    assert found.ours.recipient == "*8901"
     assert result.status is Status.DISCREPANCIES
 
 
@@ -53,7 +54,7 @@ def test_missing_here():
     result = closed([A], [line(A), line(B)])
     (found,) = result.discrepancies
     assert (found.kind, found.severity, found.transaction_id, found.ours) == (DiscrepancyKind.MISSING_HERE, Severity.CRITICAL, None, None)
-    assert (found.theirs["line"], found.theirs["recipient"], found.theirs["amountCents"]) == (3, "*8902", 10_000)
+    assert (found.theirs.line, found.theirs.recipient, found.theirs.amount_cents) == (3, "*8902", 10_000)
     assert result.strangers == (line(B),)
 
 
@@ -98,7 +99,7 @@ def test_vended_after_rejection():
 def test_a_difference_shows_both_sides_whole_and_four_digits_of_whom_it_is_about(sold, ours):
     found = closed([sold], [line(sold, amount="10001")]).discrepancies[-1]
     assert found.kind is DiscrepancyKind.AMOUNT_DIFFERS
-    assert found.ours == ours | {
+    assert side_body(found.ours) == ours | {
         "supplierId": "",
         "requestId": sold.request_id,
         "vasType": "utility",
@@ -106,7 +107,7 @@ def test_a_difference_shows_both_sides_whole_and_four_digits_of_whom_it_is_about
         "recipient": "*8901",
         "day": "2026-05-04",
     }
-    assert found.theirs == {
+    assert side_body(found.theirs) == {
         "line": 2,
         "supplierTransactionId": A.supplier_transaction_id,
         "merchantTransactionId": sold.request_id,
@@ -129,7 +130,7 @@ def test_vended_twice_in_whatever_order_the_lines_stand(order):
     second = line(B, merchant_id=A.request_id, meter_number=METER)
     result = closed([A], [line(A), second][::order])
     (found,) = result.discrepancies
-    assert (found.kind, found.theirs["supplierTransactionId"]) == (DiscrepancyKind.VENDED_TWICE, second.transaction_id)
+    assert (found.kind, found.theirs.supplier_transaction_id) == (DiscrepancyKind.VENDED_TWICE, second.transaction_id)
     assert [proof.supplier_transaction_id for proof in result.proofs] == [second.transaction_id]
     assert is_conserved(result)
 
@@ -142,7 +143,7 @@ def test_claimed_twice_when_two_sales_hold_one_supplier_id():
     later = sale("b", recipient=OTHER_METER, supplier_transaction_id=A.supplier_transaction_id, created_at=NOON + timedelta(minutes=1))
     own_id = line(B).transaction_id
     (found,) = closed([A, later], [line(A), line(later, transaction_id=own_id)]).discrepancies
-    assert (found.kind, found.transaction_id, found.ours["alsoHeldBy"]) == (DiscrepancyKind.CLAIMED_TWICE, later.id, A.id)
+    assert (found.kind, found.transaction_id, found.ours.also_held_by) == (DiscrepancyKind.CLAIMED_TWICE, later.id, A.id)
 
 
 def test_claimed_twice_when_a_line_gives_one_sale_the_supplier_id_of_another():
@@ -150,7 +151,7 @@ def test_claimed_twice_when_a_line_gives_one_sale_the_supplier_id_of_another():
     taken = line(doubt, transaction_id=line(A).transaction_id)
     result = closed([A, doubt], [line(A), taken])
     (found,) = result.discrepancies
-    assert (found.kind, found.transaction_id, found.ours["alsoHeldBy"]) == (DiscrepancyKind.CLAIMED_TWICE, doubt.id, A.id)
+    assert (found.kind, found.transaction_id, found.ours.also_held_by) == (DiscrepancyKind.CLAIMED_TWICE, doubt.id, A.id)
     assert kinds(closed(recorded([A, doubt], result), [line(A), taken])) == [DiscrepancyKind.CLAIMED_TWICE]
     assert is_conserved(result)
 
@@ -158,7 +159,7 @@ def test_claimed_twice_when_a_line_gives_one_sale_the_supplier_id_of_another():
 def test_claimed_twice_when_one_sales_line_has_the_supplier_id_of_another():
     result = closed([A, B], [line(A, transaction_id=line(B).transaction_id), line(B)])
     (found,) = result.discrepancies
-    assert (found.kind, found.transaction_id, found.ours["alsoHeldBy"]) == (DiscrepancyKind.CLAIMED_TWICE, A.id, B.id)
+    assert (found.kind, found.transaction_id, found.ours.also_held_by) == (DiscrepancyKind.CLAIMED_TWICE, A.id, B.id)
 
 
 def test_a_sale_whose_supplier_id_another_sales_line_has_is_vended_twice_when_its_own_line_has_a_third():
@@ -235,7 +236,7 @@ def test_a_line_of_a_sale_that_cannot_be_read_hides_no_difference_in_the_lines_b
     files = [SettlementFile(written(day, lines)) for day, lines in {DAY: [line(A), line(B)], NEXT: []}.items()]
     unread = Unread(id=A.id, request_id=A.request_id, day=DAY)
     result = compare(DAY, [], files, mode=Mode.LIVE, today=TODAY, readings=FileInterpretation(), unread=[unread])
-    assert [(found.kind, found.theirs["merchantTransactionId"]) for found in result.discrepancies] == [
+    assert [(found.kind, found.theirs.merchant_transaction_id) for found in result.discrepancies] == [
         (DiscrepancyKind.MISSING_HERE, B.request_id)
     ]
 

@@ -4,8 +4,9 @@ import pytest
 from msgspec import structs
 
 from shared.domain.closures import SEEN
+from shared.domain.discrepancy import Discrepancy, DiscrepancyKind, OurSide, Severity, TheirSide
 from shared.ports.documents import Document
-from shared.settlement.settled_day import Discrepancy, DiscrepancyKind, Severity, Status
+from shared.settlement.settled_day import Status
 from tests.step_driver import run
 from tests.unit.settlement.stored_days import DAY, DAY_ID, DISCREPANCIES, a_day, kept, papers_of, put
 
@@ -15,8 +16,8 @@ FOUND = Discrepancy(
     kind=DiscrepancyKind.AMOUNT_DIFFERS,
     severity=Severity.CRITICAL,
     transaction_id="sale",
-    ours={"amountCents": 5, "supplierId": "MOBILEMART"},
-    theirs={"amountCents": 6},
+    ours=OurSide(amount_cents=5, supplier_id="MOBILEMART"),
+    theirs=TheirSide(amount_cents=6),
     seen="seen",
 )
 FOUND_BODY = {
@@ -62,7 +63,7 @@ def test_a_difference_is_put_on_record_and_told_once(world, caplog):
 
 def test_an_open_difference_that_is_another_one_now_is_kept_as_it_is_now_and_told_no_more(world, caplog):
     review(world, FOUND)
-    changed = structs.replace(FOUND, theirs={"amountCents": 9}, seen="otherwise")
+    changed = structs.replace(FOUND, theirs=TheirSide(amount_cents=9), seen="otherwise")
     assert review(world, changed).discrepancies == (changed,)
     assert kept(world, DISCREPANCIES) == {FOUND_ID: ({**FOUND_BODY, "theirs": {"amountCents": 9}, SEEN: "otherwise"}, "live-open")}
     assert len(told(caplog)) == 1
@@ -118,7 +119,7 @@ def test_what_a_person_has_closed_stays_closed_while_it_is_the_same_and_is_writt
 
 def test_another_difference_than_a_person_has_closed_is_open_again_with_the_earlier_closure(world, caplog):
     put(world, DISCREPANCIES, FOUND_ID, {**FOUND_BODY, "status": "accepted", "closure": BY_ANN}, "live-closed")
-    changed = structs.replace(FOUND, theirs={"amountCents": 9}, seen="otherwise")
+    changed = structs.replace(FOUND, theirs=TheirSide(amount_cents=9), seen="otherwise")
     assert review(world, changed).discrepancies == (changed,)
     earlier = {**BY_ANN, "ours": FOUND_BODY["ours"], "theirs": {"amountCents": 6}}
     body = {**FOUND_BODY, "theirs": {"amountCents": 9}, SEEN: "otherwise", "earlierClosures": [earlier]}

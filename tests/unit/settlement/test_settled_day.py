@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from msgspec import structs
 
+from shared.domain.discrepancy import Discrepancy, DiscrepancyKind, OurSide, Severity, TheirSide, gravity
 from shared.domain.outcome import Receipt, TokensDue
 from shared.domain.statement import Note, Total
 from shared.domain.transaction import State
@@ -19,16 +20,12 @@ from shared.settlement.settled_day import (
     ENDED,
     MAX_LISTED,
     Conservation,
-    Discrepancy,
-    DiscrepancyKind,
     Proof,
     ResolvedBySettlement,
-    Severity,
     Status,
     VendIndication,
     difference_as_read,
     ended_status,
-    gravity,
     next_version,
 )
 from tests.unit.settlement.compared import DAY, NEXT, NOON, ONE_DAY, OTHER_METER, TODAY, A, B, closed, doubtful, line, sale
@@ -64,7 +61,7 @@ def test_the_paper_of_a_day_holds_every_list_in_its_form():
     day = compare(
         DAY, [A, billed_before, out, healed, doubt], files, mode=Mode.LIVE, today=TODAY, readings=FileInterpretation(), unread=unread
     )
-    day = structs.replace(day, left_out={"open": 3}, discrepancies=(found("d-1", ours={"amountCents": 10_000}),))
+    day = structs.replace(day, left_out={"open": 3}, discrepancies=(found("d-1", ours=OurSide(amount_cents=10_000)),))
     carried = {"supplierId": "MOBILEMART", "vasType": "utility", "amountCents": 10_000, "soldOn": "2026-05-03", "billedOn": "2026-05-04"}
     data = {"supplierId": "MOBILEMART", "vasType": "data", "amountCents": 500, "soldOn": "2026-05-04", "billedOn": "2026-05-05"}
     terms = ("carriedOut", "carriedIn", "missingHere", "billedThoughRejected", "extraLines", "missingAtSupplier", "differences", "residue")
@@ -294,7 +291,7 @@ def test_values_of_every_kind_become_json():
         "total": Total(1, 2),
         "n": 5,
     }
-    day = structs.replace(closed([A], [line(A)]), discrepancies=(found("d", theirs={"deep": side}),))
+    day = structs.replace(closed([A], [line(A)]), discrepancies=(found("d", theirs=TheirSide(beyond={"deep": side})),))
     (body,) = json.loads(json.dumps(next_version(day, None)))["discrepancies"]
     kept = {"at": "2026-05-04T10:00:00Z", "day": "2026-05-04", "kind": "missing_here", "total": {"rows": 1, "cents": 2}, "n": 5}
     assert body["theirs"] == {"deep": kept}
