@@ -10,7 +10,7 @@ import pytest
 
 from tests import emulators
 
-pytest_plugins = ["tests.log_leak_guard", "tests.xdist_scheduling"]
+pytest_plugins = ["tests.log_leak_guard", "tests.skip_summary", "tests.xdist_scheduling"]
 
 
 def pytest_configure() -> None:

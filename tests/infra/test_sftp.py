@@ -67,7 +67,7 @@ def test_a_whole_file_is_brought_and_kept_on_the_disk(server: Path, deliver: Del
     assert said(cloud) == [("INFO", "settlement file brought")]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the machine is a Linux, whose kernel tells which files are open")
+@pytest.mark.skipif(sys.platform != "linux", reason="no Linux, whose kernel names the files that are open: run the tests on Linux")
 def test_a_file_that_is_still_written_is_left(server: Path, deliver: Deliver, cloud: Cloud) -> None:
     with pushed(server).open("ab"):
         assert deliver(cloud) == 0
