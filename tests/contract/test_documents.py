@@ -33,7 +33,7 @@ async def test_a_paper_is_replaced_only_as_it_was_read(store):
 
 async def test_sixteen_writers_of_one_paper_have_one_winner(store):
     results = await outcomes(*(store.write_paper(DocumentKind.CONTROLS, Document("live-selling", {"n": number})) for number in range(16)))
-    assert results == {"Paper": 1, "Conflict": 15}
+    assert results == {"Document": 1, "Conflict": 15}
 
 
 async def test_papers_are_listed_by_their_mark_in_the_order_of_their_ids(store):
