@@ -39,14 +39,17 @@ def boundary(name: str) -> Generator[str, None, None]:
     yield name
 
 
-def run(coroutine: Coroutine[Any, Any, Any], *, stop_after: int | None = None) -> Any:
-    """Drive to the end, or crash at the given boundary (then `Crashed`)."""
+EVERY_CALL = "every call"  # as a name in `World.store_faults`
+
+
+def run(coroutine: Coroutine[Any, Any, Any], *, stop_after: int | str | None = None) -> Any:
+    """Drive to the end, or crash at a boundary (then `Crashed`): the first of that name, or the one of that number."""
     for step in itertools.count():
         try:
-            coroutine.send(None)
+            name = coroutine.send(None)
         except StopIteration as ended:
             return ended.value
-        if step == stop_after:
+        if stop_after in (step, name):
             coroutine.close()
             return Crashed
     raise AssertionError
@@ -62,6 +65,11 @@ def boundaries(make: Callable[[], Coroutine[Any, Any, Any]]) -> list[str]:
             return names
 
 
+def nth(number: int, fault: str) -> list[str | None]:
+    """The faults of a store call that fails the next time but `number`, and only then."""
+    return [*[None] * number, fault]
+
+
 class Crashed:
     """What a run that was cut short leaves in the caller's hands."""
 
@@ -75,8 +83,9 @@ async def one_by_one(coroutines: Iterable[Coroutine[Any, Any, Any]], at_most: in
 class World:
     """A store with Firestore's semantics, a supplier that vends, a topic, and a clock, all in memory.
 
-    Each port call is two boundaries: before it took effect, and after. `store_faults` maps the number of a store call (from 0)
-    to `"refused"` (nothing written, `StoreUnavailable`) or `"reply lost"` (written, `StoreUnavailable`), each after `fault_seconds`.
+    Each port call is two boundaries: before it took effect, and after. `store_faults` maps the name of a store call to what becomes
+    of the next calls of that name, one after the other: `None` (the call succeeds), `"refused"` (nothing written, `StoreUnavailable`)
+    or `"reply lost"` (written, `StoreUnavailable`), each fault after `fault_seconds`. The faults of `EVERY_CALL` strike any call.
     """
 
     now: datetime = START
@@ -96,7 +105,7 @@ class World:
     topic_down: bool = False
     paused: set[VasType] = field(default_factory=set)
     noticed: list[Outcome] = field(default_factory=list)
-    store_faults: dict[int, str] = field(default_factory=dict)
+    store_faults: dict[str, Iterable[str | None]] = field(default_factory=dict)
     fault_seconds: float = 0
     store_calls: list[str] = field(default_factory=list)
     ids: itertools.count = field(default_factory=lambda: itertools.count(1))
@@ -120,8 +129,16 @@ class World:
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
+    def _fault(self, name: str) -> str | None:
+        """What becomes of this call, by the first faults that name it."""
+        for key in (name, EVERY_CALL):
+            if key in self.store_faults:
+                self.store_faults[key] = faults = iter(self.store_faults[key])
+                return next(faults, None)
+        return None
+
     async def _effect(self, name: str, effect: Callable[[], Any]) -> Any:
-        fault = self.store_faults.get(len(self.store_calls))
+        fault = self._fault(name)
         self.store_calls.append(name)
         await boundary(f"before {name}")
         if fault is not None:

@@ -1,6 +1,7 @@
 """A clock that steps: spans are measured by two clocks, and what is on record never goes back."""
 
 from datetime import timedelta
+from itertools import repeat
 
 import pytest
 from msgspec import structs
@@ -17,7 +18,7 @@ from shared.vending.purchase import RequestInProgress
 from shared.vending.purchasing import Vending
 from shared.vending.recorder import Recorder
 from shared.vending.sweep import Sweeping
-from tests.step_driver import CALLER, START, World, delivered, electricity, one_by_one, run
+from tests.step_driver import CALLER, EVERY_CALL, START, World, delivered, electricity, one_by_one, run
 
 MAX_CLAIMS = 1_000
 
@@ -266,7 +267,7 @@ def test_a_store_that_does_not_answer_is_not_tried_for_hours_because_the_clock_s
     slow = world.vending.purchase(electricity())
     world.until(slow, "after vend")
     world.step(-HALF_AN_HOUR)
-    world.store_faults = dict.fromkeys(range(len(world.store_calls), 1000), "refused")
+    world.store_faults = {EVERY_CALL: repeat("refused")}
     tries, told = 0, None
     try:
         while True:

@@ -9,7 +9,7 @@ from shared.domain.outcome import Answer, NoSuchTransaction, Reason, Rejected, R
 from shared.domain.transaction import EventName, State
 from shared.settlement.matching import ONE_DAY
 from tests.archive import Archive, bill
-from tests.step_driver import START, boundaries, boundary, delivered, run
+from tests.step_driver import START, boundary, delivered, run
 from tests.unit.settlement.settled import DAY, LATER, LOST, MORNING, NEXT, balanced, only, sell, settle, world_at
 
 
@@ -176,9 +176,8 @@ def silent():
 
 
 def test_a_sale_that_showed_a_sign_before_silence_was_on_record_is_listed_as_open_and_never_as_healed():
-    steps = boundaries(lambda: silent()[0].settling().settle(DAY, LATER))
     world, doubt = silent()
-    run(world.settling().settle(DAY, LATER), stop_after=steps.index("before advance"))
+    run(world.settling().settle(DAY, LATER), stop_after="before advance")
     world.sales[doubt.id] = structs.replace(world.sales[doubt.id], sign_of_vend=True, revision="later")
     assert world.days["live-2026-05-01-run"]["healed"] == [[doubt.id, "rejected", None]]
     body = only(settle(world, DAY))

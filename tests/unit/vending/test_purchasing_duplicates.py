@@ -73,7 +73,7 @@ def test_however_many_taps_come_at_once_one_at_most_vends():
 
 
 def test_a_sale_of_which_it_is_not_known_whether_it_is_a_second_one_is_never_sent():
-    world = World(store_faults={2: "refused"})
+    world = World(store_faults={"find_open": ["refused"]})
     refused = bought(world, electricity()).transaction
     assert (refused.state, refused.outcome.reason) == (State.REJECTED, Reason.TEMPORARILY_UNAVAILABLE)
     assert world.store_calls[2] == "find_open" and not world.vends and not world.noticed

@@ -47,13 +47,13 @@ def test_what_a_vend_that_another_holds_leaves_behind_is_never_rejected_by_silen
 
 
 def test_whether_another_holds_a_vend_is_asked_again_where_the_store_fails():
-    world = World(store_faults={3: "refused", 4: "reply lost"})
+    world = World(store_faults={"lookup": ["refused", "reply lost"]})
     assert bought(world, electricity()).transaction.state is State.VENDED
-    assert world.store_calls[3:6] == ["lookup"] * STORE_TRIES
+    assert world.store_calls == ["find", "create", "find_open", *["lookup"] * STORE_TRIES, "advance", "advance"]
 
 
 def test_where_the_store_does_not_say_who_holds_a_vend_the_sale_is_in_doubt_until_its_reprint():
-    world = World(store_faults={3: "refused", 4: "refused", 5: "refused"})
+    world = World(store_faults={"lookup": ["refused"] * STORE_TRIES})
     sale = bought(world, electricity()).transaction
     assert (sale.state, sale.sign_of_vend, sale.outcome) == (State.IN_DOUBT, True, Unknown(NOT_LOOKED_UP, sign_of_vend=True))
     world.wait(60)

@@ -1,6 +1,7 @@
 """Which request is a repeat of which, what is asked of the catalogue and of a prevend, and what a refusal names."""
 
 from datetime import timedelta
+from itertools import repeat
 
 import pytest
 from msgspec import structs
@@ -14,7 +15,7 @@ from shared.domain.transaction import State
 from shared.domain.vas import Mode, Order, VasType
 from shared.ports.documents import StoreUnavailable
 from shared.vending.purchase import KeyReused, PrevendRefused, PrevendUnknown, RequestInProgress
-from tests.step_driver import CALLER, CATALOGUE, METER, START, World, electricity, run
+from tests.step_driver import CALLER, CATALOGUE, EVERY_CALL, METER, START, World, electricity, nth, run
 
 ORDER = Order(vas_type=VasType.UTILITY, amount=Money(10_000), merchant_product_id=None, meter_number=METER)
 NEW, OTHER_NEW, OLD = "ab" * 16, "cd" * 16, "v0:an older scheme"
@@ -278,7 +279,7 @@ def test_a_claim_says_all_that_is_known_before_anything_is_sent():
 
 def test_a_claim_of_which_nothing_is_known_sends_nothing_and_is_taken_up_by_whoever_asks_again():
     world = World()
-    world.store_faults = dict.fromkeys(range(1, 4), "refused")
+    world.store_faults = {"create": ["refused"], "find": nth(1, "refused")}
     with pytest.raises(StoreUnavailable):
         bought(world)
     assert world.vends == [] and world.sales == {}
@@ -307,7 +308,7 @@ def test_an_outcome_is_tried_to_be_kept_until_so_long_after_its_claim_however_lo
 
     def slow():
         world.wait(60)
-        world.store_faults = dict.fromkeys(range(len(world.store_calls), 100), "refused")
+        world.store_faults = {EVERY_CALL: repeat("refused")}
         return Unknown("lost")
 
     world.answers = [slow]

@@ -1,6 +1,7 @@
 """A purchase over a store that fails: no second vend, no false rejection, and every outcome is stored in the end."""
 
 import contextlib
+from itertools import repeat
 
 import pytest
 
@@ -8,7 +9,7 @@ from shared.domain.transaction import State
 from shared.ports.documents import Conflict, StoreUnavailable
 from shared.vending.purchase import RequestInProgress
 from tests.logged import logged
-from tests.step_driver import START, World, electricity, run
+from tests.step_driver import START, World, electricity, nth, run
 from tests.unit.vending.purchases import STORE_TRIES, bought, by_prevend, confirmed
 
 
@@ -16,8 +17,10 @@ from tests.unit.vending.purchases import STORE_TRIES, bought, by_prevend, confir
 def test_a_store_that_fails_at_any_call_never_leads_to_a_second_vend_or_a_false_rejection(fault):
     calls = World()
     bought(calls, electricity())
-    for failing in range(len(calls.store_calls)):
-        world = World(store_faults={failing: fault})
+    for number, name in enumerate(calls.store_calls):
+        earlier = calls.store_calls[:number].count(name)
+        failing = (name, earlier)
+        world = World(store_faults={name: nth(earlier, fault)})
         try:
             bought(world, electricity())
         except StoreUnavailable:
@@ -28,45 +31,44 @@ def test_a_store_that_fails_at_any_call_never_leads_to_a_second_vend_or_a_false_
                 bought(world, electricity())
         (sale,) = world.sales.values()
         assert len(world.vends) <= 1, failing
-        assert sale.state is not State.REJECTED or (not world.vends and calls.store_calls[failing] == "find_open"), failing
+        assert sale.state is not State.REJECTED or (not world.vends and name == "find_open"), failing
         assert sale.state is not State.IN_DOUBT or sale.open is not None, failing
 
 
 def test_a_claim_whose_reply_was_lost_recognises_its_own_write():
-    claim = ["find", "create"].index("create")
-    world = World(store_faults={claim: "reply lost"})
+    world = World(store_faults={"create": ["reply lost"]})
     assert bought(world, electricity()).transaction.state is State.VENDED
     assert world.store_calls[:3] == ["find", "create", "find"]
 
 
 def test_an_outcome_whose_record_was_refused_twice_is_still_kept():
-    world = World(store_faults={4: "refused", 5: "refused"})
+    world = World(store_faults={"advance": ["refused"] * (STORE_TRIES - 1)})
     assert bought(world, electricity()).transaction.state is State.VENDED
 
 
 def test_an_outcome_is_tried_to_be_kept_for_as_long_as_the_function_has_time():
-    world = World(store_faults=dict.fromkeys(range(4, 13), "refused"), fault_seconds=10)
+    world = World(store_faults={"advance": ["refused"] * 9}, fault_seconds=10)
     assert bought(world, electricity()).transaction.state is State.VENDED
 
-    world = World(store_faults=dict.fromkeys(range(4, 40), "refused"), fault_seconds=10)
+    world = World(store_faults={"advance": repeat("refused")}, fault_seconds=10)
     assert not bought(world, electricity()).on_record
     assert world.now - START == world.rules.latest_record
 
 
 def test_a_store_that_refuses_at_once_is_not_asked_for_ever():
-    world = World(store_faults=dict.fromkeys(range(4, 1000), "refused"))
+    world = World(store_faults={"advance": repeat("refused")})
     assert not bought(world, electricity()).on_record
     assert world.store_calls.count("advance") == STORE_TRIES
 
 
 def test_an_outcome_survives_a_read_that_fails_behind_a_conflict():
-    world = World(store_faults={4: "reply lost", 6: "refused"})
+    world = World(store_faults={"advance": ["reply lost"], "find": nth(1, "refused")})
     assert bought(world, electricity()).transaction.state is State.VENDED
     assert world.store_calls[4:8] == ["advance", "advance", "find", "find"]
 
 
 def test_an_outcome_that_cannot_be_stored_is_not_told():
-    world = World(store_faults=dict.fromkeys(range(4, 20), "refused"))
+    world = World(store_faults={"advance": repeat("refused")})
     told = bought(world, electricity())
     assert not told.on_record and told.transaction.state is State.VENDING and told.transaction.receipt is None
     world.store_faults.clear()
