@@ -1,4 +1,4 @@
-"""`make run`: the whole system on this machine, simulated, with one demonstration purchase and its receipt."""
+"""`make run`: the whole simulated system on this machine, with one demonstration purchase and its receipt."""
 
 import argparse
 import asyncio
@@ -24,7 +24,7 @@ DEFAULTS: Final = {
     "ENVIRONMENT": "local",
     "MOBILEMART_LIVE_INTEGRATION": "false",
     "TRANSACTION_STORE": "sqlite:///.local/transactions.db",
-    "RESOLVE_INTERVAL_SECONDS": "3",  # instead of 60: whoever looks at the page sees a doubt end
+    "RESOLVE_INTERVAL_SECONDS": "3",  # instead of 60: a doubt then ends while somebody watches the page
     "SETTLEMENT_FILES": (Path(".local") / "settlement").absolute().as_uri(),
 }
 NEXT_STEPS: Final = """\
@@ -56,7 +56,7 @@ Serving on {url} until interrupted.
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until interrupted, whatever the demonstration came to; with `--once`, end after it.
+    """Serve until interrupted, whether or not the demonstration sold. With `--once`, end after the demonstration.
 
     Raises:
         SystemExit: the configuration is refused, or sells for money; the port is in use; or `--once` sold nothing.
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from local.app import app
 
     server = uvicorn.Server(uvicorn.Config(app(), host=HOST, port=options.port, access_log=False, log_level="warning"))
-    with suppress(KeyboardInterrupt):  # how it is ended; the server has ended its work when it raises this
+    with suppress(KeyboardInterrupt):  # the usual end; the server has finished its work before the interrupt is raised
         sold = asyncio.run(_serve(server, listener, f"http://{HOST}:{options.port}", once=options.once))
         if options.once and not sold:
             raise SystemExit(1)
@@ -91,7 +91,9 @@ def _port(text: str) -> int:
 
 
 def _listener(port: int) -> socket.socket:
-    """Bound here: the server would tell of a port in use by ending its task, with a trace."""
+    """Bind the port before the server starts: the server would report a port in use by ending its task, with a
+    trace.
+    """
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
@@ -99,11 +101,11 @@ def _listener(port: int) -> socket.socket:
 
 
 class _NotSold(Exception):
-    """The demonstration brought no receipt. The text says why."""
+    """The demonstration brought no receipt. The text gives the reason."""
 
 
 async def _serve(server: uvicorn.Server, listener: socket.socket, url: str, *, once: bool) -> bool:
-    """Whether the demonstration was sold, once the server has ended."""
+    """Serve, and return whether the demonstration sold."""
     sold = False
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
@@ -125,10 +127,11 @@ async def _serve(server: uvicorn.Server, listener: socket.socket, url: str, *, o
 
 
 async def _demonstration(url: str) -> Mapping[str, Any]:
-    """One purchase of R100.00 of electricity, over HTTP like anybody else's. One that was cut off here does not stand in its way.
+    """Buy electricity for R100.00, over HTTP like every caller. A demonstration that broke off here does not block
+    it.
 
     Raises:
-        _NotSold: it was refused, or its outcome is not known yet.
+        _NotSold: the purchase was refused, or its outcome is not known yet.
     """
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=LONGER_THAN_A_FUNCTION) as http:
         try:

@@ -17,12 +17,12 @@ from shared import bootstrap
 from shared.domain.vas import Mode
 from shared.web import middleware
 
-EVERY_METHOD: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")  # the answer says which of them there are
+EVERY_METHOD: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")  # the answer names those that exist
 FUNCTIONS: Final = Path(__file__).parent.parent / "functions"
 
 
 def app() -> Starlette:
-    """Every function, loaded as the platform loads it, over one wiring from the environment's configuration.
+    """Load every function as the platform does, over one wiring from the environment's configuration.
 
     Raises:
         SystemExit: the configuration is refused; the message names every fault.
@@ -49,5 +49,5 @@ def app() -> Starlette:
     framed = [Mount(f"/{name}", create_asgi_app(name, main, "http")) for name, main in mains.items()]  # type: ignore[no-untyped-call]
     simulated = [Route("/local/settle", settle, methods=["POST"]), *page.routes(wired.config.exchange_timeout_seconds)]
     ours = simulated if wired.config.mode is Mode.SIMULATED else []
-    types = [Route(path, problems, methods=EVERY_METHOD) for path in ("/problems", "/problems/{name}")]  # where their `type` leads
+    types = [Route(path, problems, methods=EVERY_METHOD) for path in ("/problems", "/problems/{name}")]  # a problem's `type`
     return Starlette(routes=[*ours, *types, *framed], lifespan=alive)

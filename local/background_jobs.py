@@ -1,4 +1,4 @@
-"""What comes by itself elsewhere: the sweep that a scheduler asks for, and the supplier's settlement file of the day."""
+"""Jobs that run by themselves elsewhere: the scheduler's sweep, and the supplier's settlement file of the day."""
 
 import asyncio
 from datetime import datetime
@@ -23,7 +23,7 @@ log = logs.logger(__name__)
 
 
 async def sweep_for_ever(wired: Wiring) -> None:
-    """Sweep every few seconds. What goes wrong is said, and tried again with the next sweep."""
+    """Sweep every few seconds. A failure is printed, and the next sweep tries again."""
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         try:
@@ -34,10 +34,11 @@ async def sweep_for_ever(wired: Wiring) -> None:
 
 
 async def settle_today(request: Request, wired: Wiring) -> Response:
-    """Deliver the settlement file of what was vended today, with a fault in one line for each `plant`, and settle the day with it.
+    """Deliver the settlement file of today's vends, with one line changed for each `plant`, and settle the day with
+    it.
 
     Raises:
-        Problem: as `desk.settled_day` has it, where another file in the folder stands in the way.
+        Problem: as `backoffice.settled_day` raises it, if another file in the folder conflicts.
         StoreUnavailable: the store did not answer.
     """
     settling, ports = await wired.settling(), await wired.ports()
@@ -56,7 +57,7 @@ async def settle_today(request: Request, wired: Wiring) -> Response:
 
 
 def _delivered(wired: Wiring, vends: list[Vend], plants: dict[int, Plant], at: datetime) -> str:
-    """The name of the file, under which it now lies where the supplier's files are looked for."""
+    """Write the file into the folder of the supplier's files, and return its name."""
     assert wired.config.settlement_files is not None  # `make run` names a folder
     folder = Path(unquote(urlsplit(wired.config.settlement_files).path))
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""prevend and purchase as one caller reaches them over HTTP, and one purchase under one key, asked for until it has ended."""
+"""prevend and purchase over HTTP, as one caller sees them, and one purchase under one key, repeated until it ends."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ from shared.schemas.problems import RequestFault
 from shared.schemas.refusals import Retry
 
 READ_SECONDS: Final = 240.0  # longer than a function may take
-PAUSE_SECONDS: Final = 2.0  # where no answer names one
-TOKEN_PAUSE_SECONDS: Final = 10.0  # the sweep fetches what is due after a minute
+PAUSE_SECONDS: Final = 2.0  # if the answer names no pause
+TOKEN_PAUSE_SECONDS: Final = 10.0  # the sweep fetches a due token after a minute
 MAX_PAUSE_SECONDS: Final = 3600.0
 
 ADVICE: Final[Mapping[str, str]] = {
@@ -33,7 +33,7 @@ ADVICE: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """The two addresses, and whose token asks."""
+    """The addresses of the two functions, and the caller's token."""
 
     http: httpx.Client
     prevend: str
@@ -41,26 +41,26 @@ class Deployment:
     token: str | None = field(repr=False)
 
     def get(self, url: str, params: Mapping[str, str] | None = None) -> httpx.Response:
-        """The answer to a question that sells nothing.
+        """Return the answer to a question that sells nothing.
 
         Raises:
-            Stop: there is none.
+            Stop: no answer arrived.
         """
         return self._answered(lambda: self.http.get(url, params=params, headers=self._headers()))
 
     def confirm(self, order: Mapping[str, object]) -> httpx.Response:
-        """The answer to a prevend.
+        """Return the answer to a prevend.
 
         Raises:
-            Stop: there is none.
+            Stop: no answer arrived.
         """
         return self._answered(lambda: self.http.post(f"{self.prevend}/utility", json=order, headers=self._headers()))
 
     def buy(self, order: Mapping[str, object], key: str) -> httpx.Response:
-        """The answer to a purchase.
+        """Return the answer to a purchase.
 
         Raises:
-            httpx.HTTPError: there is none; it may have sold.
+            httpx.HTTPError: no answer arrived; the request may have sold.
         """
         return self.http.post(f"{self.purchase}/utility", json=order, headers={**self._headers(), "Idempotency-Key": key})
 
@@ -76,7 +76,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
-    """One purchase. `order` is sent as it is every time: the key is good for no other."""
+    """One purchase. `order` is sent unchanged every time: the key belongs to that order only."""
 
     to: Deployment
     order: Mapping[str, object]
@@ -84,12 +84,13 @@ class Purchase:
     patience_seconds: float
 
     def until_ended(self, steps: Steps, sleep: Callable[[float], None]) -> httpx.Response:
-        """The answer to the sale once it has vended, and its token is there if one is due.
+        """Return the answer to the sale once it has vended, with its token if one is due.
 
-        Whatever else comes, the same request is asked again under the same key: a lost answer, a 5xx, a 202, a purchase that is running.
+        After every other answer the same request is sent again under the same key.
+        Examples are a lost answer, a 5xx, a 202, and a purchase that is running.
 
         Raises:
-            Stop: it was rejected or refused, or patience has ended before it.
+            Stop: the sale was rejected or refused, or the patience ended first.
         """
         waited, seen = 0.0, ""
         while True:
@@ -113,7 +114,9 @@ class Purchase:
             waited += pause
 
     def _asked(self) -> tuple[str, float, httpx.Response | None]:
-        """What was seen, how long to wait for more, and the answer if it is the last."""
+        """Send the request once. Return the observation, the pause before the next request, and the answer if it is
+        the last.
+        """
         try:
             response = self.to.buy(self.order, self.key)
         except httpx.HTTPError as error:
@@ -139,14 +142,14 @@ class Purchase:
 
 
 class NotTaken(Exception):
-    """This request was refused without a word about a sale: it sold nothing, and an earlier one under its key may have."""
+    """This request was refused and sold nothing. An earlier request under its key may have sold."""
 
     def __init__(self, refusal: Stop) -> None:
         super().__init__(refusal.saw)
         self.refusal = refusal
 
     def after(self, earlier: str, key: str) -> Stop:
-        """What that comes to after what was seen `earlier`, which is empty for the first request."""
+        """The stop after the `earlier` observation, which is empty for the first request."""
         if not earlier:
             return self.refusal
         advice = (f"and before that {earlier}: that one may have sold", f"once this is put right: the same command with --key {key}")
@@ -154,7 +157,7 @@ class NotTaken(Exception):
 
 
 def refusal(response: httpx.Response) -> Stop:
-    """An answer that is not the one that was hoped for: in its own words, with what can be done about it."""
+    """The stop for an unexpected answer: its own words, and what to do."""
     body = object_of(response)
     name, retry = problem_name(body), str(body.get("retry"))
     if name is None:
@@ -171,7 +174,7 @@ def refusal(response: httpx.Response) -> Stop:
 
 
 def object_of(response: httpx.Response) -> Mapping[str, Any]:
-    """The members of a JSON object; none for anything else."""
+    """Return the members of a JSON object; none for any other value."""
     try:
         value = response.json()
     except ValueError:
@@ -180,13 +183,13 @@ def object_of(response: httpx.Response) -> Mapping[str, Any]:
 
 
 def problem_name(body: Mapping[str, Any]) -> str | None:
-    """`/problems/<name>`, where the body is a problem of ours."""
+    """Return the name in `/problems/<name>`, if the body is one of our problems."""
     kind = body.get("type")
     return kind.removeprefix("/problems/") if isinstance(kind, str) and kind.startswith("/problems/") else None
 
 
 def meter_of(order: Mapping[str, object]) -> str:
-    """The meter of an order as it may be shown."""
+    """Return an order's meter as it may be shown."""
     return last_four(str(order["meterNumber"])) or ""
 
 

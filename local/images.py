@@ -1,9 +1,9 @@
-"""Pins the images that builds run on: asks each registry which digest a version has now, and puts it down.
+"""Pins the images of builds: asks each registry for the current digest of a version, and writes the digest down.
 
     make images
 
-It reads `infra/terraform/images.auto.tfvars`, where people raise versions, and writes the digests there. Whoever reads the
-change sees which images are others than before. It needs the internet, and no account.
+People raise versions in `infra/terraform/images.auto.tfvars`; this command writes the digests there.
+The change shows reviewers which images are new. The command needs the internet, and no account.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ import httpx
 
 FILE: Final = Path(__file__).parent.parent / "infra" / "terraform" / "images.auto.tfvars"
 IMAGE: Final = re.compile(r'"(?P<registry>[a-z0-9.:-]+)/(?P<name>[a-z0-9./_-]+):(?P<tag>[\w.-]+)@(?P<digest>sha256:[0-9a-f]{64})"')
-HOSTS: Final = {"docker.io": "registry-1.docker.io"}  # its name in an image is not its address
-MANIFESTS: Final = (  # of all platforms first: their digest holds wherever a build runs
+HOSTS: Final = {"docker.io": "registry-1.docker.io"}  # the registry's name in an image is not its address
+MANIFESTS: Final = (  # manifests of all platforms first: their digest is valid wherever a build runs
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.oci.image.manifest.v1+json",
@@ -29,12 +29,12 @@ TIMEOUT_SECONDS: Final = 30
 
 
 class Unresolved(Exception):
-    """A registry did not say which digest a version has."""
+    """A registry did not return the digest of a version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A version in a registry, and the digest that is put down for it."""
+    """A version in a registry, and the digest that is written down for it."""
 
     registry: str
     name: str
@@ -46,22 +46,23 @@ class Image:
 
 
 def named(text: str) -> Iterator[Image]:
-    """Every image that a file of values names."""
+    """Return every image that a file of values names."""
     for found in IMAGE.finditer(text):
         yield Image(found["registry"], found["name"], found["tag"], found["digest"])
 
 
 def digest_now(image: Image, client: httpx.Client, scheme: str = "https") -> str:
-    """The digest that the registry has under the version, worked out from what it sends.
+    """Return the registry's digest of the version, computed from the registry's answer.
 
     Raises:
-        Unresolved: it does not know the version, is not reached, or says another digest than its manifest has.
+        Unresolved: the registry does not know the version, does not answer, or names another digest than its
+            manifest's.
     """
     url = f"{scheme}://{HOSTS.get(image.registry, image.registry)}/v2/{image.name}/manifests/{image.tag}"
     headers = {"Accept": ", ".join(MANIFESTS)}
     try:
         answer = client.get(url, headers=headers)
-        if answer.status_code == httpx.codes.UNAUTHORIZED:  # public images too ask for a token, and give it to anybody
+        if answer.status_code == httpx.codes.UNAUTHORIZED:  # public images need a token, too; anybody receives one
             headers["Authorization"] = f"Bearer {_token(answer.headers.get('WWW-Authenticate', ''), client)}"
             answer = client.get(url, headers=headers)
         answer.raise_for_status()
@@ -86,7 +87,7 @@ def _token(challenge: str, client: httpx.Client) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write today's digests into the file; 1 when one is not known, and then nothing is written."""
+    """Write today's digests into the file. Return 1, and write nothing, if one digest is unknown."""
     file = Path(arguments[0]) if arguments else FILE
     scheme = arguments[1] if len(arguments) > 1 else "https"
     text = file.read_text()

@@ -1,4 +1,4 @@
-"""The functions as they are deployed: one archive each, with the same bytes wherever and whenever it is made."""
+"""The functions as they are deployed: one archive each, with the same bytes on every machine at any time."""
 
 import argparse
 import hashlib
@@ -11,24 +11,24 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
-_EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest time that the format can hold
-_REGULAR_FILE: Final = 0o100644 << 16  # type and permissions, in the upper half as Unix writes them
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest time that the format can store
+_REGULAR_FILE: Final = 0o100644 << 16  # type and permissions, in the upper half, as Unix writes them
 _UNIX: Final = 3
 
 
 def functions(root: Path = ROOT) -> tuple[str, ...]:
-    """The names of the functions: the folders of `functions/` that hold a `main.py`."""
+    """Return the names of the functions: the folders of `functions/` that hold a `main.py`."""
     return tuple(sorted(main.parent.name for main in root.glob("functions/*/main.py")))
 
 
 def archive(name: str, root: Path = ROOT) -> bytes:
-    """The zip of one function: its `main.py`, `shared/` beside it, and the pinned `requirements.txt`.
+    """Return the zip of one function: its `main.py`, `shared/` beside it, and the pinned `requirements.txt`.
 
-    The same files give the same bytes: entries are in order, times and permissions are fixed, and nothing is compressed,
-    because builds of zlib differ in their output.
+    The same files give the same bytes. Entries are in order; times and permissions are fixed.
+    Nothing is compressed, because builds of zlib differ in their output.
 
     Raises:
-        FileNotFoundError: there is no such function.
+        FileNotFoundError: the function does not exist.
     """
     content = {
         "main.py": root / "functions" / name / "main.py",
@@ -43,7 +43,7 @@ def archive(name: str, root: Path = ROOT) -> bytes:
 
 
 def write(into: Path, root: Path = ROOT) -> Iterator[Path]:
-    """Write every function's archive into a folder, which is made if need be; yields each as it is written."""
+    """Write every function's archive into a folder, which is made if missing. Yield each archive once it is written."""
     into.mkdir(parents=True, exist_ok=True)
     for name in functions(root):
         path = into / f"{name}.zip"
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _shipped(folder: Path) -> Iterator[Path]:
-    """Code and the data it reads; not what interpreters and tools leave beside it."""
+    """Return the code and the data that it reads, without the traces of interpreters and tools."""
     for path in folder.rglob("*"):
         inside = path.relative_to(folder).parts
         if path.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in inside):

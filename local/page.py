@@ -1,7 +1,7 @@
-"""The page at `/`: a counter, a wallet, the simulator's scenarios and the day's settlement, to be clicked.
+"""The page at `/`: a counter, a wallet, the simulator's scenarios and the day's settlement, to click.
 
-It asks the public API for everything that it can. What only the simulator knows it asks here: which scenarios there are, what
-is sent to play each and how it ends, and what can be wrong with a settlement file.
+The page uses the public API wherever it can. Only the simulator knows three things, and this module serves them:
+the scenarios, the request and the end of each, and the possible faults of a settlement file.
 """
 
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ _NEVER_IN_TIME: Final = frozenset({Effect.LATE, Effect.SILENT, Effect.VENDS_LATE
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Scenarios that are told together, by their numbers."""
+    """Scenarios that the page shows together, by their numbers."""
 
     title: str
     numbers: tuple[int, ...]
@@ -88,7 +88,7 @@ GROUPS: Final = (
 
 
 def routes(exchange_seconds: int) -> list[Route]:
-    """The page and what it is made of. `exchange_seconds` is how long the client waits for the supplier."""
+    """Return the routes of the page and its parts. `exchange_seconds` is the client's timeout for the supplier."""
 
     async def simulator(_request: Request) -> Response:
         return middleware.answer(simulator_body(exchange_seconds), headers=HEADERS)
@@ -97,7 +97,7 @@ def routes(exchange_seconds: int) -> list[Route]:
 
 
 def simulator_body(exchange_seconds: int) -> dict[str, Any]:
-    """What the page has to know of the simulator."""
+    """Return the page's data about the simulator."""
     return {
         "services": [{"service": service, "name": name} for service, name in SERVICE_NAMES.items()],
         "groups": [
@@ -111,12 +111,12 @@ def simulator_body(exchange_seconds: int) -> dict[str, Any]:
 
 
 def ends(scenario: Scenario) -> str:
-    """How a sale of this scenario ends, in the words of the API's states."""
+    """Return the end of a sale of this scenario, in the words of the API's states."""
     prevend, reprint = scenario.fault(Leg.PREVEND), scenario.fault(Leg.REPRINT)
     if not scenario.listed:
-        return "refused"  # by our catalogue
+        return "refused"  # our catalogue lacks the product
     if prevend is not None and prevend.effect is not Effect.SLOW:
-        return "refused"  # before there is a sale
+        return "refused"  # a prevend that is refused begins no sale
     match scenario.told:
         case Told.OUTCOME:
             return "vended" if scenario.vends else "rejected"
@@ -131,7 +131,7 @@ def ends(scenario: Scenario) -> str:
 
 
 def request(scenario: Scenario, service: Service) -> dict[str, object]:
-    """The body that plays a scenario: of the prevend where the service has one, else of the purchase."""
+    """Return the body that plays a scenario: of the prevend if the service has one, else of the purchase."""
     key, product, cents = scenario.key(service), scenario.order(service).merchant_product_id, scenario.amount_cents
     match service:
         case Service.UTILITY:
@@ -166,7 +166,7 @@ def _shown(scenario: Scenario, exchange_seconds: int) -> dict[str, Any]:
 
 
 def _seconds(scenario: Scenario, exchange_seconds: int) -> float:
-    """How long the caller waits for the first answer, beyond the moment that any takes."""
+    """Return how long the caller waits for the first answer, beyond the usual moment."""
     effects = {fault.effect for fault in scenario.faults}
     if effects & _NEVER_IN_TIME:
         return exchange_seconds
@@ -174,7 +174,7 @@ def _seconds(scenario: Scenario, exchange_seconds: int) -> float:
 
 
 def _pauses(scenario: Scenario) -> float:
-    """For how long the brake then pauses selling for everybody."""
+    """Return for how long the brake then pauses selling for everybody."""
     return LOCAL_PAUSE.total_seconds() if any(fault.code == FLOAT_EXHAUSTED for fault in scenario.faults) else 0
 
 

@@ -1,4 +1,4 @@
-"""`docs/problems.md`: every problem, when it happens and what to do, from the one table."""
+"""`docs/problems.md`: every problem, its cause and the remedy, from the one table."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ sale. The second part lists problems without an outcome.
 
 
 def text() -> str:
-    """The page, in Markdown."""
+    """Return the page, in Markdown."""
     return _HEAD + "\n".join(_lines()) + "\n"
 
 

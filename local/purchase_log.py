@@ -1,4 +1,4 @@
-"""A journal of what is about to be bought: on the disk before the request leaves, so that nothing bought here is ever lost."""
+"""A log of purchases, on disk before each request leaves: no purchase made here is ever lost."""
 
 import json
 import os
@@ -11,33 +11,36 @@ _FOR_US_ALONE: Final = 0o600
 
 
 class Journal:
-    """A file of JSON lines that only grows, readable by its owner only. Never a token, a PIN or a whole number in it."""
+    """A file of JSON lines that only grows. Only its owner can read it. It never holds a token, a PIN or a whole
+    number.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def write(self, **fields: object) -> None:
-        """Add a line, and return once it is on the disk.
+        """Append a line. Return once the line is on disk.
 
         Raises:
-            OSError: it is not; then nothing may be bought.
+            OSError: the line is not on disk; nothing may be bought.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields})
         keep(self.path, f"{line}\n".encode(), os.O_APPEND)
 
     def lines(self) -> list[Mapping[str, Any]]:
-        """All lines, oldest first; one that was cut by a crash is left out."""
+        """Return all lines, oldest first. A line that a crash cut off is left out."""
         if not self.path.exists():
             return []
         return [line for text in self.path.read_text().splitlines() if (line := _object(text)) is not None]
 
 
 def keep(path: Path, data: bytes, flag: int = os.O_EXCL) -> None:
-    """Write `data` to a file of our own, a new one unless `flag` says otherwise, down to the disk.
+    """Write `data` to a file that only its owner can read, down to the disk. The file is new unless `flag` allows
+    another.
 
     Raises:
-        OSError: it could not be written, or is there already.
+        OSError: the file could not be written, or exists already.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, _FOR_US_ALONE)
     with os.fdopen(descriptor, "wb") as file:
@@ -47,7 +50,7 @@ def keep(path: Path, data: bytes, flag: int = os.O_EXCL) -> None:
         os.fsync(descriptor)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)  # a new file is lost with its name
+        os.fsync(folder)  # without this a new file could be lost with its name
     finally:
         os.close(folder)
 

@@ -1,4 +1,4 @@
-"""Binding, in a restored database, the keys of sales that it does not know, and comparing those that it knows with what was announced."""
+"""Binds the keys of sales that a restored database lacks. Compares the sales on record with their published events."""
 
 import uuid
 from collections.abc import Iterable, Iterator
@@ -25,21 +25,21 @@ from shared.store.firestore import SALES, FirestoreStore
 from shared.store.transaction_documents import tombstone_document
 from shared.vending.circuit_breaker import CircuitBreaker
 
-TRIES: Final = 3  # of one sale, which somebody else writes meanwhile
-UNKNOWN: Final = "not-known"  # no fingerprint of a request: an event does not hold it, and no request is compared with it
+TRIES: Final = 3  # of one sale, if another process writes it meanwhile
+UNKNOWN: Final = "not-known"  # no fingerprint of a request: an event holds none, and no request matches this one
 BY: Final = "restore"
-KNOWN_WITHIN: Final = 7  # days before its first lost key, on which a wallet has bought something
+KNOWN_WITHIN: Final = 7  # days before its first lost key, within which a wallet has bought something
 
 Lost = tuple[Tombstone, int]
 """What is bound where nothing is on record, and the version that was announced; 0: nothing was."""
 
 
 class NotPaused(Exception):
-    """Something may still be sold: what is not bound yet could be sold again meanwhile."""
+    """Selling is not paused: a key that is not bound yet could be sold again."""
 
 
 class Standing(Enum):
-    """How a record stands to what was announced of its sale."""
+    """How a record compares with the published events of its sale."""
 
     SAME = auto()
     BEHIND = auto()
@@ -48,10 +48,10 @@ class Standing(Enum):
 
 @dataclass(slots=True)
 class Found:
-    """What a run came to: sales, or their ids, each in the order in which they were met.
+    """The results of a run: sales, or their ids, each in the order of processing.
 
-    `before` was bound by an earlier run. `signed` are those of `behind` that get the sign of a vend. `unread` are messages, and records
-    that were not compared. `left` were not looked at: the database did not answer.
+    An earlier run bound those in `before`. `signed` are the sales of `behind` that get the indication of a vend.
+    `unread` are messages, and records that were not compared. `left` were not processed: the database did not answer.
     """
 
     on_record: list[str] = field(default_factory=list)
@@ -69,8 +69,8 @@ class Found:
 
 
 def compared(told: Tombstone, version: int, held: Transaction | Tombstone) -> Standing:
-    """How what is on record stands to what was announced."""
-    seen = None if isinstance(held, Tombstone) else held.version  # a tombstone is the last there is
+    """Compare what is on record with what was published."""
+    seen = None if isinstance(held, Tombstone) else held.version  # a tombstone has the last version
     if version == 0:
         return Standing.SAME
     if held.state != told.state:
@@ -95,10 +95,10 @@ class Rebuilding:
     write: bool
 
     async def require_pause(self) -> None:
-        """Every service is paused for good, as the brake on record says.
+        """Require that every service is paused without an end, by the circuit breaker on record.
 
         Raises:
-            NotPaused: one is not, or only for a while.
+            NotPaused: a service is not paused, or only for a while.
         """
         held = await CircuitBreaker(self.store, self.mode, lambda: datetime.now(UTC)).held()
         sold = [vas_type.value for vas_type in VasType if vas_type not in held or held[vas_type].until is not None]
@@ -106,7 +106,9 @@ class Rebuilding:
             raise NotPaused(f"not paused without an end: {', '.join(sold)}")
 
     async def bind(self, lost: Iterable[Lost]) -> Found:
-        """Bind each that is not on record, and compare each that is. It ends early where the database does not answer."""
+        """Bind each sale that is not on record, and compare each that is. The run ends early if the database does
+        not answer.
+        """
         found, each = Found(), tuple(lost)
         for at, (told, version) in enumerate(each):
             try:
@@ -117,7 +119,7 @@ class Rebuilding:
         return found
 
     async def has_sold_to(self, caller: Caller, first: date) -> bool:
-        """Whether anything of this caller is on record, from a few days before that business day on."""
+        """Whether a record of this caller exists, from a few days before that business day on."""
         for back in range(KNOWN_WITHIN + 1):
             day = (first - timedelta(days=back)).isoformat()
             if await self.store.of_caller(self.mode, caller, day, None, 1):
@@ -125,7 +127,7 @@ class Rebuilding:
         return False
 
     async def _bind(self, told: Tombstone, version: int, found: Found) -> None:
-        """One sale, looked at again where somebody else has just written it."""
+        """Bind one sale. Read it again if another process has just written it."""
         for _ in range(TRIES):
             with suppress(Conflict):
                 await self._bind_once(told, version, found)
@@ -138,7 +140,7 @@ class Rebuilding:
             held = await self.store.find(told.id)
         except SaleRetired as retired:
             held = retired.tombstone
-        except UnreadableRecord:  # a record all the same
+        except UnreadableRecord:  # an unreadable record is on record
             found.on_record.append(told.id)
             if version:
                 found.unread.append(f"sale {told.id}: its record cannot be read, and was not compared")
@@ -163,7 +165,10 @@ class Rebuilding:
                 assert_never(never)
 
     async def _signs(self, held: Transaction, told: Tombstone) -> bool:
-        """Whether a sale that waits for an outcome gets the sign of a vend: it was announced as vended, or as only newer code knows."""
+        """Whether a sale without an outcome gets the indication of a vend.
+
+        It does if it was published as vended, or in a word that only newer code knows.
+        """
         if told.state in OPEN_STATES or told.state is State.REJECTED or held.sign_of_vend:
             return False
         answer = Answer(Unknown(f"announced {told.state.value} before a restore", sign_of_vend=True))
@@ -174,7 +179,9 @@ class Rebuilding:
 
 
 def told(found: Found, *, announced: bool, write: bool) -> Iterator[str]:
-    """The run in lines: counts, then what is for a person to look at. No token, no number of anybody."""
+    """Return the run in lines: counts, then what an operator must look at. No line holds a token or a customer's
+    number.
+    """
     done, before = "bound" if write else "to bind", f", {len(found.before)} bound before" if found.before else ""
     against = f", {len(found.contradicting)} CONTRADICTING" if found.contradicting else ""
     yield f"{len(found.on_record)} on record, {len(found.behind)} on record and behind{against}, {len(found.bound)} {done}{before}"
@@ -193,7 +200,7 @@ def told(found: Found, *, announced: bool, write: bool) -> Iterator[str]:
 
 
 def _sold(held: Transaction | Tombstone) -> tuple[VasType, Money, str | None]:
-    """What a record says was sold, for how much, and the supplier's id of it."""
+    """Return the goods and amount of a record, and the supplier's id."""
     if isinstance(held, Tombstone):
         return held.vas_type, held.amount, held.supplier_transaction_id
     return held.order.vas_type, held.order.amount, None if held.receipt is None else held.receipt.supplier_transaction_id

@@ -1,13 +1,19 @@
-"""After a restore: binds the keys of sales that the restored database does not know, so that none of them is ever sold again.
+"""After a restore: binds the keys of sales that the restored database lacks, so that none is ever sold again.
 
     python -m local.rebuild --project P --database restored --mode live --events gap.json
     python -m local.rebuild --project P --database restored --mode live --keys wallet.csv --issuer https://... --subject wallet
 
-Without `--write` it only says what it would do. What was announced is known from the topic's archive: for each such sale that is not on
-record it writes a tombstone, which holds how the sale stood and answers its key 410 for ever. Keys that a wallet has used and
-nobody has announced cannot be known; they are bound as well, and listed. A record that is there stays, but for one thing: where the
-archive says vended and the record still waits for an outcome, it gets the sign of a vend, so that no absence ends it. No token is
-written or printed: those stay in the archive. A run that broke off is repeated as it was. `docs/restoring.md` leads through it.
+Without `--write` the command only prints what it would do.
+
+The topic's archive holds the published events. For each published sale without a record the command writes a tombstone.
+A tombstone holds the state of the sale, and answers its key with 410 for ever.
+Keys that a wallet used, and for which no event exists, are bound and listed as well: their sales are unknown.
+
+A record that exists stays, with one exception. If the archive has it as vended and the record has no outcome yet,
+the record gets the indication of a vend. No absence can then end the sale.
+
+The command writes and prints no token: tokens stay in the archive. A run that broke off is repeated unchanged.
+`docs/restoring.md` gives the steps.
 """
 
 import argparse
@@ -54,23 +60,25 @@ _SPACE: Final = re.compile(r"\s*")
 
 
 class RebuildRefused(Exception):
-    """A file that is not taken, no line of it. The text says where, and quotes nothing."""
+    """A whole file is refused. The text names the place, and quotes nothing."""
 
 
 @dataclass(slots=True)
 class Archive:
-    """What the topic's archive says: of each sale one event, and the messages that could not be read or hold a word of newer code."""
+    """The topic's archive: one event of each sale, and the messages that could not be read or hold a word of newer
+    code.
+    """
 
     newest: dict[str, Lost] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
 
     def read(self, path: Path, mode: Mode, at: datetime) -> None:
-        """Take in what `gcloud pubsub subscriptions pull` has printed, pull after pull, as far as it can be read.
+        """Read the output of `gcloud pubsub subscriptions pull`, pull after pull, as far as it is readable.
 
-        A vend is never undone: of a sale's events one that says so counts before any other, and else the newest.
+        A vend is never undone: an event of a vend counts before all others of its sale. Otherwise the newest counts.
 
         Raises:
-            Refused: there is no such file.
+            RebuildRefused: the file does not exist.
         """
         try:
             text = path.read_text(encoding="utf-8-sig")
@@ -83,7 +91,7 @@ class Archive:
             for pulled in _arrays(text):
                 for each in pulled:
                     self._take(each, mode, at)
-        except (ValueError, TypeError, RecursionError):  # a pull that broke off; the text of an error may quote a token
+        except (ValueError, TypeError, RecursionError):  # a pull that broke off; the error's text may quote a token
             self.unread.append(f"{path.name}: it breaks off, or is not what gcloud prints")
 
     def _take(self, pulled: Any, mode: Mode, at: datetime) -> None:
@@ -100,8 +108,8 @@ class Archive:
             if not isinstance(caller, str):
                 raise TypeError("no caller of ours")
             told = of_event(body, caller, mode, at)
-            tombstone_document(told)  # each of its fields can be kept
-        except Exception:  # whatever it is, the others are bound
+            tombstone_document(told)  # fails if a field cannot be stored
+        except Exception:  # any failure: the other events are still bound
             self.unread.append(f"{named}: not readable, nothing was bound by it")
             return
         if is_new_word(State, told.state) or is_new_word(VasType, told.vas_type):
@@ -112,10 +120,10 @@ class Archive:
 
 
 def of_event(body: Mapping[str, Any], caller: str, mode: Mode, at: datetime) -> Tombstone:
-    """What an event tells of a sale, as far as a tombstone holds it. Its words may be those of newer code.
+    """Read an event into a tombstone's fields. The words may be those of newer code.
 
     Raises:
-        ValueError, TypeError, KeyError, AttributeError: it is no event of ours.
+        ValueError, TypeError, KeyError, AttributeError: the message is no event of ours.
     """
     created_at = datetime.fromisoformat(body["createdAt"])
     if created_at.tzinfo is None or not _SALE_ID.fullmatch(body["transactionId"]):
@@ -144,10 +152,10 @@ def of_event(body: Mapping[str, Any], caller: str, mode: Mode, at: datetime) -> 
 
 
 def of_key(row: Mapping[str, str], caller: Caller, mode: Mode, at: datetime) -> Tombstone:
-    """A key that a wallet has used: whether anything was sold under it, nobody knows.
+    """Read a key that a wallet has used. Whether it sold anything is unknown.
 
     Raises:
-        Refused: no request can carry that key, or the rest of the row is not whole.
+        RebuildRefused: no request can carry that key, or the rest of the row is incomplete.
     """
     if not IDEMPOTENCY_KEY.fullmatch(row["idempotencyKey"]):
         raise RebuildRefused("the key is not 1 to 255 visible ASCII characters")
@@ -181,10 +189,11 @@ def of_key(row: Mapping[str, str], caller: Caller, mode: Mode, at: datetime) -> 
 
 
 def keys_of(path: Path, caller: Caller, mode: Mode, at: datetime) -> list[Lost]:
-    """The keys that a wallet's file names, each once.
+    """Return the keys in a wallet's file, each once.
 
     Raises:
-        Refused: with every line at fault. One wrong key would bind another id, and leave the true one to be sold again.
+        RebuildRefused: names every faulty line. One wrong key would bind another id, and leave the true one to be sold
+            again.
     """
     known: dict[str, Tombstone] = {}
     faults: list[str] = []
@@ -194,7 +203,7 @@ def keys_of(path: Path, caller: Caller, mode: Mode, at: datetime) -> list[Lost]:
             rows = csv.reader(file, strict=True)
             if tuple(next(rows, ())) != COLUMNS:
                 raise RebuildRefused(f"line 1: the heading must be {','.join(COLUMNS)}")
-            for row in filter(None, rows):  # an empty line says nothing
+            for row in filter(None, rows):  # an empty line has no key
                 line = rows.line_num
                 try:
                     if len(row) != len(COLUMNS):
@@ -212,7 +221,7 @@ def keys_of(path: Path, caller: Caller, mode: Mode, at: datetime) -> list[Lost]:
 
 
 async def run(asked: argparse.Namespace, out: TextIO) -> int:
-    """Do what was asked; 1 where selling is not paused, a file is refused, or something is left to a person."""
+    """Run the command. Return 1 if selling is not paused, a file is refused, or an operator must act."""
     over = await channel(FirestoreGrpcAsyncIOTransport, os.environ.get("FIRESTORE_EMULATOR_HOST"))
     database = Database(over, asked.project, asked.database, TIMEOUT_SECONDS)
     rebuilding = Rebuilding(database, FirestoreStore(database), asked.mode, asked.write)
@@ -237,14 +246,14 @@ async def run(asked: argparse.Namespace, out: TextIO) -> int:
         print(f"{refused}\nNothing was written: the file is refused whole", file=out)
         return 1
     finally:
-        with suppress(Exception):  # what was bound is bound
+        with suppress(Exception):  # the bound keys stay bound
             await database.close()
     print("\n".join(told(found, announced=bool(asked.events), write=asked.write)), file=out)
     return int(found.needs_a_person)
 
 
 def _arrays(text: str) -> Iterator[Any]:
-    """Arrays of JSON, one behind another, as commands append them to a file."""
+    """Yield the JSON arrays of a file, one after another, as commands append them."""
     decoder, at = json.JSONDecoder(), 0
     while (at := _after_space(text, at)) < len(text):
         array, at = decoder.raw_decode(text, at)
@@ -257,23 +266,23 @@ def _after_space(text: str, at: int) -> int:
 
 
 def _rank(lost: Lost) -> tuple[bool, int]:
-    """Which of a sale's events counts: a vend, or what only newer code knows, before a doubt and a refusal; then the newest."""
+    """Rank a sale's events: a vend, or a word of newer code, before a doubt and a refusal; then the newest."""
     tombstone, version = lost
     return tombstone.state not in OPEN_STATES and tombstone.state is not State.REJECTED, version
 
 
 def _named(what: str, name: object) -> str:
-    """A message or a sale by its name, where it has the form of one: nothing else of the archive is told."""
+    """Return the id of a message or a sale, if it has the form of one. Nothing else of the archive is printed."""
     return f"{what} {name}" if isinstance(name, str) and _NAME.fullmatch(name) else f"a {what} without a name"
 
 
 def _no_request(sale_id: str) -> str:
-    """In the place of a request's id, which nobody announces: no line of a file is ever found by it."""
+    """Return a stand-in for the request id, which no event holds. No line of a file ever matches it."""
     return f"{UNKNOWN}-{sale_id}"
 
 
 def asked_for(arguments: Sequence[str]) -> argparse.Namespace:
-    """What the command line asks for; ends the program where that is not whole."""
+    """Parse the command line; end the program if it is incomplete."""
     parser = argparse.ArgumentParser(
         prog="python -m local.rebuild", description="Binds the keys of sales that a restored database does not know."
     )
@@ -294,7 +303,7 @@ def asked_for(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Bind what was lost; 1 where that was refused, or something is left to a person."""
+    """Bind the lost keys. Return 1 if that was refused, or an operator must act."""
     return asyncio.run(run(asked_for(arguments), sys.stdout))
 
 

@@ -1,4 +1,4 @@
-"""The receipt of a sale as a till prints it: 40 columns, tokens in groups of four, in the order in which they are typed."""
+"""The receipt of a sale as a till prints it: 40 columns, tokens in groups of four, in the order of typing."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -25,10 +25,10 @@ TOKEN_TITLES: Final = {
 
 
 def slip(sale: Mapping[str, Any]) -> str:
-    """A vended sale, as the API answers it, on paper.
+    """Return a vended sale, as the API answers it, as a printed receipt.
 
     Raises:
-        ValueError: it has no receipt.
+        ValueError: the sale has no receipt.
     """
     if sale["receipt"] is None:
         raise ValueError("only a vended sale has a slip")
@@ -81,6 +81,6 @@ def _delivered(receipt: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _pair(label: str, value: str) -> str:
-    """A label and its value at the two edges of the paper, cut where they do not fit."""
+    """Return a label and its value at the two edges of the receipt, cut to fit."""
     room = WIDTH - len(label) - 1
     return f"{label} {value[:room]:>{room}}"

@@ -1,10 +1,12 @@
-"""`python -m local.smoke`: whether a deployment answers, confirms a meter and, with `--buy`, sells; each step told as it is taken.
+"""`python -m local.smoke`: tests whether a deployment answers, confirms a meter and, with `--buy`, sells.
 
     python -m local.smoke --url http://127.0.0.1:8080 --buy
     python -m local.smoke --prevend-url https://... --purchase-url https://... --token ... --meter 12345678901 --buy R20.00
 
-It sells at most once under its key, which it writes down and shows before it asks. The same command with `--key` finds that sale again and
-sells nothing. Exit codes: 0 passed; 1 something failed; 2 refused, and nothing was bought; 3 a sale has not ended: ask again by its key.
+The command prints each step. It sells at most once under its key, and stores and prints the key before it buys.
+The same command with `--key` finds that sale again and sells nothing.
+Exit codes: 0 passed; 1 something failed; 2 refused, and nothing was bought; 3 a sale has not ended: ask again by its
+key.
 """
 
 import argparse
@@ -34,7 +36,7 @@ from shared.lib.env import is_loopback, split_address
 
 SIMULATED_METER: Final = "12345678901"
 SMALL: Final = Money(1_000)
-UNNAMED: Final = Money(0)  # what `--buy` without an amount stands for
+UNNAMED: Final = Money(0)  # `--buy` without an amount
 JOURNAL: Final = Path(".local/smoke.jsonl")
 PATIENCE_SECONDS: Final = 300.0
 TOKEN_VARIABLE: Final = "SMOKE_TOKEN"
@@ -43,7 +45,7 @@ _KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
 
 
 class SmokeRefused(Exception):
-    """The command would spend money that nobody has named."""
+    """The command would spend money without a named amount."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +61,17 @@ class Smoke:
         """Take the steps, in order.
 
         Raises:
-            Stop: one of them was not passed, and the next have lost their sense.
-            Refused: the deployment is live, and the amount or the meter was not named.
+            Stop: a step failed, and the next ones make no sense.
+            SmokeRefused: the deployment is live, and the amount or the meter was not named.
         """
         mode = self._health()
         order = self._order(mode)
-        if self.options.key is None:  # a sale that was begun is found even where nothing new can be sold
+        if self.options.key is None:  # a sale that has begun is found even if nothing new can be sold
             self._products(VasType.UTILITY)
             for vas_type in [other for other in VasType if other is not VasType.UTILITY]:
                 try:
                     self._products(vas_type)
-                except Stop as stop:  # electricity is sold without it
+                except Stop as stop:  # electricity is sold without this list
                     self.steps.end(stop.verdict, stop.saw, *stop.advice)
             self._prevend(order, mode)
         self.steps.begin("purchase")
@@ -79,7 +81,7 @@ class Smoke:
             self._purchase(order, mode)
 
     def _health(self) -> Mode:
-        """Where sales go, in which both functions have to agree."""
+        """Ask both functions where sales go; they must agree."""
         heard = []
         for name, url in (("prevend", self.to.prevend), ("purchase", self.to.purchase)):
             self.steps.begin(f"{name} /health")
@@ -95,7 +97,7 @@ class Smoke:
         return Mode(mode)
 
     def _order(self, mode: Mode) -> dict[str, object] | None:
-        """What is to be confirmed and bought, the same in every repeat; `None` where no meter is known to ask about."""
+        """Return the order, the same in every repeat; `None` if no meter is known."""
         options = self.options
         if mode is Mode.LIVE and options.buy is not None and (options.buy is UNNAMED or options.meter is None):
             raise SmokeRefused("this deployment sells for money: name the amount and the meter, --buy R20.00 --meter ...")
@@ -151,7 +153,7 @@ class Smoke:
         try:
             response = purchase.until_ended(self.steps, self.sleep)
         except Stop as stop:
-            with suppress(OSError):  # the key, which finds the sale, is on record
+            with suppress(OSError):  # the log has the key, and the key finds the sale
                 journal.write(key=key, saw=stop.saw)
             raise
         sale = object_of(response)
@@ -187,7 +189,7 @@ class Smoke:
         return shown if sale.get("simulated") is True else f"{shown}\n{_amount_check(sale)}"
 
     def _same(self, body: Mapping[str, Any], order: Mapping[str, object], mode: Mode) -> None:
-        """That an answer is about what was asked, and of the mode that the deployment calls its own."""
+        """Check that an answer is about the order, and of the deployment's own mode."""
         if body.get("simulated") is not (mode is Mode.SIMULATED):
             raise Stop(Verdict.FAIL, f"says simulated: {said(body.get('simulated'))} in mode {mode}")
         for name, value in order.items():
@@ -201,7 +203,7 @@ class Smoke:
 
 
 def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] = time.sleep) -> int:
-    """Take the steps that are asked for, and give the exit code."""
+    """Take the requested steps, and return the exit code."""
     options = read_options(arguments)
     trusts_environment = not all(is_loopback(httpx.URL(url).host) for url in (options.prevend_url, options.purchase_url))
     steps = Steps()
@@ -225,10 +227,10 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
 
 
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command's options.
+    """Parse the command's options.
 
     Raises:
-        SystemExit: 2, where they make no sense.
+        SystemExit: 2, if they make no sense.
     """
     parser = argparse.ArgumentParser(
         prog="python -m local.smoke", description="Whether a deployment answers, confirms a meter and, with --buy, sells."
@@ -279,7 +281,9 @@ def _amount(cents: object) -> str:
 
 
 def _amount_check(sale: Mapping[str, Any]) -> str:
-    """Which `MOBILEMART_AMOUNT_CHECK` the sale's raw answer speaks for: a wallet does not see it, an operator does."""
+    """Name the `MOBILEMART_AMOUNT_CHECK` that the sale's raw answer supports. Operators see that answer; wallets do
+    not.
+    """
     cents = sale["amountCents"]
     return (
         f"How did the supplier write the amount? GET /transactions/{said(sale.get('transactionId'))} of reconcile, under answers:\n"
@@ -289,7 +293,7 @@ def _amount_check(sale: Mapping[str, Any]) -> str:
 
 
 def _delivered(sale: Mapping[str, Any]) -> str:
-    """What is on the receipt, without any of it: how many tokens of which kind, and for how much energy."""
+    """Summarise the receipt without its secrets: the number of tokens of each kind, and the energy."""
     receipt = sale.get("receipt")
     if not isinstance(receipt, dict) or not isinstance(receipt.get("tokens"), list):
         raise Stop(Verdict.FAIL, "vended without a receipt")

@@ -1,9 +1,11 @@
 """The simulated supplier on a socket of this machine: `python -m local.supplier --port 9000`.
 
-Besides the supplier's own paths it has three for a person or a test: `GET /_control/vends`, all that was vended;
-`POST /_control/faults`, a JSON array of faults for the next calls: `[{"effect": "reply-lost", "on": "purchase"}]`; and
-`GET /_control/settlement-file?day=2026-05-01`, what the supplier would bill for that day, with `&plant=3:missing` for each fault that
-is planted, by the position of its vend.
+Beside the supplier's own paths there are three for a person or a test:
+- `GET /_control/vends`: all vends.
+- `POST /_control/faults`: a JSON array of faults for the next calls: `[{"effect": "reply-lost", "on": "purchase"}]`.
+- `GET /_control/settlement-file?day=2026-05-01`: the supplier's bill for that day.
+
+Each `&plant=3:missing` on the last path plants a fault in the line of that vend, by its position.
 """
 
 import argparse
@@ -75,7 +77,7 @@ class Supplier:
 
 
 def settlement_file(day: date, vends: Sequence[Vend], plants: Mapping[int, Plant]) -> Response:
-    """A day's settlement file of these vends, to be saved under the name that it is delivered by."""
+    """Return a day's settlement file of these vends, to be saved under its delivery name."""
     name = day_file_name(day, vends, datetime.now(UTC))
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(b"".join(day_file(day, vends, plants)), headers=headers, media_type="text/plain")
@@ -87,15 +89,15 @@ def _plant(text: str) -> tuple[int, Plant]:
 
 
 def _shown(vend: Vend) -> dict[str, object]:
-    """A vend with what is asked of it most beside its record."""
+    """Return a vend's record, with the values that tests most often read."""
     said = {"vas_type": vend.vas_type, "amount_cents": vend.amount_cents, "recipient": vend.recipient}
     return {**said, **msgspec.to_builtins(vend)}
 
 
 class Server(uvicorn.Server):
-    """`app` on a port of this machine, a free one when it is 0. Tells its base address to `started`.
+    """`app` on a port of this machine, a free one if it is 0. `started` receives its base address.
 
-    It writes no access log: queries carry meter numbers.
+    The server writes no access log: queries hold meter numbers.
     """
 
     def __init__(self, app: ASGIApp, port: int, started: Callable[[str], object]) -> None:
@@ -112,13 +114,13 @@ class Server(uvicorn.Server):
 
 
 def _is_no_cut(record: logging.LogRecord) -> bool:
-    """Whether a record is worth reading: a connection that the simulator cuts on purpose is not."""
+    """Whether a record is worth reading. A connection that the simulator cuts on purpose is not."""
     return record.msg != "ASGI callable returned without completing response."
 
 
 @asynccontextmanager
 async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
-    """`app` on a port of this machine, a free one when it is 0, as long as the block runs. Gives its base address."""
+    """Serve `app` on a port of this machine, a free one if it is 0, while the block runs. Yield its base address."""
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     server = Server(app, port, address.set_result)
     running = asyncio.create_task(server.serve())
@@ -159,12 +161,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         late_seconds=options.late_seconds,
     )
     simulator = Simulator(MemoryLedger(), behaviour=behaviour, now=lambda: datetime.now(UTC))
-    with suppress(KeyboardInterrupt):  # how it is ended
+    with suppress(KeyboardInterrupt):  # the usual end
         Server(Supplier(simulator), options.port, lambda base_url: print(_greeting(base_url, behaviour), flush=True)).run()
 
 
 def _greeting(base_url: str, behaviour: Behaviour) -> str:
-    """Where it is; and for a person at a terminal, the credentials that it takes. They open nothing else, but no log holds a secret."""
+    """The address, and for a person at a terminal the credentials. They open nothing else, but no log holds a
+    secret.
+    """
     where = f"simulated supplier on {base_url}"
     if not sys.stdout.isatty():
         return where

@@ -1,4 +1,4 @@
-"""What the first-day tools share at a terminal: amounts as people write them, steps in order, the words of others made harmless."""
+"""The first-day tools at a terminal: amounts as people write them, steps in order, and safe texts from others."""
 
 import argparse
 import re
@@ -10,30 +10,30 @@ from shared.domain.money import Money, money_from_rand
 from shared.lib import logs
 
 MAX_SAID_LENGTH: Final = 160
-WIDTH: Final = 27  # of what was done, so that what was seen begins in one column
+WIDTH: Final = 27  # of the action, so that the results begin in one column
 
 _RAND: Final = re.compile(r"R([0-9]{1,6}(?:\.[0-9]{2})?)", re.ASCII)
 
 
 class Verdict(StrEnum):
     PASS = "pass"
-    SEEN = "seen"  # it proves something or nothing; neither is a fault
+    SEEN = "seen"  # proof or no proof; neither is a fault
     SKIP = "skip"
     FAIL = "FAIL"
     DOUBT = "DOUBT"
 
 
 class Exit(IntEnum):
-    """What a tool's exit code says."""
+    """The meaning of a tool's exit code."""
 
     DONE = 0
     FAILED = 1
-    REFUSED = 2  # argparse's own: the command makes no sense, or would cost what nobody has named
+    REFUSED = 2  # argparse's own: the command makes no sense, or would cost an amount that nobody named
     IN_DOUBT = 3
 
 
 class Stop(Exception):
-    """The step cannot be passed, and those behind it have lost their sense. `advice` says what to do, a line each."""
+    """The step failed, and the next ones make no sense. `advice` names the remedies, one a line."""
 
     def __init__(self, verdict: Verdict, saw: str, *advice: str) -> None:
         super().__init__(saw)
@@ -41,7 +41,9 @@ class Stop(Exception):
 
 
 class Steps:
-    """Prints what was done and seen, in order, and how long it took. A step begins with its name and ends with a verdict."""
+    """Prints each action and its result, in order, with its duration. A step begins with a name and ends with a
+    verdict.
+    """
 
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
@@ -52,7 +54,7 @@ class Steps:
         self._doing, self._began = doing, time.monotonic()
 
     def end(self, verdict: Verdict, saw: str, *notes: str) -> None:
-        """What the step begun last came to, and a line for each note."""
+        """End the last step with its result, and a line for each note."""
         self.verdicts.append(verdict)
         took = f"{time.monotonic() - self._began:5.1f} s"
         print(f"{len(self.verdicts):2}  {verdict:5}  {took}  {self._doing:{WIDTH}}  {saw}", flush=True)
@@ -60,15 +62,15 @@ class Steps:
             self.note(line)
 
     def note(self, line: str) -> None:
-        """What belongs to the step before, or to the one that is running."""
+        """Print a note to the last or the running step."""
         print(f"{'':{WIDTH + 22}}{line}", flush=True)
 
 
 def rand(text: str) -> Money:
-    """An amount as `R20` or `R20.00`. The R is part of it: nobody can say what a bare 2000 is, cents or rand.
+    """Parse an amount as `R20` or `R20.00`. The R is required: a bare 2000 may be cents or rand.
 
     Raises:
-        argparse.ArgumentTypeError: it is anything else, or nothing at all.
+        argparse.ArgumentTypeError: any other text.
     """
     match = _RAND.fullmatch(text)
     amount = None if match is None else money_from_rand(match[1])
@@ -78,6 +80,8 @@ def rand(text: str) -> Money:
 
 
 def said(text: object) -> str:
-    """Somebody else's words on one line: no bearer value, no control character, four digits of a number, and not too long."""
+    """Return somebody else's text on one line: no bearer value, no control character, numbers masked, and not too
+    long.
+    """
     plain = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 8 * MAX_SAID_LENGTH])
     return logs.masked(" ".join(plain.split()))[:MAX_SAID_LENGTH]

@@ -1,4 +1,4 @@
-"""prevend: check a meter or account and an amount with the supplier, before any money moves."""
+"""prevend: checks a meter or account and an amount with the supplier; no money moves."""
 
 import functions_framework.aio
 from starlette.requests import Request

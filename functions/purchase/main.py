@@ -1,4 +1,4 @@
-"""purchase: POST what is wanted, and get one vend per Idempotency-Key."""
+"""purchase: sells, one vend per Idempotency-Key, and shows callers their sales."""
 
 import functions_framework.aio
 from starlette.requests import Request

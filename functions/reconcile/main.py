@@ -1,4 +1,4 @@
-"""reconcile: ends what is open, balances each day, and is where operators look and decide."""
+"""reconcile: sweeps, settles and retains; operators look up sales and decide."""
 
 import functions_framework.aio
 from starlette.requests import Request
@@ -33,7 +33,7 @@ async def reconcile(request: Request) -> Response:
 
 
 async def _of_persons(request: Request, operator: str) -> Response:
-    """What people look at and decide. Cloud Scheduler needs none of it."""
+    """The routes of operators. Cloud Scheduler needs none of them."""
     match middleware.path(request):
         case ("reports",):
             middleware.allow(request, "GET")

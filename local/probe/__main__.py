@@ -1,13 +1,16 @@
-"""`python -m local.probe`: asks the supplier itself, with the client that the functions use, what nobody could tell us about it.
+"""`python -m local.probe`: puts the open questions to the supplier itself, with the functions' own client.
 
     python -m local.probe --url https://uat.fulcrumswitch.com --meter 12345678901
     python -m local.probe --url https://uat.fulcrumswitch.com --meter 12345678901 --buy R20.00 --save .local/probed
 
-It buys nothing without `--buy`, and then once, for money. What it shows has no values in it; what it keeps, with `--save`, is whole.
-It ends with what was proven, what is still unknown, and which setting to change; `docs/supplier-questions.md` says the rest.
+Without `--buy` the probe buys nothing; with it the probe buys once, for money.
+The probe prints no values. `--save` stores the whole answers.
+At the end the probe prints what was proven, what is still unknown, and which setting to change.
+`docs/supplier-questions.md` has the rest.
 
-Credentials: from Secret Manager where MOBILEMART_CLIENT_ID_SECRET and MOBILEMART_CLIENT_SECRET_SECRET name them, as for the functions; else
-from PROBE_CLIENT_ID and PROBE_CLIENT_SECRET; else they are asked for, unseen. Exit codes are those of `local.smoke`.
+The credentials come from Secret Manager, as for the functions, if MOBILEMART_CLIENT_ID_SECRET and
+MOBILEMART_CLIENT_SECRET_SECRET name them. Otherwise they come from PROBE_CLIENT_ID and PROBE_CLIENT_SECRET.
+Without these a hidden prompt asks for them. Exit codes are those of `local.smoke`.
 """
 
 import argparse
@@ -35,19 +38,19 @@ from shared.gcp.secret_manager import Secrets, supplier_credentials
 from shared.mobilemart.http_exchange import live_transport
 from shared.ports.credentials import Credentials, GetCredentials, SupplierSecrets
 
-USUAL: Final = Money(2_000)  # what a prevend is asked for when no amount is named
+USUAL: Final = Money(2_000)  # the amount of a prevend if no amount is named
 SECRET_NAMES: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")
 CREDENTIALS: Final = ("PROBE_CLIENT_ID", "PROBE_CLIENT_SECRET")
 
-_NOT_NAMED: Final = "projects/none/secrets/asked-for/versions/1"  # stands where the credentials are not Secret Manager's
+_NOT_NAMED: Final = "projects/none/secrets/asked-for/versions/1"  # stands in if the credentials do not come from Secret Manager
 
 
 class _NoCredentials(Exception):
-    """There are none, and nobody can be asked for them. Its text says what to do."""
+    """No credentials exist, and nobody can type them. The text names the remedy."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Take the steps that are asked for, and give the exit code."""
+    """Take the requested steps, and return the exit code."""
     options = read_options(arguments)
     try:
         config = configuration(os.environ, options.url)
@@ -65,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def configuration(environ: Mapping[str, str], url: str | None) -> Config:
-    """The settings of the supplier's client: the functions' own variables, and their defaults.
+    """Return the settings of the supplier's client: the functions' own variables, and their defaults.
 
     Raises:
         ConfigError: as at the start of a function.
@@ -79,7 +82,7 @@ def configuration(environ: Mapping[str, str], url: str | None) -> Config:
 
 
 async def _probe(options: argparse.Namespace, config: Config) -> int:
-    logging.getLogger().addHandler(logging.NullHandler())  # what the client would log is told by the steps
+    logging.getLogger().addHandler(logging.NullHandler())  # the steps print what the client would log
     notes = Notes(Steps(), options.save)
     secrets = Secrets(config.secret_manager_emulator)
     credentials = _credentials(config.supplier_secrets, secrets)
@@ -129,10 +132,10 @@ def _credentials(names: SupplierSecrets | None, secrets: Secrets) -> GetCredenti
 
 
 def _asked_for(name: str) -> str:
-    """What is typed, unseen; never where it would be seen.
+    """Read a value from a hidden prompt, and never from one that shows the value.
 
     Raises:
-        _NoCredentials: there is nobody to type it.
+        _NoCredentials: nobody can type it.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error", GetPassWarning)
@@ -143,7 +146,7 @@ def _asked_for(name: str) -> str:
 
 
 def _order(options: argparse.Namespace) -> Order | None:
-    """What is to be asked about; `None` where nobody and nothing was named."""
+    """Return the order to ask about; `None` if the options name no recipient."""
     if not (options.meter or options.account or options.mobile or options.product):
         return None
     return Order(
@@ -158,7 +161,9 @@ def _order(options: argparse.Namespace) -> Order | None:
 
 
 def _summary(notes: Notes) -> str:
-    """Every question: proven with what follows, or still unknown with how it is found out. Where nothing was, only that."""
+    """Print every question: proven with its consequence, or still unknown with its remedy. Without any proof, print
+    only that.
+    """
     if not notes.found:
         return f"\nNothing was proven: all {len(QUESTIONS)} questions stay open. docs/supplier-questions.md has them."
     proven = [_proven(notes.found[question.name]) for question in QUESTIONS if question.name in notes.found]
@@ -174,10 +179,10 @@ def _proven(finding: Finding) -> str:
 
 
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command's options.
+    """Parse the command's options.
 
     Raises:
-        SystemExit: 2, where they make no sense, or would buy without all that buying needs.
+        SystemExit: 2, if the options make no sense, or ask to buy without all that buying needs.
     """
     parser = argparse.ArgumentParser(prog="python -m local.probe", description="What only the supplier itself can tell, asked of it.")
     parser.add_argument("--url", help="the switch; default: MOBILEMART_API_URL")
@@ -210,7 +215,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _recipient(options: argparse.Namespace) -> str | None:
-    """The number that the service is sold to, of those that were given."""
+    """Return the recipient of the service, among the options."""
     service: VasType = options.service
     number: str | None
     match service:
@@ -226,7 +231,11 @@ def _recipient(options: argparse.Namespace) -> str | None:
 
 
 def _faults(options: argparse.Namespace) -> Sequence[str]:
-    """What is wrong with the options together."""
+    """Return what is wrong with the options together."""
+    return (*_recipient_faults(options), *_purchase_faults(options))
+
+
+def _recipient_faults(options: argparse.Namespace) -> Sequence[str]:
     recipient = _recipient(options)
     given = [number for number in (options.meter, options.account, options.mobile) if number is not None]
     needs_recipient = options.service in PREVENDED or (options.service not in WITHOUT_RECIPIENT and not options.pinned)
@@ -235,6 +244,11 @@ def _faults(options: argparse.Namespace) -> Sequence[str]:
         faults.append("--meter is for utility, --account for bill-payment, --mobile for airtime and data")
     if options.product is not None and needs_recipient and recipient is None:
         faults.append(f"{options.service} is for somebody: name whom")
+    return faults
+
+
+def _purchase_faults(options: argparse.Namespace) -> Sequence[str]:
+    faults = []
     if options.buy is not None and options.save is None:
         faults.append("--buy needs --save: what is bought here exists nowhere else")
     if options.buy is not None and (_order(options) is None or options.reprint is not None):

@@ -1,4 +1,4 @@
-"""What an answer of the supplier proves about an open question, and what is then to be changed. Pure."""
+"""What an answer of the supplier proves about an open question, and what to change for it. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +18,14 @@ from shared.mobilemart.receipts import KIND_KEYS, TOKEN_KEYS, UNIT_KEYS, amount_
 from shared.mobilemart.requests import REPRINTED
 from shared.mobilemart.responses import Heard, Reply
 
-KEPT: Final = "as assumed"  # nothing is to be changed
+KEPT: Final = "as assumed"  # nothing to change
 ALERT: Final = "keep MOBILEMART_AMOUNT_CHECK=alert"
 
 MOBILE_NUMBER_INVALID: Final = 1013
 
 _REQUIRED: Final = re.compile(r"(\w+) is required", re.ASCII)
 _REPRINT_PARAMETERS: Final = frozenset({"requestid", "transactionid"})
-_PREVEND_READ: Final = frozenset(  # or repeats what was asked
+_PREVEND_READ: Final = frozenset(  # or repeats the request
     {
         "transactionId",
         "prevendTransactionId",
@@ -43,7 +43,7 @@ _STATUS_KEYS: Final = ("status", "transactionStatus", "state", "success", "respo
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was proven about a question, and what to change: `KEPT` where our assumption holds."""
+    """What was proven about a question, and what to change; `KEPT` if our assumption holds."""
 
     question: str
     proven: str
@@ -51,7 +51,7 @@ class Finding:
 
 
 def of_refused_token(heard: Heard) -> Iterable[Finding]:
-    """Of a question that was asked with a bad access token."""
+    """Of the answer to a bad access token."""
     if not isinstance(heard, Reply) or _is_busy(heard):
         return
     if heard.is_unauthenticated:
@@ -78,7 +78,7 @@ def of_products(products: Sequence[Product], configured: str | None) -> Iterable
 
 
 def of_bare_reprint(heard: Heard) -> Iterable[Finding]:
-    """Of a reprint that was asked without any parameter: the refusal names those that it wants."""
+    """Of a reprint that was requested without any parameter: the refusal names the parameters."""
     if not isinstance(heard, Reply):
         return
     detail = members_at(heard.json).get("detail")
@@ -90,7 +90,7 @@ def of_bare_reprint(heard: Heard) -> Iterable[Finding]:
 
 
 def of_absent_reprints(by_request: Heard, by_transaction: Heard) -> Iterable[Finding]:
-    """Of reprints of ids that never were. A request that the switch calls invalid was not looked up, and says nothing of a sale."""
+    """Of reprints of ids that never existed. A request that the switch calls invalid proves nothing about a sale."""
     replies = [heard for heard in (by_request, by_transaction) if isinstance(heard, Reply) and heard.code not in (None, MERCHANT_ERROR)]
     if not replies:
         return
@@ -102,7 +102,9 @@ def of_absent_reprints(by_request: Heard, by_transaction: Heard) -> Iterable[Fin
 
 
 def of_reprint_services(heard: Mapping[VasType, Heard]) -> Iterable[Finding]:
-    """Of a reprint of nothing, asked of every service: an error of the switch's own is a service that has one."""
+    """Of a reprint of nothing, requested for every service. A service with an error of the switch's own has
+    reprints.
+    """
     replies = {
         vas_type: one for vas_type, one in heard.items() if isinstance(one, Reply) and not _is_busy(one) and not one.is_unauthenticated
     }
@@ -115,7 +117,7 @@ def of_reprint_services(heard: Mapping[VasType, Heard]) -> Iterable[Finding]:
 
 
 def of_prevend(reply: Reply, order: Order) -> Iterable[Finding]:
-    """Of a prevend that was confirmed."""
+    """Of a confirmed prevend."""
     fields = structure(reply.delivered)
     unread = [path for path in fields if path not in _PREVEND_READ and not path.startswith("consumerDetails")]
     change = f"if {', '.join(unread)} is a maximum or arrears, read it in read_prevend" if unread else KEPT
@@ -125,7 +127,7 @@ def of_prevend(reply: Reply, order: Order) -> Iterable[Finding]:
 
 
 def of_unknown_meter(heard: Heard) -> Iterable[Finding]:
-    """Of a prevend for a meter that should not exist. A confirmation says nothing of one that is refused: the question stays open."""
+    """Of a prevend for a meter that should not exist. A confirmation leaves the question open."""
     if isinstance(heard, Reply) and not heard.delivered and heard.code is not None:
         reason = heard.meaning.prevend_reason(VasType.UTILITY) if heard.meaning is not None else None
         change = KEPT if reason is Reason.METER_UNKNOWN else f"let code {heard.code} mean RECIPIENT_REFUSED in CODES"
@@ -133,7 +135,7 @@ def of_unknown_meter(heard: Heard) -> Iterable[Finding]:
 
 
 def of_vend(reply: Reply, order: Order) -> Iterable[Finding]:
-    """Of a sale's answer: where in it everything stands."""
+    """Of a sale's answer: the place of each value."""
     details = members_at(reply.delivered, "additionalDetails")
     yield from _of_finality(reply)
     if order.vas_type is VasType.UTILITY:
@@ -169,7 +171,7 @@ def of_aged_prevend(outcome: Outcome, age_seconds: int, valid_seconds: int) -> I
 
 
 def of_reprints(by_request: Receipt | None, by_transaction: Receipt | None, both_asked: bool) -> Iterable[Finding]:
-    """Of a sale asked for again by our request id and, where the switch's own was known, by that; `None` is one that did not show it."""
+    """Of reprints by our request id and, if it was known, by the switch's own id; `None` is one without the sale."""
     if by_request is not None:
         by_both = " and by its transactionId" if by_transaction is not None else ""
         yield Finding("reprint-lookup", f"by our request id{by_both}", f"{KEPT}: MOBILEMART_REPRINT_BY=request_id")
@@ -182,7 +184,7 @@ def of_reprints(by_request: Receipt | None, by_transaction: Receipt | None, both
 
 
 def of_reprinted_goods(again: Receipt, sold: Receipt) -> Iterable[Finding]:
-    """Of what a reprint showed, beside what was sold. Where neither shows anything, it may be that we read neither."""
+    """Of the goods of a reprint, beside those of the sale. If neither shows any, we may be unable to read both."""
     shown, first = (bool(receipt.tokens) or receipt.pin is not None for receipt in (again, sold))
     if shown and first and (again.tokens, again.pin) == (sold.tokens, sold.pin):
         yield Finding("reprint-tokens", "the same tokens or PIN, in their order")
@@ -196,7 +198,7 @@ def of_reprinted_goods(again: Receipt, sold: Receipt) -> Iterable[Finding]:
 
 
 def of_repeat(first: Outcome, again: Outcome, heard: Heard) -> Iterable[Finding]:
-    """Of the same request, sent a second time under its request id. We never do that, whatever the answer."""
+    """Of the same request, sent twice under its request id. Our functions never do that, whatever the answer."""
     match again:
         case Rejected(cause=cause):
             proven = f"refused: {said(cause)}"
@@ -213,12 +215,12 @@ def of_repeat(first: Outcome, again: Outcome, heard: Heard) -> Iterable[Finding]
 
 
 def _is_busy(reply: Reply) -> bool:
-    """Whether it says only that the switch does not answer now."""
+    """Whether the answer only states that the switch cannot answer now."""
     return reply.status == 429 or reply.status >= 500
 
 
 def _of_finality(reply: Reply) -> Iterable[Finding]:
-    """Of a 2xx with an id: whether the answer itself says that the sale is done."""
+    """Of a 2xx with an id: whether the answer itself states that the sale is complete."""
     if not reply.is_success or members_at(reply.json).get("transactionId") is None:
         return
     body, details = members_at(reply.json), members_at(reply.json, "additionalDetails")
@@ -263,7 +265,7 @@ def _of_charges(details: Mapping[str, object]) -> Iterable[Finding]:
 
 
 def _of_amount(said_of_sale: Mapping[str, object], asked: Money) -> Iterable[Finding]:
-    """How a sale's answer writes the amount, which says what `MOBILEMART_AMOUNT_CHECK` can be."""
+    """Of the amount in a sale's answer, which decides the possible values of `MOBILEMART_AMOUNT_CHECK`."""
     stated = amount_said(said_of_sale)
     if stated == asked:
         yield Finding("amount-unit", "rand, as it was sent", "MOBILEMART_AMOUNT_CHECK=doubt: another amount is another sale")

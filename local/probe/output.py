@@ -1,4 +1,4 @@
-"""What a run of the probe writes: its steps for the eye, the answers and the requests to disk, and what was proven."""
+"""The output of a probe run: steps on the screen, answers and requests on disk, and what was proven."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ JOURNAL_NAME: Final = "requests.jsonl"
 
 @dataclass(slots=True)
 class Notes:
-    """Everything of one run. `folder` is `None` where nothing is to be kept; only our user may read what is."""
+    """The output of one run. `folder` is `None` if nothing is stored; only our user may read the folder."""
 
     steps: Steps
     folder: Path | None
@@ -25,23 +25,24 @@ class Notes:
 
     @property
     def journal(self) -> Journal:
-        """Every request that could have sold, of all runs."""
-        assert self.folder is not None  # nothing is bought, or looked up, without one
+        """The log of every request that could have sold, of all runs."""
+        assert self.folder is not None  # without a folder nothing is bought or looked up
         return Journal(self.folder / JOURNAL_NAME)
 
     def take(self, findings: Iterable[Finding]) -> None:
-        """What was proven; later proof of the same question counts."""
+        """Store findings. A later finding replaces an earlier one of the same question."""
         self.found |= {finding.question: finding for finding in findings}
 
     def tell(self, heard: Heard) -> None:
-        """End the step with how an answer looks."""
+        """End the step with the form of an answer."""
         self.steps.end(Verdict.SEEN, description(heard), *looks(heard))
 
     def keep(self, name: str, heard: Heard) -> str | None:
-        """Write an answer's body as it came, tokens and all, and give the file's name; `None` when nothing is kept or there is none.
+        """Store an answer's body as it arrived, with its tokens. Return the file's name; `None` if nothing is
+        stored.
 
         Raises:
-            OSError: it could not be written.
+            OSError: the body could not be written.
         """
         if self.folder is None or not isinstance(heard, Reply):
             return None
@@ -52,7 +53,7 @@ class Notes:
 
 
 def description(heard: Heard) -> str:
-    """An answer in a line: its status and code, and an error's own words."""
+    """Describe an answer in a line: its status and code, and an error's own words."""
     if not isinstance(heard, Reply):
         return f"no answer: {said(heard.cause)}"
     detail = members_at(heard.json).get("detail") if not heard.is_success else None
@@ -60,7 +61,7 @@ def description(heard: Heard) -> str:
 
 
 def looks(heard: Heard) -> list[str]:
-    """The form of each member of an answer in JSON, and of no error's."""
+    """Return the form of each member of a JSON answer; nothing for an error."""
     if not isinstance(heard, Reply) or not heard.is_success or heard.json is None:
         return []
     return [f"{path:42} {form}" for path, form in structure(heard.json).items()]

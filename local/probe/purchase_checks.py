@@ -1,4 +1,4 @@
-"""The steps about a sale: making it, which costs money; having it shown again; and, where that was asked for, sending it twice."""
+"""The steps about a sale: buying it, which costs money; reprinting it; and, on request, sending it twice."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,12 @@ from shared.mobilemart.responses import Heard, Reply, read_reprint
 
 
 async def buy(switch: Switch, notes: Notes, order: Order, supplier_prevend_id: str | None, *, age_seconds: int, repeat: bool) -> None:
-    """Buy `order` once, when its prevend has that age, and ask for it again by both ids. With `repeat`, send the same request twice.
+    """Buy `order` once, at that age of its prevend, and request its reprint by both ids. `repeat` sends the request
+    twice.
 
     Raises:
-        Stop: there was no access token, so nothing was sent.
-        OSError: it could not be put on record, so nothing was sent.
+        Stop: no access token was available, so nothing was sent.
+        OSError: the request could not be stored, so nothing was sent.
     """
     if age_seconds:
         print(f"waiting {age_seconds} s, for the prevend to age", flush=True)
@@ -45,10 +46,10 @@ async def buy(switch: Switch, notes: Notes, order: Order, supplier_prevend_id: s
 
 
 async def reprint_earlier(switch: Switch, notes: Notes, request_id: str) -> None:
-    """Have a sale of an earlier run shown again.
+    """Reprint a sale of an earlier run.
 
     Raises:
-        Stop: the journal knows no such request, or it was sent to another switch.
+        Stop: the log has no such request, or it went to another switch.
     """
     notes.steps.begin("an earlier request")
     lines = [line for line in notes.journal.lines() if line.get("requestId") == request_id]
@@ -67,7 +68,7 @@ async def reprint_earlier(switch: Switch, notes: Notes, request_id: str) -> None
 
 
 def unended(notes: Notes) -> list[Mapping[str, Any]]:
-    """The requests of all runs that may have sold and are not known to have ended."""
+    """Return the requests of all runs that may have sold and have no known end."""
     lines = notes.journal.lines()
     ended = {(line.get("requestId"), line.get("attempt")) for line in lines if line.get("outcome") in ("Vended", "Rejected")}
     return [line for line in lines if "amountCents" in line and (line.get("requestId"), line.get("attempt")) not in ended]
@@ -84,13 +85,13 @@ class _Sale:
     request_id: str
 
     async def sent(self, attempt: int, looked: Sequence[str] = ()) -> tuple[Outcome, Heard]:
-        """The request, once on the wire: on record before it leaves, its answer kept before it is told."""
+        """Send the request once. It is on record before it leaves, and its answer is stored before it is printed."""
         steps, client = self.notes.steps, self.switch.client
         steps.begin(f"{'purchase' if attempt == 1 else 'the same again'}, {self.order.amount}")
         refused = await client.ready()
         if refused is not None:
             raise Stop(Verdict.FAIL, said(refused.cause), "no access token: nothing was sent")
-        self.switch.heard()  # whatever was said about the token is not about the sale
+        self.switch.heard()  # drops the token's answer: it is not about the sale
         self._write_down(attempt)
         answer = await client.vend(self.order, self.supplier_prevend_id, self.request_id, self.switch.config.send_window_seconds)
         heard = self.switch.heard()
@@ -110,7 +111,7 @@ class _Sale:
         return answer.outcome, heard
 
     async def shown_again(self, sold: Receipt | None, looked: Sequence[str]) -> None:
-        """The sale by its reprints: by our request id, and by the switch's own id where we were told it."""
+        """Return the sale by its reprints: by our request id, and by the switch's own id if it is known."""
         held = None if sold is None else sold.supplier_transaction_id
         by_request = await _reprinted(self.switch, self.notes, self.order, ReprintBy.REQUEST_ID, self.request_id, None, looked)
         by_transaction = None
@@ -139,7 +140,7 @@ class _Sale:
         self.notes.steps.note(f"request id {self.request_id}, written to {self.notes.journal.path}")
 
     def _keep(self, attempt: int, outcome: Outcome, heard: Heard) -> None:
-        """The answer and what it means; where the disk takes it no more, the request id that stands there already has to do."""
+        """Store the answer and its meaning. If the disk refuses, the request id on record must suffice."""
         known = {"transactionId": outcome.receipt.supplier_transaction_id} if isinstance(outcome, Vended) else {"cause": outcome.cause}
         try:
             kept = self.notes.keep("vend", heard)
@@ -157,7 +158,9 @@ def _ended_by_reprint(notes: Notes, request_id: str, receipt: Receipt) -> None:
 async def _reprinted(
     switch: Switch, notes: Notes, order: Order, by: ReprintBy, request_id: str, held: str | None, looked: Sequence[str] = ()
 ) -> Receipt | None:
-    """The sale as a reprint shows it; `None` where it does not, or shows another. `looked` is how the sale's own answer looked."""
+    """Return the sale as a reprint shows it; `None` for another sale or none. `looked` is the form of the sale's own
+    answer.
+    """
     notes.steps.begin(f"reprint by {by}")
     call = reprint_call(order.vas_type, by, request_id, held)
     if call is None:
@@ -183,20 +186,20 @@ async def _reprinted(
 
 
 def _unlike(looked: Sequence[str], heard: Heard) -> list[str]:
-    """How an answer looks, where it does not look as the sale's own did."""
+    """Return the form of an answer, if it differs from the sale's own answer."""
     form = looks(heard)
     return ["it looks like the sale's own answer"] if form and form == list(looked) else form
 
 
 def _goods(receipt: Receipt) -> str:
-    """What was delivered, without any of it."""
+    """Summarise the goods without their values."""
     kinds = ", ".join(token.kind for token in receipt.tokens)
     goods = f"tokens: {kinds}" if kinds else "a PIN" if receipt.pin is not None else "no token and no PIN"
     return f"{goods} ({receipt.tokens_due}); {receipt.units or 'no'} units"
 
 
 def _order(line: Mapping[str, Any]) -> Order:
-    """What a request in the journal was about; for whom is not in it."""
+    """Return the order of a logged request. The log lacks its recipient."""
     return Order(
         vas_type=VasType(line["service"]), amount=Money(line["amountCents"]), merchant_product_id=line["product"], pinned=line["pinned"]
     )

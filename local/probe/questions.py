@@ -1,6 +1,6 @@
-"""What is not known about the supplier, and which setting of ours holds the answer that we assume. One list.
+"""The open questions about the supplier, and which of our settings holds each assumed answer. One list.
 
-`docs/supplier-questions.md` says of each why the promise holds whichever answer is true, and what to do about it.
+`docs/supplier-questions.md` states for each why the promise holds under every answer, and what to do about it.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One unknown. `ask` is what finds it out where the probe cannot, or was not asked to."""
+    """One open question. `ask` is how to find the answer if the probe cannot, or was not asked to."""
 
     name: str
     text: str
@@ -35,7 +35,7 @@ class Question:
 
     @property
     def held_by(self) -> str:
-        """Its settings, by where they stand: an environment variable stands for itself."""
+        """Group the settings by their places; an environment variable is its own place."""
         places: dict[str, list[str]] = {setting.where: [] for setting in self.settings}
         for setting in self.settings:
             places[setting.where].append(setting.name)

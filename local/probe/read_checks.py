@@ -1,4 +1,6 @@
-"""The steps that cost nothing: each asks the supplier one thing, shows how the answer looks, and takes from it what it proves."""
+"""The steps without cost: each asks the supplier one thing, prints the form of the answer, and stores what it
+proves.
+"""
 
 from typing import Final
 
@@ -17,15 +19,15 @@ from shared.lib.masking import last_four
 from shared.mobilemart.requests import Call, products_call
 from shared.mobilemart.responses import Heard, Reply
 
-NO_METER: Final = "00000000000"  # what is asked about where no other was named as one that does not exist
-BAD_TOKEN: Final = "not-a-token"  # and no secret
+NO_METER: Final = "00000000000"  # asked if no other meter was named as one that does not exist
+BAD_TOKEN: Final = "not-a-token"  # no secret
 
 
 async def access(switch: Switch, notes: Notes) -> None:
-    """An access token, and what a bad one gets.
+    """Request an access token, and the answer to a bad one.
 
     Raises:
-        Stop: we get none.
+        Stop: the supplier gives no token.
     """
     notes.steps.begin("access token")
     refused = await switch.client.ready()
@@ -39,7 +41,7 @@ async def access(switch: Switch, notes: Notes) -> None:
 
 
 async def products(switch: Switch, notes: Notes, order: Order | None) -> Order | None:
-    """Every list; and the order, its product chosen where it is electricity.
+    """Request every list. Return the order, with a product if it is electricity.
 
     Raises:
         Stop: the order's product is not in its list, or not at this price.
@@ -64,13 +66,15 @@ async def products(switch: Switch, notes: Notes, order: Order | None) -> Order |
 
 
 def _fields(heard: Heard) -> list[str]:
-    """The names in the rows of a list, on one line; none where the list was had before, and is not sent again."""
+    """Return the names in the rows of a list, on one line; none if the list is cached and was not sent again."""
     names = [path.rpartition("[].")[2] for path in structure(heard.json) if "[]." in path] if isinstance(heard, Reply) else []
     return [f"fields: {', '.join(names)}"] if names else []
 
 
 async def reprints_of_nothing(switch: Switch, notes: Notes) -> None:
-    """Reprints that can show nothing: they tell how one is asked for, and what is said where there is nothing to show."""
+    """Request reprints that can show nothing. They reveal the parameters of a reprint, and the answer to a missing
+    sale.
+    """
     notes.steps.begin("reprint, no parameters")
     heard = await switch.ask(Call("GET", f"/v1/{VasType.UTILITY}/reprint"))
     notes.tell(heard)
@@ -89,10 +93,12 @@ async def _no_such_sale(switch: Switch, notes: Notes, vas_type: VasType, by: str
 
 
 async def prevend(switch: Switch, notes: Notes, order: Order, unknown_meter: str) -> str | None:
-    """The supplier's id of the confirmed order; `None` for what is sold without one. `unknown_meter` is one that should not exist.
+    """Return the supplier's id of the confirmed order; `None` for a service without a prevend.
+
+    `unknown_meter` should not exist.
 
     Raises:
-        Stop: it was not confirmed.
+        Stop: the order was not confirmed.
     """
     if order.vas_type not in PREVENDED:
         return None
@@ -112,6 +118,6 @@ async def prevend(switch: Switch, notes: Notes, order: Order, unknown_meter: str
         raise Stop(Verdict.FAIL, f"{confirmed.reason}: {said(confirmed.cause)}", "nothing was bought")
     least, due = confirmed.minimum_amount or "not said", confirmed.amount_due or "not said"
     notes.steps.end(Verdict.PASS, f"{order.amount} confirmed; minimum {least}, due {due}", *looks(heard))
-    assert isinstance(heard, Reply)  # a confirmation was read from it
+    assert isinstance(heard, Reply)  # the confirmation was read from a reply
     notes.take(findings.of_prevend(heard, order))
     return confirmed.supplier_prevend_id

@@ -1,4 +1,4 @@
-"""Who sees the supplier's answers as they come: the same transport, with a copy of what passes."""
+"""A transport that copies the supplier's answers as they arrive."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ TOKEN_PATH: Final = "/connect/token"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One answer, and as much of its body as was read. Access tokens are not kept."""
+    """One answer, and the part of its body that was read. Access tokens are not stored."""
 
     status: int
     headers: httpx.Headers = field(repr=False)
@@ -21,19 +21,19 @@ class Seen:
 
     @property
     def reply(self) -> Reply:
-        """The answer as the supplier's client understands one."""
+        """Return the answer as the supplier's client reads one."""
         return Reply.of(self.status, self.headers, bytes(self.body))
 
 
 class Witness(httpx.AsyncBaseTransport):
-    """Passes everything on as it is, and remembers the last answer."""
+    """Passes every request and answer on unchanged, and stores the last answer."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
         self._last: Seen | None = None
 
     def take(self) -> Seen | None:
-        """The last answer since this was asked before; `None` when none began."""
+        """Return the last answer since the previous call; `None` if none began."""
         last, self._last = self._last, None
         return last
 

@@ -1,4 +1,4 @@
-"""What an answer looks like, with nothing that stands in it: the paths of its members and the forms of their values. Pure."""
+"""The form of an answer without its values: the paths of its members and the forms of their values. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,10 +8,10 @@ from typing import Final
 from shared.domain.sts_tokens import TOKEN_DIGITS, token_number
 
 MAX_PATHS: Final = 60
-MAX_ITEMS: Final = 2_000  # of a list that are looked at
+MAX_ITEMS: Final = 2_000  # of a list that are read
 MAX_DEPTH: Final = 8
 
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z_]{0,39}", re.ASCII)  # a name of the supplier's, not a customer's number
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z_]{0,39}", re.ASCII)  # a name from the supplier, not a customer's number
 _GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,18}(?:Z|[+-][0-9]{2}:?[0-9]{2})?", re.ASCII)
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
@@ -19,7 +19,9 @@ _DECIMAL: Final = re.compile(r"-?[0-9]+[.,][0-9]+", re.ASCII)
 
 
 def structure(value: object) -> dict[str, str]:
-    """The form of every member, by its path; a list's items share theirs: `tokens[].units`. The first 60 paths."""
+    """Return the form of every member, by its path: the first 60 paths. A list's items share theirs:
+    `tokens[].units`.
+    """
     forms: dict[str, list[str]] = {}
     for path, form in _forms("", value, 0):
         known = forms.setdefault(path, [])
@@ -31,12 +33,12 @@ def structure(value: object) -> dict[str, str]:
 
 
 def token_paths(value: object) -> list[str]:
-    """Where in an answer 20 digits stand that could be a token, each path once. An empty path is the value itself."""
+    """Return each path in an answer at which 20 digits could be a token, once. An empty path is the value itself."""
     return [path for path, form in structure(value).items() if f"{TOKEN_DIGITS} digits" in form]
 
 
 def form_of(value: object) -> str:
-    """The form of one value."""
+    """Return the form of one value."""
     match value:
         case None:
             return "null"
@@ -83,7 +85,7 @@ def _text_form(text: str) -> str:
 
 
 def members_at(value: object, *names: str) -> Mapping[str, object]:
-    """The object under these names, one within the other; an empty one where there is none."""
+    """Return the object under these names, one inside the other; an empty one if there is none."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}

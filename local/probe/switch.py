@@ -1,4 +1,4 @@
-"""The supplier's switch as the probe reaches it: with the functions' own client, and beside it with calls that the client never makes."""
+"""The supplier's switch for the probe: by the functions' own client, and by calls that the client never makes."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ NOT_BEGUN: Final = NoReply("no answer")
 
 
 class Switch:
-    """Its answers, read by the client, and as they came."""
+    """The switch's answers: read by the client, and as they arrived."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport, config: Config, credentials: GetCredentials) -> None:
         self._settings = Settings(
@@ -36,12 +36,12 @@ class Switch:
         self.config = config
 
     def heard(self) -> Heard:
-        """What the client was last answered."""
+        """Return the last answer to the client."""
         seen = self._witness.take()
         return NOT_BEGUN if seen is None else seen.reply
 
     async def ask(self, call: Call, access_token: str | None = None) -> Heard:
-        """The answer to `call`, with an access token of ours unless another is given."""
+        """Return the answer to `call`, with one of our access tokens unless another is given."""
         token = access_token or await self._access.token()
         if isinstance(token, Rejected):
             return NoReply(token.cause)
