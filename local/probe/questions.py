@@ -129,7 +129,7 @@ QUESTIONS: Final = (
     Question(
         "convenience-fee",
         "Is a bill's fee on top of its amount?",
-        (*_at(RECEIPTS, "_with_bill"), *_at(MATCHING, "Readings.fee_is_on_top")),
+        (*_at(RECEIPTS, "_with_bill"), *_at(MATCHING, "FileInterpretation.fee_is_on_top")),
         FILE,
     ),
     Question(
@@ -150,9 +150,11 @@ QUESTIONS: Final = (
         _at("shared/mobilemart/http_exchange.py", "IDLE_SECONDS"),
         SUPPLIER,
     ),
-    Question("file-id", "Which of our ids does the settlement file carry?", _at(MATCHING, "Readings.merchant_id"), FILE),
-    Question("binned", "What does Binned mean?", _at(MATCHING, "Readings.binned_is_charged"), f"{SUPPLIER}; {FILE}"),
-    Question("negative-lines", "What are negative lines?", _at(MATCHING, "Readings.reversals_are_expected"), f"{SUPPLIER}; {FILE}"),
+    Question("file-id", "Which of our ids does the settlement file carry?", _at(MATCHING, "FileInterpretation.merchant_id"), FILE),
+    Question("binned", "What does Binned mean?", _at(MATCHING, "FileInterpretation.binned_is_charged"), f"{SUPPLIER}; {FILE}"),
+    Question(
+        "negative-lines", "What are negative lines?", _at(MATCHING, "FileInterpretation.reversals_are_expected"), f"{SUPPLIER}; {FILE}"
+    ),
     Question(
         "file-delivery",
         "When do files come, and for which day?",

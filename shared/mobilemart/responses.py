@@ -157,9 +157,9 @@ class VendRead(Value, frozen=True):
 def read_vend(
     heard: Heard, order: Order, mode: Mode, request_id: str | None = None, amount_check: AmountCheck = AmountCheck.ALERT
 ) -> VendRead:
-    """Return the outcome of a vend requested under `request_id`, and its concern. `Unknown` unless the answer proves
-    more.
+    """Return the outcome of a vend requested under `request_id`, and its concern.
 
+    The outcome is `Unknown` unless the answer proves more.
     A sale that its own answer contradicts is in doubt, with an indication of a vend.
     `amount_check` decides the effect of another amount.
     """
@@ -174,15 +174,20 @@ def read_vend(
     said = members(heard.json) if heard.is_success else {}
     if not said:
         return VendRead(Unknown(heard.description, sign_of_vend=heard.is_success))
-    receipt, statement = read_receipt(said, order), statement_of(said, order, request_id, heard.content_type)
-    doubt = _doubt(heard, receipt, statement)
+    return _read_sale(heard, said, order, request_id, amount_check)
+
+
+def _read_sale(reply: Reply, said: Mapping[str, object], order: Order, request_id: str | None, amount_check: AmountCheck) -> VendRead:
+    """The outcome of a 2xx with members: a sale, unless its answer contradicts it."""
+    receipt, statement = read_receipt(said, order), statement_of(said, order, request_id, reply.content_type)
+    doubt = _doubt(reply, receipt, statement)
     if doubt is not None or receipt is None:
-        cause = heard.description if doubt is None else f"{heard.description}, but {doubt}"
+        cause = reply.description if doubt is None else f"{reply.description}, but {doubt}"
         return VendRead(Unknown(cause, sign_of_vend=True), None if doubt is None else Concern.DOES_NOT_MATCH, doubt)
     if others := other_amounts(said, order.amount):
         how = _amount_written(others[0], order.amount)
         if amount_check is AmountCheck.DOUBT:
-            return VendRead(Unknown(f"{heard.description}, but {Doubt.AMOUNT}", sign_of_vend=True), Concern.AMOUNT_DIFFERS, how)
+            return VendRead(Unknown(f"{reply.description}, but {Doubt.AMOUNT}", sign_of_vend=True), Concern.AMOUNT_DIFFERS, how)
         return VendRead(Vended(receipt), Concern.AMOUNT_DIFFERS, how)
     if statement.status is Says.UNKNOWN:
         return VendRead(Vended(receipt), Concern.STATUS_NOT_KNOWN)

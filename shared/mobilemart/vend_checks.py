@@ -6,7 +6,7 @@ once.
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, assert_never
@@ -131,35 +131,31 @@ _NOT_ALPHANUMERIC: Final = re.compile(r"[^a-z0-9]")
 
 
 def statement_of(said: Mapping[str, object], order: Order, request_id: str | None, content_type: str | None = None) -> Statement:
-    """Read what a JSON object states about the sale of `order`, requested under `request_id` (`None`: unknown).
-
-    A number of the order's own kind identifies the recipient. Without one, any other number must be the recipient.
-    A PIN or a voucher has no recipient, and its answer must name nobody.
-    """
-    said_so: set[Says] = set()
-    has_error = other_request = other_recipient = strange = named = False
-    own, is_known = _own(order), order.recipient is not None or order.pinned or order.vas_type in WITHOUT_RECIPIENT
-    for role, within, value in _statements(said):
-        if role is _Role.ERROR:
-            has_error = has_error or not says_no_error(value)
-        elif role is _Role.REQUEST:
-            other_request = other_request or _is_another_request(value, request_id)
-        elif role in _NUMBERS:
-            if (another := names_another(value, order)) is None:
-                continue
-            if role in own:
-                named, other_recipient = True, other_recipient or another
-            elif within is _Within.SALE and is_known:
-                strange = strange or another
-        elif (says := _status(role, value)) is not None:
-            said_so.add(says)
+    """Read what a JSON object states about the sale of `order`, requested under `request_id` (`None`: unknown)."""
+    statements = tuple(_statements(said))
+    statuses = {_status(role, value) for role, _, value in statements}
     return Statement(
         is_problem=_is_problem(said, content_type),
-        has_error=has_error,
-        status=next((says for says in Says if says in said_so), None),
-        other_request=other_request,
-        other_recipient=other_recipient or (strange and not named),
+        has_error=any(role is _Role.ERROR and not says_no_error(value) for role, _, value in statements),
+        status=next((says for says in Says if says in statuses), None),
+        other_request=any(role is _Role.REQUEST and _is_another_request(value, request_id) for role, _, value in statements),
+        other_recipient=_names_other_recipient(statements, order),
     )
+
+
+def _names_other_recipient(statements: Sequence[tuple[_Role, _Within, object]], order: Order) -> bool:
+    """Whether the answer names a recipient other than the order's.
+
+    A number of the order's own kind decides. Without one, any other number in the sale itself must be the recipient.
+    An order without a recipient, for a PIN or a voucher, must name nobody.
+    """
+    own = _own(order)
+    numbers = [(role, within, names_another(value, order)) for role, within, value in statements if role in _NUMBERS]
+    own_numbers = [another for role, _, another in numbers if role in own and another is not None]
+    if own_numbers:
+        return any(own_numbers)
+    is_known = order.recipient is not None or order.pinned or order.vas_type in WITHOUT_RECIPIENT
+    return is_known and any(another for role, within, another in numbers if role not in own and within is _Within.SALE)
 
 
 def _statements(said: Mapping[str, object]) -> Iterator[tuple[_Role, _Within, object]]:

@@ -81,7 +81,7 @@ def _changed(function: FunctionType, changes: list[Change]) -> CodeType:
     return code
 
 
-_read_vend = mobilemart_responses.read_vend
+_read_vend, _read_sale = mobilemart_responses.read_vend, mobilemart_responses._read_sale
 _purchase, _send = purchasing.Vending.purchase, purchasing.Vending._send
 _resolve, _evidence = resolution.Resolving.resolve, resolution.Resolving._evidence
 _is_abandoned = transaction.Transaction.is_abandoned
@@ -133,23 +133,23 @@ PLANTS = (
     plant("tokens come in another order", (receipts._with_tokens, swap("tokens=issued.tokens,", "tokens=issued.tokens[::-1],"))),
     plant(
         "a status that says no or not yet is not heard",
-        (vend_checks.statement_of, swap("status=next((says for says in Says if says in said_so), None)", "status=None")),
+        (vend_checks.statement_of, swap("status=next((says for says in Says if says in statuses), None)", "status=None")),
     ),
-    plant("an error beside an id is not heard", (vend_checks.statement_of, swap("has_error=has_error", "has_error=False"))),
+    plant("an error beside an id is not heard", (vend_checks.statement_of, swap("has_error=any(", "has_error=False and any("))),
     plant(
         "another's sale is taken for the caller's",
-        (vend_checks.statement_of, swap("other_recipient=other_recipient or (strange and not named)", "other_recipient=False")),
+        (vend_checks.statement_of, swap("other_recipient=_names_other_recipient(statements, order)", "other_recipient=False")),
     ),
     plant(
         "another request's sale is taken for this one's",
-        (vend_checks.statement_of, swap("other_request=other_request", "other_request=False")),
+        (vend_checks.statement_of, swap("other_request=any(", "other_request=False and any(")),
     ),
     plant("a bare 202 is a sale", (mobilemart_responses._doubt, swap("reply.status == _ACCEPTED", "False"))),
-    plant("another amount is believed whatever is set", (_read_vend, swap("if amount_check is AmountCheck.DOUBT:", "if False:"))),
+    plant("another amount is believed whatever is set", (_read_sale, swap("if amount_check is AmountCheck.DOUBT:", "if False:"))),
     plant(
         "what speaks against a sale is no sign of a vend",
         (
-            _read_vend,
+            _read_sale,
             swap(
                 "VendRead(Unknown(cause, sign_of_vend=True), None if doubt is None",
                 "VendRead(Unknown(cause), None if doubt is None",

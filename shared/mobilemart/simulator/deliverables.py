@@ -165,7 +165,7 @@ def serial_number(transaction_id: str) -> str:
 
 
 def written(tokens: tuple[Token, ...], shape: TokenShape) -> list[Any] | str | None:
-    """The `tokens` member of an answer; `None` if the answer has no such member."""
+    """The `tokens` member of an answer; `None` if the answer has no such member. One case per shape: the match stays whole."""
     numbers = [token.number for token in tokens]
     match shape:
         case TokenShape.MISSING | TokenShape.SLIP:
