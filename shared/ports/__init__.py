@@ -1,1 +1,1 @@
-"""What the core asks of the world: protocols and their errors."""
+"""Protocols of everything that the core asks of the world, and their errors."""

@@ -7,10 +7,10 @@ from shared.domain.vas import VasType
 
 
 class CircuitBreakerPort(Protocol):
-    """Whether selling goes on. `brake.py` is the one implementation; the core only asks and tells."""
+    """The circuit breaker as purchasing sees it. `shared/vending/circuit_breaker.py` is the one implementation."""
 
     async def stops(self, vas_type: VasType) -> bool:
-        """Whether this service is not to be sold now. May raise `StoreUnavailable`."""
+        """Whether the service is paused now. May raise `StoreUnavailable`."""
 
     async def notice(self, vas_type: VasType, outcome: Outcome) -> None:
-        """Hear how a vend ended. Never raises."""
+        """Count the outcome of a vend. Never raises."""

@@ -4,4 +4,4 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 Each = Callable[[Iterable[Coroutine[Any, Any, Any]], int], Awaitable[list[Any]]]
-"""Runs coroutines, at most so many at once, and gives their results in order. The first error ends it when all have ended."""
+"""Runs coroutines, at most the given number at once, and returns their results in order. Raises the first error after all have ended."""

@@ -22,4 +22,4 @@ class Credentials(Value, frozen=True):
 
 
 GetCredentials = Callable[[bool], Awaitable[Credentials]]
-"""Gives the credentials; called with `True` when the ones it gave were refused, so that it reads them anew."""
+"""Returns the credentials. The supplier's client passes `True` after a refusal, and the function then reads them again."""

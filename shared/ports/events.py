@@ -1,4 +1,4 @@
-"""The port to the topic: events about sales are published through it."""
+"""The port to the topic on which events about sales are published."""
 
 from typing import Protocol
 
@@ -6,13 +6,13 @@ from shared.domain.transaction import EventName, Transaction
 
 
 class EventsUnavailable(Exception):
-    """The announcement may not have been delivered: make it again later."""
+    """The event may not have been delivered: publish it again later."""
 
 
 class Events(Protocol):
     async def publish(self, event: EventName, sale: Transaction) -> None:
-        """Announce, at least once.
+        """Publish the event, at least once.
 
         Raises:
-            EventsUnavailable: it may not have been delivered.
+            EventsUnavailable: the event may not have been delivered.
         """

@@ -1,4 +1,4 @@
-"""The port to the supplier's settlement files: where they lie, and the form in which they are written."""
+"""The port to the supplier's settlement files: the place that holds them, and their format."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,25 +9,25 @@ from shared.domain.statement import FileFault, FileName, Statement
 from shared.lib.value import Value
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
-HEAD_BYTES: Final = 64 * 1024  # of the first chunk: mostly a file is opened for its header alone
-MAX_NAMED: Final = 100  # of the names that are not taken
+HEAD_BYTES: Final = 64 * 1024  # of the first chunk: most reads need the header alone
+MAX_NAMED: Final = 100  # of the names of files that are not taken
 BROKEN_OFF: Final = "broken off"
 
 
 class FilesUnavailable(Exception):
-    """The place where the files lie did not answer, for this cause. Nothing is known of what lies there."""
+    """The place of the files did not answer, for the cause in the text. Its content is unknown."""
 
 
 class FileUnreadable(Exception):
-    """One file could not be read, for this cause, which quotes nothing of it. The place itself may well answer."""
+    """One file could not be read. The text names the cause and quotes nothing of the file. Other files may be readable."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file, unread. `mark` changes whenever its bytes do; `chunks` reads it from the beginning, as often as it is called.
+    """A file, unread. `mark` changes whenever the bytes change. Each call of `chunks` reads the file from the beginning.
 
-    `earlier` are the other files of its day, which it corrects: each once, however many names its bytes have. One whose header cannot be
-    read is among them wherever its name allows it.
+    `earlier` are the other files of the day, which this file corrects. A file whose bytes have several names is listed once.
+    A file with an unreadable header is listed for every day that its name allows.
     """
 
     name: str
@@ -37,15 +37,16 @@ class StoredFile:
 
     @property
     def known_as(self) -> str:
-        """Its name and mark: what tells it from every other, and from itself once its bytes have changed."""
+        """The name and the mark of the file: they tell it from every other file, and from itself with other bytes."""
         return _known_as(self.name, self.mark)
 
 
 class Refusal(Value, frozen=True):
-    """Why a file is not believed: what it breaks, or that it is not to be told which file is meant.
+    """Why a file is refused: the rule that it breaks, or that several files compete for its day.
 
-    `file` and `mark` are those of the file. `foreign`: it is another merchant's, so it says nothing of whether ours is still to come.
-    `anyones`: it refuses every day alike. `unread`: it could not be read, at all (`unreadable`) or behind its header (`broken off`).
+    `file` and `mark` are those of the file. `foreign`: the file is another merchant's, and ours may still arrive.
+    `anyones`: the refusal holds for every day.
+    `unread`: the file could not be read at all (`unreadable`), or not past its header (`broken off`).
     """
 
     file: str
@@ -58,7 +59,7 @@ class Refusal(Value, frozen=True):
 
     @property
     def known_as(self) -> str:
-        """As `StoredFile.known_as`; of a file that could not be read, something else: read, it is news under the same mark."""
+        """`StoredFile.known_as`, with a suffix for an unread file: once readable, the file counts as new under its mark."""
         known_as = _known_as(self.file, self.mark)
         return f"{known_as}/{self.unread}" if self.unread else known_as
 
@@ -68,12 +69,12 @@ def _known_as(name: str, mark: str) -> str:
 
 
 def broke_off(known_as: str) -> str:
-    """What a file is known as that broke off behind its header, and is otherwise known as `known_as`."""
+    """The name of the file `known_as` for a read that broke off behind its header."""
     return f"{known_as}/{BROKEN_OFF}"
 
 
 class StatementRefused(Exception):
-    """The file of a day is not believed; nothing may be done on its word."""
+    """The file of a day is refused, and is no evidence for anything."""
 
     def __init__(self, day: date, refusal: Refusal) -> None:
         super().__init__(refusal.reason)
@@ -81,7 +82,7 @@ class StatementRefused(Exception):
 
 
 class NotTaken(Value, frozen=True):
-    """A file that may be meant for a settlement file, and is taken for none."""
+    """A file that may be meant as a settlement file, and is not taken as one."""
 
     name: str
     reason: str
@@ -91,7 +92,7 @@ Found = Mapping[date, StoredFile | Refusal]
 
 
 class FoundFiles(dict[date, StoredFile | Refusal]):
-    """What was found in a place, with the names there that are not taken: `MAX_NAMED` at most, and how many more there are."""
+    """The files found in a place, by day. `not_taken` names up to `MAX_NAMED` other files; `more_not_taken` counts the rest."""
 
     not_taken: tuple[NotTaken, ...] = ()
     more_not_taken: int = 0
@@ -100,24 +101,24 @@ class FoundFiles(dict[date, StoredFile | Refusal]):
 Answered = TypeVar("Answered")
 
 Reading = Callable[[Sequence[Statement]], Answered]
-"""Makes something of files, which it reads to their ends."""
+"""Computes a result from files, and reads each to its end."""
 
 
 class Files(Protocol):
-    """The supplier's settlement files, wherever they lie."""
+    """The supplier's settlement files, in any place."""
 
     async def find(self, days: Collection[date]) -> Found:
-        """The one file of each of these days that has any.
+        """The file of each of these days, or its refusal; a day without a file is absent.
 
         Raises:
             FilesUnavailable: the place did not answer.
         """
 
     async def read(self, files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
-        """What `reading` makes of the files, the oldest first. It takes no time of the caller's.
+        """The result of `reading` over the files, the oldest first. Reading does not block the event loop.
 
         Raises:
-            Refused: a file breaks the format, or cannot be read.
+            StatementRefused: a file breaks the format, or cannot be read.
             FilesUnavailable: the place did not answer.
         """
 
@@ -126,21 +127,21 @@ class StatementFormat(Protocol):
     """How a supplier names and writes its settlement files."""
 
     def read(self, chunks: Iterable[bytes], name: str = "") -> Statement:
-        """The file in these bytes, of which the header was read.
+        """The file in these bytes, with its header read.
 
         Raises:
             FileRefused: the first line is no header.
         """
 
     def file_name(self, name: str) -> FileName | None:
-        """The parts of a file's name; `None` where the name is no settlement file's."""
+        """The parts of a settlement file's name; `None` for every other name."""
 
     def why_not_taken(self, name: str) -> str | None:
-        """Why a file that may be meant for a settlement file is none, by its name alone; `None` for every other file."""
+        """Why a file that may be meant as a settlement file is none, by its name alone; `None` for every other file."""
 
 
 Folder = Callable[[], Iterable[StoredFile | NotTaken]]
-"""Lists every file of a place, whatever its name, and what it cannot look into. May raise `FilesUnavailable`.
+"""Lists every file of a place, by any name, and the entries that it cannot open. May raise `FilesUnavailable`.
 
 Reading one of the files may raise `FileUnreadable`.
 """

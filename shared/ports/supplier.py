@@ -1,4 +1,4 @@
-"""The port to the supplier: what the core asks of it."""
+"""The port to the supplier."""
 
 from typing import Protocol
 
@@ -9,22 +9,22 @@ from shared.domain.vas import Order, VasType
 
 
 class Supplier(Protocol):
-    """What the core asks of MobileMart. A supplier's failure never raises: it is an outcome."""
+    """The calls of the core to the supplier. A supplier's failure never raises: it is an outcome."""
 
     async def ready(self) -> Rejected | None:
-        """Have an access token at hand. `None` when it is there."""
+        """Fetch an access token unless one is cached. `None` once a token is there."""
 
     async def products(self, vas_type: VasType) -> tuple[Product, ...] | Rejected:
         """The catalogue of one service."""
 
     async def prevend(self, order: Order, request_id: str) -> Prevended | Rejected:
-        """Confirm a meter or account and an amount. Moves no money, so it may be asked again."""
+        """Confirm a meter or account and an amount. The call moves no money and may be repeated."""
 
     async def vend(self, order: Order, supplier_prevend_id: str | None, request_id: str, send_within_seconds: float) -> Answer:
-        """One exchange, at most one request on the wire, none after `send_within_seconds`.
+        """One exchange: at most one request on the wire, and none after `send_within_seconds`.
 
-        `Rejected.not_taken` only when the supplier provably did not begin with it.
+        `Rejected.not_taken` only if the supplier provably did not begin with the request.
         """
 
     async def reprint(self, sale: Transaction) -> Reprint:
-        """Ask for a past vend again, by the id that is configured. A vend that does not match the sale is no answer."""
+        """Ask for a past vend again, by the configured id. A vend that does not match the sale is no evidence."""

@@ -15,12 +15,12 @@ from shared.domain.vas import Mode, VasType
 from shared.ports.documents import Document, Documents, UnreadableRecord
 
 CONTROLS: Final = 3
-MAX_ALIKE: Final = 10  # open sales that look the same
+MAX_ALIKE: Final = 10  # open sales with one account key
 CONTROLS_WITHIN: Final = timedelta(days=7)
 
 
 class SaleRetired(UnreadableRecord):
-    """Of a sale only its tombstone is left: its key stays bound, and is good for nothing any more."""
+    """The sale is retired and only its tombstone is left. Its key stays bound, and sells nothing."""
 
     def __init__(self, tombstone: Tombstone) -> None:
         super().__init__("a sale of which only its tombstone is left")
@@ -28,7 +28,7 @@ class SaleRetired(UnreadableRecord):
 
 
 class LookupBy(StrEnum):
-    """What a sale can be looked up by, besides its id."""
+    """The identifiers of a sale for look-ups, besides its id."""
 
     REQUEST_ID = "request_id"
     SUPPLIER_TRANSACTION_ID = "supplier_transaction_id"
@@ -42,37 +42,38 @@ Place = tuple[date, str]
 
 
 Placed = tuple[Place, Transaction | Unread]
-"""A sale, as far as it can be read, with its place."""
+"""A sale, or its readable part, with its place."""
 
 
 class Store(Documents, Protocol):
-    """What selling needs. Every method takes at most `STORE_TIMEOUT_SECONDS` and may raise `StoreUnavailable`.
+    """The store for selling. Every method takes at most `STORE_TIMEOUT_SECONDS` and may raise `StoreUnavailable`.
 
-    A sale that cannot be read is reported with its id. `find` raises `UnreadableRecord` of it, and so does `find_prevend` of a prevend;
-    lists hold what can be read of it. Of a retired sale `find` raises `SaleRetired`, look-ups find its tombstone by its request id and
-    the supplier's id, and no other list holds it.
+    The store logs each unreadable sale with its id. `find` raises `UnreadableRecord` for such a sale, and `find_prevend` for such a
+    prevend; lists hold its readable part.
+    For a retired sale `find` raises `SaleRetired`. Look-ups by the request id and the supplier's id return its tombstone.
+    No other list holds a retired sale.
     """
 
     async def find(self, transaction_id: str) -> Transaction | None:
-        """The sale of that id. One document read."""
+        """The sale of the id; `None` if there is none. One document read."""
 
     async def find_prevend(self, prevend_id: str) -> Prevend | None:
-        """The prevend of that id, expired or used though it may be. One document read."""
+        """The prevend of the id, even if expired or used; `None` if there is none. One document read."""
 
     async def find_open(self, account: str) -> Sequence[str]:
-        """The ids of the open sales with that account key (`identifiers.account_key`), in the order in which their claims were made.
+        """The ids of the open sales with the account key (`identifiers.account_key`), in the order of their claims.
 
-        At most `MAX_ALIKE` of them, and where there are more it may be any. One document read for each, and one where there is none.
+        At most `MAX_ALIKE` ids; of more sales, any of them. One document read for each id, and one for an empty result.
         """
 
     async def lookup(self, mode: Mode, by: LookupBy, value: str, at_most: int = 100) -> Sequence[Transaction | Unread | Tombstone]:
-        """The sales that have that request id, supplier transaction id, meter, account or mobile number, newest first.
+        """The sales with the given request id, supplier transaction id, meter, account or mobile number, newest first.
 
-        One document read for each, and one where there is none.
+        One document read for each sale, and one for an empty result.
         """
 
     async def create(self, fresh: Transaction, prevend: Prevend | None = None) -> Transaction:
-        """Write `fresh` if its id is new, and mark `prevend`, if given, as used by it, in one commit.
+        """Write `fresh` if its id is new, and mark `prevend`, if given, as used by `fresh`, in one commit.
 
         Returns:
             `fresh`, with its revision.
@@ -82,43 +83,43 @@ class Store(Documents, Protocol):
         """
 
     async def advance(self, before: Transaction, after: Transaction) -> Transaction:
-        """Replace `before`, as it was read, with `after`, atomically. One document write.
+        """Replace `before`, at the revision that was read, with `after`, atomically. One document write.
 
         Raises:
             Conflict: the record is no longer at the revision of `before`.
         """
 
     async def add_prevend(self, prevend: Prevend) -> None:
-        """Keep a new prevend until it has expired. One that is there already stays as it is: it may be used."""
+        """Store a new prevend until it has expired. A prevend that is on record already stays unchanged: it may be used."""
 
     async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction | Unread]:
         """The caller's sales of a business day (`YYYY-MM-DD`), in the order of their ids, after the id `cursor`."""
 
 
 class TransactionIndex(Store, Protocol):
-    """What reconciling needs besides: many sales at once. Each page of a long answer has the time of one call.
+    """The store for reconciling: also many sales at once. Each page of a long answer has the time of one call.
 
-    Where a list is of sales that can be asked about, those that cannot be read are left out: they keep no other waiting.
+    Lists of sales for the supplier (`due`, `vended_lately`) leave unreadable sales out, which therefore delay no other sale.
     """
 
     async def due(self, mode: Mode, shard: int, at: datetime, at_most: int) -> Sequence[Transaction]:
-        """Open sales of a shard (from 0 to `SHARDS` - 1) that are due at that time, the longest due first, and can be read."""
+        """The readable open sales of a shard (from 0 to `SHARDS` - 1) that are due at that time, the longest due first."""
 
     def of_day(self, mode: Mode, day: date, shard: int) -> AsyncIterator[Sold | Unread]:
-        """Every sale of a shard's business day, in the order of their ids. What is sold meanwhile may be missed."""
+        """Every sale of a shard's business day, in the order of their ids. A sale that is claimed meanwhile may be missing."""
 
     async def up_to_day(self, mode: Mode, shard: int, last: date, after: Place | None, at_most: int) -> Sequence[Placed]:
-        """The sales of a shard behind that place and up to that business day, whole, in the order of their days and ids."""
+        """The whole sales of a shard after the place `after`, up to the business day `last`, in the order of days and ids."""
 
     async def retire(self, before: Transaction, tombstone: Tombstone, papers: Sequence[Document] = ()) -> None:
-        """Put its tombstone in the place of a sale, as it was read, and delete these discrepancies of it, in one commit.
+        """Replace a sale by its tombstone, and delete these discrepancies of the sale, in one commit.
 
         Raises:
-            Conflict: the sale or a paper has changed since it was read. Nothing was written.
+            Conflict: the sale or a discrepancy has changed since it was read. Nothing was written.
         """
 
     async def any_of_day(self, mode: Mode, day: date) -> bool:
-        """Whether anything was sold on a business day. One document read."""
+        """Whether a business day has any sale. One document read."""
 
     async def vended_lately(self, mode: Mode, vas_type: VasType, at: datetime) -> Sequence[Transaction]:
-        """Up to `CONTROLS` sales of a service that are known to have vended, claimed within `CONTROLS_WITHIN` up to `at`, newest first."""
+        """Up to `CONTROLS` vended sales of a service, claimed within `CONTROLS_WITHIN` before `at`, newest first."""

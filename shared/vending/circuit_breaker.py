@@ -1,10 +1,10 @@
-"""The selling brake: which services are paused, why, and until when. A person sets it, or it sets itself.
+"""The circuit breaker: which services are paused, why, and until when. An operator pauses services, or the breaker itself does.
 
-It sets itself for minutes when the supplier says that our float is empty, and on a run of sales in doubt; it releases itself
-by its time. Like selling, it awaits its ports and nothing else.
+The breaker pauses services for minutes when the supplier reports an empty float, and after a run of sales in doubt. Such a pause
+ends by its time. The module awaits its ports and nothing else.
 
-Newer code may have written the pauses. A service that is not known here is passed over and kept, and so is what else a pause says.
-Where a pause of one of our services cannot be read, nothing is sold until somebody decides.
+Newer code may have written the pauses. Pauses of unknown services, and unknown fields of a pause, have no effect and stay stored.
+If a pause of a known service cannot be read, no service is sold until an operator decides.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,14 +23,14 @@ CACHE_TTL: Final = timedelta(seconds=10)
 FLOAT_PAUSE: Final = timedelta(minutes=2)
 DOUBT_PAUSE: Final = timedelta(minutes=2)
 MAX_PAUSE: Final = max(FLOAT_PAUSE, DOUBT_PAUSE)
-RUN_OF_DOUBTS: Final = 20  # in a row, of one service, in one instance: an outage, not bad luck
+RUN_OF_DOUBTS: Final = 20  # in a row, of one service, in one instance: an outage, not chance
 ITSELF: Final = "brake"
 
 log = logs.logger(__name__)
 
 
 class Pause(Value, frozen=True):
-    """Why a service is not sold, and until when; `None`: until somebody releases it."""
+    """Why a service is not sold, and until when; `None`: until an operator ends the pause."""
 
     reason: str
     until: datetime | None
@@ -42,20 +42,20 @@ class Pause(Value, frozen=True):
 
 
 Pauses = Mapping[VasType, Pause]
-"""By service, of which newer code may have others."""
+"""The pause of each service. The keys may contain services that only newer code knows."""
 
 
 class _OnRecord(Value, frozen=True):
-    """The pauses on record, and each `as_stored`, by the name of its service."""
+    """The pauses on record, and the stored form of each by the name of its service."""
 
     pauses: Pauses
     as_stored: Mapping[str, Any]
     revision: str | None
 
     def with_only(self, pauses: Pauses) -> dict[str, Any]:
-        """What is stored when only these pauses of our services hold. One that stays, stays as it is stored."""
+        """The stored form in which, of the known services, only `pauses` are paused. An unchanged pause keeps its stored form."""
         services = frozenset(VasType)
-        stored = {name: said for name, said in self.as_stored.items() if name not in services}
+        stored = {name: body for name, body in self.as_stored.items() if name not in services}
         for vas_type, pause in pauses.items():
             stays = pause is self.pauses.get(vas_type)
             stored[vas_type.value] = self.as_stored[vas_type] if stays else _body(pause)
@@ -68,9 +68,9 @@ def in_force(pauses: Pauses, at: datetime) -> dict[VasType, Pause]:
 
 
 class CircuitBreaker:
-    """One instance's view of the brake: what it read at most `CACHE_TTL` ago, and its own run of doubts.
+    """One instance's view of the circuit breaker: the pauses read at most `CACHE_TTL` ago, and the instance's run of doubts.
 
-    The pauses are one paper, `<mode>-selling`, for all instances and functions. `longest` bounds those that it sets itself.
+    One document, `<mode>-selling`, holds the pauses for all instances and functions. `longest` bounds the breaker's own pauses.
     """
 
     def __init__(self, papers: Documents, mode: Mode, now: Callable[[], datetime], *, longest: timedelta = MAX_PAUSE) -> None:
@@ -83,15 +83,15 @@ class CircuitBreaker:
         self._doubts: dict[VasType, int] = {}
 
     async def stops(self, vas_type: VasType) -> bool:
-        """Whether this service is not to be sold now.
+        """Whether the service is paused now.
 
-        Once something is known, one sale reads it again, and whoever comes meanwhile goes by what was known.
+        After the cache expires, one caller refreshes it; concurrent callers use the old value.
 
         Raises:
-            StoreUnavailable: it is not known.
+            StoreUnavailable: the pauses could not be read.
         """
         at, known_at = self._now(), self._known_at
-        if known_at is None or not timedelta() <= at - known_at < CACHE_TTL:  # before it: the clock has stepped back
+        if known_at is None or not timedelta() <= at - known_at < CACHE_TTL:  # negative: the clock has stepped back
             self._known_at = at if known_at is not None else None
             try:
                 self._keep((await self._read()).pauses)
@@ -101,16 +101,19 @@ class CircuitBreaker:
         return vas_type in in_force(self._known, self._now())
 
     async def held(self) -> dict[VasType, Pause]:
-        """The pauses that hold now, as they are on record.
+        """The pauses on record that hold now.
 
         Raises:
-            StoreUnavailable: they are not known.
+            StoreUnavailable: the pauses could not be read.
         """
         self._keep((await self._read()).pauses)
         return in_force(self._known, self._now())
 
     async def notice(self, vas_type: VasType, outcome: Outcome) -> None:
-        """Brake, if this outcome of a vend calls for it. What cannot be stored now will be when the next one does. Never raises."""
+        """Pause services if the outcome of a vend requires a pause. A pause that cannot be stored is tried at the next such outcome.
+
+        Never raises.
+        """
         doubts = self._doubts.get(vas_type, 0) + 1 if isinstance(outcome, Unknown) else 0
         self._doubts[vas_type] = doubts
         try:
@@ -118,17 +121,17 @@ class CircuitBreaker:
                 await self._pause(VasType, "the supplier's float is exhausted", FLOAT_PAUSE)
             elif doubts >= RUN_OF_DOUBTS:
                 await self._pause((vas_type,), f"{doubts} sales in a row in doubt", DOUBT_PAUSE)
-        except Exception as error:  # the sale is on record: nothing that fails here may become its answer
+        except Exception as error:  # the sale is on record: no failure here may become its answer
             log.warning("brake not stored", vas_type=vas_type, cause=error)
 
     async def set(self, pauses: Pauses, decision: Document | None = None) -> dict[VasType, Pause]:
-        """Replace every pause by these: a person's decision, whose paper is on record if and only if it took effect.
+        """Replace every pause by `pauses`, an operator's decision. One commit stores the pauses and the decision's document.
 
         Pauses of services that only newer code sells stay.
 
         Raises:
-            StoreUnavailable: it may or may not have been stored.
-            Conflict: somebody else decided at the same time.
+            StoreUnavailable: the pauses may or may not have been stored.
+            Conflict: another operator, or the breaker, wrote the pauses at the same time.
         """
         await self._write(pauses, await self._read(), decision)
         if pauses:
@@ -136,7 +139,7 @@ class CircuitBreaker:
         return in_force(pauses, self._now())
 
     async def _pause(self, vas_types: Iterable[VasType], reason: str, for_long: timedelta) -> None:
-        """Pause services for a while, and leave alone whatever a longer pause holds already."""
+        """Pause services for the time `for_long`. A service that is already paused keeps its pause."""
         at = self._now()
         on_record = await self._read()
         held = in_force(on_record.pauses, at)
@@ -149,7 +152,7 @@ class CircuitBreaker:
         log.error("selling paused", vas_types=sorted(added), reason=reason)
 
     async def _read(self) -> _OnRecord:
-        """The pauses on record. Where they cannot be read, every service is paused until somebody decides."""
+        """The pauses on record. If they cannot be read, every service is paused until an operator decides."""
         try:
             paper = await self._papers.read_paper(DocumentKind.CONTROLS, self._paper_id)
         except UnreadableRecord as unreadable:
@@ -185,19 +188,19 @@ def _body(pause: Pause) -> dict[str, str | None]:
 
 
 def _read_pauses(body: Mapping[str, Any]) -> Iterator[tuple[VasType, Pause]]:
-    """The pauses as they are stored; of a service that is not known here, where its pause can be read."""
+    """The stored pauses. An unreadable pause of an unknown service is left out."""
     known = {vas_type.value: vas_type for vas_type in VasType}
-    for name, said in body.items():
+    for name, stored in body.items():
         if name in known:
-            yield known[name], _pause(said)
+            yield known[name], _pause(stored)
         else:
             with suppress(*MALFORMED):
-                yield new_word(VasType, name), _pause(said)
+                yield new_word(VasType, name), _pause(stored)
 
 
-def _pause(said: Mapping[str, Any]) -> Pause:
-    """A pause. What else newer code says of it changes nothing: a pause is one."""
-    reason, by, until = said["reason"], said["by"], said["until"]
+def _pause(stored: Mapping[str, Any]) -> Pause:
+    """The pause in a stored form. Further fields, from newer code, change nothing."""
+    reason, by, until = stored["reason"], stored["by"], stored["until"]
     if not (isinstance(reason, str) and isinstance(by, str)):
         raise TypeError("not a pause")
-    return Pause(reason, None if until is None else moment_of(until), by, moment_of(said["at"]))
+    return Pause(reason, None if until is None else moment_of(until), by, moment_of(stored["at"]))

@@ -1,6 +1,6 @@
-"""Operators: what people look up and decide about sales, and what they pause. Who, when and why is on record before it has any effect.
+"""Operators' searches, decisions and pauses. The operator, the moment and the reason are on record before an action has any effect.
 
-Like selling, it awaits its ports and nothing else.
+The module awaits its ports and nothing else.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,17 +24,17 @@ from shared.vending.circuit_breaker import CircuitBreaker, Pause
 from shared.vending.recorder import Recorder
 
 MAX_FOUND: Final = 100  # sales of one search
-MAX_DECISIONS: Final = 50  # shown of those about the brake
+MAX_DECISIONS: Final = 50  # decisions about pauses in one answer
 DECISIONS_WITHIN: Final = timedelta(days=400)
 
 log = logs.logger(__name__)
 
 
 class Decision(Value, frozen=True, kw_only=True):
-    """What a person has decided about the sale that was at `version`.
+    """An operator's decision about a sale at `version`.
 
-    `state` is `VENDED` or `REJECTED` for a sale in doubt, `None` where only tokens are added. `tokens` are STS tokens or one
-    PIN, as they were written down; empty: none is due; `None`: none is known yet.
+    `state` is `VENDED` or `REJECTED` for a sale in doubt, and `None` for a decision that only adds tokens.
+    `tokens` are STS tokens or one PIN, as the operator typed them. Empty: none is due. `None`: none is known yet.
     """
 
     _hidden = frozenset({"tokens"})
@@ -54,7 +54,7 @@ class VersionConflict(Exception):
 
 
 class NothingToDecide(Exception):
-    """The sale is not in doubt, or no token of it is due."""
+    """The sale is not in doubt, or owes no token."""
 
     def __init__(self, sale: Transaction) -> None:
         super().__init__("the sale awaits no such decision")
@@ -62,7 +62,7 @@ class NothingToDecide(Exception):
 
 
 class TokensRefused(Exception):
-    """These cannot be the sale's tokens. The text quotes none of them; `at` counts from 0, `None`: all of them."""
+    """The texts cannot be the sale's tokens. The error quotes none of them. `at` is the index of the wrong text; `None`: all of them."""
 
     def __init__(self, why: str, at: int | None = None) -> None:
         super().__init__(why)
@@ -70,68 +70,70 @@ class TokensRefused(Exception):
 
 
 class Selling(Value, frozen=True):
-    """The pauses that hold, and the last decisions of people about them, newest first."""
+    """The pauses that hold, and operators' last decisions about pauses, newest first."""
 
     pauses: Mapping[VasType, Pause]
     decisions: Sequence[Mapping[str, Any]]
 
 
 class Operating(Value, frozen=True, kw_only=True):
-    """What an operator can do, over the ports. `operator` and `by` are the name that is put on record."""
+    """The actions of an operator, over the ports. `operator` and `by` are the name for the record."""
 
     recorder: Recorder
     store: TransactionIndex
     brake: CircuitBreaker
 
     async def find(self, sale_id: str) -> Transaction | None:
-        """Any caller's sale.
+        """The sale of any caller.
 
         Raises:
-            UnreadableRecord: what became of it cannot be read.
-            SaleRetired: only its tombstone is left.
+            UnreadableRecord: the sale's outcome cannot be read.
+            SaleRetired: only the sale's tombstone is left.
         """
         sale = await self.store.find(sale_id)
         return sale if sale is not None and sale.mode is self.recorder.rules.mode else None
 
     async def search(self, by: LookupBy, value: str) -> tuple[Sequence[Transaction | Unread | Tombstone], bool]:
-        """Any caller's sales, newest first, and whether there are more of them."""
+        """The sales of any caller, newest first, and whether there are more."""
         found = await self.store.lookup(self.recorder.rules.mode, by, value, MAX_FOUND + 1)
         return found[:MAX_FOUND], len(found) > MAX_FOUND
 
     async def reveal(self, sale: Transaction, operator: str) -> Transaction:
-        """The sale, once it is on record who is about to see its tokens.
+        """The sale, once the operator who will see its tokens is on record.
 
         Raises:
-            StoreUnavailable: it is not on record, so nothing may be shown.
+            StoreUnavailable: the operator is not on record, and no token may be shown.
         """
         log.warning("tokens revealed", transaction_id=sale.id, operator=operator)
-        return await self.recorder.update(sale, lambda known: append_history(known, HistoryEntry(self.recorder.now(), REVEALED, operator)))
+        return await self.recorder.update(
+            sale, lambda existing: append_history(existing, HistoryEntry(self.recorder.now(), REVEALED, operator))
+        )
 
     async def resolve(self, sale: Transaction, decision: Decision, operator: str) -> Transaction:
-        """End a doubt, or add tokens that are due, and announce it.
+        """End a doubt, or add tokens that are due, and publish the event.
 
         Raises:
-            Outdated, NothingToDecide, TokensRefused: nothing was changed.
-            StoreUnavailable: it may or may not have been decided.
+            VersionConflict, NothingToDecide, TokensRefused: the sale is unchanged.
+            StoreUnavailable: the decision may or may not be on record.
         """
         retry_seconds = self.recorder.rules.retry_seconds
         return await self.recorder.publish_pending_events(
             await self.recorder.update(
-                sale, lambda known: decided(known, decision, at=self.recorder.now(), by=operator, retry_seconds=retry_seconds)
+                sale, lambda existing: decided(existing, decision, at=self.recorder.now(), by=operator, retry_seconds=retry_seconds)
             )
         )
 
     async def selling(self) -> Selling:
-        """What is paused, and what people decided about it lately."""
+        """The pauses that hold, and operators' last decisions about pauses."""
         first = self._decision_id(self.recorder.now() - DECISIONS_WITHIN)
         papers = [paper async for paper in self.store.marked_papers(DocumentKind.CONTROLS, self._selling, first)]
         return Selling(await self.brake.held(), [paper.body for paper in reversed(papers[-MAX_DECISIONS:])])
 
     async def pause(self, vas_types: Collection[VasType], reason: str, until: datetime | None, operator: str) -> Selling:
-        """Pause exactly these services; none: all are sold again.
+        """Pause exactly these services. An empty collection ends all pauses.
 
         Raises:
-            Conflict: somebody else decided at the same time.
+            Conflict: another operator, or the breaker, wrote the pauses at the same time.
         """
         at = self.recorder.now()
         pause = Pause(logs.masked(reason), until, operator, at)
@@ -154,17 +156,17 @@ class Operating(Value, frozen=True, kw_only=True):
 
 
 def decided(sale: Transaction, decision: Decision, *, at: datetime, by: str, retry_seconds: int) -> Transaction:
-    """The sale as a person's decision leaves it: the decision and its note in the history, and then what it does. Pure.
+    """The sale after an operator's decision: first the decision and its note in the history, then the transition. Pure.
 
     Raises:
-        Outdated, NothingToDecide, TokensRefused: it does nothing.
+        VersionConflict, NothingToDecide, TokensRefused: the decision does not fit the sale.
     """
     if decision.version != sale.version:
         raise VersionConflict(sale)
     outcome = _outcome(sale, decision, at)
     what = "decision: tokens" if decision.state is None else f"decision: {decision.state}"
-    said = append_history(sale, HistoryEntry(at, what, by, logs.masked(decision.note)))
-    return transition(said, Answer(outcome), at=at, by=by, retry_seconds=retry_seconds)
+    noted = append_history(sale, HistoryEntry(at, what, by, logs.masked(decision.note)))
+    return transition(noted, Answer(outcome), at=at, by=by, retry_seconds=retry_seconds)
 
 
 def _outcome(sale: Transaction, decision: Decision, at: datetime) -> Vended | Rejected:
@@ -183,7 +185,7 @@ def _outcome(sale: Transaction, decision: Decision, at: datetime) -> Vended | Re
 
 
 def _delivered(sale: Transaction, receipt: Receipt, written: tuple[str, ...] | None) -> Receipt:
-    """The receipt with the tokens, or the PIN, that a person wrote down."""
+    """The receipt with the tokens, or the PIN, that an operator typed."""
     if written is None:
         return structs.replace(receipt, tokens_due=TokensDue.PENDING if brings_token(sale.order) else TokensDue.NONE)
     if not written:
@@ -194,7 +196,7 @@ def _delivered(sale: Transaction, receipt: Receipt, written: tuple[str, ...] | N
 
 
 def _tokens(written: tuple[str, ...], mode: Mode) -> tuple[StsToken, ...]:
-    """In the order given. Which of several changes a key is not said, as with the supplier's own bare numbers."""
+    """The tokens in the operator's order. With several tokens the kinds are unknown, so all are `other`."""
     kind = TokenKind.CREDIT if len(written) == 1 else TokenKind.OTHER
     return tuple(StsToken(kind, _number(text, at, mode)) for at, text in enumerate(written))
 

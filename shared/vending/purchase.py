@@ -1,4 +1,4 @@
-"""A purchase as a caller asks for it and is answered, and the reasons for which no sale is made of it. Pure."""
+"""A purchase: the caller's request, our answer, and the errors of a request that becomes no sale. Pure."""
 
 from shared.domain.identifiers import Caller
 from shared.domain.outcome import Rejected
@@ -8,7 +8,7 @@ from shared.lib.value import Value
 
 
 class PurchaseRequest(Value, frozen=True, kw_only=True):
-    """A valid request. It names a prevend, or says what it wants in `order`; never both."""
+    """A valid request. It names a prevend or has an `order`, never both."""
 
     caller: Caller
     idempotency_key: str
@@ -21,7 +21,7 @@ class PurchaseRequest(Value, frozen=True, kw_only=True):
 
 
 class Purchased(Value, frozen=True):
-    """A sale as the caller is to see it. Not `on_record`: its outcome could not be stored, so it is not told either."""
+    """The sale for the caller's answer. Not `on_record`: we could not store the outcome, and the answer does not show it either."""
 
     transaction: Transaction
     replayed: bool
@@ -45,7 +45,7 @@ class RequestInProgress(Exception):
 
 
 class PrevendUnknown(Exception):
-    """No such prevend, or another caller's, mode's or service's. The key stays free."""
+    """The prevend does not exist, or belongs to another caller, mode or service. The key stays free."""
 
 
 class PrevendRefused(Exception):

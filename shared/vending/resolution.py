@@ -1,6 +1,6 @@
-"""Resolving: ends a sale that is in doubt, and fetches tokens that are due. On evidence only.
+"""Resolution: ends a sale that is in doubt, and fetches tokens that are due. On evidence only.
 
-Like selling, it awaits its ports and nothing else.
+The module awaits its ports and nothing else.
 """
 
 from collections.abc import Callable, Collection
@@ -29,7 +29,7 @@ from shared.ports.supplier import Supplier
 from shared.ports.transactions import TransactionIndex
 from shared.vending.recorder import Recorder
 
-NEWER_CODE_SECONDS: Final = 900  # after which a sweep looks again at what only newer code can do
+NEWER_CODE_SECONDS: Final = 900  # until a sweep looks again at work that only newer code can do
 
 Change = Callable[[Transaction], Transaction]
 
@@ -37,17 +37,17 @@ log = logs.logger(__name__)
 
 
 class Resolving(Value, frozen=True, kw_only=True):
-    """One try at a time, over the ports. Two at once do no harm: each learns from the record what the other found."""
+    """One attempt at a time, over the ports. Two attempts at once do no harm: each reads the other's result from the record."""
 
     recorder: Recorder
     supplier: Supplier
     store: TransactionIndex
 
     async def resolve(self, sale: Transaction, controlled: Collection[VasType], began: Moment | None = None) -> Transaction:
-        """Ask the supplier about a sale that is open, and put on record what it proves.
+        """Ask the supplier about an open sale, and put on record what the answer proves.
 
-        `controlled` are the services of which the same kind of lookup, in the same sweep, found a sale known to have vended; the sweep
-        `began` then, or with this sale. From there on the minimum age counts by both clocks.
+        `controlled` are the services whose control was found in this sweep. The sweep `began` at that moment, or with this sale.
+        From `began` on, the minimum age counts by both clocks.
 
         Raises:
             StoreUnavailable: nothing is lost; the sale stays due.
@@ -58,38 +58,40 @@ class Resolving(Value, frozen=True, kw_only=True):
             return await self._left_to_newer_code(sale)
         asked_at = began.earliest(self.recorder.moment())
         reprint = await self.supplier.reprint(sale)
-        told = await self._evidence(sale, reprint, asked_at, controlled)
-        return await self.recorder.publish_pending_events(await self._tried(sale, told))
+        change = await self._evidence(sale, reprint, asked_at, controlled)
+        return await self.recorder.publish_pending_events(await self._after_attempt(sale, change))
 
     async def control(self, vas_type: VasType, until: datetime) -> bool:
-        """Whether a reprint finds, right now, a sale of this service that is known to have vended. Asks for none after `until`."""
+        """Whether a reprint finds, right now, a vended sale of this service. No reprint begins after `until`."""
         try:
             lately = await self.store.vended_lately(self.recorder.rules.mode, vas_type, self.recorder.now())
         except StoreUnavailable:
             return False
         began = self.recorder.moment()
-        for known in lately:
+        for vended in lately:
             if began.latest(self.recorder.moment()) >= until:
                 return False
-            reprint = await self.supplier.reprint(known)
-            if isinstance(reprint.result, Vended) and known.receipt is not None:
+            reprint = await self.supplier.reprint(vended)
+            if isinstance(reprint.result, Vended) and vended.receipt is not None:
                 shown = reprint.result.receipt
-                is_found = same_supplier_id(shown.supplier_transaction_id, known.receipt.supplier_transaction_id)
-                if is_found and known.receipt.lacks(shown):
-                    await self._learn_from_control(known, Answer(reprint.result, reprint.raw))
+                is_found = same_supplier_id(shown.supplier_transaction_id, vended.receipt.supplier_transaction_id)
+                if is_found and vended.receipt.lacks(shown):
+                    await self._learn_from_control(vended, Answer(reprint.result, reprint.raw))
                 return is_found
         return False
 
-    async def _learn_from_control(self, known: Transaction, answer: Answer) -> None:
-        """Keep a token that is not on a sale's receipt: a person had decided, and nobody asks about that sale any more."""
-        with suppress(StoreUnavailable):  # the next control shows it again
-            await self.recorder.publish_pending_events(await self.recorder.apply_answer(known, answer, by="reprint"))
+    async def _learn_from_control(self, vended: Transaction, answer: Answer) -> None:
+        """Store a token that the sale's receipt lacks: an operator had decided, and no sweep asks about that sale any more."""
+        with suppress(StoreUnavailable):  # the next control shows the token again
+            await self.recorder.publish_pending_events(await self.recorder.apply_answer(vended, answer, by="reprint"))
 
     async def _left_to_newer_code(self, sale: Transaction) -> Transaction:
-        """Put off a sale of which only newer code knows what is left to do: it stays open, and keeps no other waiting."""
+        """Reschedule a sale whose open work only newer code knows: the sale stays open, and delays no other."""
         if not sale.waits_for_newer_code:
             return sale
-        return await self.recorder.update(sale, lambda known: reschedule(known, at=self.recorder.now(), retry_seconds=NEWER_CODE_SECONDS))
+        return await self.recorder.update(
+            sale, lambda existing: reschedule(existing, at=self.recorder.now(), retry_seconds=NEWER_CODE_SECONDS)
+        )
 
     async def _in_doubt_if_abandoned(self, sale: Transaction) -> Transaction:
         if not sale.is_abandoned(self.recorder.now()):
@@ -97,42 +99,44 @@ class Resolving(Value, frozen=True, kw_only=True):
         return await self.recorder.apply_answer(sale, Answer(Unknown("abandoned past its lease")), by="sweep")
 
     async def _evidence(self, sale: Transaction, reprint: Reprint, asked_at: datetime, controlled: Collection[VasType]) -> Change:
-        """What a reprint that was asked for at that time makes of the sale."""
+        """The change of the sale that a reprint, requested at `asked_at`, proves."""
         retry_seconds = self.recorder.rules.retry_seconds
         match reprint.result:
             case Vended(receipt) if (claimed := await self.recorder.held_by_another(sale, receipt)) is not None:
-                return lambda known: claimed_twice(
-                    known, claimed, reprint.raw, at=self.recorder.now(), by="reprint", retry_seconds=retry_seconds
+                return lambda existing: claimed_twice(
+                    existing, claimed, reprint.raw, at=self.recorder.now(), by="reprint", retry_seconds=retry_seconds
                 )
             case Vended() | Unknown() as outcome:
-                return lambda known: transition(
-                    known, Answer(outcome, reprint.raw), at=self.recorder.now(), by="reprint", retry_seconds=retry_seconds
+                return lambda existing: transition(
+                    existing, Answer(outcome, reprint.raw), at=self.recorder.now(), by="reprint", retry_seconds=retry_seconds
                 )
             case NoSuchTransaction() if sale.order.vas_type in controlled:
                 age = self.recorder.rules.minimum_age_seconds
-                return lambda known: after_not_found(known, reprint.raw, at=asked_at, minimum_age_seconds=age, retry_seconds=retry_seconds)
+                return lambda existing: after_not_found(
+                    existing, reprint.raw, at=asked_at, minimum_age_seconds=age, retry_seconds=retry_seconds
+                )
             case NoSuchTransaction() | NoAnswer():
-                return lambda known: attach_raw_answer(known, reprint.raw)
+                return lambda existing: attach_raw_answer(existing, reprint.raw)
             case _:
                 assert_never(reprint.result)
 
-    async def _tried(self, sale: Transaction, told: Change) -> Transaction:
-        """Put on record what was told, and in the same commit that this was a try, if it did not finish the sale."""
+    async def _after_attempt(self, sale: Transaction, change: Change) -> Transaction:
+        """Put the change on record. An attempt that did not finish the sale is counted in the same commit."""
         rules = self.recorder.rules
 
-        def learned(known: Transaction) -> Transaction:
-            wiser = told(known)
-            if not _is_unfinished(wiser):
-                return wiser
+        def attempted(existing: Transaction) -> Transaction:
+            updated = change(existing)
+            if not _is_unfinished(updated):
+                return updated
             return after_failed_attempt(
-                wiser,
+                updated,
                 at=self.recorder.now(),
                 minimum_age_seconds=rules.minimum_age_seconds,
                 review_after_seconds=rules.review_after_seconds,
                 retry_seconds=rules.retry_seconds,
             )
 
-        sale = await self.recorder.update(sale, learned)
+        sale = await self.recorder.update(sale, attempted)
         fields = {"transaction_id": sale.id, "amount_cents": sale.order.amount.cents, "created_at": sale.created_at}
         if sale.tokens_pending:
             log.warning("tokens pending", **fields)

@@ -1,6 +1,6 @@
-"""Reconciling many sales: the sweep that ends what is open.
+"""The sweep: resolves all open sales that are due.
 
-Like selling, it awaits its ports and nothing else; many sales at once go through the port `each`.
+The module awaits its ports and nothing else. The port `each` runs many sales at once.
 """
 
 from collections.abc import Iterable
@@ -22,14 +22,14 @@ from shared.vending.recorder import Recorder
 from shared.vending.resolution import Resolving
 
 AT_ONCE: Final = 16
-MAX_DUE: Final = 100  # of one shard, in one sweep: what is left is oldest first in the next. One more is read, to know of it
+MAX_DUE: Final = 100  # of one shard, in one sweep, oldest first. One sale more is read, to know whether any is left
 
 
 log = logs.logger(__name__)
 
 
 class Swept(Value, frozen=True, kw_only=True):
-    """What one sweep did, in sales; `announced` in sales with events published, `left` for the next sweep at the least."""
+    """The result of one sweep, in sales. `announced` counts sales with published events; `left` is at least the rest for the next sweep."""
 
     examined: int = 0
     vended: int = 0
@@ -41,7 +41,7 @@ class Swept(Value, frozen=True, kw_only=True):
 
 
 class Sweeping(Value, frozen=True, kw_only=True):
-    """Resolves whatever is due, over the ports."""
+    """Resolves all sales that are due, over the ports."""
 
     recorder: Recorder
     supplier: Supplier
@@ -49,14 +49,14 @@ class Sweeping(Value, frozen=True, kw_only=True):
     each: Each
 
     async def sweep(self, until: datetime) -> Swept:
-        """Resolve what is due, oldest first, and begin with no sale after `until` but the first `AT_ONCE`.
+        """Resolve the sales that are due, oldest first. No sale begins after `until`, except the first `AT_ONCE`.
 
-        Those are begun however long it took to get here, with a slow database or a supplier whose controls hang. Otherwise each
-        sweep would be as late as the one before, and nothing would end or be announced. No control is begun after `until` either,
-        so that they end, and their tries are counted, before the platform cuts the sweep off.
+        The first `AT_ONCE` sales always begin, even after a slow database or hanging controls. Otherwise each sweep could be as late
+        as the one before, and no sale would end. No control begins after `until` either: controls end, and their attempts are counted,
+        before the platform ends the sweep.
 
         Raises:
-            StoreUnavailable: what is due could not be read.
+            StoreUnavailable: the due sales could not be read.
         """
         began = self.recorder.moment()
         shards = await self.each(
@@ -73,18 +73,18 @@ class Sweeping(Value, frozen=True, kw_only=True):
 
     @property
     def resolving(self) -> Resolving:
-        """Ending one sale, over the same ports."""
+        """The resolution of one sale, over the same ports."""
         return Resolving(recorder=self.recorder, supplier=self.supplier, store=self.store)
 
     async def _controlled(self, due: Iterable[Transaction], at: datetime, until: datetime) -> frozenset[VasType]:
-        """The services whose control answers in this sweep, asked for once, and only where a "does not exist" could end a sale."""
+        """The services whose control is found in this sweep. A control runs once, and only if "does not exist" could end a sale."""
         age = self.recorder.rules.minimum_age_seconds
         services = sorted({sale.order.vas_type for sale in due if may_be_absent(sale, at=at, minimum_age_seconds=age)})
         answered = await self.each((self.resolving.control(service, until) for service in services), AT_ONCE)
         return frozenset(service for service, found in zip(services, answered, strict=True) if found)
 
     async def _one(self, before: Transaction, controlled: frozenset[VasType], began: Moment, until: datetime | None) -> Swept | None:
-        """What came of one sale; `None`: it is left."""
+        """The result of one sale; `None` if the sale is left for the next sweep."""
         if until is not None and began.latest(self.recorder.moment()) >= until:
             return None
         try:

@@ -256,7 +256,7 @@ PLANTS = (
     plant("the unannounced are cleared blindly", (transaction.announced, swap("if event not in published", "if False"))),
     plant(
         "what was not published counts as published",
-        (recorder.Recorder.publish_pending_events, swap("said = frozenset(published)", "said = frozenset(sale.unannounced)")),
+        (recorder.Recorder.publish_pending_events, swap("done = frozenset(published)", "done = frozenset(sale.unannounced)")),
     ),
     plant(
         "an end can be overwritten",
@@ -344,7 +344,7 @@ PLANTS = (
     ),
     plant(
         "another token that only a control shows is ignored",
-        (resolution.Resolving.control, swap("is_found and known.receipt.lacks(shown)", "False")),
+        (resolution.Resolving.control, swap("is_found and vended.receipt.lacks(shown)", "False")),
     ),
     # Settling
     plant("absence is believed of files with other ids", (_is_to_be_believed, swap(" and day in self.matching.controls", ""))),
