@@ -32,7 +32,12 @@ SEEDS: Final = range(1, 401)
 TESTS: Final = ("tests/unit", "tests/contract", "tests/functions", "tests/hostile/test_answers.py", "tests/simulation/test_exhaustive.py")
 LEFT_OUT: Final = (  # processes of their own, emulators, or no net of the core and slow
     *("unit/house/test_log_leak_guard.py", "unit/local/test_supplier.py", "functions/test_archives.py", "functions/test_callers.py"),
-    *("functions/test_morning.py", "functions/test_problem_pages.py", "functions/test_process.py", "functions/test_settling_day.py"),
+    *(
+        "functions/test_background_jobs.py",
+        "functions/test_problem_pages.py",
+        "functions/test_process.py",
+        "functions/test_settling_day.py",
+    ),
     *("behind_the_proxy", "the_brake_stops_purchase_within_its_cache_time"),
 )
 OPTIONS: Final = (

@@ -40,9 +40,6 @@ async def test_more_sales_than_one_request_takes_are_erased_by_the_next(store, k
     assert all([await is_bare(store, one.id) for one in made])
 
 
-# One person's data
-
-
 async def erased_by(keeper, by=LookupBy.METER_NUMBER, number=METER):
     return await keeper.erase_person(Person(by, number), "The customer asked, ticket 4711; 12345678901.", "thandi@example.com")
 
