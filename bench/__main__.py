@@ -1,7 +1,8 @@
-"""Everything that is measured, as tables: `make bench`, or `python -m bench [--short]`.
+"""All measurements, as tables: `make bench`, or `python -m bench [--short]`.
 
-Every table can be had alone, with more to choose: `python -m bench.sales`, `.start`, `.counts`, `.settlement`, `.sweep`, `.histories`, and
-`.cost`, which prices a sale. Where Java or the emulators are missing, what needs them is left out, and said to be.
+Each table is available alone, with more options: `python -m bench.sales`, `.start`, `.counts`, `.settlement`, `.sweep`,
+`.histories`, and `.cost`, which prices a sale.
+Without Java or the emulators, the measurements that need them are left out, and the output names them.
 """
 
 import argparse

@@ -1,10 +1,12 @@
-"""What a sale takes of everything that is charged by use: CPU, documents, messages, log lines, and bytes on the wire.
+"""The billed resources of a sale: CPU, documents, messages, log lines, and bytes on the wire.
 
     python -m bench.cost [SALES]
 
-The packaged functions run as processes of their own, beside the simulated supplier on a socket, the emulators of Firestore and
-Pub/Sub, and an issuer of tokens, as in `tests/deployed`. Sixteen callers prevend an electricity sale, and buy it by that
-prevend. CPU is what a function's processes used for all these sales; the first ones, which load the libraries, are left out.
+The packaged functions run as processes of their own, as in `tests/deployed`. Beside them run the simulated supplier on
+a socket, the emulators of Firestore and Pub/Sub, and an issuer of tokens.
+Sixteen callers prevend an electricity sale, and buy it by that prevend.
+CPU is the time that a function's processes used for all these sales. The first sales load the libraries and are left
+out.
 `docs/cost.md` puts prices to these figures.
 """
 
@@ -39,7 +41,7 @@ from tests.stand_ins.secret_manager import secret_manager
 CALLERS: Final = 16
 WARM_UP: Final = 100
 TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
-ENTRY_BYTES: Final = 32  # what Firestore adds to the size of a document, and of an index entry
+ENTRY_BYTES: Final = 32  # Firestore adds these to a document, and to an index entry
 
 
 def main() -> None:
@@ -52,7 +54,7 @@ def main() -> None:
 
 @contextmanager
 def surrounded() -> Iterator[Surroundings]:
-    """Everything that the functions talk to."""
+    """Start everything that the functions use."""
     names = {"client-id": SIMULATED_CLIENT_ID, "client-secret": SIMULATED_CLIENT_SECRET}
     credentials = {f"{SECRETS}/{name}/versions/latest": value.encode() for name, value in names.items()}
     with (
@@ -91,7 +93,7 @@ def measure(surroundings: Surroundings, sales: int) -> None:
 
 
 def made(callers: Sequence[Wallet], prevend: Function, purchase: Function, sales: int) -> list[tuple[httpx.Response, httpx.Response]]:
-    """That many sales: what was answered to each prevend and purchase."""
+    """Make that many sales. Return the answers to each prevend and purchase."""
 
     def one(caller: Wallet) -> tuple[httpx.Response, httpx.Response]:
         named = caller.confirm(prevend, "utility", body_of(PLAIN, Service.UTILITY))
@@ -107,7 +109,7 @@ def function_name(function: Function) -> str:
 
 
 def cpu_seconds(function: Function) -> float:
-    """What all processes of a function's session have used so far, as Linux counts it."""
+    """Return the CPU seconds of all processes of a function's session so far, by Linux's count."""
     ticks = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
@@ -118,7 +120,7 @@ def cpu_seconds(function: Function) -> float:
 
 
 def message_bytes(message: PubsubMessage) -> int:
-    """By the rules for charging throughput: everything that was said, an id, and 20 bytes for the time."""
+    """Return the bytes of messages by the rules for throughput charges: all data, an id, and 20 bytes for the time."""
     told = [*message.attributes, *message.attributes.values(), message.ordering_key, message.message_id]
     return len(message.data) + sum(map(len, told)) + 20
 
@@ -128,7 +130,7 @@ def wire_bytes(answer: httpx.Response) -> int:
 
 
 def documents(emulator: str, project: str) -> None:
-    """The mean size of what is kept, by Firestore's rules for charging storage."""
+    """Return the mean size of stored documents, by Firestore's rules for storage charges."""
     with grpc.insecure_channel(emulator) as channel:
         firestore = FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
         for collection in ("transactions", "prevends"):
@@ -144,7 +146,9 @@ def document_bytes(document: Any) -> int:
 
 
 def index_bytes(document: Any) -> int:
-    """The entries of a sale that has ended: by `dayShard`, by `callerDay`, and by each of `keys` with `createdAt`."""
+    """Return the index entries of an ended sale: by `dayShard`, by `callerDay`, and by each of `keys` with
+    `createdAt`.
+    """
     single = [text_bytes(name) + value_bytes(document.fields[name]) for name in ("dayShard", "callerDay")]
     composite = [value_bytes(key) + value_bytes(document.fields["createdAt"]) for key in document.fields["keys"].array_value.values]
     return sum(name_bytes(document) + values + ENTRY_BYTES for values in (*single, *composite))
@@ -176,7 +180,7 @@ def value_bytes(value: Any) -> int:
 
 @dataclass
 class Wire:
-    """Passes everything on to a port of this machine, and counts what is `sent` to it."""
+    """Forwards everything to a port of this machine, and counts the bytes `sent` to it."""
 
     port: int
     sent: int = 0
@@ -194,7 +198,7 @@ class Wire:
             threading.Thread(target=self._pass_on, args=(far, near, False), daemon=True).start()
 
     def _pass_on(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
-        with suppress(OSError):  # one of them is gone, and so is the other
+        with suppress(OSError):  # one side closed, and the other follows
             while data := source.recv(65_536):
                 self.sent += len(data) if counted else 0
                 sink.sendall(data)

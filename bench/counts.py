@@ -1,8 +1,8 @@
-"""What a sale asks of the world, counted and not timed: on the wire between the archives, the emulators and the supplier.
+"""The calls of a sale, counted and not timed: on the wire between the archives, the emulators and the supplier.
 
     python -m bench.counts
 
-The counts are those that `tests/deployed/test_counts.py` asserts.
+`tests/deployed/test_counts.py` asserts the same counts.
 """
 
 from collections.abc import Callable, Iterator

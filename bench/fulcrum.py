@@ -1,8 +1,8 @@
-"""A supplier that answers at once, or as late as it is told to: `python -m bench.fulcrum`.
+"""A supplier that answers at once, or after a set delay: `python -m bench.fulcrum`.
 
-It speaks as much HTTP as the clients that are measured here, and sells electricity only, so that it takes a small part of the
-CPU that a function does. `PUT /_control/answer-seconds/0.1` sets how long an answer takes: half as much to half as much again,
-evenly spread. If each took exactly as long, the callers would fall into step, and a function would be idle while all of them wait.
+It speaks as much HTTP as the measured clients, and sells electricity only: it takes little CPU beside a function.
+`PUT /_control/answer-seconds/0.1` sets the delay. Delays are evenly spread from half to one and a half times of it.
+With equal delays the callers would fall into step, and a function would be idle while all of them wait.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ _SOLD: Final = {
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection. Requests on it follow one another."""
+    """One client's connection. Its requests follow one another."""
 
     answer_seconds = 0.1  # of all connections, on average
 

@@ -1,8 +1,9 @@
 """Firestore and Pub/Sub that answer at once: `python -m bench.google`.
 
-As much of their gRPC as a sale uses: documents are kept, creates and preconditions are checked, updates with a mask are merged;
-a query for what is open finds the last that was written, by its name alone, and messages are forgotten. The emulators, in Java,
-take more CPU for a sale than the functions do, and would be what is measured.
+They offer the gRPC calls of a sale. Documents are stored, creates and preconditions are checked, and updates with a
+mask
+are merged. A query for open sales finds the last one written, by its name alone; messages are dropped.
+The emulators, in Java, take more CPU for a sale than the functions do, and would dominate the measurement.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ class Documents:
 
     def __init__(self) -> None:
         self._documents: dict[str, Any] = {}
-        self._open: dict[str, str] = {}  # by what an open sale is found by: its name
+        self._open: dict[str, str] = {}  # by the key that finds an open sale: its name
         self._ticks = itertools.count(1)
 
     async def commit(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
@@ -68,7 +69,7 @@ class Documents:
         yield answer
 
     def _merge(self, document: Any, written: set[str]) -> None:
-        """Keep the fields that the write does not name: at the top, or one level down."""
+        """Merge a write into a document: fields that the write does not name stay, at the top or one level down."""
         for name, value in self._documents[document.name].fields.items():
             if any(path.startswith(f"{name}.") for path in written):
                 inner = document.fields[name].map_value.fields
@@ -79,12 +80,12 @@ class Documents:
                 document.fields[name].CopyFrom(value)
 
     def _stamp(self, moment: Any) -> None:
-        """A time that no other answer has."""
+        """Return a time that no other answer has."""
         moment.seconds, moment.nanos = int(time.time()), next(self._ticks) % 1_000_000 * 1_000
 
 
 def _found_by(place: Any) -> str:
-    """The account of ours, or the meter of a probe."""
+    """Return our account, or the meter of a probe."""
     return place.map_value.fields["account"].string_value if place.HasField("map_value") else place.string_value
 
 

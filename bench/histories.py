@@ -1,4 +1,7 @@
-"""How many simulated histories one core plays in a second: `python -m bench.histories [SEEDS]`. `make simulate` plays more of them."""
+"""The simulated histories that one core plays in a second: `python -m bench.histories [SEEDS]`.
+
+`make simulate` plays more of them.
+"""
 
 import argparse
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Callers who buy one after the other, each over a connection of its own, and what they saw."""
+"""Callers that buy one after another, each over its own connection, and the answers that they received."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ AMOUNT_CENTS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was answered within so many seconds, and what `measure` said before and after them."""
+    """The answers within a number of seconds, and the values of `measure` before and after."""
 
     seconds: float
     latencies: list[float]
@@ -41,7 +41,7 @@ class Load:
     bought: int = 0
 
     def run(self, warm_up_seconds: float, seconds: float, measure: Callable[[], float]) -> Seen:
-        """Buy, and count what is answered after the warm-up."""
+        """Buy, and count the answers after the warm-up."""
         return asyncio.run(self._run(warm_up_seconds, seconds, measure))
 
     async def _run(self, warm_up_seconds: float, seconds: float, measure: Callable[[], float]) -> Seen:
@@ -66,7 +66,7 @@ class Load:
         body = json.dumps({"meterNumber": f"99{number:09d}", "amountCents": AMOUNT_CENTS}).encode()
         fixed = {**self.headers(number), "Host": "function", "Content-Type": "application/json", "Content-Length": str(len(body))}
         head = "POST /utility HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fixed.items())
-        await asyncio.sleep(number / self.callers)  # so that they do not march in step
+        await asyncio.sleep(number / self.callers)  # callers must not fall into step
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         while not self._ended:
             began = time.perf_counter()

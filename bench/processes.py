@@ -1,4 +1,4 @@
-"""The processes that are measured: functions as they are deployed, what they talk to, and what each uses."""
+"""The measured processes: functions as they are deployed, their stand-ins, and the resources of each."""
 
 import resource
 import sys
@@ -29,14 +29,14 @@ TOPIC: Final = f"projects/{PROJECT}/topics/transactions"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A process and its children, by what they have used so far."""
+    """A process and its children, with the resources that they have used so far."""
 
     process: Process
     port: int = 0
 
     @property
     def pids(self) -> list[int]:
-        """All of its session: functions-framework starts a worker."""
+        """Return all processes of its session: functions-framework starts a worker."""
         found = []
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):
@@ -45,18 +45,18 @@ class Measured:
         return found
 
     def cpu_seconds(self) -> float:
-        """Of all its threads, by the clock that Linux keeps for each process."""
+        """Return the CPU seconds of all its threads, by the clock that Linux has for each process."""
         return sum(time.clock_gettime_ns(~pid << 3 | 2) for pid in self.pids) / 1e9  # CPUCLOCK_SCHED, <linux/posix-timers.h>
 
     def megabytes(self) -> float:
-        """Of memory, what the processes share counted once."""
+        """Return its memory; shared pages count once."""
         rollups = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in self.pids)
         return sum(int(rollup.partition("\nPss:")[2].split()[0]) for rollup in rollups) / 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What every measured function talks to; `google` is the `host:port` of Firestore and Pub/Sub."""
+    """The stand-ins around every measured function. `google` is the `host:port` of Firestore and Pub/Sub."""
 
     platform: Platform
     issuer: Issuer
@@ -68,29 +68,29 @@ class Bench:
     _tokens: dict[int, str] = field(default_factory=dict)
 
     def headers(self, caller: int) -> dict[str, str]:
-        """Each caller has a token of its own, for as long as all is measured."""
+        """Return headers: each caller has its own token for the whole measurement."""
         if caller not in self._tokens:
             self._tokens[caller] = self.issuer.token(f"caller-{caller}")
         return {"Authorization": f"Bearer {self._tokens[caller]}"}
 
     def answers_after(self, seconds: float) -> None:
-        """How late the supplier is from now on."""
+        """Set the supplier's delay."""
         self.platform.client(f"http://127.0.0.1:{self.supplier.port}").put(f"/_control/answer-seconds/{seconds}").raise_for_status()
 
     def start(self, name: str, python: Path) -> Measured:
-        """`ours`, or a probe, on its way."""
+        """Start `ours`, or a probe."""
         port = free_port()
         folder, target = (self.platform.unpacked("purchase"), "purchase") if name == "ours" else (PROBES / name, "sell")
         command = [str(python.parent / "functions-framework"), "--target", target]
         return Measured(self.platform.run(command, self.environment(name), folder, PORT=str(port)), port)
 
     def ready(self, function: Measured) -> Measured:
-        """A function that answers."""
+        """Return a function that answers."""
         client = self.platform.client(f"http://127.0.0.1:{function.port}")
 
         def answers() -> bool:
             assert function.process.is_running, function.process.words[-3000:]
-            with suppress(Exception):  # nobody listens yet
+            with suppress(Exception):  # nothing listens yet
                 return client.get("/health").is_success
             return False
 
@@ -98,7 +98,7 @@ class Bench:
         return function
 
     def environment(self, name: str) -> dict[str, str]:
-        """The variables of `ours`, or of a probe."""
+        """Return the variables of `ours`, or of a probe."""
         common = {
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "EVENTS_TOPIC": TOPIC,
@@ -121,7 +121,7 @@ class Bench:
 
 @contextmanager
 def bench(firestore: str | None = None, pubsub: str | None = None) -> Iterator[Bench]:
-    """Everything around the functions. Without emulators, by `host:port`, Google's services answer at once."""
+    """Start everything around the functions. Without emulators, by `host:port`, Google's services answer at once."""
     names = {"client-id": SIMULATED_CLIENT_ID, "client-secret": SIMULATED_CLIENT_SECRET}
     credentials = {f"{SECRETS}/{name}/versions/latest": value.encode() for name, value in names.items()}
     with TemporaryDirectory() as folder, secret_manager(credentials) as secrets, issuing() as issuer:

@@ -1,10 +1,10 @@
-"""Sales a second, latency, CPU and memory: ours beside probes, in turns, as packaged functions.
+"""Sales a second, latency, CPU and memory of packaged functions: ours beside probes, in turns.
 
     python -m bench.sales [--rounds N] [--seconds S] [--emulators]
 
-Each sells electricity with the same calls in the same order: look, prevend, claim, vend, record, publish, clear. `probes/` says
-what the probes are; ours is compared with `raw` or `client`, whichever takes less CPU a sale. Between rounds the median is
-taken, and the spread shown.
+Each sells electricity with the same calls in the same order: look, prevend, claim, vend, record, publish, clear.
+`probes/` describes the probes. Ours is compared with `raw` or `client`, whichever takes less CPU a sale.
+The tables show the median of the rounds, and the spread.
 """
 
 import argparse
@@ -32,7 +32,7 @@ WARM_UP_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One stack's turn at selling."""
+    """One function's turn at selling."""
 
     seen: Seen
     around_ms: float  # CPU of the stand-ins a sale
@@ -57,14 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def tables(rounds: int, seconds: float, python: Path, *, with_emulators: bool = False) -> Iterator[Table]:
-    """What is measured, as it is."""
+    """Return the measurements as tables."""
     many_files()
     with ExitStack() as stack:
         services = [stack.enter_context(each()) for each in (emulators.firestore, emulators.pubsub)] if with_emulators else []
         around = stack.enter_context(bench(*services))
         functions = {name: around.ready(around.start(name, python)) for name in STACKS}
         around.answers_after(SUPPLIER_SECONDS)
-        for function in functions.values():  # what is slow only once: imports, connections, and the emulators' compiler
+        for function in functions.values():  # the first sales are slow: imports, connections, and the emulators' compiler
             Load(function.port, CALLERS[1], around.headers).run(WARM_UP_SECONDS, seconds, function.cpu_seconds)
         turns: dict[tuple[str, int], list[Turn]] = {}
         for _ in range(rounds):
@@ -78,7 +78,7 @@ def tables(rounds: int, seconds: float, python: Path, *, with_emulators: bool = 
 
 
 def turn(around: Bench, function: Measured, callers: int, seconds: float) -> Turn:
-    """Let so many callers buy for so long."""
+    """Let so many callers buy for so many seconds."""
     beside = [each for each in (around.supplier, around.google) if each is not None]
     before = sum(each.cpu_seconds() for each in beside)
     load = Load(function.port, callers, around.headers)
@@ -106,7 +106,7 @@ def sales_table(turns: Turns) -> Table:
 
 
 def ratios(turns: Turns) -> Table:
-    """Each goal beside what was measured, at the most callers: round by round, so that a busy machine is busy for both."""
+    """Compare each goal with the measurement at the most callers, round by round: a busy machine is busy for both."""
 
     def cpu(name: str) -> float:
         return median(one.cpu_ms for one in turns[name, MAX_CALLERS])
@@ -128,7 +128,7 @@ def ratios(turns: Turns) -> Table:
 
 
 def memory(around: Bench, functions: Mapping[str, Measured]) -> Table:
-    """What a function holds while so many sales wait for the supplier, in turn."""
+    """Measure the memory of a function while so many sales wait for the supplier, in turn."""
     rows = []
     for name in ("ours", "raw"):
         idle = functions[name].megabytes()

@@ -1,13 +1,13 @@
-"""How fast a settlement file is parsed and compared, what its side costs in memory, and what our sales cost.
+"""The speed of parsing and comparing a settlement file, and the memory of the file's side and of our sales.
 
     python -m bench.settlement [ROWS ...]
 
-Both sides are made up first. Then, in one thread, our sales are indexed, the file is read, checked, hashed and compared, and
-the day is added up: `rows/s` is over all of that, in CPU time, so that a busy machine says the same. Memory is what Python
-holds at its peak, traced apart from the timing: once with our side alone, and once with the file.
+Both sides are generated first. Then, in one thread, our sales are indexed, the file is read, checked, hashed and
+compared, and the day is added up. `rows/s` covers all of these, in CPU time: a busy machine gives the same figure.
+Memory is the peak of Python's allocations, traced apart from the timing: once for our side, and once with the file.
 
-Our sales come from the store as documents, of three days for each day that is settled. What it takes to make of one what is compared
-is measured from Firestore's bytes on, without the call that brings them.
+Our sales come from the store as documents, of three days for each settled day. The conversion of a document is measured
+from Firestore's bytes on, without the call that delivers them.
 """
 
 import argparse
@@ -144,7 +144,7 @@ def _sold(rows: int) -> Iterator[Sold]:
 
 
 def _document(number: int) -> bytes:
-    """A vended sale of electricity, those of its fields that settlement asks for, as Firestore sends them."""
+    """Build a vended sale of electricity with the fields that settlement requests, as Firestore sends them."""
     at = MORNING + timedelta(seconds=number)
     order = Order(vas_type=VasType.UTILITY, amount=Money(10_000 + number), merchant_product_id="e", meter_number=f"{number + 10**10:011d}")
     begun = Transaction(

@@ -1,9 +1,9 @@
-"""A cold start: from the process's start to its first answered sale, and what the imports in it cost.
+"""A cold start: from the process's start to its first answered sale, and the cost of the imports in it.
 
     python -m bench.start [--runs N]
 
-Ours, the probe with the same imports, and the probe with its own, in turns. The supplier answers at once. What a sale needs
-is imported before it is answered, whether at load or with the first request, so nothing is hidden in a lazy import.
+Ours, the probe with the same imports, and the probe with its own start in turns. The supplier answers at once.
+A sale's imports happen before its answer, at load or with the first request: a lazy import hides nothing.
 """
 
 import argparse
@@ -40,7 +40,7 @@ _SHOWN: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What one start took; CPU hardly depends on how busy the machine is."""
+    """The measurements of one start. CPU hardly depends on the load of the machine."""
 
     seconds: float
     cpu_seconds: float
@@ -62,7 +62,7 @@ def tables(runs: int, python: Path) -> Iterator[Table]:
         for at in range(runs + 1):
             for name in STACKS:
                 start = first_sale(around, name, python)
-                if at:  # the first ones compile
+                if at:  # the first starts compile
                     taken[name].append(start)
         rows = [
             Row((name, spread([each.seconds for each in starts], 2), spread([each.cpu_seconds for each in starts], 2)))
@@ -78,7 +78,7 @@ def tables(runs: int, python: Path) -> Iterator[Table]:
 
 
 def first_sale(around: Bench, name: str, python: Path) -> Start:
-    """A new process, until it has sold."""
+    """Start a process, and wait until it has sold."""
     began = time.perf_counter()
     function = around.start(name, python)
     body = {"meterNumber": "99000000000", "amountCents": AMOUNT_CENTS}
@@ -95,7 +95,7 @@ def first_sale(around: Bench, name: str, python: Path) -> Start:
 
 
 def imports(around: Bench, python: Path) -> Table:
-    """What a first sale of ours imports, by package; Python's own modules are one."""
+    """Measure the imports of our first sale, by package; Python's own modules are one."""
     environment = {**around.environment("ours"), "PYTHONPATH": ""}
     folder = around.platform.unpacked("purchase")
     done = subprocess.run(

@@ -1,9 +1,9 @@
-"""The sweep that ends a thousand doubts: the supplier had made every sale, and every answer was lost.
+"""The sweep that ends a thousand doubts: the supplier made every sale, and every answer was lost.
 
     python -m bench.sweep [SALES]
 
-In one process, with SQLite on disk and the simulated supplier; the pace at which a deployed sweep asks the supplier is left out,
-so that what is measured is our own. `MOBILEMART_CALLS_PER_SECOND` bounds the deployed one.
+All runs in one process, with SQLite on disk and the simulated supplier. The figure is our own time: the pace of a
+deployed sweep, `MOBILEMART_CALLS_PER_SECOND`, is left out.
 """
 
 import argparse
@@ -38,20 +38,20 @@ DOUBTS = 1_000
 
 
 class Silent:
-    """Publishes to nobody."""
+    """A publisher without subscribers."""
 
     async def publish(self, event: EventName, sale: Transaction) -> None:
-        """Done."""
+        """Publish nothing."""
 
 
 class Unbraked:
-    """A thousand doubts in a row would pause selling."""
+    """A circuit breaker that never pauses: a thousand doubts in a row would pause selling."""
 
     async def stops(self, vas_type: VasType) -> bool:
         return False
 
     async def notice(self, vas_type: VasType, outcome: object) -> None:
-        """Nothing."""
+        """Count nothing."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def tables(sales: int = DOUBTS) -> Iterator[Table]:
-    logging.disable()  # a doubt is a warning, and here are a thousand
+    logging.disable()  # a doubt logs a warning, and here are a thousand
     with tempfile.TemporaryDirectory() as folder:
         wall, cpu = asyncio.run(_swept(Path(folder) / "sales.sqlite", sales))
     row = Row((f"{sales:,}", f"{wall:.1f}", f"{sales / wall:,.0f}", f"{cpu / sales * 1_000:.1f}"))
@@ -70,7 +70,7 @@ def tables(sales: int = DOUBTS) -> Iterator[Table]:
 
 
 async def _swept(path: Path, sales: int) -> tuple[float, float]:
-    """Seconds, and CPU seconds, of a sweep in which every one of them is found to have vended."""
+    """Return seconds, and CPU seconds, of a sweep that finds every sale vended."""
     store = await SqliteStore.open(str(path), timeout_seconds=60)
     simulator = Simulator(MemoryLedger(), now=_now)
     settings = Settings(base_url="https://fulcrum.invalid", mode=Mode.SIMULATED)
@@ -84,7 +84,7 @@ async def _swept(path: Path, sales: int) -> tuple[float, float]:
         assert doubt.transaction.state is State.IN_DOUBT
     sweeping = Sweeping(recorder=recorder, supplier=supplier, store=store, each=each)
     began, used, vended = time.perf_counter(), time.process_time(), 0
-    while vended < sales:  # a sweep takes so many of each shard
+    while vended < sales:  # a sweep takes a bounded number from each shard
         swept = await sweeping.sweep(_now() + timedelta(hours=1))
         assert swept.vended > 0
         vended += swept.vended

@@ -1,4 +1,4 @@
-"""Tables as they are printed: Markdown, so that they can be kept as they are."""
+"""Tables in Markdown: the printed form can be stored as it is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is to be reached, or not to be passed."""
+    """A value to reach, or not to exceed."""
 
     bound: float
     at_least: bool
@@ -38,5 +38,5 @@ class Goal:
 
 
 def spread(found: Sequence[float], digits: int = 0) -> str:
-    """The median, and between what the rounds lay."""
+    """Return the median, and the range of the rounds."""
     return f"{median(found):,.{digits}f} ({min(found):,.{digits}f} to {max(found):,.{digits}f})"

@@ -1,4 +1,4 @@
-"""A Firestore database whose calls fail: what is tried again, over a real socket."""
+"""A Firestore database whose calls fail: which calls are retried, over a real socket."""
 
 from collections.abc import AsyncIterator
 
@@ -15,7 +15,7 @@ REQUESTS = {"Commit": types.CommitRequest, "BatchGetDocuments": types.BatchGetDo
 
 
 class Service(grpc.GenericRpcHandler):
-    """Ends its first calls with these codes, and answers the others: nothing is there, and every write is made."""
+    """Ends its first calls with these codes, and answers the others: no document exists, and every write succeeds."""
 
     def __init__(self) -> None:
         self.codes: list[grpc.StatusCode] = []
@@ -75,7 +75,7 @@ async def test_a_read_that_ends_for_no_reason_is_tried_once_more(service, code):
 
 @pytest.mark.parametrize("code", [CANCELLED, UNKNOWN])
 async def test_a_write_that_ends_for_no_reason_is_not_made_again(service, code):
-    """It may have been made."""
+    """The write may have been made."""
     handler, database = service
     handler.codes = [code]
     with pytest.raises(StoreUnavailable, match=code.name):

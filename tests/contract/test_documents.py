@@ -1,4 +1,4 @@
-"""Papers: small documents, on both stores alike."""
+"""Documents, small and on both stores alike."""
 
 import pytest
 
@@ -48,7 +48,7 @@ async def test_papers_are_listed_by_their_mark_in_the_order_of_their_ids(store):
 async def test_papers_are_listed_from_an_id_on(store):
     for day in ("2026-04-30", "2026-05-01", "2026-05-02"):
         await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"live-{day}", {}, "live"))
-    for first in ("live-2026-05-01", "live-2026-04-30-v0001"):  # whether or not there is one of that id
+    for first in ("live-2026-05-01", "live-2026-04-30-v0001"):  # whether or not one has that id
         listed = await marked(store, DocumentKind.SETTLEMENTS, "live", first)
         assert [paper.id for paper in listed] == ["live-2026-05-01", "live-2026-05-02"]
 
@@ -77,7 +77,7 @@ async def test_two_papers_in_one_commit_are_both_written_or_neither(store):
         (
             Document("live-selling", {"n": 2}, revision=first.revision),
             Document("live-selling-1", {"n": 2}, "live-selling"),
-        ),  # the other was
+        ),  # the other was there
     ):
         with pytest.raises(Conflict):
             await store.write_paper(DocumentKind.CONTROLS, paper, beside)

@@ -1,4 +1,4 @@
-"""Events: published to a real topic in the promised form, at least once, and never holding a sale up for long."""
+"""Events: published to a real topic in the promised form, at least once, without holding up a sale for long."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ async def topic(pubsub_emulator: str) -> AsyncIterator[Topic]:
 
 @pytest.fixture
 def relay(pubsub_emulator: str) -> Iterator[Relay]:
-    """Between a publisher and the emulator; it can fall silent."""
+    """A relay between a publisher and the emulator; it can fall silent."""
     relay = Relay(pubsub_emulator)
     yield relay
     relay.close()
@@ -49,7 +49,7 @@ async def published(events: PubSubEvents) -> bool:
 
 
 async def waited(events: PubSubEvents) -> bool:
-    """Whether a sale had to wait for a topic that is away."""
+    """Whether a sale waited for a topic that does not answer."""
     started = time.monotonic()
     assert not await published(events)
     return time.monotonic() - started > WAIT_SECONDS / 2
@@ -95,7 +95,7 @@ async def test_a_topic_that_does_not_exist_is_an_announcement_not_made(topic, pu
 async def test_a_topic_that_does_not_answer_is_given_up_within_the_bound(listening):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
-        if listening:  # connections are taken, and nothing ever comes
+        if listening:  # connections are accepted, and nothing ever arrives
             silent.listen()
         events = PubSubEvents("projects/demo/topics/transactions", MASKED, f"127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=0.5)
         started = time.monotonic()

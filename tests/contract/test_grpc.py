@@ -1,4 +1,4 @@
-"""Calls to Google's services: whatever hangs, they end in time, and a log can tell why."""
+"""Calls to Google's services: they end in time although a service hangs, and the log names the reason."""
 
 import asyncio
 import threading
@@ -19,7 +19,7 @@ def failure(code: grpc.StatusCode) -> grpc.aio.AioRpcError:
 
 
 class Fails:
-    """A call that fails with each of these codes in turn, and then is answered. It is cut off where a try is given too little time."""
+    """A call that fails with each of these codes in turn, and then succeeds. A try with too little time is cut off."""
 
     def __init__(self, *codes: grpc.StatusCode, needs_seconds: float = 0) -> None:
         self._codes = list(codes)
@@ -80,7 +80,7 @@ async def test_a_last_try_that_is_cut_off_has_the_failure_before_it_as_its_cause
 
 
 class Silent(grpc.AuthMetadataPlugin):
-    """Credentials from a metadata server that does not answer until it is told to."""
+    """Credentials from a metadata server that does not answer until the test lets it."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
@@ -99,7 +99,7 @@ def silent() -> Iterator[Silent]:
 
 @pytest.fixture
 async def credentialed(silent: Silent) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to a server that answers everything, whose every call asks for credentials first."""
+    """A channel to a server that answers every call. Each call requests credentials first."""
 
     async def answered(request: bytes, context: object) -> bytes:
         return request

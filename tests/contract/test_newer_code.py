@@ -1,4 +1,4 @@
-"""Documents that newer code wrote, or that are damaged, on both stores: what can be read is, nothing is lost, nothing else suffers."""
+"""Documents of newer code, and damaged ones, on both stores. All readable ones are read, and none is lost."""
 
 from datetime import timedelta
 
@@ -36,7 +36,7 @@ SOLD = Vended(Receipt(supplier_transaction_id="supplier-1"))
 
 
 async def put_all(store):
-    """Every document that newer code might have written, each on record as a sale of its own: what it holds, and where, by its id."""
+    """Store every document that newer code might have written, each as a sale of its own. Return them by id."""
     placed = {}
     for number, (state, place) in enumerate(OF_SALES):
         document = written(transaction_document(filled_sale(state, f"key-{number}")), place)
@@ -45,7 +45,7 @@ async def put_all(store):
 
 
 async def everything(call):
-    """What a call per shard finds."""
+    """Return what a call per shard finds."""
     return [one for number in range(SHARDS) for one in await call(number)]
 
 

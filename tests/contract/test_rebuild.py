@@ -1,4 +1,4 @@
-"""Binding what a restore has lost, in Firestore: nothing lost is sold again, and nothing that is there is touched."""
+"""Binding the keys that a restore has lost, in Firestore: no lost sale is sold again, and no record changes."""
 
 from datetime import timedelta
 
@@ -71,7 +71,7 @@ async def test_twice_is_as_once(restored, gap):
 
 
 async def test_who_came_first_keeps_the_record(restored, gap, monkeypatch):
-    """Between the look and the write somebody else has written: never over it."""
+    """Another process writes between the look and the write: its record stays."""
     made = await restored.create(sold("lost"))
 
     find, looks = FirestoreStore.find, []
@@ -159,7 +159,7 @@ async def test_a_vend_on_record_of_something_else_is_a_contradiction(restored, g
 @pytest.mark.parametrize("state", [State.IN_DOUBT, State.VENDING])
 @pytest.mark.parametrize("version", [1, 3, 7])
 async def test_a_doubt_that_was_announced_as_vended_gets_the_sign_of_a_vend(restored, gap, state, version):
-    """Of whatever version: then neither a reprint that finds nothing nor a file without it rejects what has vended."""
+    """The version does not matter. No empty reprint and no file without the sale can then reject a vend."""
     kept = await doubt(restored, "kept", state, version)
     events = gap((EventName.VENDED, structs.replace(sold("kept"), version=3)))
     code, said = await ran(restored, "--events", events)

@@ -1,4 +1,4 @@
-"""What a store keeps of old sales, on both stores alike: bare ones, tombstones, and no more papers."""
+"""What both stores hold of old sales: bare records, then tombstones, and no documents."""
 
 from datetime import date, timedelta
 
@@ -142,7 +142,9 @@ async def test_papers_are_deleted_as_they_were_read_all_or_none(store):
 
 
 async def test_a_prevend_that_expired_long_ago_is_kept_no_longer(tmp_path):
-    """On SQLite, when another one is added. On Firestore by the TTL, which the emulator does not have and the plan is tested for."""
+    """On SQLite, when another one is added. On Firestore by the TTL; the emulator has none, and a test reads it in
+    the plan.
+    """
     opened = await SqliteStore.open(str(tmp_path / "store.sqlite"), timeout_seconds=10)
     old, used, young = prevend(), prevend(), prevend(created_at=NOON + timedelta(hours=24), expires_at=NOON + timedelta(hours=25))
     for one in (old, used):
@@ -154,4 +156,4 @@ async def test_a_prevend_that_expired_long_ago_is_kept_no_longer(tmp_path):
     await opened.add_prevend(prevend(created_at=later, expires_at=later))
     found += [await opened.find_prevend(one.id) is not None for one in (old, used, young)]
     await opened.close()
-    assert found == [True, True, True, False, False, False]  # a late purchase is told "expired" for a day
+    assert found == [True, True, True, False, False, False]  # a late purchase receives "expired" for a day

@@ -91,7 +91,7 @@ async def test_the_supplier_client_gets_both_credentials_and_after_a_rotation_th
 
 
 async def refuses(secrets: Secrets, name: str) -> None:
-    """Reading fails with an error that names the secret and, with all its causes, holds nothing of any value."""
+    """Reading fails with an error that names the secret. The error and all its causes hold no part of a value."""
     with pytest.raises(SecretUnavailable) as refused:
         await secrets.read(name)
     told = "".join(traceback.format_exception(refused.value))

@@ -65,7 +65,7 @@ async def test_files_of_two_merchants_in_one_place_are_refused(place):
     place.put(name("20260503", merchant="OTHER"), content(NEXT))
     refusal = (await place.files().find([DAY]))[DAY]
     assert "ACME, OTHER" in refusal.reason and refusal.anyones
-    assert refusal.file == name("20260503", merchant="OTHER")  # the last that came
+    assert refusal.file == name("20260503", merchant="OTHER")  # the last that arrived
 
 
 async def test_where_our_name_is_known_another_merchants_file_is_never_ours(place):
@@ -75,7 +75,7 @@ async def test_where_our_name_is_known_another_merchants_file_is_never_ours(plac
     files = place.files("ACME")
     found_files = await files.find([DAY, NEXT])
     assert found_files[NEXT].name == name("20260503") and found_files[DAY].foreign
-    assert found_files[DAY].file == name("20260502070000", merchant="OTHER")  # the last that came
+    assert found_files[DAY].file == name("20260502070000", merchant="OTHER")  # the last that arrived
     place.put(name(merchant="ACME"), content(DAY))
     assert await found(place.files("ACME"), DAY) == {DAY: name()}
 

@@ -1,4 +1,4 @@
-"""The client over the simulated switch: what it makes of each answer that the switch can give."""
+"""The client over the simulated switch: its conclusion from each answer that the switch can give."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -67,13 +67,13 @@ def switch(behaviour: Behaviour = STANDARD) -> Simulator:
 
 
 async def sold(supplier: MobileMart, order: Order) -> Outcome:
-    """What became of one purchase without a prevend."""
+    """Return the outcome of one purchase without a prevend."""
     assert await supplier.ready() is None
     return (await supplier.vend(order, None, REQUEST_ID, 5)).outcome
 
 
 async def played(supplier: MobileMart, scenario: Scenario, service: Service) -> Outcome:
-    """What became of a scenario, prevend and all."""
+    """Return the outcome of a scenario, with its prevend."""
     order, prevend_id = scenario.order(service), None
     if service in PREVENDED:
         confirmed = await supplier.prevend(order, "f0000000-0000-4000-8000-000000000000")
@@ -189,7 +189,7 @@ async def test_the_other_form_of_mobile_number_is_refused_and_nothing_is_sold() 
 
 
 class TestConfiguredProduct:
-    """A configured product that the list no longer has: said at error level once for each list that lacks it."""
+    """A configured product that the list no longer has: one error is logged for each list that lacks it."""
 
     MESSAGE = "configured product not listed"
     ELECTRICITY = product_id(Service.UTILITY, 0)

@@ -93,7 +93,7 @@ async def test_a_prevend_that_is_added_once_more_is_not_unused_again(store):
     kept = prevend()
     await store.add_prevend(kept)
     await store.create(sale("key-1"), await store.find_prevend(kept.id))
-    await store.add_prevend(kept)  # a first try that lands late
+    await store.add_prevend(kept)  # a first try that arrives late
     assert (await store.find_prevend(kept.id)).used_by == sale("key-1").id
 
 
@@ -147,7 +147,9 @@ async def test_nothing_that_the_supplier_says_makes_a_commit_fail(store, text):
 
 
 async def test_the_fullest_record_is_kept(store):
-    """Eight answers of 64 KiB and all history: what `transaction.py` allows, and Firestore's 1 MiB must hold."""
+    """Eight answers of 64 KiB and a full history: `transaction.py` allows them, and Firestore's 1 MiB must hold
+    them.
+    """
     answers = tuple(RawAnswer.of("vend", NOON, 200, None, bytes(65_536)) for _ in range(8))
     history = tuple(HistoryEntry(NOON, "contradicted", "settlement", "x" * 1000) for _ in range(200))
     full = await store.create(sale(answers=answers, history=history))

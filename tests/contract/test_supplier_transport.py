@@ -1,4 +1,4 @@
-"""The supplier over real sockets: whatever happens to a vend, it goes out at most once, and its outcome says only what is proven."""
+"""The supplier over real sockets: every vend leaves at most once, and its outcome holds only what is proven."""
 
 import asyncio
 import json
@@ -87,7 +87,7 @@ async def test_whatever_happens_after_the_request_left_is_a_doubt_and_it_left_on
 
     assert isinstance(answer.outcome, Unknown)
     assert answer.outcome.sign_of_vend is bool(sign_of_vend)
-    assert (answer.raw is None) == (sign_of_vend is None)  # where an answer began, what came of it is kept
+    assert (answer.raw is None) == (sign_of_vend is None)  # the answer is stored if one began
     assert len(switch.sales_asked) == 1
 
 
@@ -167,7 +167,7 @@ async def test_a_connection_idle_for_longer_than_the_limit_is_not_used_again(mon
 
 
 async def test_a_repeated_answer_is_never_taken_for_the_answer_to_the_next_vend() -> None:
-    """aiohttp alone would hand the second copy, with the first customer's goods, to the second customer."""
+    """aiohttp alone would give the second copy, with the first customer's goods, to the second customer."""
     repeated = asyncio.Event()
 
     def repeat(writer: asyncio.StreamWriter) -> None:
@@ -260,7 +260,7 @@ async def test_an_environment_that_names_proxies_and_certificates_changes_nothin
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens there
         monkeypatch.setenv(name.lower(), "http://127.0.0.1:9")
     (tmp_path / "none.pem").touch()
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))

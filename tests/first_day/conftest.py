@@ -1,4 +1,4 @@
-"""The first day's tools, run as their commands are, in a folder of their own and with nobody's environment."""
+"""The first day's tools, run as commands, in a folder of their own and without the environment of the test run."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from shared.mobilemart.simulator import SIMULATED_CLIENT_ID, SIMULATED_CLIENT_SE
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A command's exit code and all that it printed."""
+    """A command's exit code and its whole output."""
 
     code: int
     said: str
@@ -27,7 +27,7 @@ Run = Callable[..., Awaitable[Ran]]
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Away from the checkout's files, and from the variables of whoever runs the tests."""
+    """Run apart from the checkout's files, and from the environment of the test run."""
     monkeypatch.chdir(tmp_path)
     for name in os.environ:
         if name.startswith(("MOBILEMART_", "SMOKE_", "PROBE_")):
@@ -43,7 +43,7 @@ def run_probe(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def run_smoke(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Its pauses are cut short, and counted as long as they would have been."""
+    """Run the smoke sale. Its pauses are cut short, and counted at their full length."""
 
     def main(arguments: list[str]) -> int:
         return smoke.main(arguments, sleep=lambda seconds: time.sleep(min(seconds, 0.1)))

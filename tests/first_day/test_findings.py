@@ -1,4 +1,4 @@
-"""What answers prove that the simulator does not give: those of a supplier that is none of the likely ones."""
+"""What answers prove that the simulator does not give: the answers of an unlikely supplier."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The probe, against a simulated supplier that plays each of the possible ones over a socket."""
+"""The probe, against a simulated supplier that plays each possible supplier over a socket."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ BUY = ("--meter", METER, "--buy", "R20.00", "--save", SAVED)
 
 @dataclass(slots=True)
 class Supplier:
-    """A simulator, where it listens, and whether each purchase that arrived was in the journal."""
+    """A simulator, its address, and whether each purchase that arrived was in the log."""
 
     simulator: Simulator
     url: str = ""
@@ -59,7 +59,7 @@ class Supplier:
 
 
 def simulator(*faults: SwitchFault, ledger: MemoryLedger | None = None, **behaviour: Any) -> Simulator:
-    """One that does not say so, unless it is told to."""
+    """A simulator without the mark, unless one is requested."""
     played = Behaviour(**{"marked": False, **behaviour})
     return Simulator(ledger or MemoryLedger(), behaviour=played, faults=faults, now=lambda: datetime.now(UTC))
 
@@ -73,7 +73,7 @@ async def supplier(*faults: SwitchFault, **behaviour: Any) -> AsyncIterator[Supp
 
 
 def about(ran: Ran, question: str) -> str:
-    """What was printed of a question: what was proven, and on the next line what to change."""
+    """Return the output about a question: what was proven, and on the next line what to change."""
     proven = ran.said.partition("\nPROVEN\n")[2].partition("\nSTILL UNKNOWN\n")[0]
     match = re.search(rf"^  {question} .*\n.*$", proven, re.MULTILINE)
     return "" if match is None else " ".join(match[0].split())
@@ -84,7 +84,7 @@ def journal() -> list[dict[str, Any]]:
 
 
 def kept() -> dict[str, str]:
-    """The saved files by name, each of them readable by its owner alone."""
+    """Return the saved files by name. Each is readable by its owner alone."""
     files = list(SAVED.iterdir()) if SAVED.exists() else []
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} <= {0o600}
     return {path.name: path.read_text() for path in files}
@@ -407,7 +407,7 @@ async def test_a_probe_that_is_interrupted_while_it_buys_leaves_the_request_on_r
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         process = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
         async with asyncio.timeout(30):
-            while await switch.vends() == 0:  # its answer will never come
+            while await switch.vends() == 0:  # its answer will never arrive
                 await asyncio.sleep(0.05)
             process.send_signal(signal.SIGINT)
             code = await process.wait()

@@ -1,4 +1,4 @@
-"""The page of open questions says what the code does: its questions, its settings and its commands are the code's own."""
+"""The page of open questions follows the code: its questions, its settings and its commands are the code's own."""
 
 import ast
 import importlib
@@ -22,7 +22,7 @@ def section(name: str) -> str:
 
 
 def held_by(name: str) -> set[tuple[str, str]]:
-    """The settings that a section names, each with the file that it says."""
+    """Return the settings of a section, each with the file that the section names."""
     [line] = [line for line in section(name).splitlines() if line.startswith("Held by: ")]
     found = re.findall(r"((?:`[\w.]+`(?:, )?)+) in `([\w./]+)`", line)
     return {(setting, where) for names, where in found for setting in re.findall(r"`([\w.]+)`", names)}
@@ -67,7 +67,7 @@ def test_every_setting_exists_where_it_is_said_to(setting: tuple[str, str]) -> N
 
 
 def variables_read() -> set[str]:
-    """The environment variables that the configuration asks for by name."""
+    """Return the environment variables that the configuration reads by name."""
     tree = ast.parse((ROOT / CONFIG).read_text())
     named = ("load", "_timeouts", "_amounts", "_settlement_files")
     reading = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in named]

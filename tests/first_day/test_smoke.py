@@ -1,4 +1,4 @@
-"""The smoke sale: against the whole system in one process, and against a deployment that answers as badly as one can."""
+"""The smoke sale: against the whole system in one process, and against a deployment with the worst answers."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ SALE = {
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`make run`, on a free port and with a store of its own; its address."""
+    """Start `make run` on a free port, with its own store; yield its address."""
     folder, port = tmp_path_factory.mktemp("system"), free_port()
     store = {"TRANSACTION_STORE": f"sqlite:///{folder}/sales.db", "SETTLEMENT_FILES": f"file://{folder}"}
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **store}
@@ -127,7 +127,7 @@ async def test_a_key_of_another_purchase_is_not_taken_for_this_one(run_smoke: Ru
 
 
 def deployment(*purchases: Behave, health: dict[str, str] | None = None, failing_list: str | None = None) -> Switch:
-    """A deployment whose purchase answers these, one after the other."""
+    """A deployment whose purchase returns these answers, one after another."""
     where = {"status": "ok", "environment": "local", "mode": "simulated", **(health or {})}
     simulated = where["mode"] == "simulated"
     confirmed = {"meterNumber": METER, "amountCents": 1000, "simulated": simulated, "expiresAt": "2026-05-01T10:15:00Z"}

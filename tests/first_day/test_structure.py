@@ -1,4 +1,4 @@
-"""What the probe shows of an answer is its form, never what stands in it."""
+"""The probe shows the form of an answer, never its values."""
 
 import re
 from decimal import Decimal

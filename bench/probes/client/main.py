@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse
 SUPPLIER = os.environ["SUPPLIER_URL"]
 TOPIC = os.environ["EVENTS_TOPIC"]
 PRODUCT = "Utility0000000000000"
-UNLIMITED = httpx.Limits(max_connections=0)  # as many sales wait for the supplier as callers do; with None aiohttp has a limit of its own
+UNLIMITED = httpx.Limits(max_connections=0)  # as many sales wait for the supplier as callers do; with None aiohttp has its own limit
 
 made = {}
 

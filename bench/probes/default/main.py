@@ -1,4 +1,4 @@
-"""The same sale as a tutorial writes it: a synchronous function, synchronous clients, and the framework's own number of threads."""
+"""The same sale as a tutorial writes it: a synchronous function, synchronous clients, and the framework's threads."""
 
 import hashlib
 import json

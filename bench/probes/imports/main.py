@@ -1,4 +1,4 @@
-"""The probe with all that a first sale of ours imports: what is left of a start when the libraries are the same."""
+"""The probe with the imports of our first sale: it shows the rest of a start when the libraries are the same."""
 
 import zoneinfo
 

@@ -1,8 +1,9 @@
-"""The probe: one sale of electricity as it would be written by hand, with the calls that ours makes, and nothing else.
+"""The probe: one electricity sale as written by hand, with our function's calls, and nothing else.
 
-Look, prevend, claim, look for what is alike, vend, look for who holds the vend, record, publish, clear, over gRPC's own calls with
-Firestore's and Pub/Sub's protobuf messages. Nothing is checked: no caller, no field, no answer; nothing has a type, and nothing is
-caught. It is what the same I/O costs at the least.
+The calls are: look, prevend, claim, look for similar sales, vend, look for the vend's holder, record, publish, clear.
+They use gRPC's own calls with the protobuf messages of Firestore and Pub/Sub.
+Nothing is checked: no caller, no field, no answer. Nothing has a type, and no exception is caught.
+The probe shows the least cost of the same I/O.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ SUPPLIER = os.environ["SUPPLIER_URL"]
 TOPIC = os.environ["EVENTS_TOPIC"]
 DATABASE = f"projects/{os.environ['GOOGLE_CLOUD_PROJECT']}/databases/(default)"
 PRODUCT = "Utility0000000000000"
-UNLIMITED = httpx.Limits(max_connections=0)  # as many sales wait for the supplier as callers do; with None aiohttp has a limit of its own
+UNLIMITED = httpx.Limits(max_connections=0)  # as many sales wait for the supplier as callers do; with None aiohttp has its own limit
 METADATA = (("google-cloud-resource-prefix", DATABASE),)
 
 Write = types.Write.pb()

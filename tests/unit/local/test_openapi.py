@@ -1,4 +1,7 @@
-"""The API description: valid, current, and complete. Every route, field and problem is in it, in words and with an example that fits."""
+"""The API description: valid, current, and complete.
+
+It holds every route, field and problem, in words and with an example that fits.
+"""
 
 import ast
 import json
@@ -36,7 +39,7 @@ UNITS = {
 
 
 def walk(node: object, at: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object of the description, and where it stands; not what is inside examples."""
+    """Yield every object of the description with its place, without the insides of examples."""
     if isinstance(node, dict):
         yield at, node
         for name, value in node.items():
@@ -48,7 +51,7 @@ def walk(node: object, at: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a reference refers to."""
+    """Return the target of a reference."""
     while "$ref" in node:
         kind, name = node["$ref"].removeprefix("#/components/").split("/")
         node = COMPONENTS[kind][name]
@@ -61,14 +64,14 @@ def faults(schema: Mapping[str, Any], value: object) -> list[str]:
 
 
 def routes_of(function: str) -> set[str]:
-    """The paths that a function answers, from each `match` in its code: `transactions/{}`."""
+    """Return the paths that a function answers, from each `match` in its code: `transactions/{}`."""
     tree = ast.parse((MAINS / function / "main.py").read_text())
     cases = [case for node in ast.walk(tree) if isinstance(node, ast.Match) for case in node.cases]
     return {route for case in cases if isinstance(case.pattern, ast.MatchSequence) for route in spelt(case.pattern.patterns)}
 
 
 def spelt(patterns: list[ast.pattern]) -> Iterator[str]:
-    """The paths of a case. A rest is nothing or one segment more."""
+    """Return the paths of a case. A rest is nothing or one more segment."""
     parts = [ast.literal_eval(part.value) if isinstance(part, ast.MatchValue) else "{}" for part in patterns]
     if isinstance(patterns[-1], ast.MatchStar):
         yield "/".join(parts[:-1])
@@ -76,7 +79,7 @@ def spelt(patterns: list[ast.pattern]) -> Iterator[str]:
 
 
 def described(function: str) -> set[str]:
-    """The described paths of a function, with services and parameters as `{}`."""
+    """Return the described paths of a function, with services and parameters as `{}`."""
     paths = [path.removeprefix(f"/{function}/") for path in DOCUMENT["paths"] if path.startswith(f"/{function}/")]
     return {"/".join("{}" if part.startswith("{") or part in set(VasType) else part for part in path.split("/")) for path in paths}
 

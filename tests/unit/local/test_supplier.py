@@ -1,4 +1,4 @@
-"""The simulated switch on a socket: what is lost is really lost, and it goes on serving."""
+"""The simulated switch on a socket: lost answers are really lost, and the switch continues to serve."""
 
 import asyncio
 import subprocess
@@ -114,7 +114,7 @@ def test_it_runs_as_a_command_that_can_play_a_live_switch() -> None:
 
 @contextmanager
 def _running(*options: str) -> Iterator[str]:
-    """The command, once it serves, and its address."""
+    """Start the command. Yield its address once it serves."""
     command = [sys.executable, "-m", "local.supplier", *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:

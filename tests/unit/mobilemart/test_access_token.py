@@ -1,4 +1,4 @@
-"""The access token: when it is asked for, how long it serves, and what becomes of a refusal. Without a network."""
+"""The access token: when it is requested, how long it is used, and the effect of a refusal. Without a network."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ def granted(value: object = "first", lives: object = 7200) -> Heard:
 
 
 class World:
-    """A token endpoint that answers in turn, the last answer from then on; a vault; and a clock that is moved by hand."""
+    """A token endpoint that answers in turn, the last answer from then on; a vault; and a clock that the test moves."""
 
     def __init__(self, *answers: Heard, mode: Mode = Mode.LIVE, secrets: tuple[str, ...] = ("secret",)) -> None:
         self.answers, self.secrets = list(answers), list(secrets)
@@ -179,7 +179,7 @@ async def test_credentials_that_hang_end_after_ten_seconds(monkeypatch: pytest.M
     assert (world.asked, logged(caplog)) == ([], [("ERROR", "credentials not read", {"cause": "TimeoutError"})])
 
 
-# --- what is no token
+# --- answers that hold no token
 
 
 @pytest.mark.parametrize("value", ["t", "t" * 8000, "!~", "a.b-c_d"])

@@ -12,7 +12,7 @@ AMOUNT = Money(10_000)
 
 
 def took(amount, description, **more):
-    """A row of a slip."""
+    """Build a row of a slip."""
     return {"description": description, "amount": amount} | more
 
 
@@ -22,10 +22,10 @@ ARREARS = took(100, "Arrears")
 @pytest.mark.parametrize(
     ("row", "proves"),
     [
-        (took(0, "Service", name="Free units"), False),  # one name that speaks of energy is enough
+        (took(0, "Service", name="Free units"), False),  # one name about energy is enough
         (took(0, "FBE", name="Arrears"), False),
         (took(0, "Service", name="Interest"), True),
-        (took(250, "Balance", name="Account"), True),  # one name that says balance is enough
+        (took(250, "Balance", name="Account"), True),  # one name about a balance is enough
         (took(250, "Account", type="Outstanding"), True),
         (took(250, "Account", type="Service"), False),
         (took("0.01", "Service"), False),

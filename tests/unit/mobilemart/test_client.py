@@ -1,4 +1,4 @@
-"""What the client asks the switch, with which times and bounds, what it keeps, and what it logs: without a network."""
+"""The client's calls to the switch: their times and bounds, its caches, and its logs. Without a network."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -33,7 +33,7 @@ NOW = datetime(2026, 5, 1, 8, tzinfo=UTC)
 
 
 class Switch:
-    """Stands where the exchange does: answers in turn, the last one from then on, and remembers how it was asked."""
+    """Replaces the exchange: returns answers in turn, the last one from then on, and records each call."""
 
     def __init__(self, *answers: Heard, tokens: Sequence[Heard] = (TOKEN,)) -> None:
         self.answers, self.tokens = list(answers), list(tokens)
@@ -202,7 +202,7 @@ async def test_a_vend_whose_token_was_refused_drops_it_and_is_not_repeated(refus
     assert (isinstance(outcome, Rejected) and outcome.not_taken) is is_dropped
 
 
-# --- what is kept of an answer
+# --- the raw answer of a vend
 
 
 @pytest.mark.parametrize("heard", [SOLD, html(500), problem(400, 1001)])
@@ -313,7 +313,7 @@ async def test_a_configured_product_that_is_not_listed_is_told_at_each_refresh(
         now.at += timedelta(seconds=450)
 
 
-# --- what a person should see
+# --- answers that an operator must see
 
 SIMULATED = answer(200, {"transactionId": "T-1", "simulated": True})
 ALARMS: list[tuple[Heard, tuple[str, str] | None]] = [

@@ -1,4 +1,4 @@
-"""The supplier's codes and statuses, and what each of them proves: the table in the words of `docs/mobilemart.md`."""
+"""The supplier's codes and statuses, and the proof of each: the table of `docs/mobilemart.md`."""
 
 import pytest
 
@@ -15,7 +15,7 @@ RECIPIENT = {
     VasType.DATA: MOBILE,
     VasType.VOUCHER: Reason.ACCOUNT_REFUSED,
 }
-TABLE = {  # name, why nothing was sold, why nothing was confirmed, whether it was not looked at
+TABLE = {  # name, why nothing was sold, why nothing was confirmed, whether the request was not processed
     1000: ("ProductDoesNotExist", PRODUCT, PRODUCT, False),
     1001: ("AmountInvalid", AMOUNT, AMOUNT, False),
     1002: ("CannotSourceProduct", UNAVAILABLE, UNAVAILABLE, False),

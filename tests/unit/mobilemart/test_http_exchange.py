@@ -1,4 +1,4 @@
-"""One exchange: what goes out with it, how much of its answer is read, and what is closed. Without a network."""
+"""One exchange: the request, the part of its answer that is read, and the close. Without a network."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ QUESTION, ORDER = Call("GET", "/v1/data/products"), Call("POST", "/v1/airtime/pi
 
 
 class Chunks(httpx.AsyncByteStream):
-    """A body as it arrives, in chunks of a kilobyte; remembers whether it was closed. It may break off."""
+    """A body that arrives in chunks of a kilobyte, and may break off. It records whether it was closed."""
 
     def __init__(self, size: int, breaks: Exception | None = None) -> None:
         self.size, self.breaks, self.is_closed = size, breaks, False
@@ -47,7 +47,7 @@ class Transport(httpx.AsyncBaseTransport):
 
 
 async def asked(call: Call, **how: Any) -> httpx.Request:
-    """What goes out for this call."""
+    """Return the request for this call."""
     transport = Transport()
     await Exchange(transport, "https://switch.example")(call, **{"seconds": 1, "connect_seconds": 1} | how)
     return transport.asked[0]  # type: ignore[no-any-return]

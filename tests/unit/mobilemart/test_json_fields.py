@@ -1,4 +1,4 @@
-"""What the supplier writes as a number or a text: read exactly, or not at all."""
+"""Numbers and texts of the supplier: read exactly, or not at all."""
 
 import json
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What was delivered: every shape in which the supplier may write a token, a PIN, a charge or a text."""
+"""The delivery: every form in which the supplier may write a token, a PIN, a charge or a text."""
 
 from decimal import Decimal
 

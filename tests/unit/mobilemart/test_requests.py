@@ -1,4 +1,4 @@
-"""What we say to the supplier: paths and fields, exactly, for everything that is sold or asked."""
+"""The requests to the supplier: exact paths and fields, for every sale and every question."""
 
 import json
 from decimal import Decimal

@@ -91,7 +91,7 @@ def test_a_request_that_was_provably_not_sent_was_not_taken() -> None:
     assert vend(NoReply("refused", never_sent=True)) == Rejected(Reason.TEMPORARILY_UNAVAILABLE, "refused", not_taken=True)
 
 
-# --- vends: what is in doubt
+# --- vends: in doubt
 
 
 @every_order

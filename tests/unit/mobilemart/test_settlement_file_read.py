@@ -1,4 +1,4 @@
-"""A settlement file read whole: each fault where it stands, whatever pieces the bytes come in, and what a file sums up to."""
+"""A settlement file read whole: each fault at its place, in any pieces of the bytes, and the totals of a file."""
 
 import hashlib
 from datetime import UTC, date, datetime
@@ -138,7 +138,7 @@ def test_a_value_that_a_field_may_not_have_refuses_the_file(position, value):
     assert {fault.line for fault in refused(content(changed(position, value)))} == {2}
 
 
-# Where a fault stands
+# The place of a fault
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_what_ends_a_line_is_no_fault_of_its_last_field():
 
 
 def test_a_line_to_the_letter_is_not_noted_beside_one_that_has_another_form():
-    """A blank may be all that stands in the last field."""
+    """The last field may hold a blank only."""
     lines, file = read(content(f"{UTILITY} ", f"{UTILITY}\t", UTILITY))
     assert len(lines) == 3 and file.summary.notes == (Note(3, forms.PADDED),)
     assert SettlementFile([content()]).name == ""
@@ -276,7 +276,7 @@ def test_bounds_are_as_they_are_documented():
 
 @pytest.mark.parametrize("length", [MAX_LINE_BYTES, MAX_LINE_BYTES + 1])
 def test_a_first_line_whose_end_is_not_to_be_seen_is_read_as_if_it_ended_in_lf(length):
-    """Up to the bound its end may still come; beyond it nobody waits."""
+    """Up to the bound the line end may still come; beyond the bound the reader does not wait."""
     found = refused(b"H" * length, b"\rD|x\n")
     assert found[0].line == 1 and ("longer" in found[0].message) is (length > MAX_LINE_BYTES)
 
@@ -318,7 +318,7 @@ def test_forms_of_the_header_and_the_trailer_are_noted_on_their_lines():
     assert refused(content(UTILITY, head=f"{HEAD}\x1a"))[0].line == 1
 
 
-# What a file comes to
+# The totals of a file
 
 
 def test_a_summary_is_over_all_lines_and_for_each_service_over_those_that_are_billed():

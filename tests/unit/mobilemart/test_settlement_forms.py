@@ -1,4 +1,4 @@
-"""Each form beside the letter of a settlement file's format alone: what is read, and what is noted."""
+"""Each form that deviates from a settlement file's format, alone: the text that is read, and the note."""
 
 import pytest
 
@@ -19,16 +19,16 @@ from shared.mobilemart.settlement_forms import (
     unmarked,
 )
 
-EXACT = {0, 1, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17}  # ids, service, type, status, date, time, cents, recipients; and what makes it a line
+EXACT = {0, 1, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17}  # ids, service, type, status, date, time, cents, recipients; and the record id
 
 
 def fields(**at):
-    """A line of so many positions, and what stands at some of them."""
+    """Build a line of so many positions, with these values at some of them."""
     return "|".join(at.get(f"_{position}", "x") for position in range(POSITIONS))
 
 
 def test_positions_and_the_words_of_notes_are_as_they_are_documented():
-    """Golden: notes stand in papers that are kept."""
+    """Golden: notes are part of stored documents."""
     assert (POSITIONS, COMPARED, forms.MAX_BLANK_LINES) == (24, EXACT, 1_000)
     assert (forms.BLANK, PADDED, SEPARATED, MARKED, TABBED, forms.NOT_UTF_8, forms.CR_ALONE) == (
         "holds nothing, and stands behind the trailer",

@@ -1,4 +1,4 @@
-"""Each word of the field that is known, and each name under which it may stand: none of them can be lost unnoticed."""
+"""Each known status word, and each name under which one may stand: a test notices the loss of any."""
 
 from decimal import Decimal
 

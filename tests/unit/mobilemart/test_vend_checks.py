@@ -1,4 +1,4 @@
-"""A 2xx that says no, not yet, or speaks of another sale is never a proof of this one."""
+"""A 2xx that means no or not yet, or names another sale, never proves this sale."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ every_order = pytest.mark.parametrize("order", ORDERS, ids=NAMES)
 
 
 def goods(order: Order) -> dict[str, Any]:
-    """What a sale of it says when all is well."""
+    """Build the members of a good answer to the order."""
     amount = f"{order.amount.rand:f}"
     if order.vas_type is VasType.UTILITY:
         return {"additionalDetails": {"productAmount": amount, "tokens": [{"token": TOKEN}]}}
@@ -39,7 +39,7 @@ def goods(order: Order) -> dict[str, Any]:
 
 
 def answered(order: Order, *more: dict[str, Any], status: int = 200, content_type: str = "application/json") -> Reply:
-    """A sale of it, with more members: a dictionary under a name that is there already is merged into it."""
+    """Build an answer to the order with more members. A dictionary under an existing name is merged into its value."""
     body: dict[str, Any] = {"transactionId": "T-1"} | goods(order)
     for members in more:
         for name, value in members.items():
@@ -55,7 +55,7 @@ def is_doubted(outcome: Outcome) -> bool:
     return isinstance(outcome, Unknown) and outcome.sign_of_vend
 
 
-# --- a status that says no, or not yet
+# --- a status that means no, or not yet
 
 NO = ["Failed", "FAILURE", "failed", "Declined", "Rejected", "Cancelled", "Reversed", "Voided", "Error", "Binned", "Timed out", "TIMEOUT"]
 NO += ["Unsuccessful", "NotSuccessful", "not successful", "Transaction failed", "DO_NOT_HONOUR", "Expired", "Insufficient funds", "false"]
@@ -291,7 +291,7 @@ def test_a_number_in_another_form_is_the_same_number(order: Order, members: dict
         ("041234*56789", False),
         ("041234*456789", True),
         ("041*23*89", False),
-        ("041*1*89", True),  # what stands at its start is not found again after it
+        ("041*1*89", True),  # the piece at the start is not found again after it
         ("04*8*789", True),
         ("04*6*6*789", True),
         ("04123456789*", False),
@@ -442,4 +442,4 @@ def test_names_of_any_length_are_read_without_being_remembered_whole() -> None:
         assert isinstance(vend(AIRTIME, {f"{number}" * 100_000: 1}), Vended)
     known = vend_checks._place.cache_info()
     assert isinstance(vend(AIRTIME, {"7" * 200_000: 1}), Vended)
-    assert vend_checks._place.cache_info().misses == known.misses  # what is remembered ends where the name is no longer read
+    assert vend_checks._place.cache_info().misses == known.misses  # the cache ends where the name is no longer read

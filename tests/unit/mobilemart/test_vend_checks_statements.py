@@ -1,4 +1,4 @@
-"""Under which names an answer may speak against its sale, and in which objects: each name that is known is read."""
+"""The names under which an answer may contradict its sale, and in which objects: each known name is read."""
 
 from decimal import Decimal
 

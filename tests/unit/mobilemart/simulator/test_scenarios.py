@@ -1,4 +1,4 @@
-"""Every scenario does what its row in the table says, under every service that has it; and the documentation lists them all."""
+"""Every scenario does what its row in the table states, under each of its services; the documentation lists all."""
 
 import json
 import re
@@ -38,7 +38,7 @@ DOCUMENTATION = ROOT / "docs" / "simulated-mode.md"
 
 
 def _played(*, vended_only: bool = False) -> list[Any]:
-    """Every scenario under every service that has it, as parameters of a test."""
+    """Every scenario under each of its services, as parameters of a test."""
     chosen = (scenario for scenario in SCENARIOS if scenario.vends or not vended_only)
     return [
         pytest.param(scenario, service, id=f"{scenario.name}-{service}") for scenario in chosen for service in sorted(scenario.services)
@@ -62,7 +62,7 @@ async def test_a_scenario_vends_and_tells_as_its_row_says(switch: Switch, scenar
 
 
 async def _heard(switch: Switch, merchant: Merchant, scenario: Scenario, service: Service) -> httpx.Response | None:
-    """The answer to what the scenario is about, as a client with a deadline hears it."""
+    """Return the answer to the scenario's step, as a client with a deadline receives it."""
     if scenario.name in NEVER_ANSWERED:
         await abandoned(merchant.play(scenario, service, "ours"), switch.simulator)
         return None
@@ -74,7 +74,7 @@ async def _heard(switch: Switch, merchant: Merchant, scenario: Scenario, service
 
 
 def _outcome(response: httpx.Response | None, vends: list[Vend]) -> str | None:
-    """What an answer proves, beside the books: `vended`, `refused`, or nothing."""
+    """Return what an answer proves, beside the database: `vended`, `refused`, or nothing."""
     if response is None or response.headers.get("content-type") == "text/html":
         return "refused" if response is not None and response.status_code == 502 and "prevend" in str(response.url) else None
     if response.status_code in (401, 429):
