@@ -1,4 +1,4 @@
-"""What a contradiction of an ended sale leaves for a person: a critical discrepancy, whoever came upon it. Pure."""
+"""The critical discrepancies that contradictions of an ended sale leave for an operator. Pure."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,11 @@ from shared.lib.masking import last_four
 from shared.lib.value import word
 from shared.ports.documents import Document
 
-SETTLEMENT = "settlement"  # it keeps the discrepancies that it finds by itself, with the line beside them
+SETTLEMENT = "settlement"  # it stores its own discrepancies, each with its line
 
 
 def discrepancies(sale: Transaction) -> Iterator[Document]:
-    """The papers of what answers, reprints and people said against the sale; the same contradiction is the same paper."""
+    """The documents of the contradictions by answers, reprints and operators. Equal contradictions make one document."""
     for entry in sale.history:
         if entry.what == EventName.CONTRADICTED and entry.by != SETTLEMENT:
             yield _paper(sale, entry)

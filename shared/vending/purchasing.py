@@ -1,7 +1,7 @@
-"""Prevend and purchase: the order of effects. **Look, prevend, record, send, record, announce.**
+"""Prevend and purchase: the order of effects. **Look, prevend, record, send, record, publish.**
 
-Everything here awaits its ports (`shared/ports/`) and nothing else: no task, lock, sleep or timeout. So a test can drive it
-step by step and crash it between any two steps.
+The module awaits its ports (`shared/ports/`) and nothing else: no task, lock, sleep or timeout. A test can therefore drive a
+purchase step by step, and crash it between any two steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,8 +31,8 @@ from shared.vending.purchase import KeyReused, PrevendRefused, PrevendUnknown, P
 from shared.vending.recorder import STORE_TRIES, Recorder
 
 NOT_LOOKED_UP: Final = "whether another sale holds its supplier's id is not known"
-SENDS: Final = 2  # a request that was provably not taken may go out once more
-MAX_CLAIMS: Final = 1_000  # of which a process knows when it claimed them: many more than it sells at once
+SENDS: Final = 2  # a request that the supplier provably did not take may be sent once more
+MAX_CLAIMS: Final = 1_000  # claims whose moments a process remembers: many more than it sells at once
 
 log = logs.logger(__name__)
 
@@ -47,7 +47,7 @@ class _Draft(Value, frozen=True):
 
 
 class Vending(Value, frozen=True, kw_only=True):
-    """Selling, over its ports. `claims` says when this process claimed each sale whose outcome is not yet on record."""
+    """Selling, over the ports. `claims` holds the claim's moment of each sale of this process without an outcome on record."""
 
     recorder: Recorder
     supplier: Supplier
@@ -58,7 +58,7 @@ class Vending(Value, frozen=True, kw_only=True):
         """The catalogue of one service.
 
         Raises:
-            PrevendRefused: the supplier did not give it.
+            PrevendRefused: the supplier did not return the catalogue.
         """
         products = await self.supplier.products(vas_type)
         if isinstance(products, Rejected):
@@ -66,10 +66,10 @@ class Vending(Value, frozen=True, kw_only=True):
         return products
 
     async def prevend(self, caller: Caller, order: Order) -> Prevend:
-        """Confirm a meter or account and an amount with the supplier, and keep what it said for one purchase.
+        """Confirm a meter or account and an amount with the supplier, and store the prevend for one purchase.
 
         Raises:
-            PrevendRefused: the supplier, or its catalogue, said no, or did not answer.
+            PrevendRefused: the supplier or its catalogue refused, or the supplier did not answer.
         """
         chosen = await self._fitted(order)
         if isinstance(chosen, Rejected):
@@ -93,49 +93,49 @@ class Vending(Value, frozen=True, kw_only=True):
         await self.recorder.store.add_prevend(prevend)
         return prevend
 
-    async def purchase(self, asked: PurchaseRequest) -> Purchased:
+    async def purchase(self, request: PurchaseRequest) -> Purchased:
         """Vend at most once for the caller's key.
 
         Raises:
             KeyReused: the key belongs to another request.
             RequestInProgress: another request with this key is selling right now.
-            PrevendUnknown: the prevend named is not there for this caller.
-            StoreUnavailable: before anything was sent; the same key may be used again.
-            UnreadableRecord: the key is on record, and what became of its sale cannot be read here. Nothing is sent.
-            SaleRetired: the key is that of a sale that is kept no longer. Nothing is sent, whatever is asked for.
+            PrevendUnknown: this caller has no such prevend.
+            StoreUnavailable: nothing was sent; the caller may repeat the key.
+            UnreadableRecord: the key is on record, and the outcome of its sale cannot be read here. Nothing is sent.
+            SaleRetired: the key belongs to a retired sale. Nothing is sent for any request with this key.
         """
         started = self.recorder.moment()
-        sale_id = transaction_id(self.recorder.rules.mode, asked.caller, asked.idempotency_key)
+        sale_id = transaction_id(self.recorder.rules.mode, request.caller, request.idempotency_key)
         if (earlier := await self.recorder.store.find(sale_id)) is not None:
-            return await self._repeat(earlier, asked)
-        draft = await self._draft(sale_id, asked, started)
+            return await self._repeat(earlier, request)
+        draft = await self._draft(sale_id, request, started)
         claimed = self.recorder.moment()
-        fresh = self._begin(sale_id, asked, draft, claimed.at)
+        fresh = self._begin(sale_id, request, draft, claimed.at)
         try:
             sale = await self._create(fresh, draft.prevend)
         except _PrevendTaken as taken:  # by another key, between our look and our claim
-            fresh = self._begin(sale_id, asked, _Draft(draft.order, refusal=taken.refusal), self.recorder.now())
+            fresh = self._begin(sale_id, request, _Draft(draft.order, refusal=taken.refusal), self.recorder.now())
             sale = await self._create(fresh, None)
         if sale.nonce != fresh.nonce:  # another request with this key was first
-            return await self._repeat(sale, asked)
+            return await self._repeat(sale, request)
         if sale.state is State.REJECTED:
             return Purchased(await self.recorder.publish_pending_events(sale), replayed=False)
         self._remember(sale, claimed)
-        if asked.prevend_id is None and (refusal := await self._refused_once_claimed(sale, asked)) is not None:
+        if request.prevend_id is None and (refusal := await self._refused_once_claimed(sale, request)) is not None:
             return await self._keep(sale, Answer(refusal), claimed, by="us")
         return await self._sell(sale, claimed)
 
     def now_for(self, sale: Transaction) -> datetime:
-        """This moment, as the lease of a sale counts it: in the process that claimed the sale, by the clock that says more."""
+        """The present moment for the lease of a sale. The claiming process takes the later of the readings of its two clocks."""
         claimed = self.claims.get(sale.id)
         return self.recorder.now() if claimed is None else claimed.latest(self.recorder.moment())
 
     async def find(self, caller: Caller, sale_id: str) -> Transaction | None:
-        """The caller's sale of that id; `None` for another caller's or another mode's.
+        """The caller's sale of the id; `None` for a sale of another caller or mode.
 
         Raises:
-            UnreadableRecord: it is the caller's, or nobody can tell whose, and what became of it cannot be read.
-            SaleRetired: it is the caller's, and is kept no longer.
+            UnreadableRecord: the sale's outcome cannot be read, and its caller is this one or unreadable.
+            SaleRetired: the sale is the caller's, and is retired.
         """
         try:
             sale = await self.recorder.store.find(sale_id)
@@ -150,7 +150,7 @@ class Vending(Value, frozen=True, kw_only=True):
         return sale if sale is not None and (sale.mode, sale.caller) == (self.recorder.rules.mode, caller) else None
 
     async def find_by_key(self, caller: Caller, idempotency_key: str) -> Transaction | None:
-        """The caller's sale under that idempotency key."""
+        """The caller's sale under the idempotency key; `None` if the key is free."""
         return await self.recorder.store.find(transaction_id(self.recorder.rules.mode, caller, idempotency_key))
 
     async def of_day(self, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction | Unread]:
@@ -158,14 +158,14 @@ class Vending(Value, frozen=True, kw_only=True):
         return await self.recorder.store.of_caller(self.recorder.rules.mode, caller, day, cursor, at_most)
 
     async def repeated(self, caller: Caller, idempotency_key: str, fingerprint_in: Callable[[VasType], str]) -> Purchased | None:
-        """The sale under that key, for a request that would not be sold today; `None`: there is none, and the key is free.
+        """The sale under the key, for a request that we would not sell today; `None` if the key is free.
 
-        `fingerprint_in` is the request's fingerprint, were it one for that service. A record whose fingerprint is of another
-        scheme cannot be compared with it, and answers.
+        `fingerprint_in` computes the request's fingerprint for a service. A record with a fingerprint of another scheme cannot be
+        compared, and counts as the request's sale.
 
         Raises:
-            KeyReused, RequestInProgress: as a purchase.
-            StoreUnavailable: whether the key is on record is not known.
+            KeyReused, RequestInProgress: as in `purchase`.
+            StoreUnavailable: the store did not answer whether the key is on record.
         """
         sale = await self.find_by_key(caller, idempotency_key)
         if sale is None:
@@ -175,59 +175,61 @@ class Vending(Value, frozen=True, kw_only=True):
             raise KeyReused(sale)
         return self._replayed(sale)
 
-    async def _repeat(self, earlier: Transaction, asked: PurchaseRequest) -> Purchased:
-        if not await self._is_repeat(earlier, asked):
+    async def _repeat(self, earlier: Transaction, request: PurchaseRequest) -> Purchased:
+        if not await self._is_repeat(earlier, request):
             raise KeyReused(earlier)
         return self._replayed(earlier)
 
-    async def _is_repeat(self, earlier: Transaction, asked: PurchaseRequest) -> bool:
-        """Whether the request is the recorded one. By fingerprints of two schemes that is not known: then by what was ordered."""
-        if earlier.fingerprint == asked.fingerprint or comparable(earlier.fingerprint, asked.fingerprint):
-            return earlier.fingerprint == asked.fingerprint
-        order, held = asked.order, earlier.order
-        if asked.prevend_id is not None:
-            prevend = await self.recorder.store.find_prevend(asked.prevend_id)
-            order = held if prevend is None else prevend.order  # one that is gone was bought long ago
+    async def _is_repeat(self, earlier: Transaction, request: PurchaseRequest) -> bool:
+        """Whether the request is the recorded one. Fingerprints of two schemes cannot be compared: then the orders decide."""
+        if earlier.fingerprint == request.fingerprint or comparable(earlier.fingerprint, request.fingerprint):
+            return earlier.fingerprint == request.fingerprint
+        order, held = request.order, earlier.order
+        if request.prevend_id is not None:
+            prevend = await self.recorder.store.find_prevend(request.prevend_id)
+            order = held if prevend is None else prevend.order  # a missing prevend was bought long ago
         assert order is not None  # a request names a prevend or says what it wants
-        product_id = order.merchant_product_id or held.merchant_product_id  # it may have been chosen by us
-        wanted = structs.replace(order, merchant_product_id=product_id, reference=asked.reference)
-        return asked.vas_type is held.vas_type and wanted == held
+        product_id = order.merchant_product_id or held.merchant_product_id  # our code may have chosen the product
+        wanted = structs.replace(order, merchant_product_id=product_id, reference=request.reference)
+        return request.vas_type is held.vas_type and wanted == held
 
     def _replayed(self, earlier: Transaction) -> Purchased:
         if earlier.state is State.VENDING and not earlier.is_abandoned(self.now_for(earlier)):
             raise RequestInProgress(earlier)
         return Purchased(earlier, replayed=True)
 
-    async def _draft(self, sale_id: str, asked: PurchaseRequest, started: Moment) -> _Draft:
+    async def _draft(self, sale_id: str, request: PurchaseRequest, started: Moment) -> _Draft:
         """The checks between the look and the claim. Every refusal here is of a valid request, and goes on record."""
-        prevend, order = await self._ordered(asked)
+        prevend, order = await self._ordered(request)
         if (refusal := await self._not_selling(order, prevend)) is not None:
             return _Draft(order, refusal=refusal)
         draft = await self._confirmed(order, prevend)
         if draft.refusal is not None:
             return draft
         if prevend is not None:  # before the claim, which would use the prevend up
-            refusal = await self._refused_for_an_elder(sale_id, asked, account_key(self.recorder.rules.mode, asked.caller, order))
+            refusal = await self._refused_for_an_earlier_sale(
+                sale_id, request, account_key(self.recorder.rules.mode, request.caller, order)
+            )
             if refusal is not None:
                 return _Draft(order, refusal=refusal)
         if started.age(self.recorder.moment()) > self.recorder.rules.latest_claim:
             return _Draft(draft.order, refusal=Rejected(Reason.TEMPORARILY_UNAVAILABLE, "too late to begin"))
         return draft
 
-    async def _ordered(self, asked: PurchaseRequest) -> tuple[Prevend | None, Order]:
+    async def _ordered(self, request: PurchaseRequest) -> tuple[Prevend | None, Order]:
         """The prevend that the request names, if any, and the order.
 
         Raises:
             PrevendUnknown: this caller has no such prevend for this service.
         """
-        if asked.prevend_id is None:
-            assert asked.order is not None  # a request names a prevend or holds an order
-            return None, asked.order
-        prevend = await self.recorder.store.find_prevend(asked.prevend_id)
-        wanted = (self.recorder.rules.mode, asked.caller, asked.vas_type)
+        if request.prevend_id is None:
+            assert request.order is not None  # a request names a prevend or holds an order
+            return None, request.order
+        prevend = await self.recorder.store.find_prevend(request.prevend_id)
+        wanted = (self.recorder.rules.mode, request.caller, request.vas_type)
         if prevend is None or (prevend.mode, prevend.caller, prevend.order.vas_type) != wanted:
             raise PrevendUnknown
-        return prevend, structs.replace(prevend.order, reference=asked.reference)
+        return prevend, structs.replace(prevend.order, reference=request.reference)
 
     async def _not_selling(self, order: Order, prevend: Prevend | None) -> Rejected | None:
         """The refusal that needs no exchange with the supplier: the prevend is over, selling is paused, or the client is not ready."""
@@ -251,36 +253,36 @@ class Vending(Value, frozen=True, kw_only=True):
             return _Draft(chosen, refusal=confirmed)
         return _at_least(confirmed.minimum_amount, _Draft(chosen, None, confirmed.supplier_prevend_id))
 
-    async def _refused_for_an_elder(self, sale_id: str, asked: PurchaseRequest, account: str | None) -> Rejected | None:
-        """Why a sale must not be sent: one that looks the same was claimed before it, and is not finished.
+    async def _refused_for_an_earlier_sale(self, sale_id: str, request: PurchaseRequest, account: str | None) -> Rejected | None:
+        """The refusal of a sale if an earlier sale with its account key is unfinished.
 
-        Asked once a sale is claimed, this lets none pass while the elder is unfinished: each finds all that were claimed before it.
-        Where so many look the same that not all were read, there may be one among the others.
+        After a sale's claim the check is exact: the sale finds every sale with its account key that was claimed before.
+        If there are more candidates than one read returns, an unfinished sale may be among the rest, and the sale is refused.
         """
-        if account is None or asked.allow_duplicate:
+        if account is None or request.allow_duplicate:
             return None
-        alike = await self.recorder.store.find_open(account)
-        elders = alike[: alike.index(sale_id)] if sale_id in alike else alike
-        for elder in elders:
-            if await self._is_in_the_way(elder):
-                return Rejected(Reason.POSSIBLE_DUPLICATE, "an unfinished sale looks the same", other_transaction_id=elder)
-        if len(alike) < MAX_ALIKE:
+        candidates = await self.recorder.store.find_open(account)
+        earlier_ids = candidates[: candidates.index(sale_id)] if sale_id in candidates else candidates
+        for earlier_id in earlier_ids:
+            if await self._is_in_the_way(earlier_id):
+                return Rejected(Reason.POSSIBLE_DUPLICATE, "an unfinished sale looks the same", other_transaction_id=earlier_id)
+        if len(candidates) < MAX_ALIKE:
             return None
-        other = next(other for other in alike if other != sale_id)
+        other = next(other for other in candidates if other != sale_id)
         return Rejected(Reason.POSSIBLE_DUPLICATE, "too many open sales look the same", other_transaction_id=other)
 
-    async def _is_in_the_way(self, elder_id: str) -> bool:
-        """Whether a sale that the index names is unfinished. Older code left those in it that wait for nothing but their announcement."""
+    async def _is_in_the_way(self, earlier_id: str) -> bool:
+        """Whether a sale that the index names is unfinished. Older code left finished sales with a pending event in the index."""
         try:
-            elder = await self.recorder.store.find(elder_id)
-        except UnreadableRecord:  # newer code knows what it waits for
+            earlier = await self.recorder.store.find(earlier_id)
+        except UnreadableRecord:  # only newer code knows the sale's open work
             return True
-        return elder is None or elder.is_unfinished
+        return earlier is None or earlier.is_unfinished
 
-    async def _refused_once_claimed(self, sale: Transaction, asked: PurchaseRequest) -> Rejected | None:
-        """The same of a claimed sale. Where the store does not say, nothing is sent, and that is proof enough."""
+    async def _refused_once_claimed(self, sale: Transaction, request: PurchaseRequest) -> Rejected | None:
+        """The refusal of a claimed sale. If the store does not answer, nothing is sent, which proves that nothing was vended."""
         try:
-            return await self._refused_for_an_elder(sale.id, asked, None if sale.open is None else sale.open.account)
+            return await self._refused_for_an_earlier_sale(sale.id, request, None if sale.open is None else sale.open.account)
         except StoreUnavailable:
             return Rejected(Reason.TEMPORARILY_UNAVAILABLE, "never sent: whether it is a second one was not known")
 
@@ -295,15 +297,15 @@ class Vending(Value, frozen=True, kw_only=True):
             return Rejected(Reason.PREVEND_EXPIRED, "the prevend has expired")
         return None
 
-    def _begin(self, sale_id: str, asked: PurchaseRequest, draft: _Draft, at: datetime) -> Transaction:
-        """The record that a claim writes: `vending`, or `rejected` from birth."""
+    def _begin(self, sale_id: str, request: PurchaseRequest, draft: _Draft, at: datetime) -> Transaction:
+        """The record that a claim writes: `vending`, or `rejected` from the start."""
         sale = Transaction(
             id=sale_id,
             version=1,
             mode=self.recorder.rules.mode,
-            caller=asked.caller,
-            idempotency_key=asked.idempotency_key,
-            fingerprint=asked.fingerprint,
+            caller=request.caller,
+            idempotency_key=request.idempotency_key,
+            fingerprint=request.fingerprint,
             order=draft.order,
             request_id=self.recorder.new_id(),
             supplier_prevend_id=draft.supplier_prevend_id,
@@ -322,7 +324,7 @@ class Vending(Value, frozen=True, kw_only=True):
         return structs.replace(refused, version=1)
 
     def _remember(self, sale: Transaction, claimed: Moment) -> None:
-        """Keep when a sale was claimed, as this process counts it. The oldest of very many is forgotten: nobody sells it any more."""
+        """Remember the claim's moment by both clocks of this process. A full memory evicts the oldest claim, which has long ended."""
         if len(self.claims) >= MAX_CLAIMS:
             del self.claims[next(iter(self.claims))]
         self.claims[sale.id] = claimed
@@ -332,7 +334,7 @@ class Vending(Value, frozen=True, kw_only=True):
 
         Raises:
             _PrevendTaken: another sale has used the prevend.
-            StoreUnavailable: it is not known whether the claim is on record; nothing has been sent.
+            StoreUnavailable: the claim may or may not be on record. Nothing was sent.
         """
         try:
             return await self.recorder.store.create(fresh, prevend)
@@ -349,7 +351,7 @@ class Vending(Value, frozen=True, kw_only=True):
 
     async def _sell(self, sale: Transaction, claimed: Moment) -> Purchased:
         answer = await self._send(sale, claimed)
-        # The minimum age begins here: a clock that steps back must not make it longer ago.
+        # The minimum age begins here: a clock that steps back must not move the moment into the past.
         ended_at = claimed.latest(self.recorder.moment())
         answer, held = await self._claimed_by_another(sale, answer)
         sold = await self._keep(sale, answer, claimed, by="supplier", send_ended_at=ended_at, held_as=held)
@@ -358,10 +360,10 @@ class Vending(Value, frozen=True, kw_only=True):
         return sold
 
     async def _claimed_by_another(self, sale: Transaction, answer: Answer) -> tuple[Answer, str | None]:
-        """The answer, and the supplier's id in it where another sale holds it: two customers must not get one token.
+        """The answer, and its supplier's id if another sale holds the id: two customers must not get one token.
 
-        An id that another sale holds proves nothing of this one. Where the store does not say, nothing is proven either: the sale is in
-        doubt with a sign of a vend, and its reprint or its settlement line ends it.
+        An id that another sale holds proves nothing for this sale. A store that does not answer proves nothing either. In both cases
+        the sale is in doubt with an indication of a vend, and its reprint or its settlement line ends it.
         """
         if not isinstance(answer.outcome, Vended):
             return answer, None
@@ -381,7 +383,7 @@ class Vending(Value, frozen=True, kw_only=True):
         send_ended_at: datetime | None = None,
         held_as: str | None = None,
     ) -> Purchased:
-        """Put the outcome of a sale that was claimed then on record, and announce it."""
+        """Put the outcome of a sale on record, and publish its events. `claimed` is the claim's moment."""
         now = self.recorder.moment()
         until = now.at + self.recorder.rules.latest_record - claimed.age(now)
         try:
@@ -393,9 +395,9 @@ class Vending(Value, frozen=True, kw_only=True):
         return Purchased(await self.recorder.publish_pending_events(recorded), replayed=False)
 
     async def _send(self, sale: Transaction, claimed: Moment) -> Answer:
-        """Send until the supplier has taken it, at most `SENDS` times and only inside the send window, under one request id.
+        """Send the request until the supplier has taken it, at most `SENDS` times, inside the send window, under one request id.
 
-        The window ends when either clock says so: one may have stepped, the other may have stood still.
+        The window ends when either clock says so: the wall clock may step, and the monotonic clock may stop.
         """
         answer = Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "never sent"))
         for _ in range(SENDS):

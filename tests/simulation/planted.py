@@ -189,22 +189,24 @@ PLANTS = (
             before(
                 "    try:\n        sale = await self._create(fresh, draft.prevend)",
                 "    early = None",
-                "    if asked.prevend_id is None:",
-                "        early = await self._refused_once_claimed(fresh, asked)",
+                "    if request.prevend_id is None:",
+                "        early = await self._refused_once_claimed(fresh, request)",
             ),
-            swap("(refusal := await self._refused_once_claimed(sale, asked))", "(refusal := early)"),
+            swap("(refusal := await self._refused_once_claimed(sale, request))", "(refusal := early)"),
         ),
     ),
     plant(
         "a sale that waits for its announcement stands in another's way",
         (transaction.reindexed, swap("place.account if sale.is_unfinished else None", "place.account")),
-        (purchasing.Vending._is_in_the_way, swap("return elder is None or elder.is_unfinished", "return True")),
+        (purchasing.Vending._is_in_the_way, swap("return earlier is None or earlier.is_unfinished", "return True")),
     ),
-    plant("the index of older code is believed", (purchasing.Vending._is_in_the_way, swap("elder is None or elder.is_unfinished", "True"))),
-    plant("a sale in doubt stands in nobody's way", (purchasing.Vending._is_in_the_way, swap("elder.is_unfinished", "False"))),
+    plant(
+        "the index of older code is believed", (purchasing.Vending._is_in_the_way, swap("earlier is None or earlier.is_unfinished", "True"))
+    ),
+    plant("a sale in doubt stands in nobody's way", (purchasing.Vending._is_in_the_way, swap("earlier.is_unfinished", "False"))),
     plant(
         "all that look the same count as read",
-        (purchasing.Vending._refused_for_an_elder, swap("if len(alike) < MAX_ALIKE:", "if True:")),
+        (purchasing.Vending._refused_for_an_earlier_sale, swap("if len(candidates) < MAX_ALIKE:", "if True:")),
     ),
     plant(
         "a vend that another sale holds is believed",
@@ -223,7 +225,7 @@ PLANTS = (
         ),
     ),
     plant(
-        "a key may come back with another order", (purchasing.Vending._repeat, swap("not await self._is_repeat(earlier, asked)", "False"))
+        "a key may come back with another order", (purchasing.Vending._repeat, swap("not await self._is_repeat(earlier, request)", "False"))
     ),
     plant("a key is not bound to its caller", (identifiers.transaction_id, swap("caller.subject, ", ""))),
     plant(
