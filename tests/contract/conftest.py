@@ -44,7 +44,7 @@ async def place(request, tmp_path, monkeypatch):
         yield one
         for files in one.opened:
             await files.close()
-    gc.collect()  # a connection that is left open fails the test that opened it
+    gc.collect()  # an open connection fails the test that opened it
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ async def store(request, tmp_path):
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """What is logged, as (level, message)."""
+    """Return the log as (level, message)."""
     heard: list[tuple[str, str]] = []
     for level in ("INFO", "WARNING", "ERROR", "CRITICAL"):
         monkeypatch.setattr(logs.Logger, level.lower(), lambda _, message, /, _level=level, **__: heard.append((_level, message)))

@@ -22,7 +22,7 @@ NOON = datetime(2026, 5, 1, 10, tzinfo=UTC)
 
 
 class Place:
-    """Somewhere to put files: a folder or a bucket, by one name."""
+    """A place for files: a folder or a bucket, under one name."""
 
     def __init__(self, url: str, put, take_down) -> None:
         self.url, self.put, self.take_down = url, put, take_down
@@ -82,7 +82,7 @@ def content(day: date, rows: int = 1, cents: int = 10_000) -> bytes:
 
 
 async def found(files, *days: date) -> dict[date, str]:
-    """The names found, or why one is refused."""
+    """Return the names found, or why one is refused."""
     return {day: file.reason if isinstance(file, Refusal) else file.name for day, file in (await files.find(days)).items()}
 
 
@@ -94,7 +94,7 @@ THREE = (DAY, NEXT, NEXT + ONE_DAY)
 
 
 async def refusals(files) -> dict[date, Refusal]:
-    """The days that are refused when three days' files are looked for, and each is read whole; every other is read."""
+    """Find three days' files, and read each whole. Return the refused days."""
     listed = await files.find(THREE)
     said = {day: file for day, file in listed.items() if isinstance(file, Refusal)}
     for day, file in listed.items():

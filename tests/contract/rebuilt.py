@@ -32,7 +32,7 @@ def sold(key):
 
 
 def pulled(*announced):
-    """What gcloud prints of a pull."""
+    """Return gcloud's output of a pull."""
     messages = []
     for event, one in announced:
         attributes = {"caller": caller_id(one.mode, one.caller), "event": event.value}
@@ -42,14 +42,14 @@ def pulled(*announced):
 
 
 async def ran(store, *arguments):
-    """The command's exit code and what it said."""
+    """Return the command's exit code and output."""
     out = io.StringIO()
     asked = rebuild.asked_for(["--project", store.named, "--database", "(default)", "--mode", "live", *map(str, arguments)])
     return await rebuild.run(asked, out), out.getvalue()
 
 
 def altered(path, changes, **message):
-    """The pulls of a file, with the last event changed as newer code or damage would."""
+    """Return the pulls of a file, with the last event changed as newer code or damage would change it."""
     pulled = json.loads(path.read_text())
     body = json.loads(base64.b64decode(pulled[-1]["message"]["data"]))
     pulled[-1]["message"] |= {"data": base64.b64encode(json.dumps(body | changes).encode()).decode(), **message}

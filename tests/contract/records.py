@@ -38,7 +38,7 @@ def new_id():
 
 
 def sale(key="key-1", *, mode=Mode.LIVE, caller=CALLER, at=NOON, due_at=NOON, cents=10_000, **fields):
-    """A sale as a claim would write it, or with `fields` of a later moment; open where something is left to do."""
+    """Build a sale as a claim writes it, or with `fields` of a later moment. It is open if work is left."""
     order = Order(vas_type=VasType.UTILITY, amount=Money(cents), merchant_product_id="electricity", meter_number=METER)
     made = Transaction(
         id=transaction_id(mode, caller, key),
@@ -82,7 +82,7 @@ def prevend(**fields):
 
 
 async def outcomes(*coroutines):
-    """How many of the racers won, and how the others fared."""
+    """Return how many racers won, and the results of the others."""
     results = await asyncio.gather(*coroutines, return_exceptions=True)
     return Counter(type(result).__name__ for result in results)
 
@@ -93,7 +93,7 @@ def shard(of):
 
 @dataclass
 class Switch:
-    """A supplier that vends whatever it is asked for, and counts."""
+    """A supplier that vends every order, and counts."""
 
     vends: list[str] = field(default_factory=list)
 
@@ -118,7 +118,7 @@ class Topic:
 
 
 class Released:
-    """A brake that nobody has set."""
+    """A circuit breaker that nobody has set."""
 
     async def stops(self, vas_type):
         return False
@@ -139,7 +139,7 @@ def electricity(key="key-1", **fields):
 
 
 class Longest:
-    """The longest time for which the event loop could not run anything else."""
+    """The longest time for which the event loop ran nothing else."""
 
     def __init__(self):
         self.pause_seconds = 0.0

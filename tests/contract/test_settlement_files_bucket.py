@@ -19,7 +19,7 @@ from tests.stand_ins.storage import Fault
 
 
 def large(day: date) -> bytes:
-    """More than is read at once for a header."""
+    """Build a file larger than the part that is read for a header."""
     return content(day, 700)
 
 
@@ -40,7 +40,7 @@ IN_THE_BUCKET = {
 
 
 def put_three(service) -> str:
-    """The files of three days, of which the middle one is large; its name."""
+    """Put the files of three days, of which the middle one is large; return its name."""
     for day in (DAY, NEXT, NEXT + ONE_DAY):
         service.objects[f"recon/{name(f'{day + ONE_DAY:%Y%m%d}060000')}"] = large(day) if day == NEXT else content(day)
     return f"recon/{name('20260503060000')}"
@@ -110,7 +110,7 @@ async def test_an_object_that_cannot_be_read_is_tried_again_at_length_only_once(
     assert len([one for one, _ in service.read if one == bad]) > 1
     service.read.clear()
     await files.find(THREE)
-    await files.find([NEXT + 9 * ONE_DAY])  # a day that it cannot be of
+    await files.find([NEXT + 9 * ONE_DAY])  # no file can belong to that day
     assert [one for one, _ in service.read if one == bad] == [bad]
     service.faults.clear()
     assert await refusals(files) == {}
@@ -166,7 +166,7 @@ def summaries(opened: list[SettlementFile]) -> list[str]:
 
 
 def random_rows(rows: int) -> bytes:
-    """A file that gzip makes little smaller."""
+    """Build a file that gzip hardly compresses."""
     ids = Random(1)
     lines = (
         detail(

@@ -53,7 +53,7 @@ class LosesCommitReplies(grpc.aio.UnaryUnaryClientInterceptor):
 
 @asynccontextmanager
 async def over(address, *interceptors, timeout_seconds=TIMEOUT_SECONDS):
-    """A store on Firestore, whose calls pass the interceptors."""
+    """A store on Firestore whose calls pass the interceptors."""
     channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS, interceptors=interceptors)
     opened = FirestoreStore(Database(channel, project(), "(default)", timeout_seconds))
     yield opened
@@ -102,7 +102,7 @@ async def test_a_revision_is_exact_to_the_microsecond(firestore_emulator):
     async with over(firestore_emulator) as store:
         created = await store.create(sale())
         seconds, _, nanos = created.revision.partition(".")
-        assert int(nanos) % 1000 == 0  # Firestore has no finer ones, and takes none
+        assert int(nanos) % 1000 == 0  # Firestore has no finer ones, and accepts none
         earlier = divmod(int(seconds) * 10**9 + int(nanos) - 1000, 10**9)
         with pytest.raises(Conflict):
             await store.advance(structs.replace(created, revision="{}.{:09d}".format(*earlier)), structs.replace(created, version=2))
@@ -111,7 +111,7 @@ async def test_a_revision_is_exact_to_the_microsecond(firestore_emulator):
 
 @pytest.fixture(params=["refused", "silent"])
 def unreachable(request):
-    """An address where nothing listens, or where connections are taken and nothing is ever said."""
+    """An address without a listener, or one that accepts connections and never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         if request.param == "silent":
@@ -132,7 +132,7 @@ async def test_an_unreachable_firestore_is_said_within_the_bound_and_blocks_nobo
 
 
 class Exhausted(grpc.aio.UnaryUnaryClientInterceptor):
-    """Answers every commit that a quota is used up, in words that nobody is to see."""
+    """Answers every commit with an exhausted quota. Nobody may see its words."""
 
     async def intercept_unary_unary(self, continuation, details, request):
         raise grpc.aio.AioRpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.aio.Metadata(), grpc.aio.Metadata(), details="of demo")

@@ -17,7 +17,7 @@ from tests.contract.records import (
 
 
 class LosesReplies:
-    """The store, but the reply to one of its writes never comes."""
+    """The store, but the reply to one of its writes never arrives."""
 
     def __init__(self, store, lost):
         self._store = store

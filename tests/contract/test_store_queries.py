@@ -75,7 +75,7 @@ async def test_a_callers_day_is_listed_page_by_page_in_the_order_of_ids(store):
 
 
 def in_one_shard(count):
-    """Keys whose sales share a shard, which is the first one's."""
+    """Return keys whose sales share the shard of the first one."""
     keys = (f"key-{number}" for number in itertools.count())
     first = shard(sale("key-0"))
     return list(itertools.islice((key for key in keys if shard(sale(key)) == first), count))
@@ -98,7 +98,7 @@ async def test_the_sweep_gets_what_is_due_in_its_shard_the_longest_due_first(sto
 
 async def test_every_sale_of_a_day_is_in_exactly_one_shard_as_settlement_compares_it(store, monkeypatch):
     for module in (firestore_module, sqlite_module):
-        monkeypatch.setattr(module, "PAGE", 2)  # so that a day has pages
+        monkeypatch.setattr(module, "PAGE", 2)  # a day then has pages
     midnight = datetime(2026, 4, 30, 22, 0, tzinfo=UTC)  # of 1 May in Johannesburg
     made = [await store.create(vended(f"key-{number}", at=midnight + timedelta(minutes=number))) for number in range(40)]
     await store.create(sale("the day before", at=midnight - timedelta(microseconds=1)))

@@ -26,7 +26,7 @@ INVALID_CLIENT = http(401, {"error": "invalid_client"})
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that happens beside the test; the test's own assertion says what it was."""
+    """Wait for an event beside the test; the test's own assertion names it."""
     async with asyncio.timeout(5):
         while not condition():
             await asyncio.sleep(0.01)
@@ -123,7 +123,7 @@ async def test_after_a_failed_renewal_the_next_waits() -> None:
             now.pass_seconds(seconds)
             assert await supplier.ready() is None
             await until(lambda calls=calls: len(switch.tokens_asked) == calls)
-            await asyncio.sleep(0.05)  # for a call too many, and for the failure to be known
+            await asyncio.sleep(0.05)  # for a call too many, and until the failure is known
             assert len(switch.tokens_asked) == calls
 
 
@@ -266,6 +266,6 @@ async def test_a_token_that_was_refused_is_forgotten_and_one_fetched_meanwhile_i
         assert await supplier.ready() is None
         supplier._access.drop("another")
         assert supplier._access.cached() == "first"
-        for _ in range(2):  # of two sales whose answers came at once, each drops it
+        for _ in range(2):  # the answers of two sales came at once: each drops the token
             supplier._access.drop("first")
             assert supplier._access.cached() is None

@@ -33,7 +33,7 @@ from tests.stand_ins.switch_on_a_socket import (
 
 
 class Elsewhere(httpx.AsyncBaseTransport):
-    """The network, with everything but token calls sent to another address."""
+    """The network, with everything but token calls redirected to another address."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = httpx.URL(base_url)
@@ -49,7 +49,7 @@ class Elsewhere(httpx.AsyncBaseTransport):
 
 
 async def sold_at(base_url: str, *, send_within_seconds: float = 5) -> Answer:
-    """A vend to `base_url`, by a client whose token came from a switch that works."""
+    """Vend to `base_url`, with a client whose token came from a switch that works."""
     async with Switch(SELLS) as works, client(works.url, transport=Elsewhere(base_url), connect_timeout_seconds=30) as supplier:
         assert await supplier.ready() is None
         return await supplier.vend(AIRTIME, None, REQUEST_ID, send_within_seconds)
@@ -95,7 +95,7 @@ async def test_nothing_is_sent_when_the_send_window_has_passed() -> None:
 
 @pytest.mark.parametrize(("connect", "send_within", "longest"), [(5, 10, 5), (5, 0.3, 0.3), (30, 20, 19), (6, 20, 5), (5.5, 5.2, 5)])
 async def test_no_wait_for_a_connection_outlasts_the_send_window(connect: float, send_within: float, longest: float) -> None:
-    """aiohttp rounds waits of more than 5 s up to the next second of its clock, so those are asked for a second shorter."""
+    """aiohttp rounds waits of more than 5 s up to the next second of its clock: they are requested a second shorter."""
     waits = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -206,7 +206,7 @@ def test_the_type_of_an_exception_proves_nothing_without_its_cause() -> None:
 
 @pytest.fixture(scope="session")
 def self_signed(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """A server's TLS, with a certificate that nobody vouches for."""
+    """A server's TLS, with a certificate that no authority signed."""
     folder: Path = tmp_path_factory.mktemp("tls")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])

@@ -129,7 +129,7 @@ async def test_a_reprint_by_the_suppliers_id_names_it_and_is_believed_of_that_sa
 
 
 def sale_of(order: Order) -> Transaction:
-    """A sale in doubt."""
+    """Build a sale in doubt."""
     at = datetime(2026, 5, 1, 8, tzinfo=UTC)
     return Transaction(
         id="0" * 32,

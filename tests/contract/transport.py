@@ -45,7 +45,7 @@ class Clock:
 
 
 class Vault:
-    """The credentials, and how often they were read, and how. No reading after `hangs_after` returns."""
+    """The credentials; counts how often and how they were read. No reading after `hangs_after` returns."""
 
     def __init__(self, *secrets: str, hangs_after: asyncio.Event | None = None) -> None:
         self.secrets = list(secrets) or ["secret"]
@@ -94,7 +94,7 @@ def not_taken(answer: Answer) -> bool:
 
 
 def made(kind: type[Exception]) -> Exception:
-    """An instance, whatever its constructor wants."""
+    """Make an instance, for any constructor."""
     error = kind.__new__(kind)
     error.args = ("made by a test",)
     return error

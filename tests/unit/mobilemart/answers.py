@@ -28,7 +28,7 @@ def answer(status: int, value: object, content_type: str = "application/json", *
 
 
 def problem(status: int, code: object, **more: object) -> Reply:
-    """An error as the supplier writes it."""
+    """Build an error as the supplier writes it."""
     return answer(
         status,
         {"type": f"https://switch.example/error-codes#{code}", "status": status, "fulcrumErrorCode": code} | more,

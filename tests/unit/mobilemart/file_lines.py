@@ -41,5 +41,5 @@ def faults(data, size=1 << 20):
 
 
 def compared(lines):
-    """What settlement compares of lines."""
+    """Return the fields of lines that settlement compares."""
     return [(line.transaction_id, line.merchant_id, line.status, line.service, line.at, line.cents, line.recipient) for line in lines]

@@ -91,7 +91,7 @@ def test_a_token_that_could_not_be_read_stays_due_whatever_a_later_answer_says_o
 
 
 def charged(*named: str, amounts: tuple[int, ...] = (100,)) -> TokensDue:
-    """Whether a token is due where the charges of these names take these amounts of R100.00."""
+    """Whether a token is due if the charges of these names take these amounts of R100.00."""
     costs = [{"description": name, "amount": amount} for name, amount in zip(named, amounts, strict=True)]
     return tokens([], fixedCosts=costs)[0]
 

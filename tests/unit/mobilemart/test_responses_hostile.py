@@ -106,7 +106,7 @@ def test_no_status_content_type_or_body_raises(status: int, content_type: str, b
 
 
 def without_errors(value: object) -> Any:
-    """A JSON value without the members that speak against a sale, on any level."""
+    """Remove the members that contradict a sale from a JSON value, on every level."""
     if isinstance(value, list):
         return [without_errors(inner) for inner in value]
     if not isinstance(value, dict):

@@ -119,7 +119,7 @@ def test_bytes_put_in_or_over_others_are_refused_or_change_one_field_and_move_no
 
 
 def says_the_same(data, lines, size):
-    """Whether a file is refused, or has exactly these lines, in whatever order."""
+    """Whether a file is refused, or has exactly these lines, in any order."""
     try:
         read_back, file = read(data, size)
     except FileRefused:

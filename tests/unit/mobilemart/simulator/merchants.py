@@ -36,7 +36,7 @@ class Clock:
 
 @dataclass
 class StrictLedger:
-    """A ledger that takes only what the port promises to take."""
+    """A ledger that accepts only what the port promises to accept."""
 
     kept: MemoryLedger = field(default_factory=MemoryLedger)
 
@@ -44,7 +44,7 @@ class StrictLedger:
         return await self.kept.get(_legal(key))
 
     async def add(self, key: str, value: dict[str, Any]) -> bool:
-        await asyncio.sleep(0)  # others may come in between, as over a network
+        await asyncio.sleep(0)  # other calls may interleave, as over a network
         return await self.kept.add(_legal(key), json.loads(json.dumps(value)))
 
     async def put(self, key: str, value: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from tests.unit.mobilemart.simulator.scenes import Switch, named
 
 
 async def delivered(switch: Switch, name: str, service: Service = Service.UTILITY) -> dict[str, Any]:
-    """The details of what the scenario delivers."""
+    """Return the details of the delivery of the scenario."""
     async with switch.merchant() as merchant:
         details: dict[str, Any] = exactly(await merchant.play(named(name), service))["additionalDetails"]
     return details

@@ -108,7 +108,7 @@ class TestErrors:
 
     @staticmethod
     async def _code_for(merchant: Merchant, number: str) -> int | None:
-        """The code under which a number is refused; its answer names the number."""
+        """Return the code that refuses a number; the answer names the number."""
         service = Service.AIRTIME_PINLESS
         answer = await merchant.purchase(service, PLAIN.order(service), mobileNumber=number)
         code: int | None = answer.json().get("fulcrumErrorCode")
