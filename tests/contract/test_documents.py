@@ -14,7 +14,7 @@ async def marked(store, kind, mark, from_id=None):
     return [paper async for paper in store.marked_papers(kind, mark, from_id)]
 
 
-async def test_a_paper_is_read_as_it_was_written(store):
+async def test_a_document_is_read_as_it_was_written(store):
     written = await store.write_paper(DocumentKind.SETTLEMENTS, DAY)
     found = await store.read_paper(DocumentKind.SETTLEMENTS, DAY.id)
     assert found == DAY and found.revision == written.revision is not None
@@ -22,7 +22,7 @@ async def test_a_paper_is_read_as_it_was_written(store):
     assert await store.read_paper(DocumentKind.SETTLEMENTS, "live-2026-05-02") is None
 
 
-async def test_a_paper_is_replaced_only_as_it_was_read(store):
+async def test_a_document_is_replaced_only_as_it_was_read(store):
     first = await store.write_paper(DocumentKind.SETTLEMENTS, DAY)
     second = await store.write_paper(DocumentKind.SETTLEMENTS, Document(DAY.id, {"day": "2"}, revision=first.revision))
     for stale in (first, DAY):
@@ -31,12 +31,12 @@ async def test_a_paper_is_replaced_only_as_it_was_read(store):
     assert await store.read_paper(DocumentKind.SETTLEMENTS, DAY.id) == second
 
 
-async def test_sixteen_writers_of_one_paper_have_one_winner(store):
+async def test_sixteen_writers_of_one_document_have_one_winner(store):
     results = await outcomes(*(store.write_paper(DocumentKind.CONTROLS, Document("live-selling", {"n": number})) for number in range(16)))
     assert results == {"Document": 1, "Conflict": 15}
 
 
-async def test_papers_are_listed_by_their_mark_in_the_order_of_their_ids(store):
+async def test_documents_are_listed_by_their_index_key_in_the_order_of_their_ids(store):
     for number, mark in ((3, "live-open"), (1, "live-open"), (2, "simulated-open"), (4, None)):
         await store.write_paper(DocumentKind.DISCREPANCIES, Document(f"d-{number}", {"n": number}, mark))
     listed = await marked(store, DocumentKind.DISCREPANCIES, "live-open")
@@ -45,7 +45,7 @@ async def test_papers_are_listed_by_their_mark_in_the_order_of_their_ids(store):
     assert [paper.id for paper in await marked(store, DocumentKind.DISCREPANCIES, "live-open")] == ["d-3"]
 
 
-async def test_papers_are_listed_from_an_id_on(store):
+async def test_documents_are_listed_from_an_id_on(store):
     for day in ("2026-04-30", "2026-05-01", "2026-05-02"):
         await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"live-{day}", {}, "live"))
     for first in ("live-2026-05-01", "live-2026-04-30-v0001"):  # whether or not one has that id
@@ -54,7 +54,7 @@ async def test_papers_are_listed_from_an_id_on(store):
 
 
 @pytest.mark.parametrize("page", [1, 3, 7, 8])
-async def test_papers_are_listed_page_by_page_and_none_twice_although_they_lose_their_mark_meanwhile(store, monkeypatch, page):
+async def test_documents_are_listed_page_by_page_once_each_even_if_their_index_key_goes(store, monkeypatch, page):
     for module in (firestore_module, sqlite_module):
         monkeypatch.setattr(module, "PAPERS_PAGE", page)
     for number in range(7):
@@ -67,7 +67,7 @@ async def test_papers_are_listed_page_by_page_and_none_twice_although_they_lose_
     assert [paper.id for paper in await marked(store, DocumentKind.SETTLEMENTS, "live")] == ["live-0"]
 
 
-async def test_two_papers_in_one_commit_are_both_written_or_neither(store):
+async def test_two_documents_in_one_commit_are_both_written_or_neither(store):
     first = await store.write_paper(
         DocumentKind.CONTROLS, Document("live-selling", {"n": 1}), Document("live-selling-1", {"n": 1}, "live-selling")
     )

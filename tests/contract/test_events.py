@@ -80,7 +80,7 @@ async def test_the_events_of_a_sale_arrive_in_the_order_in_which_they_happened(t
     assert [message.attributes["event"] for message in await topic.received(3)] == ["in_doubt", "needs_review", "rejected"]
 
 
-async def test_a_topic_that_does_not_exist_is_an_announcement_not_made(topic, pubsub_emulator):
+async def test_a_topic_that_does_not_exist_fails_the_publication(topic, pubsub_emulator):
     events = PubSubEvents(f"{topic.name}-of-another", MASKED, pubsub_emulator)
     with pytest.raises(EventsUnavailable) as error:
         await events.publish(EventName.VENDED, vended())
@@ -105,7 +105,7 @@ async def test_a_topic_that_does_not_answer_is_given_up_within_the_bound(listeni
         await events.close()
 
 
-async def test_a_topic_that_kept_one_sale_waiting_keeps_no_other(topic, relay, monkeypatch):
+async def test_a_topic_that_delayed_one_sale_delays_no_other(topic, relay, monkeypatch):
     monkeypatch.setattr(shared.event_publisher, "SPARED_SECONDS", 1)
     events = PubSubEvents(topic.name, MASKED, relay.address, timeout_seconds=WAIT_SECONDS)
     relay.hold()
@@ -119,7 +119,7 @@ async def test_a_topic_that_kept_one_sale_waiting_keeps_no_other(topic, relay, m
     assert (await topic.received(1))[0].ordering_key == vended().id
 
 
-async def test_of_all_sales_that_come_when_a_topic_is_spared_no_longer_one_tries_it(topic, relay, monkeypatch):
+async def test_after_the_rest_of_a_topic_one_sale_of_many_tries_it(topic, relay, monkeypatch):
     monkeypatch.setattr(shared.event_publisher, "SPARED_SECONDS", 0.2)
     events = PubSubEvents(topic.name, MASKED, relay.address, timeout_seconds=WAIT_SECONDS)
     relay.hold()

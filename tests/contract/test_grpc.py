@@ -61,7 +61,7 @@ async def test_a_read_that_ends_for_no_reason_is_tried_once_more(code: grpc.Stat
     assert (raised.value.code(), len(call.given)) == (code, 4)
 
 
-async def test_when_the_time_is_up_the_last_failure_is_told():
+async def test_when_the_time_is_up_the_last_failure_is_raised():
     call, started = Fails(*[grpc.StatusCode.UNAVAILABLE] * 1_000), time.monotonic()
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call_with_retry(call, SECONDS, UNAVAILABLE)

@@ -49,7 +49,7 @@ async def everything(call):
     return [one for number in range(SHARDS) for one in await call(number)]
 
 
-async def test_whatever_newer_code_wrote_is_found_listed_due_settled_and_still_there_after_a_change(store):
+async def test_documents_of_newer_code_are_found_listed_due_settled_and_survive_a_change(store):
     placed = await put_all(store)
     readable = {sale_id for sale_id, (_, place) in placed.items() if not decides(place)}
 
@@ -87,7 +87,7 @@ async def test_whatever_newer_code_wrote_is_found_listed_due_settled_and_still_t
             await store.advance(known, changed)
 
 
-async def test_what_no_document_of_ours_has_is_written_back_as_it_was(store):
+async def test_fields_of_newer_code_are_written_back_unchanged(store):
     odd = {"float": 0.1, "big": 2**62, "none": None, "empty": [{}, "", None], "text": "Zoë 🙂"}
     if isinstance(store, FirestoreStore):
         from shared.store.protobuf import Value
@@ -105,7 +105,7 @@ async def test_what_no_document_of_ours_has_is_written_back_as_it_was(store):
 
 
 @pytest.mark.parametrize("many", [1, 12])
-async def test_any_number_of_sales_that_cannot_be_read_keeps_no_other_from_the_sweep(store, many):
+async def test_unreadable_sales_keep_no_other_sale_from_the_sweep(store, many):
     alike = [sale for number in range(400) if (sale := filled_sale(State.IN_DOUBT, f"key-{number}")).open.shard == "live-03"]
     for one in alike[:many]:  # all due at the same time, and before the others
         document = transaction_document(structs.replace(one, open=structs.replace(one.open, due_at=NOON - timedelta(hours=1))))

@@ -22,7 +22,7 @@ def doubtful(key):
     return structs.replace(sale(key, state=State.IN_DOUBT, outcome=Unknown("timeout")), version=2)
 
 
-async def test_a_sale_that_was_announced_and_is_lost_is_never_sold_again(restored, gap):
+async def test_a_published_sale_without_a_record_is_never_sold_again(restored, gap):
     lost = sold("lost")
     code, said = await ran(restored, "--events", gap((EventName.VENDED, lost)), "--write")
     assert code == 0 and f"lost: {lost.id}" in said and "announced vended" in said
@@ -36,13 +36,13 @@ async def test_a_sale_that_was_announced_and_is_lost_is_never_sold_again(restore
     assert TOKEN not in said and TOKEN not in str(await on_record(restored, lost.id))
 
 
-async def test_without_being_told_to_it_writes_nothing(restored, gap):
+async def test_without_write_nothing_is_written(restored, gap):
     code, said = await ran(restored, "--events", gap((EventName.VENDED, sold("lost"))))
     assert code == 0 and "0 on record, 0 on record and behind, 1 to bind" in said
     assert await restored.find(sold("lost").id) is None
 
 
-async def test_what_is_on_record_is_not_touched_and_said_where_it_is_behind(restored, gap):
+async def test_records_are_not_changed_and_those_behind_their_events_are_listed(restored, gap):
     kept = await restored.create(sold("kept"))
     behind = await restored.create(sale("behind"))
     before = [await on_record(restored, one.id) for one in (kept, behind)]
@@ -52,7 +52,7 @@ async def test_what_is_on_record_is_not_touched_and_said_where_it_is_behind(rest
     assert [await on_record(restored, one.id) for one in (kept, behind)] == before
 
 
-async def test_the_newest_of_a_sales_events_counts_in_whatever_order_they_were_pulled(restored, gap):
+async def test_the_newest_event_of_a_sale_counts_in_any_order_of_the_pulls(restored, gap):
     vended = structs.replace(sold("lost"), version=3)
     gap((EventName.VENDED, vended))
     code, _ = await ran(restored, "--events", gap((EventName.IN_DOUBT, doubtful("lost"))), "--write")
@@ -61,7 +61,7 @@ async def test_the_newest_of_a_sales_events_counts_in_whatever_order_they_were_p
     assert code == 0 and refused.value.tombstone.state is State.VENDED
 
 
-async def test_twice_is_as_once(restored, gap):
+async def test_a_second_run_changes_nothing(restored, gap):
     events = gap((EventName.VENDED, sold("lost")))
     await ran(restored, "--events", events, "--write")
     before = await on_record(restored, sold("lost").id)
@@ -70,7 +70,7 @@ async def test_twice_is_as_once(restored, gap):
     assert await on_record(restored, sold("lost").id) == before
 
 
-async def test_who_came_first_keeps_the_record(restored, gap, monkeypatch):
+async def test_a_concurrent_writer_keeps_its_record(restored, gap, monkeypatch):
     """Another process writes between the look and the write: its record stays."""
     made = await restored.create(sold("lost"))
 
@@ -87,7 +87,7 @@ async def test_who_came_first_keeps_the_record(restored, gap, monkeypatch):
     assert await restored.find(made.id) == made
 
 
-async def test_a_key_that_was_never_announced_is_bound_and_listed_as_what_cannot_be_known(restored, tmp_path):
+async def test_a_key_without_an_event_is_bound_and_listed_as_unknown(restored, tmp_path):
     keys = tmp_path / "wallet.csv"
     keys.write_text("idempotencyKey,vasType,amountCents,usedAt\nnever,utility,10000,2026-11-29T10:00:00+02:00\n")
     lost = sale("never")
@@ -116,7 +116,7 @@ async def test_simulated_sales_are_not_those_of_a_live_database(restored, gap):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--events", "a", "--keys", "b"], ["--keys", "b", "--issuer", "i"]])
-def test_what_is_not_asked_whole_is_refused(arguments, capsys):
+def test_an_incomplete_command_is_refused(arguments, capsys):
     with pytest.raises(SystemExit):
         rebuild.asked_for(["--project", "p", "--database", "d", "--mode", "live", *arguments])
     assert "either --events, or --keys" in capsys.readouterr().err
@@ -128,7 +128,7 @@ async def doubt(store, key, state=State.IN_DOUBT, version=2):
 
 
 @pytest.mark.parametrize("version", [2, 3, 4])
-async def test_a_record_that_ended_otherwise_than_announced_is_said_loudly_and_stays(restored, gap, version):
+async def test_a_record_that_ended_otherwise_than_published_is_reported_and_stays(restored, gap, version):
     rejected = structs.replace(sale("kept", state=State.REJECTED, outcome=Rejected(Reason.ACCOUNT_REFUSED, "no")), version=version)
     kept = await restored.create(rejected)
     vended = structs.replace(sold("kept"), version=3)
@@ -139,7 +139,7 @@ async def test_a_record_that_ended_otherwise_than_announced_is_said_loudly_and_s
 
 
 @pytest.mark.parametrize(("announced", "version"), [(State.REJECTED, 3), (State.IN_DOUBT, 2), (State.IN_DOUBT, 3)])
-async def test_a_vend_on_record_that_was_announced_otherwise_is_a_contradiction(restored, gap, announced, version):
+async def test_a_vend_on_record_that_was_published_otherwise_is_a_contradiction(restored, gap, announced, version):
     kept = await restored.create(sold("kept"))
     outcome = Unknown("timeout") if announced is State.IN_DOUBT else Rejected(Reason.ACCOUNT_REFUSED, "no")
     other = structs.replace(sale("kept", state=announced, outcome=outcome), version=version)
@@ -158,7 +158,7 @@ async def test_a_vend_on_record_of_something_else_is_a_contradiction(restored, g
 
 @pytest.mark.parametrize("state", [State.IN_DOUBT, State.VENDING])
 @pytest.mark.parametrize("version", [1, 3, 7])
-async def test_a_doubt_that_was_announced_as_vended_gets_the_sign_of_a_vend(restored, gap, state, version):
+async def test_a_doubt_that_was_published_as_vended_gets_the_indication_of_a_vend(restored, gap, state, version):
     """The version does not matter. No empty reprint and no file without the sale can then reject a vend."""
     kept = await doubt(restored, "kept", state, version)
     events = gap((EventName.VENDED, structs.replace(sold("kept"), version=3)))
@@ -174,21 +174,21 @@ async def test_a_doubt_that_was_announced_as_vended_gets_the_sign_of_a_vend(rest
     assert code == 0 and f"behind: {kept.id}" in said and await restored.find(kept.id) == signed
 
 
-async def test_a_doubt_that_was_announced_as_rejected_gets_no_sign(restored, gap):
+async def test_a_doubt_that_was_published_as_rejected_gets_no_indication_of_a_vend(restored, gap):
     kept = await doubt(restored, "kept")
     rejected = structs.replace(sale("kept", state=State.REJECTED, outcome=Rejected(Reason.ACCOUNT_REFUSED, "no")), version=3)
     code, said = await ran(restored, "--events", gap((EventName.REJECTED, rejected)), "--write")
     assert code == 0 and f"behind: {kept.id}" in said and await restored.find(kept.id) == kept
 
 
-async def test_a_vend_counts_before_whatever_was_announced_after_it(restored, gap):
+async def test_a_vend_counts_before_every_later_event(restored, gap):
     """After an earlier restore the archive holds two lives of one sale."""
     again = structs.replace(sale("lost", state=State.REJECTED, outcome=Rejected(Reason.ACCOUNT_REFUSED, "no")), version=5)
     code, said = await ran(restored, "--events", gap((EventName.VENDED, sold("lost")), (EventName.REJECTED, again)), "--write")
     assert code == 0 and "announced vended" in said
 
 
-async def test_a_run_that_broke_off_says_what_it_did_and_its_repeat_lists_every_lost_key(restored, gap, monkeypatch):
+async def test_a_run_that_broke_off_prints_its_results_and_its_repeat_lists_every_lost_key(restored, gap, monkeypatch):
     events = gap(*((EventName.VENDED, sold(key)) for key in ("one", "two", "three")))
     commit, calls = rebuild.Database.commit, []
 
@@ -220,7 +220,7 @@ async def test_a_bound_key_whose_write_was_not_answered_is_listed_as_lost(restor
     assert code == 0 and f"lost: {sold('lost').id}" in said
 
 
-async def test_a_key_whose_sale_was_announced_is_not_said_to_be_unknown(restored, gap, tmp_path):
+async def test_a_key_whose_sale_was_published_is_not_listed_as_unknown(restored, gap, tmp_path):
     await ran(restored, "--events", gap((EventName.VENDED, sold("never"))), "--write")
     keys = tmp_path / "wallet.csv"
     keys.write_text(f"{KEYS}{GOOD}")
@@ -228,7 +228,7 @@ async def test_a_key_whose_sale_was_announced_is_not_said_to_be_unknown(restored
     assert code == 0 and "1 on record" in said and "lost:" not in said
 
 
-async def test_a_record_that_cannot_be_read_is_said_to_be_not_compared(restored, gap, monkeypatch):
+async def test_an_unreadable_record_is_listed_as_not_compared(restored, gap, monkeypatch):
     async def unreadable(*_):
         raise UnreadableRecord("newer")
 

@@ -62,7 +62,7 @@ async def test_a_file_that_cannot_be_read_is_refused(restored, tmp_path, encoded
     assert code == 1 and "not readable" in said and "refused whole" in said
 
 
-async def test_a_key_that_stands_twice_is_bound_once_and_a_mark_of_order_is_no_part_of_the_heading(restored, tmp_path):
+async def test_a_repeated_key_is_bound_once_and_a_byte_order_mark_is_no_heading(restored, tmp_path):
     keys = tmp_path / "wallet.csv"
     keys.write_text(f"{KEYS}{GOOD}{GOOD}\n".replace("\n", "\r\n"), encoding="utf-8-sig")
     for words in ((), ("--write",)):
@@ -80,7 +80,7 @@ async def test_a_caller_who_never_bought_anything_is_asked_about(restored, tmp_p
 
 
 @pytest.mark.parametrize("change", [{"state": "reversed"}, {"vasType": "water"}])
-async def test_a_sale_announced_in_a_newer_word_is_bound_and_listed_and_so_are_the_others(restored, gap, change):
+async def test_a_sale_published_in_a_newer_word_is_bound_and_listed_like_the_others(restored, gap, change):
     events = gap((EventName.VENDED, sold("other")), (EventName.VENDED, sold("lost")))
     altered(events, change)
     code, said = await ran(restored, "--events", events, "--write")
@@ -129,7 +129,7 @@ async def test_a_message_that_holds_no_event_is_listed_by_its_name(restored, gap
     assert code == 1 and "1 bound" in said and "UNREAD: " in said
 
 
-async def test_a_pull_that_broke_off_is_listed_and_what_came_before_it_is_bound(restored, gap, tmp_path):
+async def test_a_pull_that_broke_off_is_listed_and_the_sales_before_it_are_bound(restored, gap, tmp_path):
     events = gap((EventName.VENDED, sold("other")))
     with events.open("a") as file:
         file.write(pulled((EventName.VENDED, sold("lost")))[:-40])

@@ -36,7 +36,7 @@ async def retired(store, key="key-1", **fields):
     return made
 
 
-async def test_an_erased_sale_is_found_without_what_was_personal_and_by_no_number_of_it(store):
+async def test_an_erased_sale_is_found_without_personal_data_and_by_none_of_its_numbers(store):
     made = await store.create(sold())
     kept = await store.advance(made, bare(made))
     found = await store.find(made.id)
@@ -94,7 +94,7 @@ async def test_a_tombstone_is_found_by_its_two_ids_and_stands_in_no_list(store):
     assert await store.up_to_day(Mode.LIVE, shard(made), date(2099, 1, 1), None, 10) == []
 
 
-async def test_only_the_sale_that_was_read_is_retired_and_only_with_the_papers_that_were_read(store):
+async def test_only_the_sale_and_the_documents_that_were_read_are_retired(store):
     made = await store.create(vended())
     current = await store.advance(made, structs.replace(made, version=2))
     paper = await store.write_paper(DocumentKind.DISCREPANCIES, OPEN)
@@ -111,7 +111,7 @@ async def test_only_the_sale_that_was_read_is_retired_and_only_with_the_papers_t
         await store.advance(current, structs.replace(current, version=3))
 
 
-async def test_of_a_retirement_and_a_change_one_wins(store):
+async def test_a_retirement_and_a_change_have_one_winner(store):
     made = await store.create(vended())
     racers = [store.advance(made, structs.replace(made, version=2)), *(store.retire(made, tombstone_of(made, LATER)) for _ in range(7))]
     assert (await outcomes(*racers))["Conflict"] == 7
@@ -132,7 +132,7 @@ async def test_sales_up_to_a_day_are_read_in_the_order_of_their_days_page_by_pag
     assert len(every) == sum(one.day <= date(2026, 5, 2) for one in made)
 
 
-async def test_papers_are_deleted_as_they_were_read_all_or_none(store):
+async def test_documents_are_deleted_as_they_were_read_all_or_none(store):
     made = [await store.write_paper(DocumentKind.SETTLEMENTS, Document(f"live-{number}", {"n": number}, "live")) for number in range(3)]
     changed = await store.write_paper(DocumentKind.SETTLEMENTS, structs.replace(made[1], body={"n": 9}))
     with pytest.raises(Conflict):

@@ -46,7 +46,7 @@ async def test_the_line_break_of_an_editor_is_no_part_of_a_secret(secrets, servi
 
 
 @pytest.mark.parametrize("stored", [b"", b"\n", b"\xff\xfe" + VALUE.encode()])
-async def test_what_is_no_text_is_no_secret(secrets, service, stored):
+async def test_a_secret_that_is_no_text_is_refused(secrets, service, stored):
     service.secrets[NAME] = stored
 
     await refuses(secrets, NAME)
@@ -64,7 +64,7 @@ async def test_a_missing_and_a_forbidden_secret_are_unavailable(secrets, service
     await refuses(secrets, NAME)
 
 
-async def test_a_silent_service_is_not_waited_for(service):
+async def test_a_service_that_does_not_answer_ends_the_read_in_time(service):
     service.fault = Fault.SILENT
     secrets = Secrets(service.address, timeout_seconds=0.2)
 

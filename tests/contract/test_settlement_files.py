@@ -10,7 +10,7 @@ from tests.contract.file_places import DAY, NEXT, content, found, name
 from tests.stand_ins.storage import storage
 
 
-async def test_a_file_is_found_by_the_date_in_its_header_whatever_its_name_says(place):
+async def test_a_file_is_found_by_the_date_in_its_header_under_any_name(place):
     place.put(name("20260502060000"), content(DAY))
     place.put(name("20260503"), content(NEXT))
     place.put("notes.txt", b"of no interest")
@@ -18,27 +18,27 @@ async def test_a_file_is_found_by_the_date_in_its_header_whatever_its_name_says(
     assert await found(place.files(), DAY, NEXT, NEXT + ONE_DAY) == {DAY: name("20260502060000"), NEXT: name("20260503")}
 
 
-async def test_a_name_whose_time_says_nothing_is_found_too(place):
+async def test_a_name_with_a_meaningless_time_is_found_too(place):
     place.put(name("01052026"), content(DAY))
     assert await found(place.files(), DAY) == {DAY: name("01052026")}
 
 
-async def test_a_file_whose_name_says_a_day_of_months_before_is_found_where_there_is_no_other(place):
+async def test_a_file_named_for_a_day_months_before_is_found_if_it_is_the_only_one(place):
     place.put(name("20260101060000"), content(DAY))
     assert await found(place.files(), DAY) == {DAY: name("20260101060000")}
 
 
-async def test_nothing_lies_where_nothing_was_put(place):
+async def test_an_empty_place_holds_no_file(place):
     assert await found(place.files(), DAY) == {}
 
 
-async def test_a_later_file_of_a_day_goes_before_an_earlier_one(place):
+async def test_a_later_file_of_a_day_replaces_an_earlier_one(place):
     place.put(name("20260502060000"), content(DAY))
     place.put(name("20260504120000"), content(DAY, cents=1))
     assert await found(place.files(), DAY) == {DAY: name("20260504120000")}
 
 
-async def test_bytes_that_count_already_are_no_correction(place):
+async def test_a_later_file_with_the_same_bytes_is_no_correction(place):
     place.put(name("20260502060000"), content(DAY))
     place.put(name("20260503060000"), content(DAY, cents=1))
     place.put(name("20260504060000"), content(DAY, cents=1))
@@ -52,7 +52,7 @@ async def test_a_file_that_is_taken_back_by_sending_the_one_before_it_counts_no_
     assert await found(place.files(), DAY) == {DAY: name("20260504060000")}
 
 
-async def test_two_different_files_of_one_time_are_refused_until_a_later_one_comes(place):
+async def test_two_different_files_of_one_time_are_refused_until_a_later_one_arrives(place):
     place.put(name(), content(DAY))
     place.put(f"again/{name()}", content(DAY, cents=1))
     assert "same time" in (await found(place.files(), DAY))[DAY]
@@ -68,7 +68,7 @@ async def test_files_of_two_merchants_in_one_place_are_refused(place):
     assert refusal.file == name("20260503", merchant="OTHER")  # the last that arrived
 
 
-async def test_where_our_name_is_known_another_merchants_file_is_never_ours(place):
+async def test_with_a_configured_name_another_merchants_file_is_never_ours(place):
     for stamp, cents in (("20260502060000", 1), ("20260502070000", 2)):
         place.put(name(stamp, merchant="OTHER"), content(DAY, cents=cents))
     place.put(name("20260503", merchant="ACME"), content(NEXT))
@@ -80,7 +80,7 @@ async def test_where_our_name_is_known_another_merchants_file_is_never_ours(plac
     assert await found(place.files("ACME"), DAY) == {DAY: name()}
 
 
-async def test_a_file_without_a_header_is_taken_for_that_of_the_day_its_name_says(place):
+async def test_a_file_without_a_header_belongs_to_the_day_in_its_name(place):
     place.put(name("20260502060000"), b"nothing like it\n")
     files = place.files()
     assert await found(files, DAY, NEXT, DAY - ONE_DAY) == {DAY: name(), NEXT: name()}
@@ -123,7 +123,7 @@ async def test_a_place_that_does_not_answer_is_not_an_empty_one(place):
         await place.files().find([DAY])
 
 
-async def test_a_file_that_was_replaced_while_it_was_looked_for_is_not_taken_for_another(place):
+async def test_a_file_replaced_during_the_search_is_not_taken_for_another(place):
     place.put(name(), content(DAY))
     files = place.files()
     listed = await files.find([DAY])
@@ -134,7 +134,7 @@ async def test_a_file_that_was_replaced_while_it_was_looked_for_is_not_taken_for
     assert await found(files, DAY, NEXT) == {NEXT: name()}
 
 
-async def test_a_file_that_was_replaced_is_known_as_another_and_one_that_was_not_as_the_same(place):
+async def test_a_replaced_file_has_a_new_identity_and_an_unchanged_file_the_old_one(place):
     place.put(name(), content(DAY))
     first, again = (await place.files().find([DAY]))[DAY], (await place.files().find([DAY]))[DAY]
     place.put(name(), content(DAY, cents=10_001))
@@ -175,7 +175,7 @@ NOT_TAKEN = {
 }
 
 
-async def test_names_that_look_like_a_settlement_files_and_are_not_taken_are_told_with_the_reason(place):
+async def test_refused_names_like_those_of_settlement_files_are_reported_with_the_reason(place):
     for one in NOT_TAKEN:
         place.put(one, content(DAY))
     for one in ("notes.txt", "readme", "2026-05-01.csv"):
@@ -186,14 +186,14 @@ async def test_names_that_look_like_a_settlement_files_and_are_not_taken_are_tol
     assert set(said) == set(NOT_TAKEN) and all(NOT_TAKEN[name] in reason for name, reason in said.items())
 
 
-async def test_a_file_of_which_neither_header_nor_name_says_the_day_is_told(place):
+async def test_a_file_without_a_day_in_header_or_name_is_reported(place):
     place.put(name("01052026"), b"nothing like it\n")
     place.put(name("20260502"), content(DAY))
     listed = await place.files().find([DAY])
     assert set(listed) == {DAY} and [one.name for one in listed.not_taken] == [name("01052026")]
 
 
-async def test_of_very_many_names_that_are_not_taken_a_hundred_are_named(place):
+async def test_a_hundred_of_very_many_refused_names_are_reported(place):
     for number in range(130):
         place.put(f"FULCRUM.{number:03d}.gz", b"")
     listed = await place.files().find([DAY])

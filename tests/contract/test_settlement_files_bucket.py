@@ -47,7 +47,7 @@ def put_three(service) -> str:
 
 
 @pytest.mark.parametrize("fault", IN_THE_BUCKET)
-async def test_an_object_that_cannot_be_read_costs_its_own_day_alone_and_says_why_until_it_can(bucket, fault):
+async def test_an_unreadable_object_costs_its_own_day_alone_and_names_the_reason(bucket, fault):
     service, files = bucket
     bad = put_three(service)
     happens, cause, unread = IN_THE_BUCKET[fault]
@@ -70,7 +70,7 @@ async def test_an_object_whose_connection_is_cut_each_time_costs_its_own_day_alo
     assert await refusals(files) == {}
 
 
-async def test_a_place_of_which_no_object_can_be_read_says_so_of_each_day_and_when_it_cannot_be_listed_of_all(bucket):
+async def test_unreadable_objects_fail_each_day_and_an_unlistable_place_fails_all(bucket):
     service, files = bucket
     put_three(service)
     service.faults = {name: Fault(status=403) for name in service.objects}
@@ -89,7 +89,7 @@ async def test_a_place_that_goes_away_while_a_file_is_read_is_away(bucket):
         await files.read(listed, read_whole)
 
 
-async def test_what_is_refused_and_tried_again_gives_its_connection_back(bucket, monkeypatch):
+async def test_a_refused_and_retried_read_returns_its_connection(bucket, monkeypatch):
     service, files = bucket
     bad = put_three(service)
     monkeypatch.setattr("shared.gcp.cloud_storage.READING_SECONDS", 1.0)
@@ -116,7 +116,7 @@ async def test_an_object_that_cannot_be_read_is_tried_again_at_length_only_once(
     assert await refusals(files) == {}
 
 
-async def test_while_one_object_after_the_other_cannot_be_read_only_the_first_is_tried_again(bucket, monkeypatch):
+async def test_of_unreadable_objects_in_a_row_only_the_first_is_retried(bucket, monkeypatch):
     service, files = bucket
     put_three(service)
     monkeypatch.setattr("shared.gcp.cloud_storage.READING_SECONDS", 1.0)
@@ -126,7 +126,7 @@ async def test_while_one_object_after_the_other_cannot_be_read_only_the_first_is
     assert sorted(tries.values())[:2] == [1, 1] and max(tries.values()) > 1
 
 
-async def test_an_object_whose_name_says_no_day_is_looked_into_again_once_it_can_be_read(bucket):
+async def test_an_object_without_a_day_in_its_name_is_read_again_once_it_is_readable(bucket):
     service, files = bucket
     key = f"recon/{name('01052026')}"
     service.objects[key], service.faults[key] = content(DAY), Fault(status=403)
@@ -149,7 +149,7 @@ async def test_a_checksum_is_compared_whichever_is_fast_here(bucket, monkeypatch
 @pytest.mark.parametrize("rows", [1, 700, 40_000])
 @pytest.mark.parametrize("expands", [False, True])
 @pytest.mark.parametrize("said", [False, True])
-async def test_an_object_that_is_stored_as_gzip_is_read_whole_however_it_comes(bucket, rows, expands, said):
+async def test_an_object_stored_as_gzip_is_read_whole_in_any_transfer(bucket, rows, expands, said):
     service, files = bucket
     plain = random_rows(rows)
     key = f"recon/{name()}"

@@ -56,7 +56,7 @@ IN_A_FOLDER = {
 
 
 @pytest.mark.parametrize("kind", IN_A_FOLDER)
-async def test_what_cannot_be_read_in_a_folder_costs_its_own_day_alone_and_says_why_until_it_can(tmp_path, kind):
+async def test_an_unreadable_file_costs_its_own_day_alone_and_names_the_reason(tmp_path, kind):
     make, cause = IN_A_FOLDER[kind]
     for day in (DAY, NEXT + ONE_DAY):
         (tmp_path / name(f"{day + ONE_DAY:%Y%m%d}060000")).write_bytes(content(day))
@@ -109,7 +109,7 @@ async def test_a_file_that_grows_while_it_is_read_is_not_believed(tmp_path):
     await files.close()
 
 
-async def test_a_folder_in_the_place_that_cannot_be_listed_is_told(tmp_path, monkeypatch):
+async def test_a_folder_inside_that_cannot_be_listed_is_reported(tmp_path, monkeypatch):
     (tmp_path / name()).write_bytes(content(DAY))
     (tmp_path / "inner").mkdir()
     scan = os.scandir
@@ -148,7 +148,7 @@ async def test_a_file_without_a_header_is_named_as_those_beside_it(place):
     assert said[date(2026, 5, 4)] == name("20260505") and said[date(2026, 5, 5)] == name("20260506") and date(2026, 5, 6) not in said
 
 
-async def test_a_name_that_is_no_utf_8_is_told_and_no_other_file_suffers(tmp_path):
+async def test_a_name_that_is_not_utf_8_is_reported_and_no_other_file_suffers(tmp_path):
     (tmp_path / name()).write_bytes(content(DAY))
     (tmp_path / os.fsdecode(b"FULCRUM.MERCHANT.A\xffCME.RECON.20260502060000.txt")).write_bytes(content(DAY))
     below = tmp_path / os.fsdecode(b"\xff")

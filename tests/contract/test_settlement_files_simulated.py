@@ -54,7 +54,7 @@ async def test_a_day_that_still_runs_has_another_name_with_every_vend():
     assert await found(files, DAY) == {DAY: "FULCRUM.MERCHANT.SIMULATED.RECON.20260502060000000.txt"}
 
 
-async def test_names_that_are_not_taken_are_told_beside_the_simulated_suppliers_files(tmp_path):
+async def test_refused_names_are_reported_beside_the_simulated_suppliers_files(tmp_path):
     delivered = files_in(tmp_path.as_uri(), None)
     (tmp_path / f"{name()}.gz").write_bytes(b"")
     files = SimulatedFiles(MemoryLedger(), lambda: NOON, delivered)
@@ -62,7 +62,7 @@ async def test_names_that_are_not_taken_are_told_beside_the_simulated_suppliers_
     await delivered.close()
 
 
-async def test_what_was_delivered_goes_before_what_is_made(tmp_path):
+async def test_a_delivered_file_replaces_the_simulated_one(tmp_path):
     ledger = MemoryLedger()
     await vends_in(ledger, NOON)
     delivered = files_in(f"file://{tmp_path}", None)

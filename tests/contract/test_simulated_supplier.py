@@ -104,7 +104,7 @@ async def test_the_client_concludes_from_each_scenario_what_its_row_says(scenari
 
 
 @pytest.mark.parametrize("name", [each.name for each in SCENARIOS if 80 <= each.number < 90 and each.told is Told.NOTHING])
-async def test_an_answer_that_says_no_or_not_yet_or_is_anothers_is_a_sign_of_a_vend(name: str) -> None:
+async def test_a_2xx_of_no_or_not_yet_or_of_another_sale_is_an_indication_of_a_vend(name: str) -> None:
     scenario = named(name)
     for service in sorted(scenario.services):
         async with client(switch()) as supplier:
@@ -114,7 +114,7 @@ async def test_an_answer_that_says_no_or_not_yet_or_is_anothers_is_a_sign_of_a_v
 
 
 @pytest.mark.parametrize(("name", "delivery"), DELIVERIES.items())
-async def test_what_is_delivered_is_read_as_it_was_sold(name: str, delivery: Delivery) -> None:
+async def test_goods_are_read_as_they_were_sold(name: str, delivery: Delivery) -> None:
     simulator = switch()
     async with client(simulator) as supplier:
         outcome = await played(supplier, named(name), Service.UTILITY)
@@ -194,14 +194,14 @@ class TestConfiguredProduct:
     MESSAGE = "configured product not listed"
     ELECTRICITY = product_id(Service.UTILITY, 0)
 
-    async def test_a_listed_one_is_not_spoken_of(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_a_listed_product_is_not_reported(self, caplog: pytest.LogCaptureFixture) -> None:
         async with client(switch(), utility_product_id=self.ELECTRICITY) as supplier:
             for vas_type in VasType:
                 await supplier.products(vas_type)
 
         assert self._said(caplog) == 0
 
-    async def test_where_none_is_configured_none_is_missed(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_without_a_configured_product_none_is_reported_missing(self, caplog: pytest.LogCaptureFixture) -> None:
         simulator = switch()
         simulator.script(SwitchFault(Effect.PRODUCTS_RENAMED, on=Leg.LIST, times=None))
         async with client(simulator) as supplier:
@@ -209,7 +209,7 @@ class TestConfiguredProduct:
 
         assert (product == self.ELECTRICITY, self._said(caplog)) == (False, 0)
 
-    async def test_one_that_is_gone_is_said_with_each_refresh_and_not_with_each_look(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_a_missing_product_is_logged_with_each_refresh_and_not_with_each_read(self, caplog: pytest.LogCaptureFixture) -> None:
         simulator, at = switch(), NOON
         async with client(simulator, utility_product_id=self.ELECTRICITY, now=lambda: at) as supplier:
             assert await self._listed(supplier) == [self.ELECTRICITY]
@@ -223,7 +223,7 @@ class TestConfiguredProduct:
         assert told == [(True, 0), (False, 1), (False, 1), (False, 1), (False, 2), (False, 2)]
         assert {record.levelname for record in caplog.records if record.message == self.MESSAGE} == {"ERROR"}
 
-    async def test_an_unchanged_list_without_it_says_so_again(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_an_unchanged_list_without_the_product_is_logged_again(self, caplog: pytest.LogCaptureFixture) -> None:
         at = NOON
         async with client(switch(), utility_product_id="SimUtilityGone000000", now=lambda: at) as supplier:
             for refresh in range(3):
@@ -231,7 +231,7 @@ class TestConfiguredProduct:
                 await supplier.products(VasType.UTILITY)
                 assert self._said(caplog) == refresh + 1
 
-    async def test_a_list_that_does_not_come_says_nothing_of_it(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_a_list_that_does_not_arrive_reports_no_missing_product(self, caplog: pytest.LogCaptureFixture) -> None:
         simulator = switch()
         simulator.script(SwitchFault(Effect.FAILED_BEFORE, on=Leg.LIST))
         async with client(simulator, utility_product_id="SimUtilityGone000000") as supplier:

@@ -15,14 +15,14 @@ from shared.ports.transactions import LookupBy
 from tests.contract.records import CALLER, NOON, new_id, outcomes, prevend, sale
 
 
-async def test_what_is_created_is_found_exactly_with_its_revision(store):
+async def test_a_created_record_is_found_exactly_with_its_revision(store):
     created = await store.create(sale())
     found = await store.find(created.id)
     assert found == created and found.revision == created.revision is not None
     assert await store.find(transaction_id(Mode.LIVE, CALLER, "another key")) is None
 
 
-async def test_what_is_advanced_is_found_exactly_with_its_new_revision(store):
+async def test_an_advanced_record_is_found_exactly_with_its_new_revision(store):
     created = await store.create(sale())
     advanced = await store.advance(
         created, reindexed(structs.replace(created, version=2, state=State.IN_DOUBT, outcome=Unknown("lost")), NOON)

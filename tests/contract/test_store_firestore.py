@@ -119,7 +119,7 @@ def unreachable(request):
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
-async def test_an_unreachable_firestore_is_said_within_the_bound_and_blocks_nobody(unreachable):
+async def test_an_unreachable_firestore_fails_within_the_bound_and_blocks_nobody(unreachable):
     store = await FirestoreStore.open(project(), "(default)", timeout_seconds=SHORT_SECONDS, emulator_host=unreachable)
     longest = Longest()
     started = time.monotonic()
@@ -138,7 +138,7 @@ class Exhausted(grpc.aio.UnaryUnaryClientInterceptor):
         raise grpc.aio.AioRpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.aio.Metadata(), grpc.aio.Metadata(), details="of demo")
 
 
-async def test_a_log_says_with_which_code_firestore_failed_until_the_time_was_up(firestore_emulator):
+async def test_the_log_names_the_code_with_which_firestore_failed_until_the_time_was_up(firestore_emulator):
     async with over(firestore_emulator, Exhausted(), timeout_seconds=SHORT_SECONDS) as store:
         with pytest.raises(StoreUnavailable) as failed:
             await store.create(sale())

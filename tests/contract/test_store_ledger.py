@@ -3,7 +3,7 @@
 import asyncio
 
 
-async def test_a_ledger_keeps_what_was_put_and_adds_a_key_once(store):
+async def test_a_ledger_stores_values_and_adds_a_key_once(store):
     ledger = store.ledger
     odd = {"nested": [[1, [2.5, None]], {}], "": {"é⚡": "\x00"}, "big": 10**30}
     assert await ledger.get("vend:1") is None

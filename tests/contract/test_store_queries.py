@@ -26,13 +26,13 @@ async def test_only_an_open_sale_is_found_by_its_account(store):
     assert await store.find_open(account) == []
 
 
-async def test_sales_that_look_the_same_are_found_in_the_order_of_their_claims_whatever_became_of_them(store):
+async def test_similar_sales_are_found_in_the_order_of_their_claims_in_every_state(store):
     alike = [await store.create(sale(key)) for key in ("key-3", "key-1", "key-2")]
     await store.advance(alike[0], structs.replace(alike[0], version=2, state=State.IN_DOUBT))
     assert await store.find_open(account_key(Mode.LIVE, CALLER, sale().order)) == [one.id for one in alike]
 
 
-async def test_of_very_many_that_look_the_same_a_part_is_found_in_the_order_of_its_claims(store):
+async def test_the_first_of_very_many_similar_sales_are_found_in_the_order_of_claims(store):
     claimed = [(await store.create(sale(f"key-{number}"))).id for number in range(MAX_ALIKE + 2)]
     found = await store.find_open(account_key(Mode.LIVE, CALLER, sale().order))
     assert len(found) == MAX_ALIKE
@@ -107,7 +107,7 @@ async def test_every_sale_of_a_day_is_in_exactly_one_shard_as_settlement_compare
     assert len(read) == 40
 
 
-async def test_a_day_on_which_anything_was_sold_is_told_from_one_without_sales(store):
+async def test_a_day_with_sales_is_distinguished_from_a_day_without(store):
     midnight = datetime(2026, 4, 30, 22, 0, tzinfo=UTC)  # of 1 May in Johannesburg
     for number in range(3):
         await store.create(vended(f"key-{number}", at=midnight + timedelta(hours=number)))

@@ -10,7 +10,7 @@ from shared.store.sqlite import SqliteStore
 from tests.contract.records import SHORT_SECONDS, TIMEOUT_SECONDS, Longest, sale
 
 
-async def test_a_locked_sqlite_file_is_said_within_the_bound_and_blocks_nobody(tmp_path):
+async def test_a_locked_sqlite_file_fails_within_the_bound_and_blocks_nobody(tmp_path):
     path = str(tmp_path / "store.sqlite")
     store = await SqliteStore.open(path, timeout_seconds=SHORT_SECONDS)
     longest = Longest()
@@ -31,12 +31,12 @@ async def test_a_locked_sqlite_file_is_said_within_the_bound_and_blocks_nobody(t
     assert longest.pause_seconds < 0.25
 
 
-async def test_a_sqlite_file_that_cannot_be_opened_is_said(tmp_path):
+async def test_a_sqlite_file_that_cannot_be_opened_is_an_error(tmp_path):
     with pytest.raises(StoreUnavailable):
         await SqliteStore.open(str(tmp_path), timeout_seconds=SHORT_SECONDS)
 
 
-async def test_a_sqlite_file_keeps_what_it_was_given(tmp_path):
+async def test_a_sqlite_file_stores_its_records(tmp_path):
     path = str(tmp_path / "store.sqlite")
     first = await SqliteStore.open(path, timeout_seconds=TIMEOUT_SECONDS)
     created = await first.create(sale())

@@ -32,7 +32,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_refused_token_is_dropped_and_the_vend_goes_out_again_only_when_it_is_asked_to() -> None:
+async def test_a_refused_token_is_dropped_and_only_the_caller_sends_the_vend_again() -> None:
     token = in_turn([says(http(200, {"access_token": name, "expires_in": 7200})) for name in ("first", "second")])
     async with Switch(in_turn([says(UNAUTHORIZED), SELLS]), token) as switch, client(switch.url) as supplier:
         refused = await sell(supplier)
@@ -183,7 +183,7 @@ TOKENS_REFUSED = {
 
 
 @pytest.mark.parametrize("answer", TOKENS_REFUSED.values(), ids=TOKENS_REFUSED.keys())
-async def test_what_is_no_token_makes_nobody_ready(answer: bytes) -> None:
+async def test_an_invalid_token_makes_the_client_not_ready(answer: bytes) -> None:
     async with Switch(SELLS, says(answer)) as switch, client(switch.url) as supplier:
         refusal = await supplier.ready()
 
@@ -244,14 +244,14 @@ async def test_credentials_that_cannot_be_read_make_nobody_ready_and_wake_somebo
     assert said == [("ERROR", "credentials not read")]
 
 
-async def test_a_switch_that_cannot_be_reached_is_told(unused_tcp_port: int, said: list[tuple[str, str]]) -> None:
+async def test_an_unreachable_switch_is_logged(unused_tcp_port: int, said: list[tuple[str, str]]) -> None:
     async with client(f"http://127.0.0.1:{unused_tcp_port}") as supplier:
         assert isinstance(await supplier.ready(), Rejected)
 
     assert said == [("WARNING", "supplier not heard")]
 
 
-async def test_a_token_is_at_hand_until_the_moment_it_ends() -> None:
+async def test_a_token_is_cached_until_the_moment_it_expires() -> None:
     now = Clock()
     async with Switch(SELLS) as switch, client(switch.url, now=now) as supplier:
         assert await supplier.ready() is None

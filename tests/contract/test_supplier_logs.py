@@ -31,7 +31,7 @@ ALARMS = {
 
 
 @pytest.mark.parametrize(("alarm", "answer"), ALARMS.items(), ids=[name for _, name in ALARMS])
-async def test_what_a_person_must_see_is_logged_under_a_stable_name(
+async def test_answers_for_an_operator_are_logged_under_stable_names(
     alarm: tuple[str, str], answer: bytes, said: list[tuple[str, str]]
 ) -> None:
     await sold_by(says(answer))
@@ -51,7 +51,7 @@ async def test_what_a_person_must_see_is_logged_under_a_stable_name(
         http(201, {}),
     ],
 )
-async def test_what_nobody_can_mend_wakes_nobody(answer: bytes, said: list[tuple[str, str]]) -> None:
+async def test_an_answer_without_a_remedy_alerts_nobody(answer: bytes, said: list[tuple[str, str]]) -> None:
     await sold_by(says(answer))
 
     assert said == []
@@ -65,7 +65,7 @@ CONCERNS = {
 
 
 @pytest.mark.parametrize(("alarm", "members"), CONCERNS.items(), ids=[name for _, name in CONCERNS])
-async def test_an_answer_that_gives_to_think_wakes_somebody_and_is_named_without_its_words(
+async def test_a_suspicious_answer_alerts_an_operator_without_quoting_it(
     alarm: tuple[str, str], members: dict[str, object], caplog: pytest.LogCaptureFixture
 ) -> None:
     order = Order(vas_type=VasType.AIRTIME, amount=Money(500), merchant_product_id="AIR", pinned=True)
@@ -79,7 +79,7 @@ async def test_an_answer_that_gives_to_think_wakes_somebody_and_is_named_without
     assert fields == {"request_id": REQUEST_ID, "vas_type": VasType.AIRTIME, "amount_cents": 500, "why": why}
 
 
-async def test_neither_log_nor_repr_tells_tokens_secrets_or_whole_numbers(caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_log_and_no_repr_holds_tokens_secrets_or_whole_numbers(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     slip = {"transactionId": "T-1", "additionalDetails": {"tokens": ["00000000000012345678"], "pin": "11112222333344"}}
     shown = ""
@@ -93,7 +93,7 @@ async def test_neither_log_nor_repr_tells_tokens_secrets_or_whole_numbers(caplog
         assert telling not in shown
 
 
-def test_what_happened_is_named_by_its_type_and_its_causes_alone() -> None:
+def test_an_exception_is_named_by_its_type_and_its_causes_alone() -> None:
     bare, caused, late = made(httpx.ReadError), made(httpx.ReadError), TimeoutError()
     caused.__cause__ = made(aiohttp.ServerDisconnectedError)
     late.__cause__ = asyncio.CancelledError()

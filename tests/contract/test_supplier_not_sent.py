@@ -55,21 +55,21 @@ async def sold_at(base_url: str, *, send_within_seconds: float = 5) -> Answer:
         return await supplier.vend(AIRTIME, None, REQUEST_ID, send_within_seconds)
 
 
-async def test_a_refused_connection_was_not_taken(unused_tcp_port: int) -> None:
+async def test_a_vend_over_a_refused_connection_was_not_taken(unused_tcp_port: int) -> None:
     assert not_taken(await sold_at(f"http://127.0.0.1:{unused_tcp_port}"))
 
 
-async def test_a_name_that_does_not_resolve_was_not_taken() -> None:
+async def test_a_vend_to_a_name_that_does_not_resolve_was_not_taken() -> None:
     assert not_taken(await sold_at("http://switch.invalid"))
 
 
-async def test_a_certificate_that_does_not_verify_was_not_taken(self_signed: ssl.SSLContext) -> None:
+async def test_a_vend_to_an_unverified_certificate_was_not_taken(self_signed: ssl.SSLContext) -> None:
     async with Switch(SELLS, tls=self_signed) as stranger:
         assert not_taken(await sold_at(stranger.url))
         assert stranger.asked == []
 
 
-async def test_a_switch_that_speaks_no_tls_was_not_taken() -> None:
+async def test_a_vend_to_a_switch_without_tls_was_not_taken() -> None:
     async def answers_in_plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(http(400, {}))
@@ -109,7 +109,7 @@ async def test_no_wait_for_a_connection_outlasts_the_send_window(connect: float,
     assert waits[-1] == {"connect": longest, "pool": longest, "read": None, "write": None}
 
 
-async def test_without_a_token_at_hand_nothing_is_sent() -> None:
+async def test_without_a_cached_token_nothing_is_sent() -> None:
     async with Switch(SELLS) as switch, client(switch.url) as supplier:
         assert not_taken(await supplier.vend(AIRTIME, None, REQUEST_ID, 5))
         assert switch.asked == []
@@ -142,7 +142,7 @@ async def outcome_of(error: Exception) -> Answer:
         return await sell(supplier)
 
 
-async def test_of_all_exceptions_only_the_two_proven_causes_were_not_taken() -> None:
+async def test_only_two_causes_of_exceptions_prove_that_a_vend_was_not_taken() -> None:
     proofs = set()
     for kind in RAISED:
         bare, error = made(kind), made(httpx.ConnectTimeout)
@@ -159,7 +159,7 @@ async def test_of_all_exceptions_only_the_two_proven_causes_were_not_taken() -> 
     assert not {aiohttp.ServerDisconnectedError, aiohttp.ServerTimeoutError, aiohttp.ClientOSError, httpx.ConnectError} & proofs
 
 
-async def test_what_happened_is_told_before_what_the_library_made_of_it() -> None:
+async def test_the_cause_of_an_exception_is_named_before_its_type() -> None:
     error = made(httpx.ConnectTimeout)
     error.__cause__ = made(aiohttp.ServerDisconnectedError)
     outcome = (await outcome_of(error)).outcome

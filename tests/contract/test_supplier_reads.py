@@ -61,7 +61,7 @@ async def test_a_catalogue_that_has_not_changed_is_kept_by_its_etag() -> None:
     assert [one.headers.get("if-none-match") for one in switch.asked[1:]] == [None, '"v1"', '"v1"']
 
 
-async def test_unchanged_means_nothing_to_one_who_has_no_catalogue() -> None:
+async def test_a_304_means_nothing_without_a_cached_catalogue() -> None:
     async with Switch(says(b"HTTP/1.1 304 Not Modified\r\n\r\n")) as switch, client(switch.url) as supplier:
         refusal = await supplier.products(VasType.DATA)
 

@@ -82,7 +82,7 @@ LOST = {
 
 
 @pytest.mark.parametrize(("behave", "sign_of_vend"), LOST.values(), ids=LOST.keys())
-async def test_whatever_happens_after_the_request_left_is_a_doubt_and_it_left_once(behave: Behave, sign_of_vend: bool | None) -> None:
+async def test_every_failure_after_the_request_left_is_a_doubt_and_the_request_left_once(behave: Behave, sign_of_vend: bool | None) -> None:
     answer, switch = await sold_by(behave)
 
     assert isinstance(answer.outcome, Unknown)
@@ -102,7 +102,7 @@ async def test_one_deadline_covers_the_whole_exchange(behave: Behave) -> None:
     assert len(switch.sales_asked) == 1
 
 
-async def test_a_drip_of_the_body_is_a_sign_of_a_vend_and_what_came_is_kept() -> None:
+async def test_a_dripped_body_is_an_indication_of_a_vend_and_the_part_received_is_stored() -> None:
     async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
         await says(HEAD + b"\r\n\r\n")(asked, writer)
         await drips(BODY, 0.05)(asked, writer)

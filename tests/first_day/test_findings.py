@@ -52,7 +52,7 @@ def test_a_bare_reprint_tells_its_parameters(detail: str, change: str) -> None:
 
 
 @pytest.mark.parametrize("heard", [NoReply("ConnectTimeout"), reply({"detail": "No."}, 400), Reply(200, "text/html", b"<html>")])
-def test_what_names_no_parameter_proves_nothing_of_them(heard: Any) -> None:
+def test_a_refusal_without_a_parameter_proves_nothing_about_parameters(heard: Any) -> None:
     assert names(findings.of_bare_reprint(heard)) == []
 
 
@@ -63,7 +63,7 @@ def test_another_code_for_a_sale_that_never_was_is_not_believed_by_itself() -> N
     assert "1042" in found.proven and "only on the supplier's word" in found.update
 
 
-def test_an_invalid_reprint_says_nothing_of_absence() -> None:
+def test_an_invalid_reprint_proves_nothing_about_absence() -> None:
     invalid, absent = reply({"fulcrumErrorCode": 1010}, 400), reply({"fulcrumErrorCode": 1003}, 400)
 
     assert names(findings.of_absent_reprints(invalid, invalid)) == []
@@ -112,7 +112,7 @@ def test_how_an_amount_is_written_says_how_it_can_be_checked(stated: str | None,
     assert found.proven == proven and f"MOBILEMART_AMOUNT_CHECK={check}" in found.update
 
 
-def test_a_sale_that_was_not_made_says_nothing_of_amounts() -> None:
+def test_a_sale_that_was_not_made_proves_nothing_about_amounts() -> None:
     assert "amount-unit" not in names(findings.of_vend(reply({"title": "No.", "status": 400}, 400), ORDER))
 
 
@@ -146,7 +146,7 @@ def test_a_token_outside_the_tokens_is_pointed_at() -> None:
         ((OTHER_TOKEN,), (TOKEN,), "OTHER ones than were sold"),
     ],
 )
-def test_what_a_reprint_delivers(again: tuple[str, ...], sold: tuple[str, ...], proven: str) -> None:
+def test_a_reprint_shows_the_goods_or_does_not(again: tuple[str, ...], sold: tuple[str, ...], proven: str) -> None:
     shown, first = (
         Receipt(supplier_transaction_id="an-id", tokens=tuple(StsToken(TokenKind.CREDIT, number) for number in numbers))
         for numbers in (again, sold)
@@ -191,7 +191,7 @@ def test_a_configured_product_is_looked_for_in_a_list_of_one_row_too() -> None:
         (202, {"status": "PROCESSING"}, "HTTP 202, status PROCESSING"),
     ],
 )
-def test_whether_an_answer_is_final_is_told_by_its_status_and_its_words(status: int, more: dict[str, object], proven: str) -> None:
+def test_the_status_and_the_words_of_an_answer_show_whether_it_is_final(status: int, more: dict[str, object], proven: str) -> None:
     found = one(findings.of_vend(reply({"transactionId": "an-id", **more}, status), ORDER), "answer-final")
 
     assert (found.proven, found.update == KEPT) == (proven, proven.endswith("and no word about a status"))

@@ -103,7 +103,7 @@ async def test_without_buying_nothing_is_sold_and_nothing_is_kept(run_probe: Run
     assert "minimumPurchaseAmount" in about(ran, "prevend-fields")
 
 
-async def test_every_question_is_told_once_as_proven_or_as_unknown(run_probe: Run) -> None:
+async def test_every_question_is_printed_once_as_proven_or_as_unknown(run_probe: Run) -> None:
     async with supplier() as switch:
         ran = await run_probe("--url", switch.url, *BUY)
 
@@ -182,14 +182,14 @@ async def test_it_finds_that_a_prevend_has_expired(run_probe: Run) -> None:
 
 
 @pytest.mark.parametrize(("code", "change"), [(1016, "as assumed"), (1099, "let code 1099 mean RECIPIENT_REFUSED in CODES")])
-async def test_it_finds_what_is_said_of_a_meter_that_does_not_exist(run_probe: Run, code: int, change: str) -> None:
+async def test_it_finds_the_answer_for_a_meter_that_does_not_exist(run_probe: Run, code: int, change: str) -> None:
     async with supplier(SwitchFault(Effect.REFUSED, on=Leg.PREVEND, code=code)) as switch:
         ran = await run_probe("--url", switch.url, "--meter", METER)
 
     assert str(code) in about(ran, "meter-unknown") and about(ran, "meter-unknown").endswith(change)
 
 
-async def test_a_meter_that_is_confirmed_says_nothing_of_one_that_does_not_exist(run_probe: Run) -> None:
+async def test_a_confirmed_meter_proves_nothing_about_an_unknown_one(run_probe: Run) -> None:
     async with supplier() as switch:
         confirmed = await run_probe("--url", switch.url, "--meter", METER)
         refused = await run_probe("--url", switch.url, "--meter", METER, "--unknown-meter", "99000000009")
@@ -199,7 +199,7 @@ async def test_a_meter_that_is_confirmed_says_nothing_of_one_that_does_not_exist
     assert "1016" in about(refused, "meter-unknown") and about(refused, "meter-unknown").endswith("as assumed")
 
 
-async def test_services_without_a_reprint_are_told_from_those_with_one(run_probe: Run) -> None:
+async def test_services_without_a_reprint_are_distinguished_from_those_with_one(run_probe: Run) -> None:
     async with supplier(SwitchFault(Effect.WRONG_HOST, on="/v1/data/reprint")) as switch:
         ran = await run_probe("--url", switch.url)
 
@@ -207,7 +207,7 @@ async def test_services_without_a_reprint_are_told_from_those_with_one(run_probe
     assert "take data out of REPRINTED" in told and "add airtime to REPRINTED" in told
 
 
-async def test_a_mobile_number_in_the_wrong_form_is_told(run_probe: Run) -> None:
+async def test_a_mobile_number_in_the_wrong_form_is_reported(run_probe: Run) -> None:
     buy = ("--service", "airtime", "--mobile", "0850012345", "--product", "SimAirtime0000000000", "--buy", "R5.00", "--save", SAVED)
     async with supplier(SwitchFault(Effect.REFUSED, code=1013)) as switch:
         refused = await run_probe("--url", switch.url, *buy)
@@ -252,7 +252,7 @@ async def test_a_sale_that_is_not_found_stays_in_doubt_until_a_later_run_finds_i
     assert "at least until now" in about(reminded, "reprint-retention")
 
 
-async def test_a_request_is_looked_for_only_where_it_was_sent(run_probe: Run) -> None:
+async def test_a_request_is_reprinted_only_at_the_switch_that_received_it(run_probe: Run) -> None:
     async with supplier() as theirs, supplier() as another:
         await run_probe("--url", theirs.url, *BUY)
         request_id = journal()[0]["requestId"]
@@ -272,7 +272,7 @@ async def test_a_refused_repeat_does_not_end_a_sale_in_doubt(run_probe: Run) -> 
     assert [line["outcome"] for line in journal() if "outcome" in line] == ["Unknown", "Rejected"]
 
 
-async def test_nothing_of_value_is_printed_and_what_is_kept_is_whole_and_ours_alone(run_probe: Run) -> None:
+async def test_no_value_is_printed_and_stored_files_are_whole_and_readable_by_us_alone(run_probe: Run) -> None:
     async with supplier() as switch:
         ran = await run_probe("--url", switch.url, "--meter", "99000000003", "--buy", "R20.00", "--save", SAVED)
         [vend] = await switch.simulator.vends()
@@ -313,7 +313,7 @@ async def test_a_command_without_all_that_buying_needs_is_refused_before_anythin
     assert why in ran.said
 
 
-async def test_what_cannot_be_put_on_record_is_not_bought(run_probe: Run, tmp_path: Path) -> None:
+async def test_nothing_is_bought_that_cannot_be_recorded(run_probe: Run, tmp_path: Path) -> None:
     (tmp_path / SAVED / "requests.jsonl").mkdir(parents=True)
     async with supplier() as switch:
         ran = await run_probe("--url", switch.url, *BUY)
@@ -379,7 +379,7 @@ def test_without_credentials_and_a_terminal_it_says_where_they_come_from(tmp_pat
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 
-async def test_what_the_functions_would_refuse_as_an_address_is_refused(run_probe: Run) -> None:
+async def test_an_address_that_the_functions_refuse_is_refused(run_probe: Run) -> None:
     ran = await run_probe("--url", "https://api.mobilemart.co.za")
 
     assert ran.code == 2 and "must be the Fulcrum switch" in ran.said

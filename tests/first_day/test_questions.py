@@ -28,7 +28,7 @@ def held_by(name: str) -> set[tuple[str, str]]:
     return {(setting, where) for names, where in found for setting in re.findall(r"`([\w.]+)`", names)}
 
 
-def test_the_page_has_the_probes_questions_each_once_in_the_same_order_above_and_below() -> None:
+def test_the_page_has_each_question_of_the_probe_once_in_order_in_both_places() -> None:
     headings = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
     rows = re.findall(r"^\| \[([\w-]+)\]\(#([\w-]+)\) \|", PAGE, re.MULTILINE)
 
@@ -55,7 +55,7 @@ def test_the_settings_on_the_page_are_the_probes_and_stand_in_the_row_too(questi
 @pytest.mark.parametrize(
     "setting", sorted({(one.name, one.where) for question in QUESTIONS for one in question.settings}), ids=lambda one: one[0]
 )
-def test_every_setting_exists_where_it_is_said_to(setting: tuple[str, str]) -> None:
+def test_every_setting_exists_at_its_place(setting: tuple[str, str]) -> None:
     name, where = setting
     if where == CONFIG:
         assert name in variables_read()

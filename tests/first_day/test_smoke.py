@@ -72,7 +72,7 @@ async def test_without_buying_it_only_looks(run_smoke: Run, system: str) -> None
     assert re.search(r"skip .* purchase +not asked for", ran.said)
 
 
-async def test_it_buys_once_and_shows_the_token_only_when_asked_to(run_smoke: Run, system: str) -> None:
+async def test_it_buys_once_and_shows_the_token_only_on_request(run_smoke: Run, system: str) -> None:
     bought = await run_smoke("--url", system, "--buy")
     key = journal()[0]["key"]
     token = sales(system, key)["receipt"]["tokens"][0]["number"]
@@ -161,7 +161,7 @@ SOLD = says(http(201, SALE))
 REPLAYED = says(http(201, SALE, "idempotent-replayed: true"))
 
 
-async def test_whatever_is_lost_on_the_way_is_asked_again_under_the_one_key(run_smoke: Run) -> None:
+async def test_every_lost_answer_is_requested_again_under_the_one_key(run_smoke: Run) -> None:
     busy = says(refused(409, "request-in-progress", retry="same-key"))
     unavailable = says(refused(503, "store-unavailable", retry="same-key"), b"")
     async with deployment(resets, says_and_closes(), unavailable, busy, SOLD, REPLAYED) as switch:
@@ -227,7 +227,7 @@ async def test_a_repeat_that_sells_again_fails(run_smoke: Run, repeat: bytes) ->
 
 
 @pytest.mark.parametrize("arguments", [["--buy"], ["--buy", "R10.00"], ["--buy", "--meter", METER]])
-async def test_where_it_costs_money_amount_and_meter_have_to_be_named(run_smoke: Run, arguments: list[str]) -> None:
+async def test_on_a_live_deployment_amount_and_meter_must_be_named(run_smoke: Run, arguments: list[str]) -> None:
     async with deployment(SOLD, health={"environment": "production", "mode": "live"}) as switch:
         ran = await run_smoke("--url", switch.url, *arguments)
 
@@ -276,7 +276,7 @@ async def test_each_refusal_ends_it_with_advice(run_smoke: Run, answer: bytes, t
     assert ran.code == 1 and told in ran.said
 
 
-async def test_words_of_the_other_side_neither_command_the_terminal_nor_show_a_token(run_smoke: Run) -> None:
+async def test_texts_of_the_other_side_neither_control_the_terminal_nor_show_a_token(run_smoke: Run) -> None:
     hostile = refused(422, "amount-refused", detail="\x1b[2J\x9b31m token 1234 5678 9012 3456 7890 of 27821234567\r\npass")
     async with deployment(says(hostile)) as switch:
         ran = await run_smoke("--url", switch.url, "--buy")
@@ -318,7 +318,7 @@ async def test_a_command_that_makes_no_sense_is_refused(run_smoke: Run, argument
     assert ran.code == 2 and why in ran.said
 
 
-async def test_what_cannot_be_put_on_record_is_not_bought(run_smoke: Run, tmp_path: Path) -> None:
+async def test_nothing_is_bought_that_cannot_be_recorded(run_smoke: Run, tmp_path: Path) -> None:
     (tmp_path / "a-file").touch()
     async with deployment(SOLD) as switch:
         ran = await run_smoke("--url", switch.url, "--buy", "--journal", "a-file/smoke.jsonl")
@@ -327,7 +327,7 @@ async def test_what_cannot_be_put_on_record_is_not_bought(run_smoke: Run, tmp_pa
     assert ran.code == 1 and "nothing is bought that is not on record first" in ran.said
 
 
-async def test_a_list_of_another_service_that_fails_is_told_and_electricity_is_sold(run_smoke: Run) -> None:
+async def test_a_failed_list_of_another_service_is_reported_and_electricity_is_sold(run_smoke: Run) -> None:
     async with deployment(SOLD, REPLAYED, failing_list="voucher") as switch:
         ran = await run_smoke("--url", switch.url, "--buy")
 

@@ -22,7 +22,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_only_forms_are_shown_whatever_the_answer(value: object) -> None:
+def test_only_forms_are_shown_for_any_answer(value: object) -> None:
     for path, form in structure(value).items():
         assert all(FORMS.fullmatch(one) for one in form.split(" or "))
         assert NAMES.fullmatch(path) and not re.search(r"\d", path)

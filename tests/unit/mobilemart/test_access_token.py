@@ -67,12 +67,12 @@ async def test_a_token_is_renewed_300_seconds_before_its_end_or_in_the_middle_of
         assert (world.access._is_due(), world.access.cached()) == (is_due, "first" if is_at_hand else None)
 
 
-def test_without_a_token_nothing_is_at_hand_or_due() -> None:
+def test_without_a_token_nothing_is_cached_or_due() -> None:
     world = World(granted())
     assert (world.access.cached(), world.access._is_due(), world.asked) == (None, False, [])
 
 
-async def test_a_renewal_runs_beside_the_sales_and_the_token_at_hand_serves_meanwhile() -> None:
+async def test_a_renewal_runs_beside_the_sales_and_the_cached_token_is_used_meanwhile() -> None:
     world = World(granted(), granted("second"))
     assert await world.access.token() == "first"
     world.at += timedelta(seconds=6900)
@@ -100,7 +100,7 @@ async def test_after_a_failed_renewal_the_next_waits_for_ten_seconds() -> None:
     assert world.access._is_due()
 
 
-async def test_one_without_a_token_waits_for_no_pause() -> None:
+async def test_a_call_without_a_token_waits_for_no_pause() -> None:
     world = World(html(503), granted())
     assert isinstance(await world.access.token(), Rejected)
     assert await world.access.token() == "first"
@@ -150,7 +150,7 @@ async def test_credentials_that_stay_refused_are_an_alarm(status: int, caplog: p
 @pytest.mark.parametrize(
     "second", [html(503), NoReply("TimeoutError"), answer(400, {"error": "invalid_scope"})], ids=["503", "silence", "scope"]
 )
-async def test_where_the_second_answer_says_something_else_it_is_no_alarm(second: Heard, caplog: pytest.LogCaptureFixture) -> None:
+async def test_another_second_answer_raises_no_alarm(second: Heard, caplog: pytest.LogCaptureFixture) -> None:
     world = World(DENIED, second)
     assert isinstance(await world.access.token(), Rejected)
     assert (len(world.asked), logged(caplog)) == (2, [])
@@ -199,7 +199,7 @@ async def test_a_token_is_what_a_header_can_carry(value: str) -> None:
         html(200),
     ],
 )
-async def test_what_is_no_token_makes_nobody_ready(heard: Heard) -> None:
+async def test_an_invalid_token_makes_the_client_not_ready(heard: Heard) -> None:
     world = World(heard)
     refusal = await world.access.token()
     assert isinstance(refusal, Rejected) and (refusal.reason, refusal.retry_after_seconds) == (Reason.TEMPORARILY_UNAVAILABLE, None)

@@ -36,7 +36,7 @@ ARREARS = took(100, "Arrears")
     ],
     ids=str,
 )
-def test_beside_a_recovery_of_all_a_row_proves_nothing_or_speaks_against_it(row, proves):
+def test_a_row_beside_a_full_recovery_is_neutral_or_contradicts_it(row, proves):
     for rows in ([ARREARS, row], [row, ARREARS], [took(40, "Debt"), row, took(60, "AUX")]):
         assert recovers_all(rows, AMOUNT) is proves
 
@@ -61,7 +61,7 @@ def test_a_name_of_units_may_be_split_by_lines_and_dashes(name):
 
 
 @pytest.mark.parametrize(("quantity", "is_one"), [("0E-7", False), ("0.0000000", False), ("0.0000001", True), ("-1", True), ("1E+2", True)])
-def test_nought_is_no_quantity_with_however_many_decimals(quantity, is_one):
+def test_zero_is_no_quantity_with_any_number_of_decimals(quantity, is_one):
     assert quotes_units({"units": Decimal(quantity)}) is is_one
 
 

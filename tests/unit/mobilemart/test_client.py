@@ -89,7 +89,7 @@ def in_doubt(order: Order, **changes: Any) -> Transaction:
 MEGA = 1024 * 1024
 
 
-def test_the_client_speaks_as_the_contract_says_where_nothing_is_set() -> None:
+def test_the_clients_defaults_follow_the_contract() -> None:
     assert client(Switch(SOLD))._settings == Settings(
         base_url="https://switch.example",
         mode=Mode.LIVE,
@@ -137,7 +137,7 @@ async def test_a_vend_is_sent_within_its_window_alone(within: float, is_sent: bo
         assert sold == Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "too late to send", not_taken=True))
 
 
-async def test_without_a_token_nothing_is_sent_and_whoever_asks_is_told_why() -> None:
+async def test_without_a_token_nothing_is_sent_and_the_answer_names_the_reason() -> None:
     switch = Switch(SOLD, tokens=[html(503)])
     supplier = client(switch)
     refusal = Rejected(Reason.TEMPORARILY_UNAVAILABLE, "HTTP 503, no JSON")
@@ -151,7 +151,7 @@ async def test_without_a_token_nothing_is_sent_and_whoever_asks_is_told_why() ->
     assert set(switch.paths) == {"/connect/token"}
 
 
-async def test_what_ends_the_client_closes_its_connections() -> None:
+async def test_closing_the_client_closes_its_connections() -> None:
     switch = Switch(SOLD)
     supplier = client(switch)
     renewal = supplier._access._renew.begin()
@@ -167,7 +167,7 @@ async def test_what_ends_the_client_closes_its_connections() -> None:
 
 
 @pytest.mark.parametrize("refusal", [html(401), problem(400, 1006), problem(401, 1001)])
-async def test_what_moves_no_money_is_asked_once_more_with_a_new_token(refusal: Reply) -> None:
+async def test_a_call_that_moves_no_money_is_sent_once_more_with_a_new_token(refusal: Reply) -> None:
     tokens = [answer(200, {"access_token": name, "expires_in": 7200}) for name in ("first", "second", "third")]
     switch = Switch(refusal, answer(200, {"transactionId": "PV-1"}), tokens=tokens)
     assert await client(switch).prevend(ELECTRICITY, REQUEST_ID) == Prevended("PV-1")
@@ -180,7 +180,7 @@ async def test_what_moves_no_money_is_asked_once_more_with_a_new_token(refusal: 
 
 
 @pytest.mark.parametrize("heard", [NoReply("TimeoutError"), NoReply("refused", never_sent=True), problem(403, None), html(500), html(429)])
-async def test_every_other_answer_is_heard_once_and_leaves_the_token(heard: Heard) -> None:
+async def test_every_other_answer_ends_the_call_and_leaves_the_token(heard: Heard) -> None:
     switch = Switch(heard, answer(200, {"transactionId": "PV-1"}))
     supplier = client(switch)
 
@@ -206,7 +206,7 @@ async def test_a_vend_whose_token_was_refused_drops_it_and_is_not_repeated(refus
 
 
 @pytest.mark.parametrize("heard", [SOLD, html(500), problem(400, 1001)])
-async def test_what_was_heard_is_kept_as_it_came(heard: Reply) -> None:
+async def test_an_answer_is_stored_as_it_arrived(heard: Reply) -> None:
     def kept(source: str) -> RawAnswer:
         return RawAnswer.of(source, NOW, heard.status, heard.content_type, heard.body)
 
@@ -216,7 +216,7 @@ async def test_what_was_heard_is_kept_as_it_came(heard: Reply) -> None:
     assert (await supplier.reprint(in_doubt(ELECTRICITY))).raw == kept("reprint")
 
 
-async def test_of_silence_nothing_is_kept() -> None:
+async def test_a_missing_answer_stores_nothing() -> None:
     supplier = client(Switch(NoReply("TimeoutError")))
     assert await supplier.ready() is None
     assert await supplier.vend(AIRTIME, None, REQUEST_ID, 5) == Answer(Unknown("TimeoutError"), None)
@@ -241,7 +241,7 @@ async def test_a_reprint_is_asked_where_there_is_an_id_to_ask_by(by: ReprintBy, 
 
 
 @pytest.mark.parametrize(("by", "result"), [(ReprintBy.REQUEST_ID, Unknown), (ReprintBy.TRANSACTION_ID, NoAnswer)])
-async def test_a_reprint_that_differs_is_a_sign_of_a_vend_under_our_request_id_alone(by: ReprintBy, result: type) -> None:
+async def test_a_reprint_that_differs_indicates_a_vend_under_our_request_id_alone(by: ReprintBy, result: type) -> None:
     differs = answer(200, {"transactionId": "T-1", "amount": 101})
     vended = in_doubt(ELECTRICITY, outcome=Vended(Receipt(supplier_transaction_id="T-1")))
     assert type((await client(Switch(differs), reprint_by=by).reprint(vended)).result) is result
@@ -252,7 +252,7 @@ async def test_a_reprint_that_differs_is_a_sign_of_a_vend_under_our_request_id_a
 # --- catalogues
 
 
-async def test_unchanged_is_no_catalogue_for_one_who_has_none() -> None:
+async def test_a_304_is_no_catalogue_without_a_cached_one() -> None:
     supplier = client(Switch(Reply.of(304, {}, b"")))
     for vas_type in VasType:
         assert await supplier.products(vas_type) == Rejected(Reason.TEMPORARILY_UNAVAILABLE, "HTTP 304, no JSON")
@@ -301,7 +301,7 @@ async def test_a_refusal_is_not_kept_and_leaves_the_list_before_it_for_its_mark(
         *((vas_type, "R", False) for vas_type in VasType if vas_type is not VasType.UTILITY),
     ],
 )
-async def test_a_configured_product_that_is_not_listed_is_told_at_each_refresh(
+async def test_a_configured_product_that_is_not_listed_is_logged_at_each_refresh(
     vas_type: VasType, configured: str | None, is_missed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = Clock()
@@ -344,7 +344,7 @@ ALARMS: list[tuple[Heard, tuple[str, str] | None]] = [
 
 
 @pytest.mark.parametrize(("heard", "alarm"), ALARMS)
-async def test_what_a_person_should_see_is_logged_once_of_each_answer(
+async def test_each_answer_for_an_operator_is_logged_once(
     heard: Heard, alarm: tuple[str, str] | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     if isinstance(heard, NoReply):
@@ -394,7 +394,7 @@ NAMED = {"request_id": REQUEST_ID, "vas_type": VasType.AIRTIME, "amount_cents": 
         ({"transactionId": "T-1", "status": "Success"}, AmountCheck.ALERT, Vended, None),
     ],
 )
-async def test_an_answer_that_gives_to_think_is_told_and_decides_as_it_is_configured(
+async def test_a_suspicious_answer_is_logged_and_decides_as_configured(
     said: dict[str, object], check: AmountCheck, outcome: type, line: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     supplier = client(Switch(answer(200, said)), amount_check=check)
@@ -403,7 +403,7 @@ async def test_an_answer_that_gives_to_think_is_told_and_decides_as_it_is_config
     assert logged(caplog) == ([] if line is None else [line])
 
 
-async def test_a_pin_beside_a_status_that_nobody_knows_is_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_pin_beside_an_unknown_status_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     pinned = Order(vas_type=VasType.AIRTIME, amount=Money(500), merchant_product_id="AIR", pinned=True)
     supplier = client(Switch(answer(200, {"transactionId": "T-1", "status": "Partying", "additionalDetails": {"pin": "1234567890"}})))
     assert await supplier.ready() is None

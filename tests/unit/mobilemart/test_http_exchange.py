@@ -134,7 +134,7 @@ async def test_connections_have_no_limit_no_cookies_no_proxies_and_three_idle_se
         )
 
 
-async def test_a_request_goes_over_no_connection_on_which_more_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_request_uses_a_connection_with_unread_data(monkeypatch: pytest.MonkeyPatch) -> None:
     async def send(_: object, connection: object) -> object:
         return connection
 

@@ -30,7 +30,7 @@ ANY_JSON = (
 
 
 @given(PLAIN)
-def test_a_quantity_comes_through_json_digit_for_digit(quantity):
+def test_a_quantity_passes_json_digit_for_digit(quantity):
     said = json_value(f'{{"units": {quantity:f}, "text": "{quantity:f}"}}'.encode())
     assert isinstance(said, dict)
     assert (number(said["units"]), number(said["text"])) == (quantity, quantity)
@@ -62,7 +62,7 @@ def test_an_identifier_is_whole_or_none(said):
     assert kept is None or (kept == said.strip() and len(said) <= MAX_ID_LENGTH and "\ufffd" not in kept)
 
 
-def test_what_is_just_long_enough_is_kept_and_a_letter_more_is_cut_or_none():
+def test_a_text_of_full_length_is_whole_and_one_more_letter_is_cut_or_none():
     assert (exact("i" * 100), exact("i" * 101)) == ("i" * 100, None)
     assert (exact("i" * 5, 5), exact("i" * 6, 5)) == ("i" * 5, None)
     assert (text("t" * 300), text("t" * 301)) == ("t" * 300, "t" * 300)
@@ -80,7 +80,7 @@ def test_an_id_of_zeros_is_no_id(nothing):
     assert given_id(nothing) is None
 
 
-def test_an_id_is_whatever_else_is_written_there():
+def test_every_other_text_is_an_id():
     for one in ("00000000-0000-0000-0000-00000000000a", "10", "T-0", "~", "0~0", "0_0", "0.0"):
         assert given_id(one) == one
 

@@ -56,7 +56,7 @@ async def test_turns_that_nobody_took_are_not_saved_up():
 
 
 @pytest.mark.parametrize(("passed", "slept"), [(0.05, [0.05]), (0.1, []), (0.15, []), (60, [])])
-async def test_whoever_comes_no_earlier_than_its_turn_does_not_wait(passed, slept):
+async def test_a_call_at_its_turn_or_later_does_not_wait(passed, slept):
     clock = Clock()
     clock.at = 0.0
     pace = paced(clock)
@@ -117,7 +117,7 @@ async def test_a_reprint_that_is_too_many_slows_the_next_ones(status, rate):
     assert pace.per_second == rate
 
 
-async def test_what_there_is_nothing_to_ask_by_takes_no_turn():
+async def test_a_sale_without_an_id_for_a_reprint_takes_no_turn():
     class Supplier:
         ready = products = prevend = vend = None
 

@@ -147,7 +147,7 @@ def test_tokens_joined_in_one_field_are_as_many_as_they_are_and_of_unknown_kinds
     ],
     ids=repr,
 )
-def test_of_joined_tokens_none_is_lost_and_none_is_made_up(said: object, numbers: list[str], issued: int | None) -> None:
+def test_no_joined_token_is_lost_and_none_is_invented(said: object, numbers: list[str], issued: int | None) -> None:
     read = receipt(ELECTRICITY, {"tokens": [said]})
 
     assert [token.number for token in read.tokens] == numbers
@@ -178,13 +178,13 @@ def test_each_token_that_was_sent_is_counted_beyond_those_that_are_kept(said: ob
     assert (len(read.tokens), read.tokens_issued, read.tokens_due is TokensDue.DELIVERED) == (read_of_them, issued, issued is None)
 
 
-def test_tokens_stay_in_the_suppliers_order_whatever_their_kinds_are_called() -> None:
+def test_tokens_stay_in_the_suppliers_order_under_any_names_of_their_kinds() -> None:
     said = [{"token": FIRST, "type": "Credit"}, {"token": SECOND, "type": "Keypad token"}, {"token": THIRD, "type": "KCT"}]
 
     assert [number for _, number, _ in tokens(said)[1]] == [FIRST, SECOND, THIRD]
 
 
-def test_of_several_tokens_only_the_single_unnamed_one_is_taken_for_the_credit_token() -> None:
+def test_the_single_unnamed_one_of_several_tokens_is_the_credit_token() -> None:
     key_changes = [{"token": FIRST, "type": "KCT"}, {"token": SECOND, "type": "KCT"}]
 
     assert [kind for kind, _, _ in tokens([*key_changes, THIRD])[1]] == [TokenKind.KEY_CHANGE, TokenKind.KEY_CHANGE, TokenKind.CREDIT]
@@ -211,7 +211,7 @@ def test_of_several_tokens_only_the_single_unnamed_one_is_taken_for_the_credit_t
     ],
     ids=repr,
 )
-def test_one_token_that_cannot_be_read_leaves_the_sale_undelivered_and_the_others_readable(malformed: object) -> None:
+def test_one_unreadable_token_leaves_the_sale_undelivered_and_the_others_readable(malformed: object) -> None:
     assert tokens([malformed]) == (TokensDue.PENDING, [])
     due, read = tokens([{"token": THIRD, "type": "Credit"}, malformed])
     assert (due, [number for _, number, _ in read]) == (TokensDue.PENDING, [THIRD])
@@ -283,7 +283,7 @@ def test_a_text_that_no_store_could_hold_is_left_out(value: object) -> None:
     assert (read.receipt_number, read.instructions, read.consumer, read.meter) == (None, None, None, None)
 
 
-def test_a_receipt_stays_small_whatever_is_answered() -> None:
+def test_a_receipt_stays_small_for_any_answer() -> None:
     many = {"tokens": [FIRST] * 5000, "fixedCosts": [{"description": "d" * 5000, "amount": 1}] * 5000, "instructions": "é" * 50_000}
 
     read = receipt(ELECTRICITY, many)

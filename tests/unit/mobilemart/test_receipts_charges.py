@@ -81,7 +81,7 @@ def test_units_that_are_quoted_anywhere_leave_a_token_due(quoted: dict[str, Any]
     assert read.merged_with(nothing_left).tokens_due is TokensDue.PENDING
 
 
-def test_a_token_that_could_not_be_read_stays_due_whatever_a_later_answer_says_of_debts() -> None:
+def test_an_unreadable_token_stays_due_even_if_a_later_answer_names_debts() -> None:
     unread = receipt(ELECTRICITY, {"tokens": ["12 34"]})
     nothing_left = receipt(ELECTRICITY, {"fixedCosts": ALL_TAKEN})
 
@@ -110,7 +110,7 @@ def rows_of(table: str) -> list[str]:
     return [word.strip() for word in table.replace("\n", ",").split(",")]
 
 
-def test_each_name_of_a_recovery_is_known_and_one_strange_word_beside_it_leaves_a_token_due() -> None:
+def test_each_name_of_a_recovery_is_known_and_one_strange_word_leaves_a_token_due() -> None:
     known, strange = rows_of(RECOVERIES), rows_of(NO_RECOVERIES)
     assert {name: charged(name) for name in known} == dict.fromkeys(known, TokensDue.NONE)
     assert {name: charged(f"{name.upper()} 12/2026") for name in known} == dict.fromkeys(known, TokensDue.NONE) | {
@@ -119,7 +119,7 @@ def test_each_name_of_a_recovery_is_known_and_one_strange_word_beside_it_leaves_
     assert {word: charged(f"Debt {word}") for word in strange} == dict.fromkeys(strange, TokensDue.PENDING)
 
 
-def test_what_stands_beside_a_recovery_is_a_balance_or_nothing() -> None:
+def test_only_a_balance_may_stand_beside_a_recovery() -> None:
     for balance in ("Balance", "Outstanding", "Still outstanding", "Remaining"):
         assert charged("Arrears", balance, amounts=(100, 250)) is TokensDue.NONE
     for other in ("Withstanding", "Service charge", "Interest"):
@@ -152,7 +152,7 @@ def test_a_charge_is_read_under_each_name_of_its_members(name: str, key: str) ->
         *(("slip", text, False) for text in ("0.00 kWh", "kWh 0", "9 kwhs", "9 kg", "unit", "9 megaunits", "skwh 9")),
     ],
 )
-def test_a_quantity_is_quoted_under_its_names_or_in_words_and_nought_is_none(name: str, value: object, is_quoted: bool) -> None:
+def test_a_quantity_is_read_under_its_names_or_in_words_and_zero_is_none(name: str, value: object, is_quoted: bool) -> None:
     assert quotes_units({"additionalDetails": {"slip": [{name: value}]}}) is is_quoted
 
 

@@ -35,7 +35,7 @@ def test_an_electricity_receipt_carries_all_that_the_slip_needs() -> None:
     assert read.instructions == "Type it in."
 
 
-def test_where_all_tokens_are_there_their_number_is_not_noted() -> None:
+def test_the_number_of_tokens_is_stored_only_if_one_is_missing() -> None:
     whole = receipt(ELECTRICITY, {"tokens": [{"token": FIRST, "units": "29.7"}], "units": "29.7"})
     assert (whole.tokens_due, whole.tokens_issued) == (TokensDue.DELIVERED, None)
     online = receipt(ELECTRICITY, {"tokens": [], "onlineMeter": True, "units": "29.7"})
@@ -59,7 +59,7 @@ def test_units_are_quoted_and_never_added_up() -> None:
 
 
 @pytest.mark.parametrize("key", ["units", "kWh", "kwh"])
-def test_units_are_read_under_each_of_their_names_and_nought_is_a_quantity_too(key: str) -> None:
+def test_units_are_read_under_each_of_their_names_and_zero_counts_too(key: str) -> None:
     for quoted in (Decimal("29.7"), Decimal(0)):
         assert receipt(ELECTRICITY, {"tokens": [{"token": FIRST, key: quoted}]}).units == quoted
         assert receipt(ELECTRICITY, {"tokens": [FIRST], key: quoted}, units="9").units == quoted
@@ -82,14 +82,14 @@ def test_an_amount_is_read_in_whichever_field_it_stands(sold: dict[str, object])
     assert (other_amounts(sold, Money(5_000)), other_amounts(sold, Money(5_001))) == ((), (Money(5_000),))
 
 
-def test_of_several_amounts_the_products_own_counts_first_and_each_that_differs_is_told() -> None:
+def test_the_products_own_amount_counts_first_and_each_other_one_is_returned() -> None:
     sold = {"additionalDetails": {"productAmount": "R1", "amount": 3}, "amount": 2, "productAmount": 4}
     assert amount_said(sold) == Money(200)
     assert other_amounts(sold, Money(300)) == (None, Money(200), Money(400))
     assert not names_amount({"amount": "", "productAmount": None}) and names_amount({"amount": "R1"})
 
 
-def test_what_a_slip_has_may_stand_in_the_sale_or_in_its_details() -> None:
+def test_the_data_of_a_slip_may_stand_in_the_sale_or_in_its_details() -> None:
     everywhere = receipt(
         VOUCHER,
         {"reference": "D-1", "referenceNumber": "D-2", "expiryDate": "D-3", "instructions": "D-4", "productInstructions": "D-5"},
@@ -109,7 +109,7 @@ def test_one_setting_of_a_meter_is_enough_to_show_it() -> None:
         assert receipt(ELECTRICITY, {code: "07"}).meter == MeterDetails(*("07" if at == other else None for other in range(5)))
 
 
-def test_where_a_token_could_not_be_read_the_others_units_are_not_the_sales_and_their_number_is_kept() -> None:
+def test_beside_an_unreadable_token_units_are_not_the_sales_and_the_count_is_stored() -> None:
     read = receipt(ELECTRICITY, {"tokens": [{"token": FIRST, "type": "FBE", "units": 50}, {"token": "12 34"}]})
 
     assert (read.units, read.tokens_issued) == (None, 2)

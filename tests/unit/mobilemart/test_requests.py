@@ -134,7 +134,7 @@ def test_an_address_without_a_query_ends_with_its_path() -> None:
     assert Call("GET", "/a", query=(("b", ""),)).url("https://switch.example") == "https://switch.example/a?b="
 
 
-def test_what_an_order_does_not_name_is_asked_for_by_nothing() -> None:
+def test_a_field_that_an_order_lacks_is_sent_empty() -> None:
     unnamed = Order(vas_type=VasType.UTILITY, amount=Money(1), merchant_product_id=None)
     assert prevend_call(unnamed, REQUEST_ID).query == (
         *(("merchantProductId", ""), ("requestId", REQUEST_ID), ("meterNumber", ""), ("amount", "0.01")),

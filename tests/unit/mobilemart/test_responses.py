@@ -52,7 +52,7 @@ def test_a_refused_recipient_is_named_for_what_it_is(order: Order) -> None:
 
 @every_order
 @pytest.mark.parametrize("reply", [problem(401, None), html(401), problem(401, 1001), Reply.of(401, {}, b"", "cut")])
-def test_a_401_was_not_taken_whatever_its_body(order: Order, reply: Reply) -> None:
+def test_a_401_was_not_taken_with_any_body(order: Order, reply: Reply) -> None:
     outcome = vend(reply, order)
 
     assert isinstance(outcome, Rejected)
@@ -98,7 +98,7 @@ def test_a_request_that_was_provably_not_sent_was_not_taken() -> None:
 @pytest.mark.parametrize(
     "status", [100, 300, 302, 304, 307, 308, 400, 402, 403, 404, 405, 408, 409, 410, 418, 422, 499, 500, 502, 503, 504, 599, 999]
 )
-def test_an_answer_that_proves_nothing_is_a_doubt_without_a_sign_of_a_vend(order: Order, status: int) -> None:
+def test_an_answer_that_proves_nothing_is_a_doubt_without_an_indication_of_a_vend(order: Order, status: int) -> None:
     for reply in (problem(status, None), problem(status, 1099), html(status), Reply.of(status, {}, b""), Reply.of(status, {}, b"", "cut")):
         outcome = vend(reply, order)
 
@@ -149,7 +149,7 @@ def test_a_code_that_is_not_listed_as_definitive_proves_nothing(code: object) ->
         ("application/jsonp", b'{"transactionId":"T-1"}'),
     ],
 )  # fmt: skip
-def test_a_2xx_that_is_no_sale_as_documented_is_a_doubt_with_a_sign_of_a_vend(content_type: str, body: bytes) -> None:
+def test_a_2xx_that_is_no_documented_sale_is_a_doubt_with_an_indication_of_a_vend(content_type: str, body: bytes) -> None:
     for order in ORDERS:
         for status in (200, 201, 202, 204, 299):
             outcome = vend(Reply.of(status, {"content-type": content_type}, body), order)
@@ -159,7 +159,7 @@ def test_a_2xx_that_is_no_sale_as_documented_is_a_doubt_with_a_sign_of_a_vend(co
 
 
 @pytest.mark.parametrize("fault", ["ReadError", "TimeoutError", "over 1048576 bytes"])
-def test_a_2xx_that_was_cut_is_a_doubt_with_a_sign_of_a_vend(fault: str) -> None:
+def test_a_2xx_that_was_cut_is_a_doubt_with_an_indication_of_a_vend(fault: str) -> None:
     outcome = vend(Reply.of(200, {"content-type": "application/json"}, b'{"transactionId":"T-1"}', fault))
 
     assert outcome == Unknown(f"HTTP 200, {fault}", sign_of_vend=True)
@@ -189,7 +189,7 @@ def test_a_2xx_in_an_encoding_that_we_did_not_ask_for_is_a_doubt() -> None:
         (html(500), VendRead(Unknown("HTTP 500, no JSON"))),
     ],
 )
-def test_of_an_answer_that_proves_no_sale_a_person_hears_only_what_speaks_against_it(reply: Reply, read: VendRead) -> None:
+def test_an_unproven_sale_concerns_an_operator_only_if_its_answer_contradicts_it(reply: Reply, read: VendRead) -> None:
     assert read_vend(reply, ELECTRICITY, Mode.LIVE, None, AmountCheck.ALERT) == read
 
 
@@ -203,7 +203,7 @@ def test_of_an_answer_that_proves_no_sale_a_person_hears_only_what_speaks_agains
     ],
 )
 @pytest.mark.parametrize(("status", "word"), [(202, None), (202, "Success"), (200, "Partying")])
-def test_goods_in_the_answer_outweigh_a_status_that_says_nothing_sure(
+def test_goods_in_the_answer_outweigh_an_ambiguous_status(
     status: int, word: str | None, details: dict[str, object], due: TokensDue | None
 ) -> None:
     outcome = vend(answer(status, {"transactionId": "T-1", "status": word, "additionalDetails": details}))
@@ -220,7 +220,7 @@ def test_a_pin_or_a_serial_number_outweighs_a_status_that_nobody_knows(details: 
         assert isinstance(vend(answer(status, said | {"additionalDetails": {"pin": ""}}), VOUCHER), Unknown)
 
 
-def test_silence_is_a_doubt() -> None:
+def test_a_missing_answer_is_a_doubt() -> None:
     assert vend(NoReply("TimeoutError")) == Unknown("TimeoutError", sign_of_vend=False)
 
 

@@ -92,7 +92,7 @@ def test_a_prevend_that_was_refused_without_a_known_reason_is_refused_all_the_sa
     assert (refusal.reason, refusal.retry_after_seconds, refusal.float_exhausted) == (Reason.PREVEND_REFUSED, None, False)
 
 
-def test_an_empty_float_and_a_refused_token_are_told_with_the_refusal() -> None:
+def test_a_refusal_names_an_empty_float_and_a_refused_token() -> None:
     empty, unknown = prevended(problem(400, 1008)), prevended(problem(401, None))
 
     assert isinstance(empty, Rejected) and isinstance(unknown, Rejected)

@@ -16,7 +16,7 @@ def test_a_list_of_products_that_is_refused_says_why() -> None:
     assert isinstance(refusal, Rejected) and refusal.reason is Reason.PRODUCT_UNAVAILABLE
 
 
-def test_of_two_rows_of_one_product_the_later_counts_in_the_place_of_the_first() -> None:
+def test_the_later_row_of_a_product_counts_at_the_place_of_the_first() -> None:
     row = {"merchantProductId": "a", "productName": "A", "amount": "0.01"}
     rows = listed([row, {"merchantProductId": "b", "productName": "", "name": "B"}, row | {"name": "other", "amount": "-1"}])
 
@@ -24,7 +24,7 @@ def test_of_two_rows_of_one_product_the_later_counts_in_the_place_of_the_first()
     assert listed([row])[0].amount == Money(1)
 
 
-def test_of_several_lists_the_first_that_is_one_counts() -> None:
+def test_the_first_real_list_of_several_counts() -> None:
     good = [{"merchantProductId": "a", "productName": "b"}]
 
     assert len(listed({"products": None, "data": good, "items": []})) == 1
@@ -85,7 +85,7 @@ def test_a_wrapped_list_is_read_too(key: str) -> None:
 
 
 @pytest.mark.parametrize("heard", [html(200), answer(200, "3386"), answer(200, {}), problem(500, None), problem(404, None), NoReply("x")])
-def test_what_is_no_list_is_no_catalogue(heard: Heard) -> None:
+def test_a_body_without_a_list_is_no_catalogue(heard: Heard) -> None:
     refusal = read_products(heard, VasType.DATA, Mode.LIVE)
 
     assert isinstance(refusal, Rejected)

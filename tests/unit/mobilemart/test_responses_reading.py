@@ -64,7 +64,7 @@ def test_an_answer_that_was_cut_and_packed_was_cut() -> None:
 
 
 @pytest.mark.parametrize(("value", "code"), [(1, 1), (-1, -1), (1001, 1001), (0, None), (True, None), ("1001", None), (1001.5, None)])
-def test_the_suppliers_code_is_a_whole_number_and_nought_is_none(value: object, code: int | None) -> None:
+def test_the_suppliers_code_is_a_whole_number_and_zero_is_none(value: object, code: int | None) -> None:
     assert answer(400, {"fulcrumErrorCode": value}).code == code
 
 

@@ -24,7 +24,7 @@ def test_a_reprint_that_matches_is_the_sale() -> None:
     )
 
 
-def test_a_reprint_is_the_sale_that_was_asked_for_in_whichever_case_it_spells_the_guid() -> None:
+def test_a_reprint_with_the_guid_in_any_case_is_the_requested_sale() -> None:
     guid = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"
 
     assert isinstance(reprinted(SOLD | {"transactionId": guid.upper()}, asked_for=guid), Vended)
@@ -75,7 +75,7 @@ def test_a_reprint_under_an_id_of_zeros_is_no_answer() -> None:
 
 
 @pytest.mark.parametrize("details", [{"productAmount": "100.01"}, {}, {"productAmount": "100.00", "meterNumber": "99999999999"}])
-def test_another_sale_under_our_own_request_id_is_a_sign_of_a_vend(details: object) -> None:
+def test_another_sale_under_our_own_request_id_is_an_indication_of_a_vend(details: object) -> None:
     found = reprinted(SOLD | {"additionalDetails": details})
     assert isinstance(found, Unknown)
     assert found.sign_of_vend

@@ -44,7 +44,7 @@ def test_lines_are_the_same_however_they_end_and_arrive(end, size):
     assert read(content(UTILITY, AIRTIME, end=end), size)[0] == read(content(UTILITY, AIRTIME))[0]
 
 
-def test_a_last_line_needs_no_line_end_and_a_byte_order_mark_says_nothing():
+def test_a_last_line_needs_no_line_end_and_a_byte_order_mark_is_ignored():
     assert read(b"\xef\xbb\xbf" + content(UTILITY).removesuffix(b"\n"))[0] == read(content(UTILITY))[0]
 
 

@@ -52,7 +52,7 @@ LINES = st.builds(
 @given(
     lines=st.lists(LINES, max_size=6), end=st.sampled_from(["\n", "\r\n"]), size=st.integers(1, 300), version=st.sampled_from(["1", "1.1"])
 )
-def test_what_is_written_is_read(lines, end, size, version):
+def test_a_written_file_is_read(lines, end, size, version):
     data = b"".join(written(DAY, lines, line_end=end, version=version, tender_pan="411111******1111"))
     again, file = read(data, size)
     assert (again, file.version) == (lines, version)
@@ -62,7 +62,7 @@ def test_what_is_written_is_read(lines, end, size, version):
 @pytest.mark.parametrize("form", Form)
 @settings(max_examples=30, deadline=None)
 @given(lines=st.lists(LINES, min_size=1, max_size=6), end=st.sampled_from(["\n", "\r\n"]), size=st.integers(1, 300))
-def test_what_is_written_in_a_harmless_form_is_read_with_a_note_and_says_the_same(form, lines, end, size):
+def test_a_file_in_a_harmless_form_is_read_with_a_note_and_means_the_same(form, lines, end, size):
     short = [line._replace(provider=line.provider[:40]) for line in lines]
     again, file = read(formed(b"".join(written(DAY, short, line_end=end)), form), size)
     assert compared(again) == compared(short) and file.summary.notes
@@ -86,7 +86,7 @@ BREAKS = {
 @pytest.mark.parametrize("broken", BREAKS)
 @settings(max_examples=60, deadline=None)
 @given(lines=st.lists(LINES, max_size=5), places=st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), size=st.integers(1, 300))
-def test_a_file_whose_lines_were_cut_left_out_doubled_or_swapped_is_refused_or_says_the_same(broken, lines, places, size):
+def test_a_file_with_cut_missing_or_swapped_lines_is_refused_or_means_the_same(broken, lines, places, size):
     pieces = b"".join(written(DAY, lines)).splitlines(keepends=True)
     at, other = (place % len(pieces) for place in places)
     assert says_the_same(b"".join(BREAKS[broken](pieces, at, other)), lines, size)
@@ -94,7 +94,7 @@ def test_a_file_whose_lines_were_cut_left_out_doubled_or_swapped_is_refused_or_s
 
 @settings(max_examples=100, deadline=None)
 @given(lines=st.lists(LINES, min_size=1, max_size=4), end=st.integers(1, 10**6), size=st.integers(1, 300))
-def test_a_file_that_was_cut_anywhere_is_refused_or_says_the_same(lines, end, size):
+def test_a_file_cut_anywhere_is_refused_or_means_the_same(lines, end, size):
     data = b"".join(written(DAY, lines))
     assert says_the_same(data[: -(end % len(data)) or None], lines, size)
 

@@ -167,7 +167,7 @@ def test_a_value_that_a_field_may_not_have_refuses_the_file(position, value):
         (f"{HEAD}\n{UTILITY[:-1]}\nT|3\n".encode(), [FileFault(2, "has 23 positions, not 24")]),
     ],
 )
-def test_each_fault_is_told_with_its_line(data, faults):
+def test_each_fault_is_reported_with_its_line(data, faults):
     assert refused(data) == faults
     assert refused(*(data[at : at + 7] for at in range(0, len(data), 7))) == faults
 
@@ -184,13 +184,13 @@ AMOUNT = ("must be whole cents: at most 15 digits, behind a minus where negative
 
 
 @pytest.mark.parametrize("wrong", [1, 9, 10, 11, 30])
-def test_at_most_ten_faults_are_told_the_verdicts_among_them(wrong):
+def test_at_most_ten_faults_are_reported_verdicts_included(wrong):
     found = refused("\n".join([HEAD, *[WRONG] * wrong, "T|9"]).encode())
     counted = [FileFault(wrong + 2, f"the trailer counts 9 lines, but is line {wrong + 2}")]
     assert found == ([FileFault(2 + at, *AMOUNT) for at in range(wrong)] + counted)[:10]
 
 
-def test_of_a_line_with_more_than_ten_faults_the_first_ten_are_told():
+def test_a_line_with_more_than_ten_faults_reports_the_first_ten():
     every = "|".join(["D", *["\x07"] * 23])
     assert refused(content(every)) == [FileFault(2, f"must be {RULES[at - 1][1]}", at, RULES[at - 1][0]) for at in range(1, 11)]
     found = refused(content(WRONG, every))
@@ -214,7 +214,7 @@ def test_the_tenth_fault_ends_the_reading():
 
 
 @pytest.mark.parametrize("size", [1, 50, 400, 10_000])
-def test_lines_are_numbered_through_whatever_pieces_they_come_in(monkeypatch, size):
+def test_lines_are_numbered_across_any_pieces(monkeypatch, size):
     monkeypatch.setattr(settlement_file, "PIECE_BYTES", size)
     no_day = changed(8, "20260230")
     data = f"{HEAD}\n{UTILITY}\n{WRONG}\n{UTILITY}\n{no_day}\n{UTILITY}\nnothing\n{no_day}\nT|9\n".encode()
@@ -246,7 +246,7 @@ def test_behind_a_fault_nothing_is_handed_out_and_what_came_before_it_was(monkey
         file.summary  # noqa: B018
 
 
-def test_what_ends_a_line_is_no_fault_of_its_last_field():
+def test_a_line_end_is_no_fault_of_the_last_field():
     assert refused(content(WRONG, end="\r\n")) == [FileFault(2, *AMOUNT)]
     assert refused(content("nothing", end="\r\n")) == [FileFault(2, NOT_A_LINE)]
 
@@ -295,7 +295,7 @@ def test_a_file_whose_lines_end_in_cr_alone_may_come_at_once_however_large(lines
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 13, 14, 100, 10_000])
-def test_where_the_first_line_ends_in_cr_alone_every_cr_ends_a_line_and_the_hash_is_of_the_bytes_as_they_came(size):
+def test_after_a_first_line_with_cr_alone_every_cr_ends_a_line_and_the_hash_is_raw(size):
     data = content(UTILITY, UTILITY, end="\r")
     said = summary(*(data[at : at + size] for at in range(0, len(data), size)))
     assert said.notes == (Note(1, forms.CR_ALONE),) and said.all == Total(2, 20_000)
@@ -353,7 +353,7 @@ def test_totals_add_and_subtract_rows_and_cents():
         ("Utility", "12345678901"),
     ],
 )
-def test_a_line_goes_to_what_its_service_has_for_a_recipient_and_shows_four_digits_of_it(service, recipient):
+def test_a_lines_recipient_follows_its_service_and_shows_four_digits(service, recipient):
     line = changed(1, service, changed(15, "27720012345", changed(16, "5550199")))
     ((read_line,), _) = read(content(line))
     assert read_line.recipient == recipient

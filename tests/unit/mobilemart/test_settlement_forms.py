@@ -83,7 +83,7 @@ def test_byte_order_marks_before_a_line_are_left_out_and_noted(text, bare, notes
     ],
 )
 @pytest.mark.parametrize("ends_the_file", [True, False])
-def test_what_stands_behind_the_header_or_the_trailer_is_left_out_and_noted(behind, notes, ends_the_file):
+def test_padding_behind_the_header_or_the_trailer_is_left_out_and_noted(behind, notes, ends_the_file):
     assert framed(f"T|2{behind}", ends_the_file=ends_the_file) == ("T|2", notes)
 
 
@@ -120,14 +120,14 @@ def test_blanks_behind_a_line_are_left_out_and_noted_and_a_separator_stays(behin
 
 
 @pytest.mark.parametrize("position", range(POSITIONS - 1))
-def test_a_tab_becomes_a_blank_in_a_text_that_is_not_compared_and_stays_in_every_other(position):
+def test_a_tab_becomes_a_blank_in_a_text_that_is_not_compared_and_stays_elsewhere(position):
     line, plain = (fields(**{f"_{position}": text}) for text in ("a\tb\tc", "a b c"))
     assert detail(line) == ((line, ()) if position in EXACT else (plain, (TABBED,)))
     assert detail(f"{line} ") == ((line, (PADDED,)) if position in EXACT else (plain, (PADDED, TABBED)))
 
 
 @pytest.mark.parametrize("position", range(POSITIONS))
-def test_a_byte_of_no_utf_8_letter_is_told_where_it_stands_in_what_is_compared(position):
+def test_a_byte_of_no_utf_8_letter_in_a_compared_field_is_reported_with_its_position(position):
     line = fields(**{f"_{position}": "\u20ac\udce9"}).encode("utf-8", "surrogateescape")
     whole = fields(_2="\u20ac", _7="\u00fc").encode()
     text = fields(**{f"_{position}": "\u20ac\u00e9"})
@@ -138,7 +138,7 @@ def test_a_byte_of_no_utf_8_letter_is_told_where_it_stands_in_what_is_compared(p
     )
 
 
-def test_every_compared_position_with_such_a_byte_is_told_in_order_and_a_letter_of_utf_8_beside_them_is_not():
+def test_every_compared_position_with_such_a_byte_is_reported_in_order():
     line = fields(_17="\udcff", _7="\udce9", _16="\u00fc", _5="a\udc80b", _3="\udce9").encode("utf-8", "surrogateescape")
     assert decoded(line)[1] == [(0, (5, 7, 17))]
     assert decoded(fields(_3="\udce9", _7="\u00fc").encode("utf-8", "surrogateescape"))[1] == [(0, ())]
@@ -149,7 +149,7 @@ def test_a_line_of_other_positions_may_hold_no_such_byte_at_all(line):
     assert decoded(b"x\n" + line)[1] == [(1, (0,))]
 
 
-def test_every_byte_of_no_utf_8_letter_is_the_letter_of_windows_1252_or_says_that_there_is_none():
+def test_every_byte_of_no_utf_8_letter_is_read_as_windows_1252_or_replaced():
     for byte in range(0x80, 0x100):
         try:
             letter = bytes([byte]).decode("cp1252")
@@ -174,5 +174,5 @@ def test_every_byte_of_no_utf_8_letter_is_the_letter_of_windows_1252_or_says_tha
         (b"H|1\nD\rD", False),
     ],
 )
-def test_whether_lines_end_in_cr_alone_is_known_from_the_first_line_and_what_follows_it(begun, ends):
+def test_the_first_line_and_its_next_byte_show_whether_lines_end_in_cr_alone(begun, ends):
     assert ends_in_cr_alone(begun) is ends

@@ -37,7 +37,7 @@ def test_every_word_of_the_field_says_what_it_says_there_alone_and_in_a_sentence
         assert {word: status_says(spelt(word)) for word in known} == dict.fromkeys(known, says)
 
 
-def test_the_graver_word_counts_and_one_that_may_be_about_the_request_says_nothing_sure() -> None:
+def test_the_graver_word_counts_and_a_word_about_the_request_is_ambiguous() -> None:
     for word in words(NO):
         assert status_says(f"successful, pending, accepted, {word}") is Says.NO
     for word in words(NOT_YET):
@@ -76,13 +76,13 @@ def test_a_word_that_only_begins_like_a_known_one_is_unknown(word: str) -> None:
         "undefined",
     ],
 )
-def test_what_says_nothing_is_no_status(nothing: str) -> None:
+def test_an_empty_value_is_no_status(nothing: str) -> None:
     assert status_says(nothing) is None
     assert status_says(f"{nothing}\u0434\u0430") is Says.UNKNOWN or nothing.strip(" -.\u2013\u2014_/*\t\r\n")
 
 
 @pytest.mark.parametrize("text", ["~", "?", "\u2713", "\u0434\u0430", "\u5931\u8d25", "- \u5931\u8d25 -"])
-def test_what_has_no_letter_that_we_read_is_unknown_and_may_be_an_error(text: str) -> None:
+def test_a_text_in_another_script_is_unknown_and_may_be_an_error(text: str) -> None:
     assert status_says(text) is Says.UNKNOWN
     assert not says_no_error(text) and not says_no_error({"errors": ["", text]})
 
@@ -124,7 +124,7 @@ def test_a_long_text_is_read_up_to_200_letters() -> None:
         ("", None),
     ],
 )
-def test_a_text_for_people_says_only_what_plainly_names_the_end_of_the_sale(text: str, says: Says | None) -> None:
+def test_a_text_for_people_counts_only_if_it_plainly_names_the_end_of_the_sale(text: str, says: Says | None) -> None:
     assert remark_says(text) is says
 
 
@@ -166,7 +166,7 @@ def test_a_number_is_a_code_of_http_of_the_suppliers_or_of_iso_8583(value: objec
 @pytest.mark.parametrize(
     "value", ["0", " 00 ", "0 0", "0.0", "", "none", "Success", "n/a", None, False, 0, 0.0, Decimal("0E-7"), [], {"a": None, "b": "0"}]
 )
-def test_what_is_empty_zero_false_or_says_yes_is_no_error(value: object) -> None:
+def test_an_empty_zero_false_or_affirmative_value_is_no_error(value: object) -> None:
     assert says_no_error(value)
 
 

@@ -67,13 +67,13 @@ YES += ["Successful, no errors", "Request processed successfully"]
 
 @every_order
 @pytest.mark.parametrize("word", [*NO, *NOT_YET])
-def test_a_status_that_does_not_say_yes_is_a_doubt_with_a_sign_of_a_vend(order: Order, word: str) -> None:
+def test_a_status_that_is_no_yes_is_a_doubt_with_an_indication_of_a_vend(order: Order, word: str) -> None:
     for status in (200, 201, 202):
         assert is_doubted(vend(order, {"status": word}, status=status))
 
 
 @pytest.mark.parametrize("word", YES)
-def test_a_status_that_says_yes_speaks_against_nothing(word: str) -> None:
+def test_a_status_of_yes_contradicts_nothing(word: str) -> None:
     for order in ORDERS:
         read = read_vend(answered(order, {"status": word}), order, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
         assert isinstance(read.outcome, Vended) and read.concern is None
@@ -122,7 +122,7 @@ def test_a_status_that_says_yes_speaks_against_nothing(word: str) -> None:
     ],
     ids=str,
 )
-def test_wherever_a_status_stands_it_is_heard(members: dict[str, Any]) -> None:
+def test_a_status_is_read_at_any_depth(members: dict[str, Any]) -> None:
     assert all(is_doubted(vend(order, members)) for order in ORDERS)
 
 
@@ -149,7 +149,7 @@ def test_wherever_a_status_stands_it_is_heard(members: dict[str, Any]) -> None:
     ],
     ids=str,
 )
-def test_an_error_of_any_kind_in_a_2xx_is_a_doubt_with_a_sign_of_a_vend(members: dict[str, Any]) -> None:
+def test_an_error_of_any_kind_in_a_2xx_is_a_doubt_with_an_indication_of_a_vend(members: dict[str, Any]) -> None:
     assert all(is_doubted(vend(order, members)) for order in ORDERS)
 
 
@@ -178,7 +178,7 @@ def test_a_2xx_that_is_a_problem_by_its_members_is_a_doubt(other: dict[str, Any]
     ],
     ids=str,
 )
-def test_what_is_no_status_of_the_sale_speaks_against_nothing(members: dict[str, Any]) -> None:
+def test_a_value_that_is_no_status_of_the_sale_contradicts_nothing(members: dict[str, Any]) -> None:
     assert all(isinstance(vend(order, members), Vended) for order in ORDERS)
 
 
@@ -199,7 +199,7 @@ def test_a_bare_202_is_a_sale_only_where_the_goods_are_in_it(order: Order) -> No
     assert is_doubted(vend(order, {"additionalDetails": {"tokens": [], "pin": None}}, status=202))
 
 
-def test_a_doubt_names_its_reason_in_our_words_and_wakes_somebody() -> None:
+def test_a_doubt_names_its_reason_in_our_words_and_alerts_an_operator() -> None:
     read = read_vend(answered(AIRTIME, {"status": "Failed"}), AIRTIME, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
     assert read.outcome == Unknown("HTTP 200, but its status says no", sign_of_vend=True)
     assert (read.concern, read.why) == (Concern.DOES_NOT_MATCH, "its status says no")
@@ -235,7 +235,7 @@ def test_a_doubt_names_its_reason_in_our_words_and_wakes_somebody() -> None:
     ],
     ids=str,
 )
-def test_a_sale_to_another_or_of_another_request_is_a_doubt_with_a_sign_of_a_vend(order: Order, members: dict[str, Any]) -> None:
+def test_another_recipient_or_request_is_a_doubt_with_an_indication_of_a_vend(order: Order, members: dict[str, Any]) -> None:
     read = read_vend(answered(order, members), order, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
     assert is_doubted(read.outcome) and read.concern is Concern.DOES_NOT_MATCH
 
@@ -313,7 +313,7 @@ def test_a_number_in_another_form_is_the_same_number(order: Order, members: dict
     ],
     ids=str,
 )
-def test_of_a_masked_number_the_digits_that_show_decide(named: object, another: bool | None) -> None:
+def test_the_visible_digits_of_a_masked_number_decide(named: object, another: bool | None) -> None:
     assert names_another(named, ELECTRICITY) is another
 
 
@@ -357,7 +357,7 @@ HALF = {"amount": 50, "additionalDetails": {"productAmount": "50.00"}}
     ],
     ids=str,
 )
-def test_another_amount_wakes_somebody_and_is_a_doubt_only_where_that_is_set(members: dict[str, Any], how: str) -> None:
+def test_another_amount_alerts_an_operator_and_is_a_doubt_only_if_configured(members: dict[str, Any], how: str) -> None:
     reply = answered(ELECTRICITY, members)
     alert = read_vend(reply, ELECTRICITY, Mode.LIVE, REQUEST_ID, AmountCheck.ALERT)
     doubt = read_vend(reply, ELECTRICITY, Mode.LIVE, REQUEST_ID, AmountCheck.DOUBT)
@@ -367,7 +367,7 @@ def test_another_amount_wakes_somebody_and_is_a_doubt_only_where_that_is_set(mem
 
 
 @every_order
-def test_the_amount_as_it_was_sent_or_none_is_no_difference(order: Order) -> None:
+def test_the_amount_that_was_sent_or_none_is_no_other_amount(order: Order) -> None:
     for members in ({}, {"amount": None, "additionalDetails": {"productAmount": None}}):
         read = read_vend(answered(order, members), order, Mode.LIVE, REQUEST_ID, AmountCheck.DOUBT)
         assert isinstance(read.outcome, Vended) and read.concern is None
@@ -388,7 +388,7 @@ def test_the_amount_as_it_was_sent_or_none_is_no_difference(order: Order) -> Non
     ],
     ids=str,
 )
-def test_a_reprint_that_says_no_or_names_another_is_a_sign_of_a_vend_under_our_request_id_alone(members: dict[str, Any]) -> None:
+def test_a_contradicting_reprint_indicates_a_vend_under_our_request_id_alone(members: dict[str, Any]) -> None:
     reply = answered(ELECTRICITY, members)
     found = read_reprint(reply, ELECTRICITY, Mode.LIVE, None, REQUEST_ID)
     assert isinstance(found, Unknown) and found.sign_of_vend

@@ -77,7 +77,7 @@ REQUESTS = named("requestId merchantRequestId clientRequestId originalRequestId 
         (REQUESTS, "another", Statement(other_request=True)),
     ],
 )
-def test_whatever_speaks_against_a_sale_is_read_under_each_of_its_names(names: list[str], value: object, stated: Statement) -> None:
+def test_each_contradiction_of_a_sale_is_read_under_each_of_its_names(names: list[str], value: object, stated: Statement) -> None:
     for spelt in (str, str.upper, lambda name: f"_{name} "):
         assert {name: said({spelt(name): value}) for name in names} == dict.fromkeys(names, stated)
         assert {name: said({f"x{spelt(name)}x": value}) for name in names} == dict.fromkeys(names, NOTHING)
@@ -87,7 +87,7 @@ def test_whatever_speaks_against_a_sale_is_read_under_each_of_its_names(names: l
     ("order", "own"),
     [(METER, METERS), (METER, ANYBODY), (ACCOUNT, ACCOUNTS), (ACCOUNT, ANYBODY), (MOBILE, MOBILES), (MOBILE, ANYBODY)],
 )
-def test_whom_it_was_sold_to_is_read_under_each_of_its_names_wherever_it_stands(order: Order, own: list[str]) -> None:
+def test_the_recipient_is_read_under_each_of_its_names_at_any_depth(order: Order, own: list[str]) -> None:
     other = Statement(other_recipient=True)
     for within in (lambda members: members, lambda members: {"anything": [{"deeper": members}]}, lambda members: {"consumer": members}):
         assert {name: said(within({name: "0999999999"}), order) for name in own} == dict.fromkeys(own, other)
@@ -95,7 +95,7 @@ def test_whom_it_was_sold_to_is_read_under_each_of_its_names_wherever_it_stands(
 
 
 @pytest.mark.parametrize("order", [METER, ACCOUNT, MOBILE])
-def test_a_number_of_another_kind_counts_only_where_none_of_its_own_kind_is_named_and_in_the_sale_itself(order: Order) -> None:
+def test_a_number_of_another_kind_counts_only_in_the_sale_and_without_its_own_kind(order: Order) -> None:
     others = [name for names in (METERS, ACCOUNTS, MOBILES) for name in names]
     own = {METER: METERS, ACCOUNT: ACCOUNTS, MOBILE: MOBILES}[order]
     for name in set(others) - set(own):
@@ -105,7 +105,7 @@ def test_a_number_of_another_kind_counts_only_where_none_of_its_own_kind_is_name
         assert said({"slip": {name: "0999999999"}}, order) == said({"consumer": {name: "0999999999"}}, order) == NOTHING
 
 
-def test_what_goes_to_nobody_names_nobody_and_of_an_unnamed_recipient_nothing_is_known() -> None:
+def test_a_sale_to_nobody_names_nobody_and_an_unnamed_recipient_is_unknown() -> None:
     for name in (*METERS, *ACCOUNTS, *MOBILES, *ANYBODY):
         assert said({name: "0999999999"}, PIN).other_recipient and said({name: "0999999999"}, VOUCHER).other_recipient
         assert said({name: "0999999999"}, UNNAMED) == NOTHING
@@ -124,9 +124,7 @@ def test_what_goes_to_nobody_names_nobody_and_of_an_unnamed_recipient_nothing_is
     ],
     ids=str,
 )
-def test_what_speaks_against_a_sale_is_not_outweighed_by_what_speaks_for_it(
-    first: dict[str, object], second: dict[str, object], stated: Statement
-) -> None:
+def test_no_good_status_outweighs_a_contradiction(first: dict[str, object], second: dict[str, object], stated: Statement) -> None:
     assert said(first) == said(first | second) == said(second | first) == stated
     assert said({"data": first} | second) == said({"data": second} | first) == stated
 
@@ -151,7 +149,7 @@ def test_an_empty_member_hides_nothing_that_stands_after_it(nothing: object) -> 
 
 
 @pytest.mark.parametrize("listed", [lambda one: [one], lambda one: [[one]], lambda one: [[], [[one], []]], lambda one: ["", [one]]])
-def test_what_stands_in_a_list_is_read_however_deep_the_lists(listed) -> None:
+def test_values_are_read_in_lists_of_any_depth(listed) -> None:
     assert said({"status": listed("Failed")}) == said({"slip": listed({"status": "Failed"})}) == Statement(status=Says.NO)
     assert said({"requestId": listed("another")}) == Statement(other_request=True)
     assert said({"meterNumber": listed("0999999999")}) == Statement(other_recipient=True)
@@ -197,7 +195,7 @@ def test_the_status_of_a_customer_is_not_the_sales(customer: str) -> None:
 @pytest.mark.parametrize(
     "other", named("municipalityDetails municipality fixedCosts product productDetails tariff tariffDetails merchant biller")
 )
-def test_of_something_else_nothing_is_about_the_sale(other: str) -> None:
+def test_objects_about_something_else_are_not_about_the_sale(other: str) -> None:
     for members in ({"status": "Failed"}, {"error": "E5"}, {"meterNumber": "0999999999"}, {"consumer": {"meterNumber": "0999999999"}}):
         assert said({other: members}) == said({other: [[members]]}) == NOTHING
 

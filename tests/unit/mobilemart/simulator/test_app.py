@@ -41,7 +41,7 @@ class TestLists:
         assert (other.status_code, other.headers["etag"]) == (200, etag)
 
     @pytest.mark.parametrize("creator", ["vodacom", "Voda Com", "VODACOM"])
-    async def test_a_creator_is_found_whatever_its_case_and_spaces(self, creator: str) -> None:
+    async def test_a_creator_is_found_in_any_case_and_spacing(self, creator: str) -> None:
         async with merchant_at(simulator()) as merchant:
             rows = (await merchant.http.get("/v1/data/products", params={"contentCreator": creator})).json()
             names = (await merchant.http.get("/v1/data/content-creators")).json()

@@ -18,7 +18,7 @@ class TestMemoryLedger:
 
         assert [value["key"] for value in await ledger.starting_with("a:")] == ["a:1", "a:10", "a:2"]
 
-    async def test_what_is_kept_does_not_change_with_what_was_given(self) -> None:
+    async def test_a_stored_value_does_not_change_with_its_source(self) -> None:
         ledger, value = MemoryLedger(), {"n": [1]}
         await ledger.put("a", value)
         value["n"].append(2)

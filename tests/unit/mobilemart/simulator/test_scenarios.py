@@ -172,7 +172,7 @@ async def test_a_script_may_spoil_the_answer_of_any_scenario(effect: Effect) -> 
     [("processing-202", 202, "PROCESSING"), ("processing-200", 200, 1003)],
 )
 @pytest.mark.parametrize("service", Service)
-async def test_what_is_being_processed_is_carried_out_later(name: str, status: int, meanwhile: object, service: Service) -> None:
+async def test_a_sale_in_processing_is_carried_out_later(name: str, status: int, meanwhile: object, service: Service) -> None:
     at = NOON
     simulator = Simulator(MemoryLedger(), now=lambda: at)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(simulator), base_url="http://simulator") as http:
@@ -196,7 +196,7 @@ async def test_what_is_being_processed_is_carried_out_later(name: str, status: i
     ("name", "status", "meanwhile"),
     [("processing-for-ever-202", 202, 1003), ("processing-for-ever-200", 200, "PROCESSING")],
 )
-async def test_what_is_being_processed_may_never_be_carried_out(name: str, status: int, meanwhile: object) -> None:
+async def test_a_sale_in_processing_may_never_be_carried_out(name: str, status: int, meanwhile: object) -> None:
     ledger = MemoryLedger()
     today, next_year = (Simulator(ledger, now=lambda at=at: at) for at in (NOON, NOON + timedelta(days=365)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(today), base_url="http://simulator") as http:
@@ -216,7 +216,7 @@ async def test_what_is_being_processed_may_never_be_carried_out(name: str, statu
     assert await next_year.vends() == []
 
 
-async def test_a_switch_that_looks_up_by_its_own_id_tells_nothing_of_what_it_never_carried_out() -> None:
+async def test_a_switch_that_looks_up_by_its_own_id_hides_sales_it_never_carried_out() -> None:
     simulator = Simulator(MemoryLedger(), behaviour=Behaviour(reprint_by="transaction_id"), now=lambda: NOON)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(simulator), base_url="http://simulator") as http:
         merchant = Merchant(http)
@@ -227,7 +227,7 @@ async def test_a_switch_that_looks_up_by_its_own_id_tells_nothing_of_what_it_nev
     assert shown.json()["fulcrumErrorCode"] == 1003
 
 
-async def test_a_blocked_meter_is_told_from_one_that_is_unknown_by_its_words(switch: Switch) -> None:
+async def test_a_blocked_meter_differs_from_an_unknown_one_by_its_text(switch: Switch) -> None:
     async with switch.merchant() as merchant:
         blocked = await merchant.play(named("blocked-meter"), Service.UTILITY)
         unknown = await merchant.play(named("unknown"), Service.UTILITY)

@@ -141,7 +141,7 @@ class TestAtMostOnce:
         assert vends == 2
 
     @pytest.mark.parametrize(("behaviour", "answered"), [("reject", 1), ("replay", 20)])
-    async def test_of_many_with_one_request_id_at_once_one_vends(self, behaviour: Any, answered: int) -> None:
+    async def test_one_of_many_concurrent_requests_with_one_id_vends(self, behaviour: Any, answered: int) -> None:
         ledger = StrictLedger()
         order = PLAIN.order(Service.VOUCHER)
         here, there = (simulator(Behaviour(repeated_request_id=behaviour), ledger=ledger) for _ in range(2))
@@ -238,7 +238,7 @@ class TestScript:
 
         assert {(answer.status_code, answer.headers["content-type"], answer.content) for answer in answers} == {(200, "text/html", b"")}
 
-    async def test_a_script_can_grow_and_comes_before_the_scenario(self) -> None:
+    async def test_a_script_can_grow_and_strikes_before_the_scenario(self) -> None:
         switch = simulator()
         async with merchant_at(switch) as merchant:
             switch.script(SwitchFault(Effect.REFUSED, code=1002))
