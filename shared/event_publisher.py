@@ -1,4 +1,4 @@
-"""Announcing what became of a sale: to a Pub/Sub topic, or to the log where there is no topic."""
+"""Publishes events about sales: on a Pub/Sub topic, or in the log if there is no topic."""
 
 import asyncio
 from typing import TYPE_CHECKING, Final
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from shared.gcp.pubsub import Topic
 
 TIMEOUT_SECONDS: Final = 5
-SPARED_SECONDS: Final = 5  # after a wait that was in vain, no sale waits for the topic: the sweep announces it later
+SPARED_SECONDS: Final = 5  # after a timeout, sales do not wait for the topic: the sweep publishes their events later
 
 log = logs.logger(__name__)
 
 
 class PubSubEvents:
-    """Publishes to `topic` (`projects/p/topics/t`), over a channel that is made for the first event.
+    """Publishes to `topic` (`projects/p/topics/t`), over a channel that the first event opens. Belongs to one event loop.
 
-    Messages of one sale carry its id as their ordering key. A topic that let one sale wait is spared for a while, and then the
-    first sale to come tries for all: while the topic is away, customers would wait for nothing. `emulator` is the `host:port`
-    of one, spoken to without TLS and credentials. It belongs to one event loop.
+    The ordering key of a message is the sale's id. After a slow failure no sale waits for the topic for a while: customers would wait
+    in vain. The first sale after that time tries the topic for all.
+    `emulator` is the `host:port` of an emulator, which is called without TLS and credentials.
     """
 
     def __init__(self, topic: str, details: ConsumerDetails, emulator: str | None = None, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
@@ -36,31 +36,31 @@ class PubSubEvents:
         self._timeout_seconds = timeout_seconds
         self._topic: Topic | None = None
         self._open = SingleFlight(self._opened)
-        self._spared_until: float | None = None  # on the event loop's clock, since a sale waited in vain
+        self._spared_until: float | None = None  # on the event loop's clock; set after a slow failure
 
     async def publish(self, event: EventName, sale: Transaction) -> None:
-        """Announce, at least once.
+        """Publish the event, at least once.
 
         Raises:
-            EventsUnavailable: it may not have been delivered, or not in time.
+            EventsUnavailable: the event may not have been delivered, or not in time.
         """
         clock = asyncio.get_running_loop().time
         started = clock()
         if self._spared_until is not None:
             if started < self._spared_until:
                 raise EventsUnavailable("the topic was away a moment ago")
-            self._spared_until = started + self._timeout_seconds + SPARED_SECONDS  # from all but this one, which tries it
+            self._spared_until = started + self._timeout_seconds + SPARED_SECONDS  # only this sale tries the topic meanwhile
         try:
             topic = self._topic or await self._opened_in_time()
             await topic.publish(self._message(event, sale), started + self._timeout_seconds - clock())
-        except Exception as error:  # of several libraries, whose texts may quote what was sent: a log tells their names and codes alone
-            is_away = clock() - started > self._timeout_seconds / 2  # and not only refusing
+        except Exception as error:  # of several libraries; their texts may quote the message, and a log shows only types and codes
+            is_away = clock() - started > self._timeout_seconds / 2  # a fast refusal is no outage
             self._spared_until = clock() + SPARED_SECONDS if is_away else None
             raise EventsUnavailable(type(error).__name__) from error
         self._spared_until = None
 
     async def close(self) -> None:
-        """Give up the connection."""
+        """Close the connection."""
         if self._topic is not None:
             await self._topic.close()
             self._topic = None
@@ -69,7 +69,7 @@ class PubSubEvents:
         return {
             "data": encoded(event_body(event, sale, self._details)),
             "attributes": {
-                "caller": caller_id(sale.mode, sale.caller),  # a subscription is filtered by it, so that a wallet sees its own sales
+                "caller": caller_id(sale.mode, sale.caller),  # a wallet's subscription filters by the caller
                 "event": event.value,
                 "vasType": sale.order.vas_type.value,
                 "simulated": "true" if sale.mode is Mode.SIMULATED else "false",
@@ -78,7 +78,7 @@ class PubSubEvents:
         }
 
     async def _opened_in_time(self) -> "Topic":
-        async with asyncio.timeout(self._timeout_seconds):  # credentials are asked for
+        async with asyncio.timeout(self._timeout_seconds):  # opening fetches credentials
             return await self._open()
 
     async def _opened(self) -> "Topic":
@@ -89,7 +89,7 @@ class PubSubEvents:
 
 
 class LogEvents:
-    """Tells the log which event of which sale it is, and nothing that is worth anything: no token, PIN or person."""
+    """Logs the name of each event and the sale's public fields: no token, PIN or personal data."""
 
     async def publish(self, event: EventName, sale: Transaction) -> None:
         log.info(

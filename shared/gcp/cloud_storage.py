@@ -1,4 +1,4 @@
-"""Settlement files in a bucket of Cloud Storage. Its client is synchronous: whoever lists or reads here does so in a thread."""
+"""Settlement files in a bucket of Cloud Storage. Its client is synchronous: callers list and read in a thread."""
 
 import hashlib
 from base64 import b64encode
@@ -10,16 +10,16 @@ from typing import Any, Final
 from shared.lib.value import Value
 from shared.ports.settlement_files import CHUNK_BYTES, HEAD_BYTES, FilesUnavailable, FileUnreadable, StoredFile
 
-LISTING_SECONDS: Final = 20.0  # for which a listing is tried again
-READING_SECONDS: Final = 5.0  # likewise for a part of an object
-TIMEOUT_SECONDS: Final = (5.0, 10.0)  # to connect, and of silence
-SHORT_TIMEOUT_SECONDS: Final = (2.0, 2.0)  # for an object that could not be read before: others wait for it
+LISTING_SECONDS: Final = 20.0  # of retries for a listing
+READING_SECONDS: Final = 5.0  # of retries for a part of an object
+TIMEOUT_SECONDS: Final = (5.0, 10.0)  # to connect, and between two reads of data
+SHORT_TIMEOUT_SECONDS: Final = (2.0, 2.0)  # for an object that could not be read before: other objects wait
 
 _GZIP: Final = b"\x1f\x8b"
 
 
 class _Listed(Value, frozen=True):
-    """An object as it was listed. The client's own `Blob` takes on what each answer says."""
+    """An object of a listing. The client's own `Blob` changes with each answer."""
 
     name: str
     generation: int
@@ -34,17 +34,17 @@ class _Listed(Value, frozen=True):
 
 
 class Bucket:
-    """The files under a prefix of a bucket. The client is made when it is first needed; it heeds `STORAGE_EMULATOR_HOST` itself.
+    """The files under a prefix of a bucket. The first listing makes the client, which itself reads `STORAGE_EMULATOR_HOST`.
 
-    An object that could not be read is tried again only once, and briefly, until it has been read whole: a run reads it many times,
-    and other days wait.
+    After a failed read, each further read of the object has one short attempt, until the object was read whole. A run reads an object
+    many times, and other days wait.
     """
 
     def __init__(self, bucket: str, prefix: str) -> None:
         self._bucket, self._prefix = bucket, f"{prefix}/" if prefix else ""
         self._client: Any = None
-        self._failed: set[str] = set()  # marks
-        self._failed_last = False  # then others are likely to fail as well
+        self._failed: set[str] = set()  # the marks of objects that could not be read
+        self._failed_last = False  # after a failed read other objects are likely to fail as well
 
     def __call__(self) -> Iterator[StoredFile]:
         from google.cloud.storage.retry import DEFAULT_RETRY
@@ -59,7 +59,7 @@ class Bucket:
             for blob in self._client.list_blobs(self._bucket, prefix=self._prefix, timeout=TIMEOUT_SECONDS, retry=retry):
                 listed = _Listed(blob.name, blob.generation, blob.size, blob.content_encoding, blob.crc32c, blob.md5_hash)
                 yield StoredFile(blob.name.rpartition("/")[2], listed.mark, partial(self._chunks, listed))
-        except Exception as error:  # Google's, those of `requests` and `urllib3`, and whatever else it does not catch
+        except Exception as error:  # of Google, `requests`, `urllib3`, and others that the client does not catch
             raise FilesUnavailable(_cause(error)) from error
 
     def close(self) -> None:
@@ -68,18 +68,22 @@ class Bucket:
             self._client.close()
 
     def _chunks(self, listed: _Listed) -> Iterator[bytes]:
-        """The bytes of an object as they are stored, of the generation that was listed, and with its checksum."""
+        """The stored bytes of an object, of the listed generation, checked against its checksum.
+
+        Raises:
+            FileUnreadable: a part could not be read or has a wrong length, or the checksum differs.
+        """
         digest, expected = _digest(listed)
         start, size = 0, HEAD_BYTES
         while start < listed.size:
             end = min(start + size, listed.size)
             part = self._part(listed, start, end)
             if start == 0 and listed.encoding == "gzip" and not part.startswith(_GZIP) and len(part) != end:
-                yield part  # Cloud Storage has expanded it: then it sends all of it, and knows no checksum
+                yield part  # Cloud Storage has decompressed the object: the answer is the whole object, without a checksum
                 self._failed.discard(listed.mark)
                 return
             if start == 0 and len(part) == listed.size:
-                end = listed.size  # no range was heeded
+                end = listed.size  # the server ignored the range
             if len(part) != end - start:
                 raise FileUnreadable(f"{len(part)} bytes came in the place of {end - start}")
             digest.update(part)
@@ -107,24 +111,24 @@ class Bucket:
 
 
 def _read_refusal(response: Any, **_: object) -> None:
-    """Read what stands beside a refusal, which gives its connection back. The client lets go of both unread when it tries again."""
+    """Read the body of a refusal, which returns its connection to the pool. The client's retry would drop both unread."""
     if response.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         _ = response.content
 
 
 def _digest(listed: _Listed) -> tuple[Any, str | None]:
-    """What an object's checksum is computed with, and what it has to be; `None` where the listing does not say."""
+    """The digest for an object's checksum, and the expected checksum; `None` if the listing has none."""
     import google_crc32c
 
     checksum: Any = google_crc32c.Checksum
-    if listed.crc32c and google_crc32c.implementation == "c":  # otherwise it takes as long as the whole settling
+    if listed.crc32c and google_crc32c.implementation == "c":  # the Python implementation takes as long as the whole settlement
         return checksum(), listed.crc32c
     return hashlib.md5(usedforsecurity=False), listed.md5
 
 
 def _cause(error: Exception) -> str:
-    """Why something could not be read, in the words of the machine. No name, address or content is in it."""
-    error = getattr(error, "cause", None) or error  # of tries that were given up, the last one's
+    """The cause of a failed read, in the machine's words, without a name, address or content."""
+    error = getattr(error, "cause", None) or error  # after retries, the error of the last attempt
     if isinstance(error, OSError) and error.errno is not None and error.strerror:
         return error.strerror
     status = getattr(error, "code", None) or getattr(getattr(error, "response", None), "status_code", None)

@@ -1,6 +1,6 @@
-"""Channels to Google's services, over TLS with this process's credentials or to an emulator on this machine, and calls on them.
+"""Channels to Google's services, over TLS with this process's credentials or to a local emulator, and calls on them.
 
-The calls are gRPC's own, with the services' protobuf messages. A generated client takes half as much CPU again for each.
+The calls are gRPC's own, with the services' protobuf messages. A generated client takes half as much CPU again for each call.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ RETRIED: Final = frozenset(
 CHANNEL_OPTIONS: Final = (
     ("grpc.max_receive_message_length", -1),  # a page of sales with their raw answers passes gRPC's 4 MB
     ("grpc.max_send_message_length", -1),
-    ("grpc.keepalive_time_ms", 30_000),  # a connection that died in silence is noticed
+    ("grpc.keepalive_time_ms", 30_000),  # detects a connection that died without a close
     ("grpc.max_reconnect_backoff_ms", 5_000),  # instead of two minutes, in which every call would fail
 )
 
 READ_ONCE_MORE: Final = frozenset({grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN})
-"""A channel that is being connected anew, or a proxy on the way, may end a call with these. A read has no effect to be repeated."""
+"""A channel that reconnects, or a proxy, may end a call with these codes. A read has no effect, and may be repeated."""
 
 Answered = TypeVar("Answered")
 
@@ -40,14 +40,14 @@ async def channel(transport: Any, emulator: str | None) -> grpc.aio.Channel:
     """
     if emulator is not None:
         return grpc.aio.insecure_channel(emulator, options=CHANNEL_OPTIONS)
-    # In a thread: it may read files, and ask the metadata server.
+    # In a thread: the call may read files, and ask the metadata server.
     credentials, _ = await asyncio.to_thread(google.auth.default, scopes=transport.AUTH_SCOPES)
     made: grpc.aio.Channel = transport.create_channel(transport.DEFAULT_HOST, credentials=credentials, options=CHANNEL_OPTIONS)
     return made
 
 
 class Service:
-    """A service on a channel, by its full name. `metadata` goes with every call."""
+    """A service on a channel, by its full name. Every call sends `metadata`."""
 
     def __init__(self, over: grpc.aio.Channel, name: str, *metadata: tuple[str, str]) -> None:
         self._channel = over
@@ -57,13 +57,13 @@ class Service:
     def unary(self, method: str, request: Any, response: Any, **routed_by: str) -> Callable[[Any, float], Awaitable[Any]]:
         """A method with one answer, called with a protobuf request and a timeout in seconds.
 
-        `request` and `response` are the generated types of its messages; `routed_by` is the field by which the service
-        routes it, and its value. The call raises `grpc.aio.AioRpcError`.
+        `request` and `response` are the generated types of its messages. `routed_by` is the field, with its value, by which the
+        service routes the call. The call raises `grpc.aio.AioRpcError`.
         """
         return self._called(self._channel.unary_unary, method, request, response, routed_by)
 
     def stream(self, method: str, request: Any, response: Any, **routed_by: str) -> Callable[[Any, float], Any]:
-        """The same with a stream of answers."""
+        """A method with a stream of answers, called like `unary`."""
         return self._called(self._channel.unary_stream, method, request, response, routed_by)
 
     def _called(self, make: Any, method: str, request: Any, response: Any, routed_by: dict[str, str]) -> Callable[[Any, float], Any]:
@@ -72,8 +72,8 @@ class Service:
             request_serializer=request.pb().SerializeToString,
             response_deserializer=response.pb().FromString,
         )
-        metadata = grpc.aio.Metadata(*self._metadata, to_grpc_metadata(routed_by))  # made once: of a tuple, each call would make one
-        return lambda asked, timeout_seconds: call(asked, timeout=timeout_seconds, metadata=metadata)
+        metadata = grpc.aio.Metadata(*self._metadata, to_grpc_metadata(routed_by))  # made once: gRPC would convert a tuple at each call
+        return lambda message, timeout_seconds: call(message, timeout=timeout_seconds, metadata=metadata)
 
 
 async def call_with_retry(
@@ -82,12 +82,12 @@ async def call_with_retry(
     worth_another_try: Collection[grpc.StatusCode],
     worth_one_more: Collection[grpc.StatusCode] = (),
 ) -> Answered:
-    """What `call` answers within the seconds that it is given, tried again after a wait while it fails with one of these codes.
+    """The answer of `call`, which takes its timeout in seconds. Codes of `worth_another_try` are retried, each time after a wait.
 
-    A failure with one of the codes of `worth_one_more` is tried again once.
+    A failure with a code of `worth_one_more` is retried once.
 
-    All tries and waits together take no longer than `seconds`, where each call keeps to its part. A last try that the end of
-    the time cuts off has the failure before it as its cause: what a log shows of it tells an outage from a quota.
+    All attempts and waits together take at most `seconds`, if each call observes its timeout. If the end of the time cuts off the
+    last attempt, its error has the failure before as its cause: the log then tells an outage from a quota.
 
     Raises:
         AioRpcError: of any other code, or when the time is up.
@@ -104,7 +104,7 @@ async def call_with_retry(
                     raise error from failure
                 worth_one_more = ()
             failure = error
-        waited_seconds = wait_seconds * random.uniform(0.5, 1)  # noqa: S311 -- so that not all try again at once
+        waited_seconds = wait_seconds * random.uniform(0.5, 1)  # noqa: S311 -- spreads concurrent retries
         if clock() + waited_seconds >= ends_at:
             raise failure
         await asyncio.sleep(waited_seconds)

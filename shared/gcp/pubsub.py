@@ -1,4 +1,4 @@
-"""A Pub/Sub topic over gRPC. Whoever publishes imports it with the first message: a cold start does not need it."""
+"""A Pub/Sub topic over gRPC. The publisher imports this module with the first message: a cold start does not need it."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Self
@@ -24,7 +24,7 @@ class Topic:
 
     @classmethod
     async def open(cls, name: str, emulator: str | None) -> Self:
-        """Connect; no call is made yet. `emulator` is the `host:port` of one.
+        """Connect; no call is made yet. `emulator` is the `host:port` of an emulator.
 
         Raises:
             GoogleAuthError: no credentials were found.
@@ -32,10 +32,10 @@ class Topic:
         return cls(await channel(PublisherGrpcAsyncIOTransport, emulator), name)
 
     async def publish(self, message: Mapping[str, object], timeout_seconds: float) -> None:
-        """Publish one message, at least once, all tries within `timeout_seconds`.
+        """Publish one message, at least once, with all attempts within `timeout_seconds`.
 
         Raises:
-            AioRpcError: it may not have been published.
+            AioRpcError: the message may not have been published.
         """
         request = _Request(topic=self._name, messages=[message])
         await call_with_retry(lambda seconds: self._call(request, seconds), timeout_seconds, _RETRIED)

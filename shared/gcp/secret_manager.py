@@ -1,4 +1,4 @@
-"""Secrets by their resource names, from Secret Manager. Read when asked for, so that a rotation needs no new deployment."""
+"""Secrets by their resource names, from Secret Manager. Each request reads the secret: a rotation needs no new deployment."""
 
 import asyncio
 from typing import TYPE_CHECKING, Final
@@ -13,13 +13,13 @@ _TIMEOUT_SECONDS: Final = 10
 
 
 class SecretUnavailable(Exception):
-    """A secret could not be read. The text names it and never holds any of it."""
+    """A secret could not be read. The text names the secret and never quotes it."""
 
 
 class Secrets:
-    """Secret Manager, over a client that is made for the first secret: what a cold start does not need, it does not import.
+    """Secret Manager. The first read imports and makes the client: a cold start does not need it.
 
-    `emulator` is the `host:port` of a stand-in that is talked to without TLS and credentials.
+    `emulator` is the `host:port` of an emulator, which is called without TLS and credentials.
     """
 
     def __init__(self, emulator: str | None = None, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
@@ -29,21 +29,21 @@ class Secrets:
         self._connect = SingleFlight(self._connected)
 
     async def read(self, name: str) -> str:
-        """The secret `projects/p/secrets/s/versions/v`, as text, without the line break that an editor may have left at its end.
+        """The text of the secret `projects/p/secrets/s/versions/v`, without the line break that an editor may leave at the end.
 
         Raises:
-            SecretUnavailable: it was not there, not allowed, not in time, or not as it was stored.
+            SecretUnavailable: the secret is missing, denied, late, empty or damaged.
         """
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 client = self._client or await self._connect()
                 answer = await client.access_secret_version(name=name, timeout=self._timeout_seconds)
             return _text(answer.payload)
-        except Exception as error:  # of the client's several libraries; its text and its cause may hold what was read
+        except Exception as error:  # of the client's several libraries; its text and its cause may quote the secret
             raise SecretUnavailable(f"{name} was not read: {type(error).__name__}") from None
 
     async def close(self) -> None:
-        """Give up the connection."""
+        """Close the connection."""
         if self._client is not None:
             await self._client.transport.close()
             self._client = None
@@ -54,7 +54,7 @@ class Secrets:
 
 
 def supplier_credentials(secrets: Secrets, names: SupplierSecrets) -> GetCredentials:
-    """What the supplier's client asks for our credentials. It keeps what it was given, so every asking is a reading."""
+    """A reader of our credentials for the supplier's client. The client caches them, and each call here reads the secrets."""
 
     async def read(_fresh: bool) -> Credentials:
         return Credentials(*await asyncio.gather(secrets.read(names.client_id), secrets.read(names.client_secret)))
@@ -73,11 +73,11 @@ async def _client(emulator: str | None) -> "SecretManagerServiceAsyncClient":
 
 
 class _Damaged(Exception):
-    """What arrived is not what was stored."""
+    """The checksum of the secret's data differs."""
 
 
 class _Empty(Exception):
-    """The version holds nothing."""
+    """The version of the secret is empty."""
 
 
 def _text(payload: "SecretPayload") -> str:

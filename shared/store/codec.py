@@ -1,10 +1,10 @@
-"""How each kind of value is stored, and read. Pure.
+"""How values of each type are stored and read. Pure.
 
-The form follows from the classes. What is `None` or an empty tuple is not stored; a field that is absent is `None`, empty, or else
-the default in code. So a field may be added with a default, and none may be renamed or removed while records hold it.
+The stored form follows from the classes. `None` and the empty tuple are not stored. An absent field is `None`, empty, or else the
+default in code. A field may therefore be added with a default. No field may be renamed or removed while records hold it.
 
-Newer code may have written what this code does not know. An unknown field goes into its value's `beyond`, an unknown word of an
-enum is read as a new word, and both are written back as they were. What is of another type than its field is damaged, and refused.
+Newer code may have written fields and words that this code does not know. An unknown field goes into its value's `beyond`, and an
+unknown word of an enum becomes a new word. Both are written back unchanged. An item of a wrong type is damaged, and is refused.
 """
 
 import re
@@ -23,24 +23,24 @@ from shared.domain.money import Money
 from shared.lib.times import EARLIEST_YEAR, LATEST_YEAR, moment_of
 from shared.lib.value import Kept, Value, new_word
 
-MAX_DIGITS: Final = 100_000  # of a quantity, before its point or behind it: written out, it is text
+MAX_DIGITS: Final = 100_000  # of a quantity, before or behind its point: its text must stay short
 
 DocumentBody = dict[str, Any]
 
 
 class Codec(Value, frozen=True):
-    """How the values of one type are stored, and read. Reading raises what is `MALFORMED`."""
+    """How the values of one type are stored and read. `decode` may raise the errors of `MALFORMED`."""
 
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Any]
 
 
-_UNKNOWN: Final[set[str]] = set()  # met in the document that is being read: in one go, and in one thread
+_UNKNOWN: Final[set[str]] = set()  # met in the present document: one thread reads it without a pause
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z_ -]{0,63}", re.ASCII)
 
 
 def unknown() -> tuple[str, ...]:
-    """The names of the fields and words that were met since this was asked last, and that this code does not know."""
+    """The unknown names of fields and words that were met since the last call."""
     if not _UNKNOWN:
         return ()
     met = tuple(sorted(_UNKNOWN))
@@ -49,19 +49,23 @@ def unknown() -> tuple[str, ...]:
 
 
 def meet(name: str) -> None:
-    """Remember a name that is not known: only one that can be no number, for a log and an operator see it."""
+    """Remember an unknown name. A name that could be a number becomes `?`: a log and operators show the names."""
     _UNKNOWN.add(name if _NAME.fullmatch(name) else "?")
 
 
 def utc(moment: datetime) -> datetime:
-    """A time as it is stored."""
+    """The stored form of a time.
+
+    Raises:
+        ValueError: the time has no zone.
+    """
     if moment.tzinfo is None:
         raise ValueError("a time without its zone")
     return moment.astimezone(UTC)
 
 
 def record_codec(kind: type[Value], *, without: frozenset[str] = frozenset()) -> Codec:
-    """A `Value` as a dict of those of its fields that say something. The fields `without` are read as their defaults."""
+    """A `Value` as a dict of its fields that are neither `None` nor empty. The fields `without` are read as their defaults."""
     codecs = field_codecs(kind, without)
     encoders = tuple((name, codec.encode) for name, codec in codecs.items())
     decoders = {name: codec.decode for name, codec in codecs.items()}
@@ -82,14 +86,14 @@ def record_codec(kind: type[Value], *, without: frozenset[str] = frozenset()) ->
     def decode(stored: DocumentBody) -> Any:
         try:
             found = {name: decoders[name](item) for name, item in stored.items()}
-        except (KeyError, TypeError):  # a field that we do not know, or one that says nothing
+        except (KeyError, TypeError):  # an unknown field, or a stored `None`
             found = with_unknown(stored)
         return kind(**(required | found)) if required else kind(**found)
 
     def with_unknown(stored: DocumentBody) -> DocumentBody:
-        said = {name: item for name, item in stored.items() if item is not None or name not in absent}
-        found = {name: decoders[name](item) for name, item in said.items() if name in decoders}
-        beyond = {name: item for name, item in said.items() if name not in decoders}
+        filled = {name: item for name, item in stored.items() if item is not None or name not in absent}
+        found = {name: decoders[name](item) for name, item in filled.items() if name in decoders}
+        beyond = {name: item for name, item in filled.items() if name not in decoders}
         for name in beyond:
             meet(name)
         return {**found, "beyond": beyond} if keeps and beyond else found
@@ -98,13 +102,13 @@ def record_codec(kind: type[Value], *, without: frozenset[str] = frozenset()) ->
 
 
 def field_codecs(kind: type[Value], without: frozenset[str]) -> dict[str, Codec]:
-    """The codecs of those fields of a `Value` that are stored under their names."""
+    """The codecs of the fields of a `Value` that are stored by their names."""
     hints = _hints(kind)
     return {name: codec(hints[name]) for name in kind.__struct_fields__ if name not in without and name != "beyond"}
 
 
 def required_fields(kind: type[Value]) -> frozenset[str]:
-    """The fields without which there is no such value."""
+    """The fields that every stored value must have."""
     hints, defaults = _hints(kind), _defaults(kind)
     return frozenset(name for name in kind.__struct_fields__ if name not in defaults and not _may_be_absent(hints[name]))
 
@@ -114,7 +118,7 @@ def _defaults(kind: type[Value]) -> dict[str, Any]:
     return {name: default for name, default in pairs if default is not NODEFAULT}
 
 
-_hints: Final = cache(get_type_hints)  # these and the codecs are made once a start: a caller waits for them
+_hints: Final = cache(get_type_hints)  # hints and codecs are made once a start: a caller waits for them
 
 
 @cache
@@ -122,7 +126,7 @@ def codec(hint: Any) -> Codec:
     """The codec of a field's type. `None` never reaches it."""
     if hint in _LEAVES:
         return _LEAVES[hint]
-    if get_origin(hint) is tuple:  # of any length, all of one type
+    if get_origin(hint) is tuple:  # of any length, with items of one type
         return _sequence(codec(get_args(hint)[0]))
     if isinstance(hint, UnionType):
         kinds = [kind for kind in get_args(hint) if kind is not NoneType]
@@ -149,7 +153,7 @@ def _word(kind: type[StrEnum]) -> Codec:
 
 
 def _one_of(kinds: list[type]) -> Codec:
-    """One of several kinds of value, told apart by `type`. A kind that is not known cannot be read: nobody here knows what it means."""
+    """One of several kinds of value; the stored `type` names the kind. A value of an unknown kind cannot be read."""
     named = {kind.__name__.lower(): codec(kind) for kind in kinds}
     names = {kind: kind.__name__.lower() for kind in kinds}
 
@@ -168,12 +172,12 @@ def _may_be_absent(hint: Any) -> bool:
 
 
 def _text(text: str) -> str:
-    """As UTF-8 can hold it: a lone surrogate, which JSON can smuggle in, becomes its escape, and the commit succeeds."""
+    """A text that UTF-8 can hold: a lone surrogate, which JSON may bring, becomes its escape, and the commit succeeds."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _integer(number: int) -> int | str:
-    """Text where it is beyond 64 bits, which is the most that Firestore has."""
+    """The number, or its text beyond 64 bits: a Firestore integer has at most 64."""
     return number if -(2**63) <= number < 2**63 else str(number)
 
 
@@ -200,7 +204,7 @@ def _integer_of(stored: int | str) -> int:
 
 
 def _body(stored: bytes | str) -> bytes:
-    """Base64 in what was JSON meanwhile."""
+    """Stored bytes: `bytes`, or base64 where the store holds JSON."""
     return stored if isinstance(stored, bytes) else b64decode(_text_of(stored), validate=True)
 
 

@@ -1,7 +1,7 @@
-"""A Firestore database over gRPC: commits whose writes are all made or none, documents read, queries answered.
+"""A Firestore database over gRPC: atomic commits, reads of documents, and queries.
 
-It speaks Firestore's own messages. The clients above that take more CPU per call than the call itself, and try again without regard
-to our bound in time: `docs/performance.md` has the measurements.
+The module uses Firestore's own messages. The client libraries take more CPU per call than the call itself, and retry beyond our
+time bound: `docs/performance.md` has the measurements.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -16,7 +16,7 @@ from shared.ports.documents import Conflict, StoreUnavailable
 from shared.store.codec import DocumentBody
 from shared.store.protobuf import document_of, fill
 
-TAKEN: Final = frozenset({grpc.StatusCode.ALREADY_EXISTS})  # a missing database is "not found" or a "failed precondition" as well
+TAKEN: Final = frozenset({grpc.StatusCode.ALREADY_EXISTS})  # "not found" and "failed precondition" may also mean a missing database
 
 _SERVICE: Final = "google.firestore.v1.Firestore"
 _REFUSED: Final = TAKEN | {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND}
@@ -30,7 +30,7 @@ Answered = TypeVar("Answered")
 
 
 class Found(NamedTuple):
-    """A document as it was read. `revision` is the exact update time, in seconds with nine decimals, `created` the time of its creation."""
+    """A document that was read. `revision` is the exact update time, and `created` the creation time, in seconds with nine decimals."""
 
     id: str
     document: DocumentBody
@@ -39,11 +39,11 @@ class Found(NamedTuple):
 
 
 class Write(NamedTuple):
-    """A write of a whole document, or of what is at `paths` and of nothing else: what the document does not hold there is removed.
+    """A write of a whole document, or only of the fields at `paths`. A path that the document lacks is removed from the stored one.
 
-    Only if there is none yet (`is_new`), or if it is still the one that was read (`revision`); of neither: whatever is there.
-    `gained` are the items that a list gets, as far as it lacks them, by the list's path, and `lost` those that it loses.
-    Without a document (`None`): it is deleted.
+    `is_new`: only if the id is free. `revision`: only if the stored document still has the revision. Neither: without a condition.
+    `gained` are the items that a list gets unless it has them, by the list's path. `lost` are the items that the list loses.
+    A `document` of `None` deletes the stored one.
     """
 
     collection: str
@@ -57,7 +57,7 @@ class Write(NamedTuple):
 
 
 class Database:
-    """One Firestore database over a channel. Every call has one bound in time, all its tries included."""
+    """One Firestore database over a channel. Every call, with all its attempts, has one time bound."""
 
     def __init__(self, over: grpc.aio.Channel, project: str, database: str, timeout_seconds: float) -> None:
         self._channel = over
@@ -77,12 +77,12 @@ class Database:
         return f"{self._root}/{collection}/{document_id}"
 
     async def commit(self, *writes: Write, retried: bool = True, refused_by: Collection[grpc.StatusCode] = _REFUSED) -> list[str]:
-        """Make all the writes or none; the revisions of the documents written. `refused_by` are the codes of a failed precondition.
+        """Make all writes or none, and return the revisions of the written documents. `refused_by` are the codes of a failed precondition.
 
         Raises:
-            Conflict: a precondition failed, perhaps against an earlier try of this very commit.
-            StoreUnavailable: it is not known whether they were made. Firestore's "aborted" is one of these: it says that
-                others were busy with the documents, not that they changed them.
+            Conflict: a precondition failed, perhaps against an earlier attempt of this very commit.
+            StoreUnavailable: the writes may or may not have been made. Firestore's "aborted" also raises this error: other calls were
+                busy with the documents, and may not have changed them.
         """
         request = _CommitRequest(database=self._name)
         for write in writes:
@@ -96,7 +96,7 @@ class Database:
         return [_moment(result.update_time) for result in response.write_results]
 
     async def get(self, collection: str, document_id: str) -> Found | None:
-        """One document. Read as a batch of one: there, a missing document differs from a missing database."""
+        """One document; `None` if there is none. Read as a batch of one, which tells a missing document from a missing database."""
         path = self.path(collection, document_id)
         request = _BatchGetRequest(database=self._name, documents=[path])
 
@@ -120,7 +120,7 @@ class Database:
         return await self._bounded(read, once_more=READ_ONCE_MORE)
 
     def _put(self, message: Any, write: Write) -> None:
-        """Fill in a message of the request itself: one that is made first would be copied into it."""
+        """Fill a message inside the request: protobuf would copy a message that is made outside."""
         if write.document is None:
             message.delete = self.path(write.collection, write.id)
         else:
@@ -148,7 +148,7 @@ class Database:
     ) -> Answered:
         try:
             return await (call_with_retry(call, self._timeout_seconds, RETRIED, once_more) if retried else call(self._timeout_seconds))
-        except Exception as error:  # of API, transport, credentials or time: a call of unknown effect
+        except Exception as error:  # of the API, transport, credentials or time: the effect of the call is unknown
             raise StoreUnavailable(error.code().name if isinstance(error, grpc.aio.AioRpcError) else type(error).__name__) from error
 
 

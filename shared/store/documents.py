@@ -1,4 +1,4 @@
-"""Papers as stores read them: JSON by its kind and id, which another version or another hand may have written. Pure."""
+"""Reads stored JSON documents, which another version or a person may have written. Pure."""
 
 import json
 import zlib
@@ -12,10 +12,10 @@ log = logs.logger(__name__)
 
 
 def readable_paper(kind: DocumentKind, paper_id: str, text: Callable[[], bytes | str], mark: object, revision: str) -> Document:
-    """The paper whose body is the JSON object of `text`.
+    """The document whose body is the JSON object of `text`.
 
     Raises:
-        UnreadableRecord: it is none. That is reported, and the paper can still be replaced, at its revision.
+        UnreadableRecord: `text` is no JSON object. The error is logged; the document can still be replaced at its revision.
     """
     try:
         body = json.loads(text())

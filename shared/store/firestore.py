@@ -1,6 +1,6 @@
 """The store on Firestore: creates and preconditions, one commit each, never a transaction that reads.
 
-`docs/firestore.md` has the layout, the queries, and the indexes that they need. `database.py` makes the calls.
+`docs/firestore.md` has the layout, the queries and their indexes. `database.py` makes the calls.
 """
 
 import json
@@ -56,12 +56,12 @@ PREVENDS: Final = "prevends"
 SIMULATOR: Final = "simulator"
 SIMULATOR_KEPT: Final = timedelta(days=30)
 PAGE: Final = 500  # documents of one read while a long answer is collected
-PAPERS_PAGE: Final = 100  # likewise, of papers, of which one may be some hundred kilobytes
+PAPERS_PAGE: Final = 100  # likewise, of small documents: one may have some hundred kilobytes
 
 _DOCUMENT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,128}", re.ASCII)
 _AFTER_ANY_KEY: Final = "\x7f"  # sorts after every character of a simulator's key
 
-_NO_FIELD: Final = {"fields": [{"field_path": "__name__"}]}  # what is selected where only the ids are wanted
+_NO_FIELD: Final = {"fields": [{"field_path": "__name__"}]}  # the selection of queries for ids alone
 
 
 class FirestoreStore:
@@ -124,7 +124,7 @@ class FirestoreStore:
 
     async def add_prevend(self, prevend: Prevend) -> None:
         write = Write(PREVENDS, prevend.id, prevend_document(prevend), is_new=True)
-        with suppress(Conflict):  # an earlier try of ours, whose reply was lost; it may be used by now
+        with suppress(Conflict):  # our earlier attempt, whose reply was lost; the prevend may be used by now
             await self._database.commit(write, refused_by=TAKEN)
 
     async def of_caller(self, mode: Mode, caller: Caller, day: str, cursor: str | None, at_most: int) -> Sequence[Transaction | Unread]:
@@ -135,7 +135,7 @@ class FirestoreStore:
         where = _all(_where("open.shard", "EQUAL", shard_name(mode, shard)), _where("open.dueAt", "LESS_THAN_OR_EQUAL", at))
         order_by, sales = [_by("open.dueAt", "ASCENDING"), _by("__name__", "ASCENDING")], list[Transaction]()
         clauses: DocumentBody = {}
-        while True:  # on behind those that cannot be read, of which any number may be due
+        while True:  # past unreadable sales, of which any number may be due
             found = await self._database.query(SALES, where=where, order_by=order_by, limit={"value": at_most}, **clauses)
             sales += readable((each.id, each.document, each.revision) for each in found)
             if len(sales) >= at_most or len(found) < at_most:
@@ -187,51 +187,51 @@ class FirestoreStore:
 
     async def write_paper(self, kind: DocumentKind, paper: Document, beside: Document | None = None) -> Document:
         papers = [paper] if beside is None else [paper, beside]
-        # Not tried again by itself: it would meet its own write.
+        # No retry: it would conflict with its own write.
         revision, *_ = await self._database.commit(*(_paper_write(kind, one) for one in papers), retried=False)
         return structs.replace(paper, revision=revision)
 
     async def delete_papers(self, kind: DocumentKind, papers: Sequence[Document]) -> None:
-        # Not tried again by itself: it would find them gone.
+        # No retry: it would not find the documents that it deleted.
         await self._database.commit(*(_deletion(kind, paper) for paper in papers), retried=False)
 
     async def marked_papers(self, kind: DocumentKind, mark: str, from_id: str | None = None) -> AsyncIterator[Document]:
         where, start = _where("mark", "EQUAL", mark), self._at(kind, from_id, before=True)
         while page := await self._page(kind, where, start, PAPERS_PAGE):
             for each in page:
-                with suppress(UnreadableRecord):  # which was reported
+                with suppress(UnreadableRecord):  # which was logged
                     yield _paper(kind, each)
             if len(page) < PAPERS_PAGE:
                 return
             start = self._at(kind, page[-1].id)
 
     async def _get(self, collection: str, document_id: str) -> Found | None:
-        """A caller may name a document as it likes: what can be no id of ours names none."""
+        """The document of an id that a caller may have sent; `None` for a text that cannot be an id of ours."""
         return await self._database.get(collection, document_id) if _DOCUMENT_ID.fullmatch(document_id) else None
 
     async def _newest(self, where: DocumentBody, at_most: int) -> list[Found]:
         return await self._database.query(SALES, where=where, order_by=[_by("createdAt", "DESCENDING")], limit={"value": at_most})
 
     async def _page(self, collection: str, where: DocumentBody, start: DocumentBody | None, at_most: int, **clauses: Any) -> list[Found]:
-        """Documents in the order of their ids, from a place on."""
+        """Documents in the order of their ids, from the place `start` on."""
         if start is not None:
             clauses["start_at"] = start
         order_by = [_by("__name__", "ASCENDING")]
         return await self._database.query(collection, where=where, order_by=order_by, limit={"value": at_most}, **clauses)
 
     def _at(self, collection: str, document_id: str | None, *, before: bool = False) -> DocumentBody | None:
-        """The place right before or behind an id, whether or not there is a document of that id; `None`: the beginning."""
+        """The place right before or behind an id, with or without a document of the id; `None`: the beginning."""
         if document_id is None:
             return None
         return {"values": [{"reference_value": self._database.path(collection, document_id)}], "before": before}
 
     def _behind(self, collection: str, document_id: str, sorted_by: Any) -> DocumentBody:
-        """The place right behind a document, among those that are sorted by a field, and then by their ids."""
+        """The place right behind a document, among documents that are sorted by a field and then by their ids."""
         return {"values": [value_of(sorted_by), {"reference_value": self._database.path(collection, document_id)}], "before": False}
 
 
 class FirestoreLedger:
-    """The simulator's memory: JSON by key, for thirty days. Keys have up to 200 characters of `[A-Za-z0-9:_.-]`."""
+    """The simulator's store: JSON by key, for thirty days. Keys have up to 200 characters of `[A-Za-z0-9:_.-]`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -241,7 +241,7 @@ class FirestoreLedger:
         return None if found is None else _ledger_value(found)
 
     async def add(self, key: str, value: Mapping[str, Any]) -> bool:
-        """Keep a value under a new key; false when the key is taken. Not tried again by itself: it would meet its own write."""
+        """Store a value under a new key; false if the key is taken. No retry: it would conflict with its own write."""
         try:
             await self._database.commit(_ledger_write(key, value, is_new=True), retried=False, refused_by=TAKEN)
         except Conflict:
@@ -252,7 +252,7 @@ class FirestoreLedger:
         await self._database.commit(_ledger_write(key, value))
 
     async def starting_with(self, prefix: str) -> list[dict[str, Any]]:
-        """The values whose keys start so, in the order of the keys."""
+        """The values whose keys start with `prefix`, in the order of the keys."""
         first, last = ({"reference_value": self._database.path(SIMULATOR, _ledger_id(key))} for key in (prefix, prefix + _AFTER_ANY_KEY))
         found = await self._database.query(
             SIMULATOR,
@@ -276,7 +276,7 @@ def _by(path: str, direction: str) -> DocumentBody:
 
 
 def _as_read(revision: str | None) -> str:
-    """The revision that a write is held against. Without one there would be no guard at all, so it is not optional."""
+    """The revision of a write's precondition. Every replacing write must have one: without it no precondition guards the record."""
     if revision is None:
         raise ValueError("the record was not read from a store")
     return revision
@@ -300,13 +300,13 @@ def _paper_write(kind: DocumentKind, paper: Document) -> Write:
 
 
 def _paper(kind: DocumentKind, found: Found) -> Document:
-    """A paper's body is compressed: a bad day's thousands of discrepancies stay below a document's 1 MiB."""
+    """A small document, whose body is compressed: thousands of discrepancies of a bad day stay below Firestore's 1 MiB."""
     mark = found.document.get("mark")
     return readable_paper(kind, found.id, lambda: zlib.decompress(found.document["json"]), mark, found.revision)
 
 
 def _ledger_id(key: str) -> str:
-    """Keys may be `.`, `..` or `__x__`, which no document may be called."""
+    """The document id of a key. Keys may be `.`, `..` or `__x__`, which Firestore accepts as no id."""
     return f":{key}"
 
 

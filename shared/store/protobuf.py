@@ -1,6 +1,6 @@
 """A document as Firestore's protobuf values, and back. Pure.
 
-The client library does the same through proto-plus, at about twenty times the CPU.
+The client library converts through proto-plus, with about twenty times the CPU.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from google.cloud.firestore_v1 import types
 
-Value: Final[Any] = types.Value.pb()  # the message class itself; protobuf makes these at run time, without types
+Value: Final[Any] = types.Value.pb()  # the message class itself, which protobuf makes at run time, without types
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def fill(values: Any, document: Mapping[str, Any]) -> None:
     """Put a document into a protobuf map of field names to values."""
     for name, item in document.items():
         kind = type(item)
-        if kind is str:  # most of them
+        if kind is str:  # most items
             values[name].string_value = item
         elif kind is dict and item:
             fill(values[name].map_value.fields, item)
@@ -34,7 +34,7 @@ def value_of(item: Any) -> Any:
 
 
 def document_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The document in a protobuf map. Times are plain aware UTC `datetime`s; what no document of ours has is its message."""
+    """The document in a protobuf map. Times are plain aware UTC `datetime`s. A value of a type that we never store stays a message."""
     return {name: _item_of(value) for name, value in values.items()}
 
 

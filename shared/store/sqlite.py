@@ -1,7 +1,7 @@
-"""The store in one SQLite file, for a machine of one's own: the same documents and the same promises as on Firestore.
+"""The store in one SQLite file, for a local machine: the same documents and the same promises as on Firestore.
 
-Every call is one function on the one thread that owns the connection. So no statement runs between those of another call, nothing
-uncommitted is ever read, and a caller that gives up leaves no transaction open behind it.
+Every call is one function on the one thread that owns the connection. Statements of two calls therefore never mix, no call reads
+uncommitted rows, and a caller that gives up leaves no transaction open.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ from shared.store.transaction_documents import (
 )
 
 PAGE: Final = 500  # rows of one read while a long answer is collected
-PAPERS_PAGE: Final = 100  # likewise, of papers, of which one may be some hundred kilobytes
+PAPERS_PAGE: Final = 100  # likewise, of small documents: one may have some hundred kilobytes
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS transactions (
@@ -101,7 +101,7 @@ Answered = TypeVar("Answered")
 
 
 class Connection:
-    """A connection and the thread that owns it. Every call has one bound in time."""
+    """A connection and the thread that owns it. Every call has one time bound."""
 
     def __init__(self, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
@@ -124,7 +124,7 @@ class Connection:
         return await self._call(lambda: self._sqlite.execute(statement, values).fetchall())
 
     async def commit(self, work: Callable[[sqlite3.Connection], Answered]) -> Answered:
-        """What `work` returns, once all that it wrote is on disk; where it raises, nothing is."""
+        """Run `work` in one transaction, and return its result once all its writes are on disk. If `work` raises, none is."""
 
         def transaction() -> Answered:
             with self._sqlite:
@@ -134,7 +134,7 @@ class Connection:
         return await self._call(transaction)
 
     def _connect(self, path: str) -> None:
-        # Waits for another process's lock for half the bound: what is given up is then not written later either.
+        # Waits for another process's lock for half the bound: a call that timed out then writes nothing later.
         sqlite = sqlite3.connect(path, timeout=self._timeout_seconds / 2, isolation_level=None)
         try:
             sqlite.execute("PRAGMA journal_mode = WAL")
@@ -161,10 +161,10 @@ class SqliteStore:
 
     @classmethod
     async def open(cls, path: str, *, timeout_seconds: float) -> Self:
-        """Open the file at `path`, or `:memory:`; what it lacks is created.
+        """Open the file at `path`, or `:memory:`, and create missing tables.
 
         Raises:
-            StoreUnavailable: it cannot be opened.
+            StoreUnavailable: the file cannot be opened.
         """
         connection = Connection(timeout_seconds)
         await connection.open(path)
@@ -176,7 +176,7 @@ class SqliteStore:
 
     @property
     def ledger(self) -> "SqliteLedger":
-        """The simulator's memory in the same file."""
+        """The simulator's store in the same file."""
         return SqliteLedger(self._connection)
 
     async def find(self, transaction_id: str) -> Transaction | None:
@@ -235,7 +235,7 @@ class SqliteStore:
         statement = f"{_SELECT} WHERE open_shard = ? AND open_due_at <= ? ORDER BY open_due_at, id LIMIT ? OFFSET ?"
         sales: list[Transaction] = []
         read = 0
-        while True:  # on behind those that cannot be read, of which any number may be due
+        while True:  # past unreadable sales, of which any number may be due
             rows: list[Row] = await self._connection.read(statement, shard_name(mode, shard), _sortable(at), at_most, read)
             sales += readable(_found(*row) for row in rows)
             if len(sales) >= at_most or len(rows) < at_most:
@@ -310,13 +310,13 @@ class SqliteStore:
         cursor = ""
         while rows := await self._connection.read(statement, kind, mark, from_id or "", cursor, PAPERS_PAGE):
             for row in rows:
-                with suppress(UnreadableRecord):  # which was reported
+                with suppress(UnreadableRecord):  # which was logged
                     yield _paper(kind, *row)
             cursor = rows[-1][0]
 
 
 class SqliteLedger:
-    """The simulator's memory: JSON by key. Keys have up to 200 characters of `[A-Za-z0-9:_.-]`."""
+    """The simulator's store: JSON by key. Keys have up to 200 characters of `[A-Za-z0-9:_.-]`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -326,14 +326,14 @@ class SqliteLedger:
         return json.loads(rows[0][0]) if rows else None
 
     async def add(self, key: str, value: Mapping[str, Any]) -> bool:
-        """Keep a value under a new key; false when the key is taken."""
+        """Store a value under a new key; false if the key is taken."""
         return await self._write("INSERT OR IGNORE INTO simulator (key, value) VALUES (?, ?)", key, value)
 
     async def put(self, key: str, value: Mapping[str, Any]) -> None:
         await self._write("INSERT OR REPLACE INTO simulator (key, value) VALUES (?, ?)", key, value)
 
     async def starting_with(self, prefix: str) -> list[dict[str, Any]]:
-        """The values whose keys start so, in the order of the keys."""
+        """The values whose keys start with `prefix`, in the order of the keys."""
         rows = await self._connection.read("SELECT value FROM simulator WHERE substr(key, 1, ?) = ? ORDER BY key", len(prefix), prefix)
         return [json.loads(row[0]) for row in rows]
 
@@ -342,7 +342,7 @@ class SqliteLedger:
 
 
 def _row(document: DocumentBody, place: Open | None) -> dict[str, object]:
-    """The columns that change with a sale."""
+    """The columns that an update of a sale changes."""
     return {
         "document": _json(document),
         "open_shard": place and place.shard,
@@ -357,10 +357,10 @@ def _add_keys(sqlite: sqlite3.Connection, sale: Transaction | Tombstone, documen
 
 
 def _held(sqlite: sqlite3.Connection, statement: str, document_id: str, revision: str | None) -> DocumentBody:
-    """The document that was read at that revision.
+    """The stored document, still at the revision that was read.
 
     Raises:
-        Conflict: it has changed since.
+        Conflict: the document has changed since.
     """
     rows = sqlite.execute(statement, (document_id, _read_at(revision))).fetchall()
     if not rows:
@@ -395,12 +395,12 @@ def _read_at(revision: str | None) -> int:
 
 
 def _key(text: str) -> str:
-    """An id as a caller may have named it. A lone surrogate cannot be bound, and is in no id of ours."""
+    """An id that a caller may have sent. SQLite cannot bind a lone surrogate, and no id of ours contains one."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _found(document_id: str, text: str, revision: int) -> tuple[str, DocumentBody, str]:
-    """What a row holds. Text that is no JSON is a document without anything."""
+    """The id, document and revision of a row. Text that is no JSON object becomes an empty document."""
     try:
         document = json.loads(text)
     except (RecursionError, ValueError):
@@ -421,7 +421,7 @@ def _json(document: DocumentBody) -> str:
 
 
 def _as_text(value: object) -> str:
-    """What JSON lacks. `document.py` reads it back by the type that a field has."""
+    """The text of a value that JSON cannot hold. `codec.py` reads the text back by the type of its field."""
     match value:
         case datetime():
             return value.isoformat()
@@ -432,5 +432,5 @@ def _as_text(value: object) -> str:
 
 
 def _sortable(moment: datetime) -> str:
-    """Text of one length, in the order of time: all times here are UTC."""
+    """A time as text of fixed length, which sorts in the order of time: all stored times are UTC."""
     return moment.isoformat(timespec="microseconds")

@@ -1,9 +1,9 @@
-"""A sale or a prevend as a document, the one form that every store keeps.
+"""A sale or a prevend as a document, the one form in every store.
 
-A document is made of what Firestore has natively: dicts, lists, text, integers, booleans, bytes and times. What a store
-finds by stands at its top, and `record` holds the whole; `docs/firestore.md` describes the layout, `codec.py` how values are kept.
+A document consists of Firestore's native types: dicts, lists, text, integers, booleans, bytes and times. Index fields are at the
+top, and `record` holds the whole value. `docs/firestore.md` describes the layout, and `codec.py` the form of values.
 
-Of a document that is on record, only what has changed is written. All else in it stays, also what this code does not know.
+An update writes only the changed fields of a document. All others stay, also those that this code does not know.
 """
 
 from bisect import bisect_right
@@ -28,14 +28,14 @@ from shared.ports.documents import UnreadableRecord
 from shared.ports.transactions import LookupBy, Place, Placed, SaleRetired
 from shared.store.codec import DocumentBody, codec, field_codecs, meet, record_codec, required_fields, unknown, utc
 
-PREVEND_KEPT: Final = timedelta(days=1)  # after its expiry: a late purchase is told "expired", not "unknown"
-MAX_NAMED: Final = 1_000  # sales that one process names although it can read them: after a roll back it may be every one
+PREVEND_KEPT: Final = timedelta(days=1)  # after its expiry: the answer to a late purchase is "expired", not "unknown"
+MAX_NAMED: Final = 1_000  # readable sales with unknown fields that one process logs: after a rollback every sale may be one
 
 log = logs.logger(__name__)
 
 
 def transaction_document(sale: Transaction) -> DocumentBody:
-    """The document of a sale. `open` is there only while something is left to do."""
+    """The document of a sale. It has `open` only while work is left."""
     document: DocumentBody = {
         "record": _SALE.encode(sale),
         "dayShard": day_shard(shard_of(sale.id, sale.mode), sale.day),
@@ -50,16 +50,16 @@ def transaction_document(sale: Transaction) -> DocumentBody:
 
 
 def transaction_update(before: Transaction, after: Transaction) -> tuple[DocumentBody, list[str]]:
-    """What `after` changes in the document of `before`, and the paths of all that it changes or removes.
+    """The fields that `after` changes in the document of `before`, and the paths of all fields that it changes or removes.
 
-    A sale is copied from step to step, and what was not changed is the same object. What stands beside `record` never changes,
-    but for `open`, `contradictedAt`, `erasedAt`, and `keys`, which follow the outcome: those that are not there yet are added to the
-    others. Those of numbers that are erased are taken away (`lost_keys`).
+    Each step copies a sale, and an unchanged field is the same object. Beside `record` only `open`, `contradictedAt`, `erasedAt` and
+    `keys` change. `keys` follow the outcome: missing keys are added to the others.
+    Keys of erased numbers are removed (`lost_keys`).
     """
     changed = {name: item for name in _SALE_FIELDS if (item := getattr(after, name)) is not getattr(before, name)}
-    changed["nonce"] = after.nonce  # so that there always is something: no path at all would stand for the whole document
-    said = {name: item for name, item in changed.items() if item is not None and item != ()}
-    document: DocumentBody = {"record": {name: _SALE_FIELDS[name].encode(item) for name, item in said.items()}}
+    changed["nonce"] = after.nonce  # at least one path: a write without paths would replace the whole document
+    filled = {name: item for name, item in changed.items() if item is not None and item != ()}
+    document: DocumentBody = {"record": {name: _SALE_FIELDS[name].encode(item) for name, item in filled.items()}}
     paths = [f"record.{name}" for name in changed]
     if "outcome" in changed:
         document[KEYS] = _keys(after)
@@ -77,12 +77,12 @@ def transaction_update(before: Transaction, after: Transaction) -> tuple[Documen
 
 
 def lost_keys(before: Transaction, after: Transaction) -> list[str]:
-    """The keys that a sale no longer has: those of its numbers, once they are erased."""
+    """The keys that a sale no longer has: those of its erased numbers."""
     return [] if after.order is before.order else [key for key in _number_keys(before) if key not in _number_keys(after)]
 
 
 def tombstone_document(tombstone: Tombstone) -> DocumentBody:
-    """The document of a sale that is retired. It has no `record`: older code refuses it, and sells nothing under its key."""
+    """The document of a retired sale. It has no `record`: older code refuses it, and sells nothing under its key."""
     keys = [lookup_key(tombstone.mode, LookupBy.REQUEST_ID, tombstone.request_id)]
     if tombstone.supplier_transaction_id is not None:
         keys.append(lookup_key(tombstone.mode, LookupBy.SUPPLIER_TRANSACTION_ID, tombstone.supplier_transaction_id))
@@ -106,17 +106,17 @@ def updated(stored: Mapping[str, Any], update: DocumentBody, paths: Iterable[str
 
 
 def transaction_of(document: Mapping[str, Any], revision: str | None) -> Transaction:
-    """The sale that a document holds.
+    """The sale in a document.
 
     Raises:
-        UnreadableRecord: newer code wrote what decides about the sale, or the document is damaged.
+        UnreadableRecord: newer code wrote a deciding field that this code does not know, or the document is damaged.
         SaleRetired: the sale is retired.
     """
     return _whole(_read(None, document, revision))
 
 
 def sale_of(document_id: str, document: Mapping[str, Any], revision: str) -> Transaction | Unread | Tombstone:
-    """The sale that a document holds, as far as it can be read. What is not known of it is reported, with its id."""
+    """The sale in a document, or its readable part. Unknown fields and words are logged, with the sale's id."""
     sale = _read(document_id, document, revision)
     if isinstance(sale, Unread):
         log.critical("record not readable", transaction_id=document_id, unknown=sale.unknown)
@@ -127,33 +127,33 @@ def sale_of(document_id: str, document: Mapping[str, Any], revision: str) -> Tra
 
 
 def readable_sale(document_id: str, document: Mapping[str, Any], revision: str) -> Transaction:
-    """The same sale, which has to be one that can be read.
+    """The sale in a document, which must be readable whole.
 
     Raises:
-        UnreadableRecord: it is none.
-        SaleRetired: it is retired.
+        UnreadableRecord: the sale cannot be read whole.
+        SaleRetired: the sale is retired.
     """
     return _whole(sale_of(document_id, document, revision))
 
 
 def readable(documents: Iterable[tuple[str, Mapping[str, Any], str]]) -> list[Transaction]:
-    """The sales of (id, document, revision) that can be read. Each other one is reported: it must not keep these waiting."""
+    """The readable sales of (id, document, revision). Each unreadable sale is logged, and delays no other sale."""
     return [sale for one in documents if isinstance(sale := sale_of(*one), Transaction)]
 
 
 def unretired(documents: Iterable[tuple[str, Mapping[str, Any], str]]) -> list[Transaction | Unread]:
-    """The sales of a list in which no retired one stands."""
+    """The sales of a list, without the retired ones."""
     return [sale for one in documents if not isinstance(sale := sale_of(*one), Tombstone)]
 
 
 def placed(documents: Iterable[tuple[str, tuple[str, Mapping[str, Any], str]]]) -> list[Placed]:
-    """The sales of a list, each with its place, of (day and shard, document): of one that cannot be read, too."""
+    """The sales of (shard and day, document), each with its place, unreadable sales included."""
     found = [(_place(shard[-len("2026-05-01") :], one[0]), sale_of(*one)) for shard, one in documents]
     return [(place, sale) for place, sale in found if not isinstance(sale, Tombstone)]
 
 
 def _place(day: str, sale_id: str) -> Place:
-    """A sale's place. One of a day that is not in the calendar has its place before all sales of the day that comes after."""
+    """A sale's place. A day that is not in the calendar gives a place before all sales of the next day in text order."""
     with suppress(ValueError):
         if (found := date.fromisoformat(day)).isoformat() == day:
             return found, sale_id
@@ -167,12 +167,12 @@ def prevend_document(prevend: Prevend) -> DocumentBody:
 
 
 def prevend_update(used_by: str) -> tuple[DocumentBody, list[str]]:
-    """What its purchase changes in the document of a prevend, and the path of that."""
+    """The field that a purchase changes in its prevend's document, and the field's path."""
     return {"record": {"used_by": used_by}}, ["record.used_by"]
 
 
 def prevend_of(document: Mapping[str, Any], revision: str | None) -> Prevend:
-    """The prevend that a document holds.
+    """The prevend in a document.
 
     Raises:
         UnreadableRecord: the document is damaged.
@@ -186,7 +186,11 @@ def prevend_of(document: Mapping[str, Any], revision: str | None) -> Prevend:
 
 
 def readable_prevend(document_id: str, document: Mapping[str, Any], revision: str) -> Prevend:
-    """The same, reported where it cannot be read."""
+    """The prevend in a document. An unreadable prevend is logged, with its id.
+
+    Raises:
+        UnreadableRecord: the document is damaged.
+    """
     try:
         return prevend_of(document, revision)
     except UnreadableRecord:
@@ -195,27 +199,27 @@ def readable_prevend(document_id: str, document: Mapping[str, Any], revision: st
 
 
 def day_shard(shard: str, day: date) -> str:
-    """`live-03-2026-05-01`: what settlement reads a business day by."""
+    """`live-03-2026-05-01`: the index key by which settlement reads a shard's business day."""
     return f"{shard}-{day.isoformat()}"
 
 
 def day_shards(mode: Mode, day: date) -> list[str]:
-    """All that a business day is read by."""
+    """The index keys of all shards of a business day."""
     return [day_shard(shard_name(mode, number), day) for number in range(SHARDS)]
 
 
 def caller_day(mode: Mode, caller: Caller, day: str) -> str:
-    """What a caller's sales of a business day (`YYYY-MM-DD`) are listed by."""
+    """The index key by which a caller's sales of a business day (`YYYY-MM-DD`) are listed."""
     return f"{caller_id(mode, caller)}-{day}"
 
 
 def lookup_key(mode: Mode, by: LookupBy, value: str) -> str:
-    """What a sale is looked up by. A hash: whatever the supplier calls its transactions, and in whichever case it spells a GUID."""
+    """The index key for a look-up. A hash, which fits any form of the supplier's ids and any spelling of a GUID."""
     return f"{mode}-{by}-{hashed(one_spelling(value))}"
 
 
 def vended_key(shard: str, vas_type: VasType) -> str:
-    """What finds the vended sales of a service. In shards: one key for all would be one hot end of the index."""
+    """The index key of a service's vended sales in a shard. One key for all shards would be a hot spot of the index."""
     return f"{shard}-vended-{vas_type}"
 
 
@@ -228,7 +232,7 @@ def _keys(sale: Transaction) -> list[str]:
 
 
 def _number_keys(sale: Transaction) -> list[str]:
-    """By the number that it went to, so that a person's data can be found, and erased."""
+    """The keys of the recipient's numbers, by which a person's data can be found and erased."""
     order = sale.order
     numbers = (
         (LookupBy.METER_NUMBER, order.meter_number),
@@ -239,12 +243,12 @@ def _number_keys(sale: Transaction) -> list[str]:
 
 
 def _open_document(place: Open) -> DocumentBody:
-    said = {"shard": place.shard, "dueAt": utc(place.due_at), "account": place.account}
-    return said if place.beyond is None else {**place.beyond, **said}
+    fields = {"shard": place.shard, "dueAt": utc(place.due_at), "account": place.account}
+    return fields if place.beyond is None else {**place.beyond, **fields}
 
 
 def _open(stored: Mapping[str, Any] | None) -> Open | None:
-    """A sale's place in the indexes."""
+    """A sale's place in the sweep's index."""
     if stored is None:
         return None
     shard, due_at, account = stored["shard"], moment_of(stored["dueAt"]), stored.get("account")
@@ -257,8 +261,8 @@ def _open(stored: Mapping[str, Any] | None) -> Open | None:
 
 
 def _read(document_id: str | None, document: Mapping[str, Any], revision: str | None) -> Transaction | Unread | Tombstone:
-    """The sale that a document holds, which has to be the one of that id, where it is given."""
-    unknown()  # was met in another document, whose reader did not ask
+    """The sale in a document, or its readable part. If `document_id` is given, the sale must have the id."""
+    unknown()  # clears names from another document, whose reader did not ask
     try:
         if RETIRED in document:
             tombstone: Tombstone = _TOMBSTONE.decode(document[RETIRED])
@@ -281,7 +285,7 @@ def _whole(sale: Transaction | Unread | Tombstone) -> Transaction:
 
 
 def _is_consistent(sale: Transaction) -> bool:
-    """Whether its state is one that we know, with an outcome that belongs to it."""
+    """Whether this code knows the sale's state and mode, and the outcome fits the state."""
     if is_new_word(State, sale.state) or is_new_word(Mode, sale.mode):
         return False
     ended = {State.VENDED: Vended, State.REJECTED: Rejected}.get(sale.state)
@@ -289,7 +293,7 @@ def _is_consistent(sale: Transaction) -> bool:
 
 
 def _unread(document_id: str, document: Mapping[str, Any]) -> Unread:
-    """What can be read of a sale that cannot be read whole, each part by itself."""
+    """The readable part of a sale that cannot be read whole. Each field is read by itself."""
     record = document.get("record")
     stored: Mapping[str, Any] = record if isinstance(record, Mapping) else {}
     read: dict[str, Any] = {}
@@ -301,7 +305,7 @@ def _unread(document_id: str, document: Mapping[str, Any]) -> Unread:
                 meet(name)
     return Unread(
         id=document_id,
-        unknown=unknown() or ("outcome",),  # each part can be read, and together they make no sense
+        unknown=unknown() or ("outcome",),  # each field can be read, and the fields contradict one another
         record=stored,
         supplier_transaction_id=_supplier_id(stored.get("outcome")),
         **{name: read[name] for name in _OF_UNREAD if name in read},
@@ -309,7 +313,7 @@ def _unread(document_id: str, document: Mapping[str, Any]) -> Unread:
 
 
 def _supplier_id(outcome: object) -> str | None:
-    """The supplier's id in an outcome, whatever that is."""
+    """The supplier's id in a stored outcome of any form; `None` if there is none."""
     try:
         supplier_id = outcome["receipt"]["supplier_transaction_id"]  # type: ignore[index]
     except MALFORMED:
@@ -324,7 +328,7 @@ _BESIDE: Final = {
     "contradictedAt": ("contradicted_at", codec(tuple[int, ...])),
     "erasedAt": ("erased_at", codec(datetime)),
 }
-"""What stands beside `record`, and its field: the last release refuses a record that holds a field more, and passes over these."""
+"""The names beside `record`, each with its field. The last release refuses a record with an additional field, and ignores these."""
 _NOT_IN_RECORD: Final = frozenset({"open", "revision", *(of for of, _ in _BESIDE.values())})
 _SALE: Final = record_codec(Transaction, without=_NOT_IN_RECORD)
 _SALE_FIELDS: Final = field_codecs(Transaction, _NOT_IN_RECORD)
@@ -336,4 +340,4 @@ _OF_UNREAD: Final = frozenset(Unread.__struct_fields__) & frozenset(_SALE_FIELDS
 KEYS: Final = "keys"
 RETIRED: Final = "retired"
 SETTLED_BY: Final = (*(f"record.{name}" for name in _SALE_FIELDS if name not in {"history", "answers"}), "supplierId")
-"""The paths of what settlement reads: a sale without its bulk, which is its history and the raw answers."""
+"""The paths that settlement reads: all of a sale but its history and its raw answers, which are the bulk."""
