@@ -13,14 +13,9 @@ wired = bootstrap.configure("prevend")
 
 
 @functions_framework.aio.http
-@middleware.handle_errors(wired.config)
+@middleware.function(wired.config)
 async def prevend(request: Request) -> Response:
     match middleware.path(request):
-        case ("health",):
-            middleware.allow(request, "GET")
-            return middleware.health(wired.config)
-        case ("problems", *_):
-            return middleware.problem_documentation(request)
         case (name, "products"):
             vas_type = middleware.vas_type(name)
             middleware.allow(request, "GET")

@@ -11,14 +11,9 @@ wired = bootstrap.configure("purchase")
 
 
 @functions_framework.aio.http
-@middleware.handle_errors(wired.config)
+@middleware.function(wired.config)
 async def purchase(request: Request) -> Response:
     match middleware.path(request):
-        case ("health",):
-            middleware.allow(request, "GET")
-            return middleware.health(wired.config)
-        case ("problems", *_):
-            return middleware.problem_documentation(request)
         case ("transactions",):
             middleware.allow(request, "GET")
             caller = await wired.caller(request.headers)

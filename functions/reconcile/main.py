@@ -11,14 +11,9 @@ wired = bootstrap.configure("reconcile")
 
 
 @functions_framework.aio.http
-@middleware.handle_errors(wired.config)
+@middleware.function(wired.config)
 async def reconcile(request: Request) -> Response:
     match middleware.path(request):
-        case ("health",):
-            middleware.allow(request, "GET")
-            return middleware.health(wired.config)
-        case ("problems", *_):
-            return middleware.problem_documentation(request)
         case ("sweep",):
             middleware.allow(request, "POST")
             return await backoffice.sweep(request, await wired.sweeping())

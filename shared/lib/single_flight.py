@@ -23,6 +23,10 @@ class SingleFlight(Generic[T]):
             self._running = asyncio.create_task(self._run())
         return self._running
 
+    @property
+    def is_running(self) -> bool:
+        return self._running is not None and not self._running.done()
+
     def cancel(self) -> None:
         """Cancel the running call, and with it every caller that waits for it."""
         if self._running is not None:

@@ -116,12 +116,24 @@ class _Evidence:
 
 @dataclass(slots=True)
 class _Run:
-    """One run: what it has come to, the days that it is at, and those that it takes up once more at its end."""
+    """The state of one run: stored days, days in work, days that are settled once more at its end, refused days, days without time."""
 
     today: date
     bodies: dict[date, Json]
     begun: list[date] = field(default_factory=list)
     once_more: list[date] = field(default_factory=list)
+    refused: dict[date, Refusal] = field(default_factory=dict)
+    left: list[date] = field(default_factory=list)
+
+    def outcome(self, shown: Sequence[date], not_taken: tuple[NotTaken, ...], more_not_taken: int) -> Settled:
+        """The outcome of the run for the days in `shown`."""
+        return Settled(
+            days=tuple(self.bodies[one] for one in shown if one not in self.refused and one not in self.left),
+            refused=tuple(RefusedDay(one, self.refused[one]) for one in shown if one in self.refused),
+            left=tuple(sorted(self.left)),
+            not_taken=not_taken,
+            more_not_taken=more_not_taken,
+        )
 
     def look_again_at(self, day: date) -> None:
         """Settle a day once more, when all others are settled."""
@@ -157,32 +169,32 @@ class Settling(Value, frozen=True, kw_only=True):
         standing = await self.each((self._standing(one) for one in candidates), AT_ONCE)
         found = await self.files.find(frozenset(near for one in standing for near in one.files))
         run = _Run(today, {one.day: dict(one.paper.body) for one in standing if one.paper is not None})
-        refused: dict[date, Refusal] = {}
-        left: list[date] = []
         turns = in_turn(standing, found, today - ONE_DAY) if day is None else around_asked(standing, found, day)
         for one in chain(turns, run.once_more):
             if self.recorder.now() >= until and one != day:
-                left.append(one)
-                continue
-            try:
-                await self._settle_day(one, run)
-            except StatementRefused as error:
-                refused[one] = error.refusal
-                await self._refuse(one, error.refusal)
-            except UnreadableRecord:  # reported where it was read; of the others each is settled all the same
-                if one == day:
-                    raise
-                refused[one] = Refusal("", "", NOT_READABLE)
+                run.left.append(one)
+            else:
+                await self._take_turn(one, run, is_asked_for=one == day)
         not_taken, more = _not_taken(found)
-        if left:
-            log.error("days left unsettled", days=[one.isoformat() for one in sorted(left)])
-        return Settled(
-            days=tuple(run.bodies[one] for one in shown if one not in refused and one not in left),
-            refused=tuple(RefusedDay(one, refused[one]) for one in shown if one in refused),
-            left=tuple(sorted(left)),
-            not_taken=not_taken,
-            more_not_taken=more,
-        )
+        if run.left:
+            log.error("days left unsettled", days=[one.isoformat() for one in sorted(run.left)])
+        return run.outcome(shown, not_taken, more)
+
+    async def _take_turn(self, day: date, run: _Run, *, is_asked_for: bool) -> None:
+        """Settle one day of a run. A day that is refused leaves the others their turns.
+
+        Raises:
+            UnreadableRecord: the run was asked for this day, and its record cannot be read.
+        """
+        try:
+            await self._settle_day(day, run)
+        except StatementRefused as error:
+            run.refused[day] = error.refusal
+            await self._refuse(day, error.refusal)
+        except UnreadableRecord:  # logged where the record was read
+            if is_asked_for:
+                raise
+            run.refused[day] = Refusal("", "", NOT_READABLE)
 
     async def _is_of_business(self, day: date, today: date) -> bool:
         """Whether there is anything to settle: a mistyped day would be missed in every later run, and its file never come."""

@@ -70,6 +70,20 @@ def handle_errors(settings: WebSettings) -> Callable[[Handler], Handler]:
     return decorate
 
 
+def function(settings: WebSettings) -> Callable[[Handler], Handler]:
+    """Make a function of HTTP, as `handle_errors` does, that also answers the paths which every function has."""
+
+    def decorate(handler: Handler) -> Handler:
+        @handle_errors(settings)
+        @wraps(handler)
+        async def routed(request: Request) -> Response:
+            return _common(request, settings) or await handler(request)
+
+        return routed
+
+    return decorate
+
+
 def path(request: Request) -> tuple[str, ...]:
     """The segments of the path below the function's root, wherever that is mounted."""
     below = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
@@ -148,12 +162,6 @@ def whole_query(request: Request) -> dict[str, str]:
 def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer in JSON."""
     return Response(encoded(body), status, headers, "application/json")
-
-
-def health(settings: WebSettings) -> Response:
-    """That the function runs, and where its sales go."""
-    body: HealthBody = {"status": "ok", "environment": settings.environment, "mode": settings.mode}
-    return answer(body)
 
 
 def accepted(request: Request, *forms: str) -> str:
@@ -310,6 +318,23 @@ def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refused(constant: str) -> object:
     raise ValueError("NaN and Infinity are not JSON")
+
+
+def _common(request: Request, settings: WebSettings) -> Response | None:
+    """The answer to a path that every function has; `None` for any other path.
+
+    Raises:
+        Problem: `method-not-allowed`, or `not-found`.
+    """
+    match path(request):
+        case ("health",):
+            allow(request, "GET")
+            body: HealthBody = {"status": "ok", "environment": settings.environment, "mode": settings.mode}
+            return answer(body)
+        case ("problems", *_):
+            return problem_documentation(request)
+        case _:
+            return None
 
 
 def _preflight(request: Request, settings: WebSettings) -> Response | None:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from shared.lib import logs
+from shared.lib.single_flight import SingleFlight
 
 ALGORITHMS: Final = ("RS256", "PS256", "ES256", "ES384", "EdDSA")  # all public-key: a key that verifies cannot sign
 
@@ -51,7 +52,7 @@ class SigningKeys:
         self._read_at: float | None = None
         self._has_failed = False
         self._retry_at = self._unknown_at = clock()
-        self._reading: asyncio.Task[bool] | None = None
+        self._reading = SingleFlight(self._replaced)
         self.edition = 0
 
     @property
@@ -87,13 +88,13 @@ class SigningKeys:
         if age is None or age >= KEPT_SECONDS:
             await self._read()
         elif age >= REREAD_WITHIN_SECONDS and not self._has_failed:
-            await asyncio.shield(self._begun())
+            await self._reading()
         elif self._clock() >= self._retry_at:
-            self._begun()
+            self._reading.begin()
 
     def _may_reread(self) -> bool:
         """Whether an unknown key is a reason to ask the issuer, or to wait for the answer that is under way."""
-        if self._reading is not None and not self._reading.done():
+        if self._reading.is_running:
             return True
         if self._clock() < self._unknown_at:
             return False
@@ -106,13 +107,8 @@ class SigningKeys:
         Raises:
             KeysUnavailable: they could not be read.
         """
-        if not await asyncio.shield(self._begun()):
+        if not await self._reading():
             raise KeysUnavailable
-
-    def _begun(self) -> asyncio.Task[bool]:
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._replaced())
-        return self._reading
 
     async def _replaced(self) -> bool:
         try:

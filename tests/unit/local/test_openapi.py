@@ -4,6 +4,7 @@ It holds every route, field and problem, in words and with an example that fits.
 """
 
 import ast
+import inspect
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from local.openapi.words import WORDS
 from shared.domain.outcome import Reason
 from shared.domain.vas import PREVENDED, VasType
 from shared.schemas.problems import KINDS, RequestFault
+from shared.web import middleware
 
 DOCUMENT = openapi.document()
 COMPONENTS = DOCUMENT["components"]
@@ -64,9 +66,15 @@ def faults(schema: Mapping[str, Any], value: object) -> list[str]:
 
 
 def routes_of(function: str) -> set[str]:
+<<<<<<< HEAD
     """Return the paths that a function answers, from each `match` in its code: `transactions/{}`."""
     tree = ast.parse((MAINS / function / "main.py").read_text())
     cases = [case for node in ast.walk(tree) if isinstance(node, ast.Match) for case in node.cases]
+=======
+    """The paths that a function answers, from each `match` in its code and in what all functions share: `transactions/{}`."""
+    trees = map(ast.parse, ((MAINS / function / "main.py").read_text(), inspect.getsource(middleware._common)))
+    cases = [case for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Match) for case in node.cases]
+>>>>>>> 33434bf (Answer the paths of every function in one place)
     return {route for case in cases if isinstance(case.pattern, ast.MatchSequence) for route in spelt(case.pattern.patterns)}
 
 

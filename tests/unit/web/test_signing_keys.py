@@ -157,8 +157,8 @@ class Issuer:
 
     async def read(self) -> None:
         """Until the reading has ended that runs beside."""
-        if self.keys._reading is not None:
-            await self.keys._reading
+        if self.keys._reading.is_running:
+            await self.keys._reading()
 
 
 def says(body: bytes, status: int = 200, **headers: str) -> Callable[[], httpx.Response]:
