@@ -1,6 +1,6 @@
-"""Configuration: every variable of one process, read once at start. What is missing, malformed or contradictory stops it there.
+"""Configuration: every variable of one process, read once at start. A missing, malformed or contradictory variable stops the start.
 
-All faults are named at once. Secrets are never here, only the names under which Secret Manager has them.
+One message names all faults. The configuration holds no secret, only the names of secrets in Secret Manager.
 """
 
 import re
@@ -24,15 +24,15 @@ SIMULATOR_URL: Final = "http://simulator"  # in process: this name is never reso
 
 _PRODUCTION_HOST: Final = urlsplit(PRODUCTION_URL).hostname
 _NOT_PRODUCTION: Final = frozenset({"uat.fulcrumswitch.com", "conformance.fulcrumswitch.com"})
-_NAMED_HOST: Final = r"([a-z0-9-]+\.)+(?!local(host|domain)$)[a-z][a-z0-9-]*"  # no address in any of its spellings, nor this machine
-_NOT_THE_SWITCH: Final = frozenset({"api.mobilemart.co.za", "uat-api.mobilemart.co.za"})  # answers 200, with nothing, to any path
+_NAMED_HOST: Final = r"([a-z0-9-]+\.)+(?!local(host|domain)$)[a-z][a-z0-9-]*"  # no address in any spelling, and not this machine
+_NOT_THE_SWITCH: Final = frozenset({"api.mobilemart.co.za", "uat-api.mobilemart.co.za"})  # answers 200 with an empty body to any path
 _SUPPLIER_SECRETS: Final = ("MOBILEMART_CLIENT_ID_SECRET", "MOBILEMART_CLIENT_SECRET_SECRET")
 _PROJECT: Final = r"[a-z0-9][a-z0-9.:-]{0,100}"
 _SECRET_NAME: Final = rf"projects/{_PROJECT}/secrets/[\w-]{{1,255}}/versions/(latest|[1-9][0-9]*|[A-Za-z][\w-]*)"
 _IAP_AUDIENCE: Final = r"/projects/[0-9]{1,20}/[!-~]{1,300}"
 _EMULATORS: Final = ("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "SECRET_MANAGER_EMULATOR_HOST")
 _STORAGE_EMULATOR: Final = "STORAGE_EMULATOR_HOST"
-NAMES: Final = frozenset(  # every variable that there is
+NAMES: Final = frozenset(  # every variable
     {
         *("ENVIRONMENT", "TRANSACTION_STORE", "GOOGLE_CLOUD_PROJECT", "FIRESTORE_DATABASE", "EVENTS_TOPIC", "CORS_ORIGINS"),
         *("MOBILEMART_LIVE_INTEGRATION", "MOBILEMART_API_URL", *_SUPPLIER_SECRETS),
@@ -53,18 +53,23 @@ NAMES: Final = frozenset(  # every variable that there is
         *(*_EMULATORS, _STORAGE_EMULATOR),
     }
 )
-_OURS: Final = ("MOBILEMART_", "OIDC_")  # whatever begins like that is meant for us
-_OTHERS: Final = re.compile(r"GOOGLE_CLOUD_.*|FUNCTION_TIMEOUT_SEC|[^A-Z].*", re.DOTALL)  # the platform's, the builds'; some are like ours
+_OURS: Final = ("MOBILEMART_", "OIDC_")  # a name with such a beginning is meant for us
+_OTHERS: Final = re.compile(
+    r"GOOGLE_CLOUD_.*|FUNCTION_TIMEOUT_SEC|[^A-Z].*", re.DOTALL
+)  # of the platform and of builds; some resemble ours
 _ALIKE: Final = 0.9  # two letters changed places in a short name; FIRESTORE_EMULATOR_HOST and DATASTORE_EMULATOR_HOST are at 0.83
-_BODIES_LOGGED: Final = {"GOOGLE_SDK_PYTHON_LOGGING_SCOPE", "GRPC_TRACE"}  # with these, Google's libraries log what they send and receive
-_KEYS_LOGGED: Final = "SSLKEYLOGFILE"  # with it, whoever records the traffic can read it
+_BODIES_LOGGED: Final = {
+    "GOOGLE_SDK_PYTHON_LOGGING_SCOPE",
+    "GRPC_TRACE",
+}  # with these, Google's libraries log their requests and answers
+_KEYS_LOGGED: Final = "SSLKEYLOGFILE"  # with this variable, anyone who records the traffic can read it
 _DAY: Final = 86_400
-_MIN_DAYS_KEPT: Final = 31  # settling looks at the files of the last 28 days, and the topic's archive shows each sale for 31
+_MIN_DAYS_KEPT: Final = 31  # settling reads the files of the last 28 days, and the topic's archive shows each sale for 31
 _MAX_CENTS: Final = 100_000_000  # a million rand: beyond any single sale
 
 
 class Function(StrEnum):
-    """The processes that there are; `LOCAL` is all three functions in one, `PROBE` a person who asks the supplier."""
+    """The processes; `LOCAL` is all three functions in one, `PROBE` a person who probes the supplier."""
 
     PREVEND = "prevend"
     PURCHASE = "purchase"
@@ -123,7 +128,7 @@ class Config(Value, frozen=True, kw_only=True):
     secret_manager_emulator: str | None
 
     def rules(self) -> VendingPolicy:
-        """The rules of selling. However wide the send window is set, what is sent can end before the function's timeout."""
+        """The policy of selling. For any send window, each request that is sent can end before the function's timeout."""
         return VendingPolicy(
             mode=self.mode,
             utility_product_id=self.utility_product_id,
@@ -143,7 +148,7 @@ def load(environ: Mapping[str, str], function: str) -> Config:
 
     Raises:
         ConfigError: naming every fault.
-        ValueError: there is no such function.
+        ValueError: the function does not exist.
     """
     who = Function(function)
     read = Variables(environ)
@@ -202,7 +207,7 @@ def load(environ: Mapping[str, str], function: str) -> Config:
 
 
 def _refuse_misspelt(read: Variables) -> None:
-    """A misspelt variable would silently be its default."""
+    """Refuse misspelt variables, whose settings would silently be their defaults."""
     for name in sorted(read.given.keys() - NAMES):
         meant = [] if _OTHERS.fullmatch(name) else get_close_matches(name, NAMES, 1, _ALIKE)
         if meant or name.startswith(_OURS):
@@ -210,7 +215,7 @@ def _refuse_misspelt(read: Variables) -> None:
 
 
 def _refuse_telling(read: Variables, environment: Environment | None) -> None:
-    """Refuse what makes a library show secrets, tokens or PINs past the mask of our logs."""
+    """Refuse variables that make a library log secrets, tokens or PINs past the mask of our logs."""
     for name in sorted(_BODIES_LOGGED & read.given.keys()):
         read.refuse(name, "must not be set: a library would log secrets and tokens, past the mask")
     if environment is not Environment.LOCAL and _KEYS_LOGGED in read.given:
@@ -227,7 +232,7 @@ def _environment(read: Variables, who: Function) -> Environment | None:
 
 
 def _clear(environment: Environment | None) -> bool:
-    """Whether this machine may be talked to in the clear: for tests and emulators, so never in production."""
+    """Whether this machine may be reached without TLS: for tests and emulators, so never in production."""
     return environment is not Environment.PRODUCTION
 
 
@@ -248,7 +253,7 @@ def _mode(read: Variables, environment: Environment | None) -> Mode | None:
 def _supplier(
     read: Variables, environment: Environment | None, mode: Mode | None, who: Function
 ) -> tuple[str | None, SupplierSecrets | None]:
-    """Where the supplier is, and under which names its credentials are kept."""
+    """The supplier's address, and the names of its credentials."""
     url = _supplier_url(read, environment, who)
     meaning = "a Secret Manager resource name: projects/PROJECT/secrets/SECRET/versions/VERSION"
     client_id, client_secret = (read.text(name, _SECRET_NAME, meaning) for name in _SUPPLIER_SECRETS)
@@ -287,7 +292,7 @@ def _supplier_url(read: Variables, environment: Environment | None, who: Functio
 
 
 def _timeouts(read: Variables) -> tuple[int, int, int]:
-    """An exchange ends inside its function's time, and the function inside the lease: nothing sent outlives the claim."""
+    """An exchange ends before its function's timeout, and the function before the lease: no request outlives its claim."""
     exchange = read.number("MOBILEMART_TIMEOUT_SECONDS", 60, most=600)
     function = read.number("FUNCTION_TIMEOUT_SECONDS", 220, most=3600)
     lease = read.number("VENDING_LEASE_SECONDS", 240, most=_DAY)
@@ -307,7 +312,7 @@ def _amounts(read: Variables) -> tuple[Money, Money]:
 
 
 def _retention(read: Variables) -> tuple[int, int]:
-    """For how long sales are kept, and their personal data."""
+    """How long sales and their personal data are stored."""
     days = read.number("RETENTION_DAYS", 1826, least=_MIN_DAYS_KEPT, most=36_525)
     personal = read.number("PERSONAL_DATA_DAYS", min(400, days), least=_MIN_DAYS_KEPT, most=36_525)
     if personal > days:
@@ -316,7 +321,7 @@ def _retention(read: Variables) -> tuple[int, int]:
 
 
 def _store(read: Variables, environment: Environment | None) -> tuple[str | None, str | None]:
-    """The SQLite file, if that is the store, and the project."""
+    """The SQLite file, if the store is SQLite, and the project."""
     project = read.text("GOOGLE_CLOUD_PROJECT", _PROJECT, "a project id")
     name, sqlite_path = "TRANSACTION_STORE", None
     match read.given.get(name, "firestore").split(":///", 1):
@@ -339,7 +344,7 @@ def _events_topic(read: Variables, environment: Environment | None, who: Functio
 
 
 def _settlement_files(read: Variables, environment: Environment | None, who: Function) -> str | None:
-    """Required in production only: elsewhere the supplier may deliver none, and each day is then reported as without a file."""
+    """Required in production only. Elsewhere the supplier may deliver no file, and each day is reported as without a file."""
     name = "SETTLEMENT_FILES"
     if environment is Environment.PRODUCTION and who is Function.RECONCILE:
         read.require(name, "in production")
@@ -362,7 +367,7 @@ def _oidc(read: Variables, environment: Environment | None, who: Function) -> Oi
 
 
 def _issuer_aliases(read: Variables, issuer: str | None, *, clear: bool) -> tuple[str, ...]:
-    """The issuer's earlier addresses. Of the same address twice nobody can say which came first."""
+    """The issuer's earlier addresses. The order of a repeated address would be unknown."""
     name = "OIDC_ISSUER_ALIASES"
     given = [address.strip() for address in read.given.get(name, "").split(",") if address.strip()]
     if not all(is_address(address, clear=clear) for address in given):
@@ -373,7 +378,7 @@ def _issuer_aliases(read: Variables, issuer: str | None, *, clear: bool) -> tupl
 
 
 def _emulators(read: Variables, environment: Environment | None) -> dict[str, str]:
-    """The emulators given. The client libraries look for theirs themselves, so one in production would be used."""
+    """The emulators that are set. The client libraries find theirs themselves, so production must set none."""
     given = {name: value for name in (*_EMULATORS, _STORAGE_EMULATOR) if (value := read.given.get(name))}
     for name, value in given.items():
         is_storage = name == _STORAGE_EMULATOR

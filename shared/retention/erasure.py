@@ -1,7 +1,7 @@
-"""Erasing: what a person takes out of the records about one customer, by a number of theirs, before it is old enough to go by itself.
+"""Erasing: an operator erases the personal data of one customer by number, before the data is old enough to be erased by age.
 
-Like selling, it awaits its ports and nothing else. Who erases, when and why is on record before it has any effect, and never the
-number itself: four digits of it.
+The module awaits its ports and nothing else. Who erases, when and why is recorded before any effect. The record holds four digits of
+the number, never the number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,14 +29,14 @@ from shared.vending.recorder import Recorder
 
 MAX_SALES: Final = 200  # of one request, each with its raw answers in memory
 MAX_STAYED: Final = 2_000  # of one request: more than a person buys in four weeks
-MAX_LISTED: Final = 50  # of the erasures that are shown
-SETTLED_WITHIN: Final = 28  # days: of older ones only those are settled again that are known not to have ended
+MAX_LISTED: Final = 50  # erasures in one list
+SETTLED_WITHIN: Final = 28  # days: an older day is settled again only if it is recorded as unended
 
 log = logs.logger(__name__)
 
 
 class Person(Value, frozen=True):
-    """Whose data it is: a number, and of what kind."""
+    """A customer's number and its kind."""
 
     _hidden = frozenset({"number"})
 
@@ -45,14 +45,14 @@ class Person(Value, frozen=True):
 
 
 class Stayed(NamedTuple):
-    """A sale whose data had to stay, and why."""
+    """A sale whose data had to stay, with the reason."""
 
     sale_id: str
     why: Hold
 
 
 class Erased(Value, frozen=True, kw_only=True):
-    """What became of a person's sales, by their ids. `more`: there are others, older than these; to be asked again."""
+    """The result for a customer's sales, by id. `more`: older sales remain; repeat the request."""
 
     paper: Mapping[str, Any]
     erased: tuple[str, ...]
@@ -61,7 +61,7 @@ class Erased(Value, frozen=True, kw_only=True):
 
 
 class Erasing(Value, frozen=True, kw_only=True):
-    """What people erase, over the ports."""
+    """Erases on an operator's request, over the ports."""
 
     recorder: Recorder
     store: TransactionIndex
@@ -74,11 +74,11 @@ class Erasing(Value, frozen=True, kw_only=True):
         return Retaining(recorder=self.recorder, store=self.store, each=self.each, retention=self.retention)
 
     async def erase_person(self, person: Person, reason: str, operator: str) -> Erased:
-        """Take a person's data out of all sales that have ended and that nothing needs any more.
+        """Erase a customer's data from all sales that have ended and that nothing needs.
 
         Raises:
-            Conflict: somebody else has erased something at the same moment.
-            StoreUnavailable: what was done stays done; to be asked again.
+            Conflict: another request has erased at the same moment.
+            StoreUnavailable: finished erasures stay; repeat the request.
         """
         at, mode = self.recorder.now(), self.recorder.rules.mode
         body = {
@@ -97,9 +97,9 @@ class Erasing(Value, frozen=True, kw_only=True):
         return Erased(paper=done, erased=erased, stayed=stayed, more=more)
 
     async def _each_of(self, person: Person, reason: str, operator: str) -> tuple[tuple[str, ...], tuple[Stayed, ...], bool]:
-        """Erase a person's sales, newest first: which were, which stayed, and whether there are more.
+        """Erase a customer's sales, newest first: which were erased, which stayed, and whether more remain.
 
-        Those that stay hide no older ones.
+        A sale that stays never hides an older one.
         """
         erased, stayed, known, needed, more = list[str](), list[Stayed](), set[str](), await self.retaining.needed(), True
         while more and len(erased) < MAX_SALES and len(stayed) < MAX_STAYED:
@@ -115,7 +115,7 @@ class Erasing(Value, frozen=True, kw_only=True):
         return tuple(erased), tuple(stayed), more
 
     async def erasures(self) -> Sequence[Mapping[str, Any]]:
-        """What people have erased, the last ones, newest first. `erased` is `None` where that was cut short."""
+        """The last erasures by operators, newest first. `erased` is `None` if the erasure was cut short."""
         papers = [paper async for paper in self.store.marked_papers(DocumentKind.CONTROLS, erasures_mark(self.recorder.rules.mode))]
         return [paper.body for paper in reversed(papers[-MAX_LISTED:])]
 
@@ -125,7 +125,7 @@ class Erasing(Value, frozen=True, kw_only=True):
         return await self.retaining.erase(sale, needed, operator, logs.masked(reason))
 
     async def _with_recent(self, needed: Needed, sales: Sequence[Transaction | Unread]) -> Needed:
-        """What is needed, with the recent days of these sales that are still to be settled: of those that began, it is known."""
+        """The needed sales and days, with the recent days of these sales that are not settled. Older days that began are known."""
         first = business_day(self.recorder.now()) - SETTLED_WITHIN * ONE_DAY
         days = sorted({near for sale in sales if sale.day is not None for near in around(sale.day) if near >= first})
         settled = await self.each((self._is_settled(day) for day in days), AT_ONCE)
@@ -145,5 +145,5 @@ class Erasing(Value, frozen=True, kw_only=True):
 
 
 def erasures_mark(mode: Mode) -> str:
-    """What people's erasures are listed by."""
+    """The index key under which erasures are listed."""
     return f"{mode}-erasures"

@@ -1,4 +1,4 @@
-"""How far the runs of retaining have come, as a paper keeps it. Pure."""
+"""The progress of the runs of retaining, as a document stores it. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -13,23 +13,23 @@ from shared.lib.value import Value
 from shared.ports.documents import Document
 from shared.ports.transactions import Place
 
-FIRST: Final = "0"  # stands before every id of a sale
+FIRST: Final = "0"  # sorts before every id of a sale
 
 _SHARDS: Final = frozenset(map(str, range(SHARDS)))
 _ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 
 
 class Step(StrEnum):
-    """A step that retaining takes with a sale, as the paper names how far it has come."""
+    """A step of retaining, as the document names its progress."""
 
     ERASE = "erased"
     RETIRE = "retired"
 
 
 class Waiting(NamedTuple):
-    """A business day that a step has passed by. `sales` and `left` count what is still needed of it, as far as that is known.
+    """A business day that a step has passed. `sales` and `left` count its sales that are still needed, as far as known.
 
-    A later look has come behind the sale `sale_id` of a shard; `left` had to stay then too, and there was no room for their ids.
+    A later pass has reached the sale `sale_id` of a shard. `left` sales had to stay then too, and the list had no room for their ids.
     """
 
     sales: int = 0
@@ -39,9 +39,9 @@ class Waiting(NamedTuple):
 
 
 class Progress(Value, frozen=True, kw_only=True):
-    """Behind which place of each shard sales are still to be looked at, which days wait, and which sales were left behind.
+    """The place in each shard after which sales remain, the days that wait, and the sales that were held.
 
-    `stored` is the paper as it was read, with what newer code has written into it.
+    `stored` is the document as read, with the fields of newer code.
     """
 
     places: Mapping[Step, Mapping[int, Place]] = field(default_factory=lambda: {step: {} for step in Step})
@@ -53,7 +53,7 @@ class Progress(Value, frozen=True, kw_only=True):
 
     @property
     def all_held(self) -> int:
-        """How many sales are still needed, as far as that is known. One that waits for both steps counts once."""
+        """How many sales are still needed, as far as known. A sale that waits for both steps counts once."""
         days = {day for waiting in self.waiting.values() for day in waiting}
         return len(self.held) + sum(max(_sales(waiting.get(day)) for waiting in self.waiting.values()) for day in days)
 
@@ -70,7 +70,7 @@ class Progress(Value, frozen=True, kw_only=True):
 
 
 def progress_of(paper: Document, today: date) -> Progress:
-    """How far the runs have come. What cannot be, or lies ahead of `today`, is begun again: all that they do may be done twice."""
+    """The progress in a document. An impossible place, or one ahead of `today`, starts again: both steps may be repeated."""
     body, held, up_to = paper.body, paper.body.get("held"), day_of(paper.body.get("retiredUpTo"))
     return Progress(
         places={step: _places(body.get(step.value), today) for step in Step},
@@ -83,12 +83,12 @@ def progress_of(paper: Document, today: date) -> Progress:
 
 
 def is_id(text: object) -> bool:
-    """Whether a store can be asked for this id."""
+    """Whether a store accepts this id."""
     return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
 def day_of(text: object) -> date | None:
-    """A day of a paper, which may be damaged."""
+    """A day of a document, which may be damaged."""
     try:
         return date.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
@@ -110,7 +110,7 @@ def _places(stored: object, today: date) -> dict[int, Place]:
 
 
 def _waiting(stored: object) -> dict[date, Waiting]:
-    """The days that wait. One whose rest is damaged is looked at from its beginning."""
+    """The days that wait. A day with damaged details is checked from its beginning."""
     found: dict[date, Waiting] = {}
     for text, one in stored.items() if isinstance(stored, Mapping) else ():
         if (day := day_of(text)) is not None:

@@ -1,6 +1,6 @@
-"""For how long a sale is kept: first its personal data goes, and after years all but a tombstone. Pure.
+"""How long a sale is stored: its personal data is erased first, and after years a tombstone remains. Pure.
 
-`docs/retention.md` says what is kept where, for how long and why.
+`docs/retention.md` lists what is stored where, for how long, and why.
 """
 
 import re
@@ -20,23 +20,23 @@ from shared.domain.vas import Order
 from shared.lib.value import Value
 
 ERASED: Final = "personal data erased"
-BY_AGE: Final = "retention"  # who erases what is old
+BY_AGE: Final = "retention"  # the actor of erasures by age
 ONE_DAY: Final = timedelta(days=1)
 
 _SECOND_DAY: Final = date.min + ONE_DAY
 _LAST_BUT_ONE: Final = date.max - ONE_DAY
 _NOT_A_DIGIT: Final = re.compile(r"\D+")
-_OWN_DIGITS: Final = 9  # at the end of a number: a mobile number has as many in each of its forms
+_OWN_DIGITS: Final = 9  # the last digits: equal in every form of a mobile number
 
 
 class Retention(Value, frozen=True, kw_only=True):
-    """For how many days after its business day a sale is kept, and its personal data."""
+    """For how many days after its business day a sale and its personal data are stored."""
 
     days: int
     personal_data_days: int
 
     def erases_up_to(self, today: date) -> date:
-        """The last business day of whose sales the personal data is no longer kept."""
+        """The last business day whose sales lose their personal data."""
         return today - self.personal_data_days * ONE_DAY
 
     def retires_up_to(self, today: date) -> date:
@@ -47,18 +47,18 @@ class Retention(Value, frozen=True, kw_only=True):
 class Hold(StrEnum):
     """Why a sale keeps its personal data for now."""
 
-    OPEN = "open"  # it runs, is in doubt, waits for its token, or is not announced
-    DISCREPANCY = "discrepancy"  # a difference that nobody has closed names it
-    SETTLING = "settling"  # its business day, or one beside it, is not settled for good: files are still compared with it
-    NOT_READABLE = "not_readable"  # newer code wrote it, or a part of it, and only newer code knows what of that is personal
+    OPEN = "open"  # the sale runs, is in doubt, waits for its token, or has pending events
+    DISCREPANCY = "discrepancy"  # an open discrepancy names the sale
+    SETTLING = "settling"  # its business day or a neighbour has not ended: files are still compared with the sale
+    NOT_READABLE = "not_readable"  # newer code wrote a part of the sale, and only newer code knows the personal data in that part
 
 
 def hold(sale: Transaction, named: Collection[str], unsettled: Collection[date]) -> Hold | None:
-    """What a sale's personal data is still needed for; `None`: for nothing.
+    """Why a sale's personal data is still needed; `None`: nothing needs it.
 
     Args:
         named: the ids of the sales that open discrepancies name.
-        unsettled: the business days with whose sales files are still compared, neighbours aside.
+        unsettled: the business days whose sales are still compared with files, without their neighbours.
     """
     if sale.open is not None or sale.is_unfinished or sale.unannounced:
         return Hold.OPEN
@@ -81,16 +81,16 @@ def has_unknown(part: object) -> bool:
 
 
 def around(day: date) -> tuple[date, date, date]:
-    """A business day and its neighbours: with the sales of all three its file is compared. The calendar's ends have one neighbour."""
+    """A business day and its neighbours: the day's file is compared with the sales of all three. The calendar's ends have one neighbour."""
     return max(day, _SECOND_DAY) - ONE_DAY, day, min(day, _LAST_BUT_ONE) + ONE_DAY
 
 
 def erased(sale: Transaction, *, at: datetime, by: str, note: str | None = None) -> Transaction:
-    """The sale without personal data: not a visible change, so neither its version nor its events change.
+    """The sale without personal data. The erasure is not visible: neither the version nor the events of the sale change.
 
-    What goes: meter, account and mobile number; the consumer's name, address and message; the bodies of the supplier's raw answers;
-    and each of our texts that quotes the number. What stays: amounts, ids, tokens and PINs, history, and the hashes of the answers.
-    A sale that has none of it is returned as it is.
+    Erased: meter, account and mobile number; the consumer's name, address and message; the bodies of the supplier's raw answers; each of
+    our texts that quotes the number. Stored: amounts, ids, tokens and PINs, history, and the hashes of the answers. A sale without
+    personal data is returned unchanged.
     """
     order, outcome = _order(sale.order), _outcome(sale)
     answers = tuple(_answer(answer) for answer in sale.answers)
@@ -101,7 +101,7 @@ def erased(sale: Transaction, *, at: datetime, by: str, note: str | None = None)
 
 
 def tombstone_of(sale: Transaction, at: datetime) -> Tombstone:
-    """What is left of a sale that has ended."""
+    """The tombstone of a sale that has ended."""
     sold = Sold.of(sale)
     return Tombstone(
         id=sale.id,
@@ -129,7 +129,7 @@ def _order(order: Order) -> Order:
 def _outcome(sale: Transaction) -> object:
     if (receipt := sale.receipt) is None:
         return sale.outcome
-    assert isinstance(sale.outcome, Vended)  # it has a receipt
+    assert isinstance(sale.outcome, Vended)  # the sale has a receipt
     return structs.replace(sale.outcome, receipt=_receipt(receipt, sale.order.recipient))
 
 
@@ -139,12 +139,12 @@ def _receipt(receipt: Receipt, number: str | None) -> Receipt:
 
 
 def _answer(answer: RawAnswer) -> RawAnswer:
-    """That there was an answer, and the hash of it."""
+    """The answer without its body; the hash of the body stays."""
     return structs.replace(answer, body=b"") if answer.body else answer
 
 
 def _unless_quoting(text: str | None, number: str | None) -> str | None:
-    """A text, unless it quotes a number, with whichever zeros before it."""
+    """The text, or `None` if it quotes the number with any leading zeros."""
     if text is None or number is None or (number.lstrip("0")[-_OWN_DIGITS:] or number) not in _NOT_A_DIGIT.sub("", text):
         return text
     return None

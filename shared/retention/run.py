@@ -1,9 +1,8 @@
-"""Retaining: the run that takes personal data out of old sales, and years later leaves only their tombstones.
+"""Retaining: the run that erases the personal data of old sales, and years later leaves only tombstones.
 
-Like selling, it awaits its ports and nothing else. It walks each shard's sales in the order of their days, from where the last run
-has come to, and remembers those that are still needed: the days that are still compared, and other sales by their ids. Whatever is
-cut short is gone on with by the next run, and two runs at once do no harm: each change is made to the sale as it is on record then,
-and only if nothing needs it then.
+The run awaits its ports and nothing else. It reads each shard's sales in the order of their days, from the place of the last run. It
+remembers sales that are still needed: as days while files are compared with them, else by their ids. The next run continues a run
+that was cut short. Two runs at once do no harm: each step reads the sale as recorded, and changes it only if nothing needs it.
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -29,19 +28,19 @@ from shared.vending.contradictions import discrepancies
 from shared.vending.recorder import Recorder
 
 AT_ONCE: Final = 16
-PAGE: Final = 100  # sales that one query reads
-MAX_SALES: Final = 20_000  # that one run looks at
-MAX_HELD: Final = 5_000  # ids of sales that are still needed: a paper of them stays small. The days of others are looked at again.
+PAGE: Final = 100  # sales in one query
+MAX_SALES: Final = 20_000  # sales in one run
+MAX_HELD: Final = 5_000  # ids of sales that are still needed: the document stays small. The days of further sales are read again.
 MAX_OPEN: Final = 200  # sales of a shard
-MAX_DAYS: Final = 50  # whose papers one run deletes
+MAX_DAYS: Final = 50  # retired days in one run
 
 log = logs.logger(__name__)
 
 
 class Needed(NamedTuple):
-    """What is needed besides what a sale itself says: see `retention.hold`. `unended` are the days that are not settled for good.
+    """The facts that keep sales, besides the sales themselves: see `retention.hold`. `unended` are the days that have not ended.
 
-    `named` holds, by the ids of the sales that open discrepancies name, the business day of each as far as it is known.
+    `named` maps the id of each sale in an open discrepancy to its business day, as far as known.
     """
 
     named: Mapping[str, date | None]
@@ -50,7 +49,7 @@ class Needed(NamedTuple):
 
 
 class Retained(Value, frozen=True, kw_only=True):
-    """What a run did, in sales, and in papers deleted. `held` are still needed; `more`: there was no time for all."""
+    """The result of a run: numbers of sales, and of deleted documents. `held` are still needed; `more`: the run had no time for all."""
 
     erased: int
     retired: int
@@ -68,23 +67,23 @@ class Retaining(Value, frozen=True, kw_only=True):
     retention: Retention
 
     async def retain(self, until: datetime) -> Retained:
-        """Take personal data out of the sales that are old enough for it, and retire those that are kept no longer, oldest first.
+        """Erase the personal data of sales that are old enough, and retire sales past their retention, oldest first.
 
-        Begins with no sale after `until`, and with at most about `MAX_SALES`.
+        The run begins no sale after `until`, and at most about `MAX_SALES`.
 
         Raises:
-            StoreUnavailable: what was done stays done; the next run goes on.
+            StoreUnavailable: finished work stays; the next run continues.
         """
         run = _Run(self, await self._progress(), await self.needed(), until)
         try:
             await run.sales()
             await run.papers()
-        except Conflict:  # another run is at it: what this one did is on record, and that one goes on
+        except Conflict:  # another run works too: the work of this run is recorded, and the other run continues
             run.more = True
         return run.result
 
     async def needed(self) -> Needed:
-        """What discrepancies and days still need."""
+        """The facts from discrepancies and days that keep sales."""
         mode, named, unsettled, unended = self.recorder.rules.mode, dict[str, date | None](), set[date](), set[date]()
         async for paper in self.store.marked_papers(DocumentKind.DISCREPANCIES, f"{mode}-{closures.OPEN}"):
             named |= _named(paper)
@@ -104,7 +103,7 @@ class Retaining(Value, frozen=True, kw_only=True):
         return Needed(named, frozenset(unsettled), frozenset(unended))
 
     async def erase(self, sale: Transaction, needed: Needed, by: str = BY_AGE, note: str | None = None) -> Hold | bool:
-        """Take the personal data out of a sale: why it stays, or whether there was any that this has taken out."""
+        """Erase the personal data of a sale. Returns why the data stays, or whether this call has erased any."""
         found: Hold | bool = False
 
         def bare(known: Transaction) -> Transaction:
@@ -120,18 +119,18 @@ class Retaining(Value, frozen=True, kw_only=True):
             await self.recorder.update(sale, bare)
         except SaleRetired:  # by another run, meanwhile
             return False
-        except UnreadableRecord:  # newer code has changed it, meanwhile
+        except UnreadableRecord:  # newer code has changed the sale meanwhile
             return Hold.NOT_READABLE
         return found
 
     async def retire(self, sale: Transaction, needed: Needed) -> Hold | bool:
-        """Leave only a sale's tombstone: why it stays, or that it is done."""
+        """Replace a sale with its tombstone. Returns why the sale stays, or that it is retired."""
         while True:
             if (why := hold(sale, needed.named, needed.unended)) is not None:
                 return why
             try:
                 papers = [held for fresh in discrepancies(sale) if (held := await self._discrepancy(fresh.id)) is not None]
-            except UnreadableRecord:  # nobody knows whether it is closed
+            except UnreadableRecord:  # nobody knows whether the discrepancy is closed
                 return Hold.DISCREPANCY
             if any(paper.body.get("status") == closures.OPEN for paper in papers):
                 return Hold.DISCREPANCY
@@ -141,7 +140,7 @@ class Retaining(Value, frozen=True, kw_only=True):
             except Conflict:
                 try:
                     sale = await self.recorder.held(sale.id)
-                except SaleRetired:  # by another run, or by our own try, whose reply was lost
+                except SaleRetired:  # by another run, or by our own write, whose reply was lost
                     return True
                 except UnreadableRecord:
                     return Hold.NOT_READABLE
@@ -153,7 +152,7 @@ class Retaining(Value, frozen=True, kw_only=True):
         fresh = Progress()
         try:
             paper = await self.store.read_paper(DocumentKind.CONTROLS, progress_id(self.recorder.rules.mode))
-        except UnreadableRecord as unreadable:  # which was reported: the runs begin again, and find what is done already
+        except UnreadableRecord as unreadable:  # logged: the runs start again, and skip finished sales
             return structs.replace(fresh, revision=unreadable.revision)
         return fresh if paper is None else progress_of(paper, business_day(self.recorder.now()))
 
@@ -163,7 +162,7 @@ class Retaining(Value, frozen=True, kw_only=True):
 
 
 class _Run:
-    """One run of retaining: what it has come to."""
+    """The state of one run of retaining."""
 
     def __init__(self, at: Retaining, progress: Progress, needed: Needed, until: datetime) -> None:
         self.at, self.progress, self.needed, self.until = at, progress, needed, until
@@ -177,7 +176,7 @@ class _Run:
         return Retained(erased=self.erased, retired=self.retired, held=held, papers=self.deleted, more=self.more)
 
     async def sales(self) -> None:
-        """Do what is due, a page of each kind of work in turn: none of it waits for another to end."""
+        """Do one page of each kind of due work in turn, so that no kind waits for another to end."""
         again = self._looked_at_again()
         walks = [again, *(walk(step) for walk in (self._caught_up, self._gone_on) for step in Step)]
         try:
@@ -196,7 +195,7 @@ class _Run:
                 await walk.aclose()
 
     async def _looked_at_again(self) -> AsyncGenerator[bool, None]:
-        """The sales that were needed, and those that a discrepancy has named since they were erased."""
+        """Process the sales that were needed, and those that a discrepancy has named since their erasure."""
         closed = [
             paper
             async for paper in self.at.store.marked_papers(DocumentKind.DISCREPANCIES, f"{self.at.recorder.rules.mode}-{closures.CLOSED}")
@@ -210,11 +209,11 @@ class _Run:
         waiting = dict(self.progress.waiting[Step.ERASE])
         for sale_id in fresh[room:]:
             one = waiting.get(old[sale_id], Waiting())
-            has_begun = one[2:] != Waiting()[2:]  # it may have come past this sale
+            has_begun = one[2:] != Waiting()[2:]  # the last run may have passed this sale
             waiting[old[sale_id]] = one._replace(left=max(1, one.left)) if has_begun else one
         await self._keep(held=self.progress.held.union(fresh[:room]), waiting={**self.progress.waiting, Step.ERASE: waiting})
         for paper in closed:
-            with suppress(Conflict):  # it is open again
+            with suppress(Conflict):  # the sale is open again
                 await self.at.store.write_paper(DocumentKind.DISCREPANCIES, structs.replace(paper, mark=None))
         due = sorted(self.progress.held - self.needed.named.keys())
         for at in range(0, len(due), PAGE):
@@ -224,7 +223,7 @@ class _Run:
             yield True
 
     async def _gone_on(self, step: Step) -> AsyncGenerator[bool, None]:
-        """All sales that are old enough, from where the last run has come to, in the shard that is furthest behind."""
+        """Process all sales that are old enough, from the place of the last run, in the shard that is furthest behind."""
         last = self._last(step)
         if step is Step.RETIRE:
             await self._keep(retired_up_to=max(last, self.progress.retired_up_to or date.min))
@@ -233,7 +232,7 @@ class _Run:
             places = self.progress.places[step]
             shard = min(left, key=lambda shard: (places.get(shard, (date.min, "")), shard))
             place = places.get(shard)
-            is_there = place is not None and place[0] > last  # fewer days are old enough than once were
+            is_there = place is not None and place[0] > last  # fewer days are old enough than before
             page = () if is_there else await self._page(shard, last, place)
             if len(page) < PAGE:
                 left.remove(shard)
@@ -243,7 +242,7 @@ class _Run:
             yield True
 
     async def _caught_up(self, step: Step) -> AsyncGenerator[bool, None]:
-        """The sales of the days that a step has passed by, once nothing is compared with them any more."""
+        """Process the sales of passed days, once no file is compared with them any more."""
         for day in sorted(self.progress.waiting[step]):
             if day > self._last(step) or self._is_compared(step, day):
                 continue
@@ -261,12 +260,12 @@ class _Run:
         one = waiting.pop(day)
         if shard < SHARDS:
             waiting[day] = Waiting(max(0, one.sales - looked_at), one.left, shard, sale_id)
-        elif one.left:  # to be looked at once more
+        elif one.left:  # for another pass
             waiting[day] = Waiting(sales=one.left)
         await self._keep(waiting={**self.progress.waiting, step: waiting})
 
     async def papers(self) -> None:
-        """Delete the papers of days whose sales are all retired, and what people decided long ago."""
+        """Delete the documents of days whose sales are all retired, and old decisions of operators."""
         last = self.at.retention.retires_up_to(self.today)
         days: list[date] = []
         async for paper in self.at.store.marked_papers(DocumentKind.SETTLEMENTS, day_marks(self.at.recorder.rules.mode)[1]):
@@ -285,10 +284,10 @@ class _Run:
             await self._decisions_deleted(mark, datetime.combine(last, datetime.min.time(), BUSINESS_TIME))
 
     async def _day_deleted(self, day: date) -> bool:
-        """The versions of a day first, with its discrepancies, and the day itself last: so nothing of it is ever forgotten."""
+        """Delete the versions of a day first, with its discrepancies, and the day last, so that no version is ever orphaned."""
         mode = self.at.recorder.rules.mode
         paper = await self._paper(DocumentKind.SETTLEMENTS, f"{mode}-{day.isoformat()}")
-        if paper is None or paper.mark != day_marks(mode)[1]:  # another run, or a settlement, has been there since
+        if paper is None or paper.mark != day_marks(mode)[1]:  # another run or a settlement has changed the document
             return False
         try:
             kept = await self._versions(paper.id)
@@ -296,7 +295,7 @@ class _Run:
             own = sorted({f"{mode}-{one['id']}" for one in found if one.get("day") == day.isoformat() and is_id(one.get("id"))})
             papers = [one for name in own if (one := await self._paper(DocumentKind.DISCREPANCIES, name)) is not None]
             runs = await self._paper(DocumentKind.SETTLEMENTS, runs_id(mode, day))
-        except UnreadableRecord:  # which was reported: nobody knows which differences it names, and whether they are closed
+        except UnreadableRecord:  # logged: nobody knows which discrepancies the document names, and whether they are closed
             return False
         if any(one.body.get("status") == closures.OPEN for one in papers):
             return False
@@ -305,7 +304,7 @@ class _Run:
         return True
 
     async def _versions(self, day_id: str) -> list[Document]:
-        """The versions of a day, as many as there are: its number may be damaged. The last one goes first, so none is ever behind a gap."""
+        """Delete every version of a day; its number may be damaged. The last version goes first, so that no version stands behind a gap."""
         kept: list[Document] = []
         while (one := await self._paper(DocumentKind.SETTLEMENTS, f"{day_id}-v{len(kept) + 1:04d}")) is not None:
             kept.append(one)
@@ -317,7 +316,7 @@ class _Run:
             at = _moment(paper.body.get("at"))
             if len(old) == MAX_DELETED or (at is not None and at >= before):
                 break
-            old += [] if at is None else [paper]  # one that is damaged stays: nobody knows how old it is
+            old += [] if at is None else [paper]  # a damaged document stays: nobody knows its age
         await self._deleted(DocumentKind.CONTROLS, old)
 
     async def _deleted(self, kind: DocumentKind, papers: Sequence[Document]) -> None:
@@ -334,12 +333,12 @@ class _Run:
         return page
 
     async def _again(self, sale_id: str) -> bool:
-        """Whether a sale that was held is no longer: because of its age, it is erased or retired now."""
+        """Whether a held sale is released: by its age, the sale is erased or retired now."""
         try:
             sale = await self.at.store.find(sale_id)
             if sale is None:
                 return True
-            if sale.day > self._last(Step.ERASE):  # it was old enough once: longer retention, or a clock that went back
+            if sale.day > self._last(Step.ERASE):  # the sale was old enough before: retention is longer now, or the clock went back
                 return False
             found = await self._erased(sale)
             if sale.day <= self._last(Step.RETIRE):
@@ -400,7 +399,7 @@ class _Run:
         return await self.at.each((do(sale) for _, sale in page), AT_ONCE)
 
     async def _keep_page(self, step: Step, page: Sequence[Placed], outcomes: Sequence[Hold | bool], **changed: Any) -> None:
-        """Keep how far a step has come, and what it has left behind: days whose sales are compared as days, other sales by their ids."""
+        """Store the progress of a step and the sales that it held: compared sales as days, other sales by their ids."""
         held, waiting = set(self.progress.held), dict(self.progress.waiting[step])
         for ((day, placed_at), sale), found in zip(page, outcomes, strict=True):
             if not isinstance(found, Hold) or sale.id in held:
@@ -427,7 +426,7 @@ class _Run:
 
 
 def _named(paper: Document) -> dict[str, date | None]:
-    """The ids of the sales that a discrepancy names, with the business day of each as far as it is known."""
+    """The ids of the sales that a discrepancy names, each with its business day as far as known."""
     ours = _part(paper.body, "ours")
     named: dict[str, date | None] = {sale_id: None for sale_id in (ours.get("alsoHeldBy"),) if isinstance(sale_id, str)}
     if isinstance(sale_id := paper.body.get("transactionId"), str):
@@ -436,7 +435,7 @@ def _named(paper: Document) -> dict[str, date | None]:
 
 
 def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A part of a paper, which may be damaged."""
+    """A part of a document, which may be damaged."""
     part = body.get(name)
     return part if isinstance(part, Mapping) else {}
 

@@ -1,4 +1,4 @@
-"""What operators may send: decisions on sales, discrepancies and the brake, as strictly read as an order. Pure."""
+"""What operators may send: decisions on sales, on discrepancies and on selling, checked as strictly as an order. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from shared.vending.operator_actions import Decision
 MAX_TOKENS: Final = 20
 
 _NOTE: Final = re.compile(r"(?=.*\S)[^\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]{1,500}", re.DOTALL)
-_NOTE_SAID: Final = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]+$"  # of what it may hold; that spaces alone say nothing is not said
+_NOTE_SAID: Final = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]+$"  # the limits of a note; the pattern does not check for blanks
 _TOKEN: Final = re.compile(r"[0-9A-Za-z]+(?:[ -][0-9A-Za-z]+)*", re.ASCII)
 _MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
 

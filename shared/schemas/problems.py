@@ -1,6 +1,6 @@
-"""Problems: how every refusal reads to the caller (RFC 9457). One table; its texts are ours, never the supplier's.
+"""Problems: how every refusal reads to the caller (RFC 9457). One table; all texts are ours, never the supplier's.
 
-The rows of what sells nothing are in `refusals`. From all rows come the answers, the page behind each `type` (`problem_pages`),
+`refusals` holds the rows of refusals that sell nothing. The rows supply the answers, the page behind each `type` (`problem_pages`),
 `docs/problems.md` and the API description.
 """
 
@@ -14,7 +14,7 @@ from shared.schemas.refusals import NEW_REASON, REFUSALS, ProblemKind, Retry
 
 
 class RequestFault(StrEnum):
-    """Refusals that are no outcome of a sale. The value is the problem's name; those of sales are in `outcome.Reason`."""
+    """Refusals that are no outcome of a sale. The value is the problem's name; refusals of sales are in `outcome.Reason`."""
 
     BODY_INVALID = "body-invalid"
     DISCREPANCY_CLOSED = "discrepancy-closed"
@@ -97,7 +97,7 @@ KINDS: Final[Mapping[Name, ProblemKind]] = MappingProxyType(
         ),
         RequestFault.IDEMPOTENCY_KEY_REUSED: ProblemKind(
             422,
-            Retry.CHANGE,  # never "a new key": whoever meant a repeat would buy twice
+            Retry.CHANGE,  # never "a new key": a caller who meant a repeat would buy twice
             "Key belongs to another request",
             "This Idempotency-Key was first used for another request.",
             when=(
@@ -132,7 +132,7 @@ KINDS: Final[Mapping[Name, ProblemKind]] = MappingProxyType(
         ),
         RequestFault.KEY_RETIRED: ProblemKind(
             410,
-            Retry.NEVER,  # not "a new key": whoever meant a repeat would buy twice
+            Retry.NEVER,  # not "a new key": a caller who meant a repeat would buy twice
             "Key retired",
             "The sale of this key is kept no longer. Nothing was sold by this request.",
             when=(
@@ -290,9 +290,9 @@ KINDS: Final[Mapping[Name, ProblemKind]] = MappingProxyType(
 
 
 class Problem(Exception):
-    """A refusal, raised wherever it is found and answered by the edge.
+    """A refusal. Any code may raise it, and the edge answers it.
 
-    `members` are the further members of its body, under their JSON names; those that are `None` are left out.
+    `members` are further members of the body, under their JSON names. Members that are `None` are left out.
     """
 
     def __init__(self, name: Name, *, detail: str | None = None, headers: Mapping[str, str] | None = None, **members: object) -> None:
@@ -310,7 +310,7 @@ class Problem(Exception):
 
 
 def of_refusal(rejected: Rejected, **members: object) -> Problem:
-    """Why nothing was sold, as the caller is told: the reason and our own text, never `rejected.cause`."""
+    """The problem of a refused sale, from the reason and our own text, never from `rejected.cause`."""
     problem = Problem(rejected.reason)
     if rejected.minimum_amount is not None:
         problem.detail = f"At least {rejected.minimum_amount} has to be bought at once."

@@ -1,4 +1,4 @@
-"""How each reason for which nothing is sold reads to the caller: rows of the table of problems (`problem`)."""
+"""How each reason for selling nothing reads to the caller: rows of the table of problems (`problem`)."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,18 +10,18 @@ from shared.lib.value import Value
 
 
 class Retry(StrEnum):
-    """What the caller may do next."""
+    """The caller's next step."""
 
     NEVER = "never"
-    CHANGE = "change"  # not as it is: another request, under another key where the body names a state
+    CHANGE = "change"  # another request, under another key if the body names a state
     NEW_KEY = "new-key"  # the same request, under another key
     SAME_KEY = "same-key"  # the same request, under the same key
 
 
 class ProblemKind(Value, frozen=True):
-    """One row of the table: what is answered, and for developers when it happens and what to do about it, in Markdown.
+    """One row of the table: the answer, and for developers its cause and their next step, in Markdown.
 
-    `retry_after_seconds` is what is advised where nobody said more.
+    `retry_after_seconds` is the advice if nobody gave another.
     """
 
     status: int
@@ -188,4 +188,4 @@ NEW_REASON: Final = ProblemKind(
     when="A newer version has refused the purchase, for a reason of its own, and was rolled back since.",
     what_to_do="Release the money.",
 )
-"""How a refusal reads whose reason only newer code knows: its name is that reason, as it is on record."""
+"""The refusal of a reason that only newer code knows. Its name is the reason on record."""

@@ -1,4 +1,4 @@
-"""What callers may send: every field is checked here, strictly, and every field at fault is named at once. Pure.
+"""What callers may send: every field is checked strictly, and one answer names every field at fault. Pure.
 
 Amounts are integer cents. Nothing is converted: `"100"`, `100.0` and `true` are no amounts.
 """
@@ -19,19 +19,19 @@ from shared.lib.value import Value
 from shared.schemas.problems import Problem, RequestFault
 from shared.vending.purchase import PurchaseRequest
 
-MAX_ERRORS: Final = 100  # more faults than that in one request are not worth naming
+MAX_ERRORS: Final = 100  # more faults in one request are not named
 _MAX_NAME_CHARACTERS: Final = 64
 
 _PREVEND_ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _PRODUCT_ID: Final = re.compile(r"[!-~]{1,64}", re.ASCII)
 _REFERENCE: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,64}")
 
-# Pydantic would look for plugins, which we have none of, in the metadata of every installed package: a first request waits for it.
+# Without this, Pydantic searches the metadata of every installed package for plugins, and the first request waits. We have no plugins.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 class Limits(Value, frozen=True):
-    """What any one request may ask for, before the supplier's own limits."""
+    """The limits of any one request, before the supplier's own limits."""
 
     minimum_amount: Money
     maximum_amount: Money
@@ -48,7 +48,7 @@ def _amount(cents: int, info: ValidationInfo) -> int:
 
 
 def matching(pattern: re.Pattern[str], meaning: str) -> AfterValidator:
-    """Text that the pattern matches whole."""
+    """Text that matches the whole pattern."""
 
     def matched(text: str) -> str:
         if not pattern.fullmatch(text):
@@ -90,9 +90,9 @@ Reference = Annotated[
 
 
 class Body(BaseModel):
-    """What every body has in common: no field is converted, and none is unexpected."""
+    """The base of all bodies: no field is converted, and an unexpected field is a fault."""
 
-    # `defer_build`: a start makes those models that are asked for, not all of them.
+    # `defer_build`: a start builds only the models that it uses
     model_config = ConfigDict(
         strict=True, extra="forbid", frozen=True, alias_generator=to_camel, hide_input_in_errors=True, defer_build=True
     )
@@ -175,7 +175,7 @@ DirectPurchase = MeterPurchase | AccountPurchase | MobilePurchase | PinnedPurcha
 
 
 class _Forms(NamedTuple):
-    """The bodies that a service takes: of its prevend, where it has one, and of its purchases."""
+    """The bodies of a service: of its prevend, if it has one, and of its purchases."""
 
     prevend: type[MeterOrder | AccountOrder] | None
     purchases: tuple[type[DirectPurchase | PrevendPurchase], ...]
@@ -200,10 +200,10 @@ PURCHASES: Final = {vas_type: _forms(vas_type).purchases for vas_type in VasType
 
 
 def prevend_order(vas_type: VasType, body: Mapping[str, object], limits: Limits) -> Order:
-    """What a prevend request asks to have confirmed.
+    """The order that a prevend request wants confirmed.
 
     Raises:
-        Problem: `not-found` where the service has no prevend, `body-invalid` naming every field at fault.
+        Problem: `not-found` if the service has no prevend; `body-invalid`, naming every field at fault.
     """
     if vas_type not in PREVENDS:
         raise Problem(RequestFault.NOT_FOUND)
@@ -213,7 +213,7 @@ def prevend_order(vas_type: VasType, body: Mapping[str, object], limits: Limits)
 def purchase_request(
     vas_type: VasType, body: Mapping[str, object], limits: Limits, *, caller: Caller, idempotency_key: str
 ) -> PurchaseRequest:
-    """A purchase request: of a prevend where the body names one, else of what it describes itself.
+    """A purchase request: of the prevend that the body names, else of the order that the body describes.
 
     Raises:
         Problem: `body-invalid`, naming every field at fault.
@@ -232,9 +232,9 @@ def purchase_request(
 
 
 def invalid(errors: list[tuple[str, str]]) -> Problem:
-    """The problem that names each field at fault, by its JSON path, and says what is wrong with it.
+    """The problem that names each field at fault by its JSON path, with the fault.
 
-    A name may be any text that JSON can spell, lone surrogates among it, which no answer could hold.
+    A name may be any text that JSON can spell. No answer could hold some of these texts, such as lone surrogates.
     """
     named = [(field.encode(errors="backslashreplace").decode(), message) for field, message in errors[:MAX_ERRORS]]
     return Problem(
@@ -243,7 +243,7 @@ def invalid(errors: list[tuple[str, str]]) -> Problem:
 
 
 def _purchase_model(vas_type: VasType, body: Mapping[str, object]) -> type[DirectPurchase | PrevendPurchase]:
-    """The one shape that the body means to have: what does not belong to it is then a field at fault."""
+    """The one shape that the body means to have: fields outside the shape are faults."""
     if vas_type in PREVENDED and "prevendId" in body:
         return PrevendPurchase
     if vas_type in MAY_BE_PINNED and "pinned" in body:
@@ -252,7 +252,7 @@ def _purchase_model(vas_type: VasType, body: Mapping[str, object]) -> type[Direc
 
 
 def valid(model: type[Valid], body: Mapping[str, object], limits: Limits | None = None) -> Valid:
-    """The body as the model has it. Amounts are read within limits.
+    """The body as the model has it. Amounts are checked against the limits.
 
     Raises:
         Problem: `body-invalid`, naming every field at fault.
@@ -265,7 +265,7 @@ def valid(model: type[Valid], body: Mapping[str, object], limits: Limits | None 
 
 
 def _order(vas_type: VasType, asked: MeterOrder | AccountOrder | DirectPurchase) -> Order:
-    """The fields of a body carry the names of an order's."""
+    """The order from the fields of a body, which have the names of an order's fields."""
     return Order(vas_type=vas_type, amount=Money(asked.amount_cents), **asked.model_dump(exclude={"amount_cents", "allow_duplicate"}))
 
 
@@ -290,4 +290,4 @@ def _message(fault: ErrorDetails) -> str:
         case "literal_error":
             return f"must be {fault['ctx']['expected']}"
         case _:
-            return fault["msg"]  # ours: the validators above quote nothing
+            return fault["msg"]  # our own texts: the validators above quote no value

@@ -1,7 +1,7 @@
-"""What callers see: the JSON of sales, receipts, prevends and products. Pure; the same record is always the same bytes.
+"""What callers see: the JSON of sales, receipts, prevends and products. Pure; one record always gives the same bytes.
 
-The types here are also the API description (`docs/openapi.json`). Amounts are integer cents, times RFC 3339 in UTC; quantities
-such as kWh are decimal text, exactly as the supplier quoted them.
+The API description (`docs/openapi.json`) is made from these types. Amounts are integer cents, times RFC 3339 in UTC. Quantities such
+as kWh are decimal text, exactly as the supplier quoted them.
 """
 
 import json
@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NotRequired, cast
 
-from typing_extensions import TypedDict  # pydantic reads this one alike in every Python
+from typing_extensions import TypedDict  # pydantic reads this class alike in every version of Python
 
 from shared.domain.catalogue import Product
 from shared.domain.money import Money
@@ -223,7 +223,7 @@ class ProblemBody(TypedDict):
 
 
 def encoded(body: object) -> bytes:
-    """JSON as it is sent and published. What JSON has no form for is refused, and not made into some text: it got there by mistake."""
+    """JSON as sent and published. A value without a form in JSON is refused and never converted: it arrived by mistake."""
     return _encode(body).encode()
 
 
@@ -233,7 +233,7 @@ def sale_path(sale_id: str) -> str:
 
 
 def state_shown(sale: Transaction, now: datetime) -> State:
-    """A sale that nobody is selling any more is in doubt, whether or not the sweep has said so yet."""
+    """The state to show: an abandoned sale is in doubt, whether or not the sweep has stored the doubt yet."""
     return State.IN_DOUBT if sale.is_abandoned(now) else sale.state
 
 
@@ -259,14 +259,14 @@ def transaction_body(sale: Transaction, state: State, details: ConsumerDetails) 
 
 
 def event_id(event: EventName, sale: Transaction) -> str:
-    """What consumers drop repeats by. Each contradiction has its own: that of the version it made (`each_contradiction`)."""
+    """The id by which consumers drop repeats. Each contradiction has its own id, from the version that it made (`each_contradiction`)."""
     if event is not EventName.CONTRADICTED:
         return f"{sale.id}:{event}"
     return f"{sale.id}:{event}:{sale.contradicted_at[-1] if sale.contradicted_at else sale.version}"
 
 
 def unread_body(sale: Unread) -> UnreadBody:
-    """A sale as far as it can be read, without anything of what became of it."""
+    """The readable part of a sale, without anything of its outcome."""
     order = sale.order
     return {
         "transactionId": sale.id,
@@ -280,7 +280,7 @@ def unread_body(sale: Unread) -> UnreadBody:
 
 
 def event_body(event: EventName, sale: Transaction, details: ConsumerDetails) -> EventBody:
-    """What is published about a sale: its state on record, whatever the hour."""
+    """The message about a sale: its state on record, at any hour."""
     return {**transaction_body(sale, sale.state, details), "eventId": event_id(event, sale), "event": event}
 
 
@@ -319,7 +319,7 @@ def products_body(products: Iterable[Product]) -> ProductsBody:
 
 
 def masked(text: str) -> str:
-    """A name or address that shows the first letter of each word and nothing of its length: `J** D**`."""
+    """A name or address with only the first letter of each word; its length stays hidden: `J** D**`."""
     return " ".join(f"{word[0]}**" for word in text.split())
 
 
@@ -337,7 +337,7 @@ def _recipient(order: Order | None) -> RecipientBody:
 
 def _rejection(rejected: Rejected) -> RejectionBody:
     body = of_refusal(rejected, transactionId=rejected.other_transaction_id).body()
-    del body["status"]  # of an HTTP answer, which this is not
+    del body["status"]  # of an HTTP answer, which the message is not
     return cast("RejectionBody", body)
 
 
@@ -368,7 +368,7 @@ def _consumer(consumer: Consumer, details: ConsumerDetails) -> ReceiptConsumerBo
     return {
         "name": _detail(consumer.name, details),
         "address": _detail(consumer.address, details),
-        "message": consumer.message if details is ConsumerDetails.FULL else None,  # masked, it would say nothing
+        "message": consumer.message if details is ConsumerDetails.FULL else None,  # a masked value would be useless
     }
 
 

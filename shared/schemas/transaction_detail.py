@@ -1,7 +1,7 @@
-"""The dossier of a sale: all that is on record about it, as an operator sees it. Pure.
+"""The dossier of a sale: everything on record about the sale, as an operator sees it. Pure.
 
 Numbers show four digits, names their first letters, tokens and PINs nothing. The supplier's raw answers show their structure and
-what is harmless in it; whoever must read them whole, or a token, has it put on record first.
+harmless values. Who must read an answer whole, or a token, is recorded first.
 """
 
 import json
@@ -35,7 +35,7 @@ from shared.schemas.responses import (
 
 HIDDEN: Final = "****"
 
-_HARMLESS: Final = frozenset(  # what the supplier says that is no token, and about nobody; runs of digits are hidden in these too
+_HARMLESS: Final = frozenset(  # fields of the supplier that hold no token and no person; runs of digits in them are hidden too
     {
         *("amount", "amountDue", "convenienceFee", "currency", "detail", "errorCode", "errorMessage", "fulcrumErrorCode", "kind"),
         *("minimumAmount", "onlineMeter", "prevendTransactionId", "productAmount", "productName", "requestId", "simulated", "status"),
@@ -145,7 +145,7 @@ class FoundBody(TypedDict):
 
 
 def dossier_body(sale: Transaction, at: datetime, *, revealed: bool = False) -> DossierBody:
-    """A sale, masked. `revealed`: with its tokens or PIN, and the raw answers as they came."""
+    """A sale, masked. `revealed`: with its tokens or PIN, and with the raw answers as received."""
     body = transaction_body(sale, state_shown(sale, at), ConsumerDetails.MASKED)
     recipients: Any = {name: last_four(body.get(name)) for name in ("meterNumber", "accountNumber", "mobileNumber") if name in body}
     return {
@@ -212,7 +212,7 @@ def found_body(sales: Sequence[Transaction | Unread | Tombstone], at: datetime, 
 
 
 def redacted(raw: bytes) -> str | None:
-    """The structure of a raw answer in JSON, with nothing in it that is worth something or about somebody; else `None`."""
+    """The structure of a JSON answer, without values of worth or about a person; `None` if the answer is not JSON."""
     try:
         return _structure(json.loads(raw))
     except (ValueError, RecursionError):
@@ -220,7 +220,7 @@ def redacted(raw: bytes) -> str | None:
 
 
 def _receipt(receipt: ReceiptBody, *, revealed: bool) -> ReceiptBody:
-    """A receipt as an operator sees it: each field that is shown is named here, so a new field is hidden until a line here shows it."""
+    """A receipt as an operator sees it. The function names each visible field, so a new field is hidden until a line here shows it."""
     if revealed:
         return receipt
     return {
@@ -276,7 +276,7 @@ def _structure(said: object) -> str:
 
 
 def _text(text: str | None) -> str | None:
-    """A caller's or the supplier's own words, in which anybody's number may stand."""
+    """A text of a caller or the supplier, which may hold anybody's number."""
     return None if text is None else logs.masked(text)
 
 

@@ -1,7 +1,7 @@
-"""Absence as evidence: when the files' silence about a sale proves that nothing was vended. Pure.
+"""Absence as evidence: when a sale's absence from the files proves that nothing was vended. Pure.
 
-This is the only place where silence counts, and each condition closes one way in which a vend could hide behind it. One sentence in
-`docs/proof.md` says what is still assumed about files.
+Absence counts only here. Each condition closes one way in which a vend could hide behind it. `docs/proof.md` states in one sentence
+the assumption about files that remains.
 """
 
 from collections import Counter, defaultdict
@@ -15,22 +15,23 @@ from shared.domain.vas import VasType
 from shared.settlement.matching import ONE_DAY, Matching, SaleMatch
 from shared.settlement.settled_day import MAX_LISTED
 
-NEAR_MIDNIGHT: Final = timedelta(minutes=10)  # how far the supplier's clock may be from ours
+NEAR_MIDNIGHT: Final = timedelta(minutes=10)  # the largest assumed distance between the supplier's clock and ours
 
 
-class Silence:
-    """What the files of a matching prove by not naming a sale, on the business day `today`.
+class Absence:
+    """What the absence of sales from the files of a matching proves, on the business day `today`.
 
-    `distrusted` are days of whose file nothing is believed but what it says: it has lost lines, or its paper does not list all.
+    `distrusted` are days whose file has lost lines, or whose document does not list all lines. The lines of such a file still count;
+    absence from the file proves nothing.
     """
 
     def __init__(self, matching: Matching, today: date, distrusted: Collection[date] = ()) -> None:
         self.matching, self.today, self.distrusted = matching, today, distrusted
-        self._first_vended: dict[date, datetime] = {}  # by the day on which it was sold
+        self._first_vended: dict[date, datetime] = {}  # by the day of the sale
         self._first_billed: dict[date, datetime] = {}  # vended sales, by the day whose file bills them
         self._last_billed: dict[date, datetime] = {}
-        self._unbilled: defaultdict[date, list[SaleMatch]] = defaultdict(list)  # vended, and not billed by the next day
-        self._listed = Counter(("discrepancies", filed.day) for filed, _, _ in matching.judged)  # or more, in which list of which day
+        self._unbilled: defaultdict[date, list[SaleMatch]] = defaultdict(list)  # vended sales that the files up to the next day do not bill
+        self._listed = Counter(("discrepancies", filed.day) for filed, _, _ in matching.judged)  # minimum lengths, by list and day
         for known in matching.known:
             if known.is_vended:
                 self._take(known)
@@ -47,15 +48,15 @@ class Silence:
             self._unbilled[day].append(known)
 
     def proves_absence(self, known: SaleMatch) -> bool:
-        """Whether the files prove that a sale in doubt was never vended.
+        """Whether the files prove that a sale in doubt was never vended. All of these hold:
 
-        - The sale never showed a sign of a vend (`may_be_absent`).
-        - Every file that could bill it is there, and its day is over: of a day that still runs, a file may be the first half.
-        - Each of them billed a vended sale by its request id. Otherwise the files may carry other ids, or be of another merchant.
-        - None of them holds a line of that service and amount which is not another sale's: it might be this one's.
-        - None of them lacks lines that an earlier file of its day had, and no list of such a day was cut.
-        - Every vended sale of those days is billed, by the next day: a file that lacks one may lack this one too.
-        - A vended sale made after this one is billed, and one made before it where there is any: no file was cut off in time.
+        - The sale never showed an indication of a vend (`may_be_absent`).
+        - Every file that could bill the sale is there, and its day is over. The file of a running day may be its first half.
+        - Each of these files billed a vended sale by its request id. Otherwise the files may carry other ids, or be another merchant's.
+        - Each line of the sale's service and amount is another sale's. A line without a sale might be this sale's.
+        - Each of these files has all lines of the earlier files of its day, and no list of such a day was cut.
+        - Every vended sale of these days is billed by the next day. A file that lacks one sale may lack this sale too.
+        - The files bill a vended sale made after this sale, and one made before it if there is one. No file was therefore cut off in time.
         """
         days = days_that_may_bill(known)
         return (
@@ -67,25 +68,25 @@ class Silence:
         )
 
     def files_wanted(self, known: SaleMatch) -> Iterator[date]:
-        """The days whose files may still bill the sales for whose lack nothing is proven of one that may be absent.
+        """The days whose files may still bill the vended sales that keep an absent sale from its proof.
 
-        Not before a day's own file is there: until then all of its sales are lacking.
+        Days count once the day's own file is there: before, all of its sales are unbilled.
         """
         for lacking in self._lacking(days_that_may_bill(known)):
             if lacking.billed_in is None and lacking.sale.day in self.matching.files:
                 yield from (lacking.sale.day + ONE_DAY, *days_that_may_bill(lacking))
 
     def _is_to_be_believed(self, day: date) -> bool:
-        """A control is a file that is there."""
+        """A control for a day is one billed sale, which needs a file."""
         is_over = day < self.today
         return is_over and day in self.matching.controls and day not in self.distrusted and not self._is_cut(day)
 
     def _is_cut(self, day: date) -> bool:
-        """Whether a list of the day's paper is too long to be kept whole."""
+        """Whether the day's document cuts a list that was too long."""
         return any(self._listed[name, day] > MAX_LISTED for name in ("discrepancies", "carried out", "carried in"))
 
     def _lacking(self, days: Collection[date]) -> Iterator[SaleMatch]:
-        """The vended sales for whose lack the files of these days are not whole. Of the last, the first file beyond may bill the end."""
+        """The vended sales that the files of these days should bill and do not. The next day's file may bill the end of the last day."""
         last = max(days)
         for day in days:
             for known in self._unbilled[day]:
@@ -93,7 +94,7 @@ class Silence:
                     yield known
 
     def _is_between(self, known: SaleMatch, days: Collection[date]) -> bool:
-        """Whether the files bill sales made after it, and before it where any was."""
+        """Whether the files bill sales made after the sale, and before it if there was one."""
         sale = known.sale
         sent_by = sale.sent_by or sale.created_at
         followed = any(self._last_billed.get(day, sent_by) > sent_by for day in (sale.day, sale.day + ONE_DAY))
@@ -103,12 +104,12 @@ class Silence:
 
 
 def _keep(moments: dict[date, datetime], day: date, at: datetime, which: Callable[[datetime, datetime], datetime]) -> None:
-    """Keep the earliest or the latest moment of a day."""
+    """Store the earliest or the latest moment of a day."""
     moments[day] = which(moments.get(day, at), at)
 
 
 def may_be_absent(known: SaleMatch) -> bool:
-    """Whether silence could say anything about a sale: it is in doubt, and nothing names it, neither answer nor line of any status."""
+    """Whether absence could prove anything about a sale: the sale is in doubt, and no answer and no line of any status names it."""
     sale = known.sale
     if sale.state not in (State.VENDING, State.IN_DOUBT) or known.billed_in is not None or known.named_by:
         return False
@@ -116,7 +117,7 @@ def may_be_absent(known: SaleMatch) -> bool:
 
 
 def days_that_may_bill(known: SaleMatch) -> tuple[date, ...]:
-    """The days whose files could bill a sale: its own, the next, and the one before where it was made near midnight."""
+    """The days whose files could bill a sale: its own, the next, and the day before for a sale near midnight."""
     sale = known.sale
     own = (sale.day, sale.day + ONE_DAY)
     moments = (sale.created_at, sale.sent_by or sale.created_at)
@@ -134,7 +135,7 @@ def _till_midnight(at: datetime) -> timedelta:
 
 
 def _may_hide(known: SaleMatch, matching: Matching, day: date) -> bool:
-    """Whether a file holds an unexplained line that could be this sale's. What a bill's fee may add is not known in advance."""
+    """Whether a file holds an unexplained line that could be this sale's. The fee on top of a bill is not known in advance."""
     unexplained = matching.unexplained.get(day, set())
     service = known.sale.vas_type
     if matching.readings.fee_is_on_top and _may_add_fee(service):

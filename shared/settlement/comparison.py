@@ -1,7 +1,7 @@
-"""Settlement: our sales of a business day compared with what the supplier bills for it. Pure.
+"""Settlement: our sales of a business day compared with the lines that the supplier bills for the day. Pure.
 
-`compare` decides and `settled_day` holds what it decided; nothing here reads a store or writes anything. `docs/settlement.md`
-says in which order the reading, comparing and recording goes.
+`compare` decides, and `settled_day` holds its decisions. Nothing here reads a store or writes. `docs/settlement.md` gives the order
+of reading, comparing and recording.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from shared.domain.transaction import State
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
 from shared.lib.value import Value
-from shared.settlement.absence import Silence, may_be_absent
+from shared.settlement.absence import Absence, may_be_absent
 from shared.settlement.discrepancies import Differences
 from shared.settlement.matching import ONE_DAY, DayView, FileInterpretation, SaleMatch, Verdict, match
 from shared.settlement.settled_day import (
@@ -38,7 +38,7 @@ OPEN_STATES: Final = (State.VENDING, State.IN_DOUBT)
 
 
 def files_needed(day: date, sold: Iterable[Sold] = ()) -> frozenset[date]:
-    """The days whose files settle a day: its neighbours' too, and those around the older sales that its lines name."""
+    """The days whose files settle a day: the day, its neighbours, and the days around the older sales that its lines name."""
     return frozenset(near for one in {day, *(sale.day for sale in sold)} for near in around(one))
 
 
@@ -58,26 +58,26 @@ def compare(
     past: Past = Past(),  # noqa: B008 - it never changes
     unread: Collection[Unread] = (),
 ) -> SettledDay:
-    """Every difference between our sales and the files, both ways, by id; amounts have no tolerance.
+    """Every discrepancy between our sales and the files, in both directions, matched by id. Amounts have no tolerance.
 
     Args:
         day: the business day that is settled.
-        sold: every sale of that day and of both its neighbours, and whatever older ones its lines named the last time.
-        files: those of `files_needed` that there are, unread, and of any other day that matters.
-        today: the business day of the run: what a file of a day that is not over lacks, it may still come to hold.
-        unread: sales of these days that cannot be read, and others that lines named. Of these nothing is said but that they are there.
-        past: what earlier files of these days said, and the days whose silence proves nothing.
+        sold: every sale of the day and of both its neighbours, and the older sales that its lines named in the last pass.
+        files: unread; those of `files_needed` that exist, and those of any other day that matters.
+        today: the business day of the run. The file of a day that is not over may still get the lines that it lacks.
+        unread: sales of these days that cannot be read, and other such sales that lines named. Only their existence is known.
+        past: the lines of earlier files of these days, and the days on which absence proves nothing.
 
     Raises:
-        FileRefused: a file breaks the format; then nothing was found out.
-        ValueError: two files are of the same day.
+        FileRefused: a file breaks the format; nothing was compared.
+        ValueError: two files are of one day.
     """
     view = DayView(day, match(sold, files, readings, around(day), unread), today)
     return _Comparison(view, Differences(view, mode, past), today, past, tuple(sale for sale in unread if sale.day == day)).settled()
 
 
 class _Comparison(Value, frozen=True):
-    """What one day's view comes to."""
+    """The comparison of one day, from its view."""
 
     view: DayView
     differences: Differences
@@ -112,11 +112,11 @@ class _Comparison(Value, frozen=True):
         )
 
     def _silence(self) -> tuple[tuple[str, ...], frozenset[date]]:
-        """The sales that the files prove were never made, and the days whose files might still help to prove it of others."""
+        """The sales that the files prove were never vended, and the days whose files may still help to prove others absent."""
         doubts = [known for known in self.view.own if may_be_absent(known)]
         if not doubts:
             return (), frozenset()
-        silence = Silence(self.view.matching, self.today, self.past.distrusted)
+        silence = Absence(self.view.matching, self.today, self.past.distrusted)
         absent = (known.sale.id for known in doubts if silence.proves_absence(known))
         return tuple(sorted(absent)), frozenset(day for known in doubts for day in silence.files_wanted(known))
 
@@ -126,7 +126,7 @@ class _Comparison(Value, frozen=True):
         return Status.PROVISIONAL if self.view.waits or self.unread else ended_status(discrepancies)
 
     def _matched(self) -> Total:
-        """The lines that bill a vended sale of this day, or one that was carried in."""
+        """The lines that bill a vended sale of this day, or a sale that was carried in."""
         plain = [cents for amounts in self.view.plain.values() for cents in amounts]
         others = [known.bill.line.cents for known in self.view.billed if known.is_billed_vend and known.bill is not None]
         return _sum([*plain, *others])
@@ -157,7 +157,7 @@ class _Comparison(Value, frozen=True):
             books.add(service, "missing_at_supplier", amount)
 
     def _book_bill(self, books: "_Terms", known: SaleMatch) -> None:
-        assert known.bill is not None  # only a plain sale's line is not kept
+        assert known.bill is not None  # only the line of a plain sale is not stored
         line = known.bill.line
         if not known.is_vended:
             books.add(line.service, "billed_though_rejected", Total(1, line.cents))
@@ -169,7 +169,7 @@ class _Comparison(Value, frozen=True):
                 books.add(line.service, "carried_in", Total(1, known.cents))
 
     def _not_readable(self) -> tuple[NotReadable, ...]:
-        """The day's sales that cannot be read: whether they vended is not known, so that the day is not closed."""
+        """The day's sales that cannot be read. The day stays open, because nobody knows whether they vended."""
         found = (
             NotReadable(
                 transaction_id=sale.id,
@@ -182,9 +182,9 @@ class _Comparison(Value, frozen=True):
         return tuple(sorted(found, key=lambda sale: sale.transaction_id))
 
     def _signs(self) -> tuple[VendIndication, ...]:
-        """The first line of each sale in doubt that names it, in whichever of the files, where none bills it.
+        """For each sale in doubt that no line bills: the first line that names the sale, in any file.
 
-        Those of earlier files too; one that bills a rejected sale contradicts its end.
+        Lines of earlier files count too. A line that bills a rejected sale contradicts its end.
         """
         signs: dict[str, VendIndication] = {}
         named = [(filed, known) for filed, _, known in self.view.matching.judged if known is not None]
@@ -242,7 +242,7 @@ class _Comparison(Value, frozen=True):
         return tuple(sorted(found, key=lambda sale: sale.transaction_id))
 
     def _strangers(self) -> tuple[StatementLine, ...]:
-        """Lines of this day that no sale explains, and those of other days behind which a silent sale of this day may hide."""
+        """Lines of this day that no sale explains, and those of other days that an absent sale of this day may hide behind."""
         silent = {
             (known.sale.vas_type, known.cents) for known in self.view.own if known.sale.state in OPEN_STATES and known.billed_in is None
         }
@@ -255,7 +255,7 @@ class _Comparison(Value, frozen=True):
 
 
 class _Terms:
-    """The terms of the conservation equation, being added up."""
+    """The terms of the conservation equation, while they are summed."""
 
     def __init__(self) -> None:
         self._terms: defaultdict[VasType, defaultdict[str, Total]] = defaultdict(lambda: defaultdict(Total))

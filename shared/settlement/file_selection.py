@@ -1,8 +1,8 @@
-"""Which of the files that lie in a place is a day's settlement file: by name, merchant, and the date in the header.
+"""Which file of a place is a day's settlement file: by its name, its merchant, and the date in its header.
 
-A later file of a day corrects the earlier ones; the bytes that count already, under another name, are no other file. What leaves a
-doubt is refused, never guessed. A file that cannot be read costs its own day. A name that only looks like a settlement file's is told.
-`file_sources` reads the places where files lie.
+A later file of a day corrects the earlier ones. A copy of the current bytes under another name is not another file. A doubtful file
+is refused, never guessed. An unreadable file costs only its own day. A file whose name resembles a settlement file's is reported.
+`file_sources` reads the places that hold files.
 """
 
 import hashlib
@@ -29,13 +29,13 @@ from shared.ports.settlement_files import (
     StoredFile,
 )
 
-NEAR: Final = timedelta(days=31)  # a name's time is of uncertain form, but a file's is not months before its day
+NEAR: Final = timedelta(days=31)  # the form of the time in a name is uncertain, but no file is named months before its day
 
 _UNREADABLE: Final = "unreadable"
 
 
 def read(files: Mapping[date, StoredFile], reading: Reading[Answered], form: StatementFormat) -> Answered:
-    """As `Files.read`, in the thread of the caller; the files are written in that form."""
+    """As `Files.read`, in the caller's thread; the files have the given format."""
     opened: list[Statement] = []
     for day, file in sorted(files.items()):
         try:
@@ -50,13 +50,13 @@ def read(files: Mapping[date, StoredFile], reading: Reading[Answered], form: Sta
     try:
         return reading(opened)
     except (FileRefused, FileUnreadable) as error:
-        day = next(file.day for file in opened if not _is_read(file))  # they are read one by one, the oldest day first
+        day = next(file.day for file in opened if not _is_read(file))  # the files are read one by one, the oldest day first
         broken = error if isinstance(error, FileRefused) else None
         raise StatementRefused(day, _broken(files[day], broken) if broken else _unreadable(files[day], error, BROKEN_OFF)) from None
 
 
 def to_the_end(files: Iterable[Statement]) -> None:
-    """A `Reading` that makes nothing of files: it only tells whether they keep the format."""
+    """A `Reading` that checks the format of the files and returns nothing."""
     for file in files:
         for _ in file:
             pass
@@ -78,7 +78,7 @@ def _unreadable(file: StoredFile, error: Exception, unread: str) -> Refusal:
 
 
 class _Named(NamedTuple):
-    """A file and what its name says. The first three say it all, so these sort by the name's time."""
+    """A file and the parts of its name. The first three fields differ for any two files, so files sort by the time in their names."""
 
     stamp: str
     name: str
@@ -88,7 +88,7 @@ class _Named(NamedTuple):
 
 
 class Choice:
-    """Chooses among files, and remembers what it has read of each: a file's day, and its hash where two must be told apart."""
+    """Chooses among files. Caches each file's day, and its hash if two files had to be distinguished."""
 
     def __init__(self, merchant: str | None, form: StatementFormat) -> None:
         self._merchant, self._form = merchant, form
@@ -98,7 +98,7 @@ class Choice:
         self._unread_before: frozenset[tuple[str, str]] = frozenset()
 
     def __call__(self, stored: Iterable[StoredFile | NotTaken], days: Collection[date]) -> FoundFiles:
-        """The file of each of the days, among all those of a place."""
+        """The file of each of the days, among all files of a place."""
         self._unread_before, self._unread = self._unread_before | self._unread.keys(), {}
         not_taken: list[NotTaken] = []
         named: list[_Named] = []
@@ -129,16 +129,16 @@ class Choice:
         return foreign | {day: self._beside(self._latest(files), day, files, named) for day, files in ours.items()}
 
     def _beside(self, latest: StoredFile | Refusal, day: date, files: Collection[_Named], named: Iterable[_Named]) -> StoredFile | Refusal:
-        """The file of a day, with those that may be of that day too: their names allow it, and their headers cannot be read."""
+        """The file of a day, with those that may be of that day too: their names allow the day, and their headers cannot be read."""
         perhaps = [one.file for one in named if self._why_no_header(one) and one not in files and day in _days_by_name(one.said)]
         return latest if isinstance(latest, Refusal) else replace(latest, earlier=(*latest.earlier, *perhaps))
 
     def _why_no_header(self, one: _Named) -> FileUnreadable | None:
-        """Why the header of a file cannot be read. Of one that breaks off behind it, the day is known."""
+        """Why the header of a file cannot be read. A file that breaks off after its header has a known day."""
         return None if _key(one) in self._days else self._unread.get(_key(one))
 
     def _of_no_day(self, named: Iterable[_Named]) -> Iterator[tuple[_Named, str]]:
-        """The files of which neither header nor name says a day, and why: nobody else speaks of them."""
+        """The files whose day neither header nor name gives, each with its reason. No other refusal reports these files."""
         for one in named:
             if not any(_days_by_name(one.said)):
                 if (cause := self._why_no_header(one)) is not None:
@@ -147,7 +147,7 @@ class Choice:
                     yield one, "neither the name nor a header says a day"
 
     def _by_day(self, named: Iterable[_Named], days: Collection[date]) -> dict[date, list[_Named]]:
-        """The files of the days, in the order of their names' times. Headers of long ago are read only if nothing else is found."""
+        """The files of the days, in the order of the times in their names. Old headers are read only if no other file is found."""
         candidates = list(named)
         if not days:
             return {}
@@ -165,11 +165,11 @@ class Choice:
         return dict(found)
 
     def _day(self, one: _Named, days: Collection[date]) -> date | None:
-        """The date in the header; `None` where there is no header, or none that can be read."""
+        """The date in the header; `None` if the header is missing or cannot be read."""
         key = _key(one)
         if key not in self._days and key not in self._unread:
             if key in self._unread_before and not {*_days_by_name(one.said)} & {*days} and any(_days_by_name(one.said)):
-                return None  # it costs time, and the days that it may be of are not asked for
+                return None  # reading costs time, and no day that the file may be of is requested
             try:
                 self._days[key] = self._form.read(one.file.chunks()).day
             except FileRefused:
@@ -179,7 +179,7 @@ class Choice:
         return self._days.get(key)
 
     def _latest(self, files: list[_Named]) -> StoredFile | Refusal:
-        """The last correction. Another name for the bytes that count already is none; for those of an earlier file, it is."""
+        """The last correction. A copy of the current bytes is no correction; a copy of an earlier file's bytes is one."""
         counting, rivals = files[0], 1
         for _, of_one_time in groupby(files, key=lambda one: one.stamp) if len(files) > 1 else ():
             fresh: dict[str, _Named] = {}
@@ -199,7 +199,7 @@ class Choice:
         return replace(counting.file, earlier=tuple(others.values()))
 
     def _hash(self, one: _Named) -> str:
-        """The hash of a file's bytes; of one that cannot be read, something of its own: it may be any file."""
+        """The hash of a file's bytes. An unreadable file gets a unique value, because the file may equal any other."""
         key = _key(one)
         if key not in self._hashes and key not in self._unread:
             digest = hashlib.sha256()
@@ -218,12 +218,12 @@ def _key(one: _Named) -> tuple[str, str]:
 
 
 def printable(name: str) -> str:
-    """A name as anybody can read it and any program can keep it: what cannot be printed, or is not UTF-8, as an escape."""
+    """A name that any program can print and store: unprintable characters, and bytes that are not UTF-8, become escapes."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in name)
 
 
 def _days_of_no_header(at: int, read: list[tuple[_Named, date | None]]) -> tuple[date, ...]:
-    """The days that a file without a header may be of: as the nearest file with one is named, whose name says its day so."""
+    """The days that a file without a header may be of. The name of the nearest file with a header shows how names give days."""
     days = tuple(_days_by_name(read[at][0].said))
     for one, day in sorted(read, key=lambda other: abs(int(other[0].stamp[:8]) - int(read[at][0].stamp[:8]))):
         if day in (named := tuple(_days_by_name(one.said))):
@@ -232,7 +232,7 @@ def _days_of_no_header(at: int, read: list[tuple[_Named, date | None]]) -> tuple
 
 
 def _days_by_name(said: FileName) -> Iterator[date]:
-    """The days that a file without a header may be of: it comes on its day, or on the morning after."""
+    """The days that a file without a header may be of: a file arrives on its day or on the next morning."""
     try:
         made = date.fromisoformat(said.stamp[:8])  # eight digits
     except ValueError:

@@ -1,7 +1,7 @@
 """Where settlement files lie: in a folder, or in any place that a function lists.
 
-Reading a file is work for a processor, and clients of places may be synchronous: both are done in one thread. A place that cannot be
-listed is not there. A file that cannot be read is one file, as long as its place can still be listed.
+One thread reads files, because reading needs the processor and the clients of places may be synchronous. A place that cannot be
+listed is unavailable. An unreadable file is a fault of that file alone while its place can still be listed.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class StoredFiles:
     """The files in a folder, listed and read in one thread. Implements `shared.ports.settlement_files.Files`."""
 
     def __init__(self, folder: Folder, merchant: str | None, form: StatementFormat, leave: Callable[[], None] = lambda: None) -> None:
-        """`merchant` is our name in file names; `None`: files of one merchant lie there. `leave` gives up what the folder has opened."""
+        """`merchant` is our name in file names; `None`: the folder holds files of one merchant. `leave` releases the folder's resources."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="settlement")
         self._folder, self._form, self._choose, self._leave = folder, form, Choice(merchant, form), leave
 
@@ -55,7 +55,7 @@ class StoredFiles:
         return await self._in_thread(partial(self._made, files, reading))
 
     async def close(self) -> None:
-        """Leave the folder after what is being read, and let the thread end."""
+        """Release the folder after the current read, and end the thread."""
         await self._in_thread(self._leave)
         self._thread.shutdown(wait=False)
 
@@ -74,7 +74,7 @@ class StoredFiles:
             raise
 
     def _is_there(self) -> None:
-        """After a file could not be read: is it the file, or the whole place?
+        """Decide whether an unreadable file is at fault, or its whole place.
 
         Raises:
             FilesUnavailable: the place cannot be listed either.
@@ -86,12 +86,12 @@ class StoredFiles:
 
 
 def expanding(file: StoredFile | NotTaken) -> StoredFile | NotTaken:
-    """The file, whose bytes are expanded where they are stored as gzip."""
+    """The file; its bytes are expanded if they are stored as gzip."""
     return replace(file, chunks=partial(_expanded, file.chunks)) if isinstance(file, StoredFile) else file
 
 
 def local_files(folder: Path, form: StatementFormat) -> Iterator[StoredFile | NotTaken]:
-    """Whatever lies below a folder, however deep. Links to folders are not followed."""
+    """All files below a folder, at any depth. Links to folders are not followed."""
     errors: list[OSError] = []
     paths = sorted(Path(parent, name) for parent, inner, names in os.walk(folder, onerror=errors.append) for name in (*inner, *names))
     for error in errors:
@@ -99,7 +99,7 @@ def local_files(folder: Path, form: StatementFormat) -> Iterator[StoredFile | No
             raise FilesUnavailable(_cause(error)) from error
         yield NotTaken(printable(Path(error.filename).name), f"the folder cannot be listed: {_cause(error)}")
     for path in paths:
-        with suppress(OSError):  # it is gone since
+        with suppress(OSError):  # deleted since the listing
             about = path.stat() if path.exists() else path.lstat()
             if form.file_name(path.name) is None and stat.S_ISDIR(about.st_mode):
                 continue
@@ -108,7 +108,7 @@ def local_files(folder: Path, form: StatementFormat) -> Iterator[StoredFile | No
 
 
 def _local_bytes(path: Path, listed: tuple[int, int]) -> Iterator[bytes]:
-    """The bytes of a regular file, as long as it is the one that was listed. A pipe is not waited for."""
+    """The bytes of a regular file, if the file is still the listed one. The function never waits for a pipe."""
     try:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -130,7 +130,7 @@ def _check_unchanged(descriptor: int, listed: tuple[int, int]) -> None:
 
 
 def _expanded(chunks: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
-    """A file's text: of one that is stored as gzip, which no settlement file begins like, what was compressed.
+    """A file's text. Gzip is expanded; no settlement file begins with the bytes of gzip.
 
     Raises:
         FileUnreadable: the gzip is cut off or broken.
@@ -157,5 +157,5 @@ def _expanded(chunks: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
 
 
 def _cause(error: OSError) -> str:
-    """Why a file could not be read, in the words of the machine. No name or content is in it."""
+    """Why a file could not be read: the operating system's reason, without names or content."""
     return error.strerror or type(error).__name__

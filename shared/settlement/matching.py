@@ -1,7 +1,7 @@
-"""Which line of the supplier's files bills which of our sales. Pure; by ids alone, with no tolerance and nothing fuzzy.
+"""Which line of the supplier's files bills which of our sales. Pure. Ids alone match; there is no tolerance and no guess.
 
-A line that agrees with its sale in everything leaves nothing behind but a mark on the sale, so a truthful file costs no memory.
-Every other line is kept, and judged when all files were read: so a line that agrees goes before one that does not.
+A line that agrees with its sale leaves only a mark on the sale, so a truthful file costs no memory. Every other line is stored, and
+judged after all files were read. Lines that agree therefore go before lines that do not.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -22,18 +22,18 @@ ONE_DAY: Final = timedelta(days=1)
 
 
 class MerchantId(StrEnum):
-    """Which id of a sale field 5 of a line carries."""
+    """Which id of a sale is in field 5 of a line."""
 
     REQUEST_ID = "request_id"
     SUPPLIER_ID = "supplier_id"  # then field 4 is a number of the file's own
-    UNKNOWN = "unknown"  # whichever it matches: a request id first
+    UNKNOWN = "unknown"  # either id, a request id first
 
 
 class FileInterpretation(Value, frozen=True, kw_only=True):
     """How the uncertain parts of the supplier's files are read: one setting each, until the supplier has answered.
 
-    `binned_is_charged` and `reversals_are_expected` (negative lines) say only how grave such a line is; neither kind is ever
-    evidence, whatever is set. `fee_is_on_top`: a bill's line bills its convenience fee besides the amount.
+    `binned_is_charged` and `reversals_are_expected` (negative lines) set only the severity of such a line. Neither kind of line is ever
+    evidence, under any setting. `fee_is_on_top`: a bill's line bills the convenience fee on top of the amount.
     """
 
     merchant_id: MerchantId = MerchantId.UNKNOWN
@@ -43,7 +43,7 @@ class FileInterpretation(Value, frozen=True, kw_only=True):
 
 
 class Filed(NamedTuple):
-    """A line, and where it stands."""
+    """A line and its place in the files."""
 
     day: date
     number: int
@@ -51,19 +51,19 @@ class Filed(NamedTuple):
 
 
 class Verdict(Enum):
-    """Why a kept line is not a sale's first billing."""
+    """Why a stored line is not a sale's first billing."""
 
     STRANGER = auto()  # names no sale of ours
-    UNREAD = auto()  # names one that this version cannot read
-    DUPLICATE = auto()  # the same supplier id again
+    UNREAD = auto()  # names a sale that this version cannot read
+    DUPLICATE = auto()  # repeats a supplier id
     TWICE = auto()  # a second supplier id for one sale
     CLAIMED = auto()  # a second billing of one sale, under a supplier id that another sale of ours holds
     NEGATIVE = auto()
-    NOT_BILLED = auto()  # `Binned`, or a status that we do not know
+    NOT_BILLED = auto()  # `Binned`, or an unknown status
 
 
 class Judged(NamedTuple):
-    """A kept line, what it is, and the sale that it names."""
+    """A stored line, its kind, and the sale that the line names."""
 
     filed: Filed
     verdict: Verdict
@@ -72,46 +72,45 @@ class Judged(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class SaleMatch:
-    """One of our sales and what the files say of it.
+    """One of our sales, with its lines in the files.
 
-    `cents` is what its line should bill. `billed_in` is the day of the file that bills it; `bill` is that line, kept only
-    where there is more to say about it.
+    `cents` is the amount that its line should bill. `billed_in` is the day of the file that bills the sale. `bill` is that line, stored
+    only if the line differs from the sale.
     """
 
     sale: Sold
     cents: int
     billed_in: date | None = None
     bill: Filed | None = None
-    named_by: tuple[Filed, ...] = ()  # the lines that name it and do not bill it
+    named_by: tuple[Filed, ...] = ()  # the lines that name the sale and do not bill it
 
     @property
     def is_vended(self) -> bool:
-        """By our records, or proven by the line that bills it."""
+        """Whether the sale vended: by our records, or proven by the line that bills it."""
         return self.sale.state is State.VENDED or (self.billed_in is not None and self.sale.state is not State.REJECTED)
 
     @property
     def is_misfiled(self) -> bool:
-        """Whether the line that bills it names another service."""
+        """Whether the line that bills the sale names another service."""
         return self.bill is not None and self.bill.line.service is not self.sale.vas_type
 
     @property
     def is_billed_vend(self) -> bool:
-        """Whether it is vended, and a line bills it as what it is."""
+        """Whether the sale vended, and a line bills the sale under its own service."""
         return self.billed_in is not None and self.is_vended and not self.is_misfiled
 
     @property
     def unbilled_lines(self) -> tuple[Filed, ...]:
-        """The lines that name it with another status than `Successful`."""
+        """The lines that name the sale with another status than `Successful`."""
         return tuple(filed for filed in self.named_by if filed.line.billing is not Billing.BILLED)
 
 
 @dataclass(slots=True)
 class Matching:
-    """Our sales, and the files' lines laid to them.
+    """Our sales, and the files' lines matched to them.
 
-    `controls` are the files that billed at least one vended sale by its request id. `unexplained` holds, per file, the
-    service and amount, without its sign, of every line that might really be another sale's. Of files of other days than `near`, only
-    the lines that name a sale of ours are kept.
+    `controls` are the days whose files billed at least one vended sale by its request id. `unexplained` holds, for each file, the service
+    and absolute amount of every line that may be another sale's. From files outside `near`, only lines that name our sales are stored.
     """
 
     readings: FileInterpretation
@@ -124,29 +123,29 @@ class Matching:
     unread: frozenset[str] = frozenset()  # the ids of sales that cannot be read
     _by_request: dict[str, SaleMatch] = field(default_factory=dict)
     _by_supplier: dict[str, SaleMatch] = field(default_factory=dict)
-    _shared: set[str] = field(default_factory=set)  # supplier ids that several sales came to
+    _shared: set[str] = field(default_factory=set)  # supplier ids that several sales hold
 
     def supplier_id(self, line: StatementLine) -> str:
         """The supplier's id of the sale that a line bills, in lower case."""
         return self.spelt(line).lower()
 
     def spelt(self, line: StatementLine) -> str:
-        """The same, as the file spells it: what goes on record is the supplier's own."""
+        """The supplier's id of the sale that a line bills, as the file spells it: the record stores the supplier's own spelling."""
         return self._spelt(line)
 
     def billed_as(self, known: SaleMatch) -> str | None:
-        """The supplier's id under which a sale is billed, in lower case: where its line was not kept, it is the one we hold."""
+        """The supplier's id under which a sale is billed, in lower case. If the line was not stored, our record holds the id."""
         return self.supplier_id(known.bill.line) if known.bill is not None else self.held_by(known)
 
     def held_by(self, known: SaleMatch) -> str | None:
-        """The supplier's id that our record of a vended sale holds, or will hold once its line is on record; in lower case."""
+        """The supplier's id in our record of a vended sale, now or once its line is recorded; in lower case."""
         held = known.sale.supplier_transaction_id
         if held is not None:
             return held.lower()
         return self.supplier_id(known.bill.line) if known.bill is not None and known.is_vended else None
 
     def claims(self) -> dict[str, list[SaleMatch]]:
-        """The supplier ids that several of our sales hold, and those sales, the earliest first."""
+        """The supplier ids that several of our sales hold, with these sales, the earliest first."""
         claims: dict[str, list[SaleMatch]] = {shared: [] for shared in self._shared}
         if claims:
             for known in sorted(self.known, key=lambda known: (known.sale.created_at, known.sale.id)):
@@ -170,22 +169,22 @@ class Matching:
         return attrgetter("merchant_id" if self.readings.merchant_id is MerchantId.SUPPLIER_ID else "transaction_id")
 
     def _know(self, sold: Iterable[Sold]) -> None:
-        """Take in our sales. One that is given twice, among its day's and looked up, is known once."""
+        """Add our sales. A sale that is given twice, from its day and from a look-up, is added once."""
         on_top = self.readings.fee_is_on_top
-        self._by_request = {  # we make request ids in lower case
+        self._by_request = {  # our request ids are in lower case
             sale.request_id: SaleMatch(sale, sale.amount_cents + sale.fee_cents if on_top else sale.amount_cents) for sale in sold
         }
         self.known = list(self._by_request.values())
         for known in self.known:
             if (held := known.sale.supplier_transaction_id) is not None:
-                key = held if held.islower() else held.lower()  # the same string where it can be: there are a million
+                key = held if held.islower() else held.lower()  # share one string if possible: there are a million
                 if self._by_supplier.setdefault(key, known) is not known:
                     self._shared.add(key)
 
     def _read(self, file: Statement) -> Iterator[Filed]:
-        """Lay a file's lines to our sales; what does not agree, or is not yet to be decided, comes out.
+        """Match a file's lines to our sales, and yield the lines that do not agree or cannot be decided yet.
 
-        The first look is for what almost every line is: the only one of a vended sale of its file's day, equal to the letter.
+        The first check finds nearly every line: the only line of a vended sale of its file's day, equal to the letter.
         """
         day, vended, supplier_id_of, is_near = file.day, State.VENDED, self._spelt, file.day in self.near
         by_request, by_supplier, billed = self._by_request, self._by_supplier, Billing.BILLED
@@ -209,18 +208,18 @@ class Matching:
                 yield filed
 
     def _agrees(self, filed: Filed) -> bool:
-        """The second look: whether the line is the first billing of a sale, and agrees with it. Then it is laid to it."""
+        """The second check: match the line if it is the first billing of a sale and agrees with the sale."""
         line = filed.line
         known = self.named(line)
         if known is None or known.billed_in is not None or line.billing is not Billing.BILLED or self.differs(known, line):
             return False
         self._lay(filed, known)
-        if known.sale.is_nameless:  # it agrees with all that is known, and may name anybody
+        if known.sale.is_nameless:  # the line agrees with all known fields, and may name anybody
             self._leave_unexplained(filed)
         return True
 
     def differs(self, known: SaleMatch, line: StatementLine, cents: int | None = None) -> bool:
-        """Whether a line says anything else about a sale than we do. `cents` replaces the line's amount."""
+        """Whether a line differs from our record of a sale in any other field. `cents` replaces the line's amount."""
         held = known.sale.supplier_transaction_id
         return (
             (line.cents if cents is None else cents) != known.cents
@@ -241,13 +240,13 @@ class Matching:
             self._shared.add(supplier_id)
 
     def _judge(self, filed: Filed, strangers: set[str]) -> None:
-        """What a kept line is, now that every line that agrees has been laid to its sale."""
+        """The kind of a stored line, after every line that agrees has been matched to its sale."""
         line = filed.line
         known = self.named(line)
         first = known is not None and known.billed_in is None and line.billing is Billing.BILLED and line.cents >= 0
         if known is not None and first:
             self._lay(filed, known)
-            explained = False  # it differs, or it would have been laid to the sale as it was read
+            explained = False  # the line differs, or the first check would have matched it
         else:
             verdict = self._verdict(line, known, strangers)
             self.judged.append(Judged(filed, verdict, known))
@@ -290,13 +289,13 @@ def match(
     near: Collection[date] = (),
     unread: Iterable[Unread] = (),
 ) -> Matching:
-    """Lay every line of the files to the sale that it bills. Lines that name no sale are of interest in files of days `near` alone.
+    """Match every line of the files to the sale that the line bills. Lines without a sale matter only in files of the days `near`.
 
-    A line that names a sale that cannot be read (`unread`) bills none of the others.
+    A line that names an unreadable sale (`unread`) bills no other sale.
 
     Raises:
         FileRefused: a file breaks the format.
-        ValueError: two files are of the same day.
+        ValueError: two files are of one day.
     """
     matching = Matching(readings, near)
     matching._know(sold)
@@ -314,11 +313,11 @@ def match(
 
 
 class DayView:
-    """One day's view of a matching, on the business day `today`. A line belongs to the day of its file, a sale to its own.
+    """One day's view of a matching, on the business day `today`. A line belongs to the day of its file, a sale to its own day.
 
-    Almost every sale is *plain*: of this day, vended, and billed by a line of this day that agrees. Their cents are in `plain`;
-    `own` are the day's other sales, `billed` all others that the day's file bills, `judged` its lines that bill none. `waits`:
-    whether a file that may bill this day's last sales is still to come, or is of a day that still runs and may be its first half.
+    Almost every sale is *plain*: of this day, vended, and billed by a line of this day that agrees. Their cents are in `plain`. `own` are
+    the day's other sales, `billed` all other sales that the day's file bills, `judged` its lines that bill none. `waits`: a file that may
+    bill this day's last sales is missing, or is of a running day and may be its first half.
     """
 
     def __init__(self, day: date, matching: Matching, today: date) -> None:
@@ -340,19 +339,19 @@ class DayView:
 
     @property
     def rest(self) -> list[SaleMatch]:
-        """Sales of this day, or billed in its file, that are not plain."""
+        """The sales of this day, or billed in its file, that are not plain."""
         return [*self.own, *(known for known in self.billed if known.sale.day != self.day)]
 
     def is_carried_out(self, known: SaleMatch) -> bool:
-        """Whether another day's file bills a sale of this day, or may yet do so: while the day waits, so does the sale."""
+        """Whether another day's file bills a sale of this day, or may still bill it: the sale waits as long as the day waits."""
         if known.billed_in is not None:
             return known.billed_in != self.day and known.is_billed_vend
         return known.is_vended and self.waits and not known.unbilled_lines
 
 
 def goes_to(sale: Sold, line: StatementLine) -> bool:
-    """Whether a line names the recipient of a sale, or none. A mobile number is the same in any of its forms."""
+    """Whether a line names the recipient of a sale, or none. All forms of a mobile number are equal."""
     if (recipient := sale.recipient) is None:
-        return True  # what is pinned goes to nobody
+        return True  # a pinned sale has no recipient
     said = line.recipient
     return not said or (msisdn(said) or said) == (msisdn(recipient) or recipient)

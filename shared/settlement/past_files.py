@@ -1,4 +1,4 @@
-"""What is known of a day beside the files that count: earlier ones that they correct, and what runs and papers remember of them."""
+"""Facts about a day beside its current file: earlier files that the current one corrects, and the memory of runs and documents."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -18,11 +18,11 @@ from shared.settlement.turns import earlier_files
 from shared.settlement.withdrawn_lines import UNREAD, Earlier, Lacking, ids_of, lacking, names_any, read_earlier
 
 EarlierFiles = Mapping[date, Sequence[Earlier]]
-"""By day, the earlier files of it that were valid."""
+"""The valid earlier files, by day."""
 
 
 class Read(NamedTuple, Generic[Answered]):
-    """What was made of files, which they were, and which were not believed."""
+    """The result of a reading, the files that were read, and the files that were refused."""
 
     made: Answered
     files: Mapping[date, StoredFile]
@@ -31,9 +31,9 @@ class Read(NamedTuple, Generic[Answered]):
     def ended(
         self, day: date, runs: Runs, beyond: Collection[date], lacks: Lacking, unsettled: Collection[date], said: "EarlierFiles"
     ) -> Runs:
-        """The runs over a day, once it is settled with these files. Of those that are `unsettled` it does not know enough yet.
+        """The runs of a day after it was settled with these files. A later run still has to settle the days in `unsettled`.
 
-        Where an earlier file could not be read, all of its day are read again in the next run: `said` is what they said now.
+        If an earlier file could not be read, the next run reads all earlier files of its day again. `said` holds their lines of this run.
         """
         days = (*around(day), *sorted(beyond))
         files = {one.isoformat(): self.files[one].known_as for one in days if one in self.files and one not in unsettled}
@@ -49,20 +49,20 @@ class Read(NamedTuple, Generic[Answered]):
 
 
 class Doubted(NamedTuple):
-    """The days whose silence proves nothing, and those of which that is so until they are settled themselves."""
+    """The days on which absence proves nothing, and among them the days that only need to be settled first."""
 
     days: frozenset[date]
     unsettled: frozenset[date]
 
 
 class PastFiles(Value, frozen=True, kw_only=True):
-    """Looks at earlier files, over the ports. Every method may raise `FilesUnavailable` or `StoreUnavailable`."""
+    """Reads earlier files, over the ports. Every method may raise `FilesUnavailable` or `StoreUnavailable`."""
 
     files: Files
     papers: DayPapers
 
     async def earlier(self, files: Mapping[date, StoredFile], unvended: Collection[str]) -> EarlierFiles:
-        """What the earlier files of these days say, of whose sales those request ids have not vended."""
+        """The content of the earlier files of these days. The request ids are of sales that have not vended."""
         said: dict[date, tuple[Earlier, ...]] = {}
         for day, file in sorted(files.items()):
             if not file.earlier:
@@ -72,13 +72,13 @@ class PastFiles(Value, frozen=True, kw_only=True):
             for one in file.earlier:
                 try:
                     ones.append(await self.files.read({day: one}, partial(read_earlier, last, unvended)))
-                except StatementRefused as error:  # one without a header was never believed, and one that cannot be read may say anything
+                except StatementRefused as error:  # a file without a header was never accepted, and an unreadable file may hold any line
                     ones += [UNREAD] if error.refusal.unread else []
             said[day] = tuple(ones)
         return said
 
     async def naming(self, days: Collection[date], request_ids: Collection[str]) -> frozenset[date]:
-        """Those of the days whose file lies there and names one of these sales. A file that is not believed names none."""
+        """The days whose file exists and names one of these sales. A refused file names none."""
         named: set[date] = set()
         for day, file in sorted((await self.files.find(days)).items()):
             with suppress(StatementRefused):
@@ -89,7 +89,7 @@ class PastFiles(Value, frozen=True, kw_only=True):
     async def lacking(
         self, settled: SettledDay, files: Mapping[date, StoredFile], known: Lacking, earlier: EarlierFiles, before: Document | None
     ) -> Lacking:
-        """What the day's file has not, of what earlier ones had. It is read once more where there is anything to look for."""
+        """The lines that earlier files had and the day's file lacks. The day's file is read once more only if earlier files differ."""
         ones = earlier.get(settled.day, ())
         if settled.file is None:
             return known
@@ -102,7 +102,7 @@ class PastFiles(Value, frozen=True, kw_only=True):
     async def doubted(
         self, settled: SettledDay, files: Mapping[date, StoredFile], lacks: Lacking, earlier: EarlierFiles, *, lists_all: bool
     ) -> Doubted:
-        """The days whose files lack lines, or may do so, and those whose papers do not list all: as far as silence is to count at all."""
+        """The days whose files lack lines or may lack some, and days whose documents are cut. Empty unless absence is to count."""
         lost = {day for day, ones in earlier.items() if any(one.lost or one is UNREAD for one in ones)}
         unsettled: set[date] = set()
         if not settled.absent:
@@ -112,7 +112,7 @@ class PastFiles(Value, frozen=True, kw_only=True):
         for day in sorted(set(around(settled.day)) & files.keys() - {settled.day}):
             try:
                 paper, runs = await self.papers.day(day), await self.papers.runs(day)
-            except UnreadableRecord:  # it may say that lines are gone
+            except UnreadableRecord:  # the file may show that lines are gone
                 lost.add(day)
                 continue
             if paper is None or paper.body["file"] is None:
@@ -126,6 +126,6 @@ class PastFiles(Value, frozen=True, kw_only=True):
 
 
 def _is_gone(body: Mapping[str, Any], earlier: Iterable[Earlier], last: str | None = None) -> bool:
-    """Whether the file of which a day's paper was made is no longer there, neither as the last one nor as an earlier one."""
+    """Whether the file behind a day's document is gone: it is neither the current file nor an earlier one."""
     file = body["file"]
     return file is not None and file["sha256"] not in (last, *(one.sha256 for one in earlier))

@@ -1,4 +1,4 @@
-"""Puts on record what a day's settlement files prove of sales: signs of a vend, vends, and that nothing was vended."""
+"""Records what a day's settlement files prove of sales: indications of a vend, vends, and that nothing was vended."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -15,13 +15,13 @@ from shared.vending.recorder import Recorder
 
 
 class Proving(Value, frozen=True, kw_only=True):
-    """Records what files prove, over the ports of selling. A run that was cut short is finished by the next."""
+    """Records what files prove, over the ports of selling. The next run finishes a run that was cut short."""
 
     recorder: Recorder
     each: Each
 
     async def record(self, settled: SettledDay) -> list[Transaction]:
-        """Put on record what the files prove; the sales as they are then. Signs first: they are what silence must not outlive."""
+        """Record what the files prove, and return the sales as recorded. Indications come first: absence must not end such a sale."""
         signed = await self.each(map(self._signed, settled.signs), AT_ONCE)
         by_sale = groupby(sorted(settled.proofs, key=_in_order), key=lambda proof: proof.transaction_id)
         proven = await self.each((self._proven(sale_id, tuple(proofs)) for sale_id, proofs in by_sale), AT_ONCE)
@@ -29,7 +29,7 @@ class Proving(Value, frozen=True, kw_only=True):
         return [*signed, *proven, *absent]
 
     async def _signed(self, sign: VendIndication) -> Transaction:
-        """Remember that a line named a sale, unless it has ended since the files were compared."""
+        """Record that a line named a sale, unless the sale has ended since the comparison."""
         cause = f"named by line {sign.number} of the settlement file of {sign.day}"
         answer = Answer(Unknown(cause, sign_of_vend=True), self._words(sign.line))
 
@@ -50,7 +50,7 @@ class Proving(Value, frozen=True, kw_only=True):
         return await self.recorder.publish_pending_events(sale)
 
     async def _absent(self, sale_id: str) -> Transaction:
-        """End a sale that the files prove was never made, unless it has shown a sign of a vend since they were compared."""
+        """End a sale that the files prove was never vended, unless the sale has shown an indication of a vend since the comparison."""
         never = Answer(Rejected(Reason.TEMPORARILY_UNAVAILABLE, "absent from the settlement files"))
 
         def learned(known: Transaction) -> Transaction:
@@ -61,10 +61,10 @@ class Proving(Value, frozen=True, kw_only=True):
         return await self.recorder.publish_pending_events(await self.recorder.update(await self.recorder.held(sale_id), learned))
 
     def _words(self, line: StatementLine) -> RawAnswer:
-        """A line as what the supplier said."""
+        """A line as an answer of the supplier."""
         return RawAnswer.of(BY, self.recorder.now(), None, None, line.text.encode())
 
 
 def _in_order(proof: Proof) -> tuple[str, bool, str]:
-    """What ends a sale goes before what contradicts its end."""
+    """Evidence that ends a sale sorts before evidence that contradicts its end."""
     return proof.transaction_id, not proof.ends_sale, proof.supplier_transaction_id

@@ -1,8 +1,8 @@
-"""Settling: brings each business day's sales and the supplier's file together, and keeps what came of it.
+"""Settling: compares each business day's sales with the supplier's file, and stores the discrepancies and the settled day.
 
-Like selling, it awaits its ports and nothing else. Of each day: read the files and our sales, compare, look up what no sale of
-these days explains, put on record what the files prove, compare again, and keep discrepancies and day. Nothing is written before
-every file was read to its end, and whatever is written twice is written once: a run that was cut short is finished by the next.
+The runner awaits its ports and nothing else. For each day it reads the files and our sales, and compares. It looks up the sales that
+unexplained lines name, records what the files prove, and compares again. Then it stores discrepancies and the day. The runner writes
+nothing before it has read every file to its end. All writes are idempotent: the next run finishes a run that was cut short.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -40,31 +40,31 @@ from shared.vending.recorder import Recorder
 
 NOT_READABLE: Final = "what is on record of the day cannot be read by this version"
 FIRST_DAY: Final = date(2020, 1, 1)
-WINDOW: Final = timedelta(days=28)  # how far back a run looks for files that are new; a day that has not ended is taken up however old
-MAX_LOOKED_UP: Final = 1_000  # lines of a day that name no sale of these days; a file of strangers is not worth more
+WINDOW: Final = timedelta(days=28)  # how far back a run looks for new files; a day that has not ended is settled at any age
+MAX_LOOKED_UP: Final = 1_000  # lines of a day that name no sale of these days: a file of strangers deserves no more look-ups
 MAX_NAMED_IN_LOG: Final = 20  # of the files that are not taken
-TRIES: Final = 3  # of a day over which two runs met
+TRIES: Final = 3  # for a day that two runs write
 
 log = logs.logger(__name__)
 
 
 class NoBusinessDay(Exception):
-    """The day has not begun, or lies before there was any business: there is nothing to settle."""
+    """The day has not begun, or lies before the first business day: there is nothing to settle."""
 
 
 class Archive(TransactionIndex, Documents, Protocol):
-    """A store with both sales and papers."""
+    """A store with both sales and documents."""
 
 
 class RefusedDay(Value, frozen=True):
-    """A day of which nothing was changed, because a file that it needs is not believed."""
+    """A day that did not change, because a file that the day needs was refused."""
 
     day: date
     refusal: Refusal
 
 
 class Settled(Value, frozen=True, kw_only=True):
-    """What a run came to: the days as they are kept, the days refused, those that it had no time for, and names that it does not take."""
+    """The outcome of a run: stored days, refused days, days without time, and file names that are not taken."""
 
     days: tuple[Json, ...]
     refused: tuple[RefusedDay, ...]
@@ -75,11 +75,11 @@ class Settled(Value, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class _Evidence:
-    """What is known for a day's comparison.
+    """The facts for a day's comparison.
 
-    `beyond` are days, besides its neighbours, whose files matter; `older` sales of other days that a line named; `asked` the lines
-    looked up. `unread` are sales that cannot be read, of these days or named by a line; `retired` are those of `older` of which only
-    a tombstone is left.
+    `beyond` are days, besides the neighbours, whose files matter. `older` are sales of other days that a line named. `asked` are the
+    lines that were looked up. `unread` are unreadable sales, of these days or named by a line. `retired` are the ids of `older` that have
+    only a tombstone left.
     """
 
     sold: dict[str, Sold]
@@ -96,14 +96,14 @@ class _Evidence:
 
     @property
     def unvended(self) -> frozenset[str]:
-        """The request ids of the sales that are not known to have vended."""
+        """The request ids of the sales that are not recorded as vended."""
         return frozenset(sale.request_id for sale in self.all if sale.state is not State.VENDED)
 
     def known(self, sale_id: str) -> Sold | None:
         return self.sold.get(sale_id) or self.older.get(sale_id)
 
     def apply_answer(self, sales: Collection[Transaction | Unread | Tombstone]) -> bool:
-        """Take in sales as they are on record; whether that was anything new."""
+        """Add sales as recorded. Returns whether any of them was new."""
         self.retired.update(one.id for one in sales if isinstance(one, Tombstone))
         fresh = [one for one in map(seen, sales) if (one.id not in self.unread if isinstance(one, Unread) else self.known(one.id) != one)]
         for one in fresh:
@@ -136,13 +136,13 @@ class _Run:
         )
 
     def look_again_at(self, day: date) -> None:
-        """Settle a day once more, when all others are settled."""
+        """Settle a day once more after all other days."""
         if day not in self.once_more:
             self.once_more.append(day)
 
 
 class Settling(Value, frozen=True, kw_only=True):
-    """Settles days, over the ports. Two at once do no harm: each finds what the other has written."""
+    """Settles days, over the ports. Two runs at once do no harm: each finds the other's writes."""
 
     recorder: Recorder
     store: Archive
@@ -151,15 +151,15 @@ class Settling(Value, frozen=True, kw_only=True):
     readings: FileInterpretation
 
     async def settle(self, day: date | None, until: datetime) -> Settled:
-        """Settle a day; without one, every day up to yesterday that is not settled. Begins no other after `until`.
+        """Settle a day; without one, every unsettled day up to yesterday. After `until` the run begins no other day.
 
-        A day's neighbours are settled with it where its file is news to them. Without a day, those around which there are new files
-        go first. The answer holds the day that was asked for, or all that were looked at, oldest first.
+        The neighbours of a day are settled too if its file is new to them. Without a day, days near new files go first. The outcome holds
+        the requested day, or all days of the run, oldest first.
 
         Raises:
-            NoBusinessDay: the day has not begun, or lies before all that was ever sold, billed or settled.
-            FilesUnavailable, StoreUnavailable: days before that one are settled; to be repeated.
-            UnreadableRecord: what is on record of the day that was asked for cannot be read.
+            NoBusinessDay: the day has not begun, or lies before all sales, files and settled days.
+            FilesUnavailable, StoreUnavailable: the days before the failed one are settled; repeat the call.
+            UnreadableRecord: the record of the requested day cannot be read.
         """
         today = business_day(self.recorder.now())
         if day is not None and not (FIRST_DAY <= day <= today and await self._is_of_business(day, today)):
@@ -197,19 +197,19 @@ class Settling(Value, frozen=True, kw_only=True):
             run.refused[day] = Refusal("", "", NOT_READABLE)
 
     async def _is_of_business(self, day: date, today: date) -> bool:
-        """Whether there is anything to settle: a mistyped day would be missed in every later run, and its file never come."""
+        """Whether a day can be settled. Every later run would miss a mistyped day, whose file never arrives."""
         return await self._has_anything(day) or day >= (await self._window(today))[0]
 
     async def _has_anything(self, day: date) -> bool:
-        """Whether a day has a sale, a paper or a file. A file of a day whose sales are retired has nothing to be compared with."""
+        """Whether a day has a sale, a document or a file. The file of a retired day has no sales to be compared with."""
         if await self.store.any_of_day(self.recorder.rules.mode, day) or await self._papers.is_begun(day):
             return True
         return day in await self.files.find([day]) and not await self._papers.is_retired(day)
 
     async def _unsettled(self, today: date) -> list[date]:
-        """The days up to yesterday that may not have ended: those of the last weeks, and older ones that are known not to have.
+        """The days up to yesterday that may not have ended: those of the last weeks, and older days that are recorded as unended.
 
-        A refused day is taken up until it is settled. One that a file without a header was taken for, and that has nothing, is let go.
+        A refused day stays in the list until it is settled. A refused day that turns out to have no sale, document or file is dropped.
         """
         days = {*await self._window(today), *(day for day in await self._papers.unended() if day < today)}
         for day in await self._papers.refused():
@@ -221,10 +221,10 @@ class Settling(Value, frozen=True, kw_only=True):
         return sorted(days)
 
     async def _window(self, today: date) -> list[date]:
-        """The days up to yesterday, from the first of the last weeks that was settled or has a file.
+        """The days up to yesterday, from the first day of the last weeks that was settled or has a file.
 
-        Days of sales right before that one are not forgotten either. A file that is refused counts: it leaves no trace of its day
-        among what is settled, and a better one may come when the next day is settled already. Another merchant's does not.
+        Days with sales right before the first day belong to the window too. A refused file counts: its day has no settled document, and a
+        better file may arrive after the next day was settled. Another merchant's file does not count.
         """
         days = [today - ONE_DAY * back for back in range(WINDOW.days, 0, -1)]
         settled = await self._papers.first_since(days[0])
@@ -238,7 +238,7 @@ class Settling(Value, frozen=True, kw_only=True):
     async def _standing(self, day: date) -> Standing:
         try:
             return Standing(day, await self._papers.day(day), await self._papers.runs(day))
-        except UnreadableRecord:  # as if it were new: what is on record of it is found again when it is its turn
+        except UnreadableRecord:  # as if the day were new: its turn meets the unreadable record again
             return Standing(day, None, Runs())
 
     async def _settle_day(self, day: date, run: _Run) -> None:
@@ -247,7 +247,7 @@ class Settling(Value, frozen=True, kw_only=True):
                 run.begun.append(day)
                 run.bodies[day] = await self._settled(day, run)
                 return
-            except Conflict:  # another run was first with a paper
+            except Conflict:  # another run wrote a document first
                 continue
             finally:
                 run.begun.remove(day)
@@ -301,7 +301,7 @@ class Settling(Value, frozen=True, kw_only=True):
         return body
 
     async def _named_later(self, day: date, settled: SettledDay, evidence: _Evidence, today: date) -> frozenset[date]:
-        """The later days whose files lie there already and name a sale that silence would end: files that come late come all at once."""
+        """The later days whose files already exist and name a sale that absence would end: late files may all arrive at once."""
         if not settled.absent:
             return frozenset()
         request_ids = frozenset(sold.request_id for one in settled.absent if (sold := evidence.known(one)) is not None)
@@ -309,9 +309,9 @@ class Settling(Value, frozen=True, kw_only=True):
         return await self._past.naming(later - evidence.beyond, request_ids)
 
     async def _bring_up_to_date(self, day: date, billed_on: date, read: Read[Any], run: _Run) -> None:
-        """Settle a day of long ago of which a file bills a sale, or did so the last time, unless it is settled with that file.
+        """Settle an old day whose sale a file bills, or billed in the last run, unless the day was settled with that file.
 
-        A day that was never settled, as one that is refused, only remembers the file for its first time.
+        A day that was never settled, or is refused, only records the file for its first settlement.
         """
         try:
             runs = await self._papers.runs(day)
@@ -324,22 +324,22 @@ class Settling(Value, frozen=True, kw_only=True):
             await self._settle_day(day, run)
         except StatementRefused as error:
             await self._refuse(day, error.refusal)
-        except UnreadableRecord:  # what is on record of that day, which was reported: it keeps no other from being settled
+        except UnreadableRecord:  # the unreadable record was logged, and stops no other day
             return
 
     async def _refuse(self, day: date, refusal: Refusal) -> None:
-        """Say and remember why a day was refused."""
+        """Log and store why a day was refused."""
         _tell_refused(day, refusal)
         await self._papers.refuse(day, refusal)
 
     async def _is_any_there(self, wanted: frozenset[date], evidence: _Evidence) -> bool:
-        """Whether any of these days has a file to look at besides. That they were wanted is remembered: it may come."""
+        """Whether any of these days has a further file to read. The days stay in `beyond`, because their files may still arrive."""
         fresh = wanted - evidence.beyond
         evidence.beyond |= fresh
         return any(isinstance(file, StoredFile) for file in (await self.files.find(fresh)).values())
 
     async def _sold(self, *days: date) -> tuple[dict[str, Sold], dict[str, Unread]]:
-        """The sales of these days, and those of them that cannot be read: of these nobody knows whether they vended."""
+        """The sales of these days, and the unreadable ones among them. Nobody knows whether an unreadable sale vended."""
         asked = [(day, shard) for day in days for shard in range(SHARDS)]
         parts = await self.each((self._shard(day, shard) for day, shard in asked), AT_ONCE)
         sold = {sale.id: sale for part in parts for sale in part if isinstance(sale, Sold)}
@@ -352,10 +352,10 @@ class Settling(Value, frozen=True, kw_only=True):
         return [sale async for sale in self.store.of_day(self.recorder.rules.mode, day, shard)]
 
     async def _read(self, day: date, days: Collection[date], runs: Runs, reading: Reading[Answered]) -> Read[Answered]:
-        """What `reading` makes of the files of `days`, and which they were. A neighbour's that is not believed counts as not there.
+        """The result of `reading` on the files of `days`, with these files. A neighbour's refused file counts as missing.
 
         Raises:
-            Refused: the day's own file is not believed, or another's in whose place one was believed before.
+            Refused: the file of the day itself is refused, or a neighbour's file that replaces an accepted one.
         """
         found = await self.files.find(days)
         refusals = {one: file for one, file in found.items() if isinstance(file, Refusal)}
@@ -371,7 +371,7 @@ class Settling(Value, frozen=True, kw_only=True):
                 del files[error.day]
 
     async def _named_by(self, lines: Iterable[StatementLine], evidence: _Evidence) -> list[Transaction | Unread | Tombstone]:
-        """The sales of any day that lines name, as far as they were not looked up before."""
+        """The sales of any day that lines name, if the lines were not looked up before."""
         fresh = {(line.merchant_id, line.transaction_id) for line in lines} - evidence.asked
         now_asked = sorted(fresh)[: MAX_LOOKED_UP - len(evidence.asked)]
         evidence.asked.update(now_asked)
@@ -380,7 +380,7 @@ class Settling(Value, frozen=True, kw_only=True):
         return [sale for sales in named for sale in sales]
 
     async def _looked_up(self, merchant_id: str, supplier_id: str) -> Sequence[Transaction | Unread | Tombstone]:
-        """By our request id, else by the supplier's id, in whichever field and case it stands."""
+        """The sales with our request id, else with the supplier's id, in either field and in any case."""
         spelt = dict.fromkeys(map(one_spelling, (supplier_id, supplier_id.lower(), supplier_id.upper(), merchant_id)))
         queries = [(LookupBy.REQUEST_ID, merchant_id.lower()), *((LookupBy.SUPPLIER_TRANSACTION_ID, text) for text in spelt)]
         for by, value in queries:
@@ -402,17 +402,17 @@ class Settling(Value, frozen=True, kw_only=True):
 
 
 def _check(day: date, of: date, refusal: Refusal, runs: Runs) -> None:
-    """Whether a day can be settled without a file that is not believed.
+    """Check that a day can be settled without a refused file.
 
     Raises:
-        Refused: it is the day's own, or there was one: what it led to stands until a better one comes.
+        Refused: the file is the day's own, or replaces an accepted file. The earlier result stands until a better file arrives.
     """
     if of == day or (not refusal.foreign and of.isoformat() in runs.files):
         raise StatementRefused(of, refusal)
 
 
 def _not_taken(found: Found) -> tuple[tuple[NotTaken, ...], int]:
-    """The names that are not taken, and how many more there are."""
+    """The file names that are not taken, and how many more there are."""
     if not isinstance(found, FoundFiles) or not found.not_taken:
         return (), 0
     files = [f"{one.name}: {one.reason}" for one in found.not_taken[:MAX_NAMED_IN_LOG]]
@@ -425,7 +425,7 @@ def _left_out(evidence: _Evidence) -> dict[str, int]:
 
 
 def _without(settled: SettledDay, retired: Collection[str]) -> SettledDay:
-    """The day without what it proves of retired sales: nothing can be put on record of these any more, and its differences tell of them."""
+    """The day without proofs of retired sales. Such sales can no longer be recorded, and the day's discrepancies name them."""
     if not retired:
         return settled
     proofs = tuple(one for one in settled.proofs if one.transaction_id not in retired)
@@ -438,10 +438,10 @@ def _tell_refused(day: date, refusal: Refusal) -> None:
 
 
 def _lines(earlier: Mapping[date, Sequence[Earlier]]) -> tuple[Filed, ...]:
-    """The lines of earlier files that tell something."""
+    """The lines of earlier files that name a sale or are lost."""
     return tuple(filed for ones in earlier.values() for one in ones for filed in (*one.naming, *one.lost))
 
 
 def _carried_in(paper: Document | None) -> set[date]:
-    """The days whose sales a day's file billed when it was settled the last time."""
+    """The days whose sales a day's file billed in the last settlement."""
     return set() if paper is None else {date.fromisoformat(one["soldOn"]) for one in paper.body["carriedIn"]}

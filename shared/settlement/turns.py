@@ -1,4 +1,4 @@
-"""Which days a run of settling takes up, and in which order. Pure."""
+"""Which days a run settles, and in which order. Pure."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -13,22 +13,22 @@ from shared.settlement.settled_day import ENDED
 
 
 class Turn(IntEnum):
-    """Which days a run takes up first: those that have something to settle must not wait for those that have nothing."""
+    """The order of days in a run: days with news go first, so that quiet days never delay them."""
 
-    NEWS = 1  # there is a file around it with which it was not settled
-    FRESH = 2  # it is yesterday, or was never looked at, or was refused
-    WAITING = 3  # its files have not come; or they may have changed, when they were known by their names alone
+    NEWS = 1  # a file near the day exists with which the day was not settled
+    FRESH = 2  # the day is yesterday, was never settled, or was refused
+    WAITING = 3  # its files are missing, or may have changed
 
 
 class Standing(Value, frozen=True):
-    """How a day stands before a run."""
+    """The state of a day before a run."""
 
     day: date
     paper: Document | None
     runs: Runs
 
     def turn(self, found: Found, yesterday: date) -> Turn | None:
-        """When it is its turn; `None`: it has ended, and nothing around it is new."""
+        """The turn of the day; `None`: the day has ended, and no file near it is new."""
         if self.has_news(found):
             return Turn.NEWS
         if self.paper is None or self.day == yesterday or self.runs.refusal is not None:
@@ -36,20 +36,21 @@ class Standing(Value, frozen=True):
         return Turn.WAITING if self.paper.body["status"] not in ENDED or self._others(found) else None
 
     def has_news(self, found: Found) -> bool:
-        """Whether there surely is a file around the day with which it was not settled."""
-        sure = (one for one in self._others(found) if broke_off(one) not in {*self._known, *self.runs.earlier})  # it may break off again
+        """Whether a file near the day certainly exists with which the day was not settled."""
+        # A file that broke off may break off again.
+        sure = (one for one in self._others(found) if broke_off(one) not in {*self._known, *self.runs.earlier})
         return any(known_as.partition("/")[0] not in self._known for known_as in sure)
 
     @property
     def files(self) -> tuple[date, ...]:
-        """The days whose files matter to it."""
+        """The days whose files matter to the day."""
         return *around(self.day), *self.runs.beyond
 
     def _others(self, found: Found) -> list[str]:
-        """The files that it is not known to have been settled with. One that is gone is none, and neither is another merchant's.
+        """The files that are new to the day. A deleted file and another merchant's file are not news.
 
-        One that others had corrected, and that counts now, is news as well. So is one that might have been of a day around this one
-        while it could not be read, and is of another.
+        A file that counts again, after others had corrected it, is news. A file is news too if it might have been of a day near this one
+        while it was unreadable, and is of another day.
         """
         files = [found[one] for one in self.files if one in found and not is_foreign(found[one])]
         corrected = list(earlier_files(found[one] for one in around(self.day) if one in found))
@@ -64,13 +65,13 @@ class Standing(Value, frozen=True):
 
 
 def in_turn(standing: Iterable[Standing], found: Found, yesterday: date) -> list[date]:
-    """The days that a run settles, in its order."""
+    """The days that a run settles, in order."""
     turns = ((one.turn(found, yesterday), one.day) for one in standing)
     return [day for turn, day in sorted((turn, day) for turn, day in turns if turn is not None)]
 
 
 def around_asked(standing: Iterable[Standing], found: Found, asked: date) -> list[date]:
-    """The day that is asked for, and those beside it that were settled and to which a file is news."""
+    """The requested day, and its settled neighbours to which a file is new."""
     return [one.day for one in standing if one.day == asked or (one.paper is not None and one.has_news(found))]
 
 
@@ -79,13 +80,13 @@ def is_foreign(file: StoredFile | Refusal) -> bool:
 
 
 def _placed(found: Found) -> Iterator[str]:
-    """The files that are some day's."""
+    """The files that belong to a day."""
     yield from (file.known_as for file in found.values() if isinstance(file, StoredFile))
     yield from earlier_files(found.values())
 
 
 def earlier_files(files: Iterable[StoredFile | Refusal]) -> Iterator[str]:
-    """The files that these correct, as they are known by name and mark."""
+    """The files that these files correct, identified by name and mark."""
     for file in files:
         if isinstance(file, StoredFile):
             yield from (one.known_as for one in file.earlier)

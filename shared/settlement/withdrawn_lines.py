@@ -1,7 +1,7 @@
-"""Lines that an earlier file of a day had and the last one has not: which, how many, and how many cents. Pure.
+"""Lines that an earlier file of a day had and the last file lacks: which, how many, and how many cents. Pure.
 
-A file that corrects another takes back nothing as evidence. The lines are known by their ids where the earlier bytes still lie there.
-Where they are gone, the paper that was made of them tells: by its rows and cents, and by the lines that it lists.
+A correcting file withdraws no evidence. If the earlier bytes still exist, the ids identify the lines. If the bytes are gone, the
+document of the earlier file shows its rows, its cents and its listed lines.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,14 +16,14 @@ from shared.lib.value import Value
 from shared.settlement.matching import Filed
 from shared.settlement.settled_day import MAX_LISTED, SettledDay
 
-LENGTH_OF_GUID: Final = 36  # a field for our id that holds anything shorter may say the same in every line
+LENGTH_OF_GUID: Final = 36  # a shorter value in the field of our id may repeat in every line
 
 
 class Past(Value, frozen=True, kw_only=True):
-    """What is known of a day's and its neighbours' files beside those that count.
+    """Facts about the files of a day and its neighbours, beside the current files.
 
-    `lines` stood in earlier files and name a sale, or are lost. `withdrawn` is what the day's last file lacks, and `distrusted` are
-    the days whose silence proves nothing.
+    `lines` stood in earlier files, and name a sale or are lost. `withdrawn` are the lines that the day's last file lacks. On the days
+    `distrusted`, absence proves nothing.
     """
 
     _hidden = frozenset({"lines"})
@@ -33,12 +33,12 @@ class Past(Value, frozen=True, kw_only=True):
     distrusted: frozenset[date] = frozenset()
 
     def merged_with(self, withdrawn: Total | None, distrusted: Collection[date]) -> "Past":
-        """The same, with what is known now: a day that was distrusted once stays so."""
+        """The facts merged with new ones: a distrusted day stays distrusted."""
         return structs.replace(self, withdrawn=withdrawn, distrusted=self.distrusted.union(distrusted))
 
 
 class Ids(NamedTuple):
-    """The ids that a file's lines carry, as hashes: of a million lines they take as little memory as can be."""
+    """The ids in a file's lines, as hashes, which need the least memory for a million lines."""
 
     theirs: frozenset[int]
     ours: frozenset[int]
@@ -49,7 +49,7 @@ class Ids(NamedTuple):
 
 
 class LostLine(NamedTuple):
-    """A line that is gone, by what the papers keep of it."""
+    """A lost line, as documents store it."""
 
     supplier_id: str
     merchant_id: str
@@ -57,10 +57,10 @@ class LostLine(NamedTuple):
 
 
 class Earlier(Value, frozen=True, kw_only=True):
-    """What an earlier file says beside the last one.
+    """The facts of an earlier file beside the last one.
 
-    `lost` are the first of its lines that the last one has not, and `total` all of them. `naming` are its lines that name a sale
-    which was asked for, lost or not. `sha256` is of its bytes, and `rows` how many lines it has.
+    `lost` are the first of its lines that the last file lacks, and `total` counts all. `naming` are its lines that name a requested
+    sale, lost or not. `sha256` is the hash of its bytes, and `rows` the number of its lines.
     """
 
     _hidden = frozenset({"lost", "naming"})
@@ -77,10 +77,10 @@ UNREAD: Final = Earlier(sha256="", rows=0, total=Total(), lost=(), naming=())
 
 
 class Lacking(Value, frozen=True, kw_only=True):
-    """What the last file of a day has not, as the day's runs remember it, until a file comes that has it.
+    """The lines that the last file of a day lacks, stored in the day's runs until a file arrives that has them.
 
-    `least` is what such a file has at least, at our amounts, and `lines` are lines of it. `unlisted`: the paper of a file that is
-    gone did not list all that it should, so nobody can tell whether anything is lost.
+    `least` is the minimum that such a file bills, at our amounts, and `lines` are some of its lines. `unlisted`: the document of a
+    deleted file was cut, so nobody knows whether a line is lost.
     """
 
     least: Total = Total()
@@ -89,7 +89,7 @@ class Lacking(Value, frozen=True, kw_only=True):
 
 
 def ids_of(files: Iterable[Statement]) -> Ids:
-    """A `Reading` of the last file of a day: the ids in it."""
+    """A `Reading` of the last file of a day: its ids."""
     theirs, ours = set(), set()
     for file in files:
         for line in file:
@@ -100,13 +100,13 @@ def ids_of(files: Iterable[Statement]) -> Ids:
 
 
 def names_any(request_ids: Collection[str], files: Iterable[Statement]) -> bool:
-    """A `Reading` of a file: whether one of its lines names one of these sales. It is read to its end, where it may yet be refused."""
+    """A `Reading` of a file: whether a line names one of these sales. The file is read to its end, where it may still be refused."""
     (file,) = files
     return sum(line.merchant_id.lower() in request_ids for line in file) > 0
 
 
 def read_earlier(last: Ids, request_ids: Collection[str], files: Iterable[Statement]) -> Earlier:
-    """A `Reading` of an earlier file of a day, beside the ids of its last one: what is lost, and what names one of these sales."""
+    """A `Reading` of an earlier file of a day beside the ids of its last file: lost lines, and lines that name one of these sales."""
     total = Total()
     lost: list[Filed] = []
     naming: list[Filed] = []
@@ -119,20 +119,20 @@ def read_earlier(last: Ids, request_ids: Collection[str], files: Iterable[Statem
                     lost.append(Filed(file.day, number, line))
             if line.merchant_id.lower() in request_ids:
                 naming.append(Filed(file.day, number, line))
-    except FileRefused:  # nobody ever believed it, so nothing of it is lost; a sale that it names may have vended all the same
+    except FileRefused:  # no day was settled with the file, so nothing of it is lost; a sale that it names may still have vended
         return Earlier(sha256="", rows=0, total=Total(), lost=(), naming=tuple(naming))
     summary = file.summary
     return Earlier(sha256=summary.sha256, rows=summary.all.rows, total=total, lost=tuple(lost), naming=tuple(naming))
 
 
 def lacking(settled: SettledDay, last: Ids, known: Lacking, earlier: Sequence[Earlier], before: Mapping[str, Any] | None) -> Lacking:
-    """What the file with which a day is settled has not.
+    """The lines that the day's current file lacks.
 
     Args:
-        last: the ids in that file.
-        known: what the runs before knew to be lacking.
-        earlier: the earlier files of the day that still lie there.
-        before: the day's paper, as another file made it whose bytes are gone; `None` where they are there.
+        last: the ids in the current file.
+        known: the lines that earlier runs knew as missing.
+        earlier: the earlier files of the day that still exist.
+        before: the day's document from another file whose bytes are gone; `None` if the bytes exist.
     """
     lines = {line: None for line in known.lines if not last.hold(line.supplier_id, line.merchant_id)}
     for one in earlier:
@@ -149,7 +149,7 @@ def lacking(settled: SettledDay, last: Ids, known: Lacking, earlier: Sequence[Ea
 
 
 def withdrawn(settled: SettledDay, known: Lacking, earlier: Iterable[Earlier]) -> Total | None:
-    """How many lines a day's file lacks, and how many cents; `None` where it lacks none that is known of."""
+    """How many lines and cents a day's file lacks; `None` if no lack is known."""
     if settled.file is None:
         return None
     now = _at_ours(settled)
@@ -161,15 +161,15 @@ def withdrawn(settled: SettledDay, known: Lacking, earlier: Iterable[Earlier]) -
 
 
 def _at_ours(settled: SettledDay) -> Total:
-    """What a file bills in all, with our amounts where they differ, and without what is negative: a correction takes no line away."""
+    """The sum of a file, at our amounts where amounts differ, without negative lines: a correction removes no line."""
     file = settled.file
-    assert file is not None  # a day without a file lacks nothing that is known
+    assert file is not None  # a day without a file has no known lack
     negative = sum(_cents(side_body(found.theirs)) for found in settled.discrepancies if found.kind is DiscrepancyKind.NEGATIVE_LINE)
     return Total(file.all.rows, file.all.cents - sum(books.differences.cents for books in settled.conservation) - negative)
 
 
 def _at_ours_on_paper(body: Mapping[str, Any]) -> Total:
-    """The same, of a day that was settled before."""
+    """The sum of a file of a day that was settled before."""
     file = body["file"]
     own = [found for found in body["discrepancies"] if found["day"] == body["day"] and found["kind"] == DiscrepancyKind.NEGATIVE_LINE]
     negative = sum(_cents(found["theirs"]) for found in own)
@@ -181,7 +181,7 @@ def _cents(theirs: Mapping[str, Any] | None) -> int:
 
 
 def _listed(body: Mapping[str, Any]) -> Iterator[LostLine]:
-    """The lines of a day's file that its paper lists."""
+    """The lines of a day's file that its document lists."""
     for found in body["discrepancies"]:
         theirs = found["theirs"]
         if found["day"] == body["day"] and theirs is not None and "line" in theirs:

@@ -1,4 +1,4 @@
-"""The operators' edge: what reconcile reads from their requests, and how their answers leave. `api` is what all functions share."""
+"""The operators' edge: how reconcile reads operators' requests and answers them. `middleware` is what all functions share."""
 
 import re
 from collections.abc import Mapping
@@ -127,10 +127,10 @@ class DiscrepancyBody(TypedDict):
 
 
 def reject_cross_site(request: Request) -> None:
-    """Refuse what a page of another site makes a browser ask.
+    """Refuse a request that another site's page makes the browser send.
 
-    Behind `gcloud run services proxy` any page that is open could, in the operator's name. What is no browser says nothing of
-    a site; what is typed or bookmarked is of none.
+    Behind `gcloud run services proxy` any open page could send requests in the operator's name. Clients that are no browsers send no
+    site. A typed or bookmarked address belongs to no site.
 
     Raises:
         Problem: `forbidden`.
@@ -140,7 +140,7 @@ def reject_cross_site(request: Request) -> None:
 
 
 def require_human_operator(request: Request, operator: str) -> str:
-    """Who decides or reveals: a person, by name, who has asked for it.
+    """The name of the person who decides or reveals, and who sent the request deliberately.
 
     Raises:
         Problem: `forbidden`.
@@ -154,7 +154,7 @@ def require_human_operator(request: Request, operator: str) -> str:
 
 
 async def sweep(request: Request, sweeping: Sweeping) -> Response:
-    """Resolve what is due, and stop while there is time to end what was begun. What was done is logged too, to be measured.
+    """Resolve the due sales, and stop in time to finish each sale that was begun. The result is logged too, for measurements.
 
     Raises:
         Problem: `body-invalid`, `forbidden`.
@@ -167,7 +167,7 @@ async def sweep(request: Request, sweeping: Sweeping) -> Response:
 
 
 async def settle(request: Request, settling: Settling) -> Response:
-    """Settle the day that is named, and answer with it; or all that are not settled, and answer with what became of each.
+    """Settle the named day and answer with the day; without a name, settle all unsettled days and answer with each result.
 
     Raises:
         Problem: `body-invalid`, `forbidden`, `settlement-file-refused`, `settlement-files-unavailable`.
@@ -188,7 +188,7 @@ async def settle(request: Request, settling: Settling) -> Response:
 
 
 async def settled_day(settling: Settling, day: date) -> Json:
-    """A day as it is settled now, and beside it the names in its place that are not taken for settlement files.
+    """A settled day, and beside it the file names in its place that are not taken for settlement files.
 
     Raises:
         Problem: `body-invalid`, `settlement-file-refused`, `settlement-files-unavailable`.
@@ -201,7 +201,7 @@ async def settled_day(settling: Settling, day: date) -> Json:
 
 
 def _not_taken(result: Settled) -> Json:
-    """The files whose names are not taken, where there are any, and how many more there are than are named."""
+    """The file names that are not taken, if any, and the number of further names."""
     if not result.not_taken:
         return {}
     more = {"moreNotTaken": result.more_not_taken} if result.more_not_taken else {}
@@ -219,16 +219,16 @@ async def _settled(settling: Settling, day: date | None) -> Settled:
 
 
 async def reports(request: Request, reporting: Reporting) -> Response:
-    """The days of the last 400 that were settled, newest first."""
+    """The settled days among the last 400, newest first."""
     middleware.query(request)
     return middleware.answer({"days": await reporting.days()})
 
 
 async def report(request: Request, reporting: Reporting, name: str) -> Response:
-    """A day's report, in the form that its name ends with, else in the one that is accepted most gladly.
+    """A day's report, in the form that ends its name, else in the form that the client prefers.
 
     Raises:
-        Problem: `body-invalid`, or `not-found` where the day was never settled.
+        Problem: `body-invalid`, or `not-found` if the day was never settled.
     """
     middleware.query(request)
     text, suffix = (name[: -len(end)], end) if (end := next((end for end in FORMS if name.endswith(end)), "")) else (name, "")
@@ -276,7 +276,7 @@ async def search(request: Request, operating: Operating) -> Response:
     """The sales of a meter, account or mobile number, a request id, or a supplier's transaction id.
 
     Raises:
-        Problem: `body-invalid`: exactly one has to be named.
+        Problem: `body-invalid`: the query must name exactly one.
     """
     asked = middleware.query(request, *LOOKUPS)
     if len(asked) != 1:
@@ -289,11 +289,11 @@ async def search(request: Request, operating: Operating) -> Response:
 
 
 async def dossier(request: Request, operating: Operating, sale_id: str, operator: str) -> Response:
-    """All that is on record about a sale, as far as it can be read; with its tokens, once it is on record who asked.
+    """Everything on record about a sale, as far as it can be read. The tokens are included once the record holds who requested them.
 
     Raises:
         Problem: `body-invalid`, `not-found`, `forbidden`.
-        UnreadableRecord: its tokens were asked for, and nothing can be put on record about it.
+        UnreadableRecord: the request wants the tokens, and the sale's record cannot be changed.
     """
     asked = middleware.query(request, "reveal")
     if asked.get("reveal", "tokens") != "tokens":
@@ -304,7 +304,7 @@ async def dossier(request: Request, operating: Operating, sale_id: str, operator
     except SaleRetired as retired:
         return middleware.answer(retired_body(retired.tombstone))
     except UnreadableRecord as unreadable:
-        if unreadable.sale is None or by is not None:  # its tokens are shown by nobody who cannot put on record who asked
+        if unreadable.sale is None or by is not None:  # nobody sees the tokens unless the record holds who requested them
             raise
         return middleware.answer(unread_dossier_body(unreadable.sale))
     if by is None:
@@ -317,7 +317,7 @@ async def resolution(request: Request, operating: Operating, sale_id: str, opera
     """A person's decision about a sale.
 
     Raises:
-        Problem: whatever is wrong with the request, or 409 with what the sale is now.
+        Problem: any fault of the request, or 409 with the present state of the sale.
     """
     by = require_human_operator(request, operator)
     decision = decisions.resolution(await middleware.json_object(request))
@@ -337,7 +337,7 @@ async def closure(request: Request, closing: Closing, discrepancy_id: str, opera
     """A person's decision about a discrepancy.
 
     Raises:
-        Problem: whatever is wrong with the request, or `discrepancy-closed`.
+        Problem: any fault of the request, or `discrepancy-closed`.
     """
     by = require_human_operator(request, operator)
     decision, note = decisions.closure(await middleware.json_object(request))
@@ -352,10 +352,10 @@ async def closure(request: Request, closing: Closing, discrepancy_id: str, opera
 
 
 async def selling(request: Request, operating: Operating, operator: str) -> Response:
-    """What is paused, after the decision if there is one.
+    """The paused services, after the decision if the request holds one.
 
     Raises:
-        Problem: whatever is wrong with the request, or `outdated`.
+        Problem: any fault of the request, or `outdated`.
     """
     if request.method != "POST":
         return middleware.answer(_paused(await operating.selling()))
@@ -396,7 +396,7 @@ def _pause(vas_type: VasType, pause: Pause) -> PauseBody:
 
 
 def _pausing(decision: Mapping[str, Any]) -> PausingBody | None:
-    """A decision; `None` where it is damaged, which is reported."""
+    """A decision; `None` if the decision is damaged, which is logged."""
     with suppress(*MALFORMED):
         at, until, paused = decision["at"], decision["until"], decision["paused"]
         texts = [decision["by"], decision["reason"], *paused]

@@ -1,4 +1,4 @@
-"""Retention and erasure over HTTP: what reconcile reads from the Scheduler and from operators, and answers."""
+"""Retention and erasure over HTTP: how reconcile reads requests of the Scheduler and of operators, and answers them."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -87,7 +87,7 @@ class ErasureBody(Body):
 
 
 async def retention(request: Request, erasing: Erasing) -> Response:
-    """Erase and retire what is old. What was done is logged too, to be measured.
+    """Erase and retire old sales. The result is logged too, for measurements.
 
     Raises:
         Problem: `body-invalid`, `forbidden`.
@@ -100,10 +100,10 @@ async def retention(request: Request, erasing: Erasing) -> Response:
 
 
 async def erasures(request: Request, erasing: Erasing, operator: str) -> Response:
-    """The last erasures, or one more.
+    """The last erasures, or a new one.
 
     Raises:
-        Problem: whatever is wrong with the request, or `outdated`.
+        Problem: any fault of the request, or `outdated`.
     """
     if request.method != "POST":
         middleware.query(request)
@@ -131,7 +131,7 @@ def _body(done: Erased) -> ErasedBody:
 
 
 def _shown(paper: Mapping[str, Any]) -> ErasureShownBody | None:
-    """An erasure; `None` where its paper is damaged, or of newer code that finds people by more: that is reported."""
+    """An erasure; `None` if its document is damaged, or if newer code wrote it with another kind of number. `None` is logged."""
     with suppress(*MALFORMED):
         erased, stayed = (None if paper[name] is None else len(paper[name]) for name in ("erased", "stayed"))
         said, whom = _of(paper), paper["recipient"]

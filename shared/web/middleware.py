@@ -1,7 +1,7 @@
-"""The edge: what is read from an HTTP request, and how answers leave. What every function does the same is here.
+"""The edge that all functions share: how HTTP requests are read, and how answers leave.
 
-Nothing in here cancels a handler, and neither does the server when its client goes away: a sale that has begun is finished
-and recorded whether or not anybody still listens.
+Nothing here cancels a handler, and the server cancels none when its client disconnects. A sale that has begun is finished and
+recorded, with or without a listener.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from shared.web.settings import WebSettings
 
 MAX_BODY_BYTES: Final = 16 * 1024
 BODY_SECONDS: Final = 10
-MAX_ACCEPT_CHARACTERS: Final = 1_000  # browsers send some 150; a server takes 64 KB, whose parsing would keep everybody waiting
+MAX_ACCEPT_CHARACTERS: Final = 1_000  # browsers send some 150; a server accepts 64 KB, and parsing so much would delay every request
 SEEN_BY_BROWSERS: Final = "Idempotent-Replayed, Location, Retry-After"
 PAGE_HEADERS: Final = MappingProxyType(
     {
@@ -52,9 +52,9 @@ log = logs.logger(__name__)
 
 
 def handle_errors(settings: WebSettings) -> Callable[[Handler], Handler]:
-    """Make a function of HTTP: whatever it raises becomes a problem, and no answer is kept by a cache.
+    """Make a function of HTTP: every exception becomes a problem, and no cache stores an answer.
 
-    What nobody expected is logged by its type and place, never with its text, and answered as `internal`.
+    An unexpected exception is logged by type and place, never with its text, and answered as `internal`.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -85,7 +85,7 @@ def function(settings: WebSettings) -> Callable[[Handler], Handler]:
 
 
 def path(request: Request) -> tuple[str, ...]:
-    """The segments of the path below the function's root, wherever that is mounted."""
+    """The segments of the path below the function's root, wherever the function is mounted."""
     below = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     return tuple(below.removeprefix("/").split("/"))
 
@@ -102,7 +102,7 @@ def allow(request: Request, *methods: str) -> None:
 
 
 def vas_type(name: str, among: Collection[VasType] = tuple(VasType)) -> VasType:
-    """The service of that name, which has to be one of these.
+    """The service of that name, which must be in `among`.
 
     Raises:
         Problem: `not-found`.
@@ -131,7 +131,7 @@ async def json_object(request: Request) -> Mapping[str, object]:
         raise Problem(RequestFault.NOT_JSON)
     try:
         body = json.loads(raw.decode(), object_pairs_hook=_unrepeated, parse_constant=_refused)
-        encoded(body)  # what cannot be sent back cannot be stored either: lone surrogates, numbers beyond all bounds
+        encoded(body)  # lone surrogates and boundless numbers cannot be sent back, and so cannot be stored
     except Problem:
         raise
     except (ValueError, RecursionError):
@@ -142,7 +142,7 @@ async def json_object(request: Request) -> Mapping[str, object]:
 
 
 def query(request: Request, *names: str) -> dict[str, str]:
-    """The query parameters, each given at most once, and none but these.
+    """The query parameters, each given at most once, and only those in `names`.
 
     Raises:
         Problem: `body-invalid`, naming every parameter at fault.
@@ -151,7 +151,7 @@ def query(request: Request, *names: str) -> dict[str, str]:
 
 
 def whole_query(request: Request) -> dict[str, str]:
-    """The query parameters, whatever their names, each given at most once.
+    """The query parameters of any name, each given at most once.
 
     Raises:
         Problem: `body-invalid`, naming every parameter that is given more than once.
@@ -165,7 +165,7 @@ def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = 
 
 
 def accepted(request: Request, *forms: str) -> str:
-    """The media type of these that the header `Accept` prefers; the first where it says nothing, or none of them."""
+    """The media type among `forms` that the header `Accept` prefers; the first one if the header names none of them."""
     from werkzeug.datastructures import MIMEAccept
     from werkzeug.http import parse_accept_header
 
@@ -174,13 +174,13 @@ def accepted(request: Request, *forms: str) -> str:
 
 
 def negotiated(response: Response) -> Response:
-    """An answer in the form that the header `Accept` chose, which says so."""
+    """An answer in the form that the header `Accept` chose; `Vary` names that header."""
     response.headers.add_vary_header("Accept")
     return response
 
 
 def problem_documentation(request: Request) -> Response:
-    """Where the `type` of a problem leads: what it means, or what all of them do. A page for browsers, else JSON; for everybody.
+    """The page behind the `type` of a problem, or the list of all problems: HTML for browsers, else JSON. Public.
 
     Raises:
         Problem: `method-not-allowed`, or `not-found`.
@@ -201,12 +201,12 @@ def problem_documentation(request: Request) -> Response:
 
 
 def page(html: bytes) -> Response:
-    """A page that fetches nothing, runs nothing and is framed by nobody."""
+    """A page that fetches nothing, runs nothing, and allows no frame around it."""
     return Response(html, 200, PAGE_HEADERS, "text/html; charset=utf-8")
 
 
 def problem(refusal: Problem) -> Response:
-    """A refusal as RFC 9457 has it, with what it says about waiting in the header too."""
+    """A refusal as RFC 9457 defines it; its seconds to wait are in the header `Retry-After` too."""
     headers = dict(refusal.headers)
     wait = refusal.members.get("retryAfterSeconds")
     if wait is not None:
@@ -215,7 +215,7 @@ def problem(refusal: Problem) -> Response:
 
 
 def location(request: Request, sale: Transaction | Unread | Tombstone) -> str:
-    """Where a sale can be read, below the root at which the function is mounted."""
+    """The address of a sale, below the root at which the function is mounted."""
     return f"{request.scope.get('root_path', '')}{sale_path(sale.id)}"
 
 
@@ -235,7 +235,7 @@ async def _answered(handler: Handler, request: Request) -> Response:
             return await handler(request)
         except Exception as error:
             return problem(_problem_of(request, error))
-    except Exception as error:  # a refusal that cannot be written: nothing gets past this edge
+    except Exception as error:  # a refusal that cannot be written: no exception leaves this edge
         return problem(_unforeseen(request, error))
 
 
@@ -243,7 +243,7 @@ def _problem_of(request: Request, error: Exception) -> Problem:
     match error:
         case Problem():
             return error
-        case ClientDisconnect():  # while it was still sending: nothing has begun, and nobody reads this
+        case ClientDisconnect():  # during the upload: nothing has begun, and nobody reads the answer
             return Problem(RequestFault.BODY_INVALID)
         case KeyReused(holder=holder):
             detail = f"This Idempotency-Key was first used for another request, of {holder.order.amount}."
@@ -267,7 +267,7 @@ def _problem_of(request: Request, error: Exception) -> Problem:
             return Problem(RequestFault.IDENTITY_UNAVAILABLE)
         case SaleRetired(tombstone=tombstone):
             return Problem(RequestFault.KEY_RETIRED, transactionId=tombstone.id, instance=location(request, tombstone))
-        case UnreadableRecord(sale=Unread() as sale):  # it was reported where it was read
+        case UnreadableRecord(sale=Unread() as sale):  # logged where the record was read
             return Problem(RequestFault.RECORD_NOT_READABLE, transactionId=sale.id, instance=location(request, sale))
         case UnreadableRecord():
             return Problem(RequestFault.RECORD_NOT_READABLE, detail="The version that runs cannot read a record that this request needs.")
@@ -284,9 +284,9 @@ def _unforeseen(request: Request, error: Exception) -> Problem:
 
 
 async def _body(request: Request) -> bytes:
-    """The whole body, refused as soon as it is known to be too large, or too slow to be waited for.
+    """The whole body. A body that is too large or too slow is refused as soon as this is known.
 
-    The time that a function has is for the supplier: a body that drips would have a sale begin when that is nearly over.
+    The function's time is for the supplier. A sale from a dripping body would begin when that time is nearly over.
     """
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -308,7 +308,7 @@ async def _received(request: Request) -> bytes:
 
 
 def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """A JSON object whose fields are each there once: of two, we and whoever checks before us might each believe another."""
+    """A JSON object without repeated fields. Of two equal names, we and a check before us might each use another value."""
     named = dict(pairs)
     if len(named) < len(pairs):
         counted = Counter(name for name, _ in pairs)

@@ -1,4 +1,4 @@
-"""Who is calling: OIDC bearer tokens of apps and back ends, and the names of operators."""
+"""The identity of callers: OIDC bearer tokens of apps and back ends, and the names of operators."""
 
 import re
 import time
@@ -19,14 +19,14 @@ UNKNOWN_OPERATOR: Final = "unknown"
 IAP_ISSUER: Final = "https://cloud.google.com/iap"
 IAP_KEYS_URL: Final = "https://www.gstatic.com/iap/verify/public_key-jwk"
 IAP_HEADER: Final = "x-goog-iap-jwt-assertion"
-MAX_LIFE_SECONDS: Final = 86_400  # how far ahead a token may end
+MAX_LIFE_SECONDS: Final = 86_400  # the latest end of a token, from now
 
 _MAX_TOKEN_CHARACTERS: Final = 8192
 _LEEWAY_SECONDS: Final = 30
 _MAX_KNOWN: Final = 10_000  # tokens, of some 200 bytes each
 _REQUIRED_CLAIMS: Final = ["exp", "iat", "iss", "aud", "sub"]
 _TIMES: Final = ("exp", "iat", "nbf")
-_TYPES: Final = frozenset({"jwt", "at+jwt"})  # of a header. Others are no access tokens: logout, DPoP, events
+_TYPES: Final = frozenset({"jwt", "at+jwt"})  # of a header. Other types are no access tokens: logout, DPoP, events
 _BODY_TYPES: Final = frozenset({"bearer", "jwt", "at+jwt"})  # Keycloak names the use of a token in its claims
 _NAME: Final = re.compile(r"[!-~]{1,255}")
 _SERVICE_ACCOUNTS: Final = ".gserviceaccount.com"
@@ -34,22 +34,22 @@ _MAIL: Final = re.compile(r"[!-?A-~]{1,64}@[!-?A-~]{1,189}")
 
 
 class Unauthenticated(Exception):
-    """No valid token. The text is a short reason that quotes nothing of what was sent."""
+    """The token is missing or invalid. The text is a short reason that quotes nothing of the request."""
 
 
 class MissingScope(Exception):
-    """A valid token, without the scope that buying needs."""
+    """The token is valid, and lacks the scope that buying needs."""
 
 
 class IdentityUnavailable(Exception):
-    """The issuer's keys could not be read, so nobody can be told from anybody. Not the caller's fault."""
+    """The issuer's keys could not be read, so no caller can be identified. The caller is not at fault."""
 
 
 class Verifier:
-    """Callers by their OIDC tokens, checked with the keys that the issuer publishes.
+    """Callers by their OIDC tokens, verified with the keys that the issuer publishes.
 
-    A token that was found good is known by its hash until it expires, or its issuer's keys are read again: a back end sends one
-    token for an hour. `clock` is monotonic, in seconds.
+    A verified token is cached by its hash until it expires, or until the issuer's keys are read again: a back end sends one token for an
+    hour. `clock` is monotonic, in seconds.
     """
 
     def __init__(self, oidc: Oidc, http: httpx.AsyncClient, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,12 +59,12 @@ class Verifier:
         self._known_edition = 0
 
     async def caller(self, headers: Mapping[str, str]) -> Caller:
-        """Who sent the request that came with `headers` (whose look-up ignores case).
+        """The caller that sent the request with `headers`, whose look-up ignores case.
 
         Raises:
-            Unauthenticated: no valid token.
-            MissingScope: a valid one, without the scope.
-            IdentityUnavailable: it could not be checked.
+            Unauthenticated: the token is missing or invalid.
+            MissingScope: the token is valid, and lacks the scope.
+            IdentityUnavailable: the token could not be verified.
         """
         token = _bearer(headers.get("authorization"))
         digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
@@ -81,7 +81,7 @@ class Verifier:
         return caller
 
     def _known_caller(self, digest: bytes) -> Caller | None:
-        """Whose token this was found to be, while its keys are fresh and it has not expired."""
+        """The cached caller of a token, while the keys are fresh and the token has not expired."""
         if not self._keys.are_fresh or self._known_edition != self._keys.edition or digest not in self._known:
             return None
         caller, expires_at = self._known[digest]
@@ -89,7 +89,7 @@ class Verifier:
 
     def _remember(self, digest: bytes, caller: Caller, expires_at: object) -> None:
         if len(self._known) >= _MAX_KNOWN or self._known_edition != self._keys.edition:
-            self._known.clear()  # a key that was taken back verifies nothing any more
+            self._known.clear()  # a revoked key verifies nothing any more
         self._known_edition = self._keys.edition
         if isinstance(expires_at, int | float):
             self._known[digest] = (caller, int(expires_at))
@@ -109,8 +109,8 @@ class IapOperator:
         """The operator's e-mail address.
 
         Raises:
-            Unauthenticated: no valid assertion, or several.
-            IdentityUnavailable: it could not be checked.
+            Unauthenticated: the assertion is missing, invalid, or given more than once.
+            IdentityUnavailable: the assertion could not be verified.
         """
         given = headers.getlist(IAP_HEADER)
         if len(given) != 1:
@@ -147,9 +147,9 @@ async def _checked(
                 leeway=_LEEWAY_SECONDS,
                 options={"require": _REQUIRED_CLAIMS},
             )
-        except jwt.InvalidSignatureError as error:  # another key of that name may have signed it
+        except jwt.InvalidSignatureError as error:  # another key of that name may have signed the token
             reason = _reason(error)
-        except Exception as error:  # whatever it is, the token was not found good
+        except Exception as error:  # any failure: the token was not verified
             raise Unauthenticated(_reason(error)) from None
         else:
             _refuse_other_uses(claims)
@@ -158,7 +158,7 @@ async def _checked(
 
 
 def _refuse_other_uses(claims: Mapping[str, Any]) -> None:
-    """Refuse what an issuer signs for another use than access, and what no issuer should: times that are none, a token without an end.
+    """Refuse tokens that an issuer signs for another use than access, and tokens with a time that is no number or without an end.
 
     Raises:
         Unauthenticated.
@@ -167,14 +167,14 @@ def _refuse_other_uses(claims: Mapping[str, Any]) -> None:
         raise Unauthenticated("a time of the token is no number")
     if not _is_one_of(_BODY_TYPES, claims.get("typ")) or "events" in claims:
         raise Unauthenticated("the token is not for access")
-    if "cnf" in claims:  # RFC 7800: whoever sends it must prove to hold a key, and here nobody does
+    if "cnf" in claims:  # RFC 7800: the sender must prove to hold a key, and this edge checks no such proof
         raise Unauthenticated("the token is bound to a key that was not proven")
     if claims["exp"] > time.time() + MAX_LIFE_SECONDS + _LEEWAY_SECONDS:
         raise Unauthenticated("the token ends more than a day ahead")
 
 
 async def local_caller(headers: Mapping[str, str]) -> Caller:
-    """Whoever the header `X-Caller` says, on a developer's machine.
+    """The caller that the header `X-Caller` names, on a developer's machine.
 
     Raises:
         Unauthenticated: the header is not 1 to 255 visible ASCII characters.
@@ -186,28 +186,28 @@ async def local_caller(headers: Mapping[str, str]) -> Caller:
 
 
 def operator(headers: Headers) -> str:
-    """The operator's e-mail address, from the token that Cloud Run has checked and whose signature it has removed.
+    """The operator's e-mail address, from the token that Cloud Run has verified and whose signature it has removed.
 
-    Where `X-Serverless-Authorization` is sent, Cloud Run checks that header alone, so `Authorization` may then say anything.
-    Of two such headers nobody knows which was checked: they name nobody.
+    If `X-Serverless-Authorization` is sent, Cloud Run verifies that header alone, and `Authorization` may hold anything. If a header is
+    given twice, nobody knows which one was verified: the operator is unknown.
     """
     try:
         (checked,) = headers.getlist("x-serverless-authorization") or headers.getlist("authorization")
         token = _bearer(checked)
         address = jwt.decode(token, options={"verify_signature": False}).get("email")
-    except Exception:  # the platform let it pass without a token that names anyone
+    except Exception:  # the platform accepted the request without a token that names a person
         return UNKNOWN_OPERATOR
     return address if isinstance(address, str) and _MAIL.fullmatch(address) else UNKNOWN_OPERATOR
 
 
 def local_operator(headers: Headers) -> str:
-    """Whoever the header `X-Caller` says, on a developer's machine. Two of them name nobody."""
+    """The operator that the header `X-Caller` names, on a developer's machine. A repeated header names nobody."""
     name, *others = headers.getlist("x-caller") or [LOCAL_ISSUER]
     return name if _NAME.fullmatch(name) and not others else UNKNOWN_OPERATOR
 
 
 def is_service_account(address: str) -> bool:
-    """Whether an e-mail address is that of a program, not of a person."""
+    """Whether an e-mail address belongs to a program."""
     return address.lower().endswith(_SERVICE_ACCOUNTS)
 
 
@@ -221,15 +221,15 @@ def _bearer(authorization: str | None) -> str:
 
 
 def _header(token: str, algorithms: tuple[str, ...]) -> tuple[str | None, str]:
-    """The name of the key that a token claims to be signed with, and the algorithm, from its unverified header.
+    """The name of the key that should have signed a token, and the algorithm, from its unverified header.
 
     Raises:
-        Unauthenticated: it is no token, is for another use, or is signed in a way that proves nothing.
+        Unauthenticated: the text is no token, is for another use, or is signed with an algorithm that proves nothing.
     """
-    header_alone = f"{token.partition('.')[0]}.."  # the rest is taken apart once, when it is verified
+    header_alone = f"{token.partition('.')[0]}.."  # the rest is parsed once, during verification
     try:
         header = jwt.get_unverified_header(header_alone)
-    except Exception:  # also what a hostile header does to a JSON parser
+    except Exception:  # also any failure of the JSON parser on a hostile header
         raise Unauthenticated("the token is malformed") from None
     algorithm = header.get("alg")
     if algorithm not in algorithms:
@@ -241,16 +241,16 @@ def _header(token: str, algorithms: tuple[str, ...]) -> tuple[str | None, str]:
 
 
 def _is_one_of(types: frozenset[str], use: object) -> bool:
-    """Whether a token says one of these types in any case, or none: what is sent there may be any JSON."""
+    """Whether a token names one of these types in any case, or none. The value may be any JSON."""
     return use is None or (isinstance(use, str) and use.lower() in types)
 
 
 def _scopes(claims: Mapping[str, Any], claim: ScopeClaim) -> frozenset[str]:
-    """What a token's caller may do: a list, or texts separated by spaces as RFC 8693 has `scope`."""
+    """The scopes of a token: a list, or a text separated by spaces as RFC 8693 defines `scope`."""
     match claim:
         case ScopeClaim.SCOPE:
             granted = claims.get("scope", claims.get("scp"))
-        case ScopeClaim.ROLES:  # Keycloak keeps the roles of a realm one level down
+        case ScopeClaim.ROLES:  # Keycloak nests the roles of a realm
             realm = claims.get("realm_access")
             granted = claims.get("roles", realm.get("roles") if isinstance(realm, dict) else None)
         case ScopeClaim.SCP | ScopeClaim.PERMISSIONS:

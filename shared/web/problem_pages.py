@@ -1,4 +1,4 @@
-"""Where a problem's `type` leads: what it means, when it happens and what to do, as JSON or as a page that needs nothing else. Pure."""
+"""The pages behind a problem's `type`: its meaning, its causes and the next step, as JSON or as a page without other resources. Pure."""
 
 from typing import Final, NotRequired
 
@@ -40,7 +40,7 @@ class ExplainedListBody(TypedDict):
 
 
 def explained_body(name: Name) -> ExplainedBody:
-    """What a problem means."""
+    """The meaning of a problem."""
     kind = KINDS[name]
     body: ExplainedBody = {
         "type": f"/problems/{name.value}",
@@ -57,18 +57,18 @@ def explained_body(name: Name) -> ExplainedBody:
 
 
 def explained_list_body() -> ExplainedListBody:
-    """What every problem means."""
+    """The meaning of every problem."""
     return {"problems": [explained_body(name) for name in NAMES.values()]}
 
 
 def html_of(name: Name | None) -> bytes:
-    """The page of a problem, or of all of them. Its links hold wherever the function is mounted."""
+    """The page of one problem, or of all. Its links work wherever the function is mounted."""
     shown = list(NAMES.values()) if name is None else [name]
     page = template("problems.html", marked_up=_marked_up)
     return page.render(one=name, kinds={each.value: KINDS[each] for each in shown}, retries=RETRY_WORDS).encode()
 
 
 def _marked_up(text: str) -> Markup:
-    """The little Markdown that the table has: code between backticks."""
+    """The subset of Markdown in the table: code between backticks."""
     parts = enumerate(text.split("`"))
     return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in parts)

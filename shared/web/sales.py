@@ -1,4 +1,4 @@
-"""Sales over HTTP: what prevend and purchase read from a request, and how a sale is answered."""
+"""Sales over HTTP: how prevend and purchase read a request, and answer with a sale."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,17 +30,17 @@ _SALE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 async def prevend_order(request: Request, vas_type: VasType, settings: WebSettings) -> Order:
-    """What is to be confirmed: from the body, or from the query of a `GET`.
+    """The order to confirm: from the body, or from the query of a `GET`.
 
     Raises:
-        Problem: whatever is wrong with the request.
+        Problem: any fault of the request.
     """
     body = await middleware.json_object(request) if request.method == "POST" else _query_object(request)
     return requests.prevend_order(vas_type, body, _limits(settings))
 
 
 def allow_purchase(request: Request, name: str) -> None:
-    """Refuse what can be no purchase. Under a name that no service has (any more), a request with a key may repeat an older one.
+    """Refuse a request that cannot be a purchase. A POST with a key may repeat an older sale, even of a service that is gone.
 
     Raises:
         Problem: `not-found` or `method-not-allowed`.
@@ -53,13 +53,13 @@ def allow_purchase(request: Request, name: str) -> None:
 async def purchase(
     request: Request, name: str, caller: Caller, opened: Callable[[], Awaitable[Vending]], settings: WebSettings
 ) -> Response:
-    """Sell what is asked of the service of that name, or answer as its key has been answered.
+    """Sell the request for the named service, or repeat the answer of its key.
 
-    A key that is on record has the record's answer, although its request may be none that is sold today: limits, forms and names of
-    services change. A fault of that kind is told only once the key is known to be free.
+    A key on record gets the recorded answer, even if its request could not be sold today: limits, forms and names of services change.
+    Such a fault is answered only after the key was found free.
 
     Raises:
-        Problem: whatever is wrong with the request.
+        Problem: any fault of the request.
         KeyReused, RequestInProgress, PrevendUnknown, StoreUnavailable: as `Vending.purchase`.
     """
     key = _idempotency_key(request)
@@ -81,7 +81,7 @@ async def look_up(request: Request, caller: Caller, vending: Vending, settings: 
     """The caller's sale under an idempotency key, or a page of the caller's sales of a day.
 
     Raises:
-        Problem: `body-invalid`, or `not-found` where no request with that key has been accepted yet.
+        Problem: `body-invalid`, or `not-found` if no request with that key has been accepted yet.
     """
     match middleware.query(request, "idempotencyKey", "day", "cursor"):
         case {"idempotencyKey": key, **others} if not others:
@@ -100,7 +100,7 @@ async def look_up(request: Request, caller: Caller, vending: Vending, settings: 
 
 
 def found(sale: Transaction | None, vending: Vending, settings: WebSettings) -> Response:
-    """A sale that was asked for, whatever its state.
+    """A requested sale, in any state.
 
     Raises:
         Problem: `not-found`.
@@ -111,7 +111,7 @@ def found(sale: Transaction | None, vending: Vending, settings: WebSettings) -> 
 
 
 def purchased(request: Request, sold: Purchased, at: datetime, settings: WebSettings) -> Response:
-    """The answer to a purchase. A repeat of one that has ended gets the same bytes, and is told that it is a repeat."""
+    """The answer to a purchase. A repeat of an ended sale gets the same bytes, with a header that marks the repeat."""
     sale = sold.transaction
     replayed = {"Idempotent-Replayed": "true"} if sold.replayed else {}
     headers = {"Location": middleware.location(request, sale), **replayed}
@@ -119,11 +119,11 @@ def purchased(request: Request, sold: Purchased, at: datetime, settings: WebSett
         case State.VENDED:
             return middleware.answer(_shown(sale, at, settings), 201, headers)
         case State.REJECTED:
-            assert isinstance(sale.outcome, Rejected)  # the store reads no sale whose outcome is not its state's
+            assert isinstance(sale.outcome, Rejected)  # the store returns no sale whose outcome contradicts its state
             response = middleware.problem(_rejection(sale, sale.outcome, headers["Location"]))
             response.headers.update(replayed)
             return response
-        case State.VENDING | State.IN_DOUBT:  # in doubt, abandoned, or vended and not yet on record: to the caller it is all one
+        case State.VENDING | State.IN_DOUBT:  # in doubt, abandoned, or vended and not yet recorded: one answer for the caller
             headers["Retry-After"] = str(_seconds_left(sale, at))
             return middleware.answer(transaction_body(sale, State.IN_DOUBT, settings.consumer_details), 202, headers)
         case _:
@@ -189,13 +189,13 @@ def _is_day(text: str) -> bool:
 
 
 def _rejection(sale: Transaction, rejected: Rejected, place: str) -> Problem:
-    """A purchase that sold nothing. A possible duplicate's and a used prevend's problem names the *other* sale."""
+    """A purchase that sold nothing. The problem of a possible duplicate or a used prevend names the *other* sale."""
     other = rejected.other_transaction_id
     return of_refusal(rejected, state=sale.state, transactionId=other or sale.id, instance=place)
 
 
 def _seconds_left(sale: Transaction, at: datetime) -> int:
-    """Until somebody next tries to end the sale."""
+    """The seconds until the next attempt to end the sale."""
     return 1 if sale.open is None else max(1, ceil((sale.open.due_at - at).total_seconds()))
 
 
@@ -204,6 +204,6 @@ def _limits(settings: WebSettings) -> requests.Limits:
 
 
 def _query_object(request: Request) -> Mapping[str, object]:
-    """The query parameters as a body: an amount in a URL has no type, so digits are a number here."""
+    """The query parameters as a body: digits become numbers, because a URL has no types."""
     asked = middleware.whole_query(request)
     return {name: int(text) if name == "amountCents" and _CENTS.fullmatch(text) else text for name, text in asked.items()}

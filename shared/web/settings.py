@@ -1,4 +1,4 @@
-"""The settings of the edge: how requests are answered, and who vouches for callers."""
+"""The settings of the edge: how requests are answered, and which issuer identifies callers."""
 
 from enum import StrEnum
 from typing import Protocol
@@ -10,7 +10,7 @@ from shared.lib.value import Value
 
 
 class ScopeClaim(StrEnum):
-    """Which claim of a token says what its caller may do. `SCOPE`: `scope`, or else `scp`."""
+    """The claim that holds a token's scopes. `SCOPE`: `scope`, else `scp`."""
 
     SCOPE = "scope"
     SCP = "scp"
@@ -19,9 +19,9 @@ class ScopeClaim(StrEnum):
 
 
 class Oidc(Value, frozen=True):
-    """Who vouches for callers, for whom, and with which keys. `scope`, when set, must be in every token, in `scope_claim`.
+    """The issuer of callers' tokens, the audience, and the keys. Every token must have `scope`, if set, in its `scope_claim`.
 
-    `issuer_aliases` are the addresses that the issuer had before, the oldest first. Its tokens may still carry one of them.
+    `issuer_aliases` are the issuer's earlier addresses, the oldest first. Its tokens may still carry one of them.
     """
 
     issuer: str
@@ -33,7 +33,7 @@ class Oidc(Value, frozen=True):
 
     @property
     def identity(self) -> str:
-        """The address that stands for the issuer in its callers' identities: the first it ever had, whatever it has now."""
+        """The issuer's address in its callers' identities: the first address it ever had."""
         return next(iter(self.issuer_aliases), self.issuer)
 
 

@@ -1,4 +1,4 @@
-"""The public keys with which an issuer signs: read from its address, kept for a while, and tried by name and algorithm."""
+"""An issuer's public signing keys: read from its address, cached, and found by name and algorithm."""
 
 import asyncio
 import json
@@ -17,10 +17,10 @@ from shared.lib.single_flight import SingleFlight
 
 ALGORITHMS: Final = ("RS256", "PS256", "ES256", "ES384", "EdDSA")  # all public-key: a key that verifies cannot sign
 
-FRESH_SECONDS: Final = 300  # older keys are read again beside the requests
-REREAD_WITHIN_SECONDS: Final = 540  # older keys are read again before they verify anything: a withdrawn one ends within ten minutes
+FRESH_SECONDS: Final = 300  # older keys are read again in the background
+REREAD_WITHIN_SECONDS: Final = 540  # older keys are read again before they verify a token: a revoked key ends within ten minutes
 KEPT_SECONDS: Final = 3600  # how long keys verify while their issuer cannot be read
-RETRY_SECONDS: Final = 10  # between readings that failed, and between those for unknown names, which anyone can send
+RETRY_SECONDS: Final = 10  # between failed reads, and between reads for unknown names, which anyone can send
 READ_TIMEOUT_SECONDS: Final = 5
 MAX_DOCUMENT_BYTES: Final = 512 * 1024
 MAX_KEYS: Final = 100
@@ -34,14 +34,14 @@ log = logs.logger(__name__)
 
 
 class KeysUnavailable(Exception):
-    """The issuer's keys could not be read, so no token can be checked."""
+    """The issuer's keys could not be read, so no token can be verified."""
 
 
 class SigningKeys:
     """The keys that an issuer publishes at `url` as a JSON Web Key Set (RFC 7517).
 
-    One reading serves all who wait. While the issuer is away, its keys verify for an hour, and the log says so. `clock` is
-    monotonic, in seconds. `edition` counts the readings: what was verified with an older one is to be verified again.
+    One read serves all callers. While the issuer is unavailable, its keys verify for an hour, with a log entry. `clock` is monotonic, in
+    seconds. `edition` counts the reads: a token that an older edition verified must be verified again.
     """
 
     def __init__(self, url: str, http: httpx.AsyncClient, clock: Callable[[], float] = time.monotonic) -> None:
@@ -57,11 +57,11 @@ class SigningKeys:
 
     @property
     def are_fresh(self) -> bool:
-        """Whether the keys were read so lately that nothing needs to be read again."""
+        """Whether the keys are recent enough to need no read."""
         return self._read_at is not None and self._clock() < self._read_at + FRESH_SECONDS
 
     async def candidates(self, key_id: str | None, algorithm: str) -> Sequence[jwt.PyJWK]:
-        """The keys that may have signed a token which names `key_id` and `algorithm`; none where there is no such key.
+        """The keys that may have signed a token with `key_id` and `algorithm`; empty if there is no such key.
 
         Several keys may share a name, or have none. A token without a name may be of any key.
 
@@ -81,7 +81,7 @@ class SigningKeys:
         return (named or [key for key in fitting if key.key_id is None])[:MAX_TRIED]
 
     async def _refreshed(self) -> None:
-        """Read old keys again: too old ones first of all, others beside the requests."""
+        """Read old keys again: before the request if they are too old, else in the background."""
         if self.are_fresh:
             return
         age = None if self._read_at is None else self._clock() - self._read_at
@@ -93,7 +93,7 @@ class SigningKeys:
             self._reading.begin()
 
     def _may_reread(self) -> bool:
-        """Whether an unknown key is a reason to ask the issuer, or to wait for the answer that is under way."""
+        """Whether an unknown key justifies a read, or waiting for the running one."""
         if self._reading.is_running:
             return True
         if self._clock() < self._unknown_at:
@@ -102,10 +102,10 @@ class SigningKeys:
         return True
 
     async def _read(self) -> None:
-        """Read the keys, once for all who wait. A caller who gives up does not end it for the others.
+        """Read the keys, once for all waiting callers. A cancelled caller leaves the others their read.
 
         Raises:
-            KeysUnavailable: they could not be read.
+            KeysUnavailable: the keys could not be read.
         """
         if not await self._reading():
             raise KeysUnavailable
@@ -116,7 +116,7 @@ class SigningKeys:
                 keys = usable_keys(json.loads(await self._document()))
             if not keys:
                 raise _Unusable("none is usable")
-        except Exception as error:  # of any library, or of what was sent: there are no new keys
+        except Exception as error:  # of any library, or of the document: there are no new keys
             kept = self._read_at is not None and self._clock() < self._read_at + KEPT_SECONDS
             log.error("signing keys not read", cause=error, known_keys_verify=kept)
             self._has_failed, self._retry_at = True, self._clock() + RETRY_SECONDS
@@ -126,7 +126,7 @@ class SigningKeys:
         return True
 
     async def _document(self) -> bytes:
-        """The document as it was sent, which is asked for without compression: what is unpacked has no bound."""
+        """The document as sent. The request refuses compression, because expanded data has no bound."""
         headers = {"accept": "application/json", "accept-encoding": "identity"}
         async with self._http.stream("GET", self._url, headers=headers) as response:
             response.raise_for_status()
@@ -145,10 +145,10 @@ class _Unusable(Exception):
 
 
 def usable_keys(document: object) -> Sequence[jwt.PyJWK]:
-    """The keys of a key set that may sign tokens, one for each algorithm that a key is good for.
+    """The keys of a key set that may sign tokens, once for each algorithm of a key.
 
     Raises:
-        ValueError: it is no key set.
+        ValueError: the document is no key set.
     """
     listed = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list):
@@ -157,7 +157,7 @@ def usable_keys(document: object) -> Sequence[jwt.PyJWK]:
 
 
 def _usable(data: Any) -> list[jwt.PyJWK]:
-    """One key of a set, for each of its algorithms. A broken key leaves the others usable."""
+    """One key of a set, once for each of its algorithms. A broken key leaves the others usable."""
     if not isinstance(data, dict) or data.get("use") not in {None, "sig"} or not _may_verify(data.get("key_ops")):
         return []
     algorithms = [name for name in _OF_KEY_TYPE.get(str(data.get("kty")), ()) if data.get("alg") in {None, name}]
@@ -172,7 +172,7 @@ def _key(data: dict[str, Any], algorithm: str) -> jwt.PyJWK | None:
     try:
         key = jwt.PyJWK(data, algorithm=algorithm)
         named = key.key_id is None or isinstance(key.key_id, str)
-    except Exception:  # whatever is wrong with it, it verifies nothing
+    except Exception:  # a broken key verifies nothing
         return None
     match key.key:
         case RSAPublicKey(key_size=bits) if bits >= MIN_RSA_BITS and named:
@@ -181,5 +181,5 @@ def _key(data: dict[str, Any], algorithm: str) -> jwt.PyJWK | None:
             return key
         case Ed25519PublicKey() if named:
             return key
-        case _:  # too short, on another curve, or a private key, with which whoever read it can sign
+        case _:  # too short, on another curve, or a private key, with which any reader could sign
             return None

@@ -1,4 +1,4 @@
-"""Pages: their templates, which need nothing but what they are given. Pure."""
+"""Pages: their templates, which need only their arguments. Pure."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 @cache
 def template(name: str, **filters: Callable[..., object]) -> Template:
-    """The template of that name, with the filters that it uses. What it is given is text, and what it misses is an error."""
+    """The named template, with its filters. Arguments are escaped as text, and a missing argument is an error."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,

@@ -85,7 +85,7 @@ _read_vend, _read_sale = mobilemart_responses.read_vend, mobilemart_responses._r
 _purchase, _send = purchasing.Vending.purchase, purchasing.Vending._send
 _resolve, _evidence = resolution.Resolving.resolve, resolution.Resolving._evidence
 _is_abandoned = transaction.Transaction.is_abandoned
-_proves_absence, _is_to_be_believed = absence.Silence.proves_absence, absence.Silence._is_to_be_believed
+_proves_absence, _is_to_be_believed = absence.Absence.proves_absence, absence.Absence._is_to_be_believed
 _settled = runner.Settling._settled
 
 PLANTS = (
@@ -370,13 +370,13 @@ PLANTS = (
     plant("absence is believed where a vended sale is billed nowhere", (_proves_absence, swap("and not any(self._lacking(days))", ""))),
     plant(
         "a sale that is billed late does not count against its day",
-        (absence.Silence._take, swap("billed_in is None or billed_in > day + ONE_DAY", "billed_in is None")),
+        (absence.Absence._take, swap("billed_in is None or billed_in > day + ONE_DAY", "billed_in is None")),
     ),
-    plant("the last ten minutes of every day do not count", (absence.Silence._lacking, swap("day == last and ", ""))),
-    plant("nothing that was made later needs to be billed", (absence.Silence._is_between, swap("return followed and ", "return "))),
+    plant("the last ten minutes of every day do not count", (absence.Absence._lacking, swap("day == last and ", ""))),
+    plant("nothing that was made later needs to be billed", (absence.Absence._is_between, swap("return followed and ", "return "))),
     plant(
         "nothing that was made before needs to be billed",
-        (absence.Silence._is_between, swap("followed and (billed_before or not sold_before)", "followed")),
+        (absence.Absence._is_between, swap("followed and (billed_before or not sold_before)", "followed")),
     ),
     plant("what an earlier file of the day said is forgotten", (runner._lines, before("    return tuple(filed for", "    return ()"))),
     plant(

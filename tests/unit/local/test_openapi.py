@@ -66,15 +66,9 @@ def faults(schema: Mapping[str, Any], value: object) -> list[str]:
 
 
 def routes_of(function: str) -> set[str]:
-<<<<<<< HEAD
-    """Return the paths that a function answers, from each `match` in its code: `transactions/{}`."""
-    tree = ast.parse((MAINS / function / "main.py").read_text())
-    cases = [case for node in ast.walk(tree) if isinstance(node, ast.Match) for case in node.cases]
-=======
-    """The paths that a function answers, from each `match` in its code and in what all functions share: `transactions/{}`."""
+    """Return the paths that a function answers, from each `match` in its code and in the code of all functions."""
     trees = map(ast.parse, ((MAINS / function / "main.py").read_text(), inspect.getsource(middleware._common)))
     cases = [case for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Match) for case in node.cases]
->>>>>>> 33434bf (Answer the paths of every function in one place)
     return {route for case in cases if isinstance(case.pattern, ast.MatchSequence) for route in spelt(case.pattern.patterns)}
 
 

@@ -9,7 +9,7 @@ from shared.domain.transaction import State
 from shared.domain.vas import VasType
 from shared.mobilemart.settlement_file import SettlementFile
 from shared.mobilemart.settlement_writer import written
-from shared.settlement.absence import NEAR_MIDNIGHT, Silence, days_that_may_bill, may_be_absent
+from shared.settlement.absence import NEAR_MIDNIGHT, Absence, days_that_may_bill, may_be_absent
 from shared.settlement.matching import FileInterpretation, match
 from tests.unit.settlement.compared import (
     BEFORE,
@@ -42,7 +42,7 @@ def asked(doubt=SILENT, *others, files=None, today=TODAY, distrusted=(), sold=No
     rows = [*(CONTROLS.values() if sold is None else sold), doubt, *others]
     made = matching(rows, with_files() if files is None else files, **readings)
     (known,) = [one for one in made.known if one.sale.id == doubt.id]
-    return Silence(made, today, distrusted), known
+    return Absence(made, today, distrusted), known
 
 
 def proves(*args, **kwargs):

@@ -102,7 +102,7 @@ def test_of_several_proofs_of_a_sale_the_one_that_ends_it_goes_first_and_the_oth
         assert EventName.CONTRADICTED in events(world, one)
 
 
-# Silence
+# Absence
 
 
 def test_silence_rejects_a_doubt_and_says_so(world):
