@@ -7,8 +7,10 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from local.openapi.examples import composed, special
-from local.openapi.reports import DaysBody, OursBody, ReportBody, SettledDayBody, SettledDaysBody, TheirsBody
+from local.openapi.reports import DaysBody, ReportBody, SettledDayBody, SettledDaysBody
+from local.openapi.structs import form_of
 from local.openapi.words import WORDS, Word
+from shared.domain.discrepancy import OurSide, TheirSide
 from shared.schemas.operator_requests import ClosureBody, ResolutionBody, SellingBody
 from shared.schemas.requests import PREVENDS, PURCHASES
 from shared.schemas.responses import DayBody, EventBody, HealthBody, PrevendBody, ProblemBody, ProductsBody, TransactionBody
@@ -24,7 +26,7 @@ _OF_OPERATORS: Final = (
     *(DiscrepancyBody, DossierBody, ErasedBody, ErasuresBody, FoundBody, PausedBody, RetainedBody, RetiredBody, SweptBody),
     UnreadDossierBody,
 )
-_OF_REPORTS: Final = (DaysBody, OursBody, ReportBody, SettledDayBody, SettledDaysBody, TheirsBody)
+_OF_REPORTS: Final = tuple(form_of(kind) for kind in (DaysBody, OurSide, ReportBody, SettledDayBody, SettledDaysBody, TheirSide))
 _OF_PURCHASES: Final = tuple(model for models in PURCHASES.values() for model in models)
 _REQUESTS: Final = tuple(dict.fromkeys([ClosureBody, ErasureBody, ResolutionBody, SellingBody, *PREVENDS.values(), *_OF_PURCHASES]))
 
@@ -33,6 +35,7 @@ _DESCRIPTIONS: Final[Mapping[str, str]] = {  # of forms whose own docstring is f
     "ChargeBody": "A fixed cost or debt that the utility took from the amount.",
     "ConsumerBody": "Whom the meter or account belongs to, masked unless the environment shows details.",
     "Environment": "Where this is: `local` is a developer's machine.",
+    "FileNoteBody": "A form of the file that is beside the letter of its format, and changes nothing that is compared.",
     "HealthBody": "That the function runs, and where its sales go.",
     "HistoryBody": "One line of a sale's history, to which lines are only added.",
     "MeterBody": "The meter's STS settings, each as the supplier's text.",
@@ -51,6 +54,7 @@ _DESCRIPTIONS: Final[Mapping[str, str]] = {  # of forms whose own docstring is f
         "`change`: not as it is; where the body says `state`, a changed request needs a new key. `never`: nothing."
     ),
     "TokenBody": "An STS token.",
+    "TotalBody": "How many sales or lines, and their value.",
     "VasType": "The kinds of service.",
 }
 

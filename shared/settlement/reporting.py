@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from msgspec import structs
 
@@ -17,7 +17,7 @@ from shared.domain.clock import business_day
 from shared.domain.discrepancy import gravity
 from shared.domain.statement import Total
 from shared.domain.transaction import SHARDS, State, Transaction
-from shared.domain.vas import Mode
+from shared.domain.vas import Mode, VasType
 from shared.lib import logs
 from shared.lib.times import MALFORMED, moment_of, rfc3339
 from shared.lib.value import Value, word
@@ -52,7 +52,7 @@ class ServiceTotals(Value, frozen=True, kw_only=True):
     Sales of a neighbouring day are in `matched` where this day's file bills them; what waits for another file is `carried`.
     """
 
-    vas_type: str
+    vas_type: Annotated[str, VasType]
     sold: Total
     billed: Total
     matched: Total

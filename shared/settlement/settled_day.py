@@ -32,7 +32,10 @@ ENDED: Final = frozenset({Status.BALANCED, Status.DISCREPANCIES})  # no file is 
 
 
 class Carried(Value, frozen=True, kw_only=True, rename="camel"):
-    """A vended sale that another day's file bills. `billed_on` is `None` while that file is not there."""
+    """A vended sale that another day's file bills.
+
+    `billed_on` is `None` until that file arrives.
+    """
 
     transaction_id: str
     supplier_id: str
@@ -83,9 +86,9 @@ class VendIndication(Value, frozen=True, kw_only=True):
 
 
 class ResolvedBySettlement(Value, frozen=True, rename="camel"):
-    """A sale in doubt that the files bring to its end: `vended` by a line, `rejected` by their silence.
+    """A sale in doubt that the files brought to its end.
 
-    `supplier_id` says who sold it, once the sale is at hand.
+    A line ends it as `vended`, its absence from the files as `rejected`. The comparison leaves `supplier_id` empty; the run adds it.
     """
 
     transaction_id: str
@@ -106,7 +109,7 @@ class StillOpen(Value, frozen=True, kw_only=True, rename="camel"):
 
 
 class NotReadable(Value, frozen=True, kw_only=True, rename="camel"):
-    """A sale of the day that this version cannot read: whether it vended is not known. `None`: that cannot be read either."""
+    """A sale of the day that the version that runs cannot read: whether it vended is not known. `null`: that cannot be read either."""
 
     transaction_id: str
     request_id: str | None
@@ -124,10 +127,11 @@ class TokenToRecover(Value, frozen=True, rename="camel"):
 
 
 class Conservation(Value, frozen=True, kw_only=True, rename="camel"):
-    """One service's books. Every term is counted on its own, so the residue is 0 only if nothing was lost between them.
+    """One service's books: what the file bills, and every term that explains it. `residue` is what they leave unexplained: 0.
 
-    `missing_at_supplier` includes sales whose only line is not `Successful` or names another service; that line, where it is
-    `Successful`, is among the `extra_lines`. `differences` is what billed lines are above our amounts, in cents.
+    Each term is counted on its own: the residue is 0 only if nothing was lost between two terms. `missing_at_supplier` includes sales
+    whose only line is not `Successful` or names another service. Such a line, where it is `Successful`, is one of the `extra_lines`.
+    `differences` is the sum in cents by which billed lines exceed our amounts.
     """
 
     vas_type: VasType
