@@ -48,7 +48,7 @@ def names(found: Iterable[Finding]) -> list[str]:
 def test_a_bare_reprint_tells_its_parameters(detail: str, change: str) -> None:
     answer = reply({"fulcrumErrorCode": 1010, "detail": detail}, 400)
 
-    assert one(findings.of_bare_reprint(answer), "reprint-parameters").update == change
+    assert one(findings.of_bare_reprint(answer), "reprint-parameters").change == change
 
 
 @pytest.mark.parametrize("heard", [NoReply("ConnectTimeout"), reply({"detail": "No."}, 400), Reply(200, "text/html", b"<html>")])
@@ -60,14 +60,14 @@ def test_another_code_for_a_sale_that_never_was_is_not_believed_by_itself() -> N
     by_request, by_transaction = reply({"fulcrumErrorCode": 1042}, 400), reply({"fulcrumErrorCode": 1003}, 400)
     found = one(findings.of_absent_reprints(by_request, by_transaction), "reprint-absence")
 
-    assert "1042" in found.proven and "only on the supplier's word" in found.update
+    assert "1042" in found.proven and "only on the supplier's word" in found.change
 
 
 def test_an_invalid_reprint_proves_nothing_about_absence() -> None:
     invalid, absent = reply({"fulcrumErrorCode": 1010}, 400), reply({"fulcrumErrorCode": 1003}, 400)
 
     assert names(findings.of_absent_reprints(invalid, invalid)) == []
-    assert one(findings.of_absent_reprints(invalid, absent), "reprint-absence").update == KEPT
+    assert one(findings.of_absent_reprints(invalid, absent), "reprint-absence").change == KEPT
 
 
 @pytest.mark.parametrize("heard", [NoReply("TimeoutError"), reply({}, 429), Reply(502, "text/html"), Reply(401)])
@@ -88,7 +88,7 @@ def test_services_are_not_judged_while_one_of_them_does_not_answer(heard: Any) -
     ],
 )
 def test_how_a_bad_access_token_is_refused(heard: Reply, change: str) -> None:
-    assert one(findings.of_refused_token(heard), "access-token-refusal").update == change
+    assert one(findings.of_refused_token(heard), "access-token-refusal").change == change
 
 
 @pytest.mark.parametrize("heard", [NoReply("TimeoutError"), Reply(429), Reply(503)])
@@ -109,7 +109,7 @@ def test_a_switch_that_is_busy_proves_nothing_of_access_tokens(heard: Any) -> No
 def test_how_an_amount_is_written_says_how_it_can_be_checked(stated: str | None, proven: str, check: str) -> None:
     found = one(findings.of_vend(sale(productAmount=stated), ORDER), "amount-unit")
 
-    assert found.proven == proven and f"MOBILEMART_AMOUNT_CHECK={check}" in found.update
+    assert found.proven == proven and f"MOBILEMART_AMOUNT_CHECK={check}" in found.change
 
 
 def test_a_sale_that_was_not_made_proves_nothing_about_amounts() -> None:
@@ -119,7 +119,7 @@ def test_a_sale_that_was_not_made_proves_nothing_about_amounts() -> None:
 def test_units_under_an_unknown_key() -> None:
     found = one(findings.of_vend(sale(tokens=[{"token": TOKEN, "numberOfUnits": "5.9", "unitType": "kWh"}]), ORDER), "units-key")
 
-    assert (found.proven, found.update) == ("additionalDetails.tokens[].numberOfUnits", "add numberOfUnits to UNIT_KEYS")
+    assert (found.proven, found.change) == ("additionalDetails.tokens[].numberOfUnits", "add numberOfUnits to UNIT_KEYS")
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,13 @@ def test_units_under_an_unknown_key() -> None:
 def test_charges(costs: object, kept: bool) -> None:
     found = one(findings.of_vend(sale(fixedCosts=costs), ORDER), "fixed-costs")
 
-    assert (found.update == KEPT) is kept
+    assert (found.change == KEPT) is kept
 
 
 def test_a_token_outside_the_tokens_is_pointed_at() -> None:
     found = one(findings.of_vend(sale(slip={"sts": TOKEN}), ORDER), "token-keys")
 
-    assert "additionalDetails.slip.sts" in found.proven and TOKEN not in found.proven and "read_tokens" in found.update
+    assert "additionalDetails.slip.sts" in found.proven and TOKEN not in found.proven and "read_tokens" in found.change
 
 
 @pytest.mark.parametrize(
@@ -168,16 +168,16 @@ def test_a_doubtful_repeat_after_a_doubt_proves_nothing() -> None:
 def test_several_electricity_products_have_to_be_chosen_from() -> None:
     rows = [Product(VasType.UTILITY, "one", "Electricity"), Product(VasType.UTILITY, "two", "Another municipality")]
 
-    assert "MOBILEMART_UTILITY_PRODUCT_ID" in one(findings.of_products(rows, None), "electricity-product").update
-    assert one(findings.of_products(rows, "two"), "electricity-product").update == KEPT
+    assert "MOBILEMART_UTILITY_PRODUCT_ID" in one(findings.of_products(rows, None), "electricity-product").change
+    assert one(findings.of_products(rows, "two"), "electricity-product").change == KEPT
     assert names(findings.of_products([], None)) == []
 
 
 def test_a_configured_product_is_looked_for_in_a_list_of_one_row_too() -> None:
     rows = [Product(VasType.UTILITY, "one", "Electricity")]
 
-    assert one(findings.of_products(rows, "one"), "product-id").update == KEPT
-    assert one(findings.of_products(rows, "gone"), "product-id").update == "set MOBILEMART_UTILITY_PRODUCT_ID to one of them"
+    assert one(findings.of_products(rows, "one"), "product-id").change == KEPT
+    assert one(findings.of_products(rows, "gone"), "product-id").change == "set MOBILEMART_UTILITY_PRODUCT_ID to one of them"
     assert names(findings.of_products(rows, None)) == ["electricity-product"]
 
 
@@ -194,7 +194,7 @@ def test_a_configured_product_is_looked_for_in_a_list_of_one_row_too() -> None:
 def test_the_status_and_the_words_of_an_answer_show_whether_it_is_final(status: int, more: dict[str, object], proven: str) -> None:
     found = one(findings.of_vend(reply({"transactionId": "an-id", **more}, status), ORDER), "answer-final")
 
-    assert (found.proven, found.update == KEPT) == (proven, proven.endswith("and no word about a status"))
+    assert (found.proven, found.change == KEPT) == (proven, proven.endswith("and no word about a status"))
 
 
 @pytest.mark.parametrize(("status", "body"), [(400, {"transactionId": "an-id"}), (200, {"status": "Successful"}), (200, [])])
@@ -205,4 +205,4 @@ def test_without_a_2xx_and_an_id_nothing_is_proven_about_finality(status: int, b
 def test_an_unread_field_of_a_prevend_is_named() -> None:
     found = one(findings.of_prevend(reply({"transactionId": "an-id", "maximumPurchaseAmount": 500}), ORDER), "prevend-fields")
 
-    assert "maximumPurchaseAmount" in found.update and "read_prevend" in found.update
+    assert "maximumPurchaseAmount" in found.change and "read_prevend" in found.change
