@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from local.openapi.words import DAY, SALE_ID
+from shared.domain.identifiers import COMPUTED_ID
 from shared.domain.outcome import Reason
 from shared.schemas.problems import KINDS, Name, RequestFault
 
@@ -21,7 +22,7 @@ OF_CALLERS: Final = (
 )
 OF_BODIES: Final = (RequestFault.BODY_INVALID, RequestFault.TOO_LARGE, RequestFault.NOT_JSON)
 
-ID: Final = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+ID: Final = {"type": "string", "pattern": f"^{COMPUTED_ID.pattern}$"}
 DATE: Final = {"type": "string", "format": "date"}
 
 HEADERS: Final[Mapping[str, Any]] = {

@@ -16,7 +16,9 @@ ID_CHARACTERS = 32  # 128 bits of SHA-256, in hex
 IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
 """The form of a caller's name for a purchase. The edge refuses every other form."""
 
-_FINGERPRINT: Final = re.compile(rf"[0-9a-f]{{{ID_CHARACTERS}}}", re.ASCII)
+COMPUTED_ID: Final = re.compile(rf"[0-9a-f]{{{ID_CHARACTERS}}}", re.ASCII)
+"""The form of every identifier that `hashed` makes."""
+
 _GUID: Final = re.compile(r"\{?([0-9a-f]{8})" + 3 * r"-?([0-9a-f]{4})" + r"-?([0-9a-f]{12})\}?", re.ASCII | re.IGNORECASE)
 
 
@@ -61,7 +63,7 @@ def fingerprint(vas_type: VasType, body: Mapping[str, object]) -> str:
 
 def comparable(one: str, other: str) -> bool:
     """Whether two fingerprints are of one scheme. If so, different fingerprints are of different requests. This code makes one scheme."""
-    return (_FINGERPRINT.fullmatch(one) is None) == (_FINGERPRINT.fullmatch(other) is None)
+    return (COMPUTED_ID.fullmatch(one) is None) == (COMPUTED_ID.fullmatch(other) is None)
 
 
 def one_spelling(supplier_id: str) -> str:

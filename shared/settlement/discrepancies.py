@@ -14,6 +14,7 @@ from shared.domain.statement import Billing, StatementLine
 from shared.domain.transaction import State
 from shared.domain.vas import Mode
 from shared.lib.masking import last_four
+from shared.lib.times import short_rfc3339
 from shared.lib.value import Value
 from shared.settlement.matching import ONE_DAY, DayView, Filed, SaleMatch, Verdict, goes_to
 from shared.settlement.withdrawn_lines import Past
@@ -214,6 +215,6 @@ def _theirs(filed: Filed) -> TheirSide:
         vas_type=line.service,
         amount_cents=line.cents,
         recipient=last_four(line.recipient or None),
-        at=line.at.isoformat().replace("+00:00", "Z"),
+        at=short_rfc3339(line.at),
         product_name=line.product_name,
     )

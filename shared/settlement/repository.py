@@ -20,6 +20,7 @@ from shared.domain.statement import FileFault, Total
 from shared.domain.transaction import State
 from shared.domain.vas import Mode
 from shared.lib import logs
+from shared.lib.times import short_rfc3339
 from shared.lib.value import Value, is_new_word, word
 from shared.ports.concurrency import Each
 from shared.ports.documents import Conflict, Document, DocumentKind, Documents, UnreadableRecord
@@ -238,7 +239,7 @@ class DayPapers(Value, frozen=True, kw_only=True):
             of_files = "source" not in (paper.body["theirs"] or {}) and not is_new_word(DiscrepancyKind, paper.body["kind"])
             if of_files and paper.body["day"] == day and paper.body["id"] not in still:
                 note = "the settlement files no longer show it"
-                closure = {"decision": CORRECTED, "note": note, "by": BY, "at": self.now().isoformat().replace("+00:00", "Z")}
+                closure = {"decision": CORRECTED, "note": note, "by": BY, "at": short_rfc3339(self.now())}
                 await self._write({**paper.body, "status": CORRECTED, "closure": closure}, paper)
 
     async def _write(self, body: Json, held: Document | None) -> None:

@@ -8,7 +8,6 @@ An update writes only the changed fields of a document. All others stay, also th
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -22,7 +21,7 @@ from shared.domain.transaction import SHARDS, Open, State, Transaction, shard_na
 from shared.domain.unread import Unread
 from shared.domain.vas import Mode, VasType
 from shared.lib import logs
-from shared.lib.times import MALFORMED, moment_of
+from shared.lib.times import MALFORMED, calendar_day, moment_of
 from shared.lib.value import is_new_word
 from shared.ports.documents import UnreadableRecord
 from shared.ports.transactions import LookupBy, Place, Placed, SaleRetired
@@ -154,9 +153,8 @@ def placed(documents: Iterable[tuple[str, tuple[str, Mapping[str, Any], str]]]) 
 
 def _place(day: str, sale_id: str) -> Place:
     """A sale's place. A day that is not in the calendar gives a place before all sales of the next day in text order."""
-    with suppress(ValueError):
-        if (found := date.fromisoformat(day)).isoformat() == day:
-            return found, sale_id
+    if (found := calendar_day(day)) is not None:
+        return found, sale_id
     days = range(date.min.toordinal(), date.max.toordinal())
     return date.fromordinal(days.start + bisect_right(days, day, key=lambda number: date.fromordinal(number).isoformat())), "0"
 

@@ -13,10 +13,11 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from shared.domain.clock import business_day
+from shared.domain.identifiers import COMPUTED_ID
 from shared.domain.transaction import Transaction
 from shared.domain.vas import VasType, msisdn
 from shared.lib import logs
-from shared.lib.times import MALFORMED, moment_of, rfc3339
+from shared.lib.times import MALFORMED, calendar_day, moment_of, rfc3339
 from shared.ports.documents import Conflict, DocumentKind, UnreadableRecord
 from shared.ports.settlement_files import FilesUnavailable
 from shared.ports.transactions import LookupBy, SaleRetired
@@ -52,7 +53,6 @@ LOOKUPS: Final = {
 log = logs.logger(__name__)
 
 _SOUGHT: Final = re.compile(r"[!-~]{1,128}", re.ASCII)
-_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 class SweptBody(TypedDict):
@@ -261,11 +261,7 @@ def day_named(text: str, at: datetime) -> date:
     Raises:
         Problem: `body-invalid`.
     """
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    if day is None or day.isoformat() != text:
+    if (day := calendar_day(text)) is None:
         raise invalid([("day", "must be a day: YYYY-MM-DD")])
     if not FIRST_DAY <= day <= business_day(at):
         raise invalid([("day", f"must not lie in the future, nor before {FIRST_DAY}")])
@@ -342,7 +338,7 @@ async def closure(request: Request, closing: Closing, discrepancy_id: str, opera
     by = require_human_operator(request, operator)
     decision, note = decisions.closure(await middleware.json_object(request))
     try:
-        if not _ID.fullmatch(discrepancy_id):
+        if not COMPUTED_ID.fullmatch(discrepancy_id):
             raise DiscrepancyUnknown
         return middleware.answer(await closing.close(discrepancy_id, decision, note, by))
     except DiscrepancyUnknown:
@@ -368,7 +364,7 @@ async def selling(request: Request, operating: Operating, operator: str) -> Resp
 
 
 async def _sale(operating: Operating, sale_id: str) -> Transaction:
-    sale = await operating.find(sale_id) if _ID.fullmatch(sale_id) else None
+    sale = await operating.find(sale_id) if COMPUTED_ID.fullmatch(sale_id) else None
     if sale is None:
         raise Problem(RequestFault.NOT_FOUND, detail="There is no such sale.")
     return sale

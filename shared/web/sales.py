@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from math import ceil
 from typing import Final, assert_never
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.domain.identifiers import IDEMPOTENCY_KEY, Caller, fingerprint
+from shared.domain.identifiers import COMPUTED_ID, IDEMPOTENCY_KEY, Caller, fingerprint
 from shared.domain.outcome import Rejected
 from shared.domain.transaction import State, Transaction
 from shared.domain.unread import Unread
 from shared.domain.vas import Order, VasType, vas_type_named
+from shared.lib.times import calendar_day
 from shared.schemas import requests
 from shared.schemas.problems import Problem, RequestFault, of_refusal
 from shared.schemas.refusals import Retry
@@ -26,7 +27,6 @@ from shared.web.settings import WebSettings
 PAGE: Final = 100  # sales of a day in one answer
 
 _CENTS: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
-_SALE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 async def prevend_order(request: Request, vas_type: VasType, settings: WebSettings) -> Order:
@@ -136,7 +136,7 @@ def sale_id(text: str) -> str:
     Raises:
         Problem: `not-found`, since no sale has such an id.
     """
-    if not _SALE_ID.fullmatch(text):
+    if not COMPUTED_ID.fullmatch(text):
         raise _no_such_sale()
     return text
 
@@ -165,8 +165,8 @@ def _shown(sale: Transaction, at: datetime, settings: WebSettings) -> Transactio
 
 
 async def _day(caller: Caller, day: str, cursor: str | None, vending: Vending, settings: WebSettings) -> Response:
-    faults = [] if _is_day(day) else [("day", "must be a day: YYYY-MM-DD")]
-    if cursor is not None and not _SALE_ID.fullmatch(cursor):
+    faults = [] if calendar_day(day) is not None else [("day", "must be a day: YYYY-MM-DD")]
+    if cursor is not None and not COMPUTED_ID.fullmatch(cursor):
         faults.append(("cursor", "must be the cursor of the page before"))
     if faults:
         raise requests.invalid(faults)
@@ -179,13 +179,6 @@ async def _day(caller: Caller, day: str, cursor: str | None, vending: Vending, s
     if unread := [unread_body(sale) for sale in page if isinstance(sale, Unread)]:
         body["notReadable"] = unread
     return middleware.answer(body)
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
 
 
 def _rejection(sale: Transaction, rejected: Rejected, place: str) -> Problem:
