@@ -196,6 +196,16 @@ class _Run:
 
     async def _looked_at_again(self) -> AsyncGenerator[bool, None]:
         """Process the sales that were needed, and those that a discrepancy has named since their erasure."""
+        await self._hold_named()
+        due = sorted(self.progress.held - self.needed.named.keys())
+        for at in range(0, len(due), PAGE):
+            ids = due[at : at + PAGE]
+            ended = await self.at.each((self._again(one) for one in ids), AT_ONCE)
+            await self._keep(held=self.progress.held.difference(one for one, is_done in zip(ids, ended, strict=True) if is_done))
+            yield True
+
+    async def _hold_named(self) -> None:
+        """Hold each old sale that a discrepancy has named: a later erasure finds it by its id, or by its day if ids are too many."""
         closed = [
             paper
             async for paper in self.at.store.marked_papers(DocumentKind.DISCREPANCIES, f"{self.at.recorder.rules.mode}-{closures.CLOSED}")
@@ -215,12 +225,6 @@ class _Run:
         for paper in closed:
             with suppress(Conflict):  # the sale is open again
                 await self.at.store.write_paper(DocumentKind.DISCREPANCIES, structs.replace(paper, mark=None))
-        due = sorted(self.progress.held - self.needed.named.keys())
-        for at in range(0, len(due), PAGE):
-            ids = due[at : at + PAGE]
-            ended = await self.at.each((self._again(one) for one in ids), AT_ONCE)
-            await self._keep(held=self.progress.held.difference(one for one, is_done in zip(ids, ended, strict=True) if is_done))
-            yield True
 
     async def _gone_on(self, step: Step) -> AsyncGenerator[bool, None]:
         """Process all sales that are old enough, from the place of the last run, in the shard that is furthest behind."""

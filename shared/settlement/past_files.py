@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
+from enum import Enum, auto
 from functools import partial
 from typing import Any, Generic, NamedTuple
 
@@ -53,6 +54,14 @@ class Doubted(NamedTuple):
 
     days: frozenset[date]
     unsettled: frozenset[date]
+
+
+class _Doubts(Enum):
+    """Whether a day's file may lack lines."""
+
+    NONE = auto()
+    UNTIL_SETTLED = auto()  # the day was not settled with the file yet
+    LASTING = auto()
 
 
 class PastFiles(Value, frozen=True, kw_only=True):
@@ -110,19 +119,26 @@ class PastFiles(Value, frozen=True, kw_only=True):
         if lacks != Lacking() or settled.listing(MAX_LISTED).left_out or not lists_all:
             lost.add(settled.day)
         for day in sorted(set(around(settled.day)) & files.keys() - {settled.day}):
-            try:
-                paper, runs = await self.papers.day(day), await self.papers.runs(day)
-            except UnreadableRecord:  # the file may show that lines are gone
+            doubts = await self._doubts(day, files[day], earlier.get(day, ()))
+            if doubts is not _Doubts.NONE:
                 lost.add(day)
-                continue
-            if paper is None or paper.body["file"] is None:
-                continue
-            is_settled = runs.files.get(day.isoformat()) == files[day].known_as
-            may_lack = not is_settled and _is_gone(paper.body, earlier.get(day, ()))
-            if runs.lacking != Lacking() or "leftOut" in paper.body or may_lack:
-                lost.add(day)
-                unsettled |= set() if is_settled else {day}
+            if doubts is _Doubts.UNTIL_SETTLED:
+                unsettled.add(day)
         return Doubted(frozenset(lost), frozenset(unsettled))
+
+    async def _doubts(self, day: date, file: StoredFile, earlier: Sequence[Earlier]) -> _Doubts:
+        """Whether the file of a neighbour may lack lines."""
+        try:
+            paper, runs = await self.papers.day(day), await self.papers.runs(day)
+        except UnreadableRecord:  # the file may show that lines are gone
+            return _Doubts.LASTING
+        if paper is None or paper.body["file"] is None:
+            return _Doubts.NONE
+        is_settled = runs.files.get(day.isoformat()) == file.known_as
+        may_lack = not is_settled and _is_gone(paper.body, earlier)
+        if runs.lacking != Lacking() or "leftOut" in paper.body or may_lack:
+            return _Doubts.LASTING if is_settled else _Doubts.UNTIL_SETTLED
+        return _Doubts.NONE
 
 
 def _is_gone(body: Mapping[str, Any], earlier: Iterable[Earlier], last: str | None = None) -> bool:

@@ -33,7 +33,7 @@ from shared.settlement.matching import ONE_DAY, Filed, FileInterpretation
 from shared.settlement.past_files import PastFiles, Read
 from shared.settlement.proving import Proving
 from shared.settlement.repository import AT_ONCE, DayPapers, Runs, with_healed
-from shared.settlement.settled_day import Json, SettledDay
+from shared.settlement.settled_day import Json, ResolvedBySettlement, SettledDay
 from shared.settlement.turns import Standing, around_asked, in_turn, is_foreign
 from shared.settlement.withdrawn_lines import Earlier, Past, withdrawn
 from shared.vending.recorder import Recorder
@@ -98,6 +98,15 @@ class _Evidence:
     def unvended(self) -> frozenset[str]:
         """The request ids of the sales that are not recorded as vended."""
         return frozenset(sale.request_id for sale in self.all if sale.state is not State.VENDED)
+
+    @property
+    def unread_days(self) -> frozenset[date]:
+        """The days with a sale that cannot be read."""
+        return frozenset(one.day for one in self.unread.values() if one.day is not None)
+
+    @property
+    def retired_days(self) -> frozenset[date]:
+        return frozenset(self.older[one].day for one in self.retired)
 
     def known(self, sale_id: str) -> Sold | None:
         return self.sold.get(sale_id) or self.older.get(sale_id)
@@ -165,11 +174,7 @@ class Settling(Value, frozen=True, kw_only=True):
         if day is not None and not (FIRST_DAY <= day <= today and await self._is_of_business(day, today)):
             raise NoBusinessDay(day.isoformat())
         shown = [day] if day is not None else await self._unsettled(today)
-        candidates = shown if day is None else [day - ONE_DAY, day, day + ONE_DAY]
-        standing = await self.each((self._standing(one) for one in candidates), AT_ONCE)
-        found = await self.files.find(frozenset(near for one in standing for near in one.files))
-        run = _Run(today, {one.day: dict(one.paper.body) for one in standing if one.paper is not None})
-        turns = in_turn(standing, found, today - ONE_DAY) if day is None else around_asked(standing, found, day)
+        run, turns, found = await self._begun(day, shown, today)
         for one in chain(turns, run.once_more):
             if self.recorder.now() >= until and one != day:
                 run.left.append(one)
@@ -179,6 +184,14 @@ class Settling(Value, frozen=True, kw_only=True):
         if run.left:
             log.error("days left unsettled", days=[one.isoformat() for one in sorted(run.left)])
         return run.outcome(shown, not_taken, more)
+
+    async def _begun(self, day: date | None, shown: Sequence[date], today: date) -> tuple[_Run, Sequence[date], Found]:
+        """A run at its start: the stored days, the days in the order of their turns, and the files near them."""
+        candidates = shown if day is None else [day - ONE_DAY, day, day + ONE_DAY]
+        standing = await self.each((self._standing(one) for one in candidates), AT_ONCE)
+        found = await self.files.find(frozenset(near for one in standing for near in one.files))
+        turns = in_turn(standing, found, today - ONE_DAY) if day is None else around_asked(standing, found, day)
+        return _Run(today, {one.day: dict(one.paper.body) for one in standing if one.paper is not None}), turns, found
 
     async def _take_turn(self, day: date, run: _Run, *, is_asked_for: bool) -> None:
         """Settle one day of a run. A day that is refused leaves the others their turns.
@@ -257,9 +270,8 @@ class Settling(Value, frozen=True, kw_only=True):
         before, runs = await self._papers.day(day), await self._papers.runs(day)
         read: Read[Any] = await self._read(day, files_needed(day), runs, to_the_end)  # before the sales, which take longest
         evidence = _Evidence(*await self._sold(*around(day)), beyond=set(runs.beyond))
-        distrusted = frozenset(one.day for one in evidence.unread.values() if one.day is not None)
         earlier = await self._past.earlier(read.files, evidence.unvended)
-        past, unsettled = Past(lines=_lines(earlier), distrusted=distrusted), set[date]()
+        past, unsettled = Past(lines=_lines(earlier), distrusted=evidence.unread_days), set[date]()
         while True:
             needed = files_needed(day, evidence.older.values()) | evidence.beyond
             with_all = partial(compare, day, evidence.all, unread=tuple(evidence.unread.values()), past=past)
@@ -282,15 +294,10 @@ class Settling(Value, frozen=True, kw_only=True):
             runs = await self._papers.keep_runs(day, runs, structs.replace(runs, healed=with_healed(runs.healed, settled.healed)))
             if not evidence.apply_answer(await self._proving.record(_without(settled, evidence.retired))):
                 break
-        retired = {evidence.older[one].day for one in evidence.retired}
-        for one in sorted({*settled.reached, *_carried_in(before)} - {*around(day), *run.begun} - retired):
+        for one in sorted({*settled.reached, *_carried_in(before)} - {*around(day), *run.begun} - evidence.retired_days):
             await self._bring_up_to_date(one, day, read, run)
-        healed = tuple(
-            structs.replace(one, supplier_id=sold.supplier_id)
-            for one in runs.healed
-            if (sold := evidence.known(one.transaction_id)) and sold.state is one.state
-        )
-        reviewed = await self._papers.review(structs.replace(settled, healed=healed, left_out=_left_out(evidence)), before)
+        complete = structs.replace(settled, healed=_still_resolved(runs, evidence), left_out=_left_out(evidence))
+        reviewed = await self._papers.review(complete, before)
         body = await self._papers.keep_day(reviewed, before)
         beyond = settled.wanted.union(one.billed_on for one in settled.carried_out if one.billed_on is not None) - set(around(day))
         await self._papers.keep_runs(day, runs, read.ended(day, runs, beyond, lacks, unsettled, earlier))
@@ -418,6 +425,15 @@ def _not_taken(found: Found) -> tuple[tuple[NotTaken, ...], int]:
     files = [f"{one.name}: {one.reason}" for one in found.not_taken[:MAX_NAMED_IN_LOG]]
     log.warning("settlement files not taken", count=len(found.not_taken) + found.more_not_taken, files=files)
     return found.not_taken, found.more_not_taken
+
+
+def _still_resolved(runs: Runs, evidence: _Evidence) -> tuple[ResolvedBySettlement, ...]:
+    """The sales that settlement resolved, if their records still show the resolution."""
+    return tuple(
+        structs.replace(one, supplier_id=sold.supplier_id)
+        for one in runs.healed
+        if (sold := evidence.known(one.transaction_id)) and sold.state is one.state
+    )
 
 
 def _left_out(evidence: _Evidence) -> dict[str, int]:

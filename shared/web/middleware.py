@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from functools import wraps
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -258,13 +258,8 @@ def _problem_of(request: Request, error: Exception) -> Problem:
             return Problem(RequestFault.SUPPLIER_UNAVAILABLE, retryAfterSeconds=wait)
         case PrevendRefused(refusal=refusal):
             return of_refusal(refusal)
-        case Unauthenticated():
-            challenge = 'Bearer error="invalid_token"' if "authorization" in request.headers else "Bearer"
-            return Problem(RequestFault.UNAUTHENTICATED, detail=f"Refused: {error}.", headers={"WWW-Authenticate": challenge})
-        case MissingScope():
-            return Problem(RequestFault.FORBIDDEN, headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
-        case IdentityUnavailable():
-            return Problem(RequestFault.IDENTITY_UNAVAILABLE)
+        case Unauthenticated() | MissingScope() | IdentityUnavailable():
+            return _identity_problem(request, error)
         case SaleRetired(tombstone=tombstone):
             return Problem(RequestFault.KEY_RETIRED, transactionId=tombstone.id, instance=location(request, tombstone))
         case UnreadableRecord(sale=Unread() as sale):  # logged where the record was read
@@ -276,6 +271,19 @@ def _problem_of(request: Request, error: Exception) -> Problem:
             return Problem(RequestFault.STORE_UNAVAILABLE)
         case _:
             return _unforeseen(request, error)
+
+
+def _identity_problem(request: Request, error: Unauthenticated | MissingScope | IdentityUnavailable) -> Problem:
+    match error:
+        case Unauthenticated():
+            challenge = 'Bearer error="invalid_token"' if "authorization" in request.headers else "Bearer"
+            return Problem(RequestFault.UNAUTHENTICATED, detail=f"Refused: {error}.", headers={"WWW-Authenticate": challenge})
+        case MissingScope():
+            return Problem(RequestFault.FORBIDDEN, headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
+        case IdentityUnavailable():
+            return Problem(RequestFault.IDENTITY_UNAVAILABLE)
+        case _:
+            assert_never(error)
 
 
 def _unforeseen(request: Request, error: Exception) -> Problem:

@@ -391,7 +391,7 @@ PLANTS = (
         ),
     ),
     plant("what a day's file lacks is forgotten by the next run", (repository._lacking_body, swap("lacking == Lacking()", "True"))),
-    plant("what the next day's file lacks is not asked", (past_files.PastFiles.doubted, swap("if runs.lacking != Lacking() or", "if"))),
+    plant("what the next day's file lacks is not asked", (past_files.PastFiles._doubts, swap("if runs.lacking != Lacking() or", "if"))),
     plant("a sale that is billed late is missing on its own day for ever", (_settled, swap("*settled.reached, ", ""))),
     plant("a line that does not bill is no sign of a vend", (proving.Proving.record, swap("map(self._signed, settled.signs)", "()"))),
     plant(
