@@ -87,12 +87,12 @@ def document() -> dict[str, Any]:
 
 
 def text() -> str:
-    """The description as it is kept."""
+    """The description as `docs/openapi.json` holds it."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write it, and the page of problems beside it."""
+    """Write the description and the page of problems."""
     argparse.ArgumentParser(prog="python -m local.openapi", description=__doc__).parse_args(arguments)
     PATH.write_text(text())
     print(f"{PATH.name} written: {len(document()['paths'])} paths")

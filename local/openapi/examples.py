@@ -137,7 +137,7 @@ def of_problems() -> dict[str, Json]:
 
 
 def special(schemas: Mapping[str, Json]) -> dict[str, list[Any]]:
-    """The examples of forms whose fields alone do not make good ones."""
+    """The examples of forms that the examples of their fields cannot make."""
     sales = [sale(schemas, VasType.UTILITY, state) for state in (State.VENDED, State.IN_DOUBT, State.REJECTED)]
     hidden = {**composed(schemas, "ReceiptBody"), "tokens": [{"kind": "credit", "number": "*" * 20, "units": "29.7"}], "charges": []}
     explained = [dict(explained_body(name)) for name in (Reason.METER_UNKNOWN, Reason.SUPPLIER_BUSY)]
@@ -188,11 +188,11 @@ def _difference(schemas: Mapping[str, Json], form: str) -> Json:
     return body | {"theirs": _line(schemas)}
 
 
-_OF_TROUBLE: Final = ("refused", "notTaken", "moreNotTaken")  # which such a day has not
+_OF_TROUBLE: Final = ("refused", "notTaken", "moreNotTaken")  # fields that such a day lacks
 
 
 def _settled(schemas: Mapping[str, Json], form: str) -> Json:
-    """A day with one difference, on which somebody has to decide."""
+    """A day with one open discrepancy."""
     difference = (
         _difference(schemas, "AgedDifferenceBody") | {"closure": None} if form == "ReportBody" else _difference(schemas, "DifferenceBody")
     )
@@ -201,7 +201,7 @@ def _settled(schemas: Mapping[str, Json], form: str) -> Json:
 
 
 def _value(schemas: Mapping[str, Json], schema: Json) -> Any:
-    """The example of a value: its own, else what it is made of."""
+    """The example of a value: its own, else one of the form that it refers to."""
     match schema:
         case {"examples": [example, *_]}:
             return example

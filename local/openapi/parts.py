@@ -91,13 +91,13 @@ def with_headers(names: Iterable[str]) -> dict[str, Any]:
 
 
 def one_of(models: list[str]) -> dict[str, Any]:
-    """The schema of whatever fits exactly one of the models."""
+    """The schema of a body that fits exactly one of the models."""
     references = [{"$ref": f"#/components/schemas/{model}"} for model in models]
     return references[0] if len(references) == 1 else {"oneOf": references}
 
 
 def problems(*names: Name, of_sale: bool = False) -> dict[str, Any]:
-    """The refusals of an operation, by status: each says which problems it may be. `of_sale`: reasons carry the `state`."""
+    """The refusals of an operation, by status, with the problems of each. `of_sale`: reasons carry the `state`."""
     rows = sorted(set(names), key=lambda name: (KINDS[name].status, name.value))
     by_status = groupby(rows, key=lambda name: KINDS[name].status)
     return {str(status): _refusals(status, list(group), of_sale=of_sale) for status, group in by_status}
@@ -133,7 +133,7 @@ def _rejection(is_one: bool) -> str:
 
 
 def _headers_of(names: list[Name], *, rejected: bool) -> list[str]:
-    """What the answers of these problems may carry."""
+    """The headers that answers with these problems may have."""
     headers = ["Retry-After"] if any(KINDS[name].retry_after_seconds is not None for name in names) else []
     if rejected:
         headers.append("Idempotent-Replayed")

@@ -43,18 +43,18 @@ def paths(forms: Mapping[str, Json]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def reasons_of_purchases(vas_type: VasType) -> set[Name]:
-    """Why nothing may be sold of that service: what the supplier's codes say (also of its list), what the list says, and what we say."""
+    """The reasons to refuse a sale of a service: by the supplier's codes, by its catalogue, and by our own rules."""
     said: set[Name] = {reason for meaning in _MEANINGS if (reason := meaning.reason(vas_type)) is not None}
     said |= {meaning.prevend_reason(vas_type) for meaning in _MEANINGS}
     if vas_type in PREVENDED:
         said |= {*_OF_NAMED_PREVENDS}
-    if vas_type not in WITHOUT_RECIPIENT:  # there is nobody in whom two could be alike
+    if vas_type not in WITHOUT_RECIPIENT:  # without a recipient there is no duplicate
         said.add(Reason.POSSIBLE_DUPLICATE)
     return {*said, *_OF_THE_CATALOGUE}
 
 
 def _reasons_of_prevends(vas_type: VasType) -> set[Name]:
-    """The same of a prevend, where what is temporary is the supplier's silence."""
+    """The reasons to refuse a prevend. A temporary reason is a supplier that does not answer."""
     said = {meaning.prevend_reason(vas_type) for meaning in _MEANINGS} - {Reason.TEMPORARILY_UNAVAILABLE}
     return {*said, *_OF_THE_CATALOGUE, RequestFault.SUPPLIER_UNAVAILABLE}
 

@@ -30,7 +30,7 @@ _OF_REPORTS: Final = tuple(form_of(kind) for kind in (DaysBody, OurSide, ReportB
 _OF_PURCHASES: Final = tuple(model for models in PURCHASES.values() for model in models)
 _REQUESTS: Final = tuple(dict.fromkeys([ClosureBody, ErasureBody, ResolutionBody, SellingBody, *PREVENDS.values(), *_OF_PURCHASES]))
 
-_DESCRIPTIONS: Final[Mapping[str, str]] = {  # of forms whose own docstring is for those who read the code, or missing
+_DESCRIPTIONS: Final[Mapping[str, str]] = {  # of forms without a docstring, or with one for readers of the code
     "CallerBody": "Who bought, as the issuer of their token names them.",
     "ChargeBody": "A fixed cost or debt that the utility took from the amount.",
     "ConsumerBody": "Whom the meter or account belongs to, masked unless the environment shows details.",
@@ -60,7 +60,7 @@ _DESCRIPTIONS: Final[Mapping[str, str]] = {  # of forms whose own docstring is f
 
 
 class _Untitled(GenerateJsonSchema):
-    """Fields without titles: theirs would only repeat their names."""
+    """Schemas without titles of fields: a title would repeat the name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -81,16 +81,16 @@ def schemas() -> dict[str, Json]:
 
 
 def word_of(form: str, field: str) -> Word:
-    """What a field of a form means.
+    """The meaning of a field of a form.
 
     Raises:
-        LookupError: nobody has said it.
+        LookupError: `WORDS` has no row for the field.
     """
     return WORDS.get(f"{form}.{field}") or WORDS[field]
 
 
 def refers(schema: Json) -> bool:
-    """Whether a field is made of another form, which then has the examples."""
+    """Whether a field refers to another form. That form has the examples."""
     match schema:
         case {"$ref": str(reference)}:
             return reference.endswith("Body")
@@ -113,13 +113,13 @@ def _generated() -> dict[str, Json]:
     )
     forms: dict[str, Json] = dict(sorted(generated["$defs"].items()))
     sides = forms["DiscrepancyBody"]["properties"]
-    for side, form in (("ours", "OursBody"), ("theirs", "TheirsBody")):  # kept as they were found, so the code calls them objects
+    for side, form in (("ours", "OursBody"), ("theirs", "TheirsBody")):  # stored documents, which the code types as objects
         sides[side] = {"anyOf": [{"$ref": f"#/components/schemas/{form}"}, {"type": "null"}]}
     return forms
 
 
 def _in_words(schema: Json, word: Word) -> Json:
-    """A field with its meaning, its form, and its example unless it is made of another form."""
+    """A field with its meaning and format, and with an example unless it refers to another form."""
     described = {**schema, "description": word.description}
     if word.format is not None:
         described["format"] = word.format

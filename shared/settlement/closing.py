@@ -1,4 +1,4 @@
-"""Closing a discrepancy: a person's decision, with a note. Who, when and why is on record."""
+"""Closing a discrepancy: a person decides, with a note. The document holds who, when and why."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -19,11 +19,11 @@ log = logs.logger(__name__)
 
 
 class DiscrepancyUnknown(Exception):
-    """There is no such discrepancy."""
+    """No discrepancy has this id."""
 
 
 class DiscrepancyClosed(Exception):
-    """Somebody has decided on it before, otherwise."""
+    """The discrepancy has another decision already."""
 
     def __init__(self, body: Mapping[str, Any]) -> None:
         super().__init__("the discrepancy is closed")
@@ -38,14 +38,14 @@ class Closing(Value, frozen=True, kw_only=True):
     now: Callable[[], datetime]
 
     async def close(self, discrepancy_id: str, decision: str, note: str, operator: str) -> Mapping[str, Any]:
-        """Decide on a discrepancy, once. The same decision again changes nothing.
+        """Decide on a discrepancy once. The same decision again changes nothing.
 
         Raises:
-            DiscrepancyUnknown: there is none of that id.
-            DiscrepancyClosed: it was decided otherwise before.
-            UnreadableRecord: it is damaged.
+            DiscrepancyUnknown: no discrepancy has this id.
+            DiscrepancyClosed: the discrepancy has another decision.
+            UnreadableRecord: its document is damaged.
         """
-        while True:  # until nobody else has written it meanwhile
+        while True:  # until the write meets no version conflict
             paper = await self.store.read_paper(DocumentKind.DISCREPANCIES, f"{self.mode}-{discrepancy_id}")
             if paper is None:
                 raise DiscrepancyUnknown

@@ -1,4 +1,4 @@
-"""What differs between our sales of a day and its file: each difference once, for a person. Pure."""
+"""The discrepancies between our sales of a day and its file, each once, for a person. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -57,25 +57,25 @@ class _Found(Value, frozen=True):
     filed: Filed | None
     severity: Severity
     rival: SaleMatch | None = None  # the other sale that holds the same supplier id
-    theirs: TheirSide | None = None  # where it is said of no line
+    theirs: TheirSide | None = None  # of a discrepancy without a line
 
     @property
     def key(self) -> tuple[str, str]:
-        """The request id and the supplier's id that make it this difference and no other."""
+        """The request id and the supplier's id: with the day and the kind, they identify the discrepancy."""
         line = None if self.filed is None else self.filed.line
         request_id = self.known.sale.request_id if self.known else line.merchant_id if line else ""
         return request_id, line.transaction_id if line else ""
 
 
 class Differences:
-    """The differences of one day."""
+    """Finds the discrepancies of one day."""
 
     def __init__(self, view: DayView, mode: Mode, past: Past) -> None:
         self.view, self.mode, self.past, self.matching = view, mode, past, view.matching
         self.claims = view.matching.claims()
 
     def all(self) -> tuple[Discrepancy, ...]:
-        """Every difference of the day, gravest kinds first."""
+        """Every discrepancy of the day, gravest kinds first."""
         found = [*self._in_lines(), *self._in_bills(), *self._in_sales(), *self._in_claims(), *self._in_past()]
         order = {kind: at for at, kind in enumerate(DiscrepancyKind)}
         found.sort(key=lambda one: (order[one.kind], one.key))  # the same on every run; lines of one key stay in their order
@@ -102,7 +102,7 @@ class Differences:
         )
 
     def _ours(self, found: _Found) -> OurSide:
-        """Our side, as it is once the day's proofs are on record: a second run must find nothing new."""
+        """Our side, as it is after the day's proofs are recorded: a second run must find nothing new."""
         known = found.known
         assert known is not None
         sale = known.sale
@@ -119,7 +119,7 @@ class Differences:
         )
 
     def _in_lines(self) -> Iterator[_Found]:
-        """What is wrong with lines that bill no sale for the first time."""
+        """Discrepancies of lines that are not the first to bill a sale."""
         for filed, verdict, known in self.view.judged:
             if verdict is Verdict.UNREAD:
                 continue
@@ -131,14 +131,14 @@ class Differences:
                 yield _Found(DiscrepancyKind.MISSING_HERE, None, filed, Severity.WARNING)
 
     def _in_bills(self) -> Iterator[_Found]:
-        """What a line says otherwise than the sale that it bills."""
+        """Discrepancies between a sale and the line that bills it."""
         for known in self.view.billed:
             if known.bill is not None:
                 for kind in self.of_bill(known, known.bill):
                     yield self._found(kind, known, known.bill)
 
     def of_bill(self, known: SaleMatch, bill: Filed) -> Iterator[DiscrepancyKind]:
-        """What the line that bills a sale says otherwise."""
+        """The kinds of discrepancy between a sale and the line that bills it."""
         line, sale, matching = bill.line, known.sale, self.matching
         if sale.state is State.REJECTED:
             yield DiscrepancyKind.VENDED_AFTER_REJECTION
@@ -152,12 +152,12 @@ class Differences:
             yield DiscrepancyKind.VENDED_TWICE if matching.holder(line) is known else DiscrepancyKind.CLAIMED_TWICE
 
     def _has_other_supplier_id(self, known: SaleMatch, line: StatementLine) -> bool:
-        """Whether our record holds another supplier id, which no other sale claims: of that it is said with the claim."""
+        """Whether our record holds another supplier id that no other sale claims. `_in_claims` finds the claimed ones."""
         held = self.matching.held_by(known)
         return held not in (None, self.matching.supplier_id(line), line.merchant_id.lower()) and held not in self.claims
 
     def _in_sales(self) -> Iterator[_Found]:
-        """Sales that we call vended and no line bills."""
+        """Discrepancies of sales that we call vended and that no line bills."""
         for known in self.view.own:
             if not known.is_vended or known.billed_in is not None or self.view.is_carried_out(known):
                 continue
@@ -165,18 +165,18 @@ class Differences:
             binned = next((filed for filed in unbilled if filed.line.billing is Billing.NOT_BILLED), None)
             if binned is not None:
                 yield self._found(DiscrepancyKind.STATE_DIFFERS, known, binned)
-            elif not unbilled:  # an unknown status was reported with its line
+            elif not unbilled:  # a line of unknown status is a discrepancy of its own
                 yield self._found(DiscrepancyKind.MISSING_AT_SUPPLIER, known, None)
 
     def _in_claims(self) -> Iterator[_Found]:
-        """Supplier ids that several of our sales hold: it is said of the later ones, which came to an id that was taken."""
+        """Discrepancies of a supplier id that several of our sales hold: one for each sale but the earliest."""
         for first, *later in self.claims.values():
             for known in later:
                 if known.sale.day == self.view.day:
                     yield _Found(DiscrepancyKind.CLAIMED_TWICE, known, None, SEVERITY[DiscrepancyKind.CLAIMED_TWICE], first)
 
     def _in_past(self) -> Iterator[_Found]:
-        """What an earlier file of the day says otherwise than its last one: lines that are gone, and one that bills a rejected sale."""
+        """Discrepancies between an earlier file of the day and its last: lines that are gone, and a bill of a rejected sale."""
         if (lost := self.past.withdrawn) is not None:
             theirs = TheirSide(rows=lost.rows, amount_cents=lost.cents)
             yield _Found(DiscrepancyKind.LINES_WITHDRAWN, None, None, SEVERITY[DiscrepancyKind.LINES_WITHDRAWN], theirs=theirs)
@@ -188,7 +188,7 @@ class Differences:
                 yield self._found(DiscrepancyKind.VENDED_AFTER_REJECTION, known, filed)
 
     def contradicts(self, known: SaleMatch, filed: Filed) -> bool:
-        """Whether a line that is laid to no sale once billed one that we call rejected: it is of an earlier file."""
+        """Whether a line of an earlier file bills a sale that we call rejected and that no line bills now."""
         is_bill = filed.line.billing is Billing.BILLED and filed.line.cents >= 0
         return is_bill and known.sale.state is State.REJECTED and known.billed_in is None
 

@@ -1,7 +1,7 @@
-"""The papers of settling, whichever version wrote them: what they must hold to be read, and what is kept of newer code's. Pure.
+"""The documents of settlement that any version wrote: the fields that this code needs, and the fields of newer code. Pure.
 
-Newer code may have kept a field, a kind of difference, a severity or a status that this code does not know. Each is carried as text and
-written back. A paper that lacks what this code needs of it is damaged, and no reason to stop anything but what needs it.
+Newer code may have stored a field, a kind of discrepancy, a severity or a status that this code does not know. This code carries each
+of them as text, and writes it back. A document that lacks a needed field is damaged. It stops only the work that needs this document.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -17,7 +17,7 @@ from shared.lib import logs
 from shared.ports.documents import Document, DocumentKind, UnreadableRecord
 
 OPTIONAL: Final = frozenset({"alsoHeldBy", "leftOut", "notReadable", "refusal"})
-"""What this code keeps only where there is something to say: it is no longer so where it is not said again."""
+"""The fields that this code stores only where they have a value. A field that a new version lacks is not carried over."""
 
 log = logs.logger(__name__)
 
@@ -33,14 +33,14 @@ class File(Total):
 
 
 class Standing(TypedDict):
-    """Whether a discrepancy is open, and how it was closed."""
+    """The status of a discrepancy, and its closure."""
 
     status: str
     closure: NotRequired[dict[str, Any] | None]
 
 
 class Difference(Standing):
-    """What every version keeps of a discrepancy."""
+    """The fields of a discrepancy that every version stores."""
 
     id: str
     day: date
@@ -75,14 +75,14 @@ TERMS: Final = (
     *("fileSuccessful", "ourVended", "carriedOut", "carriedIn", "missingHere", "billedThoughRejected", "extraLines"),
     *("missingAtSupplier", "differences", "residue"),
 )
-"""Of the conservation equation, as every version keeps them."""
+"""The terms of the conservation equation that every version stores."""
 
 
 Conservation = TypedDict("Conservation", {"vasType": str, **dict.fromkeys(TERMS, Term)})  # type: ignore[misc]
 
 
 class Listed(TypedDict):
-    """What every version keeps of a settled day, as far as lists of days show it."""
+    """The fields of a settled day that lists of days show."""
 
     day: date
     version: int
@@ -91,7 +91,7 @@ class Listed(TypedDict):
 
 
 class Day(Listed):
-    """What every version keeps of a settled day."""
+    """The fields of a settled day that every version stores."""
 
     matched: Total
     carriedOut: list[Carried]
@@ -127,7 +127,7 @@ class Lacking(Term):
 
 
 class Runs(TypedDict):
-    """What every version keeps of the runs over a day."""
+    """The fields of the runs over a day that every version stores."""
 
     healed: list[list[Any]]
     files: dict[str, str]
@@ -139,37 +139,37 @@ class Runs(TypedDict):
 
 
 class RefusedRuns(TypedDict):
-    """What it holds beside of a day that the last run refused."""
+    """The runs over a day that the last run refused."""
 
     refusal: Refusal
 
 
 def read(kind: DocumentKind, paper: Document, form: Any) -> Document:
-    """The paper, which holds what that form asks for.
+    """The document, once it fits the form.
 
     Raises:
-        UnreadableRecord: it does not. That is reported.
+        UnreadableRecord: the document does not fit. That is logged.
     """
     with suppress(msgspec.ValidationError):
         msgspec.convert(paper.body, form)
         return paper
     log.critical("record not readable", kind=kind, paper_id=paper.id)
-    raise UnreadableRecord("a paper that this version cannot read", revision=paper.revision)
+    raise UnreadableRecord("a document that this version cannot read", revision=paper.revision)
 
 
 async def readable(kind: DocumentKind, papers: AsyncIterator[Document], form: Any) -> AsyncIterator[Document]:
-    """Those papers that hold what the form asks for. Each other one is reported."""
+    """The documents that fit the form. Each other one is logged."""
     async for paper in papers:
         with suppress(UnreadableRecord):
             yield read(kind, paper, form)
 
 
 def with_newer(fresh: Any, held: Any) -> Any:
-    """What is about to be kept, with all that is held in its place and that this code does not know.
+    """The fresh value with the fields of the stored value `held` that this code does not know.
 
-    An entry of a list is known again by what it is about.
+    Two entries of a list correspond where they are about the same subject.
     """
-    if fresh == held:  # as most of it is: nothing in it is unknown here
+    if fresh == held:  # the usual case
         return fresh
     match fresh, held:
         case dict(), Mapping():
@@ -183,6 +183,6 @@ def with_newer(fresh: Any, held: Any) -> Any:
 
 
 def _about(entry: object) -> str | None:
-    """What an entry of a list is about: a difference, a sale or a service."""
+    """The subject of an entry of a list: the id of a discrepancy or sale, or the name of a service."""
     names = ("id", "transactionId", "vasType")
     return next((entry[name] for name in names if isinstance(entry.get(name), str)), None) if isinstance(entry, Mapping) else None

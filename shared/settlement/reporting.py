@@ -1,7 +1,7 @@
-"""Reports: a settled day as an operator reads it in the morning, with what has become of it since.
+"""Reports: a settled day as an operator reads it in the morning, and what has changed since.
 
-What the run found is frozen with it; what is read anew are people's decisions, whatever is still open of any day, and the
-last days at a glance. No number of a customer is whole in here, so none can be in a page, a table or a file made of it.
+The run's findings are frozen. A report reads people's decisions, the open work of any day, and the last days anew. It holds no customer's
+number whole. So no page, table or file of a report can show one.
 """
 
 from collections import Counter
@@ -33,8 +33,8 @@ from shared.settlement.settled_day import ENDED, Status, day_as_read, difference
 GLANCED: Final = 30
 LISTED: Final = timedelta(days=400)
 AT_ONCE: Final = 16
-MAX_OPEN: Final = 250  # sales of one shard: with more of them open, a page is not what is needed
-_EVERY_DUE: Final = timedelta(days=7)  # a sale is due again within a day at most
+MAX_OPEN: Final = 250  # sales of one shard: with more of them open, an operator needs more than a page
+_EVERY_DUE: Final = timedelta(days=7)  # every open sale is due again within a day
 
 AGES: Final[tuple[tuple[str, timedelta], ...]] = (
     ("under an hour", timedelta(hours=1)),
@@ -49,7 +49,7 @@ Json = dict[str, Any]
 class ServiceTotals(Value, frozen=True, kw_only=True):
     """One service of the day: what we sold, what the file bills, what is the same sale on both sides, and what is not.
 
-    Sales of a neighbouring day are in `matched` where this day's file bills them; what waits for another file is `carried`.
+    `matched` includes sales of a neighbouring day that this day's file bills. `carried` are sales that wait for another file.
     """
 
     vas_type: Annotated[str, VasType]
@@ -91,7 +91,7 @@ class DaySummary(Value, frozen=True):
 
 
 class Report(Value, frozen=True, kw_only=True):
-    """A day, as of `at`. `body` is the settled day with its discrepancies as they stand now.
+    """A day, as of `at`. `body` is the settled day with the present state of its discrepancies.
 
     `refusal`: why the last run refused the day. One that was never settled has nothing else.
     """
@@ -118,7 +118,7 @@ class Report(Value, frozen=True, kw_only=True):
         return tuple(Aged(name, Total(ages[name], cents[name])) for name, _ in AGES)
 
     def json(self) -> Json:
-        """The report as JSON: the settled day, and beside it what was read anew."""
+        """The report as JSON: the settled day, and what the report read anew."""
         return {
             **self.body,
             "totals": [_totals_json(one) for one in self.totals],
@@ -139,12 +139,12 @@ class Report(Value, frozen=True, kw_only=True):
 
 
 def refusal_body(refusal: Refusal) -> Json:
-    """Why a file is not believed, with the first ten faults."""
+    """Why a file was refused, with the first ten faults."""
     return {"file": refusal.file, "reason": refusal.reason, "faults": [structs.asdict(fault) for fault in refusal.faults]}
 
 
 class Reporting(Value, frozen=True, kw_only=True):
-    """Gathers reports, over the ports. Every method may raise `StoreUnavailable`."""
+    """Makes reports. Every method may raise `StoreUnavailable`."""
 
     store: TransactionIndex
     mode: Mode
@@ -152,7 +152,7 @@ class Reporting(Value, frozen=True, kw_only=True):
     each: Each
 
     async def days(self) -> list[Json]:
-        """Every day of the last `LISTED` that was settled or refused, newest first."""
+        """The settled and refused days of the last `LISTED`, newest first."""
         first = f"{self.mode}-{(business_day(self.now()) - LISTED).isoformat()}"
         open_days = Counter(paper.body["day"] for paper in await self._open_discrepancies())
         days: dict[str, Json] = {}
@@ -168,7 +168,7 @@ class Reporting(Value, frozen=True, kw_only=True):
         return [days[day_id] for day_id in sorted(days, reverse=True)]
 
     async def day(self, day: date) -> Report | None:
-        """The report of a day; `None` when it was never settled nor refused."""
+        """The report of a day; `None` where the day was neither settled nor refused."""
         paper, refusal = await self._settled(day), await self._refusal(day)
         if paper is None and refusal is None:
             return None
@@ -207,7 +207,7 @@ class Reporting(Value, frozen=True, kw_only=True):
         return [structs.replace(paper, body=difference_as_read(paper.body, self.mode)) for paper in papers]
 
     async def _discrepancies(self, body: Mapping[str, Any], open_papers: Iterable[Document], today: date) -> list[Json]:
-        """The day's own as they were decided on, those of earlier days that are still open, and what has come to light since."""
+        """The day's own discrepancies with their decisions, the open ones of earlier days, and those found since."""
         still_open = {paper.body["id"]: paper.body for paper in open_papers}
         own = {found["id"]: found for found in body["discrepancies"] if found["day"] == body["day"]}
         decided = await self.each((self._decided(found) for name, found in own.items() if name not in still_open), AT_ONCE)
@@ -219,12 +219,12 @@ class Reporting(Value, frozen=True, kw_only=True):
         try:
             paper = await self.store.read_paper(DocumentKind.DISCREPANCIES, f"{self.mode}-{found['id']}")
             held = found if paper is None else document_forms.read(DocumentKind.DISCREPANCIES, paper, document_forms.Difference).body
-        except UnreadableRecord:  # as the day has it
+        except UnreadableRecord:  # the day's own copy stands in
             held = found
         return difference_as_read(held, self.mode)
 
     async def _open_sales(self, at: datetime) -> tuple[list[Transaction], bool]:
-        """The sales of any day that are not finished, oldest first, and whether there are more of them."""
+        """The open sales of any day, oldest first, and whether there may be more."""
         shards = await self.each((self.store.due(self.mode, shard, at + _EVERY_DUE, MAX_OPEN) for shard in range(SHARDS)), AT_ONCE)
         sales = sorted((sale for shard in shards for sale in shard), key=lambda sale: sale.created_at)
         return sales, any(len(shard) == MAX_OPEN for shard in shards)
@@ -238,7 +238,7 @@ class Reporting(Value, frozen=True, kw_only=True):
         )
 
     async def _glanced(self, day: date) -> Document | None:
-        """A day beside the one that is asked for: what cannot be read of it hides nothing else."""
+        """One of the last days; `None` where it cannot be read: the report shows the other days."""
         try:
             return await self._settled(day)
         except UnreadableRecord:
@@ -246,7 +246,7 @@ class Reporting(Value, frozen=True, kw_only=True):
 
 
 def _never_settled(day: date) -> Json:
-    """The form of a settled day with nothing in it."""
+    """An empty settled day."""
     lists = ("carriedOut", "carriedIn", "discrepancies", "conservation", "healed", "open", "tokensToRecover")
     empty: Json = {name: [] for name in lists}
     matched = {"rows": 0, "totalCents": 0}
@@ -254,7 +254,7 @@ def _never_settled(day: date) -> Json:
 
 
 def _status(body: Mapping[str, Any], discrepancies: Iterable[Mapping[str, Any]]) -> str:
-    """How an ended day stands now that people have decided on its own discrepancies."""
+    """The status of a day after the decisions on its own discrepancies."""
     is_open = any(found["status"] == closures.OPEN and found["day"] == body["day"] for found in discrepancies)
     return str(_ended(word(Status, body["status"]), is_open))
 
@@ -270,14 +270,14 @@ def _gravest_first(found: Mapping[str, Any]) -> tuple[bool, int, str, str]:
 
 
 def _aged(found: Mapping[str, Any], today: date) -> Json:
-    """A discrepancy as a report shows it: any text of the supplier's in it may hold anybody's number."""
+    """A discrepancy as a report shows it. All texts are masked: a supplier's text may hold a number."""
     shown = {name: _masked(value) for name, value in closures.shown(found).items()}
     closure = None if found.get("closure") is None else _closure(shown)
     return {**shown, "closure": closure, "ageDays": (today - date.fromisoformat(found["day"])).days}
 
 
 def _closure(found: Mapping[str, Any]) -> Json:
-    """How a discrepancy was closed, as far as it is said. Newer code may close it in its own way."""
+    """The closure of a discrepancy, with empty texts for fields that it lacks: newer code may store other fields."""
     closure = {"decision": found["status"], "note": "", "by": "", "at": None, **found["closure"]}
     with suppress(*MALFORMED):
         moment_of(closure["at"])

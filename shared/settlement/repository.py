@@ -1,10 +1,14 @@
-"""What settling keeps: the settled days, every version of each, and the discrepancies until a person has decided on them.
+"""The documents of settlement: settled days, each version of a day, the runs over it, and discrepancies.
 
-Kind `settlements`: `live-2026-05-01` is the day as it stands, marked `live` until it has ended and then `live-ended`, so that a run
-finds the days that are not done without reading all others; `live-2026-05-01-v0002` is one of its versions, written first;
-`live-2026-05-01-run` says what the runs did, and with which files the last one ended. It is marked `live-refused` while the day is
-refused. Kind `discrepancies`: `live-<id>`, marked
-`live-open` until it is closed, and then `live-closed` until retaining has looked at it.
+Kind `settlements`:
+
+- `live-2026-05-01` is the day's latest version. Its index mark is `live` until the day has ended, then `live-ended`: a run lists the days
+  that have not ended, and reads no other.
+- `live-2026-05-01-v0002` is one version. A run writes the version before the day.
+- `live-2026-05-01-run` holds the results of the runs, and the files that the last run used. Its mark is `live-refused` while the day
+  is refused.
+
+Kind `discrepancies`: `live-<id>`. Its mark is `live-open` until somebody closes it, then `live-closed` until the next retention run.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -40,22 +44,21 @@ from shared.settlement.settled_day import (
 from shared.settlement.withdrawn_lines import Lacking, LostLine
 
 AT_ONCE: Final = 16
-MAX_HEALED: Final = 10_000  # remembered of a day
+MAX_HEALED: Final = 10_000  # of one day
 CORRECTED: Final = "corrected"
 BY: Final = "settlement"
-_OF_HEALED: Final = 3  # what this code keeps of each: its id, its state, and the supplier's id
+_OF_HEALED: Final = 3  # the items that this code stores of each sale: its id, its state, the supplier's id
 
 log = logs.logger(__name__)
 
 
 class Runs(Value, frozen=True):
-    """What the runs over a day came to: whom they healed, and with which files the last of them ended.
+    """The results of the runs over a day: the sales that they healed, and the files that the last run used.
 
-    `files` are those of the day and its neighbours that were believed, `refused` those neighbours' that were not, `earlier` those that
-    a later one has corrected, as they are known by name and mark (`StoredFile.known_as`); by name alone where the paper is of a
-    version that did not look at marks. `beyond` are other days whose files matter: they bill a sale of this one, or may end a doubt.
-    `lacking` is what the day's file has not, and earlier ones had. `refusal`: why the last run refused the day.
-    `stored` is the paper as it was read, with what newer code has written into it.
+    `files` are the accepted files of the day and its neighbours, `refused` the refused files of its neighbours, and `earlier` the files
+    that a later file corrects. Each is its name and mark (`StoredFile.known_as`), or its name alone in a document of older code.
+    `beyond` are other days whose files bill a sale of this day or may end a doubt. `lacking` are the lines that the day's file lacks and
+    an earlier file had. `refusal` is the reason why the last run refused the day. `stored` is the document as it was read.
     """
 
     healed: tuple[ResolvedBySettlement, ...] = ()
@@ -70,7 +73,7 @@ class Runs(Value, frozen=True):
 
 
 class DayPapers(Value, frozen=True, kw_only=True):
-    """The papers of settling, in one mode. Every method may raise `StoreUnavailable`, and those that write, `Conflict`."""
+    """The documents of settlement in one mode. Every method may raise `StoreUnavailable`; a method that writes may raise `Conflict`."""
 
     papers: Documents
     mode: Mode
@@ -78,16 +81,16 @@ class DayPapers(Value, frozen=True, kw_only=True):
     now: Callable[[], datetime]
 
     async def day(self, day: date) -> Document | None:
-        """The day as it was settled last."""
+        """The latest version of a day."""
         paper = await self.papers.read_paper(DocumentKind.SETTLEMENTS, self._day_id(day))
         return None if paper is None else self._read_day(paper)
 
     async def is_begun(self, day: date) -> bool:
-        """Whether the day was ever settled, and whether or not that can be read."""
+        """Whether the day has a document, readable or not."""
         return await self.papers.read_paper(DocumentKind.SETTLEMENTS, self._day_id(day)) is not None
 
     async def is_retired(self, day: date) -> bool:
-        """Whether the sales of a day that has no paper are kept no longer."""
+        """Whether retention has retired the sales of a day that has no document."""
         paper = await self.papers.read_paper(DocumentKind.CONTROLS, progress_id(self.mode))
         return paper is not None and str(paper.body.get("retiredUpTo") or "") >= day.isoformat()
 
@@ -96,7 +99,7 @@ class DayPapers(Value, frozen=True, kw_only=True):
         return structs.replace(whole, body=day_as_read(whole.body, self.mode))
 
     async def keep_day(self, settled: SettledDay, before: Document | None) -> Json:
-        """Keep the day as a new version, if there is anything new in it."""
+        """Store the day as a new version, unless nothing in it is new."""
         day_id, kept = self._day_id(settled.day), before.body if before else None
         while (body := next_version(settled, _json(kept))) != kept:
             version = Document(f"{day_id}-v{body['version']:04d}", body)
@@ -104,7 +107,7 @@ class DayPapers(Value, frozen=True, kw_only=True):
             if held is None:
                 await self.papers.write_paper(DocumentKind.SETTLEMENTS, version)
                 break
-            kept = dict(self._read_day(held).body)  # by a run that was cut short here; what it kept stays kept
+            kept = dict(self._read_day(held).body)  # a run was cut short here: its version stays
         mark = _mark(self.mode, body)
         if before is None or (body, mark) != (before.body, before.mark):
             revision = before.revision if before else None
@@ -112,17 +115,17 @@ class DayPapers(Value, frozen=True, kw_only=True):
         return body
 
     async def first_since(self, day: date) -> date | None:
-        """The first day, from that one on, that was ever settled."""
+        """The first settled day that is not before `day`."""
         lists = [self._days(mark, self._day_id(day)) for mark in day_marks(self.mode)]
         return min([date.fromisoformat(paper.body["day"]) for papers in lists async for paper in papers], default=None)
 
     async def unended(self) -> list[date]:
-        """The days that were begun and have not ended, the earliest first."""
+        """The settled days that have not ended, the earliest first."""
         days = []
         async for paper in self._days(self.mode):
             if (mark := _mark(self.mode, paper.body)) == paper.mark:
                 days.append(date.fromisoformat(paper.body["day"]))
-            else:  # it was kept when all days had one mark
+            else:  # older code stored all days under one mark
                 with suppress(Conflict):
                     await self.papers.write_paper(DocumentKind.SETTLEMENTS, structs.replace(paper, mark=mark))
         return days
@@ -132,7 +135,7 @@ class DayPapers(Value, frozen=True, kw_only=True):
         return document_forms.readable(DocumentKind.SETTLEMENTS, listed, document_forms.Listed)
 
     async def runs(self, day: date) -> Runs:
-        """What the runs over the day came to so far."""
+        """The results of the runs over the day."""
         paper = await self.papers.read_paper(DocumentKind.SETTLEMENTS, runs_id(self.mode, day))
         if paper is None:
             return Runs()
@@ -152,20 +155,20 @@ class DayPapers(Value, frozen=True, kw_only=True):
         )
 
     async def refuse(self, day: date, refusal: Refusal | None) -> None:
-        """Put on record why a day was refused, until a run settles it; `None`: it is no longer. Only what is said of this day is kept."""
+        """Store why a run refused the day. `None` deletes the reason. A refusal that is not about this day is not stored."""
         if refusal is None or not (refusal.foreign or refusal.anyones):
-            with suppress(Conflict, UnreadableRecord):  # another run says how the day stands; or nobody can, which is reported
+            with suppress(Conflict, UnreadableRecord):  # another run has written, or the document is damaged, which is logged
                 runs = await self.runs(day)
                 await self.keep_runs(day, runs, structs.replace(runs, refusal=refusal))
 
     async def refused(self) -> list[date]:
-        """The days that the last run over them refused."""
+        """The days that their last run refused."""
         listed = self.papers.marked_papers(DocumentKind.SETTLEMENTS, refused_mark(self.mode))
         papers = document_forms.readable(DocumentKind.SETTLEMENTS, listed, document_forms.RefusedRuns)
         return [date.fromisoformat(paper.body["refusal"]["day"]) async for paper in papers]
 
     async def keep_runs(self, day: date, before: Runs, after: Runs) -> Runs:
-        """Replace what is known of the runs."""
+        """Replace the results of the runs."""
         if after == before:
             return before
         more = {one[0]: one[_OF_HEALED:] for one in before.stored.get("healed", ()) if len(one) > _OF_HEALED}
@@ -183,15 +186,15 @@ class DayPapers(Value, frozen=True, kw_only=True):
             faults = [structs.asdict(fault) for fault in refusal.faults]
             body["refusal"] = {**structs.asdict(refusal), "faults": faults, "day": day.isoformat()}
             mark = refused_mark(self.mode)
-        kept = {**with_newer(body, before.stored), "files": dict(after.files)}  # of a file that is gone nothing is to be known
+        kept = {**with_newer(body, before.stored), "files": dict(after.files)}  # the entry of a file that is gone is deleted
         paper = Document(runs_id(self.mode, day), kept, mark, revision=before.revision)
         return structs.replace(after, revision=(await self.papers.write_paper(DocumentKind.SETTLEMENTS, paper)).revision)
 
     async def review(self, settled: SettledDay, before: Document | None = None) -> SettledDay:
-        """The day with what people decided on its discrepancies, and with those of earlier days that are still open.
+        """The day with the decisions on its discrepancies, and with the open discrepancies of earlier days.
 
-        New ones are put on record and said, and those that the files no longer show are closed. `before` is the day as it was settled
-        last: of the differences in it that only newer code finds, what people decided on them is looked up.
+        New discrepancies are stored and logged. Discrepancies that the files no longer show are closed. `before` is the day's latest
+        version: it lists discrepancies that only newer code finds, and their decisions are read.
         """
         listed = settled.listing(MAX_LISTED)
         marked = self.papers.marked_papers(DocumentKind.DISCREPANCIES, f"{self.mode}-{closures.OPEN}")
@@ -207,18 +210,12 @@ class DayPapers(Value, frozen=True, kw_only=True):
         return settled.reviewed(decisions, earlier).listing(MAX_LISTED)
 
     async def _reviewed(self, found: Discrepancy, open_papers: Mapping[str, Document]) -> str:
-        """The status of a discrepancy, which is on record afterwards."""
+        """Store a discrepancy that was found, and return its status."""
         paper_id = f"{self.mode}-{found.id}"
         held = open_papers.get(paper_id) or await self._difference(paper_id)
-        closure = None if held is None else held.body.get("closure")
-        if held is not None and closure is None and held.body["status"] != closures.OPEN:
-            return str(held.body["status"])  # newer code says so, and knows why
-        if closure is not None and closure.get("by") == BY:
-            closure = None  # it was gone, and is back
-        status = closures.OPEN if closure is None else str(closure.get("decision", held and held.body["status"]))
-        body = with_newer(structs.replace(found, status=status).document(closure), {} if held is None else held.body)
-        if held is not None and closure is not None and not closures.is_covered(held.body, body):
-            body = closures.reopened(held.body, body)
+        if held is not None and held.body.get("closure") is None and held.body["status"] != closures.OPEN:
+            return str(held.body["status"])  # newer code gave this status without a closure
+        body = _found_again(found, {} if held is None else held.body)
         if held is None or held.body != body:
             if held is None or (body["status"] == closures.OPEN != held.body["status"]):
                 log.error("discrepancy found", discrepancy_id=found.id, kind=found.kind, severity=found.severity, day=found.day)
@@ -230,9 +227,10 @@ class DayPapers(Value, frozen=True, kw_only=True):
         return None if paper is None else document_forms.read(DocumentKind.DISCREPANCIES, paper, document_forms.Difference)
 
     async def _close_gone(self, settled: SettledDay, open_papers: Collection[Document]) -> None:
-        """Close what the files showed once and show no more.
+        """Close the discrepancies of the day that the files no longer show.
 
-        What an answer contradicted (it names its `source`) no file takes back, and what only newer code finds, this code cannot miss.
+        A discrepancy with a `source` stays open: an answer contradicted the sale, and no file changes that answer. A discrepancy of a
+        kind that only newer code finds stays open too.
         """
         day, still = settled.day.isoformat(), {found.id for found in settled.discrepancies}
         for paper in open_papers:
@@ -252,27 +250,27 @@ class DayPapers(Value, frozen=True, kw_only=True):
 
 
 def runs_id(mode: Mode, day: date) -> str:
-    """Where it is kept what the runs over a day came to."""
+    """The id of the document of the runs over a day."""
     return f"{mode}-{day.isoformat()}-run"
 
 
 def progress_id(mode: Mode) -> str:
-    """Where it is kept how far old sales are retired."""
+    """The id of the document of retention's progress."""
     return f"{mode}-retention"
 
 
 def day_marks(mode: Mode) -> tuple[str, str]:
-    """What settled days are listed by: those that have not ended, and those that have. One that ends meanwhile is in both lists."""
+    """The index marks of days that have not ended, and of days that have. A day that ends between two lists is in both."""
     return mode.value, f"{mode}-ended"
 
 
 def refused_mark(mode: Mode) -> str:
-    """What the runs over refused days are listed by."""
+    """The index mark of the runs over refused days."""
     return f"{mode}-refused"
 
 
 def refusal_of(body: Mapping[str, Any]) -> Refusal | None:
-    """Why a day was refused, by what its runs came to."""
+    """Why a run refused a day, from the document of its runs."""
     kept = body.get("refusal")
     if kept is None:
         return None
@@ -286,18 +284,32 @@ def _mark(mode: Mode, body: Mapping[str, Any]) -> str:
 
 
 def with_healed(healed: Sequence[ResolvedBySettlement], more: Collection[ResolvedBySettlement]) -> tuple[ResolvedBySettlement, ...]:
-    """Both, each sale once, in the order of their ids."""
+    """All sales of both, each once and as it was first healed, in the order of their ids."""
     by_id = {one.transaction_id: one for one in (*more, *healed)}
     return tuple(by_id[transaction_id] for transaction_id in sorted(by_id))[:MAX_HEALED]
 
 
 def _found_by_newer_code(before: Document | None, open_papers: Collection[str], mode: Mode) -> list[str]:
-    """The papers of a day's own differences of a kind that is not known here, and that are no longer open."""
+    """The ids of documents: a day's own discrepancies of a kind that only newer code finds, without the open ones."""
     found = () if before is None else before.body["discrepancies"]
     own = [
         one["id"] for one in found if before is not None and one["day"] == before.body["day"] and is_new_word(DiscrepancyKind, one["kind"])
     ]
     return [paper_id for one in own if (paper_id := f"{mode}-{one}") not in open_papers]
+
+
+def _found_again(found: Discrepancy, held: Mapping[str, Any]) -> Json:
+    """The document of a discrepancy that the files show, over the document `held`, which may be empty.
+
+    A person's closure stays while it covers the discrepancy. The closure of a run ends: the files show the discrepancy again.
+    """
+    closure = held.get("closure")
+    if closure is None or closure.get("by") == BY:
+        opened: Json = with_newer(found.document(), held)
+        return opened
+    decided = structs.replace(found, status=str(closure.get("decision", held["status"])))
+    body: Json = with_newer(decided.document(closure), held)
+    return body if closures.is_covered(held, body) else closures.reopened(held, body)
 
 
 def _json(body: Mapping[str, Any] | None) -> Json | None:

@@ -1,4 +1,4 @@
-"""A business day's settlement as it is kept and shown: what was found, and that every cent is accounted for. Pure."""
+"""A business day's settlement, in its stored form: the findings, and the proof that every cent is explained. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
@@ -16,7 +16,7 @@ from shared.domain.vas import SUPPLIER_IDS, Mode, VasType
 from shared.lib.value import Value, is_new_word
 from shared.settlement.document_forms import with_newer
 
-MAX_LISTED: Final = 1_000  # of each list: with them all full, a day's paper is still below Firestore's 1 MiB
+MAX_LISTED: Final = 1_000  # of each list: a day with all lists full stays below Firestore's 1 MiB
 
 
 class Status(StrEnum):
@@ -28,7 +28,7 @@ class Status(StrEnum):
     FILE_MISSING = "file_missing"
 
 
-ENDED: Final = frozenset({Status.BALANCED, Status.DISCREPANCIES})  # no file is awaited any more
+ENDED: Final = frozenset({Status.BALANCED, Status.DISCREPANCIES})  # a day in one of these waits for no file
 
 
 class Carried(Value, frozen=True, kw_only=True, rename="camel"):
@@ -47,9 +47,9 @@ class Carried(Value, frozen=True, kw_only=True, rename="camel"):
 
 
 class Proof(Value, frozen=True, kw_only=True):
-    """A line that proves a vend of which our record says otherwise: to be learned as the supplier's word.
+    """A line that proves a vend that our record lacks or denies. The run applies it as an answer of the supplier.
 
-    It ends a sale that is open, and contradicts one that has ended. Never shown: the line holds whole numbers.
+    A proof ends an open sale, and contradicts an ended one. `repr` hides the line: the line holds whole numbers.
     """
 
     _hidden = frozenset({"line"})
@@ -62,7 +62,7 @@ class Proof(Value, frozen=True, kw_only=True):
 
     @property
     def receipt(self) -> Receipt:
-        """What is known of the delivery: its token, where one is due, is still to be recovered."""
+        """The receipt that the line proves. A token that is due is still to be recovered."""
         return Receipt(
             supplier_transaction_id=self.supplier_transaction_id,
             tokens_due=TokensDue.PENDING if self.token_due else TokensDue.NONE,
@@ -71,9 +71,10 @@ class Proof(Value, frozen=True, kw_only=True):
 
 
 class VendIndication(Value, frozen=True, kw_only=True):
-    """A line that names a sale and does not bill it: no proof of a vend, but from now on silence proves nothing of one in doubt.
+    """A line that names a sale and does not bill it: an indication of a vend, and no proof.
 
-    It contradicts the end of a sale that was not in doubt (`is_of_doubt`). Never shown: the line holds whole numbers.
+    After it, absence from the files proves nothing about a sale in doubt. It contradicts the end of any other sale (`is_of_doubt` is
+    false). `repr` hides the line: the line holds whole numbers.
     """
 
     _hidden = frozenset({"line"})
@@ -147,21 +148,19 @@ class Conservation(Value, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def residue(self) -> Total:
-        """What the terms leave unexplained of the file: zero rows and zero cents."""
+        """The rows and cents of the file that no term explains: zero in both."""
         ours = self.our_vended - self.carried_out + self.carried_in - self.missing_at_supplier
         theirs = self.missing_here + self.billed_though_rejected + self.extra_lines
         return self.file_successful - ours - theirs - self.differences
 
 
 class SettledDay(Value, frozen=True, kw_only=True):
-    """A day's comparison, frozen. What only the run needs (`signs`, `proofs`, `absent`, `strangers`, `reached`,
-    `wanted`) is not part of what is kept.
+    """A day's comparison, frozen. The document of the day holds all but `signs`, `proofs`, `absent`, `strangers`, `reached`, `wanted`.
 
-    `signs`, `proofs` and `absent` (ids of sales that may be called rejected) are to be put on record. `strangers` are lines that name
-    no sale that was given: if one names an older sale of ours, compare again with that sale, and with its day's files. `reached` are
-    the days, other than this one and its neighbours, whose sales this day's file bills: their papers are to say so.
-    `wanted` are days whose files, if they are there, may make more of silence: compare again with them. `left_out` counts what is not
-    listed one by one, by the name of its list.
+    The run records `signs`, `proofs` and `absent`, the ids of sales that may be rejected. `strangers` are lines that name no given sale.
+    Where one names an older sale of ours, the run compares again with that sale and the files of its day. `reached` are days beyond the
+    neighbours whose sales this day's file bills: the run settles them too. `wanted` are days whose files may strengthen absence: the run
+    compares again with them. `left_out` counts the entries that a list leaves out, by the name of the list.
     """
 
     _hidden = frozenset({"strangers"})
@@ -187,9 +186,9 @@ class SettledDay(Value, frozen=True, kw_only=True):
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     def reviewed(self, decisions: Mapping[str, str], earlier: Iterable[Discrepancy]) -> "SettledDay":
-        """The day with what people have decided (by discrepancy id), and with the open discrepancies of earlier days.
+        """The day with people's decisions, by discrepancy id, and with the open discrepancies of earlier days.
 
-        Those of this day that only newer code finds are its own too: what it cannot find out, it cannot call settled.
+        Discrepancies of this day that only newer code finds count as its own: this code cannot find them, and must not lose them.
         """
         own = tuple(structs.replace(found, status=decisions.get(found.id, found.status)) for found in self.discrepancies)
         carried = sorted((found for found in earlier if found.day < self.day), key=lambda found: (found.day, found.id))
@@ -199,7 +198,7 @@ class SettledDay(Value, frozen=True, kw_only=True):
         return structs.replace(self, discrepancies=(*carried, *own), status=status)
 
     def listing(self, most: int) -> "SettledDay":
-        """The day with at most so many entries in each list, the gravest discrepancies first kept: its paper stays small."""
+        """The day with at most `most` entries in each list, and with the gravest discrepancies. Its document stays small."""
         gravest = sorted(self.discrepancies, key=lambda found: gravity(found.severity), reverse=True)[:most]
         kept = {found.id for found in gravest}
         names = ("carried_out", "carried_in", "healed", "open", "tokens_to_recover", "not_readable")
@@ -213,7 +212,7 @@ class SettledDay(Value, frozen=True, kw_only=True):
 
 
 def ended_status(discrepancies: Iterable[Discrepancy]) -> Status:
-    """How a day stands when all its files were in."""
+    """The status of a day whose files have all arrived."""
     return Status.DISCREPANCIES if any(found.status == OPEN for found in discrepancies) else Status.BALANCED
 
 
@@ -223,14 +222,14 @@ _LISTS: Final = ("carriedOut", "carriedIn", "healed", "open", "tokensToRecover")
 
 
 def day_as_read(body: Mapping[str, Any], mode: Mode) -> Mapping[str, Any]:
-    """A kept day in which every row says who sold: a row that was kept without it has the supplier of its mode."""
+    """A stored day with a supplier in every row. Older code stored rows without one: they have the supplier of their mode."""
     lists = {name: [_with_supplier(row, mode) for row in body.get(name, ())] for name in _LISTS if name in body}
     differences = [difference_as_read(found, mode) for found in body.get("discrepancies", ())]
     return {**body, **lists, **({"discrepancies": differences} if "discrepancies" in body else {})}
 
 
 def difference_as_read(body: Mapping[str, Any], mode: Mode) -> Mapping[str, Any]:
-    """A kept discrepancy whose side of ours says who sold, likewise."""
+    """A stored discrepancy with a supplier in our side, likewise."""
     return {**body, "ours": _with_supplier(body["ours"], mode)} if body.get("ours") else body
 
 
@@ -239,9 +238,9 @@ def _with_supplier(row: Mapping[str, Any], mode: Mode) -> Mapping[str, Any]:
 
 
 def next_version(day: SettledDay, previous: Json | None) -> Json:
-    """The day as it is kept and answered. It is `previous` itself when there is nothing new to write.
+    """The day as it is stored and answered. It is `previous` itself when nothing is new.
 
-    What earlier runs healed stays listed: their sales are found ended by now.
+    Sales that earlier runs healed stay listed, although the comparison finds them ended.
     """
     fresh = _json(day)
     if previous is not None:
@@ -281,7 +280,7 @@ def _rows(rows: Iterable[Value]) -> list[Json]:
 
 
 def _file(file: Summary) -> Json:
-    """The file that was believed. `notes` only where there are any: days that were kept before they were taken stay the same."""
+    """The accepted file. `notes` is absent without notes: the days that older code stored stay the same."""
     notes = {"notes": _rows(file.notes)} if file.notes else {}
     return {"name": file.name, "sha256": file.sha256, "rows": file.all.rows, "totalCents": file.all.cents, **notes}
 

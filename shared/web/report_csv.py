@@ -1,6 +1,6 @@
 """A report as CSV: one row for each figure, so that a spreadsheet can filter and add. Pure.
 
-RFC 4180 in UTF-8. A cell that a spreadsheet would take for a formula is text, whatever the supplier wrote into it.
+RFC 4180 in UTF-8. A cell that a spreadsheet would take for a formula becomes text: a supplier may have written it.
 """
 
 import csv
@@ -32,7 +32,7 @@ def csv_of(report: Report) -> bytes:
 
 
 def _cell(value: Cell) -> Cell:
-    """A value as a spreadsheet may open it. Numbers are ours; text may be anybody's."""
+    """A cell that no spreadsheet evaluates. Numbers are ours; a text may be the supplier's."""
     if not isinstance(value, str):
         return value
     plain = "".join(character if character.isprintable() else " " for character in value)

@@ -1,4 +1,4 @@
-"""A report as one page that needs nothing else: for a phone, a desktop, the dark, and paper. Pure."""
+"""A report as one HTML page that loads nothing: for phones, desktops, dark mode and print. Pure."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -63,14 +63,14 @@ TERMS: Final = (  # of the conservation equation, in its order: its sign, its na
     ("=", "fileSuccessful", "Billed by the file"),
     ("", "residue", "Unexplained"),
 )
-SIDE_WORDS: Final = (  # what a side of a discrepancy says, as far as it says it
+SIDE_WORDS: Final = (  # the fields of a discrepancy's side that the page shows, and their labels
     *(("recipient", "To"), ("status", "Status"), ("state", "State"), ("productName", "Product"), ("line", "Line"), ("rows", "Lines")),
     *(("supplierId", "Sold by"), ("supplierTransactionId", "Supplier"), ("requestId", "Request"), ("merchantTransactionId", "Merchant")),
     *(("source", "By"), ("said", "Said")),
 )
 
 CHART_HEIGHT: Final = 100
-_LOWEST: Final = 6  # a day with sales is seen, however small beside the others
+_LOWEST: Final = 6  # a day with sales has a visible bar
 
 
 def html_of(report: Report) -> bytes:
@@ -98,13 +98,13 @@ def html_of(report: Report) -> bytes:
 
 
 def _status_words(report: Report) -> dict[str | None, str]:
-    """The words of every status; one that only newer code knows is its own."""
+    """The words of every status. A status that only newer code knows stands as it is."""
     seen = [report.body["status"], *(glance.status for glance in report.last_days)]
     return {**{status: str(status) for status in seen}, **STATUS_WORDS}
 
 
 def _headline(report: Report, open_count: int) -> str:
-    """The one thing that is asked every morning."""
+    """The first sentence of the page: whether the day is done, and otherwise what is open."""
     if report.refusal is not None:
         return (
             "Not settled: a file that it needs was refused."
@@ -163,7 +163,7 @@ def _short_day(day: date | str) -> str:
 
 
 def _moment(at: datetime | str) -> str:
-    """In South African time, which is the business day's."""
+    """A time in the zone of business days, South Africa's."""
     local = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(BUSINESS_TIME)
     return f"{_short_day(local.date())} {local:%H:%M}"
 
