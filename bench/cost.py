@@ -146,9 +146,7 @@ def document_bytes(document: Any) -> int:
 
 
 def index_bytes(document: Any) -> int:
-    """Return the index entries of an ended sale: by `dayShard`, by `callerDay`, and by each of `keys` with
-    `createdAt`.
-    """
+    """Return the index entries of an ended sale: by `dayShard`, by `callerDay`, and by each of `keys` with `createdAt`."""
     single = [text_bytes(name) + value_bytes(document.fields[name]) for name in ("dayShard", "callerDay")]
     composite = [value_bytes(key) + value_bytes(document.fields["createdAt"]) for key in document.fields["keys"].array_value.values]
     return sum(name_bytes(document) + values + ENTRY_BYTES for values in (*single, *composite))

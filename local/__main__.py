@@ -91,9 +91,7 @@ def _port(text: str) -> int:
 
 
 def _listener(port: int) -> socket.socket:
-    """Bind the port before the server starts: the server would report a port in use by ending its task, with a
-    trace.
-    """
+    """Bind the port before the server starts: the server would report a port in use by ending its task, with a trace."""
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
@@ -127,8 +125,7 @@ async def _serve(server: uvicorn.Server, listener: socket.socket, url: str, *, o
 
 
 async def _demonstration(url: str) -> Mapping[str, Any]:
-    """Buy electricity for R100.00, over HTTP like every caller. A demonstration that broke off here does not block
-    it.
+    """Buy electricity for R100.00, over HTTP like every caller. A demonstration that broke off here does not block it.
 
     Raises:
         _NotSold: the purchase was refused, or its outcome is not known yet.

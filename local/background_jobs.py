@@ -23,7 +23,7 @@ log = logs.logger(__name__)
 
 
 async def sweep_for_ever(wired: Wiring) -> None:
-    """Sweep every few seconds. A failure is printed, and the next sweep tries again."""
+    """Sweep every few seconds. A failure is logged, and the next sweep tries again."""
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         try:
@@ -34,8 +34,7 @@ async def sweep_for_ever(wired: Wiring) -> None:
 
 
 async def settle_today(request: Request, wired: Wiring) -> Response:
-    """Deliver the settlement file of today's vends, with one line changed for each `plant`, and settle the day with
-    it.
+    """Deliver the settlement file of today's vends, with one line changed for each `plant`, and settle the day with it.
 
     Raises:
         Problem: as `backoffice.settled_day` raises it, if another file in the folder conflicts.

@@ -14,8 +14,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--mode", type=Mode, choices=tuple(Mode), required=True, help="how the environment sells")
     parser.add_argument("--issuer", required=True, help="the first address of the issuer: the oldest of issuer_aliases, or else the issuer")
     parser.add_argument("--subject", required=True, help="`sub` of the wallet's token")
-    asked = parser.parse_args(arguments)
-    print(caller_id(asked.mode, Caller(asked.issuer, asked.subject)))
+    options = parser.parse_args(arguments)
+    print(caller_id(options.mode, Caller(options.issuer, options.subject)))
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import httpx
 
-from local.terminal import Steps, Stop, Verdict, said
+from local.terminal import Steps, Stop, Verdict, safe_text
 from shared.lib.masking import last_four
 from shared.schemas.problems import RequestFault
 from shared.schemas.refusals import Retry
@@ -114,9 +114,7 @@ class Purchase:
             waited += pause
 
     def _asked(self) -> tuple[str, float, httpx.Response | None]:
-        """Send the request once. Return the observation, the pause before the next request, and the answer if it is
-        the last.
-        """
+        """Send the request once. Return the observation, the pause before the next request, and the answer if it is the last."""
         try:
             response = self.to.buy(self.order, self.key)
         except httpx.HTTPError as error:
@@ -128,7 +126,7 @@ class Purchase:
             case 201:
                 return "201", 0, response
             case 202:
-                return f"202: in doubt, sale {said(body.get('transactionId'))}", pause, None
+                return f"202: in doubt, sale {safe_text(body.get('transactionId'))}", pause, None
             case 409 if problem_name(body) == RequestFault.REQUEST_IN_PROGRESS:
                 return "409: still selling", pause, None
             case 429:
@@ -161,16 +159,16 @@ def refusal(response: httpx.Response) -> Stop:
     body = object_of(response)
     name, retry = problem_name(body), str(body.get("retry"))
     if name is None:
-        kind = said(response.headers.get("content-type", "no content type"))
+        kind = safe_text(response.headers.get("content-type", "no content type"))
         return Stop(Verdict.FAIL, f"{response.status_code}, {kind}: no answer of these functions", "is the address right?")
     advice = [ADVICE[known] for known in (name, retry) if known in ADVICE][:1]
     if wait := body.get("retryAfterSeconds"):
-        advice.append(f"not before {said(wait)} s")
+        advice.append(f"not before {safe_text(wait)} s")
     for error in body.get("errors") or []:
-        advice.append(f"{said(error.get('field'))} {said(error.get('message'))}")
+        advice.append(f"{safe_text(error.get('field'))} {safe_text(error.get('message'))}")
     if other := body.get("transactionId"):
-        advice.append(f"sale {said(other)}")
-    return Stop(Verdict.FAIL, f"{response.status_code} {said(name)}: {said(body.get('detail'))}", *advice)
+        advice.append(f"sale {safe_text(other)}")
+    return Stop(Verdict.FAIL, f"{response.status_code} {safe_text(name)}: {safe_text(body.get('detail'))}", *advice)
 
 
 def object_of(response: httpx.Response) -> Mapping[str, Any]:

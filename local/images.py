@@ -55,8 +55,7 @@ def digest_now(image: Image, client: httpx.Client, scheme: str = "https") -> str
     """Return the registry's digest of the version, computed from the registry's answer.
 
     Raises:
-        Unresolved: the registry does not know the version, does not answer, or names another digest than its
-            manifest's.
+        Unresolved: the registry does not know the version, does not answer, or names another digest than its manifest's.
     """
     url = f"{scheme}://{HOSTS.get(image.registry, image.registry)}/v2/{image.name}/manifests/{image.tag}"
     headers = {"Accept": ", ".join(MANIFESTS)}
@@ -76,11 +75,11 @@ def digest_now(image: Image, client: httpx.Client, scheme: str = "https") -> str
 
 
 def _token(challenge: str, client: httpx.Client) -> str:
-    asked = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-    realm = asked.pop("realm", "")
+    parameters = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+    realm = parameters.pop("realm", "")
     if not realm.startswith("http"):
         raise Unresolved(f"the registry asks for {challenge or 'nothing that is known'}")
-    answer = client.get(realm, params=asked)
+    answer = client.get(realm, params=parameters)
     answer.raise_for_status()
     given = answer.json()
     return str(given.get("token") or given["access_token"])

@@ -1,7 +1,7 @@
 """The page at `/`: a counter, a wallet, the simulator's scenarios and the day's settlement, to click.
 
-The page uses the public API wherever it can. Only the simulator knows three things, and this module serves them:
-the scenarios, the request and the end of each, and the possible faults of a settlement file.
+The page uses the public API wherever it can. This module serves the data that only the simulator has: the scenarios,
+the request and the end of each, and the possible faults of a settlement file.
 """
 
 from collections.abc import Mapping

@@ -10,10 +10,8 @@ from typing import Any, Final
 _FOR_US_ALONE: Final = 0o600
 
 
-class Journal:
-    """A file of JSON lines that only grows. Only its owner can read it. It never holds a token, a PIN or a whole
-    number.
-    """
+class PurchaseLog:
+    """A file of JSON lines that only grows. Only its owner can read it. It never holds a token, a PIN or a whole number."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -26,7 +24,7 @@ class Journal:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields})
-        keep(self.path, f"{line}\n".encode(), os.O_APPEND)
+        write_file(self.path, f"{line}\n".encode(), os.O_APPEND)
 
     def lines(self) -> list[Mapping[str, Any]]:
         """Return all lines, oldest first. A line that a crash cut off is left out."""
@@ -35,9 +33,8 @@ class Journal:
         return [line for text in self.path.read_text().splitlines() if (line := _object(text)) is not None]
 
 
-def keep(path: Path, data: bytes, flag: int = os.O_EXCL) -> None:
-    """Write `data` to a file that only its owner can read, down to the disk. The file is new unless `flag` allows
-    another.
+def write_file(path: Path, data: bytes, flag: int = os.O_EXCL) -> None:
+    """Write `data` to a file that only its owner can read, down to the disk. The file is new unless `flag` allows another.
 
     Raises:
         OSError: the file could not be written, or exists already.

@@ -31,7 +31,7 @@ BY: Final = "restore"
 KNOWN_WITHIN: Final = 7  # days before its first lost key, within which a wallet has bought something
 
 Lost = tuple[Tombstone, int]
-"""What is bound where nothing is on record, and the version that was announced; 0: nothing was."""
+"""A tombstone to bind if nothing is on record, and the published version; 0: none was published."""
 
 
 class NotPaused(Exception):
@@ -68,19 +68,19 @@ class Found:
         return bool(self.contradicting or self.unread or self.left)
 
 
-def compared(told: Tombstone, version: int, held: Transaction | Tombstone) -> Standing:
+def compared(published: Tombstone, version: int, held: Transaction | Tombstone) -> Standing:
     """Compare what is on record with what was published."""
     seen = None if isinstance(held, Tombstone) else held.version  # a tombstone has the last version
     if version == 0:
         return Standing.SAME
-    if held.state != told.state:
+    if held.state != published.state:
         if held.state in OPEN_STATES:
             return Standing.BEHIND
-        ended_later = told.state in OPEN_STATES and (seen is None or seen > version)
+        ended_later = published.state in OPEN_STATES and (seen is None or seen > version)
         return Standing.SAME if ended_later else Standing.CONTRADICTING
     vas_type, amount, supplier_id = _sold(held)
-    ids = (supplier_id, told.supplier_transaction_id)
-    if (vas_type, amount) != (told.vas_type, told.amount) or (None not in ids and not same_supplier_id(*ids)):
+    ids = (supplier_id, published.supplier_transaction_id)
+    if (vas_type, amount) != (published.vas_type, published.amount) or (None not in ids and not same_supplier_id(*ids)):
         return Standing.CONTRADICTING
     return Standing.BEHIND if seen is not None and seen < version else Standing.SAME
 
@@ -106,13 +106,11 @@ class Rebuilding:
             raise NotPaused(f"not paused without an end: {', '.join(sold)}")
 
     async def bind(self, lost: Iterable[Lost]) -> Found:
-        """Bind each sale that is not on record, and compare each that is. The run ends early if the database does
-        not answer.
-        """
+        """Bind each sale that is not on record, and compare each that is. The run ends early if the database does not answer."""
         found, each = Found(), tuple(lost)
-        for at, (told, version) in enumerate(each):
+        for at, (published, version) in enumerate(each):
             try:
-                await self._bind(told, version, found)
+                await self._bind(published, version, found)
             except StoreUnavailable:
                 found.left = len(each) - at
                 break
@@ -126,62 +124,60 @@ class Rebuilding:
                 return True
         return False
 
-    async def _bind(self, told: Tombstone, version: int, found: Found) -> None:
+    async def _bind(self, published: Tombstone, version: int, found: Found) -> None:
         """Bind one sale. Read it again if another process has just written it."""
         for _ in range(TRIES):
             with suppress(Conflict):
-                await self._bind_once(told, version, found)
+                await self._bind_once(published, version, found)
                 return
-        found.unread.append(f"sale {told.id}: it changes all the time, and was not compared")
+        found.unread.append(f"sale {published.id}: it changes all the time, and was not compared")
 
-    async def _bind_once(self, told: Tombstone, version: int, found: Found) -> None:
+    async def _bind_once(self, published: Tombstone, version: int, found: Found) -> None:
         held: Transaction | Tombstone | None
         try:
-            held = await self.store.find(told.id)
+            held = await self.store.find(published.id)
         except SaleRetired as retired:
             held = retired.tombstone
         except UnreadableRecord:  # an unreadable record is on record
-            found.on_record.append(told.id)
+            found.on_record.append(published.id)
             if version:
-                found.unread.append(f"sale {told.id}: its record cannot be read, and was not compared")
+                found.unread.append(f"sale {published.id}: its record cannot be read, and was not compared")
             return
         if held is None:
             if self.write:
-                await self.database.commit(Write(SALES, told.id, tombstone_document(told), is_new=True))
-            found.bound.append(told)
+                await self.database.commit(Write(SALES, published.id, tombstone_document(published), is_new=True))
+            found.bound.append(published)
             return
-        match compared(told, version, held):
+        match compared(published, version, held):
             case Standing.BEHIND:
-                if isinstance(held, Transaction) and await self._signs(held, told):
-                    found.signed.append(told.id)
-                found.behind.append(told.id)
+                if isinstance(held, Transaction) and await self._signs(held, published):
+                    found.signed.append(published.id)
+                found.behind.append(published.id)
             case Standing.CONTRADICTING:
-                found.contradicting.append(f"{told.id}: announced {told.state.value}, on record {held.state.value}")
+                found.contradicting.append(f"{published.id}: announced {published.state.value}, on record {held.state.value}")
             case Standing.SAME if isinstance(held, Tombstone) and held.fingerprint == UNKNOWN and (version or held.state is State.IN_DOUBT):
                 found.before.append(held)
             case Standing.SAME:
-                found.on_record.append(told.id)
+                found.on_record.append(published.id)
             case never:
                 assert_never(never)
 
-    async def _signs(self, held: Transaction, told: Tombstone) -> bool:
+    async def _signs(self, held: Transaction, published: Tombstone) -> bool:
         """Whether a sale without an outcome gets the indication of a vend.
 
         It does if it was published as vended, or in a word that only newer code knows.
         """
-        if told.state in OPEN_STATES or told.state is State.REJECTED or held.sign_of_vend:
+        if published.state in OPEN_STATES or published.state is State.REJECTED or held.sign_of_vend:
             return False
-        answer = Answer(Unknown(f"announced {told.state.value} before a restore", sign_of_vend=True))
+        answer = Answer(Unknown(f"announced {published.state.value} before a restore", sign_of_vend=True))
         signed = transition(held, answer, at=datetime.now(UTC), by=BY, retry_seconds=VendingPolicy(mode=self.mode).retry_seconds)
         if self.write:
             await self.store.advance(held, structs.replace(signed, nonce=str(uuid.uuid4())))
         return True
 
 
-def told(found: Found, *, announced: bool, write: bool) -> Iterator[str]:
-    """Return the run in lines: counts, then what an operator must look at. No line holds a token or a customer's
-    number.
-    """
+def report(found: Found, *, announced: bool, write: bool) -> Iterator[str]:
+    """Return the run in lines: counts, then what an operator must look at. No line holds a token or a customer's number."""
     done, before = "bound" if write else "to bind", f", {len(found.before)} bound before" if found.before else ""
     against = f", {len(found.contradicting)} CONTRADICTING" if found.contradicting else ""
     yield f"{len(found.on_record)} on record, {len(found.behind)} on record and behind{against}, {len(found.bound)} {done}{before}"

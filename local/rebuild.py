@@ -33,7 +33,7 @@ from typing import Any, Final, TextIO
 
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
 
-from local.rebinding import KNOWN_WITHIN, UNKNOWN, Lost, NotPaused, Rebuilding, told
+from local.rebinding import KNOWN_WITHIN, UNKNOWN, Lost, NotPaused, Rebuilding, report
 from shared.domain.clock import business_day
 from shared.domain.identifiers import ID_CHARACTERS, IDEMPOTENCY_KEY, Caller, caller_id, transaction_id
 from shared.domain.money import Money
@@ -65,9 +65,7 @@ class RebuildRefused(Exception):
 
 @dataclass(slots=True)
 class Archive:
-    """The topic's archive: one event of each sale, and the messages that could not be read or hold a word of newer
-    code.
-    """
+    """The topic's archive: one event of each sale, and the messages that could not be read or hold a word of newer code."""
 
     newest: dict[str, Lost] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
@@ -107,16 +105,16 @@ class Archive:
             caller = (pulled["message"].get("attributes") or {}).get("caller", "")
             if not isinstance(caller, str):
                 raise TypeError("no caller of ours")
-            told = of_event(body, caller, mode, at)
-            tombstone_document(told)  # fails if a field cannot be stored
+            tombstone = of_event(body, caller, mode, at)
+            tombstone_document(tombstone)  # fails if a field cannot be stored
         except Exception:  # any failure: the other events are still bound
             self.unread.append(f"{named}: not readable, nothing was bound by it")
             return
-        if is_new_word(State, told.state) or is_new_word(VasType, told.vas_type):
-            self.unread.append(f"{named}: announced as {told.vas_type} {told.state}, which newer code knows")
-        held = self.newest.get(told.id)
-        if held is None or _rank(held) <= _rank((told, body["version"])):
-            self.newest[told.id] = (told, body["version"])
+        if is_new_word(State, tombstone.state) or is_new_word(VasType, tombstone.vas_type):
+            self.unread.append(f"{named}: announced as {tombstone.vas_type} {tombstone.state}, which newer code knows")
+        held = self.newest.get(tombstone.id)
+        if held is None or _rank(held) <= _rank((tombstone, body["version"])):
+            self.newest[tombstone.id] = (tombstone, body["version"])
 
 
 def of_event(body: Mapping[str, Any], caller: str, mode: Mode, at: datetime) -> Tombstone:
@@ -192,8 +190,7 @@ def keys_of(path: Path, caller: Caller, mode: Mode, at: datetime) -> list[Lost]:
     """Return the keys in a wallet's file, each once.
 
     Raises:
-        RebuildRefused: names every faulty line. One wrong key would bind another id, and leave the true one to be sold
-            again.
+        RebuildRefused: names every faulty line. One wrong key would bind another id, and leave the true one to be sold again.
     """
     known: dict[str, Tombstone] = {}
     faults: list[str] = []
@@ -208,8 +205,8 @@ def keys_of(path: Path, caller: Caller, mode: Mode, at: datetime) -> list[Lost]:
                 try:
                     if len(row) != len(COLUMNS):
                         raise RebuildRefused("not four fields")
-                    told = of_key(dict(zip(COLUMNS, row, strict=True)), caller, mode, at)
-                    if known.setdefault(told.id, told) != told:
+                    tombstone = of_key(dict(zip(COLUMNS, row, strict=True)), caller, mode, at)
+                    if known.setdefault(tombstone.id, tombstone) != tombstone:
                         raise RebuildRefused("the key stands on an earlier line with something else")
                 except RebuildRefused as fault:
                     faults.append(f"line {line}: {fault}")
@@ -217,24 +214,24 @@ def keys_of(path: Path, caller: Caller, mode: Mode, at: datetime) -> list[Lost]:
         faults.append(f"not readable from line {line} on: {type(error).__name__}")
     if faults:
         raise RebuildRefused("\n".join(faults))
-    return [(told, 0) for told in known.values()]
+    return [(tombstone, 0) for tombstone in known.values()]
 
 
-async def run(asked: argparse.Namespace, out: TextIO) -> int:
+async def run(options: argparse.Namespace, out: TextIO) -> int:
     """Run the command. Return 1 if selling is not paused, a file is refused, or an operator must act."""
     over = await channel(FirestoreGrpcAsyncIOTransport, os.environ.get("FIRESTORE_EMULATOR_HOST"))
-    database = Database(over, asked.project, asked.database, TIMEOUT_SECONDS)
-    rebuilding = Rebuilding(database, FirestoreStore(database), asked.mode, asked.write)
+    database = Database(over, options.project, options.database, TIMEOUT_SECONDS)
+    rebuilding = Rebuilding(database, FirestoreStore(database), options.mode, options.write)
     try:
         await rebuilding.require_pause()
         archive, at = Archive(), datetime.now(UTC)
-        if asked.events:
-            for path in asked.events:
-                archive.read(path, asked.mode, at)
+        if options.events:
+            for path in options.events:
+                archive.read(path, options.mode, at)
             lost = list(archive.newest.values())
         else:
-            caller = Caller(asked.issuer, asked.subject)
-            lost = keys_of(asked.keys, caller, asked.mode, at)
+            caller = Caller(options.issuer, options.subject)
+            lost = keys_of(options.keys, caller, options.mode, at)
             if lost and not await rebuilding.has_sold_to(caller, min(key.day for key, _ in lost)):
                 print(f"NOBODY KNOWN: this --issuer and --subject have bought nothing for {KNOWN_WITHIN} days: are they right?", file=out)
         found = await rebuilding.bind(lost)
@@ -248,7 +245,7 @@ async def run(asked: argparse.Namespace, out: TextIO) -> int:
     finally:
         with suppress(Exception):  # the bound keys stay bound
             await database.close()
-    print("\n".join(told(found, announced=bool(asked.events), write=asked.write)), file=out)
+    print("\n".join(report(found, announced=bool(options.events), write=options.write)), file=out)
     return int(found.needs_a_person)
 
 
@@ -281,7 +278,7 @@ def _no_request(sale_id: str) -> str:
     return f"{UNKNOWN}-{sale_id}"
 
 
-def asked_for(arguments: Sequence[str]) -> argparse.Namespace:
+def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line; end the program if it is incomplete."""
     parser = argparse.ArgumentParser(
         prog="python -m local.rebuild", description="Binds the keys of sales that a restored database does not know."
@@ -294,17 +291,17 @@ def asked_for(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--issuer", help="of the wallet's tokens, its first address; with --keys")
     parser.add_argument("--subject", help="`sub` of the wallet's tokens; with --keys")
     parser.add_argument("--write", action="store_true", help="bind; without it, only say")
-    asked = parser.parse_args(arguments)
-    if (asked.events is None) == (asked.keys is None) or (asked.keys is not None and not (asked.issuer and asked.subject)):
+    options = parser.parse_args(arguments)
+    if (options.events is None) == (options.keys is None) or (options.keys is not None and not (options.issuer and options.subject)):
         parser.error("either --events, or --keys with --issuer and --subject")
-    if asked.keys is not None and not (is_address(asked.issuer, clear=True) and _SUBJECT.fullmatch(asked.subject)):
+    if options.keys is not None and not (is_address(options.issuer, clear=True) and _SUBJECT.fullmatch(options.subject)):
         parser.error("--issuer must be an address, and --subject 1 to 255 visible ASCII characters")
-    return asked
+    return options
 
 
 def main(arguments: Sequence[str]) -> int:
     """Bind the lost keys. Return 1 if that was refused, or an operator must act."""
-    return asyncio.run(run(asked_for(arguments), sys.stdout))
+    return asyncio.run(run(read_options(arguments), sys.stdout))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,7 @@
 
 The command prints each step. It sells at most once under its key, and stores and prints the key before it buys.
 The same command with `--key` finds that sale again and sells nothing.
-Exit codes: 0 passed; 1 something failed; 2 refused, and nothing was bought; 3 a sale has not ended: ask again by its
-key.
+Exit codes: 0 passed; 1 something failed; 2 refused, and nothing was bought; 3 a sale has not ended: ask again by its key.
 """
 
 import argparse
@@ -25,9 +24,9 @@ from typing import Any, Final
 import httpx
 
 from local.deployment import READ_SECONDS, Deployment, Purchase, meter_of, object_of, refusal
-from local.purchase_log import Journal
+from local.purchase_log import PurchaseLog
 from local.receipt_printer import slip
-from local.terminal import Exit, Steps, Stop, Verdict, rand, said
+from local.terminal import Exit, Steps, Stop, Verdict, rand, safe_text
 from shared.domain.money import Money
 from shared.domain.policy import Environment
 from shared.domain.sts_tokens import token_number
@@ -87,7 +86,7 @@ class Smoke:
             self.steps.begin(f"{name} /health")
             body = self._object(self.to.get(f"{url}/health"))
             heard.append((str(body.get("environment")), str(body.get("mode"))))
-            self.steps.end(Verdict.PASS, f"environment {said(heard[-1][0])}, mode {said(heard[-1][1])}")
+            self.steps.end(Verdict.PASS, f"environment {safe_text(heard[-1][0])}, mode {safe_text(heard[-1][1])}")
         self.steps.begin("one deployment")
         (environment, mode), other = heard
         if (environment, mode) != other or mode not in set(Mode) or environment not in set(Environment):
@@ -113,7 +112,7 @@ class Smoke:
         products = self._object(self.to.get(f"{self.to.prevend}/{vas_type}/products")).get("products")
         if not isinstance(products, list):
             raise Stop(Verdict.FAIL, "no list of products")
-        names = [said(product.get("name")) for product in products if isinstance(product, dict)]
+        names = [safe_text(product.get("name")) for product in products if isinstance(product, dict)]
         shown = f"{len(names)}: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else "none"
         if vas_type is not VasType.UTILITY or len(names) == 1:
             self.steps.end(Verdict.PASS, shown)
@@ -133,13 +132,13 @@ class Smoke:
         consumer = "named" if confirmed.get("consumer") else "not named"
         self.steps.end(
             Verdict.PASS,
-            f"{_amount(order['amountCents'])} confirmed until {said(confirmed.get('expiresAt'))}",
+            f"{_amount(order['amountCents'])} confirmed until {safe_text(confirmed.get('expiresAt'))}",
             f"minimum {least}, due {due}, consumer {consumer}",
         )
 
     def _purchase(self, order: Mapping[str, object], mode: Mode) -> None:
         key = self.options.key or f"smoke-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-        journal = Journal(self.options.journal)
+        journal = PurchaseLog(self.options.journal)
         asked = {"url": self.to.purchase, "meter": meter_of(order), "amountCents": order["amountCents"]}
         for line in journal.lines():
             if line.get("key") == key and any(line.get(name, value) != value for name, value in asked.items()):
@@ -159,7 +158,7 @@ class Smoke:
         sale = object_of(response)
         with suppress(OSError):
             journal.write(key=key, transactionId=sale.get("transactionId"), state=sale.get("state"))
-        self.steps.note(f"sale {said(sale.get('transactionId'))}")
+        self.steps.note(f"sale {safe_text(sale.get('transactionId'))}")
         self._same(sale, order, mode)
         replayed = ", the answer to a repeat" if "idempotent-replayed" in response.headers else ""
         self.steps.end(Verdict.PASS, f"201 vended{replayed}", _delivered(sale))
@@ -179,19 +178,19 @@ class Smoke:
         found = self._object(self.to.get(f"{self.to.purchase}/transactions", {"idempotencyKey": key}))
         if found != sale:
             raise Stop(Verdict.FAIL, "another sale than was answered")
-        self.steps.end(Verdict.PASS, f"200, {said(found['state'])}")
+        self.steps.end(Verdict.PASS, f"200, {safe_text(found['state'])}")
 
     def _what_next(self, sale: Mapping[str, Any], key: str) -> str:
         if self.options.show_token:
             return f"\n{slip(sale)}"
-        by_hand = f"GET {self.to.purchase}/transactions/{said(sale.get('transactionId'))}"
+        by_hand = f"GET {self.to.purchase}/transactions/{safe_text(sale.get('transactionId'))}"
         shown = f"\nWhat was bought is on record. To see it: this command with --key {key} --show-token, or\n  {by_hand}"
         return shown if sale.get("simulated") is True else f"{shown}\n{_amount_check(sale)}"
 
     def _same(self, body: Mapping[str, Any], order: Mapping[str, object], mode: Mode) -> None:
         """Check that an answer is about the order, and of the deployment's own mode."""
         if body.get("simulated") is not (mode is Mode.SIMULATED):
-            raise Stop(Verdict.FAIL, f"says simulated: {said(body.get('simulated'))} in mode {mode}")
+            raise Stop(Verdict.FAIL, f"says simulated: {safe_text(body.get('simulated'))} in mode {mode}")
         for name, value in order.items():
             if body.get(name) != value:
                 raise Stop(Verdict.FAIL, f"{name} is not what was asked for")
@@ -281,12 +280,10 @@ def _amount(cents: object) -> str:
 
 
 def _amount_check(sale: Mapping[str, Any]) -> str:
-    """Name the `MOBILEMART_AMOUNT_CHECK` that the sale's raw answer supports. Operators see that answer; wallets do
-    not.
-    """
+    """Name the `MOBILEMART_AMOUNT_CHECK` that the sale's raw answer supports. Operators see that answer; wallets do not."""
     cents = sale["amountCents"]
     return (
-        f"How did the supplier write the amount? GET /transactions/{said(sale.get('transactionId'))} of reconcile, under answers:\n"
+        f"How did the supplier write the amount? GET /transactions/{safe_text(sale.get('transactionId'))} of reconcile, under answers:\n"
         f"  {Money(cents).rand:.2f}, in rand as it was sent: set MOBILEMART_AMOUNT_CHECK=doubt\n"
         f"  {cents} in cents, with or without charges, or not at all: keep MOBILEMART_AMOUNT_CHECK=alert, and tell the engineer"
     )
@@ -300,8 +297,8 @@ def _delivered(sale: Mapping[str, Any]) -> str:
     tokens = receipt["tokens"]
     if any(token_number(token.get("number")) is None for token in tokens):
         raise Stop(Verdict.FAIL, "a token that is not 20 digits")
-    kinds = ", ".join(said(token.get("kind")) for token in tokens) or "no token is due"
-    return f"tokens: {kinds}; {said(receipt.get('units') or 'no')} {said(receipt.get('unitType') or 'kWh')}"
+    kinds = ", ".join(safe_text(token.get("kind")) for token in tokens) or "no token is due"
+    return f"tokens: {kinds}; {safe_text(receipt.get('units') or 'no')} {safe_text(receipt.get('unitType') or 'kWh')}"
 
 
 def _exit_code(steps: Steps) -> int:

@@ -166,9 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _greeting(base_url: str, behaviour: Behaviour) -> str:
-    """The address, and for a person at a terminal the credentials. They open nothing else, but no log holds a
-    secret.
-    """
+    """The address, and for a person at a terminal the credentials. They open nothing else, but no log holds a secret."""
     where = f"simulated supplier on {base_url}"
     if not sys.stdout.isatty():
         return where

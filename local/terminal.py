@@ -41,9 +41,7 @@ class Stop(Exception):
 
 
 class Steps:
-    """Prints each action and its result, in order, with its duration. A step begins with a name and ends with a
-    verdict.
-    """
+    """Prints each action and its result, in order, with its duration. A step begins with a name and ends with a verdict."""
 
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
@@ -79,9 +77,7 @@ def rand(text: str) -> Money:
     return amount
 
 
-def said(text: object) -> str:
-    """Return somebody else's text on one line: no bearer value, no control character, numbers masked, and not too
-    long.
-    """
+def safe_text(text: object) -> str:
+    """Return somebody else's text on one line: no bearer value, no control character, numbers masked, and not too long."""
     plain = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 8 * MAX_SAID_LENGTH])
     return logs.masked(" ".join(plain.split()))[:MAX_SAID_LENGTH]

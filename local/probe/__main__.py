@@ -27,7 +27,7 @@ from typing import Final, assert_never
 
 from local.probe import purchase_checks, read_checks
 from local.probe.findings import Finding
-from local.probe.output import Notes
+from local.probe.output import ProbeOutput
 from local.probe.questions import QUESTIONS
 from local.probe.switch import Switch
 from local.terminal import Exit, Steps, Stop, Verdict, rand
@@ -83,41 +83,41 @@ def configuration(environ: Mapping[str, str], url: str | None) -> Config:
 
 async def _probe(options: argparse.Namespace, config: Config) -> int:
     logging.getLogger().addHandler(logging.NullHandler())  # the steps print what the client would log
-    notes = Notes(Steps(), options.save)
+    output = ProbeOutput(Steps(), options.save)
     secrets = Secrets(config.secret_manager_emulator)
     credentials = _credentials(config.supplier_secrets, secrets)
     print(f"asking {config.supplier_url}{', buying for ' + str(options.buy) if options.buy else ', buying nothing'}\n", flush=True)
     switch = Switch(live_transport(), config, credentials)
     try:
-        await _steps(options, switch, notes)
+        await _steps(options, switch, output)
     except Stop as stop:
-        notes.steps.end(stop.verdict, stop.saw, *stop.advice)
+        output.steps.end(stop.verdict, stop.saw, *stop.advice)
     except OSError as error:
-        notes.steps.end(Verdict.FAIL, f"nothing could be written: {error.strerror}", "nothing is bought that is not on record first")
+        output.steps.end(Verdict.FAIL, f"nothing could be written: {error.strerror}", "nothing is bought that is not on record first")
     finally:
         await switch.aclose()
         await secrets.close()
-    print(_summary(notes))
-    in_doubt = Verdict.DOUBT in notes.steps.verdicts and purchase_checks.unended(notes)
-    return Exit.IN_DOUBT if in_doubt else Exit.FAILED if Verdict.FAIL in notes.steps.verdicts else Exit.DONE
+    print(_summary(output))
+    in_doubt = Verdict.DOUBT in output.steps.verdicts and purchase_checks.unended(output)
+    return Exit.IN_DOUBT if in_doubt else Exit.FAILED if Verdict.FAIL in output.steps.verdicts else Exit.DONE
 
 
-async def _steps(options: argparse.Namespace, switch: Switch, notes: Notes) -> None:
-    if notes.folder is not None:
-        for line in purchase_checks.unended(notes):
+async def _steps(options: argparse.Namespace, switch: Switch, output: ProbeOutput) -> None:
+    if output.folder is not None:
+        for line in purchase_checks.unended(output):
             print(f"not known to have ended: --reprint {line['requestId']}, of {line['at']}\n", flush=True)
-    await read_checks.access(switch, notes)
+    await read_checks.access(switch, output)
     if options.reprint is not None:
-        await purchase_checks.reprint_earlier(switch, notes, options.reprint)
+        await purchase_checks.reprint_earlier(switch, output, options.reprint)
         return
-    order = await read_checks.products(switch, notes, _order(options))
-    await read_checks.reprints_of_nothing(switch, notes)
+    order = await read_checks.products(switch, output, _order(options))
+    await read_checks.reprints_of_nothing(switch, output)
     if order is None:
         return
-    prevend_id = await read_checks.prevend(switch, notes, order, options.unknown_meter)
+    prevend_id = await read_checks.prevend(switch, output, order, options.unknown_meter)
     if options.buy is not None:
         repeat = options.repeat_request_id is not None
-        await purchase_checks.buy(switch, notes, order, prevend_id, age_seconds=options.prevend_age, repeat=repeat)
+        await purchase_checks.buy(switch, output, order, prevend_id, age_seconds=options.prevend_age, repeat=repeat)
 
 
 def _credentials(names: SupplierSecrets | None, secrets: Secrets) -> GetCredentials:
@@ -160,14 +160,12 @@ def _order(options: argparse.Namespace) -> Order | None:
     )
 
 
-def _summary(notes: Notes) -> str:
-    """Print every question: proven with its consequence, or still unknown with its remedy. Without any proof, print
-    only that.
-    """
-    if not notes.found:
+def _summary(output: ProbeOutput) -> str:
+    """Print every question: proven with its consequence, or still unknown with its remedy. Without any proof, print only that."""
+    if not output.found:
         return f"\nNothing was proven: all {len(QUESTIONS)} questions stay open. docs/supplier-questions.md has them."
-    proven = [_proven(notes.found[question.name]) for question in QUESTIONS if question.name in notes.found]
-    unknown = [question for question in QUESTIONS if question.name not in notes.found]
+    proven = [_proven(output.found[question.name]) for question in QUESTIONS if question.name in output.found]
+    unknown = [question for question in QUESTIONS if question.name not in output.found]
     lines = ["", "PROVEN", *(proven or ["  nothing"]), "", "STILL UNKNOWN"]
     for question in unknown:
         lines += [f"  {question.name:22} {question.text}", f"  {'':22} {question.ask}. Held by {question.held_by}"]

@@ -1,4 +1,4 @@
-"""What an answer of the supplier proves about an open question, and what to change for it. Pure."""
+"""The proof in the supplier's answers for each open question, and the change that follows. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from local.probe.structure import members_at, structure, token_paths
-from local.terminal import said
+from local.terminal import safe_text
 from shared.domain.catalogue import Product
 from shared.domain.identifiers import same_supplier_id
 from shared.domain.money import Money
@@ -43,7 +43,7 @@ _STATUS_KEYS: Final = ("status", "transactionStatus", "state", "success", "respo
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was proven about a question, and what to change; `KEPT` if our assumption holds."""
+    """The proof for a question, and the change that follows; `KEPT` if our assumption holds."""
 
     question: str
     proven: str
@@ -51,24 +51,26 @@ class Finding:
 
 
 def of_refused_token(heard: Heard) -> Iterable[Finding]:
-    """Of the answer to a bad access token."""
+    """Read the answer to a bad access token."""
     if not isinstance(heard, Reply) or _is_busy(heard):
         return
     if heard.is_unauthenticated:
-        yield Finding("access-token-refusal", said(heard.description))
+        yield Finding("access-token-refusal", safe_text(heard.description))
     elif 400 <= heard.status < 500:
-        yield Finding("access-token-refusal", said(heard.description), f"if it says nothing else, add {heard.status} to STATUSES")
+        yield Finding("access-token-refusal", safe_text(heard.description), f"if it says nothing else, add {heard.status} to STATUSES")
     else:
-        yield Finding("access-token-refusal", f"no refusal: {said(heard.description)}", "ask the supplier how an expired token is refused")
+        yield Finding(
+            "access-token-refusal", f"no refusal: {safe_text(heard.description)}", "ask the supplier how an expired token is refused"
+        )
 
 
 def of_products(products: Sequence[Product], configured: str | None) -> Iterable[Finding]:
-    """Of the list of electricity products."""
-    rows = ", ".join(f"{said(product.merchant_product_id)} {said(product.name)}" for product in products[:5])
+    """Read the list of electricity products."""
+    rows = ", ".join(f"{safe_text(product.merchant_product_id)} {safe_text(product.name)}" for product in products[:5])
     listed = configured in {product.merchant_product_id for product in products}
     if configured is not None and products:
         change = KEPT if listed else "set MOBILEMART_UTILITY_PRODUCT_ID to one of them"
-        yield Finding("product-id", f"{said(configured)} is {'still' if listed else 'NOT'} in the list of {rows}", change)
+        yield Finding("product-id", f"{safe_text(configured)} is {'still' if listed else 'NOT'} in the list of {rows}", change)
     if len(products) == 1:
         yield Finding("electricity-product", "the list has one row")
     elif products:
@@ -78,23 +80,23 @@ def of_products(products: Sequence[Product], configured: str | None) -> Iterable
 
 
 def of_bare_reprint(heard: Heard) -> Iterable[Finding]:
-    """Of a reprint that was requested without any parameter: the refusal names the parameters."""
+    """Read a reprint that was requested without any parameter: the refusal names the parameters."""
     if not isinstance(heard, Reply):
         return
     detail = members_at(heard.json).get("detail")
     wanted = _REQUIRED.findall(detail) if isinstance(detail, str) else []
     if wanted:
         known = {name.lower() for name in wanted} <= _REPRINT_PARAMETERS
-        change = KEPT if known else f"send {', '.join(map(said, wanted))} in reprint_call"
-        yield Finding("reprint-parameters", f"it wants {', '.join(map(said, wanted))}", change)
+        change = KEPT if known else f"send {', '.join(map(safe_text, wanted))} in reprint_call"
+        yield Finding("reprint-parameters", f"it wants {', '.join(map(safe_text, wanted))}", change)
 
 
 def of_absent_reprints(by_request: Heard, by_transaction: Heard) -> Iterable[Finding]:
-    """Of reprints of ids that never existed. A request that the switch calls invalid proves nothing about a sale."""
+    """Read reprints of ids that never existed. A request that the switch calls invalid proves nothing about a sale."""
     replies = [heard for heard in (by_request, by_transaction) if isinstance(heard, Reply) and heard.code not in (None, MERCHANT_ERROR)]
     if not replies:
         return
-    told = ", ".join(dict.fromkeys(said(reply.description) for reply in replies))
+    told = ", ".join(dict.fromkeys(safe_text(reply.description) for reply in replies))
     if all(reply.meaning is CODES[TRANSACTION_DOES_NOT_EXIST] for reply in replies):
         yield Finding("reprint-absence", told)
     else:
@@ -102,9 +104,7 @@ def of_absent_reprints(by_request: Heard, by_transaction: Heard) -> Iterable[Fin
 
 
 def of_reprint_services(heard: Mapping[VasType, Heard]) -> Iterable[Finding]:
-    """Of a reprint of nothing, requested for every service. A service with an error of the switch's own has
-    reprints.
-    """
+    """Read a reprint of nothing, requested for every service. A service with an error of the switch's own has reprints."""
     replies = {
         vas_type: one for vas_type, one in heard.items() if isinstance(one, Reply) and not _is_busy(one) and not one.is_unauthenticated
     }
@@ -117,7 +117,7 @@ def of_reprint_services(heard: Mapping[VasType, Heard]) -> Iterable[Finding]:
 
 
 def of_prevend(reply: Reply, order: Order) -> Iterable[Finding]:
-    """Of a confirmed prevend."""
+    """Read a confirmed prevend."""
     fields = structure(reply.delivered)
     unread = [path for path in fields if path not in _PREVEND_READ and not path.startswith("consumerDetails")]
     change = f"if {', '.join(unread)} is a maximum or arrears, read it in read_prevend" if unread else KEPT
@@ -127,15 +127,15 @@ def of_prevend(reply: Reply, order: Order) -> Iterable[Finding]:
 
 
 def of_unknown_meter(heard: Heard) -> Iterable[Finding]:
-    """Of a prevend for a meter that should not exist. A confirmation leaves the question open."""
+    """Read a prevend for a meter that should not exist. A confirmation leaves the question open."""
     if isinstance(heard, Reply) and not heard.delivered and heard.code is not None:
         reason = heard.meaning.prevend_reason(VasType.UTILITY) if heard.meaning is not None else None
         change = KEPT if reason is Reason.METER_UNKNOWN else f"let code {heard.code} mean RECIPIENT_REFUSED in CODES"
-        yield Finding("meter-unknown", said(heard.description), change)
+        yield Finding("meter-unknown", safe_text(heard.description), change)
 
 
 def of_vend(reply: Reply, order: Order) -> Iterable[Finding]:
-    """Of a sale's answer: the place of each value."""
+    """Read a sale's answer: the place of each value."""
     details = members_at(reply.delivered, "additionalDetails")
     yield from _of_finality(reply)
     if order.vas_type is VasType.UTILITY:
@@ -152,7 +152,7 @@ def of_vend(reply: Reply, order: Order) -> Iterable[Finding]:
 
 
 def of_aged_prevend(outcome: Outcome, age_seconds: int, valid_seconds: int) -> Iterable[Finding]:
-    """Of a sale whose prevend had that age."""
+    """Read a sale whose prevend had that age."""
     match outcome:
         case Vended() if age_seconds >= valid_seconds:
             yield Finding("prevend-validity", f"at least {age_seconds} s", f"PREVEND_VALID_SECONDS may be {age_seconds}")
@@ -163,7 +163,7 @@ def of_aged_prevend(outcome: Outcome, age_seconds: int, valid_seconds: int) -> I
         case Rejected(cause=cause) | Unknown(cause=cause):
             yield Finding(
                 "prevend-validity",
-                f"after {age_seconds} s: {said(cause)}",
+                f"after {age_seconds} s: {safe_text(cause)}",
                 f"if that is for its age, PREVEND_VALID_SECONDS below {age_seconds}",
             )
         case _:
@@ -171,7 +171,7 @@ def of_aged_prevend(outcome: Outcome, age_seconds: int, valid_seconds: int) -> I
 
 
 def of_reprints(by_request: Receipt | None, by_transaction: Receipt | None, both_asked: bool) -> Iterable[Finding]:
-    """Of reprints by our request id and, if it was known, by the switch's own id; `None` is one without the sale."""
+    """Read reprints by our request id and, if it was known, by the switch's own id; `None` is one without the sale."""
     if by_request is not None:
         by_both = " and by its transactionId" if by_transaction is not None else ""
         yield Finding("reprint-lookup", f"by our request id{by_both}", f"{KEPT}: MOBILEMART_REPRINT_BY=request_id")
@@ -184,7 +184,7 @@ def of_reprints(by_request: Receipt | None, by_transaction: Receipt | None, both
 
 
 def of_reprinted_goods(again: Receipt, sold: Receipt) -> Iterable[Finding]:
-    """Of the goods of a reprint, beside those of the sale. If neither shows any, we may be unable to read both."""
+    """Read the goods of a reprint, beside those of the sale. If neither shows any, we may be unable to read both."""
     shown, first = (bool(receipt.tokens) or receipt.pin is not None for receipt in (again, sold))
     if shown and first and (again.tokens, again.pin) == (sold.tokens, sold.pin):
         yield Finding("reprint-tokens", "the same tokens or PIN, in their order")
@@ -198,17 +198,17 @@ def of_reprinted_goods(again: Receipt, sold: Receipt) -> Iterable[Finding]:
 
 
 def of_repeat(first: Outcome, again: Outcome, heard: Heard) -> Iterable[Finding]:
-    """Of the same request, sent twice under its request id. Our functions never do that, whatever the answer."""
+    """Read the same request, sent twice under its request id. Our functions never do that, whatever the answer."""
     match again:
         case Rejected(cause=cause):
-            proven = f"refused: {said(cause)}"
+            proven = f"refused: {safe_text(cause)}"
         case Vended(now) if isinstance(first, Vended):
             is_first = same_supplier_id(first.receipt.supplier_transaction_id, now.supplier_transaction_id)
             proven = "the first answer again, nothing sold" if is_first else "SOLD AGAIN, under another transactionId"
         case Vended() | Unknown():
             if not isinstance(heard, Reply) or heard.code is None:
                 return
-            proven = f"refused: {said(heard.description)}; 1003 may say that of the used prevend: try a voucher"
+            proven = f"refused: {safe_text(heard.description)}; 1003 may say that of the used prevend: try a voucher"
         case _:
             assert_never(again)
     yield Finding("repeated-request-id", proven, "nothing: no request that may have been taken is sent twice")
@@ -220,11 +220,11 @@ def _is_busy(reply: Reply) -> bool:
 
 
 def _of_finality(reply: Reply) -> Iterable[Finding]:
-    """Of a 2xx with an id: whether the answer itself states that the sale is complete."""
+    """Read a 2xx with an id: whether the answer itself states that the sale is complete."""
     if not reply.is_success or members_at(reply.json).get("transactionId") is None:
         return
     body, details = members_at(reply.json), members_at(reply.json, "additionalDetails")
-    words = [f"{name} {said(value)}" for one in (body, details) for name in _STATUS_KEYS if (value := one.get(name)) is not None]
+    words = [f"{name} {safe_text(value)}" for one in (body, details) for name in _STATUS_KEYS if (value := one.get(name)) is not None]
     if not words and reply.status == 200:
         yield Finding("answer-final", "HTTP 200, and no word about a status")
     else:
@@ -265,7 +265,7 @@ def _of_charges(details: Mapping[str, object]) -> Iterable[Finding]:
 
 
 def _of_amount(said_of_sale: Mapping[str, object], asked: Money) -> Iterable[Finding]:
-    """Of the amount in a sale's answer, which decides the possible values of `MOBILEMART_AMOUNT_CHECK`."""
+    """Read the amount in a sale's answer, which decides the possible values of `MOBILEMART_AMOUNT_CHECK`."""
     stated = amount_said(said_of_sale)
     if stated == asked:
         yield Finding("amount-unit", "rand, as it was sent", "MOBILEMART_AMOUNT_CHECK=doubt: another amount is another sale")

@@ -25,7 +25,7 @@ class Seen:
         return Reply.of(self.status, self.headers, bytes(self.body))
 
 
-class Witness(httpx.AsyncBaseTransport):
+class RecordingTransport(httpx.AsyncBaseTransport):
     """Passes every request and answer on unchanged, and stores the last answer."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:

@@ -19,9 +19,7 @@ _DECIMAL: Final = re.compile(r"-?[0-9]+[.,][0-9]+", re.ASCII)
 
 
 def structure(value: object) -> dict[str, str]:
-    """Return the form of every member, by its path: the first 60 paths. A list's items share theirs:
-    `tokens[].units`.
-    """
+    """Return the form of every member, by its path: the first 60 paths. A list's items share theirs: `tokens[].units`."""
     forms: dict[str, list[str]] = {}
     for path, form in _forms("", value, 0):
         known = forms.setdefault(path, [])

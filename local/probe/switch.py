@@ -4,7 +4,7 @@ from typing import Final
 
 import httpx
 
-from local.probe.recording_transport import Witness
+from local.probe.recording_transport import RecordingTransport
 from shared import bootstrap
 from shared.config import Config
 from shared.domain.outcome import Rejected
@@ -29,15 +29,15 @@ class Switch:
             connect_timeout_seconds=config.connect_timeout_seconds,
             timeout_seconds=config.exchange_timeout_seconds,
         )
-        self._witness = Witness(transport)
-        self._exchange = Exchange(self._witness, config.supplier_url)
+        self._recorder = RecordingTransport(transport)
+        self._exchange = Exchange(self._recorder, config.supplier_url)
         self._access = Access(self._ask_for_token, credentials, bootstrap.now, config.mode)
-        self.client = MobileMart(self._witness, self._settings, credentials, bootstrap.now)
+        self.client = MobileMart(self._recorder, self._settings, credentials, bootstrap.now)
         self.config = config
 
     def heard(self) -> Heard:
         """Return the last answer to the client."""
-        seen = self._witness.take()
+        seen = self._recorder.take()
         return NOT_BEGUN if seen is None else seen.reply
 
     async def ask(self, call: Call, access_token: str | None = None) -> Heard:

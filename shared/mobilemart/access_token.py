@@ -1,6 +1,4 @@
-"""The access token: one for all calls, renewed beside the sales before it expires, dropped when the supplier refuses
-it.
-"""
+"""The access token: one for all calls, renewed beside the sales before it expires, dropped when the supplier refuses it."""
 
 import asyncio
 import re
@@ -55,8 +53,7 @@ class Access:
     async def token(self) -> str | Rejected:
         """Return the cached token; fetch one if none is cached. A token near its expiry is renewed beside the sales.
 
-        No caller waits for a renewal while the cached token is valid. Secrets or a token endpoint that hang delay no
-        sale.
+        No caller waits for a renewal while the cached token is valid. Secrets or a token endpoint that hang delay no sale.
         """
         if (value := self.cached()) is None:
             return await self._renew()

@@ -33,7 +33,7 @@ from shared.mobilemart.responses import (
 )
 from shared.ports.credentials import GetCredentials
 
-PRODUCTS_KEPT: Final = timedelta(minutes=15)
+PRODUCTS_TTL: Final = timedelta(minutes=15)
 MAX_LIST_BYTES: Final = 8 * MAX_ANSWER_BYTES  # the largest list seen is a third of a megabyte
 TOKEN_SECONDS: Final = 10.0
 NOT_MODIFIED: Final = 304
@@ -89,9 +89,11 @@ class MobileMart:
 
     async def products(self, vas_type: VasType) -> tuple[Product, ...] | Rejected:
         """The catalogue of one service, at most 15 minutes old."""
-        kept = self._catalogues.get(vas_type)
-        if kept is not None and timedelta() < kept.good_until - self._now() <= PRODUCTS_KEPT:  # a longer rest: the clock has stepped back
-            return kept.products
+        cached = self._catalogues.get(vas_type)
+        if (
+            cached is not None and timedelta() < cached.good_until - self._now() <= PRODUCTS_TTL
+        ):  # a longer rest: the clock has stepped back
+            return cached.products
         return await self._fetches[vas_type]()
 
     async def prevend(self, order: Order, request_id: str) -> Prevended | Rejected:
@@ -117,10 +119,10 @@ class MobileMart:
             seconds=self._settings.timeout_seconds,
             connect_seconds=min(self._settings.connect_timeout_seconds, send_within_seconds),
         )
-        self._noticed(call, token, heard)
+        self._after_answer(call, token, heard)
         read = read_vend(heard, order, self._settings.mode, request_id, self._settings.amount_check)
-        _told(read, order, request_id)
-        return Answer(read.outcome, self._kept("vend", heard))
+        _log_concern(read, order, request_id)
+        return Answer(read.outcome, self._raw_answer("vend", heard))
 
     def can_reprint(self, sale: Transaction) -> bool:
         """Whether a reprint can be requested: the service has reprints, and the configured id is known."""
@@ -136,7 +138,7 @@ class MobileMart:
             return Reprint(NoAnswer(heard.cause))
         asked_for = _supplier_id(sale) if self._settings.reprint_by is ReprintBy.TRANSACTION_ID else None
         result = read_reprint(heard, sale.order, self._settings.mode, asked_for, sale.request_id)
-        return Reprint(result, self._kept("reprint", heard))
+        return Reprint(result, self._raw_answer("reprint", heard))
 
     async def aclose(self) -> None:
         """Cancel a running renewal, and close the connections."""
@@ -147,20 +149,20 @@ class MobileMart:
         return reprint_call(sale.order.vas_type, self._settings.reprint_by, sale.request_id, _supplier_id(sale))
 
     async def _fetch_products(self, vas_type: VasType) -> tuple[Product, ...] | Rejected:
-        kept = self._catalogues.get(vas_type)
-        heard = await self._read(products_call(vas_type), etag=kept.etag if kept is not None else None, most_bytes=MAX_LIST_BYTES)
+        cached = self._catalogues.get(vas_type)
+        heard = await self._read(products_call(vas_type), etag=cached.etag if cached is not None else None, most_bytes=MAX_LIST_BYTES)
         if isinstance(heard, Rejected):
             return heard
-        good_until = self._now() + PRODUCTS_KEPT
-        if kept is not None and isinstance(heard, Reply) and heard.status == NOT_MODIFIED:
-            self._keep(vas_type, _Catalogue(kept.products, kept.etag, good_until))
-            return kept.products
+        good_until = self._now() + PRODUCTS_TTL
+        if cached is not None and isinstance(heard, Reply) and heard.status == NOT_MODIFIED:
+            self._store_catalogue(vas_type, _Catalogue(cached.products, cached.etag, good_until))
+            return cached.products
         products = read_products(heard, vas_type, self._settings.mode)
         if not isinstance(products, Rejected):
-            self._keep(vas_type, _Catalogue(products, heard.etag if isinstance(heard, Reply) else None, good_until))
+            self._store_catalogue(vas_type, _Catalogue(products, heard.etag if isinstance(heard, Reply) else None, good_until))
         return products
 
-    def _keep(self, vas_type: VasType, catalogue: _Catalogue) -> None:
+    def _store_catalogue(self, vas_type: VasType, catalogue: _Catalogue) -> None:
         """Store a list until its next refresh. If the configured product is missing, log one error per refresh."""
         self._catalogues[vas_type] = catalogue
         configured = self._settings.utility_product_id
@@ -186,7 +188,7 @@ class MobileMart:
                 connect_seconds=self._settings.connect_timeout_seconds,
                 most_bytes=most_bytes,
             )
-            self._noticed(call, token, heard)
+            self._after_answer(call, token, heard)
             if isinstance(heard, NoReply) or not heard.is_unauthenticated:
                 break
         return heard
@@ -194,15 +196,15 @@ class MobileMart:
     async def _ask_for_token(self, call: Call) -> Heard:
         connect_seconds = min(self._settings.connect_timeout_seconds, TOKEN_SECONDS)
         heard = await self._exchange(call, seconds=TOKEN_SECONDS, connect_seconds=connect_seconds)
-        self._alarmed(call, heard)
+        self._log_alarm(call, heard)
         return heard
 
-    def _noticed(self, call: Call, token: str, heard: Heard) -> None:
+    def _after_answer(self, call: Call, token: str, heard: Heard) -> None:
         if isinstance(heard, Reply) and heard.is_unauthenticated:
             self._access.drop(token)
-        self._alarmed(call, heard)
+        self._log_alarm(call, heard)
 
-    def _alarmed(self, call: Call, heard: Heard) -> None:
+    def _log_alarm(self, call: Call, heard: Heard) -> None:
         """Log an answer that needs an operator. Never log a body."""
         if isinstance(heard, NoReply):
             log.warning("supplier not heard", path=call.path, cause=heard.cause)
@@ -219,22 +221,22 @@ class MobileMart:
         elif heard.code is not None and heard.meaning is None:
             log.error("unknown supplier code", path=call.path, answer=heard.description)
 
-    def _kept(self, source: str, heard: Heard) -> RawAnswer | None:
+    def _raw_answer(self, source: str, heard: Heard) -> RawAnswer | None:
         if isinstance(heard, NoReply):
             return None
         return RawAnswer.of(source, self._now(), heard.status, heard.content_type, heard.body)
 
 
-def _told(read: VendRead, order: Order, request_id: str) -> None:
+def _log_concern(read: VendRead, order: Order, request_id: str) -> None:
     """Log a vend's answer that needs an operator. Its content is never logged: the sale's record holds it."""
-    told = {"request_id": request_id, "vas_type": order.vas_type, "amount_cents": order.amount.cents, "why": read.why}
+    fields = {"request_id": request_id, "vas_type": order.vas_type, "amount_cents": order.amount.cents, "why": read.why}
     match read.concern:
         case Concern.DOES_NOT_MATCH:
-            log.critical("vend answer does not match", **told)
+            log.critical("vend answer does not match", **fields)
         case Concern.AMOUNT_DIFFERS:
-            log.critical("vend amount differs", **told)
+            log.critical("vend amount differs", **fields)
         case Concern.STATUS_NOT_KNOWN:
-            log.warning("vend status not known", **told)
+            log.warning("vend status not known", **fields)
         case None:
             pass
         case _:

@@ -1,7 +1,7 @@
 """One exchange over HTTP: a call goes out at most once, within one deadline, and every result returns as a value.
 
-The transport is called directly, without httpx's client. That client would follow environment proxies and keep the
-supplier's cookies. It would log every address, meter numbers included.
+The transport is called directly, without httpx's client. httpx's client would follow environment proxies and
+keep the supplier's cookies. It would log every address, meter numbers included.
 """
 
 import asyncio
@@ -37,8 +37,7 @@ class Exchange:
         connect_seconds: float,
         most_bytes: int = MAX_ANSWER_BYTES,
     ) -> Heard:
-        """Return the answer, or why there is none. A new connection is not written to once `connect_seconds` have
-        passed.
+        """Return the answer, or why there is none. A new connection is not written to once `connect_seconds` have passed.
 
         Only a cancellation of the caller's task raises: it proves nothing about the supplier.
         """

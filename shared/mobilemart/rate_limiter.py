@@ -14,8 +14,7 @@ RECOVERY: Final = 1 / 50  # of the configured rate, for each answer that was no 
 
 
 class RateLimiter:
-    """At most so many calls a second, one after another. A refusal halves the rate; every other answer raises it a
-    little.
+    """At most so many calls a second, one after another. A refusal halves the rate; every other answer raises it a little.
 
     `clock` is monotonic, in seconds.
     """
@@ -34,7 +33,7 @@ class RateLimiter:
                 await self._sleep(early)
             self._next = max(self._next, self._clock()) + 1 / self.per_second
 
-    def heard(self, *, refused: bool) -> None:
+    def adjust(self, *, refused: bool) -> None:
         """Adjust the rate: `refused` means that the supplier refused a call as one too many."""
         wanted = self.per_second / 2 if refused else self.per_second + self._most * RECOVERY
         self.per_second = min(max(wanted, self._most * SLOWEST), self._most)
@@ -58,5 +57,5 @@ class RateLimitedSupplier:
             return await self._supplier.reprint(sale)
         await self._pace.turn()
         reprint = await self._supplier.reprint(sale)
-        self._pace.heard(refused=reprint.raw is not None and reprint.raw.status == TOO_MANY_REQUESTS)
+        self._pace.adjust(refused=reprint.raw is not None and reprint.raw.status == TOO_MANY_REQUESTS)
         return reprint

@@ -138,9 +138,7 @@ def _with_tokens(receipt: Receipt, sold: Mapping[str, object], amount: Money) ->
 
 
 class Issued(Value, frozen=True):
-    """The tokens that could be read, in their order; the number of tokens sent; and the units quoted for all
-    together.
-    """
+    """The tokens that could be read, in their order; the number of tokens sent; and the units quoted for all together."""
 
     tokens: tuple[StsToken, ...]
     count: int
@@ -209,9 +207,7 @@ def _tokens_due(issued: Issued, sold: Mapping[str, object], amount: Money) -> To
 
 
 def _issued(issued: Issued, due: TokensDue, sold: Mapping[str, object]) -> int | None:
-    """Return the number of tokens sent, if not all could be read. Units without a token mean one token, which is
-    missing.
-    """
+    """Return the number of tokens sent, if not all could be read. Units without a token mean one token, which is missing."""
     if due is not TokensDue.PENDING:
         return None
     return issued.count if not issued.is_whole else 1 if quotes_units(sold) else None

@@ -15,8 +15,7 @@ _LENGTHS: Final = (11, 13, 20)  # zeros fill meters and accounts up to these
 def names_another(named: object, order: Order) -> bool | None:
     """Whether `named` is a meter, account or mobile number other than the order's; `None` if it names nobody.
 
-    Leading zeros, separators, and `27` or `+27` for `0` make no difference. The visible digits of a masked number
-    decide.
+    Leading zeros, separators, and `27` or `+27` for `0` make no difference. The visible digits of a masked number decide.
     """
     if not isinstance(named, str | int):  # true and false have no digits
         return None

@@ -41,9 +41,7 @@ class MobileForm(StrEnum):
 
 
 class Call(Value, frozen=True):
-    """One request, without its access token. Query and body hold meters, accounts and secrets, and never show in
-    `repr`.
-    """
+    """One request, without its access token. Query and body hold meters, accounts and secrets, and never show in `repr`."""
 
     _hidden = frozenset({"query", "body"})
 

@@ -71,9 +71,7 @@ class Reply(Value, frozen=True):
 
     @classmethod
     def of(cls, status: int, headers: Mapping[str, str], body: bytes, fault: str | None = None) -> "Reply":
-        """Build the answer from its status, headers and body. Header names are lower case, or the mapping ignores
-        case.
-        """
+        """Build the answer from its status, headers and body. Header names are lower case, or the mapping ignores case."""
         content_type = headers.get("content-type")
         if fault is None and headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             fault = "an encoding that was not asked for"

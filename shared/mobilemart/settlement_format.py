@@ -19,9 +19,7 @@ class ReconFormat:
         return SettlementFile(chunks, name)
 
     def file_name(self, name: str) -> FileName | None:
-        """Split `FULCRUM.MERCHANT.<NAME>.RECON.<DATETIME>.txt`. `None` for any other name, and for unprintable
-        characters.
-        """
+        """Split `FULCRUM.MERCHANT.<NAME>.RECON.<DATETIME>.txt`. `None` for any other name, and for unprintable characters."""
         match = _FILE_NAME.fullmatch(name)
         return FileName(match[1], match[2]) if match and name.isprintable() else None
 

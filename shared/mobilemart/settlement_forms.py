@@ -58,8 +58,7 @@ def framed(text: str, *, ends_the_file: bool) -> tuple[str, tuple[str, ...]]:
 def detail(text: str) -> tuple[str, tuple[str, ...]]:
     """Remove blanks behind a detail line's last field, and tabs in texts. Also return the notes.
 
-    A separator behind the last field stays. A separator inside a text moves every field behind it, and both lines look
-    alike.
+    A separator behind the last field stays. A separator inside a text moves every field behind it, and both lines look alike.
     """
     bare = text.rstrip(_BEHIND_A_LINE)
     notes = (PADDED,) if bare != text.removesuffix("\r") else ()

@@ -20,7 +20,7 @@ _PLANTED: Final = uuid.UUID("6f1d7c52-8a0b-5e64-9d41-3c2b7a90e518")  # namespace
 
 
 class Plant(StrEnum):
-    """What can be wrong with the content of a well-formed file."""
+    """Faults in the content of a well-formed file."""
 
     MISSING = "missing"  # the line is left out
     EXTRA = "extra"  # one more line, of a sale that was never made

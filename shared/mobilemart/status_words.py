@@ -1,4 +1,4 @@
-"""What a status of the supplier means for a sale: yes, no, or not yet. Pure.
+"""The meaning of the supplier's statuses for a sale: yes, no, or not yet. Pure.
 
 The supplier's status words are not documented, so the lists hold the words of the field. Any other word is unknown.
 """
@@ -74,9 +74,7 @@ _SUPPLIERS_CODES: Final = range(1000, 1104)
 
 
 def status_says(value: object, *, is_code: bool = False) -> Says | None:
-    """The meaning of a status, in words or as a number; `None` for an empty one. `is_code`: the member is a response
-    code.
-    """
+    """The meaning of a status, in words or as a number; `None` for an empty one. `is_code`: the member is a response code."""
     if isinstance(value, bool):
         return Says.YES if value else Says.NO
     if isinstance(value, str) and number(value) is None:

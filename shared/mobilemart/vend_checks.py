@@ -1,7 +1,8 @@
-"""What in a 2xx contradicts the sale that it names: a status, an error, another recipient or another request. Pure.
+"""Finds contradictions between a 2xx and the sale that it names. Pure.
 
-The members for this are not documented, so every likely one is read at any depth. Each list of names stands below,
-once.
+A status, an error, another recipient or another request contradicts a sale.
+
+The members for this are not documented, so every likely one is read at any depth. Each list of names stands below, once.
 """
 
 import re
@@ -43,7 +44,7 @@ class Statement(Value, frozen=True):
     other_recipient: bool = False
 
     def doubt(self, *, has_goods: bool) -> Doubt | None:
-        """What contradicts the sale. An unknown status does, unless a token, PIN or serial number stands beside it."""
+        """The contradiction of the sale, if there is one. An unknown status does, unless a token, PIN or serial number stands beside it."""
         checks = (
             (self.is_problem, Doubt.PROBLEM),
             (self.has_error, Doubt.ERROR),
@@ -57,7 +58,7 @@ class Statement(Value, frozen=True):
 
 
 class _Role(StrEnum):
-    """What a member is about."""
+    """The subject of a member."""
 
     STATUS = "status"
     CODE = "response code"
@@ -73,7 +74,7 @@ class _Role(StrEnum):
 
 
 class _Within(StrEnum):
-    """What the object that holds a member is about."""
+    """The subject of the object that holds a member."""
 
     SALE = "the sale itself"
     PART = "a part of it"
@@ -190,7 +191,7 @@ def _unlisted(listed: list[object]) -> Iterator[object]:
 
 @lru_cache(maxsize=1024)  # caches names: they are the same from one answer to the next
 def _place(key: str, within: _Within) -> tuple[_Role | None, _Within]:
-    """What a member of that name is about, and the objects beneath it."""
+    """The subject of a member of that name, and of the objects beneath it."""
     name = _NOT_ALPHANUMERIC.sub("", key.lower())
     role = _role(name, within)
     return role, _beneath(name, role, within)
@@ -210,7 +211,7 @@ def _role(name: str, within: _Within) -> _Role | None:
 
 
 def _beneath(name: str, role: _Role | None, within: _Within) -> _Within:
-    """What an object under this name is about."""
+    """The subject of an object under this name."""
     if within in (_Within.CUSTOMER, _Within.OTHERS):
         return within
     if name in _CUSTOMERS:
@@ -255,9 +256,7 @@ def _is_another_request(named: object, request_id: str | None) -> bool:
 
 
 def _is_problem(said: Mapping[str, object], content_type: str | None) -> bool:
-    """Whether the answer is a problem (RFC 9457): by its content type, or by a title beside another member of a
-    problem.
-    """
+    """Whether the answer is a problem (RFC 9457): by its content type, or by a title beside another member of a problem."""
     if content_type is not None and content_type.partition(";")[0].strip().lower() == "application/problem+json":
         return True
     kind = text(said.get("type")) or ""

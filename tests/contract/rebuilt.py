@@ -44,7 +44,7 @@ def pulled(*announced):
 async def ran(store, *arguments):
     """Return the command's exit code and output."""
     out = io.StringIO()
-    asked = rebuild.asked_for(["--project", store.named, "--database", "(default)", "--mode", "live", *map(str, arguments)])
+    asked = rebuild.read_options(["--project", store.named, "--database", "(default)", "--mode", "live", *map(str, arguments)])
     return await rebuild.run(asked, out), out.getvalue()
 
 

@@ -118,7 +118,7 @@ async def test_simulated_sales_are_not_those_of_a_live_database(restored, gap):
 @pytest.mark.parametrize("arguments", [[], ["--events", "a", "--keys", "b"], ["--keys", "b", "--issuer", "i"]])
 def test_an_incomplete_command_is_refused(arguments, capsys):
     with pytest.raises(SystemExit):
-        rebuild.asked_for(["--project", "p", "--database", "d", "--mode", "live", *arguments])
+        rebuild.read_options(["--project", "p", "--database", "d", "--mode", "live", *arguments])
     assert "either --events, or --keys" in capsys.readouterr().err
 
 
@@ -242,5 +242,7 @@ async def test_an_unreadable_record_is_listed_as_not_compared(restored, gap, mon
 )
 def test_a_caller_whom_no_token_names_is_refused(issuer, subject, capsys):
     with pytest.raises(SystemExit):
-        rebuild.asked_for(["--project", "p", "--database", "d", "--mode", "live", "--keys", "b", "--issuer", issuer, "--subject", subject])
+        rebuild.read_options(
+            ["--project", "p", "--database", "d", "--mode", "live", "--keys", "b", "--issuer", issuer, "--subject", subject]
+        )
     assert "--issuer must be an address" in capsys.readouterr().err

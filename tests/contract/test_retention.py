@@ -1,4 +1,4 @@
-"""What both stores hold of old sales: bare records, then tombstones, and no documents."""
+"""Old sales in both stores: bare records, then tombstones, and no documents."""
 
 from datetime import date, timedelta
 
@@ -142,9 +142,7 @@ async def test_documents_are_deleted_as_they_were_read_all_or_none(store):
 
 
 async def test_a_prevend_that_expired_long_ago_is_kept_no_longer(tmp_path):
-    """On SQLite, when another one is added. On Firestore by the TTL; the emulator has none, and a test reads it in
-    the plan.
-    """
+    """On SQLite, when another one is added. On Firestore by the TTL; the emulator has none, and a test reads it in the plan."""
     opened = await SqliteStore.open(str(tmp_path / "store.sqlite"), timeout_seconds=10)
     old, used, young = prevend(), prevend(), prevend(created_at=NOON + timedelta(hours=24), expires_at=NOON + timedelta(hours=25))
     for one in (old, used):

@@ -147,9 +147,7 @@ async def test_nothing_that_the_supplier_says_makes_a_commit_fail(store, text):
 
 
 async def test_the_fullest_record_is_kept(store):
-    """Eight answers of 64 KiB and a full history: `transaction.py` allows them, and Firestore's 1 MiB must hold
-    them.
-    """
+    """Eight answers of 64 KiB and a full history: `transaction.py` allows them, and Firestore's 1 MiB must hold them."""
     answers = tuple(RawAnswer.of("vend", NOON, 200, None, bytes(65_536)) for _ in range(8))
     history = tuple(HistoryEntry(NOON, "contradicted", "settlement", "x" * 1000) for _ in range(200))
     full = await store.create(sale(answers=answers, history=history))

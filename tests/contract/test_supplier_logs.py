@@ -1,4 +1,4 @@
-"""What the supplier's client logs: alarms under stable names, and no token, secret or whole number."""
+"""The logs of the supplier's client: alarms under stable names, and no token, secret or whole number."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What answers prove that the simulator does not give: the answers of an unlikely supplier."""
+"""The proof in answers that the simulator never gives: those of an unlikely supplier."""
 
 import json
 from collections.abc import Iterable

@@ -14,9 +14,7 @@ _NOT_STORED = {"cache-control": "no-store", "pragma": "no-cache", "connection": 
 
 
 def answer(body: bytes, behaviour: Behaviour, now: datetime) -> SwitchReply:
-    """The token endpoint: the client-credentials grant, form-encoded. No call accepts a token without the scope
-    `api`.
-    """
+    """The token endpoint: the client-credentials grant, form-encoded. No call accepts a token without the scope `api`."""
     form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
     if form.get("grant_type") != "client_credentials":
         return UNSUPPORTED_GRANT

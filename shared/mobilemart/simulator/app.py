@@ -93,8 +93,7 @@ class ReceivedCall:
 
 
 class Simulator:
-    """A Fulcrum switch. Simulators that share a ledger are one supplier. A script of faults belongs to one
-    simulator.
+    """A Fulcrum switch. Simulators that share a ledger are one supplier. A script of faults belongs to one simulator.
 
     `delay` awaits a number of seconds; a test may pass a shorter one.
     """
@@ -108,9 +107,9 @@ class Simulator:
         now: Callable[[], datetime],
         delay: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._books = Database(ledger)
+        self._database = Database(ledger)
         self._behaviour = behaviour
-        self._switch = Switch(self._books, behaviour, now)
+        self._switch = Switch(self._database, behaviour, now)
         self._script = Script(faults)
         self._now = now
         self._delay = delay
@@ -121,7 +120,7 @@ class Simulator:
 
     async def vends(self) -> list[Vend]:
         """Return all vends, oldest first, whether or not their answers arrived."""
-        return await self._books.vends()
+        return await self._database.vends()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"  # a server treats the failure as: no lifespan events here

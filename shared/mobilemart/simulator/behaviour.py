@@ -24,11 +24,9 @@ SIMULATED_CLIENT_SECRET: Final = "simulated-secret"  # gives access to simulator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """The behaviour of the whole switch. A scenario may override it for its own recipients. Durations are in
-    seconds.
+    """The behaviour of the whole switch. A scenario may override it for its own recipients. Durations are in seconds.
 
-    `marked`: every answer states that it is simulated. An unmarked simulator on a socket plays a live switch for a
-    test.
+    `marked`: every answer states that it is simulated. An unmarked simulator on a socket plays a live switch for a test.
     """
 
     marked: bool = True

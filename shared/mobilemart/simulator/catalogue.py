@@ -58,9 +58,7 @@ def product_named(merchant_product_id: str, service: Service) -> Product | None:
 
 
 def listed(vas_type: VasType, content_creator: str | None = None) -> list[dict[str, Any]]:
-    """Return a product list with the service's own fields. Amounts are in rand; creators match without case and
-    spaces.
-    """
+    """Return a product list with the service's own fields. Amounts are in rand; creators match without case and spaces."""
     filtered = content_creator if vas_type in WITH_CREATORS else None
     return [_row(product) for product in PRODUCTS if product.vas_type is vas_type and _is_by(product, filtered)]
 

@@ -21,7 +21,7 @@ VENDS: Final = "vend:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deal:
-    """What is to be sold, to whom, for how many cents. `scenario` is its number."""
+    """The goods to be sold, the recipient, and the price in cents. `scenario` is its number."""
 
     service: Service
     scenario: int
@@ -56,8 +56,7 @@ class Accepted:
 class Vend:
     """One sale on record: the source of its answer, its reprint and its line in a settlement file.
 
-    `at` may lie in the future, if the switch has yet to carry out the sale. `copy` counts the vends of one
-    `request_id`.
+    `at` may lie in the future, if the switch has yet to carry out the sale. `copy` counts the vends of one `request_id`.
     """
 
     request_id: str

@@ -1,6 +1,4 @@
-"""What a sale delivers: tokens, units, PINs. None can be mistaken for real ones. The same request yields the same
-goods.
-"""
+"""The goods of a sale: tokens, units, PINs. None can be mistaken for real ones. The same request yields the same goods."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -142,9 +140,7 @@ def units(cents: int) -> Decimal:
 
 
 def steps(cents: int) -> list[tuple[Decimal, int]]:
-    """The exact kWh that an amount in cents, VAT included, buys in each step, and its price per kWh before VAT in
-    cents.
-    """
+    """The exact kWh that an amount in cents, VAT included, buys in each step, and its price per kWh before VAT in cents."""
     left = Decimal(cents) * 100 / (100 + VAT_PERCENT)
     bought = []
     for most, price in TARIFF:

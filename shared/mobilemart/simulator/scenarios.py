@@ -41,7 +41,7 @@ EVERY_KIND: Final = Goods(key_change=True, free_units=True, refund=True, power_l
 
 
 class Told(StrEnum):
-    """What the purchase's answer reveals."""
+    """The content of the purchase's answer."""
 
     OUTCOME = "outcome"  # whether it vended, and the goods
     UNREADABLE = "unreadable"  # the same, in words that a client may not be able to read
@@ -62,9 +62,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What happens to a sale. `vends` and `told` give the end of a purchase of `amount_cents` under the plain
-    `Behaviour`.
-    """
+    """The course of a sale. `vends` and `told` give the end of a purchase of `amount_cents` under the plain `Behaviour`."""
 
     number: int
     name: str

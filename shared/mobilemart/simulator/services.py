@@ -94,7 +94,7 @@ class Leg(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What a method and path request: a leg, of one service, or of all services with one VAS type."""
+    """The request of a method and path: a leg, of one service, or of all services with one VAS type."""
 
     leg: Leg
     of: VasType | Service | None = None

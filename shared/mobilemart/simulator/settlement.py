@@ -22,9 +22,7 @@ _TENDERS: Final = MappingProxyType({"CreditCard": "Credit Card"})
 
 
 def day_file(day: date, vends: Iterable[Vend], plants: Mapping[int, Plant] = NO_PLANTS) -> Iterator[bytes]:
-    """Yield the file of a business day, line by line, in the order of the vends. `plants` are faults by position,
-    from 0.
-    """
+    """Yield the file of a business day, line by line, in the order of the vends. `plants` are faults by position, from 0."""
     return written(day, planted((line_of(vend) for vend in vends if business_day(vend.at) == day), plants))
 
 
@@ -66,12 +64,11 @@ class SimulatedFiles:
     """The simulated supplier's files of its real vends. Implements `shared.ports.settlement_files.Files`.
 
     While a day runs, its file holds the vends so far, under a name of its own.
-    The first file is of the first vend's day, or of yesterday. A file among `delivered` replaces the made one: faults
-    can be planted.
+    The first file is of the first vend's day, or of yesterday. A file among `delivered` replaces the made one: faults can be planted.
     """
 
     def __init__(self, ledger: Ledger, now: Callable[[], datetime], delivered: Files) -> None:
-        self._books, self._now, self._delivered = Database(ledger), now, delivered
+        self._database, self._now, self._delivered = Database(ledger), now, delivered
 
     async def read(self, files: Mapping[date, StoredFile], reading: Reading[Answered]) -> Answered:
         """As `Files.read`."""
@@ -80,7 +77,7 @@ class SimulatedFiles:
     async def find(self, days: Collection[date]) -> Found:
         """As `Files.find`."""
         at = self._now()
-        vends = [vend for vend in await self._books.vends() if vend.at <= at]
+        vends = [vend for vend in await self._database.vends() if vend.at <= at]
         today = business_day(at)
         first = min([today - _ONE_DAY, *(business_day(vend.at) for vend in vends[:1])])
         files: dict[date, StoredFile | Refusal] = {}

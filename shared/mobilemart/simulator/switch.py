@@ -33,8 +33,7 @@ SOMEONE_ELSE: Final = "another request"
 class Job:
     """A request that the switch has understood: its scenario, and how to carry it out.
 
-    `do(at)` carries out the request as of that moment, and returns the answer with `status`. It may raise
-    `RequestRefused`.
+    `do(at)` carries out the request as of that moment, and returns the answer with `status`. It may raise `RequestRefused`.
     """
 
     scenario: Scenario
@@ -46,7 +45,7 @@ class Job:
 class Switch:
     """Each method reads a request and returns its job, or raises `RequestRefused`. Only the job has effects."""
 
-    books: Database
+    database: Database
     behaviour: Behaviour
     now: Callable[[], datetime]
 
@@ -69,7 +68,7 @@ class Switch:
         async def do(at: datetime) -> dict[str, Any]:
             confirmed = await self._confirm(deal, request_id, at)
             if scenario.prevend_used_up:
-                await self.books.use_up(confirmed, SOMEONE_ELSE)
+                await self.database.use_up(confirmed, SOMEONE_ELSE)
             return confirmation(confirmed)
 
         return Job(scenario, do)
@@ -90,14 +89,14 @@ class Switch:
                 raise RequestRefused(AMOUNT_INVALID)
             if scenario.refused_above_cents is not None and deal.amount_cents > scenario.refused_above_cents:
                 raise RequestRefused(AMOUNT_INVALID)
-            if confirmed is not None and self.behaviour.prevend_used_once and not await self.books.use_up(confirmed, request_id):
+            if confirmed is not None and self.behaviour.prevend_used_once and not await self.database.use_up(confirmed, request_id):
                 raise RequestRefused(TRANSACTION_DOES_NOT_EXIST)
             if (pending := scenario.pending) is None:
                 return slip(await self._vend(deal, request_id, tender_type, at), scenario.goods.token_shape)
             if pending.comes:
                 carried_out_at = at + timedelta(seconds=self.behaviour.processing_seconds)
                 return processing((await self._vend(deal, request_id, tender_type, carried_out_at)).transaction_id, at)
-            accepted = await self.books.accept(request_id, Accepted(_guid("accepted", request_id), at, deal))
+            accepted = await self.database.accept(request_id, Accepted(_guid("accepted", request_id), at, deal))
             return processing(accepted.transaction_id, at)
 
         return Job(scenario, do, 200 if scenario.pending is None else scenario.pending.status)
@@ -123,7 +122,7 @@ class Switch:
     async def _confirm(self, deal: Deal, request_id: str, at: datetime) -> Confirmed:
         """Store the prevend; under a repeated request id, once more."""
         copy = 1
-        while not await self.books.confirm(confirmed := Confirmed(_guid("prevend", request_id, str(copy)), at, deal)):
+        while not await self.database.confirm(confirmed := Confirmed(_guid("prevend", request_id, str(copy)), at, deal)):
             copy += 1
         return confirmed
 
@@ -131,10 +130,10 @@ class Switch:
         """Store the vend. If the request id has a vend, the behaviour decides."""
         repeated = scenario_numbered(deal.scenario).repeated_request_id or self.behaviour.repeated_request_id
         copy = 1
-        while not await self.books.book(vend := sold(deal, request_id, copy, _guid("vend", request_id, str(copy)), tender_type, at)):
+        while not await self.database.book(vend := sold(deal, request_id, copy, _guid("vend", request_id, str(copy)), tender_type, at)):
             if repeated == "reject":
                 raise RequestRefused(MERCHANT_ERROR, "RequestId has been used")
-            if repeated == "replay" and (first := await self.books.vend_by_request(request_id)) is not None:
+            if repeated == "replay" and (first := await self.database.vend_by_request(request_id)) is not None:
                 return first
             copy += 1
         return vend
@@ -144,7 +143,7 @@ class Switch:
         transaction_id = fields.text("PrevendTransactionId")
         paid_cents = fields.amount_cents() if service is Service.BILL_PAYMENT else None
         fields.check()
-        confirmed = await self.books.confirmed(transaction_id)
+        confirmed = await self.database.confirmed(transaction_id)
         if confirmed is None or confirmed.deal.service is not service:
             raise RequestRefused(TRANSACTION_DOES_NOT_EXIST)
         if self.now() >= confirmed.at + timedelta(seconds=self.behaviour.prevend_valid_seconds):
@@ -160,7 +159,7 @@ class Switch:
         The switch must reveal such a purchase, and look sales up by the merchant's id.
         """
         request_id = fields.optional_text("RequestId") if self.behaviour.reprint_by in ("request_id", "both") else None
-        accepted = None if request_id is None else await self.books.accepted(request_id)
+        accepted = None if request_id is None else await self.database.accepted(request_id)
         if accepted is None:
             return None
         pending = scenario_numbered(accepted.deal.scenario).pending
@@ -172,9 +171,9 @@ class Switch:
         request_id = fields.optional_text("RequestId") if by in ("request_id", "both") else None
         transaction_id = fields.optional_text("TransactionId") if by in ("transaction_id", "both") else None
         if request_id is not None:
-            return await self.books.vend_by_request(request_id)
+            return await self.database.vend_by_request(request_id)
         if transaction_id is not None:
-            return await self.books.vend_by_transaction(transaction_id)
+            return await self.database.vend_by_transaction(transaction_id)
         if by == "none":
             return None
         raise RequestRefused(MERCHANT_ERROR, f"{'TransactionId' if by == 'transaction_id' else 'RequestId'} is required")
@@ -188,9 +187,7 @@ def _still_processing(sale: Vend | Accepted) -> Job:
 
 
 def _direct(service: Service, fields: Fields, mobile_form: MobileForm) -> Deal:
-    """Return the deal of a purchase without a prevend. The schema for data has no amount: one that is sent is
-    ignored.
-    """
+    """Return the deal of a purchase without a prevend. The schema for data has no amount: one that is sent is ignored."""
     product_id = fields.text("MerchantProductId")
     mobile_number = fields.text("MobileNumber") if service in PINLESS else None
     asked_cents = fields.optional_amount_cents() if _names_amount(service) else None

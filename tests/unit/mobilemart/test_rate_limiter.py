@@ -83,20 +83,20 @@ async def test_reprints_follow_one_another_at_the_rate():
 
 def test_the_rate_is_halved_on_a_refusal_and_recovers_slowly():
     pace = paced(Clock())
-    pace.heard(refused=True)
+    pace.adjust(refused=True)
     assert pace.per_second == MOST / 2
     for _ in range(24):
-        pace.heard(refused=False)
+        pace.adjust(refused=False)
     assert pace.per_second == pytest.approx(MOST / 2 + 24 * MOST * RECOVERY)
     for _ in range(10):
-        pace.heard(refused=False)
+        pace.adjust(refused=False)
     assert pace.per_second == MOST
 
 
 def test_the_rate_never_falls_to_nothing():
     pace = paced(Clock())
     for _ in range(50):
-        pace.heard(refused=True)
+        pace.adjust(refused=True)
     assert pace.per_second == MOST * SLOWEST
 
 
@@ -129,7 +129,7 @@ async def test_a_sale_without_an_id_for_a_reprint_takes_no_turn():
 
     clock = Clock()
     pace = paced(clock)
-    pace.heard(refused=True)
+    pace.adjust(refused=True)
     for _ in range(400):
         await RateLimitedSupplier(Supplier(), pace).reprint(in_doubt())
     assert (clock.at, pace.per_second) == (Clock().at, MOST / 2)

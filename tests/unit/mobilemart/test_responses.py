@@ -1,4 +1,4 @@
-"""What the supplier's answer to a vend proves: every known code and status, and every kind of doubt."""
+"""The proof in the supplier's answer to a vend: every known code and status, and every kind of doubt."""
 
 import pytest
 

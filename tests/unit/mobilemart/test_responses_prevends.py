@@ -1,4 +1,4 @@
-"""What the supplier's answer to a prevend means."""
+"""The meaning of the supplier's answer to a prevend."""
 
 import pytest
 

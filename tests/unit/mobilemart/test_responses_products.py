@@ -1,4 +1,4 @@
-"""What the supplier's lists of products mean."""
+"""The meaning of the supplier's lists of products."""
 
 import pytest
 

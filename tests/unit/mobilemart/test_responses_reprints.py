@@ -1,4 +1,4 @@
-"""What the supplier's answer to a reprint proves of the sale."""
+"""The proof in the supplier's answer to a reprint."""
 
 import pytest
 

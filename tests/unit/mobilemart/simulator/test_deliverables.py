@@ -1,4 +1,4 @@
-"""What a scenario delivers: tokens in every order and form, charges, the steps of the tariff."""
+"""The goods of a scenario: tokens in every order and form, charges, the steps of the tariff."""
 
 import re
 from decimal import Decimal
