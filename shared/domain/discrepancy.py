@@ -7,7 +7,7 @@ The fields of a struct are the form: their names in camelCase, in their order, w
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType, structs
@@ -89,8 +89,6 @@ class TheirSide(Kept, frozen=True, kw_only=True, rename="camel"):
 
 
 Side = TypeVar("Side", OurSide, TheirSide)
-
-SIDES: Final = ("ours", "theirs")
 
 
 def side_of(kind: type[Side], stored: Mapping[str, Any] | None) -> Side | None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from shared.domain import closures
-from shared.domain.discrepancy import Discrepancy, DiscrepancyKind, OurSide, Severity, TheirSide
 from shared.domain.identifiers import hashed
 from shared.domain.transaction import EventName, HistoryEntry, Transaction
 from shared.lib.masking import last_four
@@ -21,6 +20,8 @@ def discrepancies(sale: Transaction) -> Iterator[Document]:
 
 
 def _paper(sale: Transaction, entry: HistoryEntry) -> Document:
+    from shared.domain.discrepancy import Discrepancy, DiscrepancyKind, OurSide, Severity, TheirSide  # no start waits for these classes
+
     kind, _, detail = (entry.note or "").partition(": ")
     name = hashed("contradiction", sale.mode, sale.id, entry.by, entry.note or "")
     ours = OurSide(
