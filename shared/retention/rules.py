@@ -88,8 +88,8 @@ def around(day: date) -> tuple[date, date, date]:
 def erased(sale: Transaction, *, at: datetime, by: str, note: str | None = None) -> Transaction:
     """The sale without personal data. The erasure is not visible: neither the version nor the events of the sale change.
 
-    Erased: meter, account and mobile number; the consumer's name, address and message; the bodies of the supplier's raw answers; each of
-    our texts that quotes the number. Stored: amounts, ids, tokens and PINs, history, and the hashes of the answers. A sale without
+    Erased: meter, account and mobile number; the consumer's name, address and message; the bodies of raw answers; each of our texts
+    that quotes the number. Stored: amounts, ids, tokens and PINs, history, and the hashes of the answers. A sale without
     personal data is returned unchanged.
     """
     order, outcome = _order(sale.order), _outcome(sale)

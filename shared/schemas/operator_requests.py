@@ -1,4 +1,4 @@
-"""What operators may send: decisions on sales, on discrepancies and on selling, checked as strictly as an order. Pure."""
+"""Operators' requests: decisions on sales, on discrepancies and on selling, checked as strictly as an order. Pure."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What callers may send: every field is checked strictly, and one answer names every field at fault. Pure.
+"""Callers' requests: every field is checked strictly, and one answer names every field at fault. Pure.
 
 Amounts are integer cents. Nothing is converted: `"100"`, `100.0` and `true` are no amounts.
 """
@@ -146,7 +146,7 @@ class _Purchase(Body):
 
 
 class PrevendPurchase(_Purchase):
-    """What a prevend has confirmed."""
+    """The purchase of a confirmed prevend."""
 
     prevend_id: PrevendId
 

@@ -1,4 +1,4 @@
-"""What callers see: the JSON of sales, receipts, prevends and products. Pure; one record always gives the same bytes.
+"""The answers to callers: the JSON of sales, receipts, prevends and products. Pure; one record always gives the same bytes.
 
 The API description (`docs/openapi.json`) is made from these types. Amounts are integer cents, times RFC 3339 in UTC. Quantities such
 as kWh are decimal text, exactly as the supplier quoted them.
@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NotRequired, cast
 
-from typing_extensions import TypedDict  # pydantic reads this class alike in every version of Python
+from typing_extensions import TypedDict  # pydantic reads this class equally in every version of Python
 
 from shared.domain.catalogue import Product
 from shared.domain.money import Money
@@ -57,7 +57,7 @@ class ChargeBody(TypedDict):
 
 
 class ReceiptBody(TypedDict):
-    """What was delivered. `tokens` are in the order in which they must be typed."""
+    """The delivery. `tokens` are in the order in which they must be typed."""
 
     supplierTransactionId: str | None
     receiptNumber: str | None
@@ -143,7 +143,7 @@ class DayBody(TypedDict):
 
 
 class PrevendBody(RecipientBody):
-    """A confirmed meter or account. What the supplier did not say is `null`."""
+    """A confirmed meter or account. A value that the supplier did not give is `null`."""
 
     prevendId: str
     vasType: VasType
@@ -185,7 +185,7 @@ class ErrorBody(TypedDict):
 
 
 class FileFaultBody(TypedDict):
-    """Where a settlement file breaks the format: the line, counted from 1, and the field, counted from 0."""
+    """The place where a settlement file breaks the format: the line, counted from 1, and the field, counted from 0."""
 
     line: int
     message: str

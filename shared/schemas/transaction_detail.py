@@ -133,7 +133,7 @@ class RetiredBody(TypedDict):
 
 
 class FoundBody(TypedDict):
-    """What a search found, newest first. `more`: there are others, older than these.
+    """The sales that a search found, newest first. `more`: there are others, older than these.
 
     `notReadable` and `retired` are there only where there are such sales.
     """

@@ -19,7 +19,7 @@ NEAR_MIDNIGHT: Final = timedelta(minutes=10)  # the largest assumed distance bet
 
 
 class Absence:
-    """What the absence of sales from the files of a matching proves, on the business day `today`.
+    """The proofs that the absence of sales from the files of a matching gives, on the business day `today`.
 
     `distrusted` are days whose file has lost lines, or whose document does not list all lines. The lines of such a file still count;
     absence from the file proves nothing.

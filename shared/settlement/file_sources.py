@@ -1,4 +1,4 @@
-"""Where settlement files lie: in a folder, or in any place that a function lists.
+"""The places of settlement files: a folder, or any place that a function lists.
 
 One thread reads files, because reading needs the processor and the clients of places may be synchronous. A place that cannot be
 listed is unavailable. An unreadable file is a fault of that file alone while its place can still be listed.

@@ -13,7 +13,7 @@ from shared.settlement.settled_day import ENDED
 
 
 class Turn(IntEnum):
-    """The order of days in a run: days with news go first, so that quiet days never delay them."""
+    """The order of days in a run: days with new files go first, so that other days never delay them."""
 
     NEWS = 1  # a file near the day exists with which the day was not settled
     FRESH = 2  # the day is yesterday, was never settled, or was refused
@@ -47,9 +47,9 @@ class Standing(Value, frozen=True):
         return *around(self.day), *self.runs.beyond
 
     def _others(self, found: Found) -> list[str]:
-        """The files that are new to the day. A deleted file and another merchant's file are not news.
+        """The files that are new to the day. A deleted file and another merchant's file are not new.
 
-        A file that counts again, after others had corrected it, is news. A file is news too if it might have been of a day near this one
+        A file that counts again, after others had corrected it, is new. A file is new too if it might have been of a day near this one
         while it was unreadable, and is of another day.
         """
         files = [found[one] for one in self.files if one in found and not is_foreign(found[one])]

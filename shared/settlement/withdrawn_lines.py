@@ -106,7 +106,7 @@ def names_any(request_ids: Collection[str], files: Iterable[Statement]) -> bool:
 
 
 def read_earlier(last: Ids, request_ids: Collection[str], files: Iterable[Statement]) -> Earlier:
-    """A `Reading` of an earlier file of a day beside the ids of its last file: lost lines, and lines that name one of these sales."""
+    """A `Reading` of an earlier file of a day: the lines lost in the last file, and the lines that name one of these sales."""
     total = Total()
     lost: list[Filed] = []
     naming: list[Filed] = []

@@ -56,7 +56,7 @@ _SOUGHT: Final = re.compile(r"[!-~]{1,128}", re.ASCII)
 
 
 class SweptBody(TypedDict):
-    """What a sweep did, in sales; `left` waits for the next one."""
+    """The result of a sweep, in numbers of sales; `left` wait for the next sweep."""
 
     examined: int
     vended: int
@@ -86,7 +86,7 @@ class PausingBody(TypedDict):
 
 
 class PausedBody(TypedDict):
-    """What is not sold now: `until` is when the last pause ends by itself, `null` where one does not. `decisions`: newest first."""
+    """The services that are not sold now. `until` is the end of the last pause, `null` if a pause has no end. `decisions`: newest first."""
 
     paused: list[VasType]
     reason: str | None
@@ -105,14 +105,14 @@ class ClosedBody(TypedDict):
 
 
 class EarlierClosureBody(ClosedBody):
-    """How a discrepancy was closed before, and the difference that this covered."""
+    """An earlier closure of a discrepancy, and the form that it covered."""
 
     ours: dict[str, Any] | None
     theirs: dict[str, Any] | None
 
 
 class DiscrepancyBody(TypedDict):
-    """A difference, and what was decided about it."""
+    """A discrepancy, and the decision about it."""
 
     id: str
     day: str

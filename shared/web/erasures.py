@@ -32,7 +32,7 @@ _FIELD: Final = {by.value: name for name, by in NUMBERS.items()}
 
 
 class RetainedBody(TypedDict):
-    """What a run did, in sales, and in papers deleted. `more`: there was no time for all; the next run goes on."""
+    """The result of a run: numbers of sales, and of deleted documents. `more`: the next run continues."""
 
     erased: int
     retired: int
@@ -57,7 +57,7 @@ class _OfErasure(TypedDict):
 
 
 class ErasedBody(_OfErasure):
-    """What became of one person's sales: those without personal data now, and those that are still needed."""
+    """The result for one person's sales: those without personal data now, and those that are still needed."""
 
     erased: list[str]
     stayed: list[StayedBody]

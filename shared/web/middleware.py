@@ -316,7 +316,7 @@ async def _received(request: Request) -> bytes:
 
 
 def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """A JSON object without repeated fields. Of two equal names, we and a check before us might each use another value."""
+    """A JSON object without repeated fields. If a name is given twice, we and a check before us might each use another value."""
     named = dict(pairs)
     if len(named) < len(pairs):
         counted = Counter(name for name, _ in pairs)

@@ -48,8 +48,8 @@ class IdentityUnavailable(Exception):
 class Verifier:
     """Callers by their OIDC tokens, verified with the keys that the issuer publishes.
 
-    A verified token is cached by its hash until it expires, or until the issuer's keys are read again: a back end sends one token for an
-    hour. `clock` is monotonic, in seconds.
+    A verified token is cached by its hash until it expires, or until the issuer's keys are read again. A back end sends one token for
+    an hour. `clock` is monotonic, in seconds.
     """
 
     def __init__(self, oidc: Oidc, http: httpx.AsyncClient, clock: Callable[[], float] = time.monotonic) -> None:

@@ -308,6 +308,6 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 @given(
     st.dictionaries(st.sampled_from([*PRODUCTION, *EMULATORS, *NUMBERS, "TRANSACTION_STORE", "CORS_ORIGINS", "MOBILEMART_API_URL"]), TEXTS)
 )
-def test_whatever_the_variables_hold_the_answer_is_a_live_configuration_or_its_faults(changes):
+def test_any_variables_give_a_live_configuration_or_its_faults(changes):
     with suppress(ConfigError):
         assert load({**UAT, **changes}, "purchase").mode is Mode.LIVE

@@ -1,4 +1,4 @@
-"""What whoever deploys reads where a configuration is refused: every fault, word by word and in its order."""
+"""The message of a refused configuration: every fault, word by word and in order."""
 
 import pytest
 
@@ -67,7 +67,7 @@ def test_all_faults_stand_in_one_message():
     assert str(refused.value) == "configuration refused: " + "; ".join(refused.value.faults)
 
 
-def test_every_malformed_variable_is_told_what_it_must_be():
+def test_every_malformed_variable_is_reported_what_it_must_be():
     lines = MALFORMED.strip().split("\n")
 
     assert told(dict.fromkeys(NAMES, "? ")) == lines
@@ -94,7 +94,7 @@ FILES = "SETTLEMENT_FILES is required in production"
         *(("local", function, [*SECRETS, LIVE_URL, PROJECT]) for function in ("prevend", "purchase", "reconcile", "local", "probe")),
     ],
 )
-def test_what_is_missing_is_told_with_what_needs_it(environment, function, missing):
+def test_what_is_missing_is_reported_with_what_needs_it(environment, function, missing):
     assert told({"ENVIRONMENT": environment, "MOBILEMART_LIVE_INTEGRATION": "true"}, function) == missing
 
 
@@ -202,10 +202,10 @@ ON_LOOPBACK = "http:// is accepted for loopback only"
     ],
     ids=lambda value: None if isinstance(value, list) else ",".join(value)[:60],
 )
-def test_what_contradicts_is_told_with_what_it_contradicts(variables, changes, faults):
+def test_what_contradicts_is_reported_with_what_it_contradicts(variables, changes, faults):
     assert told({**variables, **changes}) == faults
 
 
 @pytest.mark.parametrize("process", ["local", "probe"])
-def test_a_process_of_a_persons_machine_is_told_by_its_name(process):
+def test_a_process_of_a_persons_machine_is_reported_by_its_name(process):
     assert told(UAT, process) == [f"ENVIRONMENT must be local for the {process} process"]

@@ -75,13 +75,13 @@ def test_tls_keys_are_written_down_on_a_machine_of_ones_own_only():
         load({**UAT, "SSLKEYLOGFILE": "keys"}, "purchase")
 
 
-def test_a_misspelt_variable_is_told_which_was_meant():
+def test_a_misspelt_variable_is_reported_which_was_meant():
     with pytest.raises(ConfigError, match="CORS_ORIGIN is not a variable of this system: is CORS_ORIGINS meant?"):
         load({**UAT, "CORS_ORIGIN": "https://app.example"}, "purchase")
 
 
 def test_every_variable_that_is_read_is_listed_and_in_the_contract():
-    """The list is what a misspelt one is told from, and what Terraform takes as a setting."""
+    """A misspelt name is compared with the list, and Terraform accepts the list's names as settings."""
     source = Path("shared/config.py").read_text()
     read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', source.partition("class Environment")[2])) - {"K_SERVICE"}
     contract = Path("docs/contract.md").read_text()

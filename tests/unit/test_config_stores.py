@@ -1,4 +1,4 @@
-"""Where a configuration stores sales, for how long, and on which emulators."""
+"""The store of a configuration, its retention, and its emulators."""
 
 import pytest
 
@@ -63,7 +63,7 @@ def test_firestore_needs_a_project_on_the_platform_too():
 
 
 @pytest.mark.parametrize("function", ["purchase", "reconcile"])
-def test_who_ends_sales_must_announce_them(function):
+def test_who_ends_sales_must_publish_them(function):
     assert faults(without(UAT, "EVENTS_TOPIC"), function) == {"EVENTS_TOPIC"}
     assert faults(without(UAT, "EVENTS_TOPIC"), "prevend") == set()
     assert faults(without(LIVE_LOCAL, "EVENTS_TOPIC"), function) == set()

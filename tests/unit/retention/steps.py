@@ -42,7 +42,7 @@ def keys_of(shard, at):
 
 
 async def make(store, shard, count, at=SOLD_AT, **fields):
-    """So many sales of a shard, in the order of their ids."""
+    """The first sales of a shard, in the order of their ids."""
     keys = keys_of(shard, at)
     made = [await store.create(sold(f"{next(keys)}", at=at, **fields)) for _ in range(count)]
     return sorted(made, key=lambda one: one.id)

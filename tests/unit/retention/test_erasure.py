@@ -40,11 +40,11 @@ async def named(store, made, number=1):
 
 
 async def sell(store, count, **fields):
-    """So many sales of one meter, newest first, as a request finds them."""
+    """Sales of one meter, newest first, as a request finds them."""
     return [await store.create(sold(f"{number}", at=SOLD_AT - number * timedelta(hours=1), **fields)) for number in range(count)]
 
 
-async def test_an_erasure_is_on_record_before_its_effect_and_afterwards_with_what_came_of_it(store, keeper, clock, monkeypatch):
+async def test_an_erasure_is_recorded_before_its_effect_and_afterwards_with_its_result(store, keeper, clock, monkeypatch):
     made, doubt = await store.create(sold()), await store.create(sale("doubt", at=SOLD_AT, state=State.IN_DOUBT, outcome=Unknown("lost")))
     body = {"at": AT, "by": BY, "reason": MASKED, "of": "meter_number", "recipient": "*8901"}
     calls, real = [], store.write_paper
@@ -121,7 +121,7 @@ async def test_one_request_is_bounded_as_the_pages_say(store, keeper, monkeypatc
     await sell(store, 1)
     calls = asked_of(store, monkeypatch, "lookup")
     assert len((await erase(keeper)).erased) == len(await keeper.erasures()) == 1
-    most = calls[0][-1] - 1  # one more tells whether there are others
+    most = calls[0][-1] - 1  # one more shows whether others remain
     assert f"At most {most} sales go at once" in page and f"At most {most} sales, newest first" in contract
     assert f"up to {erasure.MAX_STAYED:,} of them" in page and f"the last {erasure.MAX_LISTED}, newest first" in contract
     assert f"Sales of the last {erasure.SETTLED_WITHIN} days stay until their days are settled" in page
@@ -143,7 +143,7 @@ async def test_one_request_is_bounded_as_the_pages_say(store, keeper, monkeypatc
         (30, (), (), None),
     ],
 )
-async def test_a_sale_of_the_last_weeks_goes_once_its_day_and_both_beside_it_have_ended_or_have_nothing_to_settle(
+async def test_a_recent_sale_is_erased_once_its_three_days_have_ended_or_are_empty(
     store,
     keeper,
     clock,

@@ -80,7 +80,7 @@ async def test_a_sale_stays_that_cannot_be_read_or_whose_day_cannot(store, keepe
     assert stayed == {made.id: Hold.NOT_READABLE, other.id: Hold.SETTLING}
 
 
-async def test_a_persons_sales_beyond_what_one_request_takes_are_left_for_the_next_which_is_said(store, keeper, clock, monkeypatch):
+async def test_sales_beyond_the_limit_of_one_request_are_left_for_the_next_and_reported(store, keeper, clock, monkeypatch):
     monkeypatch.setattr(erasure, "MAX_SALES", 2)
     monkeypatch.setattr(erasure, "MAX_LISTED", 2)
     made = [await store.create(sold(f"key-{number}", at=SOLD_AT + timedelta(hours=number))) for number in range(5)]

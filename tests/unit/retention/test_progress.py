@@ -1,4 +1,4 @@
-"""How far the runs of retention have come: what its paper holds, and what is read of one that is damaged."""
+"""The progress of the runs of retention: the content of its document, and the reading of a damaged one."""
 
 from datetime import date
 
@@ -34,7 +34,7 @@ def read(**body):
     return progress_of(Document("live-retention", body), TODAY)
 
 
-def test_the_form_of_the_paper():
+def test_the_form_of_the_document():
     assert WHOLE.body() == BODY
     empty = {"erased": {}, "retired": {}, "erasedLater": {}, "retiredLater": {}, "held": [], "retiredUpTo": None}
     assert Progress().body() == empty and read().places == NOTHING and read() == Progress()
@@ -56,7 +56,7 @@ def test_what_is_kept_is_read_back_with_what_newer_code_has_written():
         *[(damaged, Waiting()) for damaged in ([3, 2, "5", "c"], ["3", 2, 5, "c"], [True, 2, 5, "c"], [3, 2, 5, "c", 1], [], 7, None)],
     ],
 )
-def test_a_day_that_waits_is_gone_on_with_or_where_that_is_damaged_looked_at_from_its_beginning(one, waits):
+def test_a_waiting_day_is_continued_or_if_damaged_checked_from_its_beginning(one, waits):
     found = read(erasedLater={"2024-03-01": one, "soon": one}, retiredLater={"2024-03-02": one})
     assert found.waiting == {Step.ERASE: {DAY: waits}, Step.RETIRE: {NEXT: waits}} and found.places == NOTHING
 
@@ -109,7 +109,7 @@ def test_and_ids_it_cannot(text):
 @pytest.mark.parametrize(
     ("text", "day"), [("2024-03-01", DAY), ("2024-02-31", None), ("", None), (None, None), (20240301, None), (DAY, None)]
 )
-def test_a_day_of_a_damaged_paper_is_none(text, day):
+def test_a_day_of_a_damaged_document_is_none(text, day):
     assert day_of(text) == day
 
 

@@ -1,4 +1,4 @@
-"""What of a sale is personal, what still needs it, and what a tombstone holds."""
+"""The personal data of a sale, the reasons to store it, and the content of a tombstone."""
 
 from datetime import date, timedelta
 
@@ -22,7 +22,7 @@ NOTHING = frozenset()
 
 
 def sold(**fields):
-    """A sale that has ended and is announced, with all that is personal."""
+    """A sale that has ended and has no pending event, with all personal data."""
     return structs.replace(vended(), open=None, answers=(ANSWER,), **fields)
 
 
@@ -120,7 +120,7 @@ def test_a_sale_of_which_one_part_alone_is_personal_loses_that_part(part):
     assert all(getattr(after, name) == getattr(plain, name) for name in ("order", "outcome", "answers") if name != part)
 
 
-def test_of_raw_answers_those_that_hold_anything_lose_it_and_the_others_stay_as_they_are():
+def test_raw_answers_with_a_body_lose_it_and_the_others_stay_unchanged():
     empty = RawAnswer.of("reprint", NOON, 204, None, b"")
     after = bare(structs.replace(sold(), answers=(empty, ANSWER)))
     assert after.answers == (empty, structs.replace(ANSWER, body=b"")) and after.answers[0] is empty
@@ -141,7 +141,7 @@ def test_the_neighbours_of_a_day_are_those_that_the_calendar_has(day, near):
 
 
 def places(part, path=()):
-    """Where a sale has a part that newer code may write into."""
+    """The places of a sale that newer code may write into."""
     if isinstance(part, tuple):
         return [found for number, one in enumerate(part) for found in places(one, (*path, number))]
     if not isinstance(part, Value):
@@ -159,7 +159,7 @@ def with_newer(part, path):
     return structs.replace(part, **{at: with_newer(getattr(part, at), rest)})
 
 
-def test_a_sale_into_which_newer_code_has_written_waits_for_newer_code_wherever_that_is():
+def test_a_sale_with_fields_of_newer_code_at_any_depth_waits_for_newer_code():
     found = places(sold())
     assert {("order",), ("outcome",), ("outcome", "receipt"), ("outcome", "receipt", "consumer"), ("answers", 0)} <= set(found)
     for path in found:
@@ -174,7 +174,7 @@ def test_what_comes_after_the_erasure_brings_nothing_back_that_changes_nothing()
     assert attach_raw_answer(after, RawAnswer.of("reprint", LATER, 200, None, b'{"name": "Jane Doe", "n": 1}')) is after
 
 
-def test_what_contradicts_an_erased_sale_is_kept_for_whoever_decides_and_goes_when_it_is_erased_again():
+def test_a_contradiction_of_an_erased_sale_is_stored_and_goes_with_the_next_erasure():
     contradicted = structs.replace(bare(sold()), answers=(ANSWER,))
     again = erased(contradicted, at=LATER + timedelta(days=1), by="retention")
     assert again.answers[0].body == b"" and again.erased_at == LATER and again.history[-1].at == LATER + timedelta(days=1)
@@ -187,7 +187,7 @@ def test_what_contradicts_an_erased_sale_is_kept_for_whoever_decides_and_goes_wh
         (structs.replace(rejected(Rejected(Reason.METER_UNKNOWN, "1002")), open=None), NOTHING, NOTHING, None),
         (vending(), NOTHING, NOTHING, "open"),
         (in_doubt(), NOTHING, NOTHING, "open"),
-        (vended(), NOTHING, NOTHING, "open"),  # announced, and not taken out of the sweep's index yet
+        (vended(), NOTHING, NOTHING, "open"),  # published, and still in the sweep's index
         (structs.replace(in_doubt(), open=None, outcome=Unknown("lost")), NOTHING, NOTHING, "open"),
         (vended(structs.replace(RECEIPT, tokens=(), tokens_due=TokensDue.PENDING)), NOTHING, NOTHING, "open"),
         (sold(unannounced=("brand_new",)), NOTHING, NOTHING, "open"),
@@ -230,7 +230,7 @@ def test_settlement_knows_a_retired_sale_by_all_that_it_compares_but_its_recipie
     assert seen(tombstone_of(sale, LATER)) == structs.replace(Sold.of(sale), recipient=None, sign_of_vend=False, is_nameless=True)
 
 
-def test_settlement_knows_that_an_erased_sale_went_to_somebody_and_a_pinned_one_to_nobody():
+def test_settlement_knows_that_an_erased_sale_had_a_recipient_and_a_pinned_one_none():
     pinned = structs.replace(vended(Receipt(supplier_transaction_id="s-1"), order=PINNED_ORDER), open=None, answers=(ANSWER,))
     assert [Sold.of(one).is_nameless for one in (sold(), bare(sold()), pinned, bare(pinned))] == [False, True, False, False]
 

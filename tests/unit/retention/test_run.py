@@ -1,4 +1,4 @@
-"""The run that erases and retires, over a real store: what it does, what it leaves, and that nothing it is cut short in is lost."""
+"""The run that erases and retires, over a real store: its effects, the sales that it leaves, and no loss if it is cut short."""
 
 from datetime import timedelta
 

@@ -67,7 +67,7 @@ async def test_what_cannot_be_read_is_left_to_whoever_can_and_keeps_no_other_wai
     assert (await run(keeper)).retired == 39
 
 
-async def test_damaged_papers_stop_no_run(store, keeper, clock):
+async def test_damaged_documents_stop_no_run(store, keeper, clock):
     made = await store.create(sold())
     await store.write_paper(DocumentKind.DISCREPANCIES, Document("live-d-1", {"ours": "ours", "transactionId": 7}, "live-open"))
     for number, body in enumerate(({"day": 7}, {"day": "soon"}, {})):

@@ -16,7 +16,7 @@ from tests.contract.records import sale
 from tests.unit.retention.retained import MODE, SOLD_AT, contradicted, day_paper, keeper_of, run, sold
 
 
-async def test_after_the_retention_a_sale_is_a_tombstone_with_its_closed_discrepancies_gone(store, keeper, clock):
+async def test_after_the_retention_a_tombstone_stays_and_closed_discrepancies_are_deleted(store, keeper, clock):
     made = await store.create(contradicted())
     (fresh,) = discrepancies(made)
     await store.write_paper(DocumentKind.DISCREPANCIES, structs.replace(fresh, body={**fresh.body, "status": "accepted"}, mark=None))
@@ -29,7 +29,7 @@ async def test_after_the_retention_a_sale_is_a_tombstone_with_its_closed_discrep
 
 
 @pytest.mark.parametrize("status", ["provisional", "file_missing"])
-async def test_a_sale_of_a_day_that_is_not_settled_for_good_is_not_retired_and_neither_is_its_day(store, keeper, clock, status):
+async def test_a_sale_of_a_day_that_has_not_ended_is_not_retired_and_neither_is_its_day(store, keeper, clock, status):
     made = await store.create(sold())
     await store.write_paper(DocumentKind.SETTLEMENTS, day_paper("2024-03-01", status))
     await store.write_paper(DocumentKind.SETTLEMENTS, day_paper("2024-02-29"))
@@ -40,7 +40,7 @@ async def test_a_sale_of_a_day_that_is_not_settled_for_good_is_not_retired_and_n
     assert await store.read_paper(DocumentKind.SETTLEMENTS, "live-2024-02-29") is not None  # beside a day that is compared with it
 
 
-async def test_the_papers_of_a_day_go_once_its_sales_are_retired_and_its_discrepancies_closed(store, keeper, clock):
+async def test_documents_of_a_day_go_once_its_sales_are_retired_and_discrepancies_closed(store, keeper, clock):
     made = [await store.create(sold(f"key-{number}")) for number in range(3)]
     found = {"id": "d-1", "day": "2024-03-01", "status": "open", "transactionId": None, "ours": None}
     difference = await store.write_paper(DocumentKind.DISCREPANCIES, Document("live-d-1", found, "live-open"))
@@ -50,7 +50,7 @@ async def test_the_papers_of_a_day_go_once_its_sales_are_retired_and_its_discrep
     await store.write_paper(DocumentKind.SETTLEMENTS, day_paper("2029-03-01"))
     clock.now = SOLD_AT + timedelta(days=1827)
     done = await run(keeper)
-    assert (done.retired, done.papers) == (len(made), 0)  # a difference of that day is still open
+    assert (done.retired, done.papers) == (len(made), 0)  # a discrepancy of that day is still open
     await store.write_paper(DocumentKind.DISCREPANCIES, structs.replace(difference, body={**found, "status": "accepted"}, mark=None))
     assert (await run(keeper)).papers == 4
     kinds = (
@@ -73,7 +73,7 @@ async def test_a_day_that_must_stay_keeps_no_other_from_going(store, keeper, clo
     assert await store.read_paper(DocumentKind.SETTLEMENTS, "live-2024-03-01") is not None
 
 
-async def test_of_very_many_days_and_papers_each_run_deletes_a_part_until_none_is_left(store, keeper, clock, monkeypatch):
+async def test_of_very_many_days_and_documents_each_run_deletes_a_part_until_none_is_left(store, keeper, clock, monkeypatch):
     monkeypatch.setattr(retention_run, "MAX_DAYS", 2)
     monkeypatch.setattr(retention_run, "MAX_DELETED", 2)
     for day in ("2024-02-27", "2024-02-28", "2024-03-02", "2024-03-03"):  # the last is a day too young

@@ -1,4 +1,4 @@
-"""The run that erases and retires: which papers it deletes, in which order, and which it leaves."""
+"""The run that erases and retires: which documents it deletes, in which order, and which it leaves."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.unit.retention.retained import SOLD_AT, day_paper, run, sold
 
 DAY = "2024-03-01"
 ONE = timedelta(days=1)
-RETIRED = SOLD_AT + timedelta(days=1826)  # the first moment of business at which the papers of that day may go
+RETIRED = SOLD_AT + timedelta(days=1826)  # the first moment of business at which the documents of that day may be deleted
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ async def kept(store, kind=DocumentKind.SETTLEMENTS, *ids):
 
 
 def commits(store, monkeypatch):
-    """What is deleted from now on: kind and ids of each commit."""
+    """The later deletions: kind and ids of each commit."""
     made, real = [], store.delete_papers
 
     async def deleted(kind, papers):
@@ -50,7 +50,7 @@ def commits(store, monkeypatch):
 
 
 def read(store, monkeypatch):
-    """Which papers are read from lists from now on."""
+    """The documents that lists return from now on."""
     ids, real = [], store.marked_papers
 
     async def listed(*args):
@@ -62,7 +62,7 @@ def read(store, monkeypatch):
     return ids
 
 
-async def test_a_day_goes_with_its_own_discrepancies_first_then_its_versions_from_the_last_and_itself_last(store, keeper, monkeypatch):
+async def test_a_day_is_deleted_discrepancies_first_then_versions_backwards_itself_last(store, keeper, monkeypatch):
     monkeypatch.setattr(retention_run, "MAX_DELETED", 3)
     await find(store, found(1), found(2), found(3), found(4), found(5, day="2024-02-28"))
     unread = [{"id": "x/y", "day": DAY}, {"id": None, "day": DAY}, {"day": DAY}, {"id": "d-6", "day": DAY}, {"id": "d-4"}]
@@ -81,7 +81,7 @@ async def test_a_day_goes_with_its_own_discrepancies_first_then_its_versions_fro
     assert await kept(store, DocumentKind.DISCREPANCIES, "live-d-5") == ["live-d-5"]
 
 
-async def test_a_day_without_versions_runs_or_discrepancies_is_one_paper(store, keeper, monkeypatch):
+async def test_a_day_without_versions_runs_or_discrepancies_is_one_document(store, keeper, monkeypatch):
     await write(store, day_paper(DAY))
     made = commits(store, monkeypatch)
     assert (await run(keeper)).papers == 1 and made == [("settlements", [f"live-{DAY}"])]
@@ -166,7 +166,7 @@ async def test_days_that_must_stay_do_not_count_among_those_that_one_run_deletes
 
 
 @pytest.mark.parametrize(("late", "gone"), [(False, 2), (True, 1)])
-async def test_a_run_that_is_late_still_looks_at_as_many_days_as_one_run_deletes_and_at_no_more(store, keeper, monkeypatch, late, gone):
+async def test_a_late_run_reads_as_many_days_as_one_run_deletes_and_no_more(store, keeper, monkeypatch, late, gone):
     monkeypatch.setattr(retention_run, "MAX_DAYS", 2)
     days = [f"2024-01-{number:02d}" for number in (1, 11, 21)]
     await write(store, *map(day_paper, days), Document("live-near", {"day": "2023-12-01", "open": []}, "live"), day_paper("2023-12-02"))

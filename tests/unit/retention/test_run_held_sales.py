@@ -1,4 +1,4 @@
-"""What a run must leave: sales by their ids as far as there is room, then by the day that waits."""
+"""Sales that a run must leave: stored by id while there is room, then by the day that waits."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ async def left(store):
     return body["held"], body["erasedLater"], body["retiredLater"]
 
 
-async def test_what_must_stay_is_kept_by_its_id_as_far_as_there_is_room_and_then_by_its_day(store, keeper, monkeypatch, caplog):
+async def test_held_sales_are_stored_by_id_while_there_is_room_and_then_by_day(store, keeper, monkeypatch, caplog):
     monkeypatch.setattr(retention_run, "MAX_HELD", 2)
     made = [*await make(store, 3, 3), *await make(store, 4, 2), *await make(store, 5, 2, at=SOLD_AT + ONE)]
     papers = [await name(store, one, number) for number, one in enumerate(made)]
@@ -64,7 +64,7 @@ async def test_of_sales_that_were_named_since_they_were_erased_each_is_looked_at
     assert await left(store) == (ids, later, {"2020-01-01": [1, 2, 3, "x"]})
 
 
-async def test_where_more_are_held_than_there_is_room_for_none_is_forgotten_and_none_is_added(store, keeper, monkeypatch):
+async def test_when_ids_exceed_their_room_none_is_dropped_and_none_is_added(store, keeper, monkeypatch):
     kept = [await store.create(sold(f"kept-{number}")) for number in range(3)]
     for number, one in enumerate(kept):
         await name(store, one, number)
@@ -88,7 +88,7 @@ async def test_a_name_that_no_sale_can_have_or_whose_sale_is_young_is_not_looked
     assert await left(store) == (["last"], {}, {})
 
 
-async def test_a_sale_that_was_named_in_a_day_to_which_another_shard_has_come_is_not_forgotten(store, keeper, clock):
+async def test_a_sale_that_was_named_on_a_day_that_another_shard_reached_is_not_dropped(store, keeper, clock):
     longer = keeper_of(store, clock, personal_data_days=800)
     made = await store.create(sold())
     await keep_body(store, erased={"1": ["2024-02-01", "x"], "2": ["2024-03-01", "x"], "3": ["2024-02-01", "x"]})
@@ -147,7 +147,7 @@ async def test_a_sale_that_was_held_is_done_from_the_day_on_at_which_it_is_old_e
 
 @pytest.mark.parametrize("step", ["erased", "retired"])
 @pytest.mark.parametrize("settled", [False, True])
-async def test_the_day_that_waits_is_gone_through_once_it_is_old_enough_and_compared_no_longer(
+async def test_a_waiting_day_is_read_once_it_is_old_enough_and_no_longer_compared(
     store,
     keeper,
     clock,

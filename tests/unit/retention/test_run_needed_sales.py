@@ -69,7 +69,7 @@ async def test_a_day_whose_file_never_came_keeps_tombstones_waiting_and_no_perso
     assert (await run(keeper)).retired == 12 and all([await is_gone(store, one.id) for one in old])
 
 
-async def test_more_sales_held_than_a_paper_takes_keep_no_other_waiting_and_are_done_in_their_turn(store, keeper, caplog, monkeypatch):
+async def test_more_held_sales_than_a_document_takes_delay_no_other_and_get_their_turn(store, keeper, caplog, monkeypatch):
     monkeypatch.setattr(retention_run, "MAX_HELD", 2)
     monkeypatch.setattr(retention_run, "PAGE", 2)
     named = [await store.create(sold(f"named-{number}")) for number in range(7)]
@@ -113,7 +113,7 @@ async def test_the_id_of_a_sale_is_looked_at_again_however_many_others_a_run_has
     assert (await run(keeper)).erased == 1
 
 
-async def test_a_raw_answer_goes_although_its_discrepancy_was_opened_and_closed_between_two_runs(store, keeper, clock):
+async def test_a_raw_answer_goes_if_its_discrepancy_opened_and_closed_between_two_runs(store, keeper, clock):
     made = await store.create(sold())
     await run(keeper)
     known = await store.find(made.id)

@@ -129,7 +129,7 @@ async def test_a_run_that_finds_nothing_new_writes_nothing(store, keeper, monkey
 
 
 @pytest.mark.parametrize("pages", [1, 2])
-async def test_all_sales_of_the_last_day_that_is_old_enough_are_done_however_many_pages_they_fill(
+async def test_all_sales_of_the_last_old_day_are_done_over_any_number_of_pages(
     store,
     keeper,
     clock,

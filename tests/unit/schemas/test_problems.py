@@ -66,7 +66,7 @@ def test_what_callers_go_by_is_never_another():
     assert (NEW_REASON.status, NEW_REASON.retry, NEW_REASON.retry_after_seconds) == (422, Retry.NEVER, None)
 
 
-def test_a_problem_has_the_detail_the_members_and_the_headers_that_it_is_given_or_its_own():
+def test_a_problem_has_the_detail_members_and_headers_that_it_is_given_or_its_own():
     own = Problem(RequestFault.STORE_UNAVAILABLE)
     assert (own.detail, own.headers, own.members["retryAfterSeconds"]) == (KINDS[RequestFault.STORE_UNAVAILABLE].detail, {}, 5)
     given = Problem(RequestFault.STORE_UNAVAILABLE, detail="Other.", headers={"A": "b"}, retryAfterSeconds=9, instance="/x")
@@ -125,7 +125,7 @@ def test_a_5xx_carries_no_outcome_so_the_same_key_is_to_be_used_again(name):
     assert name in set(RequestFault)
 
 
-def test_a_minimum_is_told_in_words_and_in_cents():
+def test_a_minimum_is_reported_in_words_and_in_cents():
     body = of_refusal(Rejected(Reason.AMOUNT_BELOW_MINIMUM, "1001", minimum_amount=Money(33_926))).body()
     assert (body["minimumAmountCents"], body["detail"]) == (33_926, "At least R339.26 has to be bought at once.")
 

@@ -1,4 +1,4 @@
-"""What callers send is taken as it is or refused, and every field at fault is named at once."""
+"""A caller's body is accepted unconverted or refused, and one answer names every field at fault."""
 
 import pytest
 from hypothesis import given
@@ -114,7 +114,7 @@ def test_the_limits_themselves_are_allowed(amount):
     assert asked(VasType.UTILITY, {**METER, "amountCents": amount}).order.amount == Money(amount)
 
 
-def test_the_limits_are_told():
+def test_the_limits_are_reported():
     assert faults(asked, VasType.UTILITY, {**METER, "amountCents": 99}) == {"amountCents": "must be from 100 to 500000 cents"}
 
 
@@ -195,7 +195,7 @@ def test_a_fault_within_a_list_is_named_by_its_place():
     assert set(faults(resolution, body)) == {"tokens.1", "tokens.3"}
 
 
-def test_what_is_no_list_or_none_of_some_words_is_told_so():
+def test_what_is_no_list_or_none_of_some_words_is_reported_so():
     assert faults(resolution, {"version": 1, "note": "n", "tokens": "1234"}) == {"tokens": "must be a list"}
     assert faults(resolution, {"version": 1, "note": "n", "state": "sold"}) == {"state": "must be 'vended' or 'rejected'"}
 
@@ -240,7 +240,7 @@ def test_an_answer_names_at_most_a_hundred_fields_by_short_names():
         ("pinned", False, "must be true, or left out"),
     ],
 )
-def test_a_fault_is_told_in_words_of_json(field, value, message):
+def test_a_fault_is_reported_in_words_of_json(field, value, message):
     assert faults(asked, VasType.AIRTIME, {**PINNED, field: value}) == {field: message}
 
 

@@ -1,4 +1,4 @@
-"""What callers see of a sale: everything that the contract names, and nothing that is not theirs to see."""
+"""A sale as callers see it: every field of the contract, and nothing else."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What an operator sees of a sale without asking for its tokens."""
+"""A sale as an operator sees it without its tokens."""
 
 import hashlib
 import json
@@ -305,7 +305,7 @@ def test_of_a_sale_that_is_kept_no_longer_an_operator_sees_that_it_was_there():
     }
 
 
-def test_all_that_a_caller_sees_of_a_sale_an_operator_sees_too_and_no_field_is_missing():
+def test_an_operator_sees_every_field_of_a_sale_that_its_caller_sees():
     sale = transition(vending(), Answer(Vended(RECEIPT), raw({})), at=NOON, by="supplier", retry_seconds=60)
     body, seen = dossier_body(sale, NOON), transaction_body(sale, State.VENDED, ConsumerDetails.MASKED)
     masked = {"meterNumber": "*8901", "receipt": body["receipt"]}

@@ -51,7 +51,7 @@ def doubtful(name, **fields):
 
 
 def line(sold, **changes):
-    """The truthful line of a sale, whatever we know of it."""
+    """The truthful line of a sale, independent of our record."""
     name = sold.id.removesuffix("-sale")
     truthful = detail(
         service=sold.vas_type,

@@ -1,4 +1,4 @@
-"""When silence proves that nothing was vended: each condition alone, at its bound, on each of the days that it is about."""
+"""Absence proves that nothing was vended: each condition alone, at its bound, on each of its days."""
 
 from datetime import timedelta
 
@@ -38,7 +38,7 @@ def matching(sold, files, **readings):
 
 
 def asked(doubt=SILENT, *others, files=None, today=TODAY, distrusted=(), sold=None, **readings):
-    """A silence over the controls of three days, and what it knows of the doubt."""
+    """The absence over the controls of three days, and the match of the doubt."""
     rows = [*(CONTROLS.values() if sold is None else sold), doubt, *others]
     made = matching(rows, with_files() if files is None else files, **readings)
     (known,) = [one for one in made.known if one.sale.id == doubt.id]
@@ -70,7 +70,7 @@ def wanted(*args, **kwargs):
         (ONE_DAY - SECOND, True),
     ],
 )
-def test_the_day_before_may_bill_what_was_made_or_sent_within_ten_minutes_of_midnight(into_the_day, from_before):
+def test_the_day_before_may_bill_a_sale_made_or_sent_within_ten_minutes_of_midnight(into_the_day, from_before):
     assert NEAR_MIDNIGHT == 10 * MINUTE
     days = (BEFORE, DAY, NEXT) if from_before else (DAY, NEXT)
     made, sent = doubtful("d", created_at=MIDNIGHT + into_the_day), doubtful("d", sent_by=MIDNIGHT + into_the_day)
@@ -113,7 +113,7 @@ def test_each_day_that_may_bill_a_sale_has_a_file(name):
         ({"supplier_transaction_id": "s-1"}, False),
     ],
 )
-def test_only_a_sale_that_is_open_and_never_showed_a_sign_may_be_absent(changes, may):
+def test_only_a_sale_that_is_open_and_never_showed_an_indication_may_be_absent(changes, may):
     silence, known = asked(structs.replace(SILENT, **changes))
     assert may_be_absent(known) is may and silence.proves_absence(known) is may
 
@@ -126,7 +126,7 @@ def test_a_sale_that_any_line_bills_or_names_is_not_absent(changes, day):
     assert not may_be_absent(asked(files=files)[1])
 
 
-# What may hide it
+# Lines that may hide the sale
 
 
 BILL = doubtful("bill", vas_type=VasType.BILL_PAYMENT, recipient="12345")
@@ -161,10 +161,10 @@ def test_where_fees_come_on_top_another_service_is_hidden_by_its_own_amount_alon
     assert not proves(files=with_files(day=lambda lines: [*lines, line(sale("x"))]), fee_is_on_top=True)
 
 
-# What the files lack
+# Lines that the files lack
 
 
-def test_a_vended_sale_that_is_billed_by_the_next_day_is_not_lacking_and_one_billed_later_is_but_for_the_wanted_files():
+def test_a_vend_billed_by_the_next_day_is_not_lacking_and_one_billed_later_is():
     other = sale("other", amount_cents=7_700, created_at=NOON + 60 * MINUTE)
     for day, is_whole in ((BEFORE, True), (DAY, True), (NEXT, True), (AFTER, False)):
         files = with_files()
@@ -174,7 +174,7 @@ def test_a_vended_sale_that_is_billed_by_the_next_day_is_not_lacking_and_one_bil
     assert wanted(SILENT, other) == [DAY, NEXT, NEXT]
 
 
-def test_files_are_wanted_for_each_sale_that_is_lacking_once_its_own_days_file_is_there():
+def test_files_are_wanted_for_each_lacking_sale_once_its_own_days_file_is_there():
     early = sale("early", amount_cents=7_700, created_at=MIDNIGHT + MINUTE)
     following = sale("following", amount_cents=7_800, created_at=NOON + ONE_DAY)
     assert wanted(SILENT, early, following) == [BEFORE, DAY, NEXT, NEXT, NEXT, AFTER, AFTER]
@@ -192,7 +192,7 @@ def test_a_sale_of_the_last_ten_minutes_of_the_last_day_alone_is_not_lacking(bef
     assert proves(early, late) is (day == NEXT and not counts)
 
 
-# What was billed around it
+# Sales billed before and after
 
 
 @pytest.mark.parametrize(("later", "followed"), [(timedelta(), False), (SECOND, True)])
@@ -209,7 +209,7 @@ def test_a_sale_made_after_the_doubt_was_sent_is_billed_in_its_days_file_or_the_
     assert proves(unsaid, first, after, control, files=files, sold=[]) is followed
 
 
-def test_a_sale_billed_on_the_day_before_alone_does_not_follow_although_it_was_made_later():
+def test_a_sale_billed_on_the_day_before_alone_does_not_follow_even_if_made_later():
     doubt = doubtful("doubt", created_at=MIDNIGHT, recipient=OTHER_METER)
     after = sale("after", created_at=MIDNIGHT + MINUTE, amount_cents=5_100)
     old = [sale(f"old {at}", created_at=MIDNIGHT - at * MINUTE, amount_cents=5_200 + at) for at in (1, 2)]
@@ -218,7 +218,7 @@ def test_a_sale_billed_on_the_day_before_alone_does_not_follow_although_it_was_m
 
 
 @pytest.mark.parametrize(("earlier", "counts"), [(timedelta(), False), (SECOND, True)])
-def test_a_sale_made_before_the_doubt_is_billed_on_the_days_that_may_bill_the_doubt_where_there_was_any(earlier, counts):
+def test_an_earlier_sale_if_any_must_be_billed_on_the_days_that_may_bill_the_doubt(earlier, counts):
     doubt = doubtful("doubt", created_at=NOON, recipient=OTHER_METER)
     early = sale("early", created_at=NOON - earlier, amount_cents=5_000)
     later = [sale(f"later {at}", created_at=NOON + at * ONE_DAY + MINUTE, amount_cents=5_100 + at) for at in range(2)]
@@ -247,7 +247,7 @@ def test_near_midnight_a_sale_of_the_day_before_was_made_before_the_doubt():
     assert proves(doubt, early, *later, files={**files, BEFORE: [line(early), line(later[0])]}, sold=[])
 
 
-def test_the_earliest_and_the_latest_sale_of_a_day_count_in_whatever_order_they_are_known():
+def test_the_earliest_and_the_latest_sale_of_a_day_count_in_any_order():
     first = sale("first", created_at=NOON - 60 * MINUTE, amount_cents=5_000)
     last = sale("last", created_at=NOON + 60 * MINUTE, amount_cents=5_100)
     doubt = doubtful("doubt", created_at=NOON, recipient=OTHER_METER)
@@ -265,7 +265,7 @@ def test_the_earliest_and_the_latest_sale_of_a_day_count_in_whatever_order_they_
 
 @pytest.mark.parametrize("listed", [1_000, 1_001])
 @pytest.mark.parametrize("day", ["before", "day", "next"])
-def test_a_day_of_more_than_a_thousand_differences_proves_nothing(listed, day):
+def test_a_day_of_more_than_a_thousand_discrepancies_proves_nothing(listed, day):
     strangers = [line(sale(f"nobody {at}", amount_cents=at)) for at in range(1, listed + 1)]
     files = with_files(**{day: lambda lines: [*lines, *strangers]})
     assert proves(files=files) is (listed == 1_000 or day == "before")

@@ -1,4 +1,4 @@
-"""What absence from complete files proves of a sale in doubt, and what keeps absence from proving anything."""
+"""Absence from complete files ends a sale in doubt, unless one of these conditions fails."""
 
 import uuid
 from datetime import timedelta
@@ -34,14 +34,14 @@ def test_a_sale_that_complete_files_lack_was_never_vended():
     assert absent(files=with_files(no_before=True))
 
 
-def test_an_absent_sale_is_healed_as_rejected():
+def test_an_absent_sale_is_resolved_as_rejected():
     result = settled([*CONTROLS.values(), SILENT], with_files())
     assert [(healed.transaction_id, healed.state) for healed in result.healed] == [(SILENT.id, State.REJECTED)]
     assert (result.open, result.discrepancies) == ((), ())
 
 
 @pytest.mark.parametrize("day", ["no_day", "no_next"])
-def test_silence_of_a_missing_file_proves_nothing(day):
+def test_absence_of_a_missing_file_proves_nothing(day):
     assert not absent(files=with_files(**{day: True}))
 
 
@@ -63,12 +63,12 @@ def test_a_sale_that_was_sent_near_midnight_was_near_midnight():
     assert not absent(late, files=with_files(no_before=True))
 
 
-def test_silence_of_a_day_that_is_not_over_proves_nothing():
+def test_absence_of_a_day_that_is_not_over_proves_nothing():
     assert not absent(today=NEXT)
 
 
 @pytest.mark.parametrize("day", ["day", "next"])
-def test_silence_of_a_file_that_never_named_a_request_id_proves_nothing(day):
+def test_absence_of_a_file_that_never_named_a_request_id_proves_nothing(day):
     assert not absent(files=with_files(**{day: lambda _: []}))
     assert not absent(files=with_files(**{day: lambda lines: [one._replace(merchant_id="") for one in lines]}))
     assert not absent(files=with_files(**{day: lambda lines: [one._replace(status="Binned") for one in lines]}))
@@ -80,13 +80,13 @@ def test_a_rejected_sale_is_no_control():
 
 
 @pytest.mark.parametrize("sign", [{"sign_of_vend": True}, {"supplier_transaction_id": str(uuid.uuid4())}, {"state": State.VENDED}])
-def test_a_sign_of_a_vend_outweighs_silence(sign):
+def test_an_indication_of_a_vend_outweighs_absence(sign):
     assert not absent(doubtful("silent", recipient=OTHER_METER, **sign))
 
 
 @pytest.mark.parametrize("status", ["Binned", "Pending"])
 @pytest.mark.parametrize("day", ["before", "day", "next"])
-def test_a_line_of_any_status_that_names_the_sale_is_no_silence(status, day):
+def test_a_line_of_any_status_that_names_the_sale_is_no_absence(status, day):
     named = line(SILENT, status=status)
     assert not absent(files=with_files(**{day: lambda lines: [*lines, named]}))
 
@@ -104,7 +104,7 @@ def test_a_line_of_any_status_that_names_the_sale_is_no_silence(status, day):
     ],
 )
 @pytest.mark.parametrize("day", ["day", "next"])
-def test_a_line_that_might_be_the_sales_is_no_silence(changes, day):
+def test_a_line_that_might_be_the_sales_is_no_absence(changes, day):
     unexplained = line(sale("nobody"), **changes)
     assert not absent(files=with_files(**{day: lambda lines: [*lines, unexplained]}))
 
@@ -148,7 +148,7 @@ def test_where_fees_come_on_top_any_unexplained_bill_may_be_the_sales():
     assert not absent(bill, files=files, fee_is_on_top=True)
 
 
-def test_where_field_5_carries_the_suppliers_id_silence_proves_nothing():
+def test_where_field_5_carries_the_suppliers_id_absence_proves_nothing():
     files = {day: [line(control, merchant_id=control.supplier_transaction_id)] for day, control in CONTROLS.items()}
     assert not absent(files=files, merchant_id=MerchantId.SUPPLIER_ID)
     assert not absent(files=files)
@@ -160,7 +160,7 @@ EVENING = MIDNIGHT + timedelta(days=2) - timedelta(minutes=10)  # from where on 
 @pytest.mark.parametrize(
     "created_at", [NOON - timedelta(hours=1), NOON + timedelta(hours=1), NOON + ONE_DAY, EVENING - timedelta(seconds=1)]
 )
-def test_silence_proves_nothing_where_a_vended_sale_of_the_day_or_the_next_is_billed_nowhere(created_at):
+def test_absence_proves_nothing_if_a_vended_sale_of_the_day_or_the_next_is_unbilled(created_at):
     other = sale("other", created_at=created_at, amount_cents=7_700)
     assert not absent(others=[other])
     files = with_files(day=lambda lines: [*lines, *([line(other)] if other.day == DAY else [])])
@@ -168,14 +168,14 @@ def test_silence_proves_nothing_where_a_vended_sale_of_the_day_or_the_next_is_bi
     assert absent(others=[other], files=files)
 
 
-def test_silence_proves_nothing_near_midnight_where_a_vended_sale_of_the_day_before_is_billed_nowhere():
+def test_absence_near_midnight_proves_nothing_if_the_day_before_has_an_unbilled_vend():
     early = doubtful("early", created_at=MIDNIGHT + timedelta(minutes=5))
     missing = sale("missing", created_at=NOON - ONE_DAY, amount_cents=7_700)
     assert absent(early) and not absent(early, others=[missing])
     assert absent(others=[missing])  # at noon its file is not asked
 
 
-def test_a_sale_of_the_last_ten_minutes_of_the_last_day_does_not_count_against_its_file():
+def test_a_sale_of_the_last_days_last_ten_minutes_does_not_count_against_its_file():
     late = sale("late", created_at=EVENING, amount_cents=7_700)
     assert late.day == NEXT and absent(others=[late])
     at_noon = sale("noon", created_at=EVENING - ONE_DAY, amount_cents=7_700)
@@ -227,7 +227,7 @@ def test_a_day_whose_lists_are_cut_proves_nothing():
 
 @pytest.mark.parametrize("sold_on", [BEFORE, NEXT])
 def test_a_day_whose_list_of_sales_billed_beside_their_day_is_cut_proves_nothing(sold_on):
-    """They are carried into the doubt's day, or out of the next one: no other list of a day that may bill the doubt has them."""
+    """The sales are carried into the doubt's day, or out of the next day. No other list of a day that may bill the doubt holds them."""
     late = [sale(f"late {at}", created_at=NOON + (sold_on - DAY), amount_cents=at) for at in range(1, 1_002)]
     for carried, proves in ((late[1:], True), (late, False)):
         files = with_files()

@@ -66,7 +66,7 @@ def test_a_line_without_our_request_id_is_found_by_the_suppliers():
         assert closed([A], [line(A, merchant_id=merchant_id)]).discrepancies == ()
 
 
-def test_an_id_that_a_persons_decision_lacks_is_proven_by_its_line_and_changes_nothing_else():
+def test_an_id_that_an_operators_decision_lacks_comes_from_the_line_and_nothing_else():
     decided = sale("a", supplier_transaction_id=None)
     result = closed([decided, B], [line(A), line(B)])
     (proof,) = result.proofs
@@ -109,7 +109,7 @@ def test_today_is_provisional_whatever_files_there_are():
     assert closed([A], [line(A)], today=DAY).status is Status.PROVISIONAL
 
 
-def test_a_day_waits_for_the_whole_of_the_next_one_whose_file_of_a_day_that_still_runs_is_its_first_half():
+def test_a_day_waits_for_the_whole_next_day_whose_running_file_is_its_first_half():
     files = {DAY: [line(A)], NEXT: []}
     result = settled([A, B], files, today=NEXT)
     assert (result.status, result.discrepancies) == (Status.PROVISIONAL, ())
@@ -144,7 +144,7 @@ def test_an_older_sale_needs_the_files_around_it():
     assert kinds(twice_billed) == [DiscrepancyKind.DUPLICATE_LINE]
 
 
-# What a line proves
+# Lines that prove
 
 
 @pytest.mark.parametrize("state", [State.IN_DOUBT, State.VENDING])
@@ -166,7 +166,7 @@ def test_a_line_ends_a_doubt_whose_supplier_id_is_known():
     assert [(one.transaction_id, one.state) for one in result.healed] == [(doubt.id, State.VENDED)]
 
 
-def test_a_token_is_to_be_recovered_of_vended_sales_that_are_of_the_day_or_billed_on_it_alone():
+def test_a_token_is_recovered_only_for_vended_sales_of_the_day_or_billed_on_it():
     due = {name: sale(name, token_due=True, created_at=NOON - ONE_DAY) for name in ("billed here", "billed there")}
     own, unended = sale("own", token_due=True), doubtful("unended")
     sold = [*due.values(), own, unended, doubtful("rejected", state=State.REJECTED)]
@@ -197,13 +197,13 @@ def test_no_other_line_ends_a_doubt(changes):
     assert is_conserved(result)
 
 
-# What a line shows without proving it
+# Lines that show without proof
 
 
 @pytest.mark.parametrize("state", [State.IN_DOUBT, State.VENDING])
 @pytest.mark.parametrize("changes", [{"status": "Binned"}, {"status": "Pending"}, {"amount": "-10000"}])
 @pytest.mark.parametrize("day", [BEFORE, DAY, NEXT])
-def test_a_line_that_names_a_sale_in_doubt_and_does_not_bill_it_is_a_sign_of_a_vend(state, changes, day):
+def test_a_line_that_names_a_doubt_without_billing_it_is_an_indication_of_a_vend(state, changes, day):
     doubt = doubtful("d", state=state)
     result = settled([A, doubt], {BEFORE: [], DAY: [line(A)], NEXT: []} | {day: [line(doubt, **changes), line(doubt, status="Later")]})
     (sign,) = result.signs
@@ -212,7 +212,7 @@ def test_a_line_that_names_a_sale_in_doubt_and_does_not_bill_it_is_a_sign_of_a_v
 
 
 @pytest.mark.parametrize("day", [DAY, NEXT])
-def test_a_sale_that_a_line_bills_or_that_has_ended_or_showed_a_sign_before_needs_none(day):
+def test_a_billed_ended_or_already_indicated_sale_needs_no_indication(day):
     billed, ended = doubtful("d"), sale("r", state=State.REJECTED, supplier_transaction_id=None)
     shown = doubtful("s", sign_of_vend=True)
     lines = [line(one, status="Binned") for one in (billed, ended, shown, A)]

@@ -42,14 +42,14 @@ def test_a_line_by_our_request_id_in_capitals_is_a_control(day):
     assert absent(files=with_files(**{day: lambda lines: [in_capitals(one, merchant_id=one.merchant_id.upper()) for one in lines]}))
 
 
-def test_a_sale_that_is_billed_a_day_late_by_our_request_id_is_a_control_of_that_file():
+def test_a_sale_billed_a_day_late_by_our_request_id_is_a_control_of_that_file():
     late = sale("late", created_at=NOON)
     by_their_id = [line(CONTROLS[NEXT], merchant_id="")]
     assert absent(files=with_files(next=lambda _: [line(late), *by_their_id]), others=[late])
     assert not absent(files=with_files(next=lambda _: [line(late, merchant_id=""), *by_their_id]), others=[late])
 
 
-def test_of_the_days_that_may_bill_a_bill_any_with_a_line_that_may_hide_it_is_enough_where_fees_come_on_top():
+def test_a_line_in_any_file_that_may_bill_can_hide_a_bill_if_fees_come_on_top():
     bill = doubtful("silent", vas_type=VasType.BILL_PAYMENT, recipient="135609708")
     strangers = [
         line(sale("x", vas_type=VasType.BILL_PAYMENT, recipient="135609709", amount_cents=777)),
@@ -60,14 +60,14 @@ def test_of_the_days_that_may_bill_a_bill_any_with_a_line_that_may_hide_it_is_en
     assert absent(bill, files=with_files(day=lambda lines: [*lines, *strangers]))
 
 
-def test_the_strangers_of_a_day_are_its_lines_that_name_no_sale_and_those_behind_which_one_of_its_own_may_hide():
+def test_strangers_are_lines_without_a_sale_and_lines_that_may_hide_one_of_the_day():
     own, hiding, other = sale("own", amount_cents=123), sale("hiding"), sale("other", amount_cents=456)
     doubt = doubtful("d")
     found = settled([A, doubt], {DAY: [line(A), line(A), line(own)], NEXT: [line(hiding), line(other)]})
     assert found.strangers == (line(own), line(hiding))
     vended = settled([A, sale("d")], {DAY: [line(A), line(own), line(sale("d"))], NEXT: [line(hiding), line(other)]})
     assert vended.strangers == (line(own),)
-    carried, billed = sale("carried", amount_cents=456), doubtful("billed")  # neither is silent
+    carried, billed = sale("carried", amount_cents=456), doubtful("billed")  # neither sale is absent
     files = {DAY: [line(A), line(own), line(billed, amount="10001")], NEXT: [line(hiding), line(other)]}
     assert settled([A, carried, billed], files, today=NEXT).strangers == (line(own),)
 
@@ -95,7 +95,7 @@ BY_THEIR_ID = {
 @pytest.mark.parametrize("spelt", [str, str.upper])
 @pytest.mark.parametrize("known_as", list(MerchantId))
 @pytest.mark.parametrize("field", BY_THEIR_ID)
-def test_the_suppliers_id_names_a_sale_in_the_field_that_is_known_to_carry_it_or_in_both_where_none_is(field, known_as, spelt):
+def test_the_suppliers_id_matches_in_its_configured_field_or_in_both_if_none_is_set(field, known_as, spelt):
     other = {"merchant_id": "eeeeeeee-0000-4000-8000-000000000001", "transaction_id": "eeeeeeee-0000-4000-8000-000000000002"}
     billed = line(A, **{**other, field: spelt(A.supplier_transaction_id)})
     matched = match([A, B], [SettlementFile(written(DAY, [billed]), name="one.txt")], FileInterpretation(merchant_id=known_as), [DAY])

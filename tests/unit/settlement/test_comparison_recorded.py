@@ -68,7 +68,7 @@ def test_a_day_has_the_contracts_shape():
 
 
 def test_the_words_of_a_day_never_change():
-    """Golden: papers with these words are kept for years, and older code reads them."""
+    """Golden: documents with these words are stored for years, and older code reads them."""
     assert [kind.value for kind in DiscrepancyKind] == [
         *("vended_twice", "claimed_twice", "vended_after_rejection", "tokens_differ", "missing_here", "lines_withdrawn", "duplicate_line"),
         *("amount_differs", "account_differs", "missing_at_supplier", "state_differs", "negative_line", "unknown_status", "late_posting"),
@@ -87,7 +87,7 @@ def test_decisions_close_discrepancies_and_open_ones_are_carried():
 
 
 @pytest.mark.parametrize("name", ["carried_out", "carried_in", "healed", "open", "tokens_to_recover", "not_readable", "discrepancies"])
-def test_a_list_that_is_cut_says_how_many_entries_it_lacks_and_one_that_fits_says_nothing(name):
+def test_a_cut_list_counts_the_entries_it_lacks_and_a_whole_list_counts_none(name):
     three = tuple(sale(f"{at}") for at in range(3)) if name != "discrepancies" else closed([A, B, sale("c")], []).discrepancies
     day = structs.replace(closed([A], [line(A)]), **{name: three})
     camel = name.split("_")[0] + "".join(map(str.capitalize, name.split("_")[1:]))
@@ -96,7 +96,7 @@ def test_a_list_that_is_cut_says_how_many_entries_it_lacks_and_one_that_fits_say
     assert day.listing(2).listing(2) == day.listing(2)  # it still says what it lacks
 
 
-def test_of_a_list_that_is_cut_the_gravest_differences_stay_in_their_order():
+def test_of_a_list_that_is_cut_the_gravest_discrepancies_stay_in_their_order():
     late = sale("late", created_at=NOON - 3 * ONE_DAY)
     result = closed([late, A], [line(late), line(B)])
     assert kinds(result) == [DiscrepancyKind.MISSING_HERE, DiscrepancyKind.MISSING_AT_SUPPLIER, DiscrepancyKind.LATE_POSTING]
@@ -124,7 +124,7 @@ LOST = LostLine("their id", "our id", 10_000)
         (Lacking(lines=(LOST, LOST)), Total(1, 90_000), Total(2, 20_000)),
     ],
 )
-def test_how_many_lines_and_cents_a_file_lacks_is_said_by_the_lines_that_are_known_or_else_by_its_sums(known, earlier, lacks):
+def test_lacking_lines_and_cents_come_from_known_lines_or_else_from_sums(known, earlier, lacks):
     one = structs.replace(UNREAD, total=earlier)
     assert withdrawn(closed([A, B], [line(A), line(B)]), known, [one]) == lacks
     assert withdrawn(settled([A, B], {NEXT: []}), known, [one]) is None  # a day without a file
@@ -149,7 +149,7 @@ def test_a_line_is_known_again_by_the_suppliers_id_or_by_one_of_ours_that_is_who
 
 
 @pytest.mark.parametrize(("mode", "supplier"), [(Mode.LIVE, "MOBILEMART"), (Mode.SIMULATED, "SIMULATED")])
-def test_rows_that_were_kept_before_they_said_who_sold_are_read_with_the_supplier_of_their_mode(mode, supplier):
+def test_rows_stored_without_a_supplier_are_read_with_the_supplier_of_their_mode(mode, supplier):
     old, new = {"transactionId": "t-1"}, {"transactionId": "t-2", "supplierId": "another"}
     named = [old | {"supplierId": supplier}, new]
     lists = ("carriedOut", "carriedIn", "healed", "open", "tokensToRecover")

@@ -56,7 +56,7 @@ def settled(sold, files, *, day=DAY, today=TODAY, past=None, unread=(), **readin
 
 
 def terms(result):
-    """By service, the terms that are not nought."""
+    """The terms that are not zero, by service."""
     books = {
         one.vas_type: {name: getattr(one, name) for name in one.__struct_fields__ if name != "vas_type"} for one in result.conservation
     }
@@ -204,7 +204,7 @@ def test_the_days_of_long_ago_whose_vended_sales_this_file_bills_are_reached():
     assert result.reached == {DAY - at * ONE_DAY for at in (2, 5, 8, -2)}
 
 
-def test_what_is_healed_is_in_order_whichever_way_it_ended():
+def test_what_is_resolved_is_in_order_whichever_way_it_ended():
     vended, silent = doubtful("z"), [doubtful(name, recipient="12345678902", amount_cents=4_400) for name in ("x", "b")]
     files = with_files(day=lambda lines: [*lines, line(vended)])
     result = settled([*CONTROLS.values(), vended, *silent], files)
@@ -216,7 +216,7 @@ def test_what_is_healed_is_in_order_whichever_way_it_ended():
     )
 
 
-def test_distrusted_days_and_wanted_files_of_silence():
+def test_distrusted_days_and_wanted_files_of_absence():
     other = sale("other", amount_cents=7_700, created_at=NOON + ONE_DAY)
     assert settled([*CONTROLS.values(), SILENT], with_files(), past=Past(distrusted=frozenset({DAY}))).absent == ()
     assert settled([*CONTROLS.values(), SILENT], with_files(), past=Past(distrusted=frozenset({BEFORE}))).absent == (SILENT.id,)
@@ -226,7 +226,7 @@ def test_distrusted_days_and_wanted_files_of_silence():
     assert settled([*CONTROLS.values(), early, other], with_files()).wanted == frozenset()  # of another day
 
 
-def test_sales_that_are_still_open_are_shown_but_for_those_that_a_line_ends_or_silence_does():
+def test_open_sales_are_shown_except_those_that_a_line_or_absence_ends():
     shown = [doubtful(name, supplier_id="S", sign_of_vend=True) for name in ("d2", "d1")]
     sold = [*CONTROLS.values(), SILENT, *shown, doubtful("billed"), REJECTED, doubtful("other day", created_at=NOON + ONE_DAY)]
     result = settled(sold, with_files(day=lambda lines: [*lines, line(doubtful("billed"))]))
@@ -319,7 +319,7 @@ def sign(sold, day, number, filed, is_of_doubt=True):
     return VendIndication(transaction_id=sold.id, is_of_doubt=is_of_doubt, day=day, number=number, line=filed)
 
 
-def test_the_first_line_that_names_a_doubt_and_bills_it_nowhere_is_its_sign_those_that_count_before_earlier_ones():
+def test_a_doubts_indication_is_the_first_line_that_names_it_current_files_first():
     doubts = [doubtful(name) for name in ("d3", "d2", "d1")]
     binned = [line(one, status="Binned") for one in doubts]
     files = {DAY: [line(A), binned[0], binned[0]], NEXT: [binned[1]]}
@@ -344,7 +344,7 @@ def test_the_first_line_that_names_a_doubt_and_bills_it_nowhere_is_its_sign_thos
         (doubtful("d", state=State.VENDED), {}, False),
     ],
 )
-def test_an_earlier_line_is_a_sign_of_a_doubt_and_contradicts_a_rejection(sold, earlier, is_sign):
+def test_an_earlier_line_is_an_indication_of_a_doubt_and_contradicts_a_rejection(sold, earlier, is_sign):
     named = line(sold, **earlier)
     signs = settled([sold], {DAY: [], NEXT: []}, past=Past(lines=(Filed(DAY, 5, named),))).signs
     assert signs == ((sign(sold, DAY, 5, named, is_of_doubt=sold.state is State.IN_DOUBT),) if is_sign else ())

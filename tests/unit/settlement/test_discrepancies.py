@@ -1,4 +1,4 @@
-"""What differs between our sales of a day and its file: each difference whole, in its order, under an id that stays the same."""
+"""Discrepancies between our sales of a day and its file: each one whole, in order, under a stable id."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ def differences(sold, lines, *, files=None, day=DAY, today=TODAY, past=None, mod
 
 
 def told(*args, **kwargs):
-    """Each difference by kind, severity, sale and line."""
+    """Each discrepancy by kind, severity, sale and line."""
     return [
         (one.kind.value, one.severity.value, one.transaction_id, one.theirs and side_body(one.theirs).get("line"))
         for one in differences(*args, **kwargs).all()
@@ -54,7 +54,7 @@ LATER = sale("later", supplier_transaction_id=A.supplier_transaction_id, created
 OLD = sale("old", created_at=NOON - 3 * ONE_DAY)
 
 
-def test_every_difference_of_a_day_is_told_once_the_gravest_kinds_first():
+def test_every_discrepancy_of_a_day_is_reported_once_the_gravest_kinds_first():
     second = line(A, transaction_id=GUID)
     lines = [
         line(A),  # 2
@@ -100,7 +100,7 @@ def test_every_difference_of_a_day_is_told_once_the_gravest_kinds_first():
     assert order == sorted(order, key=[kind.value for kind in DiscrepancyKind].index)
 
 
-def test_differences_of_a_kind_come_by_request_id_then_the_suppliers_then_by_line_whatever_the_order_of_lines():
+def test_discrepancies_of_a_kind_sort_by_request_id_then_suppliers_id_then_line():
     strangers = [line(sale(name), merchant_id=ours) for name, ours in (("c", "2"), ("b", "1"), ("a", "1"))]
     twice = line(sale("d"), merchant_id="0")
     lines = [strangers[0], twice, strangers[1], twice, strangers[2], twice]
@@ -114,7 +114,7 @@ def test_differences_of_a_kind_come_by_request_id_then_the_suppliers_then_by_lin
     assert [one.id for one in same] == [one.id for one in found]
 
 
-def test_an_id_is_of_the_mode_the_day_the_kind_and_both_ids_and_of_how_often_it_was_found():
+def test_an_id_derives_from_mode_day_kind_both_ids_and_the_count_of_findings():
     """Golden: decisions of people are kept under these ids."""
     first, second = (one for one in differences([A], [line(A), line(A), line(A)]).all())
     key = A.request_id, A.supplier_transaction_id
@@ -207,7 +207,7 @@ def test_a_claim_names_the_other_sale():
     assert "alsoHeldBy" not in side_body(plain.ours)
 
 
-def test_of_the_sales_that_hold_an_id_each_later_one_is_told_on_its_own_day_beside_the_first():
+def test_each_later_holder_of_an_id_is_reported_on_its_own_day_beside_the_first():
     third = structs.replace(LATER, id="third-sale", request_id=GUID, created_at=NOON + 2 * MINUTE)
     tomorrow = structs.replace(LATER, id="tomorrow-sale", request_id=GUID[::-1], day=NEXT, created_at=NOON + ONE_DAY)
     rows = [third, tomorrow, LATER, A]
@@ -248,12 +248,12 @@ def test_of_the_sales_that_hold_an_id_each_later_one_is_told_on_its_own_day_besi
         (sale("a", created_at=NOON - ONE_DAY), {BEFORE: [], DAY: [], NEXT: []}, TODAY, []),
     ],
 )
-def test_a_vended_sale_that_no_line_bills_is_told_once_nothing_can_bill_it_any_more(sold, files, today, expected):
+def test_an_unbilled_vended_sale_is_reported_once_nothing_can_bill_it_any_more(sold, files, today, expected):
     assert told([sold], [], files=files, today=today) == expected
 
 
 @pytest.mark.parametrize(("setting", "severity"), [({}, "warning"), ({"binned_is_charged": True}, "critical")])
-def test_a_vend_that_was_binned_is_critical_where_that_is_charged_and_nothing_else_is(setting, severity):
+def test_only_a_binned_vend_is_critical_and_only_if_binned_lines_are_charged(setting, severity):
     rows = told([A, B], [line(A, status="Binned"), line(B, amount="-10000"), line(sale("z"), status="Binned")], **setting)
     assert rows == [
         ("missing_here", "warning", None, 4),
@@ -264,12 +264,12 @@ def test_a_vend_that_was_binned_is_critical_where_that_is_charged_and_nothing_el
 
 
 @pytest.mark.parametrize(("setting", "severity"), [({}, "warning"), ({"reversals_are_expected": True}, "info")])
-def test_a_negative_line_of_a_sale_is_information_where_reversals_are_expected_and_nothing_else_is(setting, severity):
+def test_a_sales_negative_line_is_information_only_if_reversals_are_expected(setting, severity):
     rows = told([A, B], [line(A), line(A, amount="-10000"), line(B, status="Binned")], **setting)
     assert rows == [("state_differs", "warning", B.id, 4), ("negative_line", severity, A.id, 3)]
 
 
-def test_a_line_of_a_sale_that_cannot_be_read_is_no_difference():
+def test_a_line_of_a_sale_that_cannot_be_read_is_no_discrepancy():
     unread = Unread(id="u", request_id=B.request_id)
     assert told([A], [line(B), line(A, amount="1"), line(B, status="Odd")], unread=[unread]) == [("amount_differs", "critical", A.id, 3)]
 
@@ -281,7 +281,7 @@ def past(*lines, day=DAY, **more):
     return Past(lines=tuple(Filed(day, at, one) for at, one in enumerate(lines, 7)), **more)
 
 
-def test_earlier_lines_that_bill_a_rejected_sale_contradict_it_once_by_the_first_of_them():
+def test_earlier_lines_that_bill_a_rejected_sale_contradict_it_once_by_the_first():
     other = doubtful("q", state=State.REJECTED)
     lines = [line(REJECTED, status="Binned"), line(REJECTED, amount="-1"), line(REJECTED, amount="0"), line(REJECTED), line(other)]
     assert told([REJECTED, other], [], past=past(line(sale("nobody")), *lines)) == [
@@ -300,6 +300,6 @@ def test_earlier_lines_of_another_day_are_that_days(day):
     assert told([REJECTED], [], past=past(line(REJECTED), day=day)) == []
 
 
-def test_an_earlier_line_of_a_sale_that_a_line_bills_or_that_is_not_rejected_says_nothing_more():
+def test_an_earlier_line_of_a_billed_or_unrejected_sale_adds_nothing():
     assert told([REJECTED], [line(REJECTED)], past=past(line(REJECTED))) == [("vended_after_rejection", "critical", REJECTED.id, 2)]
     assert told([doubtful("d"), A], [line(A)], past=past(line(A), line(doubtful("d")))) == []

@@ -96,7 +96,7 @@ def test_vended_after_rejection():
         (doubtful("a", state=State.REJECTED), {"state": "rejected", "supplierTransactionId": None}),
     ],
 )
-def test_a_difference_shows_both_sides_whole_and_four_digits_of_whom_it_is_about(sold, ours):
+def test_a_discrepancy_shows_both_sides_whole_and_four_digits_of_whom_it_is_about(sold, ours):
     found = closed([sold], [line(sold, amount="10001")]).discrepancies[-1]
     assert found.kind is DiscrepancyKind.AMOUNT_DIFFERS
     assert side_body(found.ours) == ours | {
@@ -162,7 +162,7 @@ def test_claimed_twice_when_one_sales_line_has_the_supplier_id_of_another():
     assert (found.kind, found.transaction_id, found.ours.also_held_by) == (DiscrepancyKind.CLAIMED_TWICE, A.id, B.id)
 
 
-def test_a_sale_whose_supplier_id_another_sales_line_has_is_vended_twice_when_its_own_line_has_a_third():
+def test_a_sale_is_vended_twice_if_another_line_has_its_id_and_its_own_has_a_third():
     lines = [line(A, transaction_id=line(B).transaction_id), line(B, transaction_id=GUID)]
     result = closed([A, B], lines)
     assert {(found.kind, found.transaction_id) for found in result.discrepancies} == {
@@ -227,12 +227,12 @@ def test_negative_line():
     assert is_conserved(result)
 
 
-def test_a_negative_line_of_no_sale_of_ours_is_a_warning_even_where_reversals_are_expected():
+def test_a_negative_line_without_a_sale_is_a_warning_even_if_reversals_are_expected():
     result = closed([A], [line(A), line(B, amount="-10000")], reversals_are_expected=True)
     assert [(found.kind, found.severity) for found in result.discrepancies] == [(DiscrepancyKind.NEGATIVE_LINE, Severity.WARNING)]
 
 
-def test_a_line_of_a_sale_that_cannot_be_read_hides_no_difference_in_the_lines_behind_it():
+def test_a_line_of_an_unreadable_sale_hides_no_discrepancy_in_later_lines():
     files = [SettlementFile(written(day, lines)) for day, lines in {DAY: [line(A), line(B)], NEXT: []}.items()]
     unread = Unread(id=A.id, request_id=A.request_id, day=DAY)
     result = compare(DAY, [], files, mode=Mode.LIVE, today=TODAY, readings=FileInterpretation(), unread=[unread])

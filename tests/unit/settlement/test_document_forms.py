@@ -1,4 +1,4 @@
-"""What a paper of settling must hold to be read, field by field, and how newer code's fields are carried."""
+"""The fields that a document of settling must hold to be read, and how newer code's fields are carried."""
 
 from copy import deepcopy
 
@@ -63,7 +63,7 @@ MAY_BE_MISSING = {"closure", "notReadable", "leftOut", "earlier", "beyond", "lac
 
 
 def paths(part, path=()):
-    """Every field of a paper, and every entry of its lists."""
+    """Every field of a document, and every entry of its lists."""
     for name, item in part.items() if isinstance(part, dict) else enumerate(part):
         yield (*path, name)
         if isinstance(item, dict | list):
@@ -94,7 +94,7 @@ def is_optional(which, path):
 
 
 @pytest.mark.parametrize("which", FORMS)
-def test_a_paper_is_read_that_holds_all_that_its_form_asks_for_and_any_more(which, caplog):
+def test_a_document_is_read_that_holds_all_that_its_form_asks_for_and_any_more(which, caplog):
     form, whole = FORMS[which]
     assert is_read(form, whole) and not caplog.records
     for path in [(), *paths(whole)]:
@@ -107,7 +107,7 @@ def test_a_paper_is_read_that_holds_all_that_its_form_asks_for_and_any_more(whic
 
 
 @pytest.mark.parametrize("which", FORMS)
-def test_a_paper_that_lacks_a_field_is_damaged_which_is_reported(which, caplog):
+def test_a_document_that_lacks_a_field_is_damaged_which_is_reported(which, caplog):
     form, whole = FORMS[which]
     lacking = [path for path in paths(whole) if isinstance(path[-1], str) and path[:-1] not in (("files",), ("leftOut",), ("closure",))]
     assert len(lacking) >= 4
@@ -129,7 +129,7 @@ def test_a_field_that_is_of_no_kind_the_form_knows_is_damage(which):
         assert is_read(form, changed(whole, path, lambda part, name: part.__setitem__(name, b"bytes"))) is False, path
 
 
-def test_of_listed_papers_those_that_can_be_read_are_given(caplog):
+def test_of_listed_documents_those_that_can_be_read_are_given(caplog):
     async def papers():
         for number, body in enumerate((LISTED, {}, {**LISTED, "version": "one"}, LISTED)):
             yield Document(f"live-{number}", body)
@@ -144,7 +144,7 @@ def test_the_terms_of_the_equation():
     assert TERMS == EQUATION
 
 
-# What newer code has kept
+# Fields of newer code
 
 
 @pytest.mark.parametrize("name", ["alsoHeldBy", "leftOut", "notReadable", "refusal"])

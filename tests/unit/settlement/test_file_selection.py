@@ -1,4 +1,4 @@
-"""Which of the files of a place is a day's: each choice whole, with what it says of every other file."""
+"""The file of a day among the files of a place: each choice whole, with the reason for every other file."""
 
 from datetime import date
 
@@ -60,7 +60,7 @@ def test_files_of_two_merchants_refuse_every_day_alike_by_the_latest_of_all_file
     assert chosen(stored, DAY, NEXT) == {DAY: refusal, NEXT: refusal}
 
 
-def test_a_day_with_another_merchants_files_alone_is_refused_by_the_latest_of_them_and_ours_go_before_theirs(files):
+def test_another_merchants_files_alone_refuse_a_day_by_the_latest_and_ours_go_first(files):
     theirs = [files.put(f"2026050{at}", of(DAY, str(at)), merchant="BETA", mark=f"m{at}") for at in (2, 3, 4)]
     ours = files.put("20260502", of(NEXT))
     found = chosen([*theirs, files.put("20260503", of(NEXT), merchant="BETA"), ours], DAY, NEXT, merchant="ACME")
@@ -68,7 +68,7 @@ def test_a_day_with_another_merchants_files_alone_is_refused_by_the_latest_of_th
     assert not found[DAY].anyones and not found[DAY].unread
 
 
-def test_the_one_merchant_of_a_place_needs_no_name_and_another_ones_place_is_no_place_of_ours(files):
+def test_one_merchant_in_a_place_needs_no_name_and_a_wrong_name_finds_no_place(files):
     stored = [files.put("20260502", of(DAY), merchant="BETA")]
     assert chosen(stored, DAY) == {DAY: stored[0]}
     assert chosen(stored, DAY, merchant="ACME")[DAY].foreign
@@ -102,7 +102,7 @@ def test_the_same_bytes_twice_are_one_file_by_the_first_name(files):
     assert (found.name, found.earlier) == (stored[0].name, ())
 
 
-def test_of_three_files_of_one_time_two_that_differ_refuse_the_day_and_the_same_bytes_thrice_do_not(files):
+def test_two_differing_files_of_one_time_refuse_the_day_and_equal_bytes_do_not(files):
     same = [files.put("20260503", of(DAY, "b"), mark=f"m{at}") for at in range(3)]
     before = files.put("20260502", of(DAY, "a"))
     found = chosen([before, *same], DAY)[DAY]
@@ -143,7 +143,7 @@ def test_a_last_file_that_cannot_be_read_is_refused_and_says_the_cause(files):
     assert found[NEXT].known_as == f"{bad.name}/m1/unreadable"
 
 
-def test_a_file_that_cannot_be_read_stands_beside_those_of_either_day_that_its_name_allows_and_of_no_other(files):
+def test_an_unreadable_file_stands_beside_the_files_of_either_day_its_name_allows(files):
     good = {day: files.put(f"{day + ONE_DAY:%Y%m%d}06", of(day)) for day in (DAY - ONE_DAY, DAY, NEXT, AFTER)}
     bad = [files.put(f"2026050307{at}", None) for at in range(2)]
     found = chosen([*good.values(), *bad, files.put("20260508", None)], *good)
@@ -163,7 +163,7 @@ def test_an_earlier_file_that_cannot_be_read_stands_beside_the_one_that_counts(f
     assert files.opened == [("20260502", "1"), ("20260503", "1"), ("20260503", "1")]  # what failed once is not tried again in this run
 
 
-def test_a_file_whose_header_says_its_day_is_of_no_other_although_it_breaks_off_behind_it(files):
+def test_a_file_whose_header_gives_its_day_is_of_that_day_even_if_it_breaks_off(files):
     def chunks():
         yield of(DAY)
         raise FileUnreadable("it is cut off")
@@ -178,7 +178,7 @@ def test_a_file_whose_header_says_its_day_is_of_no_other_although_it_breaks_off_
 
 
 @pytest.mark.parametrize("breaks_off", [0, 1])
-def test_a_file_that_breaks_off_behind_its_header_is_refused_as_the_last_and_stands_beside_it_as_an_earlier_one(files, breaks_off):
+def test_a_file_broken_off_after_its_header_is_refused_as_last_and_listed_as_earlier(files, breaks_off):
     def chunks(at):
         yield of(DAY, str(at))
         if at == breaks_off:
@@ -192,7 +192,7 @@ def test_a_file_that_breaks_off_behind_its_header_is_refused_as_the_last_and_sta
         assert (found, found.earlier) == (stored[1], (stored[0],))
 
 
-def test_a_file_that_could_not_be_read_is_looked_into_in_each_run_of_a_day_that_it_may_be_of_or_when_its_name_says_none(files):
+def test_an_unreadable_file_is_opened_in_each_run_of_a_day_that_it_may_be_of(files):
     choice, bad, nameless = Choice(None, FORMAT), files.put("20260502", None), files.put("01052026", None)
     choice([bad, nameless], [DAY])
     assert files.opened == [("01052026", "1"), ("20260502", "1")]
@@ -209,7 +209,7 @@ def test_a_file_that_could_not_be_read_is_looked_into_in_each_run_of_a_day_that_
 # Files without a header
 
 
-def test_a_file_without_a_header_is_of_the_day_that_its_name_says_and_of_the_day_before(files):
+def test_a_file_without_a_header_is_of_the_day_its_name_gives_and_of_the_day_before(files):
     broken = files.put("20260502", BROKEN)
     assert chosen([broken], DAY - ONE_DAY, DAY, NEXT, AFTER) == {DAY: broken, NEXT: broken}
     assert chosen([broken], NEXT) == {NEXT: broken}
@@ -228,7 +228,7 @@ def test_a_file_without_a_header_is_of_the_day_that_its_name_says_and_of_the_day
         (
             {"20260512060000": date(2026, 5, 12), "20260507": date(2026, 5, 6)},
             {date(2026, 5, 10)},
-        ),  # by days, whatever the time
+        ),  # by days, at any time
         ({"20260513": date(2026, 5, 13), "20260520": date(2026, 5, 19)}, {date(2026, 5, 10)}),
         ({"20260509": None}, {date(2026, 5, 9), date(2026, 5, 10)}),
     ],
@@ -240,11 +240,11 @@ def test_a_file_without_a_header_is_taken_to_be_named_as_the_nearest_with_one(fi
     assert {day for day, file in found.items() if file.name == broken.name} == days
 
 
-# What is read at all
+# Files that are read
 
 
 @pytest.mark.parametrize(("age", "is_read"), [(31, True), (32, False)])
-def test_headers_of_files_that_are_named_by_more_than_a_month_before_the_first_day_are_not_read(files, age, is_read):
+def test_headers_of_files_named_a_month_before_the_first_day_are_not_read(files, age, is_read):
     old, new = files.put(f"{NEXT - age * ONE_DAY:%Y%m%d}", of(AFTER)), files.put("20260502", of(NEXT))
     assert set(chosen([old, new], AFTER, NEXT)) == ({NEXT, AFTER} if is_read else {NEXT})
     assert (old.name.split(".")[4], "1") in files.opened or not is_read
@@ -270,10 +270,10 @@ def test_a_file_is_itself_by_its_name_and_mark_and_shows_nothing_else(files):
     assert repr(found) == "StoredFile(name='FULCRUM.MERCHANT.ACME.RECON.20260503.txt', mark='1')" and found.earlier
 
 
-# What is not taken
+# Files that are not taken
 
 
-def test_what_is_not_taken_is_told_by_name_in_order_with_each_reason(files):
+def test_what_is_not_taken_is_reported_by_name_in_order_with_each_reason(files):
     stored = [
         StoredFile("recon\x07.txt", "1", list),
         files.put("01052026", BROKEN),
@@ -299,7 +299,7 @@ def test_found_files_leave_nothing_out_until_they_say_so():
 
 
 @pytest.mark.parametrize(("count", "more"), [(0, 0), (100, 0), (101, 1)])
-def test_a_hundred_names_that_are_not_taken_are_told_and_the_others_counted(count, more):
+def test_a_hundred_names_that_are_not_taken_are_reported_and_the_others_counted(count, more):
     found = chosen([NotTaken(f"{at:03d}", "a folder") for at in reversed(range(count))], DAY)
     assert [one.name for one in found.not_taken] == [f"{at:03d}" for at in range(count - more)] and found.more_not_taken == more
 
@@ -334,7 +334,7 @@ def test_a_name_is_shown_with_what_cannot_be_printed_as_an_escape(name, shown):
 # Reading
 
 
-def test_files_are_read_the_oldest_first_and_the_one_that_is_refused_is_named_with_its_day(files):
+def test_files_are_read_oldest_first_and_a_refused_one_is_named_with_its_day(files):
     good, lines = files.put("20260502", of(DAY), mark="m1"), b"H|1|20260502\n" + b"D|x\n" * 2 + b"T|4\n"
     broken, last = files.put("20260503", lines, mark="m2"), files.put("20260504", of(AFTER), mark="m3")
     assert read({NEXT - ONE_DAY: good, AFTER: last}, lambda opened: [file.day for file in opened], FORMAT) == [DAY, AFTER]

@@ -1,4 +1,4 @@
-"""Where settlement files lie: what is asked of Cloud Storage's client, how patiently, and what comes of each answer; and local folders."""
+"""The places of settlement files: the calls of Cloud Storage's client, their timeouts, the result of each answer; and local folders."""
 
 import asyncio
 import gzip
@@ -112,7 +112,7 @@ def hashes(opened):
     return [file.summary.sha256 for file in opened]
 
 
-async def test_a_bucket_is_listed_below_its_prefix_with_a_client_that_is_made_once_and_closed(client):
+async def test_a_bucket_is_listed_below_its_prefix_with_one_client_that_is_closed(client):
     client.objects = {f"recon/deep/{NAME}": of(DAY), f"reconciled/{OTHER}": of(NEXT)}
     files = files_in("gs://bucket/recon/", None)
     for _ in range(2):
@@ -175,7 +175,7 @@ async def test_an_object_of_a_heads_size_is_read_at_once_whether_ranges_are_heed
         assert len(client.read) == (1 if size == HEAD_BYTES or not client.ranges else 2)
 
 
-async def test_an_object_that_failed_is_asked_for_briefly_until_it_was_read_whole_and_others_while_the_last_one_failed(client, bucket):
+async def test_a_failed_object_is_read_with_short_retries_until_one_whole_read_succeeds(client, bucket):
     bad = f"recon/{OTHER}"
     client.objects = {f"recon/{NAME}": of(DAY), bad: of(NEXT)}
 
@@ -197,7 +197,7 @@ async def test_an_object_that_failed_is_asked_for_briefly_until_it_was_read_whol
 
 
 @pytest.mark.parametrize("implementation", ["c", "python"])
-async def test_bytes_that_have_not_their_checksum_are_not_believed_and_without_one_they_are(client, bucket, monkeypatch, implementation):
+async def test_bytes_that_have_not_their_checksum_are_refused_and_without_one_they_are(client, bucket, monkeypatch, implementation):
     monkeypatch.setattr("google_crc32c.implementation", implementation)
     client.objects = {f"recon/{NAME}": of(DAY, HEAD_BYTES)}
     listed = await bucket.find([DAY])
@@ -221,7 +221,7 @@ async def test_as_many_bytes_as_were_asked_for_have_to_come(client, bucket, more
 
 
 @pytest.mark.parametrize("encoding", ["gzip", None])
-async def test_what_is_expanded_on_the_way_comes_whole_and_has_no_checksum_but_only_where_it_was_stored_as_gzip(client, encoding):
+async def test_expanded_objects_arrive_whole_without_checksum_only_if_stored_as_gzip(client, encoding):
     packed = gzip.compress(of(DAY, 1_000))
     client.objects, client.encodings = {NAME: packed}, {NAME: "expanded"}
     client._blob = lambda name, body: SimpleNamespace(
@@ -235,7 +235,7 @@ async def test_what_is_expanded_on_the_way_comes_whole_and_has_no_checksum_but_o
     await files.close()
 
 
-async def test_an_object_that_was_expanded_on_the_way_is_asked_for_patiently_again_once_it_came(client):
+async def test_an_expanded_object_is_read_with_long_retries_again_once_it_arrived(client):
     client.objects, client.encodings = {NAME: gzip.compress(of(DAY, 1_000))}, {NAME: "expanded"}
     blob = client._blob
     client._blob = lambda name, body: SimpleNamespace(**{**vars(blob(name, body)), "content_encoding": "gzip"})
@@ -250,7 +250,7 @@ async def test_an_object_that_was_expanded_on_the_way_is_asked_for_patiently_aga
 
 
 @pytest.mark.parametrize("packed", [True, False])
-async def test_an_object_said_to_be_gzip_is_read_part_by_part_to_its_end_whether_it_is_or_not(client, bucket, monkeypatch, packed):
+async def test_an_object_marked_as_gzip_is_read_in_parts_to_its_end_gzip_or_not(client, bucket, monkeypatch, packed):
     monkeypatch.setattr(cloud_storage, "CHUNK_BYTES", 30_000)
     plain = of(DAY, 200_000)
     body = gzip.compress(plain, compresslevel=0) if packed else plain
@@ -341,7 +341,7 @@ async def test_a_place_that_is_away_by_then_is_away_and_not_the_file():
     await files.close()
 
 
-async def test_a_file_that_breaks_the_format_or_is_another_merchants_says_nothing_about_its_place(tmp_path):
+async def test_a_file_of_bad_format_or_another_merchant_shows_nothing_about_its_place(tmp_path):
     folder = Folder(away_at=2)
     folder._chunks = lambda: [b"H|1|20260501\nT|3\n"]
     files = StoredFiles(folder, None, FORMAT)
@@ -414,7 +414,7 @@ async def simulated(*moments, now, delivered=None):
         ((NOON + 2 * ONE_DAY + timedelta(seconds=1),), [NEXT, NEXT + ONE_DAY]),
     ],
 )
-async def test_the_simulated_supplier_has_a_file_of_each_day_from_its_first_vend_or_yesterday_on(moments, days):
+async def test_the_simulated_supplier_has_a_file_a_day_since_its_first_vend_or_yesterday(moments, days):
     files = await simulated(*moments, now=NOON + 2 * ONE_DAY)
     found = await files.find([DAY + at * ONE_DAY for at in range(-3, 5)])
     assert sorted(found) == days and (found.not_taken, found.more_not_taken) == ((), 0)
@@ -423,14 +423,14 @@ async def test_the_simulated_supplier_has_a_file_of_each_day_from_its_first_vend
     assert all(file.mark == file.name for file in found.values())
 
 
-async def test_a_simulated_supplier_that_delivers_beside_another_has_nothing_that_is_not_taken():
+async def test_a_simulated_supplier_beside_another_has_only_files_that_are_taken():
     other = await simulated(now=NOON)
     files = await simulated(now=NOON, delivered=other)
     found = await files.find([DAY])
     assert set(found) == {DAY} and (found.not_taken, found.more_not_taken) == ((), 0)
 
 
-async def test_what_was_delivered_for_a_day_takes_the_place_of_what_the_simulated_supplier_has_and_nothing_else(tmp_path):
+async def test_a_delivered_file_replaces_the_simulated_suppliers_file_of_its_day_alone(tmp_path):
     (tmp_path / NAME).write_bytes(of(DAY))
     for at in range(101):
         (tmp_path / f"recon {at:03d}").write_bytes(b"")

@@ -68,7 +68,7 @@ def test_what_does_not_begin_as_gzip_comes_as_it_is(tmp_path, body):
 # Folders
 
 
-async def test_a_folder_is_looked_through_in_order_and_a_file_is_marked_by_its_time_size_and_path(tmp_path):
+async def test_a_folder_is_listed_in_order_and_a_file_is_marked_by_time_size_and_path(tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / OTHER).mkdir()
     for path in (tmp_path / "b" / NAME, tmp_path / "a.txt", tmp_path / "z.txt"):
@@ -79,7 +79,7 @@ async def test_a_folder_is_looked_through_in_order_and_a_file_is_marked_by_its_t
     assert stored[2].mark == f"7-17-{tmp_path / 'b' / NAME}"
 
 
-async def test_a_folder_that_cannot_be_listed_is_away_and_one_below_it_is_told(tmp_path, monkeypatch):
+async def test_a_folder_that_cannot_be_listed_is_away_and_one_below_it_is_reported(tmp_path, monkeypatch):
     with pytest.raises(FilesUnavailable) as away:
         list(file_sources.local_files(tmp_path / "nowhere", FORMAT))
     assert str(away.value) == "No such file or directory"
@@ -155,9 +155,7 @@ async def test_what_is_neither_bucket_nor_folder_is_no_place(place, tmp_path):
     ("implementation", "crc32c", "expected", "size"),
     [("c", "crc", "crc", 4), ("c", None, "md5", 16), ("c", "", "md5", 16), ("python", "crc", "md5", 16), ("cffi", "crc", "md5", 16)],
 )
-def test_an_object_is_checked_by_crc32c_where_that_is_said_and_fast_and_by_md5_otherwise(
-    monkeypatch, implementation, crc32c, expected, size
-):
+def test_an_object_is_checked_by_crc32c_if_given_and_fast_and_by_md5_otherwise(monkeypatch, implementation, crc32c, expected, size):
     monkeypatch.setattr("google_crc32c.implementation", implementation)
     listed = cloud_storage._Listed(name=NAME, generation=1, size=1, encoding=None, crc32c=crc32c, md5="md5")
     digest, wanted = cloud_storage._digest(listed)

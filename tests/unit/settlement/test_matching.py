@@ -1,4 +1,4 @@
-"""Which line is laid to which sale, what becomes of every other line, and how one day looks at it."""
+"""Which line matches which sale, how every other line is judged, and one day's view of both."""
 
 from datetime import timedelta
 
@@ -41,7 +41,7 @@ def test_the_words_and_defaults_of_settings_never_change():
     )
 
 
-# What agrees
+# Lines that agree
 
 
 def test_a_line_that_agrees_leaves_a_mark_and_nothing_else():
@@ -84,7 +84,7 @@ def test_the_line_is_kept_where_there_is_more_to_say_about_it(sold, day):
     assert matching.controls == (set() if sold.state is State.REJECTED else {day})
 
 
-def test_a_line_that_agrees_goes_before_one_that_does_not_in_whatever_order_and_file_they_stand():
+def test_a_line_that_agrees_goes_before_one_that_does_not_in_any_order_and_file():
     wrong = line(A, amount="1")
     for files in ({DAY: [wrong, line(A)]}, {DAY: [line(A), wrong]}, {DAY: [wrong], NEXT: [line(A)]}):
         matching = matched([A], files)
@@ -128,7 +128,7 @@ def test_what_a_line_should_bill_is_the_amount_and_the_fee_where_it_comes_on_top
     assert matching.known[0].cents == cents
 
 
-# What becomes of every other line
+# Lines that do not agree
 
 
 def test_each_line_that_bills_no_sale_for_the_first_time_has_its_verdict():
@@ -185,7 +185,7 @@ def test_each_line_that_bills_no_sale_for_the_first_time_has_its_verdict():
         ({}, False),
     ],
 )
-def test_a_line_that_bills_nothing_is_explained_where_it_says_of_its_sale_what_we_say(changes, explained):
+def test_a_line_that_bills_nothing_is_explained_if_it_agrees_with_its_sale(changes, explained):
     extra = line(A, **changes)
     matching = matched([A, B], {DAY: [line(A), line(B), extra], NEXT: []})
     assert matching.unexplained == ({} if explained else {DAY: {(extra.service, abs(extra.cents))}})
@@ -198,14 +198,14 @@ def test_a_line_that_bills_nothing_is_explained_where_it_says_of_its_sale_what_w
 @pytest.mark.parametrize("field", ["merchant_id", "transaction_id"])
 @pytest.mark.parametrize("spelt", [str.lower, str.upper])
 @pytest.mark.parametrize("known_by", ["request_id", "supplier_transaction_id"])
-def test_a_line_that_names_a_sale_which_cannot_be_read_by_either_id_in_either_field_is_no_strangers(field, spelt, known_by):
+def test_a_line_that_names_an_unreadable_sale_by_any_id_and_field_is_no_stranger(field, spelt, known_by):
     unread = Unread(id="u", **{known_by: GUID})
     matching = matched([A], {DAY: [line(B, **{field: spelt(GUID)}), line(A)]}, unread=[Unread(id="v"), unread])
     assert verdicts(matching) == [(DAY, 2, Verdict.UNREAD, None)] and matching.unexplained == {}
     assert matching.unread == {GUID}
 
 
-def test_a_line_that_bills_a_sale_once_more_under_the_id_that_it_holds_is_its_second_vend_and_nobodys_claim():
+def test_a_second_billing_under_the_held_id_is_a_second_vend_and_no_claim_of_another():
     matching = matched([A, B], {DAY: [line(A, transaction_id=GUID), line(A, amount="1"), line(B)]})
     assert billed(matching)[A.id] == (DAY, 2) and verdicts(matching) == [(DAY, 3, Verdict.TWICE, A.id)]
 
@@ -229,7 +229,7 @@ def test_lines_of_other_days_are_kept_where_they_name_a_sale_alone(near):
 # Ids
 
 
-def test_a_sale_in_doubt_takes_the_supplier_id_of_its_line_and_the_next_line_with_it_is_a_duplicate():
+def test_a_doubt_takes_the_supplier_id_of_its_line_and_a_repeat_of_it_is_a_duplicate():
     doubt = doubtful("d")
     first = line(doubt, transaction_id=GUID.upper())
     matching = matched([doubt], {DAY: [first, line(doubt, transaction_id=GUID, merchant_id=""), line(doubt, transaction_id=A.request_id)]})
@@ -254,7 +254,7 @@ def test_what_is_held_is_our_record_or_else_the_line_of_a_vended_sale():
     assert agreed.billed_as(plain) == A.supplier_transaction_id
 
 
-def test_the_claims_on_an_id_are_all_sales_that_hold_it_the_earliest_first_in_any_spelling():
+def test_the_claims_on_an_id_are_all_its_holders_earliest_first_in_any_spelling():
     ours = [
         sale(name, supplier_transaction_id=GUID, created_at=NOON + timedelta(minutes=at)) for name, at in (("f", 0), ("g", 2), ("e", 0))
     ]
@@ -265,7 +265,7 @@ def test_the_claims_on_an_id_are_all_sales_that_hold_it_the_earliest_first_in_an
     assert matched([A, B], {DAY: [line(A), line(B)]}).claims() == {}
 
 
-def test_a_line_that_gives_a_sale_in_doubt_an_id_that_is_held_makes_a_claim_and_one_that_bills_a_sale_with_an_id_of_its_own_does_not():
+def test_a_line_with_a_held_id_is_a_claim_for_a_doubt_and_not_for_a_sale_with_an_id():
     doubt = doubtful("d")
     claims = matched([A, doubt], {DAY: [line(A), line(doubt, transaction_id=A.supplier_transaction_id)]}).claims()
     assert {held: sorted(one.sale.id for one in holders) for held, holders in claims.items()} == {
@@ -311,9 +311,7 @@ def test_a_line_between_two_sales_alike_bills_the_one_whose_request_id_it_has():
         (REJECTED, {"vas_type": "Data"}, False, True, False),
     ],
 )
-def test_a_sale_is_vended_by_our_record_or_its_line_and_misfiled_where_that_names_another_service(
-    sold, changes, vended, misfiled, billed_vend
-):
+def test_a_sale_is_vended_by_record_or_line_and_misfiled_by_another_service(sold, changes, vended, misfiled, billed_vend):
     (known,) = matched([sold], {DAY: [line(sold, **changes)]}).known
     assert (known.is_vended, known.is_misfiled, known.is_billed_vend) == (vended, misfiled, billed_vend)
 

@@ -1,4 +1,4 @@
-"""What is known of a day beside the files that count: what a run remembers of them, and whose silence proves nothing."""
+"""Facts about a day beside its current file: the memory of runs, and the days on which absence proves nothing."""
 
 from datetime import date, timedelta
 
@@ -46,7 +46,7 @@ def earlier_file(sha256="sha of e", lost=()):
     return Earlier(sha256=sha256, rows=1, total=Total(), lost=lost, naming=())
 
 
-def test_a_run_remembers_every_file_that_it_knows_enough_of_and_what_those_of_the_day_and_its_neighbours_correct():
+def test_a_run_stores_every_file_that_it_settled_with_and_the_corrected_ones():
     files = {
         BEFORE: stored("before"),
         DAY: stored("day", "first", "second"),
@@ -84,7 +84,7 @@ def test_a_run_remembers_every_file_that_it_knows_enough_of_and_what_those_of_th
 
 
 def day(**changed):
-    """A day on which a doubt may be ended by silence."""
+    """A day on which absence may end a doubt."""
     lists = dict.fromkeys(
         (
             "carried_out",
@@ -123,7 +123,7 @@ def on_record(world, of, files=None, lacking=NOTHING, changed=None, damaged=None
         world.papers[key] = structs.replace(world.papers[key], body={"day": 5})
 
 
-NEIGHBOURS = {  # how a neighbour stands; whether its silence proves nothing; and whether that is so until it is settled itself
+NEIGHBOURS = {  # the state of a neighbour; whether absence there proves nothing; and whether only until the neighbour is settled
     "never settled": (None, False, False),
     "settled with its file": ({}, False, False),
     "settled with its file and lacking lines": ({"lacking": LACKS}, True, False),
@@ -140,7 +140,7 @@ NEIGHBOURS = {  # how a neighbour stands; whether its silence proves nothing; an
 
 @pytest.mark.parametrize("later", NEIGHBOURS)
 @pytest.mark.parametrize("sooner", NEIGHBOURS)
-def test_a_neighbour_whose_file_lacks_lines_or_may_do_so_proves_no_silence_and_hides_no_other(sooner, later):
+def test_a_neighbours_file_that_may_lack_lines_proves_no_absence_and_hides_no_other(sooner, later):
     world = Archive()
     for of, name in ((BEFORE, sooner), (NEXT, later)):
         if (shape := NEIGHBOURS[name][0]) is not None:
@@ -183,14 +183,12 @@ MANY = tuple(ResolvedBySettlement(f"{number:04d}", State.VENDED, None) for numbe
         (day(absent=()), LACKS, {}, False, set()),
     ],
 )
-def test_a_day_proves_no_silence_where_lines_are_lost_or_not_listed_or_an_earlier_file_cannot_be_read(
-    settled, lacks, earlier, lists_all, distrusted
-):
+def test_a_day_proves_no_absence_if_lines_are_lost_or_unlisted_or_unreadable(settled, lacks, earlier, lists_all, distrusted):
     found = run(past(Archive()).doubted(settled, {DAY: stored("n")}, lacks, earlier, lists_all=lists_all))
     assert found == Doubted(frozenset(distrusted), frozenset())
 
 
-def test_an_earlier_file_that_was_never_believed_says_nothing_and_one_that_breaks_off_may_say_anything():
+def test_a_refused_earlier_file_proves_nothing_and_a_broken_one_may_hold_any_line():
     two = Two()
     world = two.world
     world.shelf.files[name("20260502040000")] = b"no header\n"
@@ -211,7 +209,7 @@ def name(stamp):
     return f"FULCRUM.MERCHANT.ACME.RECON.{stamp}.txt"
 
 
-def test_a_file_without_a_header_beside_the_one_that_counts_hinders_no_silence():
+def test_a_file_without_a_header_beside_the_one_that_counts_hinders_no_absence():
     two = Two()
     two.world.shelf.files[name("20260502040000")] = b"no header\n"
     two.world.deliver(DAY, bill(two.first), bill(two.second), stamp="20260502050000")
@@ -245,7 +243,7 @@ def test_lines_that_an_earlier_file_had_are_lacking_still_when_that_file_is_gone
 
 
 @pytest.mark.parametrize("lies_there", ["as the last one", "as an earlier one", "no longer"])
-def test_what_the_paper_of_a_file_did_not_list_is_to_be_read_where_that_file_still_lies_there(lies_there):
+def test_lines_that_a_document_did_not_list_are_read_from_its_file_if_it_exists(lies_there):
     two = Two(days=1)
     world = two.world
     lines = bill(two.first), bill(two.second)
@@ -266,7 +264,7 @@ def test_a_day_without_its_file_lacks_what_it_was_known_to_lack():
     assert run(past(Archive()).lacking(day(file=None), {}, LACKS, {DAY: (earlier_file(),)}, None)) == LACKS
 
 
-def test_lines_that_the_file_has_again_are_lacking_no_longer_although_its_paper_was_kept_and_the_runs_were_not():
+def test_lines_that_the_file_has_again_are_not_lacking_even_if_runs_were_not_stored():
     world = Archive(now=morning(1))
     here, gone = sell(world), sell(world)
     world.deliver(DAY, bill(here))

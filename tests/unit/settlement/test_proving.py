@@ -1,4 +1,4 @@
-"""What a day's files prove is put on record: in its order, in the words of the line, and of no sale that has moved on since."""
+"""The proofs of a day's files are recorded: in order, in the words of the line, and for no sale that has changed since."""
 
 from datetime import UTC, date, datetime
 
@@ -58,7 +58,7 @@ def words(sale):
 # Signs
 
 
-def test_a_sign_of_a_doubt_is_noted_with_its_line_and_ends_nothing(world):
+def test_an_indication_of_a_doubt_is_noted_with_its_line_and_ends_nothing(world):
     doubt = sold(world, LOST)
     (signed,) = healed(world, signs=(sign(doubt),))
     assert signed == world.sales[doubt.id] and (signed.state, signed.sign_of_vend) == (State.IN_DOUBT, True)
@@ -68,17 +68,17 @@ def test_a_sign_of_a_doubt_is_noted_with_its_line_and_ends_nothing(world):
 
 
 @pytest.mark.parametrize("answer", [REFUSED, OURS])
-def test_a_sign_of_a_doubt_that_has_ended_since_says_nothing(world, answer):
+def test_an_indication_of_a_doubt_that_has_ended_since_says_nothing(world, answer):
     ended = sold(world, answer)
     assert healed(world, signs=(sign(ended),)) == [ended] == [world.sales[ended.id]]
 
 
-def test_a_doubt_that_shows_a_sign_already_is_left_as_it_is(world):
+def test_a_doubt_that_shows_an_indication_already_is_left_as_it_is(world):
     shown = sold(world, Unknown("HTTP 200", sign_of_vend=True))
     assert healed(world, signs=(sign(shown),)) == [shown] == [world.sales[shown.id]]
 
 
-def test_a_sign_contradicts_a_rejection_and_no_sale_that_is_open_again(world):
+def test_an_indication_contradicts_a_rejection_and_no_sale_that_is_open_again(world):
     ended, doubt = sold(world, REFUSED), sold(world, LOST)
     contradicted, left = healed(world, signs=(sign(ended, is_of_doubt=False), sign(doubt, is_of_doubt=False)))
     assert contradicted.state is State.REJECTED and events(world, ended)[-1] is EventName.CONTRADICTED
@@ -90,7 +90,7 @@ def test_a_sign_contradicts_a_rejection_and_no_sale_that_is_open_again(world):
 # Proofs
 
 
-def test_of_several_proofs_of_a_sale_the_one_that_ends_it_goes_first_and_the_others_contradict_it(world):
+def test_the_proof_that_ends_a_sale_goes_first_and_the_other_proofs_contradict_it(world):
     doubts = sold(world, LOST), sold(world, LOST)
     proofs = [proof(one, name, ends_sale=name == "c") for one in doubts for name in ("b", "c", "a")]
     found = healed(world, proofs=tuple(proofs))
@@ -105,7 +105,7 @@ def test_of_several_proofs_of_a_sale_the_one_that_ends_it_goes_first_and_the_oth
 # Absence
 
 
-def test_silence_rejects_a_doubt_and_says_so(world):
+def test_absence_rejects_a_doubt_and_says_so(world):
     doubt = sold(world, LOST)
     (ended,) = healed(world, absent=(doubt.id,))
     assert ended.outcome == Rejected(Reason.TEMPORARILY_UNAVAILABLE, "absent from the settlement files")
@@ -114,12 +114,12 @@ def test_silence_rejects_a_doubt_and_says_so(world):
 
 
 @pytest.mark.parametrize("answer", [REFUSED, OURS, Unknown("HTTP 200", sign_of_vend=True)])
-def test_silence_says_nothing_of_a_sale_that_has_ended_or_shown_a_sign_since(world, answer):
+def test_absence_says_nothing_of_a_sale_that_has_ended_or_shown_an_indication_since(world, answer):
     other = sold(world, answer)
     assert healed(world, absent=(other.id,)) == [other] == [world.sales[other.id]]
 
 
-def test_signs_go_before_proofs_and_both_before_silence_which_they_stop(world):
+def test_indications_go_before_proofs_and_both_before_absence_which_they_stop(world):
     doubt, proven, silent = (sold(world, LOST) for _ in range(3))
     found = healed(world, signs=(sign(doubt),), proofs=(proof(proven),), absent=(doubt.id, proven.id, silent.id))
     assert [(one.id, one.state) for one in found] == [
@@ -131,14 +131,14 @@ def test_signs_go_before_proofs_and_both_before_silence_which_they_stop(world):
     ]
 
 
-def test_a_sign_contradicts_a_rejection_that_had_shown_one_before(world):
+def test_an_indication_contradicts_a_rejection_that_had_shown_one_before(world):
     ended = sold(world, REFUSED)
     world.sales[ended.id] = structs.replace(ended, sign_of_vend=True)
     (contradicted,) = healed(world, signs=(sign(ended, is_of_doubt=False),))
     assert contradicted.state is State.REJECTED and events(world, ended)[-1] is EventName.CONTRADICTED
 
 
-def test_silence_never_contradicts_a_vend_whatever_its_record_says_of_signs(world):
+def test_absence_never_contradicts_a_vend_whatever_its_record_says_of_indications(world):
     vended = sold(world, OURS)
     world.sales[vended.id] = vended = structs.replace(vended, sign_of_vend=False)
     assert healed(world, absent=(vended.id,)) == [vended] == [world.sales[vended.id]]

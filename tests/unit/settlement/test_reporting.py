@@ -1,4 +1,4 @@
-"""A report on paper: whatever the day was like, and whoever's words are in it."""
+"""A report of any day, with texts of anybody in it."""
 
 import csv
 import io
@@ -133,7 +133,7 @@ def test_one_of_a_thing_is_not_many():
     assert not re.search(r"(?<![\d\u202f])1 (lines|sales|days|doubts)\b", page)
 
 
-def test_a_difference_bears_the_name_that_the_runbook_has_it_under():
+def test_a_discrepancy_bears_the_name_that_the_runbook_has_it_under():
     assert "<code>missing_here</code>" in html_of(report()).decode()
 
 

@@ -69,7 +69,7 @@ def test_versions_of_runs_that_were_cut_short_stay_and_the_day_becomes_the_next_
     assert kept(world) == {**versions, last_id: (last, None), DAY_ID: (last, "live-ended")}
 
 
-def test_a_version_that_was_kept_before_its_run_was_cut_short_is_taken_up_and_not_written_again(world):
+def test_a_version_stored_before_its_run_was_cut_short_is_used_and_not_written_again(world):
     first = keep(world, a_day())
     second = next_version(a_day(status=Status.BALANCED), first)
     put(world, SETTLEMENTS, "live-2026-05-01-v0002", second)
@@ -95,7 +95,7 @@ def test_a_day_that_another_run_has_kept_meanwhile_is_a_conflict(world):
             run(papers.keep_day(a_day(status=Status.DISCREPANCIES), held))
 
 
-def test_a_day_without_a_paper_is_not_begun_and_one_that_cannot_be_read_is(world):
+def test_a_day_without_a_document_is_not_begun_and_one_that_cannot_be_read_is(world):
     papers = papers_of(world)
     assert (run(papers.day(DAY)), run(papers.is_begun(DAY)), run(papers.runs(DAY))) == (None, False, Runs())
     put(world, SETTLEMENTS, DAY_ID, {"day": 5})
@@ -121,7 +121,7 @@ def test_a_day_is_retired_up_to_the_one_that_retaining_says(world, body, is_reti
     assert not run(papers_of(world, Mode.SIMULATED).is_retired(DAY))
 
 
-def test_the_first_day_from_one_on_is_found_among_those_that_ended_and_those_that_have_not(world):
+def test_the_first_day_from_a_date_is_found_among_ended_and_unended_days(world):
     papers = papers_of(world)
     assert run(papers.first_since(DAY)) is None
     for back, status in (
@@ -137,7 +137,7 @@ def test_the_first_day_from_one_on_is_found_among_those_that_ended_and_those_tha
     assert found == [DAY + days * ONE_DAY if days is not None else None for days in (-3, -3, -1, -1, 0, 2, 2, 3, None)]
 
 
-def test_the_days_that_have_not_ended_are_listed_oldest_first_and_one_of_an_old_mark_is_marked_anew(world):
+def test_unended_days_are_listed_oldest_first_and_an_old_mark_is_replaced(world):
     papers = papers_of(world)
     statuses = [Status.PROVISIONAL, Status.BALANCED, Status.FILE_MISSING, Status.DISCREPANCIES, Status.PROVISIONAL]
     for after, status in reversed(list(enumerate(statuses))):

@@ -1,4 +1,4 @@
-"""Discrepancies as documents: written and announced once, closed by a file or a person, open again when they return."""
+"""Discrepancies as documents: written and reported once, closed by a file or a person, open again when they return."""
 
 import pytest
 from msgspec import structs
@@ -52,7 +52,7 @@ def told(caplog):
     return [line.fields for line in caplog.records if line.message == "discrepancy found"]
 
 
-def test_a_difference_is_put_on_record_and_told_once(world, caplog):
+def test_a_discrepancy_is_put_on_record_and_reported_once(world, caplog):
     for _ in range(2):
         reviewed = review(world, FOUND)
         assert (reviewed.discrepancies, reviewed.status) == ((FOUND,), Status.DISCREPANCIES)
@@ -61,7 +61,7 @@ def test_a_difference_is_put_on_record_and_told_once(world, caplog):
     assert (world.store_calls.count("write_paper"), world.store_calls.count("read_paper")) == (1, 1)
 
 
-def test_an_open_difference_that_is_another_one_now_is_kept_as_it_is_now_and_told_no_more(world, caplog):
+def test_an_open_discrepancy_that_changed_is_stored_anew_and_not_reported_again(world, caplog):
     review(world, FOUND)
     changed = structs.replace(FOUND, theirs=TheirSide(amount_cents=9), seen="otherwise")
     assert review(world, changed).discrepancies == (changed,)
@@ -70,7 +70,7 @@ def test_an_open_difference_that_is_another_one_now_is_kept_as_it_is_now_and_tol
 
 
 @pytest.mark.parametrize("has_file", [True, False])
-def test_a_difference_that_the_files_no_longer_show_is_closed_where_there_is_a_file(world, has_file):
+def test_a_discrepancy_that_the_files_no_longer_show_is_closed_where_there_is_a_file(world, has_file):
     review(world, FOUND)
     reviewed = review(world, file=FILE if has_file else None)
     closed = {**FOUND_BODY, "status": "corrected", "closure": GONE_CLOSURE}
@@ -78,7 +78,7 @@ def test_a_difference_that_the_files_no_longer_show_is_closed_where_there_is_a_f
     assert reviewed.discrepancies == ()
 
 
-def test_a_difference_that_is_back_is_open_again_and_told_again(world, caplog):
+def test_a_discrepancy_that_is_back_is_open_again_and_reported_again(world, caplog):
     for found in ((FOUND,), (), (FOUND,)):
         reviewed = review(world, *found)
     assert kept(world, DISCREPANCIES) == {FOUND_ID: (FOUND_BODY, "live-open")}
@@ -95,7 +95,7 @@ def test_a_difference_that_is_back_is_open_again_and_told_again(world, caplog):
     ],
     ids=str,
 )
-def test_what_is_of_another_day_or_of_an_answer_or_of_newer_code_is_not_closed_by_a_file(world, changed):
+def test_a_file_closes_no_discrepancy_of_another_day_of_an_answer_or_of_newer_code(world, changed):
     body = {**FOUND_BODY, **changed}
     put(world, DISCREPANCIES, FOUND_ID, body, "live-open")
     put(world, DISCREPANCIES, "live-another", {**FOUND_BODY, "id": "another", "theirs": None}, "live-open")
@@ -106,7 +106,7 @@ def test_what_is_of_another_day_or_of_an_answer_or_of_newer_code_is_not_closed_b
     assert [found.id for found in reviewed.discrepancies] == [FOUND.id] * listed
 
 
-def test_what_a_person_has_closed_stays_closed_while_it_is_the_same_and_is_written_where_it_moves(world, caplog):
+def test_a_persons_closure_holds_for_an_equal_discrepancy_and_is_written_if_it_moves(world, caplog):
     closed = {**FOUND_BODY, "status": "accepted", "closure": BY_ANN, "points": 3}
     put(world, DISCREPANCIES, FOUND_ID, closed, "live-closed")
     for found in (FOUND, structs.replace(FOUND, severity=Severity.WARNING)):
@@ -117,7 +117,7 @@ def test_what_a_person_has_closed_stays_closed_while_it_is_the_same_and_is_writt
     assert told(caplog) == [] and world.store_calls.count("write_paper") == 1
 
 
-def test_another_difference_than_a_person_has_closed_is_open_again_with_the_earlier_closure(world, caplog):
+def test_a_changed_discrepancy_is_open_again_with_the_earlier_closure(world, caplog):
     put(world, DISCREPANCIES, FOUND_ID, {**FOUND_BODY, "status": "accepted", "closure": BY_ANN}, "live-closed")
     changed = structs.replace(FOUND, theirs=TheirSide(amount_cents=9), seen="otherwise")
     assert review(world, changed).discrepancies == (changed,)
@@ -138,7 +138,7 @@ def test_a_status_that_newer_code_gave_is_the_status(world, closure, status):
     assert kept(world, DISCREPANCIES) == {FOUND_ID: ({**FOUND_BODY, "status": status, "closure": closure}, "live-closed")}
 
 
-def test_open_differences_of_earlier_days_stand_before_the_days_own_and_those_of_later_days_do_not(world):
+def test_open_discrepancies_of_earlier_days_come_first_and_of_later_days_not_at_all(world):
     earlier = [
         {**FOUND_BODY, "id": name, "day": day}
         for name, day in (("d", "2026-04-30"), ("b", "2026-04-29"), ("c", "2026-04-29"), ("z", "2026-05-02"))
@@ -149,7 +149,7 @@ def test_open_differences_of_earlier_days_stand_before_the_days_own_and_those_of
     assert [found.id for found in review(world, FOUND).discrepancies] == ["b", "c", "d", FOUND.id]
 
 
-def test_what_people_decided_on_a_days_own_differences_of_newer_code_is_looked_up(world):
+def test_what_people_decided_on_a_days_own_discrepancies_of_newer_code_is_looked_up(world):
     bodies = [
         {**FOUND_BODY, "id": name, "kind": kind, "day": day, "status": "accepted", "closure": BY_ANN}
         for name, kind, day in (

@@ -1,4 +1,4 @@
-"""What the runs of a day came to, as one document: exact, and read where older code wrote less."""
+"""The results of a day's runs as one document: exact, and readable if older code wrote fewer fields."""
 
 import pytest
 from msgspec import structs
@@ -65,7 +65,7 @@ def test_what_the_runs_came_to_has_one_form_and_comes_back_exactly(world, runs, 
     assert read_runs(world) == structs.replace(runs, revision=after.revision)
 
 
-def test_what_the_runs_came_to_is_written_where_it_is_news_and_over_what_was_read_alone(world):
+def test_a_runs_document_is_written_only_if_new_and_over_the_revision_that_was_read(world):
     papers = papers_of(world)
     before = run(papers.keep_runs(DAY, Runs(), FULL))
     world.store_calls.clear()
@@ -117,7 +117,7 @@ def test_a_refusal_is_on_record_where_it_says_something_of_this_day(world, chang
     assert run(papers.runs(DAY)).refusal is None and run(papers.refused()) == []
 
 
-def test_another_runs_word_or_a_damaged_paper_goes_before_a_refusal(world):
+def test_another_runs_word_or_a_damaged_document_goes_before_a_refusal(world):
     papers = papers_of(world)
     refusing = papers.refuse(DAY, REFUSAL)
     while refusing.send(None) != "before write_paper":
@@ -139,7 +139,7 @@ def test_the_days_that_are_refused_are_listed_by_the_day_that_was(world):
     assert run(papers.refused()) == [DAY, DAY + 2 * ONE_DAY, DAY + 4 * ONE_DAY]
 
 
-def test_of_sales_that_were_healed_each_is_remembered_once_as_it_was_first_and_ten_thousand_at_most():
+def test_each_resolved_sale_is_stored_once_as_it_was_first_and_10_000_at_most():
     first, again, other = (
         ResolvedBySettlement("b", State.VENDED, "theirs"),
         ResolvedBySettlement("b", State.REJECTED, None),

@@ -26,7 +26,7 @@ from tests.unit.settlement.settled import (
 )
 
 
-def test_a_day_is_provisional_until_the_next_days_file_is_in_and_that_one_closes_it_as_a_new_version():
+def test_a_day_is_provisional_until_the_next_days_file_closes_it_as_a_new_version():
     world = world_at(MORNING)
     sale = sell(world)
     world.deliver(DAY, bill(sale))
@@ -91,7 +91,7 @@ def test_today_is_provisional_and_the_future_is_refused():
     assert set(world.days) == {"live-2026-05-01", "live-2026-05-01-v0001", "live-2026-05-01-run"}
 
 
-def test_a_mistyped_day_before_the_first_sale_and_file_is_refused_and_leaves_nothing_behind():
+def test_a_mistyped_day_before_the_first_sale_and_file_is_refused_and_stores_nothing():
     world = world_at(MORNING)
     world.deliver(DAY, bill(sell(world)))
     settle(world)
@@ -109,7 +109,7 @@ def test_a_run_over_all_days_ends_with_yesterday_although_today_was_settled_by_h
     assert [body["day"] for body in settle(world).days] == ["2026-04-30"]
 
 
-def test_yesterdays_last_sale_is_not_missed_while_the_file_that_bills_it_is_of_a_day_that_still_runs(caplog):
+def test_yesterdays_last_sale_is_not_missed_while_a_running_days_file_may_bill_it(caplog):
     late = datetime(2026, 5, 1, 21, 58, tzinfo=UTC)
     world = world_at(MORNING)
     first, last = sell(world), sell(world, at=late)
@@ -139,7 +139,7 @@ def test_a_day_is_asked_whether_anything_was_sold_on_it_without_reading_its_sale
     assert (steps.count("before any_of_day"), steps.count("before of_day")) == (3, 0)
 
 
-def test_the_sales_of_a_day_are_not_gathered_anew_for_each_that_was_healed(monkeypatch):
+def test_the_sales_of_a_day_are_not_gathered_anew_for_each_that_was_resolved(monkeypatch):
     world = world_at(MORNING)
     world.deliver(DAY, *(bill(sell(world, LOST, cents=1_000 + at)) for at in range(40)))
     gathered, gather = [], _Evidence.all.fget
@@ -148,7 +148,7 @@ def test_the_sales_of_a_day_are_not_gathered_anew_for_each_that_was_healed(monke
     assert len(gathered) < 10
 
 
-def test_a_day_of_long_ago_that_has_nothing_but_sales_is_settled_when_it_is_asked_for_and_no_other():
+def test_an_old_day_with_nothing_but_sales_is_settled_only_on_request():
     world = world_at(MORNING + 90 * ONE_DAY)
     sell(world)
     world.deliver(DAY + 89 * ONE_DAY)
@@ -158,7 +158,7 @@ def test_a_day_of_long_ago_that_has_nothing_but_sales_is_settled_when_it_is_aske
             settle(world, other)
 
 
-def test_days_of_sales_right_before_the_first_file_are_settled_with_it_up_to_the_first_without_any():
+def test_days_of_sales_before_the_first_file_are_settled_back_to_the_first_empty_day():
     world = world_at(MORNING + 3 * ONE_DAY)
     for days in (-2, 0, 1):
         sell(world, at=START + days * ONE_DAY)
@@ -166,7 +166,7 @@ def test_days_of_sales_right_before_the_first_file_are_settled_with_it_up_to_the
     assert [body["day"] for body in settle(world).days] == ["2026-05-01", "2026-05-02", "2026-05-03", "2026-05-04"]
 
 
-def test_a_day_that_was_settled_once_is_settled_whenever_it_is_asked_for_although_nothing_is_left_of_it():
+def test_a_day_settled_once_is_settled_on_request_even_if_nothing_is_left_of_it():
     world = world_at(MORNING)
     name = world.deliver(DAY)
     settle(world, DAY)
@@ -176,7 +176,7 @@ def test_a_day_that_was_settled_once_is_settled_whenever_it_is_asked_for_althoug
     assert only(settle(world, DAY))["status"] == "file_missing"
 
 
-def test_the_day_that_is_asked_for_is_settled_although_there_is_no_time_for_any_other():
+def test_the_requested_day_is_settled_even_without_time_for_any_other():
     world = world_at(MORNING + 2 * ONE_DAY)
     balanced(world)
     settled = settle(world, DAY, until=world.now)
@@ -189,7 +189,7 @@ def test_a_day_of_the_last_weeks_that_has_nothing_is_settled_when_it_is_asked_fo
     assert only(settle(world, DAY + 2 * ONE_DAY))["status"] == "file_missing"
 
 
-def test_today_is_settled_by_no_run_over_all_days_although_its_file_was_refused_by_hand():
+def test_no_run_over_all_days_settles_today_even_if_its_file_was_refused_by_hand():
     world = world_at(START + timedelta(hours=1))
     spoil(world, world.deliver(DAY, bill(sell(world))))
     assert [one.day for one in settle(world, DAY).refused] == [DAY]

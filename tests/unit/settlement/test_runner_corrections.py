@@ -79,7 +79,7 @@ def test_a_broken_file_that_was_mended_under_its_name_is_news_to_the_day_before(
     assert world.days["live-2026-05-01"]["status"] == "balanced"
 
 
-def test_a_day_settled_when_files_were_known_by_their_names_alone_is_settled_once_more_and_behind_all_that_is_news():
+def test_a_day_settled_by_file_names_alone_is_settled_once_more_after_all_new_files():
     world = world_at(MORNING + 2 * ONE_DAY)
     sale = sell(world)
     name = world.deliver(DAY, bill(sale, amount="10001"))

@@ -27,7 +27,7 @@ from tests.unit.settlement.settled import (
 
 
 def troubled(**shape):
-    """Two days with something of everything that is written: heals of both kinds, a sign, a contradiction, discrepancies, a closing."""
+    """Two days with each kind of write: resolutions of both kinds, an indication, a contradiction, discrepancies, a closing."""
     world = world_at(MORNING + ONE_DAY, **shape)
     fine, other = sell(world), sell(world, cents=20_000)
     lost, absent = sell(world, LOST, cents=30_000), sell(world, LOST, cents=40_000)
@@ -42,7 +42,7 @@ def troubled(**shape):
 
 
 def announced(world):
-    """What has been announced once the next sweep is through."""
+    """The events that were published by the end of the next sweep."""
     world.reprint_knows = False
     world.wait(7200)
     run(world.sweeping.sweep(LATER))
@@ -82,7 +82,7 @@ def test_two_runs_at_once_do_no_harm():
         assert state_of(world) == state_of(undisturbed), (pause, steps[pause])
 
 
-def test_a_catastrophic_file_is_told_in_papers_that_can_be_stored():
+def test_a_catastrophic_file_is_reported_in_documents_that_can_be_stored():
     world = world_at(MORNING)
     lines = [
         detail(

@@ -25,7 +25,7 @@ def test_the_first_day_of_business_may_be_settled_and_none_before_it():
 
 @pytest.mark.parametrize(("back", "first"), [(1, 1), (2, 2), (28, 28), (29, 1)])
 @pytest.mark.parametrize("by", ["a file", "a broken file", "a paper"])
-def test_a_run_takes_up_the_last_four_weeks_from_the_first_day_with_a_file_or_a_paper_on(by, back, first):
+def test_a_run_covers_four_weeks_from_the_first_day_with_a_file_or_a_document(by, back, first):
     world = world_at(MORNING)
     today = NEXT
     if by == "a paper":
@@ -42,7 +42,7 @@ def test_a_run_takes_up_the_last_four_weeks_from_the_first_day_with_a_file_or_a_
 
 
 @pytest.mark.parametrize(("first", "last", "taken"), [(40, 2, 28), (28, 2, 28), (27, 2, 27), (3, 2, 3), (4, 3, 1), (1, 1, 1), (0, 0, 1)])
-def test_sales_right_before_the_first_day_are_taken_up_with_it_as_far_as_four_weeks_back(first, last, taken):
+def test_sales_right_before_the_first_day_are_included_up_to_four_weeks_back(first, last, taken):
     world = world_at(MORNING)
     for back in range(first, last - 1, -1):
         sell(world, at=START + ONE_DAY - back * ONE_DAY)
@@ -51,7 +51,7 @@ def test_sales_right_before_the_first_day_are_taken_up_with_it_as_far_as_four_we
     assert world.store_calls.count("any_of_day") == min(taken, 27)
 
 
-def test_a_day_older_than_four_weeks_is_taken_up_while_it_has_not_ended_or_is_refused_and_has_anything():
+def test_an_older_day_is_included_while_it_is_unended_or_refused_and_not_empty():
     world = world_at(MORNING)
     sell(world)
     broken = world.deliver(NEXT, bill(sell(world, at=START + ONE_DAY)))
@@ -65,7 +65,7 @@ def test_a_day_older_than_four_weeks_is_taken_up_while_it_has_not_ended_or_is_re
     assert listed(world, "live-refused") == ["live-2026-05-02-run"]
 
 
-def test_of_days_refused_and_left_none_is_among_those_settled_and_each_is_told_oldest_first():
+def test_refused_and_left_days_are_reported_oldest_first_and_not_as_settled():
     world = world_at(MORNING + 3 * ONE_DAY)
     for after in range(4):
         name = world.deliver(DAY + after * ONE_DAY)
@@ -96,7 +96,7 @@ def test_yesterday_goes_before_days_that_only_wait():
     assert days_begun(world) == ["2026-05-02", "2026-05-01"]
 
 
-def test_beside_the_day_that_is_asked_for_both_neighbours_are_settled_where_a_file_is_news_to_them():
+def test_both_neighbours_of_a_requested_day_are_settled_if_a_file_is_new_to_them():
     world = world_at(MORNING + 3 * ONE_DAY)
     for back in (1, 0, -1):
         world.deliver(DAY - back * ONE_DAY)
@@ -110,7 +110,7 @@ def test_beside_the_day_that_is_asked_for_both_neighbours_are_settled_where_a_fi
     assert world.days["live-2026-04-30"]["version"] == 2
 
 
-def test_days_that_are_left_are_told_where_there_are_any(caplog):
+def test_days_that_are_left_are_reported_where_there_are_any(caplog):
     world = world_at(MORNING + ONE_DAY)
     sell(world)
     settle(world)
@@ -120,7 +120,7 @@ def test_days_that_are_left_are_told_where_there_are_any(caplog):
     assert line.fields == {"days": ["2026-05-01", "2026-05-02"]}
 
 
-def test_a_day_whose_paper_cannot_be_read_is_refused_without_a_file():
+def test_a_day_whose_document_cannot_be_read_is_refused_without_a_file():
     world = world_at(MORNING + ONE_DAY)
     world.deliver(DAY, bill(sell(world)))
     settle(world)
@@ -132,7 +132,7 @@ def test_a_day_whose_paper_cannot_be_read_is_refused_without_a_file():
 
 
 class Contested(Archive):
-    """A store in which another run is first with the papers of a day, so often."""
+    """A store in which another run writes the documents of a day first, `conflicts` times."""
 
     conflicts = 0
 

@@ -19,14 +19,14 @@ from tests.unit.settlement.settled import DAY, MORNING, NEXT, sell, settle, spoi
 from tests.unit.settlement.two_days import Two
 
 
-def test_the_sales_of_a_comparison_are_those_of_its_days_and_the_older_ones_that_lines_named():
+def test_the_sales_of_a_comparison_are_of_its_days_and_older_ones_that_lines_named():
     here, older = vended(key="a"), in_doubt(key="b")
     known = evidence(here, older=[older])
     assert known.all == [seen(older), seen(here)]
     assert [known.known(sale.id) for sale in (here, older)] == [seen(here), seen(older)] and known.known("another") is None
 
 
-def test_only_sales_that_are_not_known_to_have_vended_are_looked_for_in_earlier_files():
+def test_only_sales_not_recorded_as_vended_are_looked_for_in_earlier_files():
     sales = [
         structs.replace(sale, request_id=f"request {number}")
         for number, sale in enumerate((vended(key="a"), in_doubt(key="b"), rejected(REFUSED, key="c"), vended(key="d"), in_doubt(key="e")))
@@ -34,7 +34,7 @@ def test_only_sales_that_are_not_known_to_have_vended_are_looked_for_in_earlier_
     assert evidence(*sales[:3], older=sales[3:]).unvended == {"request 1", "request 2", "request 4"}
 
 
-def test_what_is_learned_of_a_sale_is_news_once_and_takes_the_place_of_what_was_known():
+def test_a_sale_as_recorded_is_new_once_and_replaces_the_earlier_record():
     here, older, fresh = in_doubt(key="a"), in_doubt(key="b"), vended(key="c")
     known = evidence(here, older=[older])
     assert not known.apply_answer([]) and not known.apply_answer([here, older])
@@ -64,10 +64,10 @@ def test_a_day_is_taken_up_once_more_however_often_that_is_asked():
     assert made.once_more == [NEXT, DAY]
 
 
-# What a file of another day bills
+# Bills in the file of another day
 
 
-def test_a_day_whose_sale_a_later_file_bills_remembers_that_files_day_and_is_told_missing_only_where_it_is(caplog):
+def test_a_day_stores_the_later_day_that_bills_its_sale_and_misses_only_its_own_file(caplog):
     world = world_at(MORNING + 3 * ONE_DAY)
     late = sell(world)
     for after in (0, 1, 2, 3):
@@ -96,7 +96,7 @@ def test_two_days_whose_files_bill_a_sale_of_each_other_are_both_settled():
 
 
 @pytest.mark.parametrize(("after", "state"), [(2, State.VENDED), (28, State.VENDED), (29, State.REJECTED)])
-def test_later_files_of_four_weeks_are_looked_through_before_silence_ends_a_sale(after, state):
+def test_later_files_of_four_weeks_are_looked_through_before_absence_ends_a_sale(after, state):
     two = Two()
     world = two.world
     world.now = MORNING + 40 * ONE_DAY
@@ -121,7 +121,7 @@ def brought(world, *, file=True, beyond=()):
     return made.bodies
 
 
-def test_a_day_that_was_never_settled_remembers_each_file_that_bills_a_sale_of_it_and_is_not_settled():
+def test_an_unsettled_day_stores_each_file_that_bills_its_sale_and_is_not_settled():
     world = world_at(MORNING + 9 * ONE_DAY)
     sell(world)
     assert brought(world, beyond=(DAY + 20 * ONE_DAY,)) == {}
@@ -139,7 +139,7 @@ def test_a_day_without_such_a_file_or_settled_with_it_is_left_alone():
     assert (brought(world), world.written) == ({}, 0)
 
 
-def test_a_day_that_was_settled_without_it_is_settled_again_and_one_that_is_refused_then_or_cannot_be_read_stops_nothing():
+def test_a_day_is_settled_again_with_a_new_file_and_its_refusal_stops_nothing():
     world = world_at(MORNING + 9 * ONE_DAY)
     name = world.deliver(DAY, bill(sell(world)))
     settle(world, DAY)
@@ -152,7 +152,7 @@ def test_a_day_that_was_settled_without_it_is_settled_again_and_one_that_is_refu
     assert (brought(world), world.written) == ({}, 0)
 
 
-def test_any_file_among_the_days_that_are_wanted_is_looked_at_and_each_day_is_asked_for_once():
+def test_any_file_among_the_wanted_days_is_read_and_each_day_is_requested_once():
     world, known = world_at(MORNING + 9 * ONE_DAY), evidence()
     files = {DAY: StoredFile("a", "m", list), NEXT: Refusal("b", "m", "broken")}
     asked = []
@@ -179,7 +179,7 @@ def test_any_file_among_the_days_that_are_wanted_is_looked_at_and_each_day_is_as
         (NEXT, True, False, False),
     ],
 )
-def test_a_day_is_refused_for_its_own_file_or_for_another_in_whose_place_one_was_believed(of, foreign, believed, is_refused):
+def test_a_day_is_refused_for_its_own_file_or_for_one_that_replaces_an_accepted_file(of, foreign, believed, is_refused):
     refusal = Refusal("f", "m", "broken", foreign=foreign)
     runs = Runs(files={NEXT.isoformat(): "g/m"} if believed else {})
     if not is_refused:
@@ -190,7 +190,7 @@ def test_a_day_is_refused_for_its_own_file_or_for_another_in_whose_place_one_was
     assert (refused.value.day, refused.value.refusal) == (of, refusal)
 
 
-def test_nothing_is_told_of_names_where_all_are_taken_and_nothing_left_out_where_all_is_asked(caplog):
+def test_no_names_are_reported_if_all_are_taken_and_nothing_is_left_out_if_all_fit(caplog):
     assert _not_taken({}) == _not_taken(FoundFiles()) == ((), 0) and caplog.records == []
     found = FoundFiles()
     found.not_taken, found.more_not_taken = (NotTaken("a", "b"),), 7

@@ -13,7 +13,7 @@ from tests.step_driver import START, boundary, delivered, run
 from tests.unit.settlement.settled import DAY, LATER, LOST, MORNING, NEXT, balanced, only, sell, settle, world_at
 
 
-def test_a_lost_answer_is_healed_by_its_line_and_its_token_is_to_be_recovered():
+def test_a_lost_answer_is_resolved_by_its_line_and_its_token_is_to_be_recovered():
     world = world_at(MORNING)
     sale = sell(world, LOST)
     world.deliver(DAY, bill(sale))
@@ -26,7 +26,7 @@ def test_a_lost_answer_is_healed_by_its_line_and_its_token_is_to_be_recovered():
     assert body["discrepancies"] == [] and all(books["residue"] == {"rows": 0, "cents": 0} for books in body["conservation"])
 
 
-def test_a_lost_answer_that_a_file_healed_takes_its_token_from_a_reprint_that_spells_the_guid_otherwise():
+def test_a_reprint_gives_a_resolved_sale_its_token_in_any_spelling_of_the_guid():
     guid = "6B0F6A52-0D1C-4C3C-9A53-1F2F4F1F9A10"
     world = world_at(MORNING)
     sale = sell(world, LOST)
@@ -53,7 +53,7 @@ def test_a_sale_that_no_file_bills_is_rejected_when_all_its_files_are_in():
     assert [(one["transactionId"], one["state"]) for one in body["healed"]] == [(sale.id, "rejected")]
 
 
-def test_absence_proves_nothing_once_a_sign_of_a_vend_was_seen_even_if_it_comes_while_the_files_are_read():
+def test_an_indication_of_a_vend_outweighs_absence_even_during_the_read():
     world = world_at(MORNING + 2 * ONE_DAY)
     balanced(world)
     sale = sell(world, LOST, cents=7_700)
@@ -86,7 +86,7 @@ class Forgetful(Archive):
 
 
 @pytest.mark.parametrize("status", ["Binned", "Pending"])
-def test_a_line_that_names_a_sale_and_does_not_bill_it_is_a_sign_of_a_vend_that_no_reprint_takes_back(status):
+def test_a_line_that_names_a_sale_is_an_indication_that_no_reprint_takes_back(status):
     world = Forgetful(now=MORNING)
     control, sale = sell(world, cents=5_000), sell(world, LOST)
     world.deliver(DAY, bill(control), bill(sale, status=status))
@@ -100,7 +100,7 @@ def test_a_line_that_names_a_sale_and_does_not_bill_it_is_a_sign_of_a_vend_that_
     assert named.answers[-1].source == "settlement" and status.encode() in named.answers[-1].body
 
 
-def test_a_line_of_a_later_file_that_names_a_sale_is_a_sign_of_a_vend_that_no_absence_takes_back():
+def test_a_later_files_line_that_names_a_sale_outweighs_absence_for_good():
     world = world_at(MORNING + 4 * ONE_DAY)
     control, sale = sell(world, cents=5_000), sell(world, LOST, cents=7_700)
     second, third = sell(world, at=START + ONE_DAY, cents=5_100), sell(world, at=START + 3 * ONE_DAY, cents=5_200)
@@ -125,7 +125,7 @@ def test_a_sale_that_has_ended_is_left_alone_by_a_line_that_does_not_bill_it():
     assert world.sales == before
 
 
-def test_a_sale_that_ends_while_the_files_are_read_is_not_contradicted_by_a_line_that_does_not_bill_it():
+def test_a_sale_that_ends_during_the_read_is_not_contradicted_by_an_unbilling_line():
     world = world_at(MORNING)
     sale = sell(world, LOST)
     world.deliver(DAY, bill(sale, status="Binned"))
@@ -138,7 +138,7 @@ def test_a_sale_that_ends_while_the_files_are_read_is_not_contradicted_by_a_line
     assert (world.sales[sale.id].state, world.sales[sale.id].history) == (State.REJECTED, ended.history)
 
 
-def test_a_vend_after_a_rejection_is_kept_noted_and_announced_once(caplog):
+def test_a_vend_after_a_rejection_is_kept_noted_and_published_once(caplog):
     world = world_at(MORNING)
     sale = sell(world, Rejected(Reason.TEMPORARILY_UNAVAILABLE, "1011"))
     world.deliver(DAY, bill(sale))
@@ -158,7 +158,7 @@ def test_a_line_that_names_a_sale_of_long_ago_is_no_stranger():
     assert [found["kind"] for found in only(settle(world, DAY))["discrepancies"]] == ["late_posting"]
 
 
-def test_a_line_that_names_an_old_sale_in_doubt_heals_it_by_the_suppliers_id_too():
+def test_a_line_that_names_an_old_sale_in_doubt_resolves_it_by_the_suppliers_id_too():
     world = world_at(MORNING)
     old = sell(world, LOST, at=START - 9 * ONE_DAY)
     world.deliver(DAY, bill(old))
@@ -167,7 +167,7 @@ def test_a_line_that_names_an_old_sale_in_doubt_heals_it_by_the_suppliers_id_too
 
 
 def silent():
-    """A day whose files end a doubt by their silence."""
+    """A day whose files end a doubt by absence."""
     world = world_at(MORNING + 2 * ONE_DAY)
     balanced(world)
     doubt = sell(world, LOST, cents=7_700)
@@ -175,7 +175,7 @@ def silent():
     return world, doubt
 
 
-def test_a_sale_that_showed_a_sign_before_silence_was_on_record_is_listed_as_open_and_never_as_healed():
+def test_a_sale_indicated_before_its_absence_was_recorded_stays_open_and_unresolved():
     world, doubt = silent()
     run(world.settling().settle(DAY, LATER), stop_after="before advance")
     world.sales[doubt.id] = structs.replace(world.sales[doubt.id], sign_of_vend=True, revision="later")
@@ -184,7 +184,7 @@ def test_a_sale_that_showed_a_sign_before_silence_was_on_record_is_listed_as_ope
     assert (body["healed"], [one["transactionId"] for one in body["open"]]) == ([], [doubt.id])
 
 
-def test_silence_counts_in_the_run_that_is_asked_for_the_day_where_the_third_days_file_lies_there_already():
+def test_absence_counts_in_the_requested_run_if_the_third_days_file_exists_already():
     world, doubt = silent()
     world.now += ONE_DAY
     world.deliver(NEXT + ONE_DAY, bill(sell(world, at=START + ONE_DAY, cents=6_600)))

@@ -20,7 +20,7 @@ def test_whole_files_alone_end_a_doubt_that_never_vended(two):
     assert is_settled_for_good(two.world)
 
 
-def test_a_day_in_two_parts_of_which_the_last_lacks_a_sale_and_the_doubt_rejects_nothing(two):
+def test_a_day_in_two_parts_whose_last_lacks_a_sale_and_the_doubt_rejects_nothing(two):
     world = two.world
     world.deliver(DAY, bill(two.first), bill(two.doubt), stamp="20260502050000")
     world.deliver(DAY, bill(two.second), stamp="20260502050100")
@@ -34,7 +34,7 @@ def test_a_day_in_two_parts_of_which_the_last_lacks_a_sale_and_the_doubt_rejects
 
 
 @pytest.mark.parametrize("closed", ["missing_at_supplier", "lines_withdrawn"])
-def test_no_closure_lets_silence_count_again_and_a_file_with_every_line_does(two, closed):
+def test_no_closure_lets_absence_count_again_and_a_file_with_every_line_does(two, closed):
     world = two.world
     stranger = bill(two.first, "cccccccc-0000-4000-8000-000000000001", merchant_id="", amount="900")
     world.deliver(DAY, bill(two.first), bill(two.second), stranger, stamp="20260502050000")
@@ -87,7 +87,7 @@ def test_earlier_files_that_bill_a_sale_called_rejected_contradict_its_end_once(
     assert [event for sale_id, event, _ in world.topic if sale_id == refused.id].count(EventName.CONTRADICTED) == 1
 
 
-def test_a_paper_of_the_day_whose_lists_were_cut_proves_no_silence(two):
+def test_a_document_of_the_day_whose_lists_were_cut_proves_no_absence(two):
     world = two.world
     strangers = [bill(two.first, f"cccccccc-0000-4000-8000-{at:012d}", merchant_id="", amount=str(at)) for at in range(1, 1_003)]
     world.deliver(DAY, bill(two.first), bill(two.second), *strangers)
@@ -99,7 +99,7 @@ def test_a_paper_of_the_day_whose_lists_were_cut_proves_no_silence(two):
     assert state(world, two.doubt) is State.IN_DOUBT
 
 
-def test_an_earlier_file_that_cannot_be_read_may_say_anything_so_no_silence_counts(two):
+def test_an_earlier_file_that_cannot_be_read_may_say_anything_so_no_absence_counts(two):
     world = two.world
     first = world.deliver(DAY, bill(two.first), stamp="20260502050000")
     world.deliver(DAY, bill(two.first), bill(two.second), stamp="20260502050100")
@@ -113,7 +113,7 @@ def test_an_earlier_file_that_cannot_be_read_may_say_anything_so_no_silence_coun
 
 
 @pytest.mark.parametrize("is_named_on_its_day", [False, True])
-def test_a_file_whose_header_cannot_be_read_may_be_of_each_day_that_its_name_allows_so_no_silence_counts(is_named_on_its_day):
+def test_a_file_with_an_unreadable_header_may_be_of_any_day_its_name_allows(is_named_on_its_day):
     two = Two(days=4)
     world, named = two.world, 0 if is_named_on_its_day else 1
     for day, lines in ((DAY, (bill(two.first), bill(two.second))), (NEXT, (bill(two.control),))):
@@ -129,7 +129,7 @@ def test_a_file_whose_header_cannot_be_read_may_be_of_each_day_that_its_name_all
 
 
 @pytest.mark.parametrize("is_there_one_more", [False, True])
-def test_an_earlier_file_is_read_by_itself_once_it_can_be_and_what_it_had_more_is_told(two, is_there_one_more):
+def test_an_earlier_file_is_read_once_readable_and_its_extra_lines_are_reported(two, is_there_one_more):
     world = two.world
     if is_there_one_more:
         world.deliver(DAY, bill(two.first), stamp="20260502045900")
@@ -151,7 +151,7 @@ def test_an_earlier_file_is_read_by_itself_once_it_can_be_and_what_it_had_more_i
     assert world.written == 0
 
 
-def test_a_sale_of_the_day_that_cannot_be_read_may_be_billed_nowhere_so_no_silence_counts(two):
+def test_an_unreadable_sale_of_the_day_may_be_unbilled_so_no_absence_counts(two):
     world = two.world
     world.deliver(DAY, bill(two.first), bill(two.second))
     two.deliver_next()
@@ -166,7 +166,7 @@ def test_a_sale_of_the_day_that_cannot_be_read_may_be_billed_nowhere_so_no_silen
     assert state(world, two.doubt) is State.IN_DOUBT
 
 
-def test_a_sale_that_an_earlier_file_with_a_wrong_count_bills_is_not_rejected_by_silence(two):
+def test_a_sale_that_an_earlier_file_of_wrong_count_bills_is_not_rejected_by_absence(two):
     world = two.world
     miscounted = world.deliver(DAY, bill(two.first), bill(two.doubt), bill(two.second), stamp="20260502050000")
     world.shelf.files[miscounted] = world.shelf.files[miscounted].replace(b"T|5", b"T|6")
@@ -177,7 +177,7 @@ def test_a_sale_that_an_earlier_file_with_a_wrong_count_bills_is_not_rejected_by
     assert world.sales[two.doubt.id].sign_of_vend
 
 
-def test_an_earlier_file_with_a_wrong_count_that_does_not_name_the_sale_hinders_nothing(two):
+def test_an_earlier_file_of_wrong_count_that_does_not_name_the_sale_hinders_nothing(two):
     world = two.world
     miscounted = world.deliver(DAY, bill(two.first), stamp="20260502050000")
     world.shelf.files[miscounted] = world.shelf.files[miscounted].replace(b"T|3", b"T|4")

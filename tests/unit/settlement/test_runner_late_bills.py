@@ -11,7 +11,7 @@ from tests.step_driver import START
 from tests.unit.settlement.two_days import AFTER, DAY, LOST, NEXT, Two, is_settled_for_good, morning, opened, sell, settle, state
 
 
-def test_a_sale_of_the_next_day_that_only_the_third_days_file_bills_lets_silence_count_when_that_comes():
+def test_absence_counts_once_the_third_days_file_bills_the_next_days_sale():
     two = Two(days=3)
     world = two.world
     carried = sell(world, at=START + ONE_DAY + timedelta(hours=2), cents=40_000)
@@ -25,7 +25,7 @@ def test_a_sale_of_the_next_day_that_only_the_third_days_file_bills_lets_silence
     assert is_settled_for_good(world)
 
 
-def test_a_day_asked_for_alone_counts_silence_no_sooner(two):
+def test_a_day_asked_for_alone_counts_absence_no_sooner(two):
     world = two.world
     world.deliver(DAY, bill(two.second))
     two.deliver_next()
@@ -90,7 +90,7 @@ def test_a_late_bill_that_is_corrected_away_is_missing_on_its_own_day_again():
 
 @pytest.mark.parametrize("after", [3, 4, 5])  # yesterday's and today's too
 @pytest.mark.parametrize("asked", [None, DAY])
-def test_a_later_file_that_lies_there_already_is_read_before_silence_ends_a_sale(two, asked, after):
+def test_a_later_file_that_exists_already_is_read_before_absence_ends_a_sale(two, asked, after):
     world = two.world
     world.now = morning(5)
     world.deliver(DAY, bill(two.first), bill(two.second))
@@ -104,7 +104,7 @@ def test_a_later_file_that_lies_there_already_is_read_before_silence_ends_a_sale
     assert is_settled_for_good(world)
 
 
-def test_a_later_file_that_is_not_believed_keeps_no_doubt_open(two):
+def test_a_later_file_that_is_refused_keeps_no_doubt_open(two):
     world = two.world
     world.now = morning(5)
     world.deliver(DAY, bill(two.first), bill(two.second))

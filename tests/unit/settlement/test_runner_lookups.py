@@ -12,7 +12,7 @@ from tests.unit.settlement.evidence import ONE_DAY, REFUSED, evidence, tombstone
 from tests.unit.settlement.settled import DAY, LATER, LOST, MORNING, only, sell, settle, world_at
 
 
-def test_an_old_sale_that_a_line_heals_is_listed_as_healed_with_its_supplier():
+def test_an_old_sale_that_a_line_resolves_is_listed_as_resolved_with_its_supplier():
     world = world_at(MORNING)
     old = sell(world, LOST, at=START - 9 * ONE_DAY)
     world.deliver(DAY, bill(old))
@@ -21,7 +21,7 @@ def test_an_old_sale_that_a_line_heals_is_listed_as_healed_with_its_supplier():
     assert world.days["live-2026-05-01-run"]["healed"] == [[old.id, "vended", healed["supplierTransactionId"]]]
 
 
-def test_of_a_sale_that_ended_otherwise_meanwhile_it_is_not_said_that_the_files_healed_it():
+def test_a_sale_that_ended_otherwise_meanwhile_is_not_listed_as_resolved_by_files():
     world = world_at(MORNING)
     sale = sell(world, LOST)
     world.deliver(DAY, bill(sale))
@@ -34,7 +34,7 @@ def test_of_a_sale_that_ended_otherwise_meanwhile_it_is_not_said_that_the_files_
 
 
 @pytest.mark.parametrize(("strangers", "not_asked"), [(1, 0), (999, 0), (1_000, 0), (1_001, 1), (1_002, 2)])
-def test_a_thousand_lines_of_a_day_that_name_no_sale_are_looked_up_and_the_others_are_counted(strangers, not_asked):
+def test_a_thousand_lines_that_name_no_sale_are_looked_up_and_the_others_counted(strangers, not_asked):
     world, asked = world_at(MORNING), []
     lines = [_stranger(number) for number in range(strangers)]
 
@@ -69,7 +69,7 @@ def _stranger(number):
         (None, [("request_id", "m-1"), ("supplier", "T-1"), ("supplier", "t-1"), ("supplier", "M-1")]),
     ],
 )
-def test_a_line_is_looked_up_by_our_request_id_then_by_the_suppliers_in_each_case_and_then_by_either_in_the_other_field(held, asked):
+def test_a_line_is_looked_up_by_request_id_then_suppliers_id_in_each_case_and_field(held, asked):
     world, tried = world_at(MORNING), []
 
     async def lookup(mode, by, value, at_most=100):
@@ -125,7 +125,7 @@ def test_a_line_that_names_a_retired_sale_is_no_strangers_and_puts_nothing_on_re
     assert {paper_id[:15] for paper_id in world.days} == {f"live-{far}"}  # the day of the retired sale is not taken up
 
 
-def test_names_that_are_not_taken_are_told_twenty_at_most_with_how_many_there_are(caplog):
+def test_twenty_names_at_most_that_are_not_taken_are_reported_with_their_number(caplog):
     world = world_at(MORNING)
     world.deliver(DAY, bill(sell(world)))
     names = [f"FULCRUM.MERCHANT.ACME.RECON.202605012300{number:02d}.TXT" for number in range(25)]

@@ -1,4 +1,4 @@
-"""Papers of settling as newer code would write them, or damaged: the day settles, and nothing is lost or closed for their sake."""
+"""Documents of settling, damaged or written by newer code: the day settles, and nothing is lost or closed because of them."""
 
 from copy import deepcopy
 from datetime import timedelta
@@ -28,7 +28,7 @@ WRONG = (None, 5, True, "text", [], {}, [None], ["x"], [[]], {"x": 5})
 
 
 def eventful():
-    """A day of which every list has something in it: settled twice, with differences of two kinds."""
+    """A day with an entry in every list, settled twice, with discrepancies of two kinds."""
     world = world_at(MORNING + ONE_DAY)
     sales = [sell(world, cents=cents) for cents in (10_000, 20_000, 30_000)]
     lost = sell(world, LOST, cents=40_000)
@@ -59,7 +59,7 @@ def at(body, path):
 
 
 def rewritten(world, kind, paper_id, change):
-    """Put a paper on record as somebody else has left it."""
+    """Store a document as another writer would."""
     held = world.papers[kind, paper_id]
     body = deepcopy(dict(held.body))
     change(body)
@@ -91,7 +91,7 @@ def everything_is_shown(world):
     return report, page, table
 
 
-def test_a_field_that_newer_code_keeps_of_a_day_stays_wherever_it_is_and_makes_no_new_version():
+def test_newer_codes_field_of_a_day_stays_at_any_depth_and_makes_no_new_version():
     day = eventful().days[DAY_ID]
     tried = list(places(dict(day)))
     assert len(tried) > 60
@@ -127,7 +127,7 @@ def test_a_field_that_newer_code_keeps_of_the_runs_stays():
     assert world.days[DAY_ID]["healed"]
 
 
-def test_a_field_that_newer_code_keeps_of_a_difference_stays_through_settling_and_closing():
+def test_newer_codes_field_of_a_discrepancy_stays_through_settling_and_closing():
     for path in ((), ("ours",), ("theirs",)):
         world = eventful()
         differing = next(paper for paper in world.discrepancies if paper["kind"] == "amount_differs")
@@ -147,7 +147,7 @@ def closing(world):
 
 
 def newer_difference(world, **changed):
-    """A difference of a kind that only newer code finds, on record and open."""
+    """An open discrepancy on record, of a kind that only newer code finds."""
     body = {
         "id": "ab" * 16,
         "day": DAY.isoformat(),
@@ -170,7 +170,7 @@ def newer_difference(world, **changed):
 @pytest.mark.parametrize(
     "changed", [{}, {"severity": WORD}, {"kind": "amount_differs", "severity": WORD, "theirs": {"source": WORD}}], ids=str
 )
-def test_an_open_difference_of_newer_code_stops_no_settling_is_shown_and_is_never_closed_by_the_machine(day, changed):
+def test_newer_codes_open_discrepancy_stops_no_settling_is_shown_and_never_closed(day, changed):
     world = world_at(MORNING + ONE_DAY)
     balanced(world)
     paper_id = newer_difference(world, day=day.isoformat(), **changed)
@@ -189,7 +189,7 @@ def test_an_open_difference_of_newer_code_stops_no_settling_is_shown_and_is_neve
     assert "0821234567" not in f"{report.json()}{page}{table}"
 
 
-def test_a_person_closes_a_difference_of_newer_code_and_the_day_says_so_from_then_on():
+def test_a_persons_closure_of_newer_codes_discrepancy_shows_in_the_day_from_then_on():
     world = world_at(MORNING + ONE_DAY)
     balanced(world)
     paper_id = newer_difference(world)
@@ -206,7 +206,7 @@ def test_a_person_closes_a_difference_of_newer_code_and_the_day_says_so_from_the
 @pytest.mark.parametrize(
     "closure", [None, {"by": "somebody", FIELD: POINTS}, {"decision": WORD, "by": "somebody", "note": "", "at": ""}], ids=str
 )
-def test_a_status_that_only_newer_code_gives_a_difference_stays(closure):
+def test_a_status_that_only_newer_code_gives_a_discrepancy_stays(closure):
     world = eventful()
     differing = next(paper for paper in world.discrepancies if paper["kind"] == "amount_differs")
     paper_id = f"live-{differing['id']}"
@@ -228,7 +228,7 @@ def test_a_day_with_a_status_of_newer_code_is_shown_as_that_and_settled_again():
     assert settle(world, DAY).days[0]["status"] == "discrepancies"
 
 
-def test_a_damaged_difference_is_reported_and_stops_neither_settling_nor_reports(caplog):
+def test_a_damaged_discrepancy_is_reported_and_stops_neither_settling_nor_reports(caplog):
     for name in ("id", "day", "kind", "severity", "transactionId", "ours", "theirs", "status"):
         for wrong in WRONG:
             world = world_at(MORNING + ONE_DAY)
@@ -272,7 +272,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize("path", ROWS, ids=str)
-def test_a_day_of_which_a_row_is_damaged_is_refused_to_whoever_asks_for_it_and_costs_itself_alone(path):
+def test_a_day_with_a_damaged_row_is_refused_on_request_and_costs_itself_alone(path):
     world = eventful()
     rewritten(world, SETTLEMENTS, DAY_ID, lambda body: at(body, path[:-1]).update({path[-1]: [5]}))
     with pytest.raises(UnreadableRecord):
@@ -343,7 +343,7 @@ def only_day(world):
     return body
 
 
-def test_a_line_of_a_later_file_that_names_a_sale_which_cannot_be_read_is_no_strangers():
+def test_a_later_files_line_that_names_an_unreadable_sale_is_no_stranger():
     world = world_at(MORNING + 40 * ONE_DAY)
     newer = sell(world)
     far = DAY + 30 * ONE_DAY
@@ -353,7 +353,7 @@ def test_a_line_of_a_later_file_that_names_a_sale_which_cannot_be_read_is_no_str
     assert (body["status"], body["discrepancies"]) == ("balanced", []) and "notReadable" not in body
 
 
-def test_silence_beside_a_sale_that_cannot_be_read_proves_nothing():
+def test_absence_beside_a_sale_that_cannot_be_read_proves_nothing():
     world = world_at(MORNING + 2 * ONE_DAY)
     before, newer = sell(world), sell(world, cents=20_000)
     doubt = sell(world, LOST, cents=30_000)

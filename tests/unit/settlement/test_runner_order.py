@@ -60,7 +60,7 @@ def test_what_a_run_answers_is_oldest_first_whatever_it_began_with():
     assert [body["day"] for body in settle(world).days] == ["2026-05-01", "2026-06-09", "2026-06-10"]
 
 
-def test_a_day_whose_file_never_came_is_taken_up_however_old_and_said_to_be_left_where_there_is_no_time():
+def test_an_old_day_without_its_file_is_included_and_reported_as_left_without_time():
     world = world_at(MORNING)
     sell(world)
     assert only(settle(world))["status"] == "file_missing"
@@ -89,7 +89,7 @@ def test_days_that_have_ended_are_not_read_by_every_run():
     assert days == [] and world.store_calls.count("marked_papers") == 5
 
 
-def test_a_day_that_ended_before_its_mark_said_so_is_marked_once_and_one_that_has_not_ended_is_still_found():
+def test_an_ended_day_without_mark_is_marked_once_and_an_unended_day_is_still_found():
     world = world_at(MORNING + 3 * ONE_DAY)
     for after in range(2):
         world.deliver(DAY + after * ONE_DAY)
@@ -103,7 +103,7 @@ def test_a_day_that_ended_before_its_mark_said_so_is_marked_once_and_one_that_ha
     assert listed(world, "live-ended") == ["live-2026-05-01"] and world.written == 1
 
 
-def test_a_day_that_another_run_takes_up_meanwhile_keeps_the_mark_which_that_one_gives_it():
+def test_a_day_that_another_run_settles_meanwhile_keeps_the_other_runs_mark():
     world = world_at(MORNING + 2 * ONE_DAY)
     balanced(world)
     settle(world)

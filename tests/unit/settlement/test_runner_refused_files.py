@@ -22,7 +22,7 @@ def refused(world, day=DAY):
 
 
 def changed_by_settling(world):
-    """The sales, and the papers but for what is on record of the runs."""
+    """The sales, and all documents except those of the runs."""
     return dict(world.sales), {key: paper for key, paper in world.papers.items() if not key[1].endswith("-run")}
 
 
@@ -34,7 +34,7 @@ def test_files_of_two_merchants_in_one_place_are_refused(caplog):
     assert "settlement file refused" in caplog.text
 
 
-def test_another_merchants_file_is_refused_for_its_day_and_does_not_stand_in_the_way_of_ours():
+def test_another_merchants_file_is_refused_for_its_day_and_does_not_block_ours():
     world = world_at(MORNING)
     world.shelf.merchant = "ACME"
     sale = sell(world, LOST)
@@ -100,7 +100,7 @@ def test_a_neighbours_broken_file_counts_as_not_there():
     assert settle(world) == settled and world.written == 0
 
 
-def test_a_first_day_whose_file_was_refused_is_settled_by_a_better_one_although_the_next_day_is_settled_already():
+def test_a_refused_first_day_is_settled_by_a_better_file_even_after_the_next_day():
     world = world_at(MORNING)
     doubted = sell(world, LOST)
     spoil(world, world.deliver(DAY, bill(doubted)))
@@ -129,7 +129,7 @@ UNREAD = {"unreadable": 0, "broken off": HEADER_BYTES}
 
 
 @pytest.mark.parametrize("unread", UNREAD)
-def test_a_file_that_cannot_be_read_costs_its_own_day_and_is_taken_up_again_when_it_can(unread, caplog):
+def test_an_unreadable_file_costs_its_own_day_which_is_settled_once_it_is_readable(unread, caplog):
     world = world_at(MORNING + 3 * ONE_DAY)
     sales = [sell(world, LOST if after == 1 else None, at=START + after * ONE_DAY) for after in range(4)]
     names = [world.deliver(DAY + after * ONE_DAY, bill(sale)) for after, sale in enumerate(sales)]
@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_read_costs_its_own_day_and_is_taken_up_again_when
 
 
 @pytest.mark.parametrize("unread", UNREAD)
-def test_a_day_that_ended_beside_a_file_that_could_not_be_read_is_settled_with_it_once_it_can(unread):
+def test_a_day_that_ended_beside_an_unreadable_file_is_settled_with_it_once_readable(unread):
     world = world_at(MORNING + 3 * ONE_DAY)
     early = sell(world, at=datetime(2026, 5, 1, 22, 1, tzinfo=UTC))
     name = world.deliver(DAY, bill(early))
@@ -182,7 +182,7 @@ def test_a_day_whose_file_cannot_be_read_is_not_forgotten_however_long_that_last
     assert world.days["live-2026-05-01"]["status"] == "provisional"
 
 
-def test_a_day_that_was_refused_when_a_later_file_billed_its_sale_carries_it_out_once_it_is_settled():
+def test_a_day_refused_when_a_later_file_billed_its_sale_carries_it_out_once_settled():
     world = world_at(MORNING + 6 * ONE_DAY)
     plain, late = sell(world), sell(world, cents=20_000)
     name = world.deliver(DAY, bill(plain))
@@ -197,7 +197,7 @@ def test_a_day_that_was_refused_when_a_later_file_billed_its_sale_carries_it_out
     assert [(one["transactionId"], one["billedOn"]) for one in day["carriedOut"]] == [(late.id, "2026-05-04")]
 
 
-def test_a_correction_that_cannot_be_read_changes_nothing_of_what_the_file_before_it_led_to():
+def test_an_unreadable_correction_changes_nothing_of_the_earlier_files_result():
     world = world_at(MORNING + 2 * ONE_DAY)
     balanced(world)
     settle(world)
@@ -239,7 +239,7 @@ def test_what_refuses_every_day_alike_leaves_no_day_behind_that_never_was():
     assert {paper_id[:15] for paper_id in world.days} == {"live-2026-05-01"}
 
 
-def test_names_that_are_not_taken_are_told_by_each_run_once(caplog):
+def test_names_that_are_not_taken_are_reported_by_each_run_once(caplog):
     world = world_at(MORNING)
     world.deliver(DAY, bill(sell(world)))
     world.shelf.files["FULCRUM.MERCHANT.ACME.RECON.20260501230000.TXT"] = b""

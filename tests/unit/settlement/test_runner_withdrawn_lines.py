@@ -1,4 +1,4 @@
-"""Lines that a later file of the day no longer has: counted, told, and a reason to believe no absence."""
+"""Lines that a later file of the day lacks: counted, reported, and a reason to accept no absence."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.archive import bill
 from tests.unit.settlement.two_days import AFTER, DAY, DOUBT, NEXT, is_settled_for_good, morning, opened, settle, state
 
 
-def test_lines_that_a_file_lost_when_it_was_overwritten_in_place_are_told_by_rows_and_cents_of_the_paper(two):
+def test_lines_of_an_overwritten_file_are_reported_by_its_documents_rows_and_cents(two):
     world = two.world
     lost = bill(two.first, "cccccccc-0000-4000-8000-000000000001", merchant_id="", amount="900")
     world.now = morning(1)
@@ -41,7 +41,7 @@ def test_a_line_swapped_in_place_for_another_of_the_same_amount_is_missed_by_its
     assert state(world, two.doubt) is State.IN_DOUBT and ("2026-05-01", "lines_withdrawn") in opened(world)
 
 
-def test_one_line_swapped_for_another_in_a_later_file_of_equal_rows_and_cents_is_withdrawn(two):
+def test_one_swapped_line_in_a_later_file_of_equal_rows_and_cents_is_withdrawn(two):
     world = two.world
     other = bill(two.doubt, "cccccccc-0000-4000-8000-000000000002", merchant_id="", vas_type="Airtime", meter_number="")
     world.deliver(DAY, bill(two.first), bill(two.second), bill(two.doubt), stamp="20260502050000")
@@ -52,7 +52,7 @@ def test_one_line_swapped_for_another_in_a_later_file_of_equal_rows_and_cents_is
     assert ("2026-05-01", "lines_withdrawn") in opened(world)
 
 
-def test_a_corrected_amount_or_recipient_withdraws_no_line_whether_the_earlier_bytes_are_there_or_not(two):
+def test_a_corrected_amount_or_recipient_withdraws_no_line_with_or_without_old_bytes(two):
     world = two.world
     two.deliver_next()
     for stamp in ("20260502050000", "20260502050100"):
@@ -76,7 +76,7 @@ def test_a_file_that_bills_less_for_a_sale_than_the_one_before_it_withdraws_no_l
     assert opened(two.world) == {("2026-05-01", "amount_differs")}
 
 
-def test_a_negative_line_that_is_gone_with_the_file_that_had_it_is_one_line_and_no_cents(two):
+def test_a_lost_negative_line_counts_as_one_line_and_no_cents(two):
     world = two.world
     two.deliver_next()
     world.deliver(DAY, bill(two.first), bill(two.second), bill(two.first, amount="-10000"))
@@ -87,7 +87,7 @@ def test_a_negative_line_that_is_gone_with_the_file_that_had_it_is_one_line_and_
     assert found["theirs"] == {"rows": 1, "amountCents": 0}
 
 
-def test_lines_of_the_next_days_file_that_were_withdrawn_keep_the_day_before_from_silence_whichever_is_settled_first(two):
+def test_lines_withdrawn_from_the_next_days_file_stop_absence_in_either_order(two):
     world = two.world
     world.now = morning(3)
     world.deliver(DAY, bill(two.first), bill(two.second))
@@ -105,7 +105,7 @@ def test_lines_of_the_next_days_file_that_were_withdrawn_keep_the_day_before_fro
     assert is_settled_for_good(world)
 
 
-def test_a_next_day_corrected_in_place_that_lost_nothing_ends_the_doubt_of_the_day_before_in_the_same_run(two):
+def test_a_next_day_corrected_in_place_without_loss_ends_the_doubt_in_the_same_run(two):
     world = two.world
     world.now = morning(2)
     world.deliver(NEXT, bill(two.control, amount="30001"), stamp="20260503050000")

@@ -1,4 +1,4 @@
-"""A settled day as it is kept: every field of its paper, in its form, and what shows whole numbers to nobody."""
+"""A settled day as stored: every field of its document, in its form, and the types that hide whole numbers."""
 
 import json
 from datetime import date, datetime, timedelta
@@ -47,8 +47,8 @@ def found(name, **changes):
     return structs.replace(said, **changes)
 
 
-def test_the_paper_of_a_day_holds_every_list_in_its_form():
-    """Golden: papers are kept for years."""
+def test_the_document_of_a_day_holds_every_list_in_its_form():
+    """Golden: documents are stored for years."""
     billed_before = sale("in", created_at=NOON - ONE_DAY, supplier_id="MOBILEMART")
     out = sale("out", supplier_id="MOBILEMART", vas_type=VasType.DATA, recipient="27720012345", amount_cents=500)
     healed = doubtful("healed", supplier_id="MOBILEMART", amount_cents=700)
@@ -145,7 +145,7 @@ def test_a_day_without_a_file_or_notes_says_nothing_of_them():
 # Versions
 
 
-def test_a_day_of_which_nothing_is_new_is_the_one_before_itself_and_any_change_makes_one_version_more():
+def test_an_unchanged_day_equals_its_stored_form_and_any_change_makes_a_new_version():
     day = closed([A, B], [line(A)])
     first = next_version(day, None)
     assert next_version(day, first) is first
@@ -155,7 +155,7 @@ def test_a_day_of_which_nothing_is_new_is_the_one_before_itself_and_any_change_m
     assert next_version(day, second | {"version": 7})["version"] == 8
 
 
-def test_what_earlier_runs_healed_stays_listed_in_order_and_once_as_it_is_known_now():
+def test_sales_that_earlier_runs_resolved_stay_listed_once_in_order_as_now_recorded():
     day = closed([A], [line(A)])
     healed = [ResolvedBySettlement(name, State.VENDED, "s", "MOBILEMART") for name in ("b", "d")]
     first = next_version(structs.replace(day, healed=tuple(healed)), None)
@@ -177,11 +177,11 @@ def test_what_earlier_runs_healed_stays_listed_in_order_and_once_as_it_is_known_
 # Words
 
 
-def test_how_grave_a_difference_is_compared_with_others_and_what_newer_code_finds_gravest():
+def test_discrepancies_rank_by_gravity_and_newer_codes_kinds_are_gravest():
     assert [gravity(word) for word in ("info", "warning", "critical", "fatal")] == [0, 1, 2, 3]
 
 
-def test_a_day_has_ended_balanced_or_with_differences_and_only_open_ones_count():
+def test_a_day_has_ended_balanced_or_with_discrepancies_and_only_open_ones_count():
     assert {Status.BALANCED, Status.DISCREPANCIES} == ENDED and MAX_LISTED == 1_000
     still, over = found("a"), found("b", status="accepted")
     assert [ended_status(some) for some in ((), (over,), (over, still), (still, over))] == [
@@ -190,7 +190,7 @@ def test_a_day_has_ended_balanced_or_with_differences_and_only_open_ones_count()
     ]
 
 
-def test_what_is_kept_of_a_difference_without_a_side_of_ours_is_read_as_it_is():
+def test_what_is_kept_of_a_discrepancy_without_a_side_of_ours_is_read_as_it_is():
     for body in ({"id": "d"}, {"id": "d", "ours": None}, {"id": "d", "ours": {}}):
         assert difference_as_read(body, Mode.LIVE) == body
     assert difference_as_read({"ours": {"a": 1}}, Mode.LIVE)["ours"] == {"a": 1, "supplierId": "MOBILEMART"}
@@ -199,7 +199,7 @@ def test_what_is_kept_of_a_difference_without_a_side_of_ours_is_read_as_it_is():
 # Decisions
 
 
-def test_a_day_carries_the_open_differences_of_earlier_days_in_order_and_those_that_newer_code_found_on_it():
+def test_a_day_carries_open_discrepancies_of_earlier_days_and_of_newer_code_in_order():
     day = structs.replace(closed([A], [line(A)]), discrepancies=(found("own-1"), found("own-2")))
     earlier = [
         found("e-3", day=DAY - ONE_DAY),
@@ -234,12 +234,12 @@ def test_a_day_carries_the_open_differences_of_earlier_days_in_order_and_those_t
         (Status.FILE_MISSING, "accepted", (), Status.FILE_MISSING),
     ],
 )
-def test_only_a_day_that_has_ended_changes_its_status_with_a_decision_about_its_own_differences(before, own, earlier, after):
+def test_only_an_ended_day_changes_its_status_with_a_decision_on_its_discrepancies(before, own, earlier, after):
     day = structs.replace(closed([A], [line(A)]), status=before, discrepancies=(found("d"),))
     assert day.reviewed({"d": own}, earlier).status is after
 
 
-def test_of_a_list_that_is_cut_the_first_stay_and_of_differences_the_gravest():
+def test_of_a_list_that_is_cut_the_first_stay_and_of_discrepancies_the_gravest():
     some = [found(f"{at}", severity=word) for at, word in enumerate(("info", "newer", "warning", "critical", "info", "warning"))]
     day = structs.replace(closed([A], [line(A)]), discrepancies=tuple(some), absent=("x",) * 9, left_out={"lookUps": 2})
     for most, kept in ((1, ["1"]), (2, ["1", "3"]), (3, ["1", "2", "3"]), (4, ["1", "2", "3", "5"]), (5, ["0", "1", "2", "3", "5"])):
@@ -250,7 +250,7 @@ def test_of_a_list_that_is_cut_the_first_stay_and_of_differences_the_gravest():
     assert structs.replace(day, healed=healed).listing(2).healed == healed[:2]
 
 
-# What it proves
+# Proofs
 
 
 def test_a_proof_is_a_receipt_whose_token_is_to_be_recovered_where_one_is_due():

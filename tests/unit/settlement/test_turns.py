@@ -1,4 +1,4 @@
-"""Which days a run of settling takes up, and when: what has news first, then what was never settled, then what waits."""
+"""The order of days in a run of settling: days with new files, then days never settled, then days that wait."""
 
 from datetime import date, timedelta
 
@@ -73,7 +73,7 @@ def test_when_it_is_a_days_turn(standing, found, turn):
     assert standing.turn(found, YESTERDAY) is turn
 
 
-def test_days_with_news_go_first_then_those_never_settled_then_those_that_wait_and_the_oldest_of_each_first():
+def test_days_with_new_files_go_first_then_unsettled_then_waiting_ones_oldest_first():
     days = [DAY + number * ONE_DAY for number in (0, 3, 6, 12, 15)]
     waiting, fresh, older, new, ended = days
     standing = [
@@ -87,7 +87,7 @@ def test_days_with_news_go_first_then_those_never_settled_then_those_that_wait_a
     assert in_turn(standing, found, YESTERDAY) == [new, fresh, older, waiting]
 
 
-def test_beside_the_day_that_is_asked_for_those_are_settled_that_were_before_and_have_news():
+def test_beside_the_requested_day_settled_neighbours_with_new_files_are_settled():
     found = {NEXT: stored("two")}
     never, asked = Standing(NEXT, None, Runs()), Standing(DAY, None, Runs())
     later = Standing(NEXT, Document("a", {"status": "provisional"}), Runs())

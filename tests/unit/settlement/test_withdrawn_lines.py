@@ -1,4 +1,4 @@
-"""Lines that an earlier file of a day had and the last one has not: each is known again, counted and remembered as it should be."""
+"""Lines that an earlier file of a day had and the last one lacks: each is identified, counted and stored."""
 
 import uuid
 from datetime import UTC, date, datetime
@@ -100,7 +100,7 @@ def test_what_is_known_of_the_past_grows_and_shows_no_line():
     assert "rows=1" in repr(earlier)
 
 
-def test_a_file_is_known_by_the_ids_of_its_lines_in_any_case_but_for_those_of_ours_that_are_not_whole():
+def test_a_file_is_identified_by_its_lines_ids_in_any_case_except_short_ids_of_ours():
     short, empty = line("b", merchant_id="SHOP 7"), line("c", merchant_id="")
     capitals = A._replace(transaction_id=A.transaction_id.upper(), merchant_id=A.merchant_id.upper())
     theirs = {hash(one.transaction_id) for one in (A, short, empty)}
@@ -110,7 +110,7 @@ def test_a_file_is_known_by_the_ids_of_its_lines_in_any_case_but_for_those_of_ou
 # One earlier file
 
 
-def test_an_earlier_file_says_which_of_its_lines_are_lost_where_they_stood_and_which_name_a_sale():
+def test_an_earlier_file_shows_its_lost_lines_in_place_and_those_that_name_sales():
     negative = line("n", -500)
     asked = {B.merchant_id, C.merchant_id}
     capitals = C._replace(merchant_id=C.merchant_id.upper())
@@ -137,7 +137,7 @@ def test_of_very_many_lost_lines_a_thousand_are_kept_and_all_are_counted():
     assert (found.total, found.rows, found.naming) == (Total(1_001, 500_500), 1_001, ())
 
 
-def test_of_an_earlier_file_that_breaks_the_format_nothing_is_lost_but_it_still_names_a_sale():
+def test_an_earlier_file_of_bad_format_loses_nothing_but_still_names_a_sale():
     def broken():
         return [file(A, B, miscounted_by=1)]
 
@@ -146,7 +146,7 @@ def test_of_an_earlier_file_that_breaks_the_format_nothing_is_lost_but_it_still_
     assert read_earlier(NO_IDS, (), broken()) == UNREAD  # one that cannot be read says as little
 
 
-# What the last file lacks
+# Lines that the last file lacks
 
 
 def an_earlier(*lines, total=None, rows=0):
@@ -193,7 +193,7 @@ def test_a_file_is_short_from_one_line_or_one_cent_on(least, is_short):
     assert lacks(known=Lacking(least=least)) == Lacking(least=least if is_short else Total())
 
 
-def test_what_such_a_file_has_at_least_is_the_most_that_was_ever_known_of_rows_and_of_cents():
+def test_the_least_that_a_file_bills_is_the_most_ever_known_of_rows_and_of_cents():
     cut = an_earlier(C, total=Total(2, 40_000), rows=5)  # its lost lines are not all kept
     assert lacks(earlier=[cut]) == Lacking(least=Total(5, 0), lines=lost(C))
     assert lacks(earlier=[an_earlier(C, rows=5)]) == Lacking(lines=lost(C))  # all of them are
@@ -206,14 +206,14 @@ def test_lines_that_are_lacking_are_remembered_up_to_a_thousand():
     assert lacks(known=known).lines == known.lines[:MAX_LISTED] != known.lines
 
 
-# What the paper of a day tells of a file whose bytes are gone
+# The document of a file whose bytes are gone
 
 
 def paper(*lines, sold=(), **changes):
     return next_version(settled(*lines, sold=sold), None) | changes
 
 
-def test_a_paper_tells_how_many_lines_and_cents_its_file_had_and_which_lines_it_lists():
+def test_a_document_shows_the_lines_and_cents_of_its_file_and_the_listed_lines():
     before = paper(A, B, C, sold=AB[1])  # nobody knows C: it is listed
     assert lacks(before=before) == Lacking(least=Total(3, 60_000), lines=lost(C))
     plain = paper(A, B, C, sold=[*AB[1], sale("c", 30_000)])
@@ -222,7 +222,7 @@ def test_a_paper_tells_how_many_lines_and_cents_its_file_had_and_which_lines_it_
     assert lacks(known=Lacking(least=Total(4, 50_000)), before=before) == Lacking(least=Total(4, 60_000), lines=lost(C))
 
 
-def test_a_line_that_a_paper_lists_is_lost_only_where_neither_of_its_ids_is_there():
+def test_a_line_that_a_document_lists_is_lost_only_where_neither_of_its_ids_is_there():
     before = paper(A, B, C, sold=AB[1])
     other = C._replace(transaction_id=guid("another"))
     assert lacks(([A, B, other], AB[1]), before=before).lines == ()
@@ -231,13 +231,13 @@ def test_a_line_that_a_paper_lists_is_lost_only_where_neither_of_its_ids_is_ther
 
 @pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("cut", [False, True])
-def test_a_paper_whose_lists_were_cut_leaves_it_open_for_good_whether_anything_is_lost(known, cut):
+def test_a_document_with_cut_lists_leaves_the_loss_of_lines_open_for_good(known, cut):
     before = paper(A, B, **({"leftOut": {"discrepancies": 1}} if cut else {}))
     assert lacks(known=Lacking(unlisted=known), before=before).unlisted is (known or cut)
     assert lacks(known=Lacking(unlisted=known)).unlisted is known
 
 
-def test_amounts_that_differ_and_negative_lines_take_nothing_from_a_file_or_its_paper():
+def test_differing_amounts_and_negative_lines_reduce_neither_file_nor_document():
     dearer, back, more_back = A._replace(amount="10700"), line("a", -10_000), line("b", -1)
     before = paper(dearer, B, back, more_back, sold=AB[1])
     assert lacks(before=before).least == Total(4, 30_000)
@@ -246,7 +246,7 @@ def test_amounts_that_differ_and_negative_lines_take_nothing_from_a_file_or_its_
     assert lacks(([dearer, back, B], AB[1]), known=Lacking(least=Total(3, 30_001))).least == Total(3, 30_001)
 
 
-def test_differences_of_earlier_days_that_a_paper_carries_are_no_lines_of_its_file():
+def test_discrepancies_carried_from_earlier_days_are_no_lines_of_the_file():
     stranger = line("x", 900)
     yesterday = settled(stranger, line("y", -77)).discrepancies
     carried = tuple(structs.replace(one, day=DAY - ONE_DAY) for one in yesterday)
@@ -257,18 +257,18 @@ def test_differences_of_earlier_days_that_a_paper_carries_are_no_lines_of_its_fi
     assert lacking_now == Lacking(least=Total(2, 30_000))
 
 
-def test_a_difference_of_no_line_is_no_line_of_the_file():
-    """A sale that the file lacks, and lines that were withdrawn, have no line of their own on the paper."""
+def test_a_discrepancy_of_no_line_is_no_line_of_the_file():
+    """Lacking sales and withdrawn lines have no line of their own in the document."""
     before = paper(A, sold=AB[1])
     (found,) = before["discrepancies"]
     gone = found | {"kind": "lines_withdrawn", "theirs": {"rows": 1, "amountCents": 900}}
     assert lacks(before=before) == Lacking() == lacks(before=before | {"discrepancies": [gone]})
 
 
-# How much is told
+# Reported lines
 
 
-def test_of_the_known_lines_and_of_each_earlier_file_the_one_with_the_most_lines_is_told():
+def test_of_known_lines_and_each_earlier_file_the_one_with_most_lines_is_reported():
     day = settled(A, B, sold=AB[1])
     first, second = an_earlier(total=Total(2, 5)), an_earlier(total=Total(3, 4))
     assert withdrawn(day, Lacking(), []) is None
@@ -283,11 +283,11 @@ def test_of_the_known_lines_and_of_each_earlier_file_the_one_with_the_most_lines
     ("least", "told"),
     [(Total(2, 30_000), None), (Total(3, 30_000), Total(1, 0)), (Total(2, 30_001), Total(0, 1)), (Total(1, 29_999), None)],
 )
-def test_withdrawn_is_told_from_one_line_or_one_cent_on(least, told):
+def test_withdrawn_is_distinguished_from_one_line_or_one_cent_on(least, told):
     assert withdrawn(settled(A, B, sold=AB[1]), Lacking(least=least), []) == told
     negative = settled(A, B, line("a", -10_000), sold=AB[1])
     assert withdrawn(negative, Lacking(least=Total(least.rows + 1, least.cents)), []) == told
 
 
-def test_a_line_of_no_cents_that_is_gone_is_told():
+def test_a_line_of_no_cents_that_is_gone_is_reported():
     assert withdrawn(settled(A, B, sold=AB[1]), Lacking(), [an_earlier(line("zero", 0))]) == Total(1, 0)

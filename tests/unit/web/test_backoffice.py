@@ -1,4 +1,4 @@
-"""What operators see has a bound, and a decision about the brake is on the list if and only if it took effect."""
+"""Operators' lists have a bound, and a decision about the brake is listed if and only if it took effect."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -72,7 +72,7 @@ async def test_a_search_says_when_there_are_more_sales_than_it_shows(store):
     assert (len(found), more) == (MAX_FOUND, True)
 
 
-async def test_an_operator_finds_the_sales_of_the_mode_alone_and_those_that_cannot_be_read_too(store, monkeypatch):
+async def test_an_operator_finds_only_sales_of_the_mode_and_unreadable_ones_too(store, monkeypatch):
     desk, asked = operating(store), []
     sold, live = structs.replace(vended(), mode=Mode.SIMULATED), structs.replace(vended(), mode=Mode.LIVE, id="b" * 32)
     held = {sold.id: sold, live.id: live}

@@ -30,7 +30,7 @@ def client_of(handler, mounted_at: str = "") -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=routes)), base_url="http://function")
 
 
-async def test_what_nobody_expected_is_a_problem_that_tells_nothing_and_is_logged_without_its_text(caplog):
+async def test_an_unexpected_exception_is_a_bare_problem_and_logged_without_its_text(caplog):
     async def broken(request: Request) -> Response:
         raise RuntimeError("token 00000000000012345678 of meter 12345678901")
 

@@ -146,7 +146,7 @@ async def test_a_key_is_good_for_its_own_algorithm_only(verifier):
         "no object",
     ],
 )
-async def test_a_key_that_may_not_sign_tokens_is_passed_over_and_the_others_serve(verifier, issuer, listed):
+async def test_a_key_that_may_not_indication_tokens_is_passed_over_and_the_others_serve(verifier, issuer, listed):
     issuer.keys = [listed, public(EC_KEY, kid="ec-1")]
 
     assert await refused(verifier, token()) == "the token's signing key is unknown"
@@ -275,7 +275,7 @@ async def test_a_token_that_names_no_key_is_tried_with_each(verifier):
     ],
     ids=["PS256", "ES384", "EdDSA"],
 )
-async def test_issuers_may_sign_with_any_of_the_usual_algorithms(verifier, issuer, make, algorithm):
+async def test_issuers_may_indication_with_any_of_the_usual_algorithms(verifier, issuer, make, algorithm):
     key = make()
     issuer.keys = [public(key, kid="k")]
 

@@ -96,7 +96,7 @@ async def test_while_the_issuer_is_away_it_is_asked_every_ten_seconds_and_nobody
     ("age", "asked", "waits"),
     [(299.9, 1, False), (300, 2, False), (539.9, 2, False), (540, 2, True), (3599.9, 2, True), (3600, 2, True)],
 )
-async def test_keys_of_five_minutes_are_read_again_beside_a_request_and_older_ones_before_it(issuer, http, clock, age, asked, waits):
+async def test_keys_of_five_minutes_are_read_beside_requests_and_older_ones_before_them(issuer, http, clock, age, asked, waits):
     keys = SigningKeys(issuer.url, http, clock)
     await keys.candidates("rsa-1", "RS256")
     issuer.may_answer.clear()

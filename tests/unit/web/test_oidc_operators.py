@@ -59,7 +59,7 @@ def test_an_unchecked_header_may_be_there_twice():
         ("unknown", False),
     ],
 )
-def test_a_service_account_is_told_from_a_person(address, is_one):
+def test_a_service_account_is_distinguished_from_a_person(address, is_one):
     assert is_service_account(address) is is_one
 
 
@@ -96,7 +96,7 @@ IAP_AUDIENCE = "/projects/123456789/locations/africa-south1/services/reconcile"
 
 
 def assertion(**changes: object) -> str:
-    """What Identity-Aware Proxy sends with a request."""
+    """The assertion that Identity-Aware Proxy sends with a request."""
     said = {"iss": "https://cloud.google.com/iap", "aud": IAP_AUDIENCE, "sub": "accounts.google.com:1", "email": "op@example.com"}
     return token(**{"key": EC_KEY, "kid": "ec-1", "algorithm": "ES256", "exp": 600, **said, **changes})
 

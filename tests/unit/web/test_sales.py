@@ -32,7 +32,7 @@ def request(query=""):
 
 
 def page_of(held, query=DAY):
-    """What is answered, and what the store was asked for."""
+    """The answer, and the calls of the store."""
     asked = []
 
     async def of_caller(*given):
@@ -64,7 +64,7 @@ def test_a_page_is_asked_for_with_one_more_and_ends_where_its_cursor_says(cursor
     assert page_of(held[:PAGE])[0]["cursor"] is None and page_of([])[0] == {"transactions": [], "cursor": None}
 
 
-def test_a_sale_that_cannot_be_read_hides_no_other_of_its_day_and_has_its_place_in_the_pages():
+def test_an_unreadable_sale_hides_no_other_of_its_day_and_has_its_place_in_the_pages():
     body, _ = page_of([numbered(1), unread(2), numbered(3), unread(4)])
     assert [sale["transactionId"][-1] for sale in body["transactions"]] == ["1", "3"]
     assert body["notReadable"] == [unread_body(unread(2)), unread_body(unread(4))]
@@ -94,7 +94,7 @@ def test_no_sale_has_an_id_that_is_not_32_hexadecimal_digits(text):
     ("name", "method", "with_key", "fault"),
     [
         ("utility", "POST", True, None),
-        ("utility", "POST", False, None),  # told when the key is read
+        ("utility", "POST", False, None),  # answered when the key is read
         ("electricity", "POST", True, None),
         ("utility", "GET", True, "method-not-allowed"),
         ("utility", "GET", False, "method-not-allowed"),
@@ -104,7 +104,7 @@ def test_no_sale_has_an_id_that_is_not_32_hexadecimal_digits(text):
         ("gone", "GET", False, "not-found"),
     ],
 )
-def test_what_can_be_no_purchase_is_refused_but_a_key_may_repeat_one_of_a_service_that_is_gone(name, method, with_key, fault):
+def test_no_purchase_is_accepted_without_a_service_but_a_key_may_repeat_an_old_sale(name, method, with_key, fault):
     headers = [(b"host", b"wallet"), *([(b"idempotency-key", b"key-1")] if with_key else [])]
     asked = Request({"type": "http", "method": method, "path": f"/{name}", "query_string": b"", "headers": headers})
     if fault is None:

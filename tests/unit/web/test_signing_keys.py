@@ -152,11 +152,11 @@ class Issuer:
         return (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])()
 
     async def names(self, key_id: str | None = None, algorithm: str = "ES256") -> list[str | None]:
-        """Of the keys that may have signed such a token."""
+        """The names of the keys that may have signed such a token."""
         return [key.key_id for key in await self.keys.candidates(key_id, algorithm)]
 
     async def read(self) -> None:
-        """Until the reading has ended that runs beside."""
+        """Wait for the read that runs in the background, if one does."""
         if self.keys._reading.is_running:
             await self.keys._reading()
 
