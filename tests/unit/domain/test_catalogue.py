@@ -29,7 +29,7 @@ def airtime(product, cents, *, pinned=False):
         (airtime("open", 5000, pinned=True), Reason.PRODUCT_UNAVAILABLE),
     ],
 )
-def test_what_the_catalogue_does_not_sell_is_refused(order, reason):
+def test_an_order_outside_the_catalogue_is_refused(order, reason):
     refusal = fitted(order, (FIXED, OPEN, PINNED), None)
     assert isinstance(refusal, Rejected) and refusal.reason is reason
 
@@ -37,19 +37,19 @@ def test_what_the_catalogue_does_not_sell_is_refused(order, reason):
 @pytest.mark.parametrize(
     "order", [airtime("fixed", 5000), airtime("open", 200), airtime("open", 50_000), airtime("pinned", 1, pinned=True)]
 )
-def test_what_fits_is_left_as_it_is(order):
+def test_a_fitting_order_is_unchanged(order):
     assert fitted(order, (FIXED, OPEN, PINNED), None) == order
 
 
 @pytest.mark.parametrize(("cents", "reason"), [(9_900, None), (9_899, Reason.PRICE_CHANGED), (100, Reason.PRICE_CHANGED)])
-def test_data_is_sold_at_its_price_even_if_no_list_calls_that_fixed(cents, reason):
+def test_data_is_sold_at_its_price_even_if_the_list_does_not_call_it_fixed(cents, reason):
     row = Product(VasType.DATA, "1gb", "1 GB", amount=Money(9_900), minimum_amount=Money(100))
     order = Order(vas_type=VasType.DATA, amount=Money(cents), merchant_product_id="1gb", mobile_number="27821234567")
     chosen = fitted(order, (row,), None)
     assert (chosen == order) if reason is None else (isinstance(chosen, Rejected) and chosen.reason is reason)
 
 
-def test_what_comes_as_a_pin_only_is_sold_whatever_its_list_calls_pinned():
+def test_a_voucher_ignores_the_pinned_flag_of_its_product():
     order = Order(vas_type=VasType.VOUCHER, amount=Money(5_000), merchant_product_id="v")
     for pinned in (True, False):
         assert fitted(order, (Product(VasType.VOUCHER, "v", "Voucher", pinned=pinned),), None) == order
@@ -109,7 +109,7 @@ def test_the_record_says_why_no_product_was_chosen(rows, configured, cause):
     assert fitted(electricity(), rows, configured) == Rejected(Reason.PRODUCT_UNAVAILABLE, cause)
 
 
-def test_a_row_is_open_and_pinless_where_nothing_else_is_said():
+def test_a_row_is_pinless_and_of_open_amount_by_default():
     row = Product(VasType.AIRTIME, "p", "Any")
     assert row == Product(VasType.AIRTIME, "p", "Any", None, False, False, None, None, None)
     assert fitted(airtime("p", 1), (row,), None) == airtime("p", 1)

@@ -35,7 +35,7 @@ def marked(sides, whom=WHOM):
     return {**sides, SEEN: mark(sides["ours"], sides["theirs"], whom)}
 
 
-def test_the_mark_of_a_difference_never_changes_or_every_closure_would_be_open_again():
+def test_the_mark_of_a_discrepancy_never_changes():
     assert mark(OURS, THEIRS, WHOM) == "007ecfa84e67cbf8e7a457e4f3043325"
     assert mark(None, None, None) == mark({}, {}, "") == "c87b92c17dcec305520b398b3cc0dc35"
     assert (SEEN, OPEN, CLOSED) == ("seen", "open", "closed")
@@ -43,7 +43,7 @@ def test_the_mark_of_a_difference_never_changes_or_every_closure_would_be_open_a
 
 @pytest.mark.parametrize(("side", "name"), SEEN_OF)
 @pytest.mark.parametrize("other", ["other", 7, None])
-def test_whatever_was_seen_of_a_difference_is_covered_as_it_was_and_not_otherwise(side, name, other):
+def test_a_closure_covers_each_shown_field_only_with_its_value(side, name, other):
     held, fresh = difference(), difference(**{f"{side}_{name}": other})
     assert mark(**fresh, recipient=WHOM) != mark(**held, recipient=WHOM)
     assert not is_covered(marked(held), marked(fresh)) and not is_covered(held, fresh)
@@ -51,7 +51,7 @@ def test_whatever_was_seen_of_a_difference_is_covered_as_it_was_and_not_otherwis
 
 
 @pytest.mark.parametrize(("side", "name"), NOT_SEEN)
-def test_what_moves_when_a_file_is_sent_again_is_covered(side, name):
+def test_a_closure_covers_a_line_that_moves_in_a_resent_file(side, name):
     held, fresh = difference(), difference(**{f"{side}_{name}": "other"})
     assert is_covered(marked(held), marked(fresh)) and is_covered(held, fresh)
 
@@ -62,7 +62,7 @@ def test_capital_letters_make_no_difference(name):
     assert is_covered(marked(difference()), marked(fresh)) and is_covered(difference(), fresh)
 
 
-def test_a_recipient_counts_whole_where_it_is_marked_and_by_four_digits_where_it_is_not():
+def test_a_recipient_counts_whole_by_mark_and_by_four_digits_without():
     held, other = marked(difference()), marked(difference(), "11111118901")
     assert not is_covered(held, other) and is_covered(difference(), other) and is_covered(held, difference())
     assert not is_covered(difference(), marked(difference(theirs_rows=9))) and not is_covered(
@@ -78,7 +78,7 @@ def test_a_side_that_is_not_there_is_no_side_of_any_kind(side):
     assert not is_covered(bare, difference()) and not is_covered(difference(), bare)
 
 
-def test_what_is_open_again_keeps_each_earlier_closure_with_what_that_one_covered():
+def test_a_reopened_discrepancy_keeps_each_earlier_closure_and_its_sides():
     closure = {"decision": "accepted", "note": "one cent", "by": "ann"}
     held = {**marked(difference()), "id": "d-1", "status": "accepted", "closure": closure, "shown": "before"}
     fresh = {**marked(difference(theirs_amountCents=910_000)), "id": "d-1", "status": "accepted", "closure": None, "shown": "now"}

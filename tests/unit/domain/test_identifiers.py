@@ -106,14 +106,14 @@ def test_pins_have_no_recipient_to_be_a_duplicate_of():
 GUID = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"
 
 
-def test_a_guid_of_the_suppliers_is_the_same_in_any_case_and_anything_else_to_the_letter():
+def test_supplier_guids_compare_in_any_case_and_other_ids_to_the_letter():
     assert same_supplier_id(GUID, GUID.upper()) and same_supplier_id(GUID.upper(), GUID)
     assert same_supplier_id("T-1", "T-1") and not same_supplier_id("T-1", "t-1")
     assert not same_supplier_id(GUID, f"{GUID[:-1]}1") and not same_supplier_id(f"{GUID}-A", f"{GUID}-a")
     assert not same_supplier_id(None, None) and not same_supplier_id(GUID, None) and not same_supplier_id(None, GUID)
 
 
-def test_the_one_spelling_of_a_guid_is_the_one_in_lower_case_which_is_on_record():
+def test_the_one_spelling_of_a_guid_is_in_lower_case_as_on_record():
     assert one_spelling(GUID.upper()) == one_spelling(GUID) == GUID
     assert one_spelling(GUID.replace("-", "")) == one_spelling(f"{{{GUID.upper()}}}") == GUID
     assert one_spelling("Receipt 7") == "Receipt 7"

@@ -27,7 +27,7 @@ def sold(answer):
     return run(world.vending.purchase(electricity(cents=12_300))).transaction
 
 
-def test_everything_that_is_compared_is_as_it_is_on_record():
+def test_every_compared_field_is_as_on_record():
     sale = sold(Vended(Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.PENDING, charges=FEES)))
     assert Sold.of(sale) == Sold(
         id=sale.id,
@@ -47,14 +47,14 @@ def test_everything_that_is_compared_is_as_it_is_on_record():
     )
 
 
-def test_of_a_sale_in_doubt_the_end_of_its_send_is_kept_and_its_token_is_due():
+def test_a_sale_in_doubt_has_the_end_of_its_send_and_a_token_due():
     sale = sold(Unknown("ReadTimeout"))
     row = Sold.of(structs.replace(sale, send_ended_at=START))
     assert (row.state, row.sent_by, row.sign_of_vend, row.token_due) == (State.IN_DOUBT, START, False, True)
     assert (row.supplier_transaction_id, row.fee_cents) == (None, 0)
 
 
-def test_a_process_that_died_without_a_word_may_have_sent_until_its_lease_ended():
+def test_a_process_that_died_may_have_sent_until_the_end_of_its_lease():
     sale = structs.replace(sold(Unknown("ReadTimeout")), send_ended_at=None)
     assert sale.lease_until > sale.created_at
     assert Sold.of(sale).sent_by == sale.lease_until
@@ -68,7 +68,7 @@ def test_of_a_vended_sale_a_token_is_due_only_while_it_is_pending(due):
 
 
 @pytest.mark.parametrize("service", VasType)
-def test_electricity_vouchers_and_what_is_pinned_bring_something_to_type(service):
+def test_electricity_vouchers_and_pinned_orders_bring_a_number_to_type(service):
     order = Order(vas_type=service, amount=Money(100), merchant_product_id="p")
     assert brings_token(order) is (service in {VasType.UTILITY, VasType.VOUCHER})
     assert brings_token(structs.replace(order, pinned=True))
@@ -79,7 +79,7 @@ def test_a_row_shows_four_digits_of_whom_it_was_for():
     assert "12345678901" not in text and "8901" in text and "12300 cents" in text and "in_doubt, utility" in text
 
 
-def test_what_settlement_cannot_compare_is_named_with_all_that_finds_it():
+def test_a_sale_that_settlement_cannot_compare_is_named_with_its_ids():
     sale = sold(Vended(Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.NONE)))
     assert unsettled(sale) == Unread(
         id=sale.id,
@@ -97,7 +97,7 @@ def test_what_settlement_cannot_compare_is_named_with_all_that_finds_it():
     assert seen(unsettled(sale)) == unsettled(sale) and seen(sale) == Sold.of(sale)
 
 
-def test_of_a_sale_whose_tombstone_alone_is_left_everything_that_it_keeps_is_compared_and_nobody_is_named():
+def test_a_tombstone_is_compared_by_all_its_fields_and_names_no_recipient():
     stone = Tombstone(
         id="t-1",
         mode=Mode.LIVE,
@@ -137,7 +137,7 @@ def test_of_a_sale_whose_tombstone_alone_is_left_everything_that_it_keeps_is_com
     ("erased", "recipient", "pinned", "is_nameless"),
     [(True, None, False, True), (False, None, False, False), (True, "12345678901", False, False), (True, None, True, False)],
 )
-def test_a_sale_is_nameless_where_it_went_to_somebody_who_was_erased(erased, recipient, pinned, is_nameless):
+def test_a_sale_is_nameless_if_its_recipient_was_erased(erased, recipient, pinned, is_nameless):
     sale = sold(Unknown("lost"))
     order = structs.replace(sale.order, meter_number=recipient, pinned=pinned)
     row = Sold.of(structs.replace(sale, order=order, erased_at=START if erased else None))

@@ -123,7 +123,7 @@ def test_no_known_token_is_lost_or_doubled_or_moved(known, more):
 
 
 @given(st.permutations(ALL), st.sets(st.sampled_from(ALL)), st.sets(st.sampled_from(ALL)), st.booleans())
-def test_two_parts_of_one_list_never_contradict_its_order_whether_or_not_kinds_are_said(order, one, other, kinds_are_said):
+def test_two_parts_of_one_list_keep_its_order_with_or_without_kinds(order, one, other, kinds_are_said):
     if not kinds_are_said:
         order, one, other = ([structs.replace(token, kind=TokenKind.OTHER) for token in tokens] for tokens in (order, one, other))
     known, more = ([token for token in order if token in part] for part in (one, other))
@@ -137,7 +137,7 @@ def test_a_key_change_that_a_reprint_shows_before_a_known_token_is_typed_before_
     assert joined([second, credit], [first, second]) == (first, second, credit)
 
 
-def test_what_is_known_of_a_token_stays_where_another_list_says_less():
+def test_known_fields_of_a_token_stay_if_another_list_has_fewer():
     bare = [StsToken(TokenKind.OTHER, token.number) for token in (FIRST_KEY, CREDIT)]
     assert joined([FIRST_KEY, CREDIT], bare) == joined(bare, [FIRST_KEY, CREDIT]) == (FIRST_KEY, CREDIT)
     assert joined([FIRST_KEY], [StsToken(TokenKind.CREDIT, FIRST_KEY.number)]) == (FIRST_KEY,)
@@ -150,7 +150,7 @@ REFUND, OTHER, NEWER = (
 
 
 @pytest.mark.parametrize("late", [CREDIT, REFUND, OTHER, NEWER])
-def test_of_what_no_list_puts_in_order_key_changes_are_typed_first_then_free_units_then_all_else_as_it_came(late):
+def test_tokens_without_a_listed_order_are_typed_by_their_kinds(late):
     whole = joined([FIRST_KEY, FREE, late], [SECOND_KEY])
     assert whole == (FIRST_KEY, SECOND_KEY, FREE, late)
     assert joined([FIRST_KEY, late], [FREE]) == (FIRST_KEY, FREE, late)
@@ -159,7 +159,7 @@ def test_of_what_no_list_puts_in_order_key_changes_are_typed_first_then_free_uni
             assert joined([FREE, late], [other]) == (FREE, late, other)
 
 
-def test_a_new_token_goes_before_what_follows_it_in_its_list_and_behind_what_it_follows_whatever_its_kind():
+def test_a_new_token_goes_between_its_neighbours_in_its_list_for_any_kind():
     assert joined([FREE, CREDIT], [REFUND, CREDIT]) == (FREE, REFUND, CREDIT)
     assert joined([FREE, CREDIT, REFUND], [CREDIT, FIRST_KEY]) == (FREE, CREDIT, FIRST_KEY, REFUND)
     assert joined([CREDIT, REFUND, FREE], [CREDIT, REFUND, FIRST_KEY]) == (CREDIT, REFUND, FIRST_KEY, FREE)
@@ -170,7 +170,7 @@ SUREST_FIRST = (NEWER, FIRST_KEY, FREE, REFUND, CREDIT, OTHER)
 
 
 @pytest.mark.parametrize(("surer", "less"), [*combinations([token.kind for token in SUREST_FIRST], 2)])
-def test_of_two_kinds_of_one_token_the_one_that_is_less_of_a_guess_stays(surer, less):
+def test_of_two_kinds_of_one_token_the_surer_one_stays(surer, less):
     first, second = StsToken(surer, NUMBER, Decimal(1)), StsToken(less, NUMBER)
     for known, more in ((first, second), (second, first)):
         assert joined([known], [more]) == (StsToken(surer, NUMBER, Decimal(1)),)
@@ -192,7 +192,7 @@ def test_tokens_of_one_text_are_told_apart_in_their_order(between):
         assert joined_numbers(f"{NUMBER}{between}PENDING{between}") == (NUMBER, None)
 
 
-def test_groups_that_stand_side_by_side_are_tokens_where_they_come_out_even():
+def test_adjacent_groups_are_tokens_if_they_make_whole_tokens():
     assert joined_numbers(f"{grouped(NUMBER)} {grouped(OTHER_NUMBER)}") == (NUMBER, OTHER_NUMBER)
     assert joined_numbers(f"{grouped(NUMBER)} {grouped(OTHER_NUMBER)[5:]}") == (None,)
     assert joined_numbers(f"{NUMBER} 1234 {OTHER_NUMBER}") == (NUMBER, None, OTHER_NUMBER)
@@ -244,7 +244,7 @@ def test_each_part_of_a_text_is_a_token_or_none(text, numbers):
 
 
 @given(st.permutations([FIRST_KEY, SECOND_KEY, FREE, CREDIT, REFUND]), st.integers(1, 4))
-def test_of_one_new_token_its_list_says_where_it_goes(order, at):
+def test_a_new_token_goes_where_its_list_has_it(order, at):
     """Between its neighbours, whatever else is known and in whichever order."""
     new, others = order[0], order[1:]
     before, behind = others[at - 1 : at], others[at : at + 1]
@@ -254,7 +254,7 @@ def test_of_one_new_token_its_list_says_where_it_goes(order, at):
 
 @pytest.mark.parametrize("known", [{"a": 1}, None])
 @pytest.mark.parametrize("said", [{"b": 2}, None])
-def test_of_what_newer_code_says_of_a_token_the_later_counts_and_none_is_lost(known, said):
+def test_newer_codes_fields_of_a_token_stay_and_the_later_value_counts(known, said):
     held, more = structs.replace(CREDIT, beyond=known), structs.replace(CREDIT, beyond=said)
     assert joined([held], [more])[0].beyond == (said or known)
     assert joined([held, FREE], [more])[0].beyond == (said or known)

@@ -72,7 +72,7 @@ def test_ended_sales_never_change_state(first, late):
 @pytest.mark.parametrize(
     ("first", "late"), [(DELIVERED, REFUSED), (REFUSED, DELIVERED), (DELIVERED, OTHER), (REFUSED, SIGN), (PENDING, OTHER)]
 )
-def test_a_contradiction_is_kept_noted_and_announced_once(first, late):
+def test_a_contradiction_is_stored_noted_and_published_once(first, late):
     once = learned(sale(first), late)
     assert EventName.CONTRADICTED in once.unannounced and once.open is not None
     assert once.history[-1].what == "contradicted" and len(once.answers) == 2
@@ -83,7 +83,7 @@ def test_a_contradiction_is_kept_noted_and_announced_once(first, late):
 @pytest.mark.parametrize(
     ("first", "late"), [(DELIVERED, DELIVERED), (DELIVERED, PENDING), (DELIVERED, LOST), (REFUSED, REFUSED), (REFUSED, LOST), (LOST, LOST)]
 )
-def test_what_agrees_or_says_nothing_changes_nothing(first, late):
+def test_an_answer_that_agrees_or_proves_nothing_changes_nothing(first, late):
     known = sale(first)
     assert learned(known, late) is known
 
@@ -94,13 +94,13 @@ def test_tokens_that_were_due_are_added_once():
     assert learned(whole, DELIVERED) is whole
 
 
-def test_a_sign_of_a_vend_is_never_forgotten():
+def test_an_indication_of_a_vend_stays_for_ever():
     signed = learned(sale(LOST), SIGN)
     assert signed.sign_of_vend and signed.state is State.IN_DOUBT
     assert learned(signed, LOST) is signed
 
 
-def test_how_many_tokens_there_are_is_no_visible_change():
+def test_the_number_of_tokens_is_no_visible_change():
     known = sale(PENDING)
     more = said(known, Vended(structs.replace(PENDING.receipt, tokens_issued=2)), body(1))
     assert (more.version, more.updated_at, more.history) == (known.version, known.updated_at, known.history)
@@ -121,7 +121,7 @@ def test_announcing_is_not_a_visible_change():
     assert (quiet.version, quiet.updated_at) == (known.version, known.updated_at)
 
 
-def test_only_what_was_published_is_forgotten():
+def test_only_published_events_are_cleared():
     whole = learned(sale(PENDING), DELIVERED)
     assert announced(whole, frozenset({EventName.VENDED})).unannounced == (EventName.TOKENS,)
 
@@ -151,7 +151,7 @@ def test_the_state_table_ends_where_the_contract_says():
 
 @pytest.mark.parametrize("before", State)
 @pytest.mark.parametrize("wanted", State)
-def test_no_move_is_made_that_the_table_does_not_name(before, wanted):
+def test_no_transition_outside_the_table_is_made(before, wanted):
     known = structs.replace(sale(), state=before)
     if wanted in NEXT[before]:
         assert transaction._moved(known, wanted) == structs.replace(known, state=wanted)
@@ -196,7 +196,7 @@ def test_the_minimum_age_counts_from_the_end_of_the_send_or_of_the_lease(fields)
     assert absent(known, of_age).not_found_at == of_age
 
 
-def test_does_not_exist_has_to_be_said_twice_an_interval_apart():
+def test_does_not_exist_counts_the_second_time_an_interval_later():
     first = absent(sale(LOST), NOON + timedelta(hours=1))
     said_at = first.not_found_at
     assert absent(first, said_at + timedelta(seconds=59)) is first
@@ -204,7 +204,7 @@ def test_does_not_exist_has_to_be_said_twice_an_interval_apart():
 
 
 @pytest.mark.parametrize("shown", [repr, pretty_repr])
-def test_a_sale_is_shown_without_what_was_bought_and_by_whom(shown):
+def test_a_sale_shows_its_id_version_state_and_amount_alone(shown):
     assert shown(sale(DELIVERED)) == "Transaction(id='00aa00aa00aa00aa00aa00aa00aa00aa', version=2, state='vended', amount_cents=10000)"
 
 
@@ -214,7 +214,7 @@ def try_of(known, at, **changes):
     )
 
 
-def test_a_try_is_counted_and_the_next_one_is_due_after_a_delay_that_doubles_at_the_latest_when_the_sale_comes_of_age():
+def test_attempts_are_counted_and_delays_double_up_to_the_minimum_age():
     doubt = structs.replace(sale(LOST), send_ended_at=LATER)
     of_age = LATER + timedelta(seconds=900)
     for attempts, seconds in ((0, 60), (1, 120), (3, 480), (4, 900), (7, 900)):
@@ -223,7 +223,7 @@ def test_a_try_is_counted_and_the_next_one_is_due_after_a_delay_that_doubles_at_
     assert try_of(structs.replace(doubt, attempts=7), of_age).open.due_at == of_age + timedelta(hours=1)
 
 
-def test_a_first_does_not_exist_is_soon_asked_again_for_two_intervals_and_of_a_doubt_only():
+def test_a_first_does_not_exist_makes_a_doubt_due_soon_for_two_intervals():
     doubt = structs.replace(sale(LOST), send_ended_at=NOON, attempts=7)
     first = NOON + timedelta(seconds=2000)
     for known, seconds, delay in (
@@ -237,7 +237,7 @@ def test_a_first_does_not_exist_is_soon_asked_again_for_two_intervals_and_of_a_d
         assert try_of(known, at).open.due_at == at + timedelta(seconds=delay)
 
 
-def test_a_doubt_is_a_persons_from_the_very_moment_on_and_once():
+def test_a_doubt_goes_to_review_at_its_exact_moment_and_once():
     doubt = sale(LOST)
     at = NOON + timedelta(seconds=7200)
     assert not try_of(doubt, at - timedelta(microseconds=1), review_after_seconds=7200).review_announced
@@ -248,13 +248,13 @@ def test_a_doubt_is_a_persons_from_the_very_moment_on_and_once():
     assert try_of(told, at, review_after_seconds=7200).version == told.version
 
 
-def test_a_sale_that_is_finished_is_not_tried():
+def test_a_finished_sale_counts_no_attempt():
     ended = announced(sale(DELIVERED), frozenset(EventName))
     assert try_of(ended, LATER) is ended
 
 
 @pytest.mark.parametrize("age", [0, 900])
-def test_absence_may_be_said_of_a_doubt_or_an_abandoned_sale_of_age_and_without_a_sign(age):
+def test_absence_counts_only_for_old_doubts_without_an_indication_of_a_vend(age):
     def may(known, at):
         return may_be_absent(known, at=at, minimum_age_seconds=age)
 

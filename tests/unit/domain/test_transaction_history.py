@@ -37,7 +37,7 @@ MAX_HISTORY, MAX_RAW_ANSWERS = 200, 8
     [(PENDING, PENDING), (PENDING, SIGN), (SIGN, SIGN), (DELIVERED, DELIVERED), (DELIVERED, PENDING), (DELIVERED, SIGN)],
     ids=["due", "due, unread", "in doubt", "delivered", "not again", "delivered, unread"],
 )
-def test_words_of_a_2xx_that_change_nothing_are_kept_once_and_nobody_sees_a_change(first, late):
+def test_a_2xx_answer_that_changes_nothing_is_stored_once_and_invisibly(first, late):
     known = sale(first)
     kept = said(known, late, body(1))
     assert kept.answers == (*known.answers, body(1))
@@ -47,17 +47,17 @@ def test_words_of_a_2xx_that_change_nothing_are_kept_once_and_nobody_sees_a_chan
 
 @pytest.mark.parametrize("first", [PENDING, DELIVERED, SIGN, REFUSED])
 @pytest.mark.parametrize("raw", [None, body(1, status=502), body(1, status=400), RawAnswer.of("reprint", LATER, 200, None, b"")])
-def test_words_that_can_hold_nothing_are_not_kept(first, raw):
+def test_an_answer_that_can_hold_nothing_is_not_stored(first, raw):
     known = sale(first)
     assert said(known, LOST, raw) is known
 
 
-def test_what_the_sale_itself_was_answered_is_kept_however_late_it_comes():
+def test_the_answer_to_the_vend_itself_is_stored_however_late_it_arrives():
     late = body(1, status=502, source="vend")
     assert said(sale(LOST), LOST, late, by="supplier").answers == (RAW, late)
 
 
-def test_words_that_change_nothing_leave_room_for_those_that_do_and_what_may_be_a_token_goes_before_the_rest():
+def test_idle_answers_leave_room_for_effective_ones_and_for_tokens():
     pages = [body(number, says=b"maintenance") for number in range(9)]
     known = sale(SIGN)
     for page in pages:
@@ -75,7 +75,7 @@ def test_words_that_change_nothing_leave_room_for_those_that_do_and_what_may_be_
     assert known.answers == (RAW, *tokens[:2], body(10), body(11), body(12), body(13), body(19))
 
 
-def test_what_changes_nothing_drives_out_no_words_that_did():
+def test_an_idle_answer_evicts_no_effective_one():
     line = RawAnswer.of("settlement", LATER, None, None, b"D|...")
     known = said(sale(PENDING), printed_as("s-2"), line, by="settlement")
     for number in range(9):
@@ -94,7 +94,7 @@ def test_records_stay_bounded():
     assert len(known.history) == MAX_HISTORY and known.history[0].what == "rejected" and known.history[-1].what == "seen 299"
 
 
-def test_the_first_answer_is_kept_whatever_it_is_worth():
+def test_the_first_answer_stays_at_any_worth():
     first = body(0, status=502, source="vend")
     known = transition(sale(), Answer(LOST, first), at=LATER, by="supplier", retry_seconds=60)
     for number in range(20):
@@ -107,7 +107,7 @@ def test_two_vends_after_a_rejection_are_two_contradictions():
     assert len(learned(once, OTHER).history) == len(once.history) + 1
 
 
-def test_each_vend_that_another_sale_holds_is_noted_once_whatever_else_contradicts():
+def test_each_vend_that_another_sale_holds_is_noted_once():
     known = learned(sale(DELIVERED), OTHER)
     for supplier_id in ("s-3", "s-4", "s-3", "s-4"):
         known = transaction.claimed_twice(known, supplier_id, None, at=LATER, by="reprint", retry_seconds=60)
@@ -122,7 +122,7 @@ def test_reveals_push_no_decision_out_of_a_history():
     assert [entry.what for entry in known.history[:2]] == ["rejected", "decision"] and len(known.history) == MAX_HISTORY
 
 
-def test_contradictions_push_no_decision_and_no_end_out_of_a_history_and_the_first_of_them_stays():
+def test_contradictions_evict_no_decision_no_end_and_not_the_first_of_them():
     known = append_history(sale(LOST), HistoryEntry(LATER, "decision: rejected", "ann@example.com", "ticket 4711"))
     known = learned(known, REFUSED, by="ann@example.com")
     known = append_history(known, HistoryEntry(LATER, REVEALED, "ann@example.com"))
@@ -133,7 +133,7 @@ def test_contradictions_push_no_decision_and_no_end_out_of_a_history_and_the_fir
     assert len(known.history) == MAX_HISTORY
 
 
-def test_neither_readings_nor_contradictions_drive_the_others_out_of_a_history():
+def test_neither_reveals_nor_contradictions_evict_the_other_from_a_history():
     known = sale(REFUSED)
     for number in range(300):
         known = append_history(learned(known, printed_as(f"{number}")), HistoryEntry(LATER, REVEALED, f"person {number}"))

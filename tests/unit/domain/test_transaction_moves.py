@@ -67,7 +67,7 @@ VISIBLE = [  # the sale; the answer; by whom; what else changes; the line of his
 
 
 @pytest.mark.parametrize(("outcomes", "answer", "by", "changed", "what", "note", "due_at"), VISIBLE)
-def test_an_answer_that_says_something_new_is_one_visible_change(outcomes, answer, by, changed, what, note, due_at):
+def test_an_answer_with_news_is_one_visible_change(outcomes, answer, by, changed, what, note, due_at):
     before = sale(*outcomes)
     then = moved(before, answer, RAW, by=by)
     assert (then.version, then.updated_at) == (before.version + 1, LATER)
@@ -89,7 +89,7 @@ def test_another_token_beside_an_id_that_was_not_known_is_two_changes():
     assert (then.version, then.receipt.supplier_transaction_id, then.receipt.tokens, then.answers) == (4, "s-1", (CREDIT,), (RAW,))
 
 
-def test_other_tokens_are_told_again_until_their_words_are_kept_and_each_time_with_a_number():
+def test_other_tokens_contradict_again_until_stored_each_time_numbered():
     known = sale(DELIVERED)
     for number in range(10):
         other = StsToken(TokenKind.CREDIT, f"{number:020d}")
@@ -102,7 +102,7 @@ def test_other_tokens_are_told_again_until_their_words_are_kept_and_each_time_wi
 
 
 @pytest.mark.parametrize("outcomes", [(LOST,), (SIGN,), (DELIVERED,), (PENDING,), (REFUSED,)])
-def test_words_that_say_nothing_new_are_kept_and_change_nothing_that_is_seen(outcomes):
+def test_an_answer_without_news_is_stored_and_changes_nothing_visible(outcomes):
     before = sale(*outcomes)
     then = moved(before, LOST, RAW)
     assert changes(before, then) == {"answers": (RAW,)}
@@ -110,7 +110,7 @@ def test_words_that_say_nothing_new_are_kept_and_change_nothing_that_is_seen(out
     assert attach_raw_answer(then, RAW) is then
 
 
-def test_no_words_are_kept_of_a_sale_whose_personal_data_was_erased():
+def test_a_sale_without_personal_data_stores_no_further_answer():
     erased = structs.replace(sale(DELIVERED), erased_at=LATER)
     assert attach_raw_answer(erased, RAW) is erased and moved(erased, LOST, RAW) is erased
 
@@ -136,7 +136,7 @@ def test_when_a_send_ended_is_never_moved_back(known, ended_at, then):
 
 
 @pytest.mark.parametrize("minutes", [-9, -1, 0, 1, 2, 3, 4, 5, 9])
-def test_no_time_goes_on_record_that_lies_before_what_is_on_record(minutes):
+def test_no_time_earlier_than_one_on_record_goes_on_record(minutes):
     at = NOON + minutes * MINUTE
     before = structs.replace(sale(LOST), updated_at=NOON + 2 * MINUTE)
     late = structs.replace(before, history=(*before.history, HistoryEntry(NOON + 4 * MINUTE, "seen", "ann")))
@@ -155,7 +155,7 @@ def test_no_time_goes_on_record_that_lies_before_what_is_on_record(minutes):
 
 
 @pytest.mark.parametrize(("due", "at", "then"), [(0, 0, 60), (0, 30, 90), (60, 59, 60), (60, 60, 120), (60, -60, 60)])
-def test_a_sale_that_was_due_is_put_off_and_one_that_is_not_due_yet_stays(due, at, then):
+def test_a_due_sale_is_rescheduled_and_one_not_yet_due_stays(due, at, then):
     moment = NOON + 9 * MINUTE
     before = reindexed(sale(LOST), moment + timedelta(seconds=due))
     found = reschedule(before, at=moment + timedelta(seconds=at), retry_seconds=RETRY)
@@ -174,7 +174,7 @@ def test_a_sale_that_was_due_is_put_off_and_one_that_is_not_due_yet_stays(due, a
         (("tokens", "vended"), ()),
     ],
 )
-def test_what_was_announced_is_taken_off_and_the_sale_is_closed_with_the_last(published, left):
+def test_published_events_are_cleared_and_the_last_one_closes_the_sale(published, left):
     before = moved(moved(vending(), PENDING, at=NOON + MINUTE), DELIVERED)
     then = announced(before, frozenset(map(EventName, published)))
     assert then.unannounced == left and (then is before) is (len(left) == 2)
@@ -183,7 +183,7 @@ def test_what_was_announced_is_taken_off_and_the_sale_is_closed_with_the_last(pu
     assert announced(closed, frozenset(EventName)) is closed
 
 
-def test_a_sale_waits_for_newer_code_where_one_of_its_announcements_or_what_is_due_is_not_known_here():
+def test_a_sale_with_an_unknown_event_or_delivery_waits_for_newer_code():
     newer = new_word(EventName, "brand_new")
     plain = sale(DELIVERED)
     for events, waits in (((), False), (("vended",), False), (("vended", newer), True), ((newer,), True)):
@@ -200,7 +200,7 @@ def versions(known):
     return [one.contradicted_at for one in each_contradiction(known)]
 
 
-def test_a_sale_stands_once_for_each_of_its_contradictions_those_of_older_code_too():
+def test_each_contradiction_also_of_older_code_yields_the_sale_once():
     once = moved(sale(DELIVERED), OTHER)
     twice = moved(announced(once, frozenset(EventName)), REFUSED)
     assert moved(once, REFUSED).unannounced == ("contradicted",)  # one that awaits its announcement stands for both
@@ -227,7 +227,7 @@ CLAIM = "claimed_twice: s-9"
         ((DELIVERED,), State.VENDED, True),
     ],
 )
-def test_a_vend_that_another_sale_holds_is_told_once_and_a_sign_of_a_vend_while_the_sale_is_open(outcomes, state, is_signed):
+def test_a_vend_that_another_holds_contradicts_once_and_signs_an_open_sale(outcomes, state, is_signed):
     before = sale(*outcomes)
     then = claimed_twice(before, "s-9", RAW, at=LATER, by="reprint", retry_seconds=RETRY)
     assert (then.state, then.sign_of_vend, then.answers) == (state, is_signed, (RAW,))
@@ -243,13 +243,13 @@ def test_a_vend_that_another_sale_holds_is_told_once_and_a_sign_of_a_vend_while_
     assert other.history[-1].note == "claimed_twice: s-8" and other.version == then.version + 1
 
 
-def test_the_same_claim_again_without_words_changes_nothing_at_all():
+def test_a_repeated_claim_without_an_answer_changes_nothing():
     for outcome in (LOST, SIGN, REFUSED, DELIVERED):
         told = claimed_twice(sale(outcome), "s-9", None, at=LATER, by="reprint", retry_seconds=RETRY)
         assert claimed_twice(told, "s-9", None, at=LATER, by="reprint", retry_seconds=RETRY) is told
 
 
-def test_a_claim_that_was_noted_before_a_doubt_was_signed_signs_it_and_says_no_more():
+def test_a_repeated_claim_only_adds_the_indication_of_a_vend():
     told = claimed_twice(sale(LOST), "s-9", None, at=LATER, by="reprint", retry_seconds=RETRY)
     unsigned = structs.replace(told, sign_of_vend=False)
     assert claimed_twice(unsigned, "s-9", None, at=LATER, by="reprint", retry_seconds=RETRY) == told
@@ -262,7 +262,7 @@ def test_a_line_of_history_with_the_same_words_that_is_no_contradiction_is_none(
 
 
 @pytest.mark.parametrize(("by", "note", "is_new"), [("reprint", "1011", False), ("settlement", "1011", True), ("reprint", "1012", True)])
-def test_a_contradiction_is_told_again_by_another_source_or_for_another_cause(by, note, is_new):
+def test_a_contradiction_repeats_for_another_source_or_cause(by, note, is_new):
     once = announced(moved(sale(DELIVERED), REFUSED), frozenset(EventName))
     then = moved(once, Rejected(Reason.METER_UNKNOWN, note), by=by)
     assert len(then.history) == len(once.history) + is_new and then.unannounced == (("contradicted",) if is_new else ())
@@ -275,7 +275,7 @@ def absent(known, at, raw=RAW):
     return after_not_found(known, raw, at=at, minimum_age_seconds=900, retry_seconds=RETRY)
 
 
-def test_a_sale_ends_when_it_does_not_exist_twice_and_of_age_both_times():
+def test_a_sale_ends_at_its_second_does_not_exist_after_the_minimum_age():
     doubt = structs.replace(sale(LOST), send_ended_at=NOON)
     of_age = NOON + timedelta(seconds=900)
     once = absent(doubt, of_age)
@@ -289,7 +289,7 @@ def test_a_sale_ends_when_it_does_not_exist_twice_and_of_age_both_times():
 
 
 @pytest.mark.parametrize(("ended", "counts"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
-def test_a_first_does_not_exist_counts_where_the_sale_was_of_age_by_all_that_is_known_now(ended, counts):
+def test_a_first_does_not_exist_counts_by_the_send_end_known_now(ended, counts):
     first = NOON + timedelta(seconds=900)
     doubt = structs.replace(sale(LOST), send_ended_at=NOON + ended, not_found_at=first)
     then = absent(doubt, first + 9 * MINUTE)
@@ -306,7 +306,7 @@ def full(*lines):
     return known
 
 
-def test_of_a_full_history_the_second_line_goes_where_nothing_comes_again_and_again():
+def test_a_full_history_without_repeats_loses_its_second_line():
     known = full(*((f"seen {number}", "ann") for number in range(200)))
     assert len(known.history) == 200
     then = append_history(known, HistoryEntry(LATER, "seen 200", "ann"))
@@ -325,7 +325,7 @@ def test_of_a_full_history_the_second_line_goes_where_nothing_comes_again_and_ag
         (0, 9, BY_HAND, "seen 1"),
     ],
 )
-def test_of_a_full_history_the_oldest_line_goes_of_what_fills_it_most(revealed, contradicted, by, gone):
+def test_a_full_history_loses_the_oldest_line_of_its_commonest_kind(revealed, contradicted, by, gone):
     lines = [("seen 0", "ann"), ("seen 1", "ann")]
     lines += [(REVEALED, f"r{number}") for number in range(revealed)]
     lines += [("contradicted", by)] * contradicted
@@ -343,7 +343,7 @@ def _what(name):
     return {"r": REVEALED, "c": "contradicted"}[name[0]] if name[1:].isdigit() else name
 
 
-def test_of_full_answers_the_latest_of_those_worth_the_least_goes_but_never_the_first():
+def test_full_answers_lose_the_latest_of_the_lowest_worth_never_the_first():
     page, token = (b"maintenance", b"00001111222233334444")
     answers = [
         RawAnswer.of("vend", LATER, 502 if number in (0, 3) else 200, None, (token if number == 5 else page) + b"%d" % number)

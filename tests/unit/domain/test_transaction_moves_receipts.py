@@ -40,7 +40,7 @@ def test_units_of_a_part_of_several_tokens_with_units_are_not_those_of_the_whole
     assert known.merged_with(more).units == units
 
 
-def test_what_newer_code_wrote_into_an_outcome_goes_over_to_the_one_that_takes_its_place():
+def test_a_new_outcome_keeps_newer_codes_fields_of_the_old_one():
     for beyond, own, kept in (
         ({"points": 1}, None, {"points": 1}),
         ({"points": 1, "minimum_amount": 5}, None, {"points": 1}),
@@ -63,12 +63,12 @@ def test_a_person_who_says_that_tokens_are_still_due_takes_nothing_away():
     assert moved(before, Vended(receipt(CREDIT)), by=BY_HAND) is before
 
 
-def test_a_vend_that_nobody_named_twice_over_is_no_news():
+def test_a_second_vend_without_an_id_is_no_news():
     before = sale(NAMELESS)
     assert moved(before, NAMELESS) is before
 
 
-def test_of_a_field_that_both_say_the_one_that_counts_stays_and_parts_of_another_kind_are_not_mixed():
+def test_merging_fills_fields_and_the_delivering_answer_counts():
     known = receipt(consumer=Consumer("J DOE"), charges=(Charge("arrears", None),))
     more = receipt(CREDIT, due=TokensDue.DELIVERED, consumer=Consumer(None, "1 ROAD"), receipt_number="R-1", serial_number="s")
     whole = known.merged_with(more)

@@ -36,7 +36,7 @@ def printed(due, *tokens, issued=None, **fields):
         (printed(DUE, FIRST_KEY, issued=3), printed(DUE, TOKEN, issued=3), DUE, (FIRST_KEY, TOKEN)),
     ],
 )
-def test_a_recovery_adds_to_the_tokens_that_were_known_and_what_is_due_follows_from_the_whole(known, reprint, due, tokens):
+def test_a_recovery_adds_tokens_and_the_whole_receipt_decides_what_is_due(known, reprint, due, tokens):
     whole = learned(sale(known), reprint, by="reprint")
     assert (whole.receipt.tokens_due, whole.receipt.tokens) == (due, tokens)
     assert (EventName.TOKENS in whole.unannounced) is (due is not DUE)  # once, when nothing more is due
@@ -51,7 +51,7 @@ def test_tokens_that_could_be_read_bit_by_bit_are_delivered_when_a_list_has_them
     assert [entry.what for entry in known.history] == ["vended", "more of the receipt read", "tokens added"]
 
 
-def test_what_a_recovery_does_not_say_stays_on_the_receipt():
+def test_fields_that_a_recovery_lacks_stay_on_the_receipt():
     first = printed(DUE, receipt_number="R-1", consumer=CONSUMER, charges=(Charge("arrears", None),), instructions="type it")
     reprint = printed(DONE, TOKEN, receipt_number="R-2", consumer=Consumer("J DOE", "1 ROAD"), units=TOKEN.units)
     receipt = learned(sale(first), reprint, by="reprint").receipt
@@ -72,7 +72,7 @@ def test_units_of_a_part_of_the_tokens_are_not_those_of_the_whole():
     assert (whole.tokens, whole.units) == ((free, TOKEN), None)
 
 
-def test_what_a_person_writes_down_is_all_there_is_and_takes_no_known_token_away():
+def test_an_operators_tokens_complete_the_receipt_and_remove_none():
     known = sale(printed(DUE, FIRST_KEY, issued=3))
     whole = learned(known, printed(DONE, TOKEN, issued=3), by="ann@example.com").receipt
     assert (whole.tokens_due, whole.tokens, whole.tokens_issued) == (DONE, (FIRST_KEY, TOKEN), None)
@@ -98,7 +98,7 @@ def test_an_id_that_is_no_guid_is_another_one_in_another_case():
     assert learned(sale(named(PENDING, "T-1")), named(DELIVERED, "t-1")).history[-1].note == "vended_twice: t-1"
 
 
-def test_an_id_that_a_person_did_not_know_is_learned_and_another_one_contradicts():
+def test_an_id_unknown_to_the_operator_is_added_and_another_id_contradicts():
     decided = structs.replace(DELIVERED, receipt=structs.replace(DELIVERED.receipt, supplier_transaction_id=None))
     known = sale(LOST, decided)
     named = learned(known, PENDING)
@@ -107,7 +107,7 @@ def test_an_id_that_a_person_did_not_know_is_learned_and_another_one_contradicts
     assert learned(named, OTHER).history[-1].what == "contradicted"
 
 
-def test_an_id_that_a_person_did_not_know_is_learned_while_its_token_is_due():
+def test_an_id_unknown_to_the_operator_is_added_while_its_token_is_due():
     decided = structs.replace(PENDING, receipt=structs.replace(PENDING.receipt, supplier_transaction_id=None))
     named = learned(sale(LOST, decided), PENDING)
     assert (named.receipt.supplier_transaction_id, named.tokens_pending) == ("s-1", True)
@@ -133,7 +133,7 @@ PIN = Receipt(supplier_transaction_id="s-1", pin="1234 5678")
         (DELIVERED.receipt, structs.replace(PENDING.receipt, tokens_issued=2), True),
     ],
 )
-def test_a_receipt_lacks_what_another_answer_has_more(known, more, lacks):
+def test_a_receipt_lacks_the_tokens_that_only_another_answer_has(known, more, lacks):
     assert known.lacks(more) is lacks
 
 

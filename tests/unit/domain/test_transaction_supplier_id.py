@@ -61,14 +61,14 @@ def test_what_contradicts_a_sale_says_who_sells():
     assert paper.body["ours"]["supplierId"] == "SIMULATED"
 
 
-def test_it_stands_beside_the_record_where_older_code_does_not_stumble_over_it():
+def test_the_supplier_id_is_stored_beside_the_record_for_older_code():
     sale = vended()
     document = transaction_document(sale)
     assert document["supplierId"] == "SIMULATED" and "supplier_id" not in document["record"]
     assert "supplierId" not in transaction_update(sale, structs.replace(sale, version=9))[1]
 
 
-def test_a_record_without_it_has_the_supplier_of_its_mode_and_any_other_is_read_as_it_is():
+def test_a_record_without_a_supplier_id_has_the_supplier_of_its_mode():
     sale = vended()
     document = transaction_document(sale)
     del document["supplierId"]
@@ -113,7 +113,7 @@ def test_every_row_of_a_settled_day_and_of_its_report_says_who_sold():
     assert html_of(report).decode().count("MOBILEMART") == len(of_sales)
 
 
-def test_a_day_that_was_kept_without_it_reads_as_its_mode_says_and_settles_to_the_same():
+def test_a_day_stored_without_a_supplier_id_settles_to_the_same_result():
     world = settled_world()
     for (kind, name), paper in list(world.papers.items()):
         if kind in (DocumentKind.SETTLEMENTS, DocumentKind.DISCREPANCIES):
@@ -127,7 +127,7 @@ def test_a_day_that_was_kept_without_it_reads_as_its_mode_says_and_settles_to_th
     assert all(found["ours"]["supplierId"] == "MOBILEMART" for found in report.json()["discrepancies"] if found["ours"])
 
 
-def test_reading_a_day_adds_nothing_to_rows_that_say_it():
+def test_reading_a_day_changes_no_row_that_has_a_supplier_id():
     body = {"day": "2026-05-01", "open": [{"supplierId": "ANOTHER"}, {}], "discrepancies": [{"ours": None}, {"ours": {}}]}
     read = day_as_read(body, Mode.SIMULATED)
     assert read["open"] == [{"supplierId": "ANOTHER"}, {"supplierId": "SIMULATED"}]

@@ -46,7 +46,7 @@ def unread(**fields):
     return sale_of(SALE.id, changed(**fields), "1")
 
 
-def test_all_that_can_be_read_of_a_sale_is_read_and_what_cannot_be_is_named():
+def test_readable_fields_of_a_sale_are_read_and_the_others_named():
     found = unread(state=WORD)
     assert found == Unread(
         id=SALE.id,
@@ -64,25 +64,25 @@ def test_all_that_can_be_read_of_a_sale_is_read_and_what_cannot_be_is_named():
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_a_part_without_which_there_is_no_sale_is_named_where_it_is_gone_or_says_nothing(name):
+def test_a_required_field_is_named_if_it_is_absent_or_null(name):
     gone, nothing = unread(**{name: ...}), unread(**{name: None})
     assert (gone.unknown, name in nothing.unknown) == ((name,), True)
     for found in (gone, nothing):
         assert isinstance(found, Unread) and (name == "id" or getattr(found, name, None) is None)
 
 
-def test_the_parts_without_which_there_is_no_sale_are_these():
+def test_the_required_fields_of_a_sale_are_these():
     assert required_fields(Transaction) == set(REQUIRED)
 
 
 @pytest.mark.parametrize("name", sorted(set(DOCUMENT["record"]) - set(REQUIRED)))
-def test_a_part_without_which_there_may_be_a_sale_is_named_where_it_is_damaged_and_not_where_it_is_gone(name):
+def test_an_optional_field_is_named_if_damaged_and_not_if_absent(name):
     assert unread(**{name: object()}).unknown == (name,)
     assert name not in unread(**{name: ..., "version": "x"}).unknown
 
 
 @pytest.mark.parametrize("outcome", [None, ..., "text", {}, {"receipt": None}, {"receipt": {"supplier_transaction_id": 5}}, []], ids=str)
-def test_the_suppliers_id_of_a_sale_that_cannot_be_read_is_known_where_it_is_text(outcome):
+def test_an_unread_sale_has_its_supplier_id_if_the_id_is_text(outcome):
     assert unread(state=WORD, outcome=outcome).supplier_transaction_id is None
     held = {"receipt": {"supplier_transaction_id": "theirs"}}
     assert unread(state=WORD, outcome=held).supplier_transaction_id == "theirs"
@@ -115,14 +115,14 @@ def test_a_mode_that_only_newer_code_has_makes_a_sale_unread():
     assert unread(mode=WORD).unknown == (f"Mode {WORD}",)
 
 
-def test_what_was_met_in_another_document_is_not_said_of_this_one():
+def test_unknown_names_of_one_document_are_not_reported_for_another():
     meet("other")
     assert unread(version="x").unknown == ("version",)
     meet("other")
     assert transaction_of(DOCUMENT, None) == SALE and unknown() == ()
 
 
-def test_a_place_in_the_indexes_that_holds_what_newer_code_wrote_is_named_and_written_back(monkeypatch, caplog):
+def test_newer_codes_fields_of_an_open_place_are_named_and_written_back(monkeypatch, caplog):
     monkeypatch.setattr(transaction_documents, "_NAMED", set())
     place = {**DOCUMENT["open"], FIELD: 5, "more": None}
     found = sale_of(SALE.id, {**DOCUMENT, "open": place}, "1")
@@ -155,7 +155,7 @@ TOMBSTONE = Tombstone(
 )
 
 
-def test_what_is_left_of_a_retired_sale_has_one_form_for_ever():
+def test_the_stored_form_of_a_tombstone_never_changes():
     """Golden: it binds its key, and a line that comes after years still names it."""
     assert tombstone_document(TOMBSTONE) == {
         "retired": {
@@ -184,7 +184,7 @@ def test_what_is_left_of_a_retired_sale_has_one_form_for_ever():
     assert nameless["keys"] == [lookup_key(Mode.LIVE, LookupBy.REQUEST_ID, SALE.request_id)]
 
 
-def test_a_retired_sale_is_read_under_its_own_id_alone_and_no_longer_as_a_sale():
+def test_a_retired_sale_is_read_as_a_tombstone_under_its_own_id_alone():
     kept = tombstone_document(TOMBSTONE)
     assert sale_of(SALE.id, kept, "1") == TOMBSTONE
     other = sale_of("another", kept, "1")
@@ -197,7 +197,7 @@ def test_a_retired_sale_is_read_under_its_own_id_alone_and_no_longer_as_a_sale()
         readable_sale("another", kept, "1")
 
 
-def test_a_list_keeps_its_order_and_leaves_out_what_is_retired_and_for_sweeping_what_cannot_be_read():
+def test_lists_keep_their_order_without_retired_and_unreadable_sales():
     newer, retired = changed(state=WORD), tombstone_document(TOMBSTONE)
     documents = [(SALE.id, one, "1") for one in (newer, DOCUMENT, retired, DOCUMENT, newer)]
     found = sale_of(SALE.id, newer, "1")
@@ -225,11 +225,11 @@ def test_a_list_keeps_its_order_and_leaves_out_what_is_retired_and_for_sweeping_
         ("~~~~~~~~~~", (date.max, "0")),
     ],
 )
-def test_a_sale_of_a_day_that_is_in_no_calendar_has_its_place_before_the_day_that_comes_after(day, place):
+def test_a_sale_of_an_impossible_day_is_placed_before_the_next_day(day, place):
     assert placed([(f"live-03-{day}", (SALE.id, DOCUMENT, "1"))]) == [(place, SALE)]
 
 
-def test_no_token_is_in_what_is_said_of_a_sale_that_cannot_be_read(caplog):
+def test_no_report_of_an_unreadable_sale_contains_a_token(caplog):
     with pytest.raises(UnreadableRecord) as refused:
         readable_sale(SALE.id, changed(updated_at=datetime(1, 1, 1)), "1")  # noqa: DTZ001 -- of no zone
     assert TOKEN not in f"{refused.value}{caplog.text}{refused.value.sale!r}"

@@ -117,7 +117,7 @@ def test_the_words_of_modes_services_and_suppliers_never_change():
     assert set(ALIASES) == {"electricity", "prepaidutility", "billpayment", "bill_payment"}
 
 
-def test_an_order_is_pinned_where_that_is_said_and_goes_to_its_meter_first():
+def test_an_order_is_unpinned_by_default_and_goes_to_its_meter_first():
     order = Order(vas_type=VasType.AIRTIME, amount=Money(100), merchant_product_id="p")
     assert (order.pinned, order.reference, order.recipient) == (False, None, None)
     assert repr(order) == "Order(airtime, R1.00, product='p', to=None)"

@@ -82,7 +82,7 @@ def test_a_clock_that_steps_back_does_not_stretch_the_send_window():
     assert (told.state, world.vends) == (State.REJECTED, [])
 
 
-def test_what_is_left_of_the_send_window_is_told_to_the_transport_by_the_clock_that_says_less(monkeypatch):
+def test_the_transport_gets_the_shorter_rest_of_the_send_window(monkeypatch):
     world, left = Clocked(), []
     sold = world.vend
 
@@ -98,7 +98,7 @@ def test_what_is_left_of_the_send_window_is_told_to_the_transport_by_the_clock_t
     assert run(slow).transaction.state is State.VENDED and left == [6.0]
 
 
-def test_a_second_send_is_measured_from_the_claim_although_the_clock_stepped_back_in_the_first():
+def test_a_second_send_counts_from_the_claim_after_a_step_back_in_the_first():
     world = Clocked(answers=[NOT_TAKEN])
     slow = world.vending.purchase(electricity())
     world.until(slow, "after vend")
@@ -107,7 +107,7 @@ def test_a_second_send_is_measured_from_the_claim_although_the_clock_stepped_bac
     assert run(slow).transaction.state is State.REJECTED and not world.vends
 
 
-def test_an_instance_that_is_frozen_does_not_stretch_the_send_window_although_its_monotonic_clock_stood_still():
+def test_a_frozen_instance_does_not_stretch_the_send_window():
     world = Clocked()
     slow = world.vending.purchase(electricity())
     world.until(slow, "before find_open")
@@ -158,7 +158,7 @@ def test_another_process_measures_a_lease_by_the_wall_clock_alone():
     assert run(world.vending.purchase(electricity())).replayed
 
 
-def test_a_process_forgets_when_it_claimed_what_it_sells_no_more():
+def test_a_process_forgets_the_claims_of_sales_that_have_ended():
     world = Clocked()
     vending = world.vending
     for number in range(MAX_CLAIMS + 1):
@@ -199,7 +199,7 @@ def test_a_step_inside_the_exchange_does_not_shorten_the_minimum_age(step):
         world.elapse(MINUTE)
 
 
-def test_a_doubt_ends_once_it_is_of_age_by_what_is_on_record():
+def test_a_doubt_ends_at_the_minimum_age_by_the_moments_on_record():
     world = Clocked()
     sale = lost_in_a_step(world, -HALF_AN_HOUR)
     world.step(HALF_AN_HOUR)
@@ -248,7 +248,7 @@ def test_moments_on_record_never_go_back_whoever_writes_them():
     assert learned.open is None or learned.open.due_at >= learned.updated_at
 
 
-def test_a_moment_before_what_is_on_record_is_taken_as_that_and_what_is_due_follows_it():
+def test_an_earlier_moment_becomes_the_moment_on_record_and_due_at_follows():
     world = Clocked(answers=[Unknown("lost")])
     sale = run(world.vending.purchase(electricity())).transaction
     past = sale.updated_at - timedelta(hours=2)
@@ -262,7 +262,7 @@ def test_a_moment_before_what_is_on_record_is_taken_as_that_and_what_is_due_foll
 # The rest
 
 
-def test_a_store_that_does_not_answer_is_not_tried_for_hours_because_the_clock_stepped_back():
+def test_a_step_back_does_not_prolong_the_attempts_at_a_failing_store():
     world = Clocked(answers=[Unknown("lost")], fault_seconds=0)
     slow = world.vending.purchase(electricity())
     world.until(slow, "after vend")
@@ -279,7 +279,7 @@ def test_a_store_that_does_not_answer_is_not_tried_for_hours_because_the_clock_s
     assert told is not None and not told.on_record and 3 <= tries < 12
 
 
-async def test_a_brake_that_was_read_before_the_clock_stepped_back_is_read_again():
+async def test_a_circuit_breaker_read_in_the_future_is_read_again():
     reads = []
 
     class Documents:
@@ -308,7 +308,7 @@ PAUSE = {"reason": "The network is away", "until": None, "by": "person", "at": S
         *("two seconds behind", "two seconds ahead", "further behind", "further ahead"),
     ],
 )
-def test_a_span_is_what_either_clock_or_both_say(wall, ticks, latest, earliest):
+def test_a_span_follows_the_later_or_the_earlier_clock(wall, ticks, latest, earliest):
     began = Moment(START, 5.0)
     now = Moment(START + timedelta(seconds=wall), 5.0 + ticks)
     assert began.latest(now) == START + timedelta(seconds=latest) and began.age(now) == timedelta(seconds=latest)

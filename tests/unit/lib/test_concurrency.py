@@ -8,7 +8,7 @@ import pytest
 from shared.lib.concurrency import each
 
 
-async def test_at_most_so_many_run_at_once_and_results_keep_their_order():
+async def test_each_runs_up_to_its_bound_and_keeps_the_order_of_results():
     running, most = 0, 0
 
     async def work(number):
@@ -23,7 +23,7 @@ async def test_at_most_so_many_run_at_once_and_results_keep_their_order():
     assert most == 3
 
 
-async def test_the_first_error_comes_out_when_all_have_ended():
+async def test_the_first_error_is_raised_after_all_have_ended():
     ended = []
 
     async def work(number):
@@ -37,7 +37,7 @@ async def test_the_first_error_comes_out_when_all_have_ended():
     assert sorted(ended) == [0, 1, 2]
 
 
-async def test_a_cancelled_run_leaves_nothing_that_was_never_awaited():
+async def test_a_cancelled_run_leaves_no_coroutine_unawaited():
     async def work():
         await asyncio.sleep(10)
 

@@ -17,7 +17,7 @@ def test_an_empty_variable_is_not_given():
     assert (read.given, read.faults) == ({"B": " ", "C": "0"}, ["A is required here"])
 
 
-def test_after_a_fault_there_is_something_of_the_right_type():
+def test_after_a_fault_the_value_has_the_right_type():
     read = Variables({"X": "?"})
     assert read.choice("X", AmountCheck.DOUBT) is AmountCheck.DOUBT
     assert read.number("X", 7, most=9) == 7
@@ -35,7 +35,7 @@ def test_after_a_fault_there_is_something_of_the_right_type():
     ]
 
 
-def test_what_is_not_given_is_the_default_and_no_fault():
+def test_an_absent_variable_has_its_default_without_a_fault():
     read = Variables({})
     assert (read.choice("X", AmountCheck.DOUBT), read.number("X", 7, most=9), read.origins("X", clear=True)) == (AmountCheck.DOUBT, 7, ())
     assert (read.text("X", "x", "x"), read.address("X", clear=True), read.faults) == (None, None, [])
@@ -44,13 +44,13 @@ def test_what_is_not_given_is_the_default_and_no_fault():
 
 
 @pytest.mark.parametrize("value", ["2", "3", "9", "0000000002", "0000000009"])
-def test_a_number_is_taken_from_its_least_to_its_most(value):
+def test_a_number_is_accepted_from_its_least_to_its_most(value):
     read = Variables({"X": value})
     assert (read.number("X", 5, least=2, most=9), read.faults) == (int(value), [])
 
 
 @pytest.mark.parametrize("value", ["0", "1", "10", "00000000002", "2 ", "+2", "2.0", "two", "\u0662", "-2"])
-def test_a_number_beyond_them_or_in_another_form_is_a_fault(value):
+def test_a_number_beyond_its_bounds_or_in_another_form_is_a_fault(value):
     read = Variables({"X": value})
     assert (read.number("X", 5, least=2, most=9), read.faults) == (5, ["X must be a whole number from 2 to 9"])
 
@@ -94,7 +94,7 @@ def test_origins_are_https_and_on_this_machine_perhaps_http(origins, fault):
         assert read.faults == [f"X must be https:// origins; {ON_LOOPBACK}, and not in production"]
 
 
-def test_each_origin_at_fault_is_told():
+def test_each_faulty_origin_is_a_fault():
     read = Variables({"X": "*,http://a.example,https://a.example,null"})
     read.origins("X", clear=True)
     assert read.faults == [f"X {ORIGINS}", f"X must be https:// origins; {ON_LOOPBACK}, and not in production", f"X {ORIGINS}"]
@@ -115,7 +115,7 @@ def test_each_origin_at_fault_is_told():
         *("https://a.example:x", "https://a.example:65536", "https://*", "https://a~b", "https://[::1", "https:///a", "a"),
     ],
 )
-def test_what_is_more_or_less_than_a_host_a_port_and_a_path_has_no_parts(address):
+def test_only_a_host_with_at_most_a_port_and_a_path_has_parts(address):
     assert split_address(address) is None
 
 
@@ -131,5 +131,5 @@ def test_an_address_of_two_thousand_letters_has_its_parts():
         *((host, False) for host in ("10.0.0.1", "::2", "LOCALHOST", "a.localhost", "", None)),
     ],
 )
-def test_this_machine_is_known_by_its_addresses_and_one_name(host, is_here):
+def test_loopback_is_the_loopback_addresses_and_one_name(host, is_here):
     assert is_loopback(host) is is_here

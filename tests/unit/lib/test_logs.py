@@ -88,7 +88,7 @@ def test_the_severity_is_the_methods_name(lines):
     assert [line["severity"] for line in lines()] == ["INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
-def test_no_field_can_take_the_place_of_what_every_line_has(lines):
+def test_no_field_replaces_a_standard_field_of_a_line(lines):
     log.info("said", message="other", severity="OTHER", time="never")
 
     (line,) = lines()
@@ -137,7 +137,7 @@ def test_a_field_named_like_a_secret_is_not_logged(lines, name):
     assert line["asked"] == [{name: REFUSED}]
 
 
-def test_what_only_speaks_of_a_secret_is_logged(lines):
+def test_a_field_that_only_describes_a_secret_is_logged(lines):
     log.info("said", tokens_due="pending", token_count=2, pinned=True, shipping=1, secret_name="projects/p/secrets/s/versions/latest")
 
     (line,) = lines()
@@ -176,7 +176,7 @@ def test_a_token_in_any_text_is_masked(lines, value):
     ),
     st.text(max_size=30),
 )
-def test_no_bearer_value_passes_whatever_it_is_grouped_by_and_whatever_stands_around_it(before, digits, separators, after):
+def test_no_bearer_value_passes_in_any_grouping_or_context(before, digits, separators, after):
     written = "".join(digit + separator for digit, separator in zip(digits, separators, strict=False))
     said = json.loads(line_of(field=f"{before}g{written}g{after}"))["field"]
 
@@ -248,7 +248,7 @@ def fail_with(secret: str) -> None:
         raise LookupError(secret) from error
 
 
-def test_an_exception_is_said_by_its_types_and_places_never_by_its_text(lines):
+def test_an_exception_is_logged_by_types_and_places_never_by_its_text(lines):
     try:
         fail_with("hunter2")
     except LookupError as error:
@@ -262,7 +262,7 @@ def test_an_exception_is_said_by_its_types_and_places_never_by_its_text(lines):
     assert all("test_logs.py:" in each and "fail_with" in each for each in ours["error"])
 
 
-def test_an_exception_that_causes_itself_is_told_once_and_for_all(lines):
+def test_an_exception_that_causes_itself_is_logged_once(lines):
     error = ValueError()
     error.__cause__ = error
     log.error("failed", error=error)
@@ -270,7 +270,7 @@ def test_an_exception_that_causes_itself_is_told_once_and_for_all(lines):
     assert len(lines()) == 1
 
 
-def test_other_libraries_are_heard_from_warnings_on_in_the_same_form(lines):
+def test_warnings_of_other_libraries_are_logged_in_our_form(lines):
     theirs = logging.getLogger("theirs.chatty")
     theirs.setLevel(logging.DEBUG)
     theirs.info("a detail")
@@ -285,7 +285,7 @@ def test_other_libraries_are_heard_from_warnings_on_in_the_same_form(lines):
     assert "a python warning" in second["message"]
 
 
-def test_a_library_with_handlers_of_its_own_says_everything_once_and_here(lines):
+def test_a_library_with_its_own_handlers_logs_each_line_once_through_ours(lines):
     theirs = logging.getLogger("theirs.with.handlers")
     theirs.addHandler(logging.StreamHandler())
     theirs.propagate = False
@@ -295,7 +295,7 @@ def test_a_library_with_handlers_of_its_own_says_everything_once_and_here(lines)
     assert [line["message"] for line in lines()] == [f"said {MASKED}"]
 
 
-def test_a_message_whose_arguments_do_not_fit_is_still_said(lines):
+def test_a_message_whose_arguments_do_not_fit_is_still_logged(lines):
     arguments = ["x"]
     logging.getLogger("theirs").warning("%d of %s", *arguments)
 
@@ -312,7 +312,7 @@ class Silent(dict[str, object]):
         raise RuntimeError(TOKEN)
 
 
-def test_a_value_without_words_is_said_by_its_type(lines):
+def test_a_value_whose_str_fails_is_logged_by_its_type(lines):
     class Mute:
         __str__ = Silent.__str__
 
@@ -322,7 +322,7 @@ def test_a_value_without_words_is_said_by_its_type(lines):
     assert (line["severity"], line["transaction_id"], line["value"]) == ("CRITICAL", "7c9e", "Mute")
 
 
-def test_a_value_that_fails_does_not_take_the_event_with_it(lines):
+def test_a_value_that_fails_costs_its_fields_and_not_the_message(lines):
     log.critical("outcome not stored", value=Silent(), transaction_id="7c9e")
 
     (line,) = lines()
@@ -351,7 +351,7 @@ def test_a_long_text_is_cut_after_it_was_masked():
     assert "0000" not in said
 
 
-def test_a_value_inside_itself_is_said_to_a_depth():
+def test_a_value_inside_itself_is_logged_to_a_depth():
     inside: dict[str, object] = {"many": list(range(1000))}
     inside["self"] = inside
 
@@ -371,7 +371,7 @@ JSON_LIKE = st.recursive(
 
 
 @given(st.text(st.characters()), JSON_LIKE)
-def test_every_line_is_one_line_of_valid_json_whatever_it_holds(message, value):
+def test_every_line_is_one_line_of_valid_json_for_any_content(message, value):
     line = line_of(message, field=value)
 
     assert line.isascii()
@@ -405,14 +405,14 @@ def test_lines_carry_the_trace_of_their_request_and_no_other(lines, headers, tra
     assert not any("googleapis" in name for name in after)
 
 
-def test_a_trace_without_a_project_is_still_told(lines):
+def test_a_trace_without_a_project_is_still_logged(lines):
     with logs.traced(httpx.Headers({"traceparent": f"00-{TRACE}-{SPAN}-01"})):
         log.info("within")
 
     assert lines()[0]["logging.googleapis.com/trace"] == TRACE
 
 
-def test_what_takes_the_logs_over_once_a_function_is_loaded_loses_them_with_the_next_request(lines):
+def test_the_next_request_takes_the_logs_back_from_the_framework(lines):
     functions_framework.aio._configure_app_execution_id_logging()  # as the framework does then, with LOG_EXECUTION_ID
     with logs.traced({}):
         log.error("paused", token=TOKEN)

@@ -26,7 +26,7 @@ async def turns():
         await asyncio.sleep(0)
 
 
-async def test_those_who_ask_while_a_call_runs_get_its_answer_and_the_next_one_begins_another():
+async def test_concurrent_callers_share_one_call_and_a_later_caller_starts_another():
     call = Call()
     flight = SingleFlight(call)
     asking = [asyncio.create_task(flight()) for _ in range(3)]
@@ -36,7 +36,7 @@ async def test_those_who_ask_while_a_call_runs_get_its_answer_and_the_next_one_b
     assert await flight() == 2
 
 
-async def test_a_call_that_was_begun_is_the_one_that_is_waited_for():
+async def test_a_caller_waits_for_a_call_that_has_begun():
     call = Call()
     flight = SingleFlight(call)
     task = flight.begin()
@@ -46,7 +46,7 @@ async def test_a_call_that_was_begun_is_the_one_that_is_waited_for():
     assert await flight() == 2
 
 
-async def test_one_who_gives_up_leaves_the_others_their_answer():
+async def test_a_cancelled_caller_does_not_cancel_the_call():
     call = Call()
     flight = SingleFlight(call)
     first, second = asyncio.create_task(flight()), asyncio.create_task(flight())
@@ -57,7 +57,7 @@ async def test_one_who_gives_up_leaves_the_others_their_answer():
     assert await second == 1 and first.cancelled()
 
 
-async def test_a_call_that_is_ended_ends_for_all_who_wait_and_the_next_one_is_another():
+async def test_a_cancelled_call_ends_for_all_callers_and_the_next_call_is_new():
     call = Call()
     flight = SingleFlight(call)
     flight.cancel()

@@ -41,17 +41,17 @@ def test_a_value_never_changes():
         Slip("1").meter = "2"
 
 
-def test_a_copy_differs_in_what_was_named_only():
+def test_a_copy_differs_in_the_named_fields_only():
     assert structs.replace(Slip("1", "2"), meter="3") == Slip("3", "2")
 
 
-def test_what_is_hidden_is_shown_by_nothing_that_shows_a_value():
+def test_no_view_of_a_value_shows_a_hidden_field():
     slip = Slip("1", "0000 1234")
     assert repr(slip) == str(slip) == f"{slip}" == "Slip(meter='1')"
     assert not hasattr(Slip, "__rich_repr__") or Slip.__rich_repr__ is None
 
 
-def test_no_secret_of_ours_is_shown_with_what_holds_it():
+def test_no_repr_shows_our_client_secret_or_access_token():
     token = AccessToken("eyJhbGciOi", datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 1, 1, tzinfo=UTC))
     assert repr(Credentials("our id", "our secret")) == "Credentials(client_id='our id')"
     assert "eyJ" not in f"{token} {[token]}" and "2026" in repr(token)
@@ -92,13 +92,13 @@ PRIVATE = [
 
 
 @pytest.mark.parametrize("value", PRIVATE, ids=lambda value: type(value).__name__)
-def test_what_is_private_or_worth_something_is_not_even_named(value):
+def test_private_and_bearer_fields_are_not_even_named(value):
     assert "said" not in f"{value!r}{value}{[value]}"
     for name in ("tokens", "pin", "serial_number", "consumer", "instructions", "body", "json", "query", "revision", "record"):
         assert f"{name}=" not in repr(value)
 
 
-def test_what_newer_code_keeps_of_a_value_is_shown_by_nothing_and_is_no_part_of_its_hash():
+def test_no_view_and_no_hash_of_a_value_contains_fields_of_newer_code():
     newer = structs.replace(ORDER, beyond={"email": "said"})
     assert "said" not in f"{newer!r}{newer}{[newer]}" and repr(newer) == repr(ORDER)
     assert repr(structs.replace(WHOM, beyond={"email": "said"})) == "Consumer()"
@@ -106,7 +106,7 @@ def test_what_newer_code_keeps_of_a_value_is_shown_by_nothing_and_is_no_part_of_
     assert len({hash(structs.replace(ORDER, reference=str(number))) for number in range(9)}) == 9
 
 
-def test_a_record_is_the_same_whichever_version_was_read_and_shows_none():
+def test_records_of_two_revisions_are_equal_and_show_no_revision():
     read, again = Kept(id="1", body={}, revision="r1"), Kept(id="1", body={}, revision="r2")
     assert read == again
     assert read != structs.replace(again, body={"n": 1})

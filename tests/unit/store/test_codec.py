@@ -52,7 +52,7 @@ PART, STRICT = record_codec(Part), record_codec(Strict)
         (Part(name="n", beyond={"new": None, "count": 9}), {"name": "n", "count": 0, "new": None}),
     ],
 )
-def test_a_value_is_stored_as_those_of_its_fields_that_say_something(value, stored):
+def test_a_value_is_stored_as_its_nonempty_fields(value, stored):
     assert PART.encode(value) == stored
 
 
@@ -65,7 +65,7 @@ def test_a_value_is_stored_as_those_of_its_fields_that_say_something(value, stor
         ({"name": "n", "new": 5, "newer": [1]}, Part(name="n", beyond={"new": 5, "newer": [1]})),
     ],
 )
-def test_a_field_of_newer_code_goes_with_its_value_and_is_written_back_although_it_is_null(stored, value):
+def test_newer_codes_field_stays_with_its_value_even_if_null(stored, value):
     unknown()
     read = PART.decode(stored)
     assert read == value
@@ -76,18 +76,18 @@ def test_a_field_of_newer_code_goes_with_its_value_and_is_written_back_although_
 @pytest.mark.parametrize(
     "stored", [{}, {"name": None}, {"name": 5}, {"name": "n", "count": None}, {"name": "n", "words": "w"}, None, "name", []]
 )
-def test_a_value_without_what_it_must_have_or_with_null_for_it_is_damage(stored):
+def test_a_value_with_a_required_field_absent_or_null_is_damaged(stored):
     with pytest.raises(MALFORMED):
         PART.decode(stored)
 
 
-def test_what_is_absent_is_none_or_empty_although_code_has_another_default_and_else_that_default():
+def test_an_absent_field_is_none_or_empty_before_its_default():
     assert STRICT.decode({"name": "n"}) == Strict("n", None, (), (), None, Colour.RED)
     assert STRICT.decode({"name": "n", "least": None, "lots": None, "size": None}) == Strict("n", None, (), (), None, Colour.RED)
     assert STRICT.decode({"name": "n", "lots": [2], "least": 3, "size": 4}) == Strict("n", 4, (), (2,), 3, Colour.RED)
 
 
-def test_a_value_that_is_never_written_again_drops_what_it_does_not_know_and_says_so():
+def test_a_value_that_is_never_written_drops_and_names_unknown_fields():
     unknown()
     assert STRICT.decode({"name": "n", "new": 5, "colour": "blue"}) == Strict(
         "n", None, (), (), None, STRICT.decode({"name": "", "colour": "blue"}).colour
@@ -103,7 +103,7 @@ def test_a_word_of_newer_code_is_text_of_its_kind_and_written_back():
     assert unknown() == ("Colour blue",)
 
 
-def test_which_fields_a_value_must_have_is_said_by_its_class():
+def test_the_class_of_a_value_names_its_required_fields():
     assert required_fields(Part) == {"name"}
     assert required_fields(Strict) == {"name"}
     assert required_fields(Whole) == {"second", "fourth"}
@@ -111,7 +111,7 @@ def test_which_fields_a_value_must_have_is_said_by_its_class():
     assert list(field_codecs(Part, frozenset())) == ["name", "size", "count", "words"]
 
 
-def test_one_of_several_kinds_is_told_by_its_type():
+def test_the_stored_type_names_one_of_several_kinds():
     either = codec(Part | Strict)
     for value in (Part(name="n", size=1), Strict("n", 2, (3,), (4, 5), 6, Colour.RED)):
         stored = either.encode(value)
@@ -122,7 +122,7 @@ def test_one_of_several_kinds_is_told_by_its_type():
             either.decode(stored)
 
 
-def test_a_value_in_values_is_stored_and_read_whole_but_for_what_is_left_out():
+def test_a_nested_value_is_stored_and_read_whole_without_the_excluded_fields():
     whole = Whole(second="s", fourth=Strict("n", None), fifth=(Part(name="a"), Part(name="b", size=2)), revision="r")
     kept = record_codec(Whole, without=frozenset({"revision"}))
     stored = kept.encode(whole)

@@ -16,7 +16,7 @@ def test_a_paper_is_its_json_object_and_its_mark(mark):
 @pytest.mark.parametrize(
     ("text", "mark"), [("[]", None), ("7", None), ("", None), ('{"at": 1}', 7), ('{"at": 1}', ["live-open"]), (b"\xff", None)], ids=str
 )
-def test_what_is_no_paper_is_reported_and_may_be_replaced_at_its_revision(caplog, text, mark):
+def test_a_damaged_document_is_logged_and_replaceable_at_its_revision(caplog, text, mark):
     with pytest.raises(UnreadableRecord) as raised:
         readable_paper(DocumentKind.CONTROLS, "one", lambda: text, mark, "7")
     assert raised.value.revision == "7"

@@ -38,7 +38,7 @@ async def test_another_processes_lock_is_waited_for_for_half_the_bound(seconds, 
     await store.close()
 
 
-async def test_what_is_written_is_on_disk_before_it_is_told(tmp_path):
+async def test_a_write_is_on_disk_before_its_call_returns(tmp_path):
     store = await SqliteStore.open(str(tmp_path / "sales.db"), timeout_seconds=5)
     assert await rows(store, "PRAGMA journal_mode") == [("wal",)] and await rows(store, "PRAGMA synchronous") == [(2,)]
     await store.close()
@@ -82,7 +82,7 @@ async def test_a_disk_that_hangs_is_given_up_in_time_and_not_waited_for(monkeypa
     let.set()
 
 
-async def test_where_a_commit_fails_nothing_of_it_is_kept(store):
+async def test_a_failed_commit_stores_nothing(store):
     fresh = vending()
     await store.create(fresh)
     with pytest.raises(Conflict):
@@ -121,7 +121,7 @@ async def test_a_sale_has_one_row_with_all_that_it_is_found_by(store):
     assert await rows(store, "SELECT * FROM transaction_keys") == sorted((key, made, fresh.id) for key in document["keys"])
 
 
-async def test_a_sale_that_is_closed_is_in_no_index_of_what_is_open(store):
+async def test_a_closed_sale_is_in_no_index_of_open_sales(store):
     held = await store.create(vending())
     closed = structs.replace(vended(), open=None)
     advanced = await store.advance(held, closed)
@@ -134,7 +134,7 @@ async def test_a_sale_that_is_closed_is_in_no_index_of_what_is_open(store):
         await store.advance(structs.replace(held, revision=None), closed)
 
 
-async def test_what_is_due_is_read_up_to_the_moment_and_no_more_than_is_asked_for(store):
+async def test_due_sales_are_read_up_to_the_moment_and_the_limit(store):
     for number in range(5):
         sale = vending(f"key-{number}")
         at = NOON + timedelta(seconds=number)
@@ -145,7 +145,7 @@ async def test_what_is_due_is_read_up_to_the_moment_and_no_more_than_is_asked_fo
     assert await store.due(Mode.SIMULATED, 2, NOON + timedelta(days=1), 9) == await store.due(Mode.LIVE, 3, NOON, 9) == []
 
 
-async def test_sales_that_cannot_be_read_are_passed_over_until_enough_of_those_due_are_read(store):
+async def test_unreadable_due_sales_are_skipped_until_enough_are_read(store):
     sales = []
     for number in range(7):
         sale = vending(f"key-{number}")
@@ -171,7 +171,7 @@ async def test_a_days_sales_are_read_page_by_page_each_once(store, monkeypatch):
     assert [sale async for sale in store.of_day(Mode.LIVE, NOON.date(), 3)] == []
 
 
-async def test_sales_are_looked_up_newest_first_and_by_a_key_that_every_one_of_them_has(store):
+async def test_a_look_up_returns_the_sales_with_its_key_newest_first(store):
     sales = [await store.create(vending(f"key-{number}", at=NOON + timedelta(hours=number))) for number in range(4)]
     newest = [sale.id for sale in reversed(sales)]
     for at_most in (1, 3, 4, 9):

@@ -126,7 +126,7 @@ CHANGES = sorted(set(Transaction.__struct_fields__) - STAYS)
 
 @settings(deadline=None)
 @given(before=ANY_SALE, other=ANY_SALE, changed=st.sets(st.sampled_from(CHANGES)))
-def test_what_is_written_of_a_change_makes_of_the_old_document_the_new_one(before, other, changed):
+def test_an_update_turns_the_old_document_into_the_new_one(before, other, changed):
     after = structs.replace(before, **{name: getattr(other, name) for name in changed})
     stored, (update, paths) = transaction_document(before), transaction_update(before, after)
     whole = transaction_document(after)
@@ -258,7 +258,7 @@ def with_record(**changed):
         {"outcome": {"type": "vended", "receipt": {"supplier_transaction_id": "s", "tokens": [{"kind": "credit", "number": TOKEN + "1"}]}}},
     ],
 )
-def test_what_nobody_here_knows_the_meaning_of_is_refused_as_unavailable_and_not_quoted(changed):
+def test_a_record_of_unknown_meaning_is_unavailable_and_not_quoted(changed):
     with pytest.raises(UnreadableRecord) as refused:
         transaction_of(with_record(**changed), None)
     assert isinstance(refused.value, StoreUnavailable)
@@ -271,7 +271,7 @@ def test_a_record_from_before_a_field_was_added_takes_its_default():
     assert transaction_of({**STORED, "record": record}, None) == structs.replace(SALE, sign_of_vend=False)
 
 
-def test_a_record_that_cannot_be_read_is_reported_and_keeps_no_other_waiting(caplog):
+def test_an_unreadable_record_is_logged_and_delays_no_other(caplog):
     sales = readable([("sale-1", with_record(state="half_vended"), "1.0"), (SALE.id, STORED, "1.1")])
     assert sales == [SALE] and sales[0].revision == "1.1"
     assert [(line.levelname, line.fields) for line in caplog.records] == [
@@ -286,7 +286,7 @@ def test_text_that_utf8_cannot_hold_is_stored_as_its_escape():
 
 
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**63, -(2**63) - 1, 0])
-def test_a_number_is_stored_as_one_as_far_as_firestore_has_it_and_else_as_text(number):
+def test_a_number_beyond_firestores_range_is_stored_as_text(number):
     kept = codec(int)
     assert kept.encode(number) == (number if -(2**63) <= number <= 2**63 - 1 else str(number))
     assert kept.decode(kept.encode(number)) == number
@@ -310,7 +310,7 @@ def test_a_number_is_stored_as_one_as_far_as_firestore_has_it_and_else_as_text(n
         (bool, False, False),
     ],
 )
-def test_what_may_stand_in_a_record_is_read(kind, stored, value):
+def test_every_valid_stored_form_is_read(kind, stored, value):
     assert codec(kind).decode(stored) == value
 
 
@@ -330,7 +330,7 @@ def test_what_may_stand_in_a_record_is_read(kind, stored, value):
         *((str, wrong) for wrong in (5, b"text", None)),
     ],
 )
-def test_what_no_code_of_ours_ever_stored_is_damage(kind, stored):
+def test_a_form_that_our_code_never_stored_is_damaged(kind, stored):
     with pytest.raises(MALFORMED):
         codec(kind).decode(stored)
 
@@ -338,7 +338,7 @@ def test_what_no_code_of_ours_ever_stored_is_damage(kind, stored):
 @pytest.mark.parametrize(
     ("name", "met"), [("Sim_Card-x y", "Sim_Card-x y"), ("x" * 64, "x" * 64), ("x" * 65, "?"), ("n1", "?"), ("", "?"), ("é", "?")]
 )
-def test_a_name_that_is_not_known_is_told_only_where_it_can_be_no_number(name, met):
+def test_an_unknown_name_is_reported_unless_it_may_be_a_number(name, met):
     unknown()
     meet(name)
     assert (unknown(), unknown()) == ((met,), ())
@@ -362,7 +362,7 @@ def test_every_key_that_finds_a_sale_has_its_mode_in_it():
     assert not set(one["keys"]) & set(other["keys"])
 
 
-def test_a_sale_is_looked_up_by_the_suppliers_guid_in_any_case_under_the_key_of_the_one_in_lower_case():
+def test_a_suppliers_guid_in_any_case_has_the_key_of_its_lower_case():
     guid = "6b0f6a52-0d1c-4c3c-9a53-1f2f4f1f9a10"
     key = lookup_key(Mode.LIVE, LookupBy.SUPPLIER_TRANSACTION_ID, guid)
     assert (
@@ -380,7 +380,7 @@ def test_a_sale_is_looked_up_by_the_suppliers_guid_in_any_case_under_the_key_of_
     assert one != other
 
 
-def test_keys_hold_no_meter_number_and_have_one_length_whatever_the_supplier_says():
+def test_keys_hold_no_meter_number_and_have_one_length():
     long = structs.replace(SALE, outcome=Vended(Receipt(supplier_transaction_id="s" * 100_000)))
     keys = transaction_document(long)["keys"]
     assert lookup_key(Mode.SIMULATED, LookupBy.SUPPLIER_TRANSACTION_ID, "s" * 100_000) in keys
@@ -388,7 +388,7 @@ def test_keys_hold_no_meter_number_and_have_one_length_whatever_the_supplier_say
     assert "12345678901" not in "".join(keys)
 
 
-def test_settlement_reads_all_that_it_compares_and_none_of_the_bulk():
+def test_settlement_reads_all_compared_fields_and_no_bulk():
     read = {path.removeprefix("record.") for path in SETTLED_BY}
     projected = {"record": {name: value for name, value in STORED["record"].items() if name in read}}
     assert Sold.of(transaction_of(projected, None)) == Sold.of(SALE)

@@ -80,13 +80,13 @@ def moves(sale: Transaction) -> list[Transaction]:
     return made
 
 
-def test_there_is_something_to_try():
+def test_there_are_places_for_newer_code():
     assert len(OF_SALES) > 50 and len(OF_PREVENDS) > 5 and len(UNREADABLE) == 8
     assert {place.word for _, place in OF_SALES} >= {State, Mode, VasType, TokenKind, TokensDue, Reason, EventName}
 
 
 @named(READABLE)
-def test_a_sale_with_what_newer_code_wrote_is_read_as_the_sale_that_it_is(state, place):
+def test_a_sale_with_newer_codes_fields_is_read_as_the_sale(state, place):
     sale, plain = transaction_of(written(DOCUMENTS[state], place), "1"), filled_sale(state)
     assert (sale.id, sale.state, sale.version, sale.request_id) == (plain.id, plain.state, plain.version, plain.request_id)
     assert POINTS not in vars_of(sale) and FIELD not in repr(sale) and TOKEN not in repr(sale)
@@ -97,7 +97,7 @@ def vars_of(sale):
 
 
 @named(READABLE)
-def test_what_newer_code_wrote_is_still_there_after_every_move_of_its_sale(state, place):
+def test_newer_codes_fields_stay_after_every_transition(state, place):
     document = written(DOCUMENTS[state], place)
     steps = moves(transaction_of(document, "1"))
     for before, then in pairwise(steps):
@@ -116,7 +116,7 @@ def ends_with_its_outcome(place, before, then):
 
 
 @named(UNREADABLE)
-def test_what_decides_about_a_sale_and_is_not_known_makes_it_unread_and_says_nothing_of_what_became_of_it(state, place, caplog):
+def test_an_unknown_deciding_field_makes_a_sale_unread_without_an_outcome(state, place, caplog):
     document = written(DOCUMENTS[state], place)
     with pytest.raises(UnreadableRecord) as refused:
         transaction_of(document, "1")
@@ -152,7 +152,7 @@ def test_a_prevend_of_newer_code_is_read_and_bought_without_losing_anything(plac
     assert used["record"]["used_by"] == "sale-1" and kept(used, place)
 
 
-def test_every_part_of_a_record_that_may_be_written_again_keeps_what_it_does_not_know():
+def test_every_part_that_is_written_again_keeps_unknown_fields():
     parts = {type(part) for state in State for part in parts_of(filled_sale(state)) if type(part) not in (Transaction, newer.Caller, Money)}
     assert len(parts) > 9 and all(issubclass(part, Kept) for part in parts)
 
@@ -187,14 +187,14 @@ def test_keys_that_newer_code_finds_a_sale_by_stay():
 
 
 @pytest.mark.parametrize("keys", [None, "live", {}, 5])
-def test_a_change_of_a_sale_whose_keys_are_no_list_gives_it_its_own(keys):
+def test_an_update_replaces_keys_that_are_no_list(keys):
     document = {**DOCUMENTS[State.IN_DOUBT], "keys": keys}
     before = transaction_of(document, "1")
     ended = transition(before, Answer(SOLD), at=LATER, by="reprint", retry_seconds=60)
     assert updated(document, *transaction_update(before, ended))["keys"] == transaction_document(ended)["keys"]
 
 
-def test_a_sale_stays_open_while_only_newer_code_knows_what_is_left_to_do():
+def test_a_sale_stays_open_while_newer_code_has_work():
     for place in (("record", "unannounced", 0), ("record", "outcome", "receipt", "tokens_due")):
         word = EventName if "unannounced" in place else TokensDue
         sale = transaction_of(written(DOCUMENTS[State.VENDED], newer.Place(place, word)), "1")
@@ -217,14 +217,14 @@ def test_a_token_of_a_kind_of_newer_code_keeps_its_kind_and_its_place():
     assert [(token.kind, token.beyond) for token in whole] == [(kind, {FIELD: POINTS}), (TokenKind.CREDIT, None)]
 
 
-def test_of_two_charges_alike_what_newer_code_has_written_of_one_is_not_lost():
+def test_of_two_equal_charges_newer_codes_fields_of_one_stay():
     newer_one, plain = Charge("text", Money(5), beyond={FIELD: POINTS}), Charge("text", Money(5))
     due = Receipt(supplier_transaction_id="s", tokens_due=TokensDue.PENDING, charges=(newer_one, plain))
     more = structs.replace(SOLD.receipt, supplier_transaction_id="s", charges=(plain, plain))
     assert newer_one in due.merged_with(more).charges
 
 
-def test_values_are_hashed_by_what_is_known_and_told_apart_by_all():
+def test_values_hash_by_known_fields_and_compare_by_all():
     plain, newer_one = StsToken(TokenKind.CREDIT, TOKEN), StsToken(TokenKind.CREDIT, TOKEN, beyond={FIELD: POINTS})
     assert hash(plain) == hash(newer_one) and plain != newer_one and len({plain, newer_one, newer_one}) == 2
 
@@ -248,7 +248,7 @@ WRONG = (
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS[State.VENDED]["record"]))
-def test_a_damaged_field_makes_a_sale_unread_or_leaves_it_whole_and_never_raises_anything_else(name, caplog):
+def test_a_damaged_field_leaves_a_sale_unread_or_whole_and_never_raises(name, caplog):
     plain, sale_id = DOCUMENTS[State.VENDED], filled_sale(State.VENDED).id
     for wrong in WRONG:
         record = {**plain["record"], name: wrong}

@@ -49,7 +49,7 @@ def change(**changed):
     ],
     ids=str,
 )  # fmt: skip
-def test_what_is_changed_is_written_and_named_and_all_else_is_left_alone(changed, record, paths, beside):
+def test_only_changed_fields_are_written_and_named(changed, record, paths, beside):
     fresh, named = change(**{name: tuple(map(EventName, item)) if name == "unannounced" else item for name, item in changed.items()})
     if record is None:
         record = {"supplier_prevend_id": "v", "unannounced": ["vended"]}
@@ -57,7 +57,7 @@ def test_what_is_changed_is_written_and_named_and_all_else_is_left_alone(changed
     assert sorted(named) == sorted([*paths, "record.nonce"])
 
 
-def test_what_says_nothing_any_more_is_named_and_not_written():
+def test_an_emptied_field_is_named_and_not_written():
     before = structs.replace(BEFORE, supplier_prevend_id="v", contradicted_at=(3,), erased_at=NOON, unannounced=(EventName.VENDED,))
     silent = {"unannounced": (), "supplier_prevend_id": None, "contradicted_at": (), "erased_at": None}
     fresh, paths = transaction_update(before, structs.replace(before, **silent))
@@ -128,18 +128,18 @@ def test_a_place_without_an_account_is_one_and_holds_nothing_of_newer_code():
 
 
 @pytest.mark.parametrize("changed", [{"version": "x"}, {"state": "rejected"}, {"state": "brand_new"}], ids=str)
-def test_a_sale_that_cannot_be_read_without_its_id_being_known_has_none(changed):
+def test_an_unreadable_sale_without_a_known_id_has_none(changed):
     stored = {**DOCUMENTS[State.VENDED], "record": {**DOCUMENTS[State.VENDED]["record"], **changed}}
     with pytest.raises(UnreadableRecord) as refused:
         transaction_of(stored, "1")
     assert refused.value.sale.id == ""
 
 
-def test_a_purchase_writes_into_its_prevend_by_whom_it_was_used_and_no_more():
+def test_a_purchase_writes_only_used_by_into_its_prevend():
     assert transaction_documents.prevend_update("sale-1") == ({"record": {"used_by": "sale-1"}}, ["record.used_by"])
 
 
-def test_what_settlement_reads_of_a_sale_is_all_that_it_compares():
+def test_settlement_reads_every_compared_field_of_a_sale():
     known = structs.replace(vended(), supplier_id="ANOTHER")
     whole, part = transaction_document(known), {}
     for path in transaction_documents.SETTLED_BY:

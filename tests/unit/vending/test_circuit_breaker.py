@@ -90,7 +90,7 @@ def test_any_answer_ends_a_run_of_doubts():
     assert not instance.stops() and instance.record.held is None
 
 
-def test_the_longest_pause_bounds_what_the_brake_sets_itself_and_nothing_else():
+def test_the_longest_pause_bounds_only_the_breakers_own_pauses():
     instance = Instance(Record())
     instance.brake = CircuitBreaker(instance.record, Mode.LIVE, lambda: instance.at, longest=timedelta(seconds=10))
     maintenance = Pause("maintenance", NOON + timedelta(hours=1), "person@example.com", NOON)
@@ -104,7 +104,7 @@ def test_the_longest_pause_bounds_what_the_brake_sets_itself_and_nothing_else():
     assert [vas_type for vas_type in VasType if instance.stops(vas_type)] == [VasType.DATA]
 
 
-def test_the_brake_never_shortens_a_pause_that_a_person_set():
+def test_the_breaker_never_shortens_an_operators_pause():
     instance = Instance(Record())
     run(instance.brake.set({VasType.UTILITY: Pause("maintenance", None, "person@example.com", NOON)}))
     instance.notices(EMPTY)
@@ -112,14 +112,14 @@ def test_the_brake_never_shortens_a_pause_that_a_person_set():
     assert instance.stops() and not instance.stops(VasType.DATA)
 
 
-def test_a_person_releases_what_the_brake_has_set():
+def test_an_operator_ends_the_breakers_pause():
     instance = Instance(Record())
     instance.notices(EMPTY)
     assert run(instance.brake.set({})) == {}
     assert not instance.stops()
 
 
-def test_a_decision_elsewhere_is_known_within_ten_seconds_and_read_no_more_often():
+def test_pauses_are_read_every_ten_seconds():
     record = Record()
     here, there = Instance(record), Instance(record)
     assert not here.stops() and not here.stops()
@@ -131,7 +131,7 @@ def test_a_decision_elsewhere_is_known_within_ten_seconds_and_read_no_more_often
     assert here.stops()
 
 
-def test_one_sale_reads_what_is_no_longer_known_and_the_others_go_by_what_was():
+def test_after_expiry_one_caller_reads_and_the_others_use_the_old_value():
     instance = Instance(Record())
     assert not instance.stops()
     instance.at += timedelta(seconds=10)
@@ -143,7 +143,7 @@ def test_one_sale_reads_what_is_no_longer_known_and_the_others_go_by_what_was():
     assert not run(reading)
 
 
-def test_a_read_that_fails_leaves_it_to_the_next_sale_to_know():
+def test_after_a_failed_read_the_next_sale_reads():
     instance = Instance(Record())
     assert not instance.stops()
     instance.at += timedelta(seconds=10)
@@ -176,7 +176,7 @@ async def _answer(paper):
     return paper
 
 
-def test_a_pause_wakes_somebody_whoever_sets_it_and_a_release_does_not(caplog):
+def test_every_pause_logs_an_error_and_a_release_does_not(caplog):
     instance = Instance(Record())
     instance.notices(EMPTY)
     said = {"vas_types": sorted(VasType), "reason": "the supplier's float is exhausted"}
@@ -189,7 +189,7 @@ def test_a_pause_wakes_somebody_whoever_sets_it_and_a_release_does_not(caplog):
     assert logged(caplog) == [("ERROR", "selling paused", {"vas_types": ["airtime", "data"]})]
 
 
-def test_what_the_brake_could_not_store_is_told(caplog):
+def test_a_pause_that_cannot_be_stored_is_logged(caplog):
     instance = Instance(Record(down=True))
     instance.notices(EMPTY)
     ((level, message, fields),) = logged(caplog)
@@ -237,7 +237,7 @@ def test_pauses_that_newer_code_wrote_hold_and_stay_as_they_are(body, instance_o
     assert {pause.reason for pause in run(instance.brake.held()).values()} == {"fire"}
 
 
-def test_a_person_decides_over_pauses_that_newer_code_wrote_and_leaves_those_of_its_services():
+def test_an_operators_decision_keeps_the_pauses_of_newer_codes_services():
     newer = {"gift-card": PAUSED, "rail": {"above": 5}}
     instance = Instance(recorded({**{name: {**said, "above_cents": 100} for name, said in EVERYTHING.items()}, **newer}))
     fresh = Pause("maintenance", None, "person@example.com", NOON)
@@ -248,7 +248,7 @@ def test_a_person_decides_over_pauses_that_newer_code_wrote_and_leaves_those_of_
     assert run(instance.brake.set({})) == {} and instance.record.held.body == newer
 
 
-def test_the_brake_adds_to_pauses_that_newer_code_wrote_without_losing_anything():
+def test_the_breaker_adds_to_newer_codes_pauses_and_loses_none():
     newer = {"data": {**PAUSED, "above_cents": 100}, "gift-card": {"above": 5}}
     instance = Instance(recorded(newer))
     instance.notices(LOST, RUN_OF_DOUBTS)
@@ -258,7 +258,7 @@ def test_the_brake_adds_to_pauses_that_newer_code_wrote_without_losing_anything(
 
 @pytest.mark.parametrize("body", DAMAGED, ids=str)
 @pytest.mark.parametrize("instance_of", [Instance, warmed], ids=["cold", "warm"])
-def test_where_the_pauses_cannot_be_read_nothing_is_sold_until_somebody_decides(body, instance_of, caplog):
+def test_unreadable_pauses_stop_all_sales_until_an_operator_decides(body, instance_of, caplog):
     instance = instance_of(recorded(body))
     assert all(instance.stops(vas_type) for vas_type in VasType)
     named = {(line.levelname, line.message, line.fields["paper_id"]) for line in caplog.records}
@@ -271,7 +271,7 @@ def test_where_the_pauses_cannot_be_read_nothing_is_sold_until_somebody_decides(
     assert not any(instance.stops(vas_type) for vas_type in VasType)
 
 
-def test_a_paper_of_pauses_that_is_none_stops_everything_and_can_be_replaced():
+def test_a_damaged_document_of_pauses_stops_all_sales_and_can_be_replaced():
     instance = Instance(Record(Document("live-selling", {}, revision="7")))
 
     async def unreadable(_):
@@ -285,7 +285,7 @@ def test_a_paper_of_pauses_that_is_none_stops_everything_and_can_be_replaced():
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable(), Conflict(), KeyError("x"), ValueError(), UnreadableRecord("damaged")], ids=repr)
-def test_hearing_how_a_vend_ended_never_raises(error):
+def test_counting_an_outcome_never_raises(error):
     instance = Instance(Record())
 
     async def fails(_):
@@ -312,7 +312,7 @@ def test_each_of_two_first_sales_reads_what_is_paused():
 
 
 @pytest.mark.parametrize("other", [SOLD, BUSY, EMPTY])
-def test_a_run_of_doubts_is_counted_from_nought_after_any_other_answer_and_for_each_service(other):
+def test_a_run_of_doubts_restarts_after_any_other_answer_of_its_service(other):
     instance = Instance(Record())
     instance.notices(LOST, RUN_OF_DOUBTS - 1)
     instance.notices(other)
@@ -336,7 +336,7 @@ def test_after_a_pause_for_a_run_of_doubts_another_run_is_needed():
     assert instance.stops()
 
 
-def test_what_is_paused_already_is_not_written_again_and_wakes_nobody(caplog):
+def test_a_paused_service_is_neither_written_nor_logged_again(caplog):
     instance = Instance(Record())
     instance.notices(EMPTY)
     held, told = instance.record.held, len(caplog.records)

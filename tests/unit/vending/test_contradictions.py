@@ -14,7 +14,7 @@ def contradicted(sale, *lines):
     return structs.replace(sale, history=(*sale.history, *(HistoryEntry(NOON, "contradicted", by, note) for by, note in lines)))
 
 
-def test_the_paper_of_a_contradiction_has_one_form_for_ever():
+def test_the_document_of_a_contradiction_never_changes():
     """Golden: its id is on record, and a person's closure hangs on it."""
     sale = contradicted(vended(), ("reprint", "vended_twice: s-2: more"))
     assert list(discrepancies(sale)) == [
@@ -52,13 +52,13 @@ def test_the_paper_of_a_contradiction_has_one_form_for_ever():
         (ended(vended(PINNED_RECEIPT).outcome, vending(order=PINNED_ORDER)), ("s-2", "vended", "airtime", 500, None)),
     ],
 )
-def test_our_side_says_what_there_is(sale, ours):
+def test_our_side_has_the_fields_of_the_sale(sale, ours):
     (paper,) = discrepancies(contradicted(sale, ("supplier", "vended_after_rejection: s-9")))
     names = ("supplierTransactionId", "state", "vasType", "amountCents", "recipient")
     assert tuple(paper.body["ours"][name] for name in names) == ours
 
 
-def test_each_contradiction_has_its_paper_in_their_order_but_for_those_that_settlement_keeps_itself():
+def test_each_contradiction_but_settlements_has_a_document_in_order():
     lines = [
         ("reprint", "vended_twice: s-2"),
         ("settlement", "vended_twice: s-3"),
@@ -76,7 +76,7 @@ def test_each_contradiction_has_its_paper_in_their_order_but_for_those_that_sett
     assert [paper.id for paper in discrepancies(empty)] == [[paper.id for paper in discrepancies(sale)][-1]]
 
 
-def test_a_contradiction_has_a_paper_of_its_own_by_sale_mode_source_and_words():
+def test_contradictions_differ_by_sale_mode_source_and_note():
     base = vended()
     sales = [base, structs.replace(base, id="another"), structs.replace(base, mode="live")]
     papers = [paper.body["id"] for sale in sales for paper in discrepancies(contradicted(sale, ("reprint", "a: b")))]

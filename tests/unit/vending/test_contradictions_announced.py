@@ -63,7 +63,7 @@ def test_contradictions_that_wait_together_are_announced_one_by_one():
     assert world.sales[sale.id].unannounced == ()
 
 
-def test_one_that_is_announced_again_once_the_version_has_moved_keeps_its_id():
+def test_a_contradiction_published_again_keeps_its_event_id():
     world = Hearing()
     first = contradicted(world, sold(world), "other-00000001")
     announcing = world.recorder.publish_pending_events(first)
@@ -76,7 +76,7 @@ def test_one_that_is_announced_again_once_the_version_has_moved_keeps_its_id():
     assert told == [":contradicted:3", ":contradicted:3", ":contradicted:4"]
 
 
-def test_later_news_of_a_sale_hides_no_contradiction_from_whom_it_reaches_first():
+def test_later_events_of_a_sale_hide_no_contradiction_from_a_consumer():
     world = Hearing(answers=[PENDING])
     sale = contradicted(world, sold(world), "other-00000001")
     run(world.recorder.publish_pending_events(sale))
@@ -90,7 +90,7 @@ def test_later_news_of_a_sale_hides_no_contradiction_from_whom_it_reaches_first(
         assert heard(order) == {f"{sale.id}:contradicted:3"}
 
 
-def test_their_versions_are_kept_beside_the_record_and_read_again():
+def test_versions_of_contradictions_are_stored_beside_the_record():
     world = World(topic_down=True)
     sale = contradicted(world, contradicted(world, sold(world), "other-00000001"), "other-00000002")
     document = transaction_document(sale)
@@ -98,7 +98,7 @@ def test_their_versions_are_kept_beside_the_record_and_read_again():
     assert transaction_of(document, None) == sale
 
 
-def test_one_that_older_code_recorded_is_announced_under_the_version_of_its_sale():
+def test_older_codes_contradiction_is_published_under_the_sales_version():
     world = World(topic_down=True)
     sale = contradicted(world, sold(world), "other-00000001")
     forgotten = structs.replace(sale, contradicted_at=())

@@ -42,7 +42,7 @@ def pending(sale):
         (structs.replace(PINNED_ORDER, vas_type=VasType.AIRTIME, pinned=False, mobile_number="27821234567"), None, TokensDue.NONE),
     ],
 )
-def test_what_is_decided_to_have_vended_is_delivered_or_still_due(order, tokens, due):
+def test_a_sale_decided_as_vended_is_delivered_or_still_due(order, tokens, due):
     sale = decide(in_doubt(order=order), tokens=tokens)
     assert (sale.state, sale.receipt.tokens_due, sale.receipt.supplier_transaction_id) == (State.VENDED, due, None)
     assert EventName.VENDED in sale.unannounced
@@ -50,7 +50,7 @@ def test_what_is_decided_to_have_vended_is_delivered_or_still_due(order, tokens,
     assert (sale.history[-2].by, sale.history[-2].note) == (WHO, "Why.")
 
 
-def test_a_sale_that_nobody_is_selling_any_more_can_be_decided():
+def test_an_abandoned_sale_can_be_decided():
     sale = vending()
     with pytest.raises(NothingToDecide):
         decide(sale, at=sale.lease_until - timedelta(seconds=1))
@@ -75,12 +75,12 @@ def test_tokens_are_added_to_what_is_known():
         (pending(in_doubt()), State.VENDED),
     ],
 )
-def test_what_has_ended_stays_ended(sale, state):
+def test_an_ended_sale_stays_ended(sale, state):
     with pytest.raises(NothingToDecide):
         decide(sale, state, (TOKEN,))
 
 
-def test_a_decision_on_another_version_is_none():
+def test_a_decision_on_another_version_is_refused():
     sale = in_doubt()
     with pytest.raises(VersionConflict) as outdated:
         decide(sale, version=sale.version - 1)
@@ -96,7 +96,7 @@ def test_a_decision_on_another_version_is_none():
         (Order(vas_type=VasType.BILL_PAYMENT, amount=ORDER.amount, merchant_product_id="b", account_number="12345"), ("1234",), None),
     ],
 )
-def test_what_cannot_be_the_sales_token_is_refused_unquoted(order, tokens, at):
+def test_a_text_that_cannot_be_the_sales_token_is_refused_unquoted(order, tokens, at):
     with pytest.raises(TokensRefused) as refused:
         decide(in_doubt(order=order), tokens=tokens)
     assert refused.value.at == at
@@ -122,14 +122,14 @@ def test_a_live_sale_takes_no_simulated_token():
     assert decide(sale, tokens=("1234-5678-9012-3456-7890",)).receipt.tokens[0].number == "12345678901234567890"
 
 
-def test_what_a_person_ended_agrees_with_whatever_id_the_supplier_names_later():
+def test_an_operators_vend_agrees_with_any_later_supplier_id():
     sale = decide(in_doubt(), tokens=None)
     told = transition(sale, Answer(Vended(RECEIPT)), at=AT, by="reprint", retry_seconds=60)
     assert (told.receipt, EventName.CONTRADICTED in told.unannounced) == (RECEIPT, False)
     assert Sold.of(sale).supplier_transaction_id is None
 
 
-def test_what_a_person_ended_is_stored_and_is_no_control():
+def test_an_operators_vend_is_stored_and_is_no_control():
     sale = decide(in_doubt(), tokens=(TOKEN,))
     document = transaction_document(sale)
     assert transaction_of(document, None) == sale
@@ -141,13 +141,13 @@ def test_a_decision_shows_no_token():
 
 
 @pytest.mark.parametrize("sale", [in_doubt(), vended()], ids=lambda sale: sale.state)
-def test_where_there_is_nothing_to_decide_the_sale_says_why(sale):
+def test_a_sale_without_a_decision_due_is_named_in_the_error(sale):
     with pytest.raises(NothingToDecide) as refused:
         decide(sale, None, (TOKEN,))
     assert refused.value.sale is sale
 
 
-def test_a_decision_is_in_the_history_before_what_it_does_and_says_which_one_it_was():
+def test_the_history_names_a_decision_before_its_effect():
     sale = decide(pending(in_doubt()), None, (TOKEN,), note="read 12345678901234567890 out")
     assert [(entry.what, entry.by) for entry in sale.history[-2:]] == [("decision: tokens", WHO), ("tokens added", WHO)]
     assert "12345678901234567890" not in sale.history[-2].note and "read" in sale.history[-2].note
@@ -157,17 +157,17 @@ def test_a_decision_is_in_the_history_before_what_it_does_and_says_which_one_it_
 
 
 @pytest.mark.parametrize(("tokens", "kinds"), [((TOKEN,), ["credit"]), ((TOKEN, f"{TOKEN[:-1]}9"), ["other", "other"])])
-def test_one_token_is_the_credit_and_of_several_none_is_told_apart(tokens, kinds):
+def test_one_token_is_the_credit_and_several_are_other(tokens, kinds):
     receipt = decide(in_doubt(), tokens=tokens).receipt
     assert [(token.number, token.kind) for token in receipt.tokens] == list(zip(tokens, kinds, strict=True)) and receipt.pin is None
 
 
-def test_a_pin_is_kept_as_it_was_written_and_is_no_token():
+def test_a_pin_is_stored_as_typed_and_is_no_token():
     receipt = decide(in_doubt(order=PINNED_ORDER), tokens=("1234 5678 9012",)).receipt
     assert (receipt.pin, receipt.tokens, receipt.tokens_due) == ("1234 5678 9012", (), TokensDue.DELIVERED)
 
 
-def test_a_difference_that_was_kept_before_it_said_who_sold_says_so_once_it_is_closed():
+def test_an_old_discrepancy_gets_its_supplier_id_at_its_closure():
     world = World(now=AT)
     body = {"id": "ab", "status": "open", "closure": None, "ours": {"amountCents": 5}, "theirs": None, "seen": "mark"}
     world.papers[DocumentKind.DISCREPANCIES, "live-ab"] = Document("live-ab", body, "live-open", revision="r")

@@ -75,7 +75,7 @@ def test_a_closure_of_one_cent_does_not_cover_nine_thousand_rand(world, caplog):
     assert world.papers[DocumentKind.DISCREPANCIES, f"live-{found['id']}"].mark == "live-open"
 
 
-def test_what_is_open_again_is_closed_by_a_decision_of_its_own_and_both_are_kept(world):
+def test_a_reopened_discrepancy_is_closed_again_and_both_closures_stay(world):
     sale = sell(world)
     for cents in ("10001", "910000", "10001"):
         assert settled(world, bill(sale, amount=cents))["status"] == "discrepancies"
@@ -107,7 +107,7 @@ def test_a_line_that_moves_when_a_file_is_sent_again_stays_closed(world, in_plac
         {"transaction_id": "cccccccc-0000-4000-8000-000000000000"},
     ],
 )
-def test_another_amount_recipient_or_supplier_id_on_their_side_is_open_again(world, changes):
+def test_another_amount_recipient_or_supplier_id_reopens_a_discrepancy(world, changes):
     sale = sell(world)
     seen = bill(sale, amount="10001", meter_number="22222228902")
     settled(world, seen)
@@ -117,14 +117,14 @@ def test_another_amount_recipient_or_supplier_id_on_their_side_is_open_again(wor
     assert settled(world, seen._replace(**changes))["status"] == "discrepancies"
 
 
-def test_another_status_on_their_side_is_open_again(world):
+def test_another_status_on_their_side_reopens_a_discrepancy(world):
     sale = sell(world)
     settled(world, bill(sale, status="Pending"))
     accept(world)
     assert settled(world, bill(sale, status="Waiting"))["status"] == "discrepancies"
 
 
-def test_another_state_on_ours_is_open_again(world):
+def test_another_state_on_our_side_reopens_a_discrepancy(world):
     sale = sell(world, Unknown("ReadTimeout"))
     settled(world, bill(sale, status="Pending"))
     accept(world)
@@ -133,7 +133,7 @@ def test_another_state_on_ours_is_open_again(world):
     assert settled(world, bill(sale, "bbbbbbbb-0000-4000-8000-000000000009", status="Pending"))["discrepancies"][0]["status"] == "open"
 
 
-def test_how_many_lines_were_withdrawn_is_part_of_what_was_seen(world):
+def test_a_closure_covers_its_number_of_withdrawn_lines(world):
     sales = [sell(world) for _ in range(3)]
     stranger = bill(sales[0], "cccccccc-0000-4000-8000-000000000001", merchant_id="")
     other = stranger._replace(transaction_id="cccccccc-0000-4000-8000-000000000002")
@@ -148,7 +148,7 @@ def test_how_many_lines_were_withdrawn_is_part_of_what_was_seen(world):
     assert (withdrawn["status"], withdrawn["theirs"]) == ("open", {"rows": 2, "amountCents": 20_000})
 
 
-def test_a_closure_kept_before_differences_had_a_mark_covers_what_its_paper_shows(world):
+def test_a_closure_without_a_mark_covers_the_shown_fields(world):
     sale = sell(world)
     settled(world, bill(sale, amount="10001"))
     accept(world)
@@ -180,7 +180,7 @@ def test_an_earlier_closure_is_in_the_report(world):
     assert (found["status"], found["earlierClosures"][0]["note"]) == ("open", "one cent")
 
 
-def test_a_contradiction_that_was_closed_of_a_sale_in_doubt_is_open_again_once_the_sale_has_ended(world):
+def test_a_closed_contradiction_reopens_once_its_sale_has_ended(world):
     sale = sell(world, Unknown("ReadTimeout"))
 
     def claimed(known):

@@ -66,7 +66,7 @@ CASES = {
 
 @pytest.mark.parametrize("by", ["reprint", "supplier"])
 @pytest.mark.parametrize(("order", "written", "shown", "kept"), CASES.values(), ids=CASES)
-def test_another_token_than_a_person_decided_contradicts_the_sale_and_is_kept(caplog, order, written, shown, kept, by):
+def test_another_token_than_the_operators_contradicts_and_is_stored(caplog, order, written, shown, kept, by):
     world = World()
     sale = decide(world, doubtful(world, order), *written)
     told = learn(world, sale, says(world, shown, source="vend" if by == "supplier" else by), by=by)
@@ -112,7 +112,7 @@ def test_a_token_that_cannot_be_read_contradicts_that_nothing_is_due():
     assert contradictions(told) == [f"tokens_differ: {ID}"] and any(b"1111 22" in answer.body for answer in told.answers)
 
 
-def test_each_further_token_is_kept_and_announced_and_one_that_is_kept_is_not_told_again():
+def test_each_further_token_is_stored_and_published_once():
     world = World()
     sale = decide(world, doubtful(world))
     for number in (TOKEN, OTHER, TOKEN, OTHER, THIRD):
@@ -140,7 +140,7 @@ def test_tokens_that_a_person_has_added_are_contradicted_likewise():
     assert contradictions(learn(world, sale, says(world, receipt(OTHER)))) == [f"tokens_differ: {ID}"]
 
 
-def test_a_reprint_in_flight_while_a_person_decides_loses_no_token():
+def test_a_reprint_in_flight_during_a_decision_loses_no_token():
     world = World()
     sale = doubtful(world)
     world.wait(61)

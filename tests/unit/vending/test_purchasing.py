@@ -69,7 +69,7 @@ def test_repeating_a_purchase_in_doubt_vends_nothing_more(outcome):
     assert [event for _, event, _ in world.topic] == [EventName.IN_DOUBT]
 
 
-def test_wherever_a_purchase_crashes_its_repeats_vend_at_most_once_and_never_call_a_vend_rejected():
+def test_repeats_after_any_crash_vend_at_most_once_and_reject_no_vend():
     steps = len(boundaries(lambda: World().vending.purchase(electricity())))
     assert steps > 15
     for crash in range(steps):
@@ -161,7 +161,7 @@ def test_a_vend_that_arrives_after_a_rejection_is_never_silent():
     assert paper.mark == "live-open"
 
 
-def test_a_contradiction_is_on_a_persons_list_before_it_is_announced_wherever_it_crashes():
+def test_a_contradiction_is_listed_before_its_event_after_any_crash():
     def prepared():
         world = World(answers=[REFUSED])
         sale = bought(world, electricity()).transaction
@@ -185,7 +185,7 @@ def test_an_announcement_that_failed_is_left_to_the_sweep_and_the_sale_is_sold()
     assert done.state is State.VENDED and done.unannounced == (EventName.VENDED,) and done.open is not None
 
 
-def test_what_was_not_published_is_not_forgotten():
+def test_an_unpublished_event_stays_pending():
     world = World()
     selling = world.vending.purchase(electricity())
     while selling.send(None) != "after publish":
@@ -247,7 +247,7 @@ def test_a_request_that_took_too_long_before_its_claim_sells_nothing():
         ("before find_open", timedelta(seconds=10), False),
     ],
 )
-def test_it_is_sold_up_to_the_last_moment_and_not_after_it(boundary, waits, sells):
+def test_a_sale_is_made_up_to_the_last_moment_and_not_after(boundary, waits, sells):
     world = World()
     slow = world.vending.purchase(electricity())
     while slow.send(None) != boundary:
@@ -299,7 +299,7 @@ def tombstone(caller):
     ],
     ids=["of nobody that can be told", "of a caller that cannot", "its own", "a stranger's", "its own, retired", "a stranger's, retired"],
 )
-def test_a_sale_that_cannot_be_read_or_is_kept_no_longer_is_told_of_to_nobody_but_its_caller(found, is_told, monkeypatch):
+def test_only_its_caller_learns_of_an_unreadable_or_retired_sale(found, is_told, monkeypatch):
     world = World()
 
     async def find(_):
@@ -338,13 +338,13 @@ def test_a_paused_service_is_refused_on_record_without_asking_the_supplier():
 
 
 @pytest.mark.parametrize("outcome", [REFUSED, Unknown("ReadTimeout")])
-def test_the_brake_hears_how_every_vend_ended(outcome):
+def test_the_breaker_counts_the_outcome_of_every_vend(outcome):
     world = World(answers=[outcome])
     bought(world, electricity())
     assert world.noticed == [outcome]
 
 
-def test_what_is_refused_before_its_claim_is_on_record_as_its_first_version():
+def test_a_refusal_before_the_claim_is_on_record_as_version_one():
     world = World(prevend_answer=REFUSED)
     refused = bought(world, electricity()).transaction
     assert (refused.state, refused.version, refused.send_ended_at) == (State.REJECTED, 1, None)

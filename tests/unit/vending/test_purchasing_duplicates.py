@@ -16,7 +16,7 @@ from tests.step_driver import CALLER, World, boundaries, electricity, run
 from tests.unit.vending.purchases import bought, by_prevend, confirmed
 
 
-def test_a_sale_that_the_index_names_and_that_is_not_there_stands_in_the_way(monkeypatch):
+def test_a_missing_sale_that_the_index_names_blocks_a_second_one(monkeypatch):
     world = World()
 
     async def find_open(_):
@@ -61,7 +61,7 @@ def test_of_two_taps_under_two_keys_one_vends_at_every_interleaving():
         assert refused.outcome.reason is Reason.POSSIBLE_DUPLICATE and refused.outcome.other_transaction_id == sold.id, pauses
 
 
-def test_however_many_taps_come_at_once_one_at_most_vends():
+def test_of_any_number_of_concurrent_taps_at_most_one_vends():
     world = World(answers=[Unknown("lost")] * 20)
     taps = [world.vending.purchase(electricity(f"key-{number}")) for number in range(15)]
     for tap in taps:
@@ -72,7 +72,7 @@ def test_however_many_taps_come_at_once_one_at_most_vends():
     assert all(sale.state is State.IN_DOUBT or sale.outcome.reason is Reason.POSSIBLE_DUPLICATE for sale in ends)
 
 
-def test_a_sale_of_which_it_is_not_known_whether_it_is_a_second_one_is_never_sent():
+def test_a_sale_that_may_be_a_duplicate_is_never_sent():
     world = World(store_faults={"find_open": ["refused"]})
     refused = bought(world, electricity()).transaction
     assert (refused.state, refused.outcome.reason) == (State.REJECTED, Reason.TEMPORARILY_UNAVAILABLE)
@@ -80,7 +80,7 @@ def test_a_sale_of_which_it_is_not_known_whether_it_is_a_second_one_is_never_sen
     assert [(entry.what, entry.by) for entry in refused.history] == [("rejected", "us")]
 
 
-def test_a_duplicate_leaves_its_prevend_for_whoever_wants_two():
+def test_a_refused_duplicate_leaves_its_prevend_unused():
     world = World(answers=[Unknown("lost")])
     bought(world, electricity())
     prevend = confirmed(world)
@@ -89,7 +89,7 @@ def test_a_duplicate_leaves_its_prevend_for_whoever_wants_two():
     assert bought(world, wanted).transaction.state is State.VENDED
 
 
-def test_an_open_sale_of_the_same_meter_and_amount_stands_in_the_way_unless_a_duplicate_is_wanted():
+def test_an_open_sale_blocks_its_like_unless_a_duplicate_is_allowed():
     world = World(answers=[Unknown("ReadTimeout")])
     doubtful = bought(world, electricity()).transaction
     refused = bought(world, electricity("key-2")).transaction
@@ -114,7 +114,7 @@ def as_older_code_kept(world, sale):
 
 
 @pytest.mark.parametrize("kept", [lambda world, sale: None, as_older_code_kept], ids=["by this code", "by older code"])
-def test_a_sale_that_waits_only_for_its_announcement_stands_in_no_others_way(kept):
+def test_a_sale_with_only_a_pending_event_blocks_no_other(kept):
     world = World()
     prevend = confirmed(world)
     kept(world, ended_unannounced(world))
@@ -122,14 +122,14 @@ def test_a_sale_that_waits_only_for_its_announcement_stands_in_no_others_way(kep
     assert bought(world, by_prevend(prevend, "key-3")).transaction.state is State.VENDED
 
 
-def test_a_sale_that_waits_for_its_token_stands_in_the_way_of_another():
+def test_a_sale_with_a_pending_token_blocks_another():
     world = World(answers=[Vended(Receipt(supplier_transaction_id="supplier-1", tokens_due=TokensDue.PENDING))], topic_down=True)
     first = bought(world, electricity()).transaction
     refused = bought(world, electricity("key-2")).transaction
     assert (refused.outcome.reason, refused.outcome.other_transaction_id) == (Reason.POSSIBLE_DUPLICATE, first.id)
 
 
-def test_the_one_that_is_unfinished_is_found_behind_those_that_have_ended():
+def test_an_unfinished_sale_is_found_behind_ended_ones():
     world = World()
     for number in range(MAX_ALIKE - 2):
         as_older_code_kept(world, ended_unannounced(world, f"old-{number}"))
@@ -139,7 +139,7 @@ def test_the_one_that_is_unfinished_is_found_behind_those_that_have_ended():
     assert (refused.outcome.reason, refused.outcome.other_transaction_id) == (Reason.POSSIBLE_DUPLICATE, doubtful.id)
 
 
-def test_where_not_all_that_look_the_same_are_read_none_is_sent():
+def test_with_more_candidates_than_are_read_no_sale_is_sent():
     world = World()
     for number in range(MAX_ALIKE):
         as_older_code_kept(world, ended_unannounced(world, f"old-{number}"))
@@ -148,7 +148,7 @@ def test_where_not_all_that_look_the_same_are_read_none_is_sent():
     assert len(world.vends) == sold
 
 
-def test_the_sweep_takes_what_has_ended_out_of_the_index_of_older_code_while_the_topic_is_away():
+def test_the_sweep_clears_older_codes_index_while_the_topic_fails():
     world = World()
     for number in range(MAX_ALIKE):
         as_older_code_kept(world, ended_unannounced(world, f"old-{number}"))
@@ -158,7 +158,7 @@ def test_the_sweep_takes_what_has_ended_out_of_the_index_of_older_code_while_the
     assert bought(world, electricity("key-1")).transaction.state is State.VENDED
 
 
-def test_a_sale_that_newer_code_wrote_stands_in_the_way_of_another(monkeypatch):
+def test_newer_codes_sale_blocks_another(monkeypatch):
     world = World(answers=[Unknown("lost")])
     doubtful = bought(world, electricity()).transaction
     find = world.find
@@ -173,7 +173,7 @@ def test_a_sale_that_newer_code_wrote_stands_in_the_way_of_another(monkeypatch):
     assert (refused.outcome.reason, refused.outcome.other_transaction_id) == (Reason.POSSIBLE_DUPLICATE, doubtful.id)
 
 
-def test_where_more_look_the_same_than_are_read_none_is_sold_for_being_first_among_those_that_were():
+def test_with_more_candidates_than_are_read_the_first_is_refused_too():
     keys = sorted((f"key-{number}" for number in range(60)), key=lambda key: transaction_id(Mode.LIVE, CALLER, key))
     elder, own, *others = keys[-1], *keys[:MAX_ALIKE]  # the store reads the first by id, and the elder is not among them
     world = World(answers=[Unknown("lost")] * (MAX_ALIKE + 1))
@@ -190,7 +190,7 @@ def test_where_more_look_the_same_than_are_read_none_is_sold_for_being_first_amo
     assert refused.request_id not in world.vends
 
 
-def test_a_first_tap_is_sold_however_many_come_after_it_up_to_those_that_are_read():
+def test_a_first_tap_is_sold_for_any_later_taps_up_to_the_bound():
     world = World()
     tap = world.vending.purchase(electricity("first"))
     while tap.send(None) != "after create":

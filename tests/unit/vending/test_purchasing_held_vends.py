@@ -27,7 +27,7 @@ def test_a_vend_that_another_sale_holds_is_a_doubt_at_the_sale_and_on_a_persons_
     assert isinstance(world.noticed[-1], Unknown)
 
 
-def test_what_a_vend_that_another_holds_leaves_behind_is_never_rejected_by_silence_and_ends_by_its_own_reprint(caplog):
+def test_a_doubt_over_anothers_vend_ends_by_reprint_and_not_by_absence(caplog):
     world, first, second = two_customers_one_vend()
     world.reprints = [delivered(first.request_id)]
     world.wait(3600)
@@ -46,13 +46,13 @@ def test_what_a_vend_that_another_holds_leaves_behind_is_never_rejected_by_silen
     assert ended.state is State.VENDED and ended.receipt.supplier_transaction_id == f"supplier-{second.request_id}"
 
 
-def test_whether_another_holds_a_vend_is_asked_again_where_the_store_fails():
+def test_the_look_up_of_a_vends_holder_is_retried():
     world = World(store_faults={"lookup": ["refused", "reply lost"]})
     assert bought(world, electricity()).transaction.state is State.VENDED
     assert world.store_calls == ["find", "create", "find_open", *["lookup"] * STORE_TRIES, "advance", "advance"]
 
 
-def test_where_the_store_does_not_say_who_holds_a_vend_the_sale_is_in_doubt_until_its_reprint():
+def test_a_vend_without_a_known_holder_is_a_doubt_until_its_reprint():
     world = World(store_faults={"lookup": ["refused"] * STORE_TRIES})
     sale = bought(world, electricity()).transaction
     assert (sale.state, sale.sign_of_vend, sale.outcome) == (State.IN_DOUBT, True, Unknown(NOT_LOOKED_UP, sign_of_vend=True))

@@ -12,7 +12,7 @@ from tests.step_driver import World, boundaries, run
 from tests.unit.vending.purchases import bought, by_prevend, confirmed
 
 
-def test_a_prevend_that_has_changed_meanwhile_without_being_bought_is_refused_all_the_same():
+def test_a_prevend_that_changed_without_being_used_is_refused():
     world = World()
     prevend = confirmed(world)
     selling = world.vending.purchase(by_prevend(prevend))

@@ -42,7 +42,7 @@ def by_prevend(prevend, key="key-1", **changed):
 @pytest.mark.parametrize(
     ("first", "then", "is_repeat"), [(NEW, NEW, True), (NEW, OTHER_NEW, False), (OLD, OLD, True), (OLD, f"{OLD}.", False)]
 )
-def test_of_two_fingerprints_of_one_scheme_the_same_one_is_a_repeat_whatever_is_ordered(first, then, is_repeat):
+def test_equal_fingerprints_of_one_scheme_are_a_repeat_of_any_order(first, then, is_repeat):
     world = World()
     sale = bought(world, fingerprint=first).transaction
     again = electricity(cents=5_000, fingerprint=then)
@@ -81,7 +81,7 @@ def test_of_fingerprints_of_two_schemes_a_repeat_orders_the_same(changed, is_rep
 
 
 @pytest.mark.parametrize(("amount", "is_there", "is_repeat"), [(10_000, True, True), (9_999, True, False), (9_999, False, True)])
-def test_of_fingerprints_of_two_schemes_a_prevend_says_what_was_ordered_and_one_that_is_gone_was_bought(amount, is_there, is_repeat):
+def test_across_two_schemes_a_prevend_or_its_absence_decides_a_repeat(amount, is_there, is_repeat):
     world = World()
     prevend = prevended(world)
     sale = bought(world, by_prevend(prevend, fingerprint=OLD)).transaction
@@ -101,7 +101,7 @@ def repeated(world, key="key-1", own=NEW):
     return found, asked
 
 
-def test_a_request_that_is_none_today_is_answered_where_its_key_is_on_record_for_it():
+def test_an_invalid_request_is_answered_if_its_key_is_on_record_for_it():
     world = World()
     sale = bought(world, fingerprint=NEW).transaction
     found, asked = repeated(world)
@@ -113,7 +113,7 @@ def test_a_request_that_is_none_today_is_answered_where_its_key_is_on_record_for
     assert repeated(world, own=OLD)[0].transaction == sale  # of another scheme: it cannot be compared
 
 
-def test_a_request_that_is_none_today_waits_while_its_key_is_being_sold():
+def test_an_invalid_request_waits_while_its_key_is_selling():
     world = World()
     selling = world.vending.purchase(electricity(fingerprint=NEW))
     while selling.send(None) != "before vend":
@@ -143,7 +143,7 @@ def test_the_catalogue_is_what_the_supplier_gives_or_refuses():
 
 
 @pytest.mark.parametrize(("products", "prevend"), [(REFUSED, None), ((), None), (CATALOGUE, Rejected(Reason.METER_UNKNOWN, "1016"))])
-def test_a_prevend_is_refused_by_the_catalogue_before_the_supplier_is_asked_and_then_by_the_supplier(products, prevend):
+def test_the_catalogue_refuses_a_prevend_before_the_supplier_does(products, prevend):
     world = World(products_answer=products)
     if prevend is not None:
         world.prevend_answer = prevend
@@ -153,7 +153,7 @@ def test_a_prevend_is_refused_by_the_catalogue_before_the_supplier_is_asked_and_
     assert refused.value.refusal.reason is reason and world.prevends == {}
 
 
-def test_a_prevend_keeps_what_the_supplier_said_for_as_long_as_it_is_valid():
+def test_a_prevend_stores_the_suppliers_answer_while_it_is_valid():
     world = World(prevend_answer=Prevended("theirs", minimum_amount=Money(500), amount_due=Money(700)))
     prevend = run(world.vending.prevend(CALLER, ORDER))
     assert prevend == Prevend(
@@ -173,7 +173,7 @@ def test_a_prevend_keeps_what_the_supplier_said_for_as_long_as_it_is_valid():
 
 @pytest.mark.parametrize(("minimum", "sells"), [(None, True), (9_999, True), (10_000, True), (10_001, False)])
 @pytest.mark.parametrize("first", [True, False])
-def test_an_amount_is_sold_from_the_meters_minimum_on_whether_it_was_prevended_before_or_is_now(minimum, sells, first):
+def test_an_amount_is_sold_from_the_meters_minimum_on(minimum, sells, first):
     world = World(prevend_answer=Prevended("theirs", minimum_amount=None if minimum is None else Money(minimum)))
     request = by_prevend(prevended(world)) if first else electricity()
     sale = bought(world, request).transaction
@@ -182,7 +182,7 @@ def test_an_amount_is_sold_from_the_meters_minimum_on_whether_it_was_prevended_b
     assert sale.order.merchant_product_id == "electricity"
 
 
-def test_what_is_not_prevended_by_its_service_is_bought_without_one():
+def test_a_service_without_prevends_is_sold_without_one():
     world = World(products_answer=(Product(VasType.AIRTIME, "airtime", "R5", pinned=True),), prevend_answer=REFUSED)
     order = Order(vas_type=VasType.AIRTIME, amount=Money(500), merchant_product_id="airtime", pinned=True)
     sale = bought(world, order=order, vas_type=VasType.AIRTIME).transaction
@@ -213,7 +213,7 @@ def test_a_prevend_is_good_until_it_expires(seconds, sells):
     assert sells or sale.outcome.reason is Reason.PREVEND_EXPIRED
 
 
-def test_a_used_prevend_names_the_sale_that_bought_it_and_what_is_bought_by_one_has_its_reference():
+def test_a_used_prevend_names_its_sale_and_the_sale_has_its_reference():
     world = World()
     prevend = prevended(world)
     world.prevend_answer = world.products_answer = REFUSED  # neither is asked for again
@@ -277,7 +277,7 @@ def test_a_claim_says_all_that_is_known_before_anything_is_sent():
     assert (ended.send_ended_at, ended.updated_at) == (START, START)
 
 
-def test_a_claim_of_which_nothing_is_known_sends_nothing_and_is_taken_up_by_whoever_asks_again():
+def test_a_claim_of_unknown_effect_sends_nothing_and_a_repeat_finds_it():
     world = World()
     world.store_faults = {"create": ["refused"], "find": nth(1, "refused")}
     with pytest.raises(StoreUnavailable):
@@ -291,7 +291,7 @@ def test_a_sale_that_nobody_has_is_none():
     assert run(World().vending.find(CALLER, "a1" * 16)) is None
 
 
-def test_a_prevend_that_another_key_has_taken_meanwhile_names_the_sale_that_bought_it():
+def test_a_prevend_taken_by_another_key_names_the_sale_that_used_it():
     world = World()
     prevend = prevended(world)
     slow = world.vending.purchase(by_prevend(prevend, allow_duplicate=True))
@@ -303,7 +303,7 @@ def test_a_prevend_that_another_key_has_taken_meanwhile_names_the_sale_that_boug
     assert (told.transaction.outcome.reason, told.transaction.outcome.other_transaction_id) == (Reason.PREVEND_USED, first.id)
 
 
-def test_an_outcome_is_tried_to_be_kept_until_so_long_after_its_claim_however_long_it_was_sold():
+def test_attempts_to_store_an_outcome_end_a_fixed_time_after_the_claim():
     world = World(fault_seconds=10)
 
     def slow():

@@ -14,7 +14,7 @@ from tests.unit.vending.purchases import STORE_TRIES, bought, by_prevend, confir
 
 
 @pytest.mark.parametrize("fault", ["refused", "reply lost"])
-def test_a_store_that_fails_at_any_call_never_leads_to_a_second_vend_or_a_false_rejection(fault):
+def test_no_failing_store_call_causes_a_second_vend_or_a_false_rejection(fault):
     calls = World()
     bought(calls, electricity())
     for number, name in enumerate(calls.store_calls):
@@ -94,7 +94,7 @@ def test_a_conflict_with_what_cannot_be_found_is_a_store_that_is_away(named):
     assert not world.vends and not world.sales
 
 
-def test_an_outcome_that_is_not_on_record_wakes_somebody_and_the_brake_does_not_hear_of_it(caplog):
+def test_an_unstored_outcome_is_logged_and_not_counted_by_the_breaker(caplog):
     world = World()
     selling = world.vending.purchase(electricity())
     while selling.send(None) != "after vend":

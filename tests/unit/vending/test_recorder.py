@@ -87,7 +87,7 @@ def changed(sale):
 
 
 @pytest.mark.parametrize("faults", [0, 1, 2, 3])
-def test_an_outcome_is_tried_to_be_kept_three_times(world, faults):
+def test_storing_an_outcome_is_attempted_three_times(world, faults):
     sale = world.sold()
     world.store_calls.clear()
     world.store_faults = {"advance": ["refused"] * faults}
@@ -100,7 +100,7 @@ def test_an_outcome_is_tried_to_be_kept_three_times(world, faults):
         assert (world.store_calls, kept) == (["advance"] * (faults + 1), world.sales[sale.id]) and kept.version == sale.version + 1
 
 
-def test_what_was_written_although_the_store_did_not_answer_is_found_and_not_written_again(world):
+def test_a_write_whose_reply_was_lost_is_found_and_not_repeated(world):
     sale = world.sold()
     world.store_calls.clear()
     world.store_faults = {"advance": ["reply lost"], "find": ["refused"]}
@@ -113,9 +113,7 @@ def test_what_was_written_although_the_store_did_not_answer_is_found_and_not_wri
     ("seconds", "until", "tries"),
     [(0.999, 60, 3), (1, 60, 60), (1, 59.5, 60), (1, 2, 3), (1, 3, 3), (1, 3.5, 4), (1, None, 3), (30, 60, 3), (30, 100, 4)],
 )
-def test_a_store_that_is_slow_to_refuse_is_tried_until_the_time_is_over_and_one_that_refuses_at_once_three_times(
-    world, seconds, until, tries
-):
+def test_a_slow_store_is_tried_until_the_end_and_a_fast_failure_three_times(world, seconds, until, tries):
     sale = world.sold()
     world.store_calls.clear()
     world.store_faults, world.fault_seconds = {"advance": repeat("refused")}, seconds
@@ -124,7 +122,7 @@ def test_a_store_that_is_slow_to_refuse_is_tried_until_the_time_is_over_and_one_
     assert world.store_calls == ["advance"] * tries and world.sales[sale.id] == sale
 
 
-def test_a_sale_that_others_always_take_first_is_given_up(world):
+def test_a_sale_that_always_conflicts_is_given_up(world):
     sale = world.sold()
 
     async def taken(before, after):
@@ -140,14 +138,14 @@ def test_a_sale_that_others_always_take_first_is_given_up(world):
     assert world.store_calls == ["advance", *(["find", "advance"] * (recording.MAX_CONFLICTS - 1))]
 
 
-def test_what_somebody_else_has_put_on_record_meanwhile_is_kept(world):
+def test_a_competitors_change_stays_on_record(world):
     sale = world.sold()
     other = world.open_again(sale, attempts=7)
     kept = run(world.recording.update(sale, changed))
     assert (kept.attempts, kept.version, kept.revision) == (7, other.version + 1, world.sales[sale.id].revision)
 
 
-def test_what_changes_nothing_is_not_written_and_a_sale_that_is_gone_is_no_sale(world):
+def test_an_unchanged_sale_is_not_written_and_a_missing_sale_is_an_error(world):
     sale = world.sold()
     world.store_calls.clear()
     assert run(world.recording.update(sale, lambda known: known)) is sale and world.store_calls == []
@@ -184,7 +182,7 @@ def test_every_event_of_a_contradicted_sale_comes_behind_its_contradictions(worl
     assert [event for _, event, _ in world.topic] == [EventName.CONTRADICTED, EventName.TOKENS]
 
 
-def test_a_contradiction_that_code_without_versions_of_them_has_recorded_is_announced(world):
+def test_a_contradiction_of_older_code_without_a_version_is_published(world):
     sale = contradicted(world, world.sold(), "other-00000001")
     sale = world.open_again(sale, contradicted_at=())
     world.topic.clear()
@@ -193,7 +191,7 @@ def test_a_contradiction_that_code_without_versions_of_them_has_recorded_is_anno
     ]
 
 
-def test_one_that_such_code_has_announced_is_not_put_on_the_list_again(world):
+def test_a_contradiction_published_by_older_code_is_not_listed_again(world):
     sale = contradicted(world, world.sold(), "other-00000001")
     sale = world.open_again(sale, contradicted_at=(), unannounced=(EventName.TOKENS,))
     world.topic.clear()
@@ -223,7 +221,7 @@ def test_newer_codes_events_are_left_to_it(world):
 
 
 @pytest.mark.parametrize("fails", ["topic", "paper"])
-def test_a_contradiction_that_is_not_on_the_list_or_not_published_is_announced_again_later_with_all_else(world, caplog, fails):
+def test_an_unlisted_or_unpublished_contradiction_is_published_later(world, caplog, fails):
     sale = contradicted(world, world.sold(PENDING), "other-00000001")
     sale = world.open_again(sale, unannounced=(EventName.CONTRADICTED, EventName.TOKENS))
     world.topic.clear()
@@ -240,7 +238,7 @@ def test_a_contradiction_that_is_not_on_the_list_or_not_published_is_announced_a
     assert isinstance(fields["cause"], EventsUnavailable if fails == "topic" else StoreUnavailable)
 
 
-def test_what_was_published_before_the_topic_failed_is_forgotten_and_the_rest_is_due_later(world, caplog):
+def test_published_events_are_cleared_and_the_rest_is_due_later(world, caplog):
     sale = world.open_again(world.sold(PENDING), unannounced=(EventName.VENDED, EventName.TOKENS, EventName.NEEDS_REVIEW))
     world.topic.clear()
     real = world.publish
@@ -274,7 +272,7 @@ def test_a_contradiction_that_has_come_meanwhile_is_not_taken_for_announced(worl
     assert run(world.recording.publish_pending_events(left)).unannounced == ()
 
 
-def test_what_was_published_and_cannot_be_forgotten_is_published_again(world):
+def test_a_published_event_that_cannot_be_cleared_is_published_again(world):
     sale = world.open_again(world.sold(PENDING), unannounced=(EventName.VENDED,))
     world.topic.clear()
     world.store_calls.clear()
@@ -293,7 +291,7 @@ def close(world, paper):
     return world.papers[key]
 
 
-def test_of_two_contradictions_the_one_that_was_closed_stays_closed_while_the_sale_is_as_it_was(world, caplog):
+def test_a_closed_contradiction_stays_closed_while_the_sale_is_unchanged(world, caplog):
     sale = run(world.recording.publish_pending_events(contradicted(world, world.sold(), "other-00000001")))
     (first,) = [close(world, paper) for paper in world.papers_found]
     run(world.recording.publish_pending_events(contradicted(world, sale, "other-00000002")))
@@ -302,7 +300,7 @@ def test_of_two_contradictions_the_one_that_was_closed_stays_closed_while_the_sa
     assert "discrepancy found" not in [message for _, message, _ in world.told(caplog)]
 
 
-def test_one_that_was_closed_is_open_again_once_the_sale_is_no_longer_as_it_was(world, caplog):
+def test_a_closed_contradiction_reopens_once_the_sale_has_changed(world, caplog):
     sale = world.sold(Unknown("ReadTimeout"))
 
     def claimed(known):
@@ -321,7 +319,7 @@ def test_one_that_was_closed_is_open_again_once_the_sale_is_no_longer_as_it_was(
     assert world.told(caplog) == [("ERROR", "discrepancy found", {"discrepancy_id": number, "kind": kind, "severity": "critical"})]
 
 
-def test_one_that_is_still_open_or_gone_again_is_left_as_it_is(world, caplog):
+def test_an_open_or_missing_contradiction_is_not_written_again(world, caplog):
     sale = contradicted(world, world.sold(), "other-00000001")
     (fresh,) = discrepancies(sale)
     held = run(world.write_paper(DocumentKind.DISCREPANCIES, structs.replace(fresh, body={**fresh.body, "ours": None})))
@@ -333,7 +331,7 @@ def test_one_that_is_still_open_or_gone_again_is_left_as_it_is(world, caplog):
     assert world.papers_found == [] and world.told(caplog) == []
 
 
-def test_each_change_that_a_person_should_hear_of_is_told_once(world, caplog):
+def test_each_change_for_an_operator_is_logged_once(world, caplog):
     sale = world.sold(Unknown("ReadTimeout"))
     told = {"transaction_id": sale.id, "vas_type": "utility", "amount_cents": 10_000}
     assert world.told(caplog) == [("WARNING", "vend in doubt", {**told, "cause": "ReadTimeout"})]

@@ -49,7 +49,7 @@ def come_back_late(world, answer, seconds=300):
 
 
 @pytest.mark.parametrize("page", [None, RawAnswer.of("vend", World().now, 502, "text/html", b"<h1>oops</h1>")])
-def test_an_answer_that_comes_after_a_sweep_leaves_when_the_send_ended_and_what_it_said(page):
+def test_an_answer_after_a_sweep_stores_the_send_end_and_its_words(page):
     world = World()
     sale = come_back_late(world, Answer(LOST, page))
     known = world.sales[sale.id]
@@ -103,7 +103,7 @@ def test_a_vend_that_another_sale_holds_is_known_by_its_guid_in_capitals_too():
     assert doubtful.state is State.IN_DOUBT and doubtful.history[-1].note == f"claimed_twice: {GUID.upper()}"
 
 
-def test_only_what_was_published_is_forgotten_when_the_topic_fails_between_two_events():
+def test_a_failure_between_two_events_clears_only_the_published_event():
     world = World(answers=[Vended(Receipt(supplier_transaction_id="supplier-00000001", tokens_due=TokensDue.PENDING))], topic_down=True)
     sale = run(world.vending.purchase(electricity())).transaction
     whole = run(world.recorder.apply_answer(sale, Answer(delivered("00000001")), by="reprint"))
@@ -132,7 +132,7 @@ def test_a_second_contradiction_while_the_first_is_being_announced_is_not_lost()
     assert world.sales[sold.id].unannounced == () and len(world.papers) == 2
 
 
-def test_a_record_that_is_always_somebody_elses_or_gone_is_a_store_that_is_away():
+def test_a_record_that_always_conflicts_or_is_missing_is_an_unavailable_store():
     world = World()
     sale = lost_reply(world)
     tries = 0

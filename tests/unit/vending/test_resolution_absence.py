@@ -9,7 +9,7 @@ from tests.step_driver import World, electricity, run
 from tests.unit.vending.doubts import AGE, LOST, MINUTE, SIGN, control_sale, lost_reply, never_vended, sweep_at, swept
 
 
-def test_what_never_vended_is_rejected_when_said_twice_after_the_minimum_age_beside_a_control():
+def test_a_second_old_does_not_exist_beside_a_control_rejects_a_sale():
     world = World()
     control_sale(world)
     sale = never_vended(world)
@@ -70,7 +70,7 @@ def test_no_answer_is_no_evidence(cause):
     assert world.sales[sale.id].state is State.IN_DOUBT and world.sales[sale.id].not_found_at is None
 
 
-def test_does_not_exist_has_to_be_said_twice_of_age_also_where_the_end_of_the_send_came_on_record_in_between():
+def test_a_later_stored_send_end_restarts_the_count_of_does_not_exist():
     world = World()
     control_sale(world)
     world.answers = [LOST]
@@ -89,7 +89,7 @@ def test_does_not_exist_has_to_be_said_twice_of_age_also_where_the_end_of_the_se
     assert world.sales[sale_id].state is State.REJECTED
 
 
-def test_a_late_sign_of_a_vend_undoes_what_silence_had_begun_to_prove():
+def test_a_late_indication_of_a_vend_undoes_a_first_does_not_exist():
     world = World()
     control_sale(world)
     sale = never_vended(world)
@@ -100,7 +100,7 @@ def test_a_late_sign_of_a_vend_undoes_what_silence_had_begun_to_prove():
     assert world.sales[sale.id].state is State.IN_DOUBT
 
 
-def test_a_vend_under_our_request_id_that_does_not_match_forbids_a_rejection_for_ever():
+def test_a_mismatched_vend_under_our_request_id_forbids_a_rejection():
     world = World()
     control_sale(world)
     sale = never_vended(world)

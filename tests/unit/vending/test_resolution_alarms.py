@@ -10,7 +10,7 @@ from tests.step_driver import World, delivered, electricity, run
 from tests.unit.vending.doubts import lost_reply, sweep_at, swept
 
 
-def test_a_doubt_that_is_too_old_wakes_somebody_at_every_try_and_a_token_that_is_due_is_told_each_time(caplog):
+def test_an_old_doubt_and_a_due_token_are_logged_at_every_attempt(caplog):
     world = World(rules=VendingPolicy(mode=Mode.LIVE, review_after_seconds=7200))
     doubt = lost_reply(world)
     world.reprint_knows = False
@@ -33,7 +33,7 @@ def test_a_doubt_that_is_too_old_wakes_somebody_at_every_try_and_a_token_that_is
     assert logged(caplog) == [] and world.sales[doubt.id].open is None
 
 
-def test_a_doubt_is_told_once_as_it_begins_and_by_what(caplog):
+def test_a_doubt_is_logged_once_at_its_start_with_its_cause(caplog):
     world = World()
     sale = lost_reply(world)
     sweep_at(world, 0)
@@ -41,7 +41,7 @@ def test_a_doubt_is_told_once_as_it_begins_and_by_what(caplog):
     assert logged(caplog) == [("WARNING", "vend in doubt", told)]
 
 
-def test_each_contradiction_wakes_somebody_once_and_says_what_it_was(caplog):
+def test_each_contradiction_is_logged_once_with_its_note(caplog):
     world = World()
     sold = run(world.vending.purchase(electricity())).transaction
     for number in (1, 2):
@@ -60,7 +60,7 @@ def test_each_contradiction_wakes_somebody_once_and_says_what_it_was(caplog):
         }
 
 
-def test_a_vend_that_another_sale_holds_wakes_somebody(caplog):
+def test_a_vend_that_another_sale_holds_is_logged_as_critical(caplog):
     world = World()
     holder = run(world.vending.purchase(electricity("holder", allow_duplicate=True))).transaction
     doubt = lost_reply(world)
@@ -70,7 +70,7 @@ def test_a_vend_that_another_sale_holds_wakes_somebody(caplog):
     assert line[1] == "vend claimed twice" and (line[2]["transaction_id"], line[2]["state"]) == (doubt.id, State.IN_DOUBT)
 
 
-def test_an_announcement_that_fails_says_which_and_why(caplog):
+def test_a_failed_event_is_logged_with_its_name_and_cause(caplog):
     world = World(topic_down=True)
     sale = run(world.vending.purchase(electricity())).transaction
     (line,) = logged(caplog)

@@ -20,7 +20,7 @@ NO_AMOUNT = Unknown("no amount said", sign_of_vend=True)
 
 @pytest.mark.parametrize("first", [LOST, SIGN, Vended(Receipt(supplier_transaction_id="s-1", tokens_due=TokensDue.PENDING))], ids=repr)
 @pytest.mark.parametrize("result", [NO_AMOUNT, NoAnswer("no amount said")], ids=["by request id", "by their id"])
-def test_a_token_in_words_that_are_not_believed_is_kept_for_a_person_to_see(first, result):
+def test_a_token_in_an_unproven_answer_is_stored_for_an_operator(first, result):
     world = World(answers=[first])
     sale = run(world.vending.purchase(electricity())).transaction
     world.reprints = [words(result)] * 4
@@ -41,7 +41,7 @@ def test_tokens_that_can_be_read_while_others_cannot_are_on_the_receipt():
     assert [event for _, event, _ in world.topic] == [EventName.VENDED]
 
 
-def test_an_hourly_page_neither_fills_a_record_nor_costs_a_write_of_its_own():
+def test_an_hourly_answer_neither_fills_a_record_nor_causes_a_write():
     world = World()
     sale = never_vended(world)
     results = [words(NoSuchTransaction(), b"no %d" % at, 400) for at in range(6)]
@@ -53,7 +53,7 @@ def test_an_hourly_page_neither_fills_a_record_nor_costs_a_write_of_its_own():
     assert [answer.body for answer in world.sales[sale.id].answers] == [b"page %d" % at for at in range(4)]
 
 
-def test_what_a_try_found_and_that_it_was_one_is_one_write():
+def test_an_attempts_result_and_its_count_are_one_write():
     world = World()
     sale = never_vended(world)
     world.reprints = [words(NO_AMOUNT)]

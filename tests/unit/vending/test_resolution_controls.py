@@ -33,7 +33,7 @@ def test_a_control_that_finds_another_sale_is_no_control():
     assert world.sales[sale.id].not_found_at is None and world.sales[sale.id].state is State.IN_DOUBT
 
 
-def test_a_control_that_comes_back_with_its_guid_in_capitals_is_the_control():
+def test_a_control_with_its_guid_in_capitals_is_the_control():
     world = World(answers=[under(GUID, delivered("00000001"))])
     control_sale(world)
     sale = never_vended(world)
@@ -44,7 +44,7 @@ def test_a_control_that_comes_back_with_its_guid_in_capitals_is_the_control():
     assert world.sales[sale.id].state is State.REJECTED
 
 
-def test_no_control_is_asked_where_a_does_not_exist_could_end_nothing():
+def test_no_control_runs_if_does_not_exist_could_end_no_sale():
     world = World()
     control = control_sale(world)
     lost_reply(world)

@@ -49,7 +49,7 @@ def test_a_sweep_reads_one_sale_more_of_each_shard_than_it_takes_up():
     ],
     ids=str,
 )
-def test_a_sweep_tells_what_became_of_a_doubt(answer, reprint, topic_down, told):
+def test_a_sweep_counts_the_end_of_a_doubt(answer, reprint, topic_down, told):
     world = World()
     sell(world, answer)
     world.topic_down, world.reprints = topic_down, [Reprint(reprint)]
@@ -68,7 +68,7 @@ def test_a_sale_that_had_ended_before_is_only_announced_and_counted_once_it_is(a
     assert sweep(world) == Swept()
 
 
-def test_what_the_sales_of_a_sweep_came_to_is_added_up():
+def test_the_results_of_a_sweeps_sales_are_added_up():
     parts = Swept(examined=1, vended=True, announced=1), Swept(examined=1, rejected=True), Swept(left=7, needs_review=2, still_in_doubt=3)
     assert _summed(*parts) == Swept(examined=2, vended=1, rejected=1, announced=1, left=7, needs_review=2, still_in_doubt=3)
 
@@ -96,7 +96,7 @@ def test_a_sale_that_still_runs_is_no_doubt():
     ],
     ids=str,
 )
-def test_what_a_reprint_says_is_put_on_record_and_a_try_is_counted_where_it_did_not_finish_the_sale(answer, reprint, history, attempts):
+def test_a_reprint_is_recorded_and_an_unfinished_attempt_counted(answer, reprint, history, attempts):
     world = World()
     sale = sell(world, answer)
     world.reprints = [Reprint(reprint)]
@@ -105,7 +105,7 @@ def test_what_a_reprint_says_is_put_on_record_and_a_try_is_counted_where_it_did_
     assert (told.history[-1].what, told.history[-1].by, told.history[-1].note, told.attempts) == (*history, attempts)
 
 
-def test_a_reprint_of_a_vend_that_another_sale_holds_is_a_sign_of_one_by_the_reprint():
+def test_a_reprint_of_anothers_vend_is_an_indication_by_the_reprint():
     world = World()
     other = sell(world)
     doubt = sell(world, LOST, "key-2")
@@ -141,7 +141,7 @@ def shown(sale, *tokens, supplier_id=None):
     return Reprint(Vended(named), RAW)
 
 
-def test_a_control_answers_where_its_reprint_finds_that_very_sale_and_writes_nothing():
+def test_a_control_is_found_by_its_own_reprint_and_writes_nothing():
     world = World()
     sale = sell(world)
     before = world.sales[sale.id]
@@ -151,7 +151,7 @@ def test_a_control_answers_where_its_reprint_finds_that_very_sale_and_writes_not
     assert world.sales[sale.id] is before
 
 
-def test_a_token_that_a_control_shows_beside_those_that_are_known_is_noted_and_announced():
+def test_an_additional_token_of_a_control_is_noted_and_published():
     world = World()
     sale = sell(world)
     assert controlled(world, shown(sale, TOKEN))
@@ -168,7 +168,7 @@ def test_a_control_that_could_not_be_put_on_record_answers_all_the_same():
     assert controlled(world, shown(sale, TOKEN)) and world.sales[sale.id].state is State.VENDED
 
 
-def test_a_second_sale_is_asked_for_where_the_first_one_says_nothing_but_none_after_the_time():
+def test_a_second_control_runs_after_a_first_without_answer_but_not_late():
     world = World()
     first, second = sell(world), sell(world, key="key-2")
     assert controlled(world, Reprint(NoAnswer("busy")), shown(second)) and world.asked_again == [first.id, second.id]

@@ -40,7 +40,7 @@ def test_tries_grow_apart_up_to_an_hour_and_never_stop():
     assert tries[0] == 1 and gaps[-3:] == [60, 60, 60] and len(tries) > 20
 
 
-def test_a_doubt_whose_absence_was_said_once_is_soon_asked_about_again_and_then_ever_less_often():
+def test_after_one_does_not_exist_a_doubt_is_due_soon_then_ever_later():
     world = World()
     control = control_sale(world)
     sale = never_vended(world)
@@ -60,7 +60,7 @@ def test_a_doubt_whose_absence_was_said_once_is_soon_asked_about_again_and_then_
     assert world.sales[sale.id].state is State.REJECTED
 
 
-def test_an_old_doubt_goes_to_a_person_once_and_is_still_tried():
+def test_an_old_doubt_goes_to_review_once_and_is_still_attempted():
     world = World(rules=VendingPolicy(mode=Mode.LIVE, review_after_seconds=7200))
     sale = lost_reply(world)
     world.reprint_knows = False
@@ -71,7 +71,7 @@ def test_an_old_doubt_goes_to_a_person_once_and_is_still_tried():
     assert world.sales[sale.id].state is State.VENDED
 
 
-def test_what_was_not_announced_is_announced_by_the_sweep():
+def test_the_sweep_publishes_pending_events():
     world = World(topic_down=True)
     sale = run(world.vending.purchase(electricity())).transaction
     world.topic_down = False
@@ -81,7 +81,7 @@ def test_what_was_not_announced_is_announced_by_the_sweep():
     assert world.asked_again == []  # it has ended: nobody asks the supplier about it
 
 
-def test_a_sweep_past_its_deadline_begins_what_goes_at_once_and_says_what_is_left():
+def test_a_late_sweep_begins_one_batch_and_counts_the_rest():
     world = World()
     for number in range(16 + 5):
         lost_reply(world, f"key-{number}")
@@ -90,7 +90,7 @@ def test_a_sweep_past_its_deadline_begins_what_goes_at_once_and_says_what_is_lef
     assert swept(world).vended == 5
 
 
-def test_what_the_topic_refuses_keeps_no_doubt_waiting(monkeypatch):
+def test_a_failing_topic_delays_no_doubt(monkeypatch):
     one_at_a_time(monkeypatch)
     world = World(topic_down=True)
     for number in range(4):
@@ -137,7 +137,7 @@ def test_a_sweep_looks_at_a_hundred_sales_of_a_shard_and_says_that_there_are_mor
     assert ((result := swept(world)).examined, result.left) == (1, 0)
 
 
-def test_what_only_newer_code_can_do_is_looked_at_again_after_a_quarter_of_an_hour():
+def test_work_for_newer_code_is_due_again_after_a_quarter_of_an_hour():
     world = World()
     sale = lost_reply(world)
     swept(world)
@@ -147,7 +147,7 @@ def test_what_only_newer_code_can_do_is_looked_at_again_after_a_quarter_of_an_ho
     assert world.sales[sale.id].open.due_at == world.now + timedelta(seconds=900)
 
 
-def test_a_sweep_whose_supplier_hangs_ends_in_time_and_has_counted_its_try():
+def test_a_sweep_with_a_hanging_supplier_ends_in_time_and_counts_attempts():
     world = World()
     for number in range(CONTROLS):
         run(world.vending.purchase(electricity(f"control-{number}", allow_duplicate=True)))
@@ -227,7 +227,7 @@ def test_a_sweep_counts_what_needs_a_person_and_announces_it():
     assert world.topic[-1][1] is EventName.NEEDS_REVIEW
 
 
-def test_a_sale_that_a_lease_has_left_behind_counts_as_one_that_was_open():
+def test_a_sale_past_its_lease_counts_as_open():
     world = World()
     run(world.vending.purchase(electricity()), stop_after="after vend")
     world.wait(world.rules.lease_seconds)
