@@ -68,9 +68,9 @@ def digest_now(image: Image, client: httpx.Client, scheme: str = "https") -> str
     except httpx.HTTPError as error:
         raise Unresolved(f"{image}: {error}") from error
     digest = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
-    said = answer.headers.get("Docker-Content-Digest", digest)
-    if said != digest:
-        raise Unresolved(f"{image}: the registry says {said}, and its manifest is {digest}")
+    stated = answer.headers.get("Docker-Content-Digest", digest)
+    if stated != digest:
+        raise Unresolved(f"{image}: the registry says {stated}, and its manifest is {digest}")
     return digest
 
 

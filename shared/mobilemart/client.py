@@ -92,7 +92,7 @@ class MobileMart:
         cached = self._catalogues.get(vas_type)
         if (
             cached is not None and timedelta() < cached.good_until - self._now() <= PRODUCTS_TTL
-        ):  # a longer rest: the clock has stepped back
+        ):  # a longer remainder: the clock has stepped back
             return cached.products
         return await self._fetches[vas_type]()
 

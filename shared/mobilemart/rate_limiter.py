@@ -34,7 +34,7 @@ class RateLimiter:
             self._next = max(self._next, self._clock()) + 1 / self.per_second
 
     def adjust(self, *, refused: bool) -> None:
-        """Adjust the rate: `refused` means that the supplier refused a call as one too many."""
+        """Adjust the rate after an answer. `refused`: the supplier answered 429."""
         wanted = self.per_second / 2 if refused else self.per_second + self._most * RECOVERY
         self.per_second = min(max(wanted, self._most * SLOWEST), self._most)
 
