@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from shared.domain.identifiers import same_supplier_id
-from shared.domain.outcome import Answer, NoAnswer, NoSuchTransaction, Reprint, Unknown, Vended
+from shared.domain.outcome import Answer, NoAnswer, NoSuchTransaction, Receipt, Reprint, Unknown, Vended
 from shared.domain.transaction import (
     State,
     Transaction,
@@ -75,15 +75,20 @@ class Resolving(Value, frozen=True, kw_only=True):
             if isinstance(reprint.result, Vended) and vended.receipt is not None:
                 shown = reprint.result.receipt
                 is_found = same_supplier_id(shown.supplier_transaction_id, vended.receipt.supplier_transaction_id)
-                if is_found and vended.receipt.lacks(shown):
-                    await self._learn_from_control(vended, Answer(reprint.result, reprint.raw))
+                if vended.receipt.lacks(shown):
+                    await self._learn_from_control(vended, shown, Answer(reprint.result, reprint.raw), is_found=is_found)
                 return is_found
         return False
 
-    async def _learn_from_control(self, vended: Transaction, answer: Answer) -> None:
-        """Store a token that the sale's receipt lacks: an operator had decided, and no sweep asks about that sale any more."""
+    async def _learn_from_control(self, vended: Transaction, shown: Receipt, answer: Answer, *, is_found: bool) -> None:
+        """Store a token that the sale's receipt lacks: no sweep asks about that sale any more.
+
+        An operator had decided, or the supplier sold twice under one request id and shows the other vend.
+        """
         with suppress(StoreUnavailable):  # the next control shows the token again
-            await self.recorder.publish_pending_events(await self.recorder.apply_answer(vended, answer, by="reprint"))
+            claimed = None if is_found else await self.recorder.held_by_another(vended, shown)
+            existing = await self.recorder.apply_answer(vended, answer, by="reprint", claimed=claimed)
+            await self.recorder.publish_pending_events(existing)
 
     async def _left_to_newer_code(self, sale: Transaction) -> Transaction:
         """Reschedule a sale whose open work only newer code knows: the sale stays open, and delays no other."""

@@ -346,7 +346,7 @@ PLANTS = (
     ),
     plant(
         "another token that only a control shows is ignored",
-        (resolution.Resolving.control, swap("is_found and vended.receipt.lacks(shown)", "False")),
+        (resolution.Resolving.control, swap("vended.receipt.lacks(shown)", "False")),
     ),
     # Settling
     plant("absence is believed of files with other ids", (_is_to_be_believed, swap(" and day in self.matching.controls", ""))),

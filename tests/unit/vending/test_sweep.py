@@ -146,9 +146,20 @@ def test_a_control_is_found_by_its_own_reprint_and_writes_nothing():
     sale = sell(world)
     before = world.sales[sale.id]
     assert controlled(world, shown(sale)) and world.sales[sale.id] is before
-    assert not controlled(world, shown(sale, TOKEN, supplier_id="another")) and world.sales[sale.id] is before
+    assert not controlled(world, shown(sale, supplier_id="another")) and world.sales[sale.id] is before
     assert not controlled(world, Reprint(NoSuchTransaction())) and not controlled(world, Reprint(NoAnswer("busy")))
     assert world.sales[sale.id] is before
+
+
+def test_a_second_vend_that_only_a_control_shows_is_a_contradiction_with_its_token_and_no_control():
+    world = World()
+    sale = sell(world)
+    for _ in range(2):  # shown again, it is no news
+        assert not controlled(world, shown(sale, TOKEN, supplier_id="another"))
+    told = world.sales[sale.id]
+    assert (told.history[-1].what, told.history[-1].by, told.answers[-1:]) == ("contradicted", "reprint", (RAW,))
+    assert told.history[-1].note.startswith("vended_twice") and told.receipt == sale.receipt
+    assert [event for sale_id, event, _ in world.topic if sale_id == sale.id].count("contradicted") == 1
 
 
 def test_an_additional_token_of_a_control_is_noted_and_published():
