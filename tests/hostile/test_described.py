@@ -31,6 +31,7 @@ LOOKUPS = {"meterNumber", "requestId", "supplierTransactionId"}
 UNSAYABLE = {
     "/purchase/transactions": {"idempotencyKey", "day", "cursor"},  # a key, or a day
     "/reconcile/transactions": LOOKUPS,  # exactly one of them
+    "/reconcile/erasures": {"accountNumber", "meterNumber", "mobileNumber"},  # exactly one of them
     "/reconcile/transactions/{transactionId}/resolution": {"state", "tokens"},  # which of them depends on the other
     "/reconcile/selling": {"until"},  # a moment that lies ahead
     "/reconcile/settle": {"day"},  # a day that has begun
