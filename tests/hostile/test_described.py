@@ -27,11 +27,11 @@ from tests.root import ROOT
 EXAMPLES = int(os.environ.get("EXAMPLES", "4"))  # of each operation, beside those that cover each of its constraints
 NO_FRACTION = "must be a whole number, without quotes or a fraction"  # to JSON Schema, 1.0 is one
 EVERYWHERE = {"amountCents", "note", "reason"}  # limits that are set for each deployment; spaces that say nothing
-LOOKUPS = {"meterNumber", "requestId", "supplierTransactionId"}
+RECIPIENTS = {"accountNumber", "meterNumber", "mobileNumber"}
 UNSAYABLE = {
     "/purchase/transactions": {"idempotencyKey", "day", "cursor"},  # a key, or a day
-    "/reconcile/transactions": LOOKUPS,  # exactly one of them
-    "/reconcile/erasures": {"accountNumber", "meterNumber", "mobileNumber"},  # exactly one of them
+    "/reconcile/transactions": RECIPIENTS | {"requestId", "supplierTransactionId"},  # exactly one of them
+    "/reconcile/erasures": RECIPIENTS,  # exactly one of them
     "/reconcile/transactions/{transactionId}/resolution": {"state", "tokens"},  # which of them depends on the other
     "/reconcile/selling": {"until"},  # a moment that lies ahead
     "/reconcile/settle": {"day"},  # a day that has begun
