@@ -26,7 +26,8 @@ class FileUnreadable(Exception):
 class StoredFile:
     """A file, unread. `mark` changes whenever the bytes change. Each call of `chunks` reads the file from the beginning.
 
-    `earlier` are the other files of the day, which this file corrects. A file whose bytes have several names is listed once.
+    `earlier` are the other files of the day, which this file corrects. A file whose bytes have several names is listed once;
+    `other_names` holds the names and marks under which the same bytes lie there besides.
     A file with an unreadable header is listed for every day that its name allows.
     """
 
@@ -34,6 +35,7 @@ class StoredFile:
     mark: str
     chunks: Callable[[], Iterable[bytes]] = field(repr=False, compare=False)
     earlier: tuple["StoredFile", ...] = field(default=(), repr=False, compare=False)
+    other_names: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def known_as(self) -> str:

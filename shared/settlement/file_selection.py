@@ -196,7 +196,9 @@ class Choice:
             return counting.file
         others = {self._hash(one): one.file for one in files}
         del others[self._hash(counting)]
-        return replace(counting.file, earlier=tuple(others.values()))
+        earlier = tuple(others.values())
+        names = tuple(one.file.known_as for one in files if one is not counting and one.file not in earlier)
+        return replace(counting.file, earlier=earlier, other_names=names)
 
     def _hash(self, one: _Named) -> str:
         """The hash of a file's bytes. An unreadable file gets a unique value, because the file may equal any other."""

@@ -80,8 +80,10 @@ def is_foreign(file: StoredFile | Refusal) -> bool:
 
 
 def _placed(found: Found) -> Iterator[str]:
-    """The files that belong to a day."""
-    yield from (file.known_as for file in found.values() if isinstance(file, StoredFile))
+    """The files that belong to a day, under every name that they have."""
+    for file in found.values():
+        if isinstance(file, StoredFile):
+            yield from (file.known_as, *file.other_names)
     yield from earlier_files(found.values())
 
 

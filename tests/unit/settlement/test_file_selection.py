@@ -88,12 +88,14 @@ def test_the_latest_file_of_a_day_counts_and_has_the_others_beside_it_each_once(
     copy, last = files.put("20260504", of(DAY, "a")), files.put("20260505", of(DAY, "c"))
     found = chosen([last, copy, again, first], DAY)[DAY]
     assert (found.name, found.earlier) == (last.name, (copy, again))
+    assert found.other_names == (first.known_as,)
 
 
 def test_the_bytes_that_count_already_are_known_by_their_first_name(files):
     stored = [files.put(f"2026050{at}", of(DAY, note)) for at, note in ((2, "a"), (3, "b"), (4, "b"), (5, "b"))]
     found = chosen(stored, DAY)[DAY]
     assert (found.name, found.earlier) == (stored[1].name, (stored[0],))
+    assert found.other_names == (stored[2].known_as, stored[3].known_as)
 
 
 def test_the_same_bytes_twice_are_one_file_by_the_first_name(files):

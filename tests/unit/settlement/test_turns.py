@@ -1,5 +1,6 @@
 """The order of days in a run of settling: days with new files, then days never settled, then days that wait."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -56,6 +57,7 @@ FAR = DAY + 5 * ONE_DAY
         (BROKE_OFF, {DAY: stored("one", "m", stored("zero"))}, Turn.WAITING),
         (BROKE_OFF, {DAY: stored(), FAR: stored("zero")}, Turn.WAITING),
         (BROKE_OFF, {DAY: stored(), FAR: stored("other", "m", stored("zero"))}, Turn.WAITING),
+        (BROKE_OFF, {DAY: stored(), FAR: replace(stored("other"), other_names=("zero/m",))}, Turn.WAITING),
         (BROKE_OFF, {DAY: stored(), FAR: Refusal("zero", "m", "broken")}, None),
         (BROKE_OFF, {DAY: stored(), FAR: stored("zero", "n")}, None),
         (BROKE_OFF, {DAY: stored("one", "m", stored("zero"), stored("other"))}, Turn.NEWS),
